@@ -1,0 +1,94 @@
+//! What travels on a user's channel: a rendered frame, and what a daemon has to know of it beside its bytes.
+//!
+//! | bytes | meaning |
+//! | --- | --- |
+//! | `1F` frame | forward it; nobody keeps it |
+//! | `1T` id `\n` frame | a stored message: remember the id until the client confirmed it |
+//! | `1U` id `\n` frame | the same, stored without a type: the daemon's configured type applies |
+//!
+//! The first byte is [`crate::VERSION`]. An id is printable ASCII, so the first line feed ends it.
+
+use crate::id::MessageId;
+
+/// One message on a user's channel, borrowed from the bytes it arrived as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope<'a> {
+    /// Delivered at most once, to whoever is connected now.
+    Live {
+        /// The client's frame.
+        frame: &'a str,
+    },
+    /// Delivered until a client confirms it.
+    Tracked {
+        /// The message's id.
+        id: &'a str,
+        /// Whether the message was stored without a type.
+        untyped: bool,
+        /// The client's frame.
+        frame: &'a str,
+    },
+}
+
+/// The bytes before the frame of a push that is not stored.
+pub const LIVE: &str = "1F";
+
+/// The bytes before the frame of a stored message.
+pub fn tracked(id: &MessageId, untyped: bool) -> String {
+    format!("1{}{id}\n", if untyped { 'U' } else { 'T' })
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the bytes of one message on a user's channel.
+    ///
+    /// # Errors
+    ///
+    /// When the version or the kind is unknown, the id is missing or the text is not UTF-8.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, UnknownEnvelope> {
+        let text = std::str::from_utf8(bytes).map_err(|_| UnknownEnvelope)?;
+        let body = text.strip_prefix(crate::VERSION).ok_or(UnknownEnvelope)?;
+        if let Some(frame) = body.strip_prefix('F') {
+            return Ok(Self::Live { frame });
+        }
+        let (untyped, rest) = match body.strip_prefix('T') {
+            Some(rest) => (false, rest),
+            None => (true, body.strip_prefix('U').ok_or(UnknownEnvelope)?),
+        };
+        let (id, frame) = rest.split_once('\n').ok_or(UnknownEnvelope)?;
+        Ok(Self::Tracked { id, untyped, frame })
+    }
+}
+
+/// Bytes on a user's channel that this version does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an envelope of version {}", crate::VERSION)]
+pub struct UnknownEnvelope;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_back() {
+        let id = MessageId::try_from("7:order".to_owned()).unwrap();
+        assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Live { frame: "{}" }));
+        for untyped in [false, true] {
+            let bytes = tracked(&id, untyped) + "{\n}";
+            let read = Envelope::decode(bytes.as_bytes());
+            assert_eq!(
+                read,
+                Ok(Envelope::Tracked {
+                    id: "7:order",
+                    untyped,
+                    frame: "{\n}"
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn what_it_does_not_know_it_refuses() {
+        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Tno-end", b"1F\xFF"] {
+            assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The JSON text frames that a browser receives.
+//!
+//! A message is `{"id":"…","type":"text","data":"hello","from":7,"time":1732323232123,"offline":true}`;
+//! `from` and `offline` stand where they are known. The frame is rendered once, by whoever has the content
+//! at hand, and forwarded as bytes from there on.
+
+use std::borrow::Cow;
+
+use crate::id::MessageId;
+
+/// The type of a message that was stored without one, unless the daemon is configured otherwise.
+pub const DEFAULT_TYPE: &str = "text";
+
+/// What the application calls the kind of a message: PHP's `string|int`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A name of up to 64 bytes, possibly empty.
+    Name(String),
+    /// A number, as applications with integer constants use.
+    Number(i64),
+}
+
+impl Type {
+    /// The type as one text that [`Type::decode`] reads back.
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Name(name) => format!("s:{name}"),
+            Self::Number(number) => format!("i:{number}"),
+        }
+    }
+
+    /// The type that [`Type::encode`] wrote, or nothing if the text is not one.
+    pub fn decode(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("s", name) => Some(Self::Name(name.to_owned())),
+            ("i", number) => number.parse().ok().map(Self::Number),
+            _ => None,
+        }
+    }
+}
+
+/// A message on its way to becoming a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Its id, or none for a push that nobody tracks and the article's own code never names.
+    pub id: &'a MessageId,
+    /// Its type; `None` stands for [`DEFAULT_TYPE`].
+    pub kind: Option<&'a Type>,
+    /// The content, verbatim.
+    pub data: &'a str,
+    /// Who sent it, where that is known. The application's column is a signed number, hence not a user id.
+    pub from: Option<i64>,
+}
+
+impl Message<'_> {
+    /// The frame up to where [`Message::close`], or the script that accepts the message, appends the time.
+    pub fn open(&self) -> String {
+        let mut frame = String::with_capacity(self.data.len() + self.data.len() / 8 + 96);
+        frame.push_str(&head(self.id, self.kind));
+        frame.push_str(",\"data\":");
+        push_json(&mut frame, self.data);
+        if let Some(from) = self.from {
+            frame.push_str(",\"from\":");
+            frame.push_str(&from.to_string());
+        }
+        frame
+    }
+
+    /// The whole frame of a message that is delivered as it is accepted.
+    pub fn live(&self, time_ms: u64) -> String {
+        let mut frame = self.open();
+        frame.push_str(",\"time\":");
+        frame.push_str(&time_ms.to_string());
+        frame.push('}');
+        frame
+    }
+
+    /// The whole frame of a message that had been stored.
+    pub fn stored(&self, time_ms: u64) -> String {
+        let mut frame = self.live(time_ms);
+        frame.pop();
+        frame.push_str(",\"offline\":true}");
+        frame
+    }
+}
+
+/// The unread counter as a frame.
+pub fn unread(count: u64) -> String {
+    format!("{{\"type\":\"unread_count\",\"data\":{count}}}")
+}
+
+/// A frame that was rendered with [`DEFAULT_TYPE`] for want of one, with the type that is configured.
+pub fn retyped<'a>(frame: &'a str, id: &MessageId, kind: &Type) -> Cow<'a, str> {
+    match frame.strip_prefix(&head(id, None)) {
+        Some(rest) => Cow::Owned(head(id, Some(kind)) + rest),
+        None => Cow::Borrowed(frame),
+    }
+}
+
+/// The content of a message frame, for clients that asked for it alone.
+pub fn content_of(frame: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Data {
+        data: String,
+    }
+    serde_json::from_str::<Data>(frame).ok().map(|frame| frame.data)
+}
+
+fn head(id: &MessageId, kind: Option<&Type>) -> String {
+    let mut head = String::with_capacity(96);
+    head.push_str("{\"id\":");
+    push_json(&mut head, id.as_str());
+    head.push_str(",\"type\":");
+    match kind {
+        Some(Type::Name(name)) => push_json(&mut head, name),
+        Some(Type::Number(number)) => head.push_str(&number.to_string()),
+        None => push_json(&mut head, DEFAULT_TYPE),
+    }
+    head
+}
+
+/// Appends a text as a JSON string. RFC 8259 section 7 asks to escape the quotation mark, the backslash
+/// and the control characters, and nothing else.
+fn push_json(out: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push('"');
+    let mut clean = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..=0x1F => "",
+            _ => continue,
+        };
+        out.push_str(&text[clean..at]);
+        clean = at + 1;
+        if escape.is_empty() {
+            out.push_str("\\u00");
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        } else {
+            out.push_str(escape);
+        }
+    }
+    out.push_str(&text[clean..]);
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> MessageId {
+        MessageId::try_from("01".to_owned()).unwrap()
+    }
+
+    #[test]
+    fn every_content_survives_the_frame() {
+        let id = id();
+        let every_control: String = (0..0x20_u8).map(char::from).collect();
+        for data in [
+            "",
+            "hello",
+            "😀",
+            "\"'; DROP TABLE `user`; --\\",
+            "a\0b",
+            "</script>\u{2028}",
+            &every_control,
+        ] {
+            let frame = Message {
+                id: &id,
+                kind: None,
+                data,
+                from: None,
+            }
+            .live(5);
+            assert_eq!(content_of(&frame).as_deref(), Some(data), "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_type_keeps_its_kind() {
+        for kind in [
+            Type::Name(String::new()),
+            Type::Name("a:b".to_owned()),
+            Type::Number(-5),
+        ] {
+            assert_eq!(Type::decode(&kind.encode()), Some(kind));
+        }
+        assert_eq!(Type::decode("x:1"), None);
+        assert_eq!(Type::decode("i:one"), None);
+    }
+
+    #[test]
+    fn the_configured_type_replaces_the_default_and_nothing_else() {
+        let id = id();
+        let message = Message {
+            id: &id,
+            kind: None,
+            data: "\"type\":\"text\"",
+            from: Some(7),
+        };
+        let kind = Type::Name("chat".to_owned());
+        let expected = Message {
+            kind: Some(&kind),
+            ..message
+        }
+        .live(5);
+        assert_eq!(retyped(&message.live(5), &id, &kind), expected);
+    }
+}

@@ -1,0 +1,164 @@
+//! Validated identifiers. What holds one of these types has been checked; nothing checks it again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A user id: the application's `user.id`, 1 to 2,147,483,647 (MySQL's signed `INT`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct UserId(u32);
+
+impl UserId {
+    /// The largest id that fits the column, 2³¹ − 1.
+    pub const MAX: i64 = i32::MAX as i64;
+
+    /// The id as a number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(value: i64) -> Result<Self, InvalidUserId> {
+        match u32::try_from(value) {
+            Ok(id) if (1..=Self::MAX).contains(&value) => Ok(Self(id)),
+            _ => Err(InvalidUserId),
+        }
+    }
+}
+
+impl From<UserId> for i64 {
+    fn from(id: UserId) -> Self {
+        Self::from(id.0)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A number that is no user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be between 1 and 2147483647")]
+pub struct InvalidUserId;
+
+/// The id of one message, the same live, stored and delivered again.
+///
+/// Three kinds share one alphabet and cannot meet: a generated id is 26 letters and digits, an id that the
+/// caller chose is `<sender>:<id>`, and a row that the application inserted itself is known as
+/// `row:<id>:<unix time>` (the time because `TRUNCATE` starts row ids again at 1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// Longest id in bytes: a caller's 64, a sender of up to 10 digits and the colon.
+    pub const MAX_BYTES: usize = 75;
+
+    /// A new id from the time and ten random bytes, in the layout of a ULID: ids made later sort later.
+    pub fn generate(unix_ms: u64, entropy: [u8; 10]) -> Self {
+        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut bits = [0_u8; 16];
+        bits[6..].copy_from_slice(&entropy);
+        let value = u128::from_be_bytes(bits) | (u128::from(unix_ms & 0xFFFF_FFFF_FFFF) << 80);
+        let text = (0..26)
+            .rev()
+            .map(|digit| char::from(CROCKFORD[(value >> (digit * 5)) as usize & 31]))
+            .collect();
+        Self(text)
+    }
+
+    /// The id of a row that has no record of ours: `id` and `unix_time` (seconds) of the row.
+    pub fn of_row(id: u64, unix_time: i64) -> Self {
+        Self(format!("row:{id}:{unix_time}"))
+    }
+
+    /// The row id and time, if this is the id of a row that the application inserted itself.
+    pub fn as_row(&self) -> Option<(u64, i64)> {
+        let (id, unix_time) = self.0.strip_prefix("row:")?.split_once(':')?;
+        Some((id.parse().ok()?, unix_time.parse().ok()?))
+    }
+
+    /// The id as it is written everywhere.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MessageId {
+    type Error = InvalidMessageId;
+
+    fn try_from(text: String) -> Result<Self, InvalidMessageId> {
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.is_empty() || text.len() > Self::MAX_BYTES || !printable {
+            return Err(InvalidMessageId);
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<MessageId> for String {
+    fn from(id: MessageId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A text that is no message id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 75 printable ASCII bytes")]
+pub struct InvalidMessageId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_end_where_the_column_ends() {
+        for good in [1, 2_147_483_647] {
+            assert_eq!(UserId::try_from(good).map(i64::from), Ok(good));
+        }
+        for bad in [0, -1, 2_147_483_648, i64::MAX, i64::MIN] {
+            assert_eq!(UserId::try_from(bad), Err(InvalidUserId));
+        }
+    }
+
+    #[test]
+    fn generated_ids_sort_by_time_and_keep_every_random_bit() {
+        let early = MessageId::generate(1_732_323_232_123, [0xFF; 10]);
+        let late = MessageId::generate(1_732_323_232_124, [0; 10]);
+        assert!(early.as_str() < late.as_str());
+        assert_eq!(early.as_str().len(), 26);
+        assert_ne!(MessageId::generate(1, [1; 10]), MessageId::generate(1, [2; 10]));
+    }
+
+    #[test]
+    fn row_ids_read_back_and_others_are_no_rows() {
+        assert_eq!(
+            MessageId::of_row(7, 1_700_000_000).as_row(),
+            Some((7, 1_700_000_000))
+        );
+        assert_eq!(MessageId::generate(1, [0; 10]).as_row(), None);
+        assert_eq!(
+            MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(),
+            None
+        );
+    }
+
+    #[test]
+    fn message_ids_are_printable_and_short() {
+        for bad in [String::new(), "a b".to_owned(), "é".to_owned(), "x".repeat(76)] {
+            assert_eq!(MessageId::try_from(bad), Err(InvalidMessageId));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Every Redis name, built here and nowhere else.
+
+use std::fmt;
+
+use crate::id::{MessageId, UserId};
+use crate::partition::Partition;
+
+/// The start of every name, so that several installations share one Redis. It also parts their channels:
+/// publish and subscribe ignore the database number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+/// A text that cannot start a Redis name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 letters, digits, or any of . _ - : (no braces: they mark the hash tag)")]
+pub struct InvalidPrefix;
+
+impl Prefix {
+    /// The prefix of an installation that sets none.
+    pub const DEFAULT: &str = "chatpush";
+
+    /// The channel of one user's live frames. A daemon subscribes while it holds a connection of that
+    /// user, so its number of subscribers is the user's presence.
+    pub fn user_channel(&self, user: UserId) -> String {
+        format!("{}:{{{}}}:user:{user}", self.0, Partition::of(user))
+    }
+
+    /// The user whose channel this is.
+    pub fn user_of_channel(&self, channel: &str) -> Option<UserId> {
+        let rest = channel.strip_prefix(&self.0)?.strip_prefix(":{")?;
+        let (_, user) = rest.split_once("}:user:")?;
+        UserId::try_from(user.parse::<i64>().ok()?).ok()
+    }
+
+    /// Every daemon subscribes here, in every partition: no subscriber, no daemon.
+    pub fn daemons_channel(&self, partition: Partition) -> String {
+        format!("{}:{{{partition}}}:daemons", self.0)
+    }
+
+    /// The stream of everything that is to happen in MySQL, in order.
+    pub fn log(&self, partition: Partition) -> String {
+        format!("{}:{{{partition}}}:log", self.0)
+    }
+
+    /// The partition whose log this is.
+    pub fn partition_of_log(&self, key: &str) -> Option<Partition> {
+        let rest = key.strip_prefix(&self.0)?.strip_prefix(":{")?;
+        Partition::new(rest.strip_suffix("}:log")?.parse().ok()?)
+    }
+
+    /// Requests for rows and counters; any daemon answers.
+    pub fn reads(&self, partition: Partition) -> String {
+        format!("{}:{{{partition}}}:reads", self.0)
+    }
+
+    /// Where the answer to one request arrives.
+    pub fn reply(&self, partition: Partition, request: &str) -> String {
+        format!("{}:{{{partition}}}:reply:{request}", self.0)
+    }
+
+    /// Remembers that a message was accepted, so that a repeated call is not a second message.
+    pub fn seen(&self, receiver: UserId, message: &MessageId) -> String {
+        format!(
+            "{}:{{{}}}:seen:{receiver}:{message}",
+            self.0,
+            Partition::of(receiver)
+        )
+    }
+
+    /// Names the daemon that writes.
+    pub fn writer(&self) -> String {
+        format!("{}:writer", self.0)
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = InvalidPrefix;
+
+    fn try_from(text: String) -> Result<Self, InvalidPrefix> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+            return Err(InvalidPrefix);
+        }
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_of_one_receiver_carries_one_hash_tag() {
+        let prefix = Prefix::default();
+        let user = UserId::try_from(35).unwrap();
+        let message = MessageId::generate(1, [0; 10]);
+        let partition = Partition::of(user);
+        for name in [
+            prefix.user_channel(user),
+            prefix.daemons_channel(partition),
+            prefix.log(partition),
+            prefix.reads(partition),
+            prefix.reply(partition, "q"),
+            prefix.seen(user, &message),
+        ] {
+            assert!(name.starts_with("chatpush:{3}:"), "{name}");
+        }
+    }
+
+    #[test]
+    fn channels_and_logs_read_back() {
+        let prefix = Prefix::try_from("my:app".to_owned()).unwrap();
+        let user = UserId::try_from(35).unwrap();
+        assert_eq!(prefix.user_of_channel(&prefix.user_channel(user)), Some(user));
+        assert_eq!(prefix.user_of_channel("other:{3}:user:35"), None);
+        assert_eq!(prefix.user_of_channel("my:app:{3}:daemons"), None);
+        let partition = Partition::of(user);
+        assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
+        assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
+    }
+
+    #[test]
+    fn a_prefix_never_breaks_the_hash_tag() {
+        for bad in ["", "a{b", "a}b", "a b", "é"] {
+            assert_eq!(Prefix::try_from(bad.to_owned()), Err(InvalidPrefix));
+        }
+    }
+}

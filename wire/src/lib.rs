@@ -1,0 +1,30 @@
+//! The contract between the PHP extension and the daemon.
+//!
+//! Both sides link this crate and nothing else of each other. It does no I/O, knows neither PHP nor
+//! tokio, and is the only place that spells a Redis name, a field of a log entry or a byte of an envelope.
+//!
+//! # What travels where
+//!
+//! | from | through | to | as |
+//! | --- | --- | --- | --- |
+//! | extension | user channel | every daemon that holds the user | [`envelope::Envelope`] |
+//! | extension, daemon | log (stream) | the writer | [`entry::Entry`] |
+//! | extension | reads (list) | any daemon | [`request::Request`] |
+//! | daemon | reply (list) | the waiting extension | [`reply::Reply`] |
+//! | daemon | socket | the browser | [`frame`] |
+
+pub mod entry;
+pub mod envelope;
+pub mod frame;
+pub mod id;
+pub mod key;
+pub mod limit;
+pub mod partition;
+pub mod reply;
+pub mod request;
+pub mod script;
+pub mod token;
+
+/// Version of every message that crosses a process border. A reader refuses a version it does not know
+/// rather than guess, so that a rolling upgrade fails loudly and loses nothing.
+pub const VERSION: &str = "1";

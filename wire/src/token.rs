@@ -1,0 +1,261 @@
+//! Connect tokens: JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7518 section 3.2).
+//!
+//! The algorithm is pinned: a token that names another one is refused before anything else is looked at,
+//! which closes the "alg":"none" hole of RFC 8725 section 2.1.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::id::UserId;
+use crate::limit::SECRET_BYTES;
+
+/// How far the clocks of the web server and the daemon may differ, in seconds.
+const LEEWAY: f64 = 60.0;
+
+/// Longest token that is looked at, in bytes. Ours have about 150.
+const TOKEN_BYTES: usize = 4_096;
+
+/// The key that signs and verifies. It is never printed: `Debug` shows its length alone.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+/// A key that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have at least {SECRET_BYTES} bytes (try: openssl rand -hex 32)")]
+pub struct WeakSecret;
+
+impl Secret {
+    /// Takes a key of at least 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`WeakSecret`] for a shorter one.
+    pub fn new(key: impl Into<Vec<u8>>) -> Result<Self, WeakSecret> {
+        let key = key.into();
+        if key.len() < SECRET_BYTES {
+            Err(WeakSecret)
+        } else {
+            Ok(Self(key))
+        }
+    }
+
+    fn mac(&self, signed: &str) -> Hmac<Sha256> {
+        // HMAC takes a key of any length (RFC 2104 section 2), so the fallback is never used.
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).unwrap_or_else(|_| {
+            <Hmac<Sha256> as KeyInit>::new(&hmac::digest::Key::<Hmac<Sha256>>::default())
+        });
+        mac.update(signed.as_bytes());
+        mac
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+/// Why a token is refused. The text is safe to show to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not three dot-separated parts of base64url JSON, or too long.
+    #[error("token is malformed")]
+    Malformed,
+    /// The header names another algorithm than HS256.
+    #[error("token algorithm must be HS256")]
+    Algorithm,
+    /// Signed with another key.
+    #[error("token signature does not match")]
+    Signature,
+    /// There is no `exp`.
+    #[error("token has no expiry")]
+    NoExpiry,
+    /// `exp` is in the past.
+    #[error("token has expired")]
+    Expired,
+    /// `nbf` or `iat` is in the future.
+    #[error("token is not valid yet")]
+    NotYet,
+    /// `sub` is no user id.
+    #[error("token subject must be a user id")]
+    Subject,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<f64>,
+    iat: Option<serde_json::Number>,
+    exp: Option<serde_json::Number>,
+}
+
+/// A token for `user`, valid from now for `ttl` seconds. `now` is in seconds since 1970.
+pub fn sign(secret: &Secret, user: UserId, now: u64, ttl: u64) -> String {
+    let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let claims = format!(
+        r#"{{"sub":"{user}","iat":{now},"exp":{}}}"#,
+        now.saturating_add(ttl)
+    );
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(secret.mac(&signed).finalize().into_bytes());
+    format!("{signed}.{signature}")
+}
+
+/// The user a token speaks for. `now` is in seconds since 1970.
+///
+/// # Errors
+///
+/// [`TokenError`], which names what is wrong.
+pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenError> {
+    if token.len() > TOKEN_BYTES {
+        return Err(TokenError::Malformed);
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+    let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+    let header: Header = decode(header)?;
+    if header.alg != "HS256" {
+        return Err(TokenError::Algorithm);
+    }
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| TokenError::Malformed)?;
+    secret
+        .mac(signed)
+        .verify_slice(&signature)
+        .map_err(|_| TokenError::Signature)?;
+
+    let claims: Claims = decode(claims)?;
+    // Seconds since 1970 stay exact in a double for 285 million years.
+    #[allow(clippy::cast_precision_loss)]
+    let now = now as f64;
+    let seconds = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
+    let expiry = claims.exp.as_ref().map(seconds).ok_or(TokenError::NoExpiry)?;
+    if expiry <= now {
+        return Err(TokenError::Expired);
+    }
+    let starts = [claims.nbf, claims.iat.as_ref().map(seconds)];
+    if starts.into_iter().flatten().any(|start| start > now + LEEWAY) {
+        return Err(TokenError::NotYet);
+    }
+    let subject = match &claims.sub {
+        Some(serde_json::Value::String(text)) => text.parse().ok(),
+        Some(serde_json::Value::Number(number)) => number.as_i64(),
+        _ => None,
+    };
+    subject
+        .and_then(|id: i64| UserId::try_from(id).ok())
+        .ok_or(TokenError::Subject)
+}
+
+fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn secret() -> Secret {
+        Secret::new([7_u8; 32]).unwrap()
+    }
+
+    fn user() -> UserId {
+        UserId::try_from(42).unwrap()
+    }
+
+    fn with_claims(header: &str, claims: &str) -> Result<UserId, TokenError> {
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
+        let signature = URL_SAFE_NO_PAD.encode(secret().mac(&signed).finalize().into_bytes());
+        verify(&secret(), &format!("{signed}.{signature}"), NOW)
+    }
+
+    fn claims(claims: &str) -> Result<UserId, TokenError> {
+        with_claims(r#"{"alg":"HS256"}"#, claims)
+    }
+
+    #[test]
+    fn a_token_speaks_for_its_user_until_it_expires() {
+        let token = sign(&secret(), user(), NOW, 10);
+        assert_eq!(verify(&secret(), &token, NOW), Ok(user()));
+        assert_eq!(verify(&secret(), &token, NOW + 9), Ok(user()));
+        assert_eq!(verify(&secret(), &token, NOW + 10), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_has_our_signature() {
+        // RFC 7515 appendix A.1: key and token of the HS256 example; its `iss` token has no `sub`.
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let secret = Secret::new(URL_SAFE_NO_PAD.decode(key).unwrap()).unwrap();
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(verify(&secret, token, 1_300_819_379), Err(TokenError::Subject));
+        assert_eq!(verify(&secret, token, 1_300_819_380), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn each_wrong_token_says_what_is_wrong() {
+        let other = Secret::new([8_u8; 32]).unwrap();
+        assert_eq!(
+            verify(&other, &sign(&secret(), user(), NOW, 10), NOW),
+            Err(TokenError::Signature)
+        );
+        let unsigned = with_claims(r#"{"alg":"none"}"#, r#"{"sub":"1","exp":1800000000}"#);
+        assert_eq!(unsigned, Err(TokenError::Algorithm));
+        assert_eq!(
+            with_claims(r#"{"alg":"HS512"}"#, "{}"),
+            Err(TokenError::Algorithm)
+        );
+        assert_eq!(claims(r#"{"sub":"1"}"#), Err(TokenError::NoExpiry));
+        assert_eq!(
+            claims(r#"{"sub":"1","iat":1900000000,"exp":1900000010}"#),
+            Err(TokenError::NotYet)
+        );
+        assert_eq!(
+            claims(r#"{"sub":"1","nbf":1900000000,"exp":1900000010}"#),
+            Err(TokenError::NotYet)
+        );
+        for subject in [
+            "\"me\"",
+            "\"0\"",
+            "\"-1\"",
+            "\"2147483648\"",
+            "1.5",
+            "null",
+            "[1]",
+        ] {
+            assert_eq!(
+                claims(&format!(r#"{{"sub":{subject},"exp":1800000000}}"#)),
+                Err(TokenError::Subject)
+            );
+        }
+        for text in ["", "a", "a.b", "a.b.c", "....", &"x".repeat(5_000)] {
+            assert_eq!(verify(&secret(), text, NOW), Err(TokenError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_subject_may_be_a_number() {
+        assert_eq!(claims(r#"{"sub":42,"exp":1800000000.5}"#), Ok(user()));
+    }
+
+    #[test]
+    fn a_secret_is_long_and_not_shown() {
+        assert_eq!(Secret::new([1_u8; 31]).err(), Some(WeakSecret));
+        assert_eq!(format!("{:?}", secret()), "Secret(32 bytes)");
+    }
+}
