@@ -1,0 +1,211 @@
+//! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
+//! rule about order can be tested without a database.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chatpush_wire::entry::{Entry, Malformed};
+use chatpush_wire::frame::Type;
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::partition::Partition;
+
+use crate::position::Position;
+
+/// One entry as it was read from a partition's log.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Which log.
+    pub partition: Partition,
+    /// Its id there.
+    pub position: Position,
+    /// The entry, or why this version cannot read it.
+    pub entry: Result<Entry, Malformed>,
+    /// Its fields as they stand in the log, for an entry that has to be set aside.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A partition's position, from where it was to behind the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which partition.
+    pub partition: Partition,
+    /// Where it has to be, or somebody else has written.
+    pub from: Position,
+    /// Where it goes.
+    pub to: Position,
+}
+
+/// A row to insert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insert {
+    /// The message's id.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: UserId,
+    /// Whose mailbox.
+    pub receiver: UserId,
+    /// The content, verbatim.
+    pub content: String,
+    /// Its type, if it has one.
+    pub kind: Option<Type>,
+    /// When it was accepted.
+    pub time_ms: u64,
+}
+
+/// What happens to one user's unread counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counter {
+    /// Whether it first becomes 0.
+    pub cleared: bool,
+    /// How much is added then.
+    pub added: u32,
+}
+
+/// Rows that the application has rendered itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Whose.
+    pub receiver: UserId,
+    /// Their row ids.
+    pub rows: Vec<u64>,
+}
+
+/// Who is told what after the commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The request's partition.
+    pub partition: Partition,
+    /// The request.
+    pub request: String,
+    /// What it waits for.
+    pub outcome: Outcome,
+}
+
+/// What a waiting request is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message is stored; whether its receiver was connected.
+    Stored {
+        /// Whether the receiver was connected when the message was accepted.
+        live: bool,
+    },
+    /// The counter is cleared.
+    Cleared,
+    /// How many rows the ack with this index in [`Batch::acks`] removed.
+    Removed(usize),
+}
+
+/// One transaction's work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Positions, in partition order.
+    pub moves: Vec<Move>,
+    /// Rows to insert, in the order of acceptance within each partition.
+    pub inserts: Vec<Insert>,
+    /// Messages whose rows go, by receiver.
+    pub confirms: Vec<(UserId, MessageId)>,
+    /// Rows that the application acknowledged.
+    pub acks: Vec<Ack>,
+    /// Counters that change, by user.
+    pub counters: BTreeMap<UserId, Counter>,
+    /// Users whose devices are told the new counter.
+    pub tell: Vec<UserId>,
+    /// Requests that wait for the commit.
+    pub waiting: Vec<Waiting>,
+}
+
+impl Batch {
+    /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
+    /// come in the order of the log and each must be readable; how partitions interleave does not matter.
+    ///
+    /// With `count_unread` off no message counts, because the application counts them itself.
+    pub fn plan(entries: &[Logged], from: impl Fn(Partition) -> Position, count_unread: bool) -> Self {
+        let mut batch = Self::default();
+        let mut ends = BTreeMap::new();
+        let mut inserted = HashMap::new();
+        let mut inserts = Vec::new();
+        for logged in entries {
+            ends.insert(logged.partition, logged.position);
+            let Ok(entry) = &logged.entry else { continue };
+            let outcome = match entry {
+                Entry::Message {
+                    id,
+                    sender,
+                    receiver,
+                    content,
+                    kind,
+                    live,
+                    ..
+                } => {
+                    inserted.insert((*receiver, id), inserts.len());
+                    inserts.push(Some(Insert {
+                        id: id.clone(),
+                        sender: *sender,
+                        receiver: *receiver,
+                        content: content.clone(),
+                        kind: kind.clone(),
+                        time_ms: logged.position.time_ms(),
+                    }));
+                    if count_unread {
+                        batch.counters.entry(*receiver).or_default().added += 1;
+                        if *live {
+                            batch.tell.push(*receiver);
+                        }
+                    }
+                    Outcome::Stored { live: *live }
+                }
+                Entry::Confirm { receiver, ids } => {
+                    for id in ids {
+                        // A message that was delivered before it was stored never becomes a row.
+                        match inserted.get(&(*receiver, id)).and_then(|at| inserts.get_mut(*at)) {
+                            Some(insert) => *insert = None,
+                            None => batch.confirms.push((*receiver, id.clone())),
+                        }
+                    }
+                    continue;
+                }
+                Entry::Ack { receiver, rows, .. } => {
+                    batch.acks.push(Ack {
+                        receiver: *receiver,
+                        rows: rows.clone(),
+                    });
+                    Outcome::Removed(batch.acks.len() - 1)
+                }
+                Entry::Clear { receiver, .. } => {
+                    batch.counters.insert(
+                        *receiver,
+                        Counter {
+                            cleared: true,
+                            added: 0,
+                        },
+                    );
+                    batch.tell.push(*receiver);
+                    Outcome::Cleared
+                }
+                Entry::Echo { live, .. } => Outcome::Stored { live: *live },
+            };
+            if let Some(request) = entry.request() {
+                let request = request.to_owned();
+                batch.waiting.push(Waiting {
+                    partition: logged.partition,
+                    request,
+                    outcome,
+                });
+            }
+        }
+        batch.inserts = inserts.into_iter().flatten().collect();
+        batch.tell.sort_unstable();
+        batch.tell.dedup();
+        batch.moves = ends
+            .into_iter()
+            .map(|(partition, to)| Move {
+                partition,
+                from: from(partition),
+                to,
+            })
+            .collect();
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use super::*;
+
+fn user(id: i64) -> UserId {
+    UserId::try_from(id).unwrap()
+}
+
+fn id(number: u8) -> MessageId {
+    MessageId::generate(1, [number; 10])
+}
+
+fn message(number: u8, receiver: i64) -> Entry {
+    Entry::Message {
+        id: id(number),
+        sender: user(1),
+        receiver: user(receiver),
+        content: format!("m{number}"),
+        kind: None,
+        live: false,
+        request: Some(format!("q{number}")),
+    }
+}
+
+fn confirm(number: u8, receiver: i64) -> Entry {
+    Entry::Confirm {
+        receiver: user(receiver),
+        ids: vec![id(number)],
+    }
+}
+
+fn clear(receiver: i64) -> Entry {
+    Entry::Clear {
+        receiver: user(receiver),
+        request: None,
+    }
+}
+
+fn plan(entries: Vec<Entry>) -> Batch {
+    let logged: Vec<_> = entries
+        .into_iter()
+        .zip(1..)
+        .map(|(entry, at): (Entry, u64)| Logged {
+            partition: Partition::of(entry.receiver()),
+            position: format!("{at}-0").parse().unwrap(),
+            entry: Ok(entry),
+            fields: Vec::new(),
+        })
+        .collect();
+    Batch::plan(&logged, |_| Position::default(), true)
+}
+
+#[test]
+fn rows_keep_the_order_of_acceptance() {
+    let batch = plan(vec![message(1, 5), message(2, 5), message(3, 5)]);
+    let contents: Vec<_> = batch
+        .inserts
+        .iter()
+        .map(|insert| insert.content.as_str())
+        .collect();
+    assert_eq!(contents, ["m1", "m2", "m3"]);
+    assert_eq!(
+        batch.counters[&user(5)],
+        Counter {
+            cleared: false,
+            added: 3
+        }
+    );
+    assert_eq!(batch.waiting.len(), 3);
+}
+
+#[test]
+fn a_message_and_its_confirm_leave_only_the_count() {
+    let batch = plan(vec![message(1, 5), confirm(1, 5)]);
+    assert!(batch.inserts.is_empty() && batch.confirms.is_empty());
+    assert_eq!(batch.counters[&user(5)].added, 1);
+}
+
+#[test]
+fn a_confirm_of_an_older_message_is_a_delete() {
+    let batch = plan(vec![confirm(1, 5), message(1, 21)]);
+    assert_eq!(batch.confirms, [(user(5), id(1))]);
+    assert_eq!(
+        batch.inserts.len(),
+        1,
+        "another receiver's message with the same id stays"
+    );
+}
+
+#[test]
+fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
+    let batch = plan(vec![message(1, 5), clear(5), message(2, 5)]);
+    assert_eq!(
+        batch.counters[&user(5)],
+        Counter {
+            cleared: true,
+            added: 1
+        }
+    );
+    assert_eq!(batch.tell, [user(5)]);
+}
+
+#[test]
+fn positions_move_once_a_partition_in_partition_order() {
+    let batch = plan(vec![message(1, 6), message(2, 5), message(3, 6)]);
+    let moves: Vec<_> = batch
+        .moves
+        .iter()
+        .map(|m| (m.partition.number(), m.to.to_string()))
+        .collect();
+    assert_eq!(moves, [(5, "2-0".to_owned()), (6, "3-0".to_owned())]);
+}
+
+#[test]
+fn counting_can_be_left_to_the_application() {
+    let logged = Logged {
+        partition: Partition::of(user(5)),
+        position: Position::default(),
+        entry: Ok(message(1, 5)),
+        fields: Vec::new(),
+    };
+    let batch = Batch::plan(&[logged], |_| Position::default(), false);
+    assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
+}
+
+#[test]
+fn each_ack_answers_its_own_request() {
+    let ack = |rows: &[u64], request: &str| Entry::Ack {
+        receiver: user(5),
+        rows: rows.to_vec(),
+        request: Some(request.to_owned()),
+    };
+    let batch = plan(vec![ack(&[1], "a"), ack(&[2], "b")]);
+    let outcomes: Vec<_> = batch
+        .waiting
+        .iter()
+        .map(|w| (w.request.as_str(), w.outcome))
+        .collect();
+    assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
+}

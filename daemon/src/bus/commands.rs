@@ -1,0 +1,80 @@
+//! The connection for commands that are answered at once. It is opened when first needed and again after it
+//! broke.
+
+use std::sync::Arc;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError};
+use tokio::sync::Mutex;
+
+use super::DEADLINE;
+
+/// A handle on the connection for commands. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Commands(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    /// An asynchronous lock, because it is held while connecting: one caller connects, the others wait for
+    /// that one connection instead of opening their own.
+    open: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Commands {
+    /// A handle; nothing is opened yet.
+    pub fn new(client: Client) -> Self {
+        Self(Arc::new(Shared {
+            client,
+            open: Mutex::new(None),
+        }))
+    }
+
+    /// The server and how it is reached, for connections that others open themselves.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Sends a pipeline in one write and reads all its answers.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached within the deadline or answers a command with an error. Commands that
+    /// were sent may have been carried out.
+    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
+        let mut connection = self.connection().await?;
+        let answer = pipeline.query_async(&mut connection).await;
+        if let Err(error) = &answer
+            && (error.is_unrecoverable_error() || error.is_timeout())
+        {
+            *self.0.open.lock().await = None;
+        }
+        answer
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<(), RedisError> {
+        self.send(redis::pipe().cmd("PING").ignore()).await
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut open = self.0.open.lock().await;
+        if let Some(connection) = open.as_ref() {
+            return Ok(connection.clone());
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(DEADLINE))
+            .set_response_timeout(Some(DEADLINE));
+        let connection = self
+            .0
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        *open = Some(connection.clone());
+        Ok(connection)
+    }
+}

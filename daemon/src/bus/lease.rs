@@ -1,0 +1,102 @@
+//! Which daemon writes: a key that runs out. It only keeps two daemons from getting in each other's way;
+//! that nothing is written twice rests on the positions in MySQL.
+
+use std::time::Duration;
+
+use chatpush_wire::key::Prefix;
+use chatpush_wire::script::{RELEASE, RENEW, Script};
+use redis::{Pipeline, RedisError};
+
+use super::Commands;
+
+/// How long a lease holds without being renewed.
+pub const LENGTH: Duration = Duration::from_secs(6);
+
+/// How often it is renewed.
+pub const RENEWAL: Duration = Duration::from_secs(2);
+
+/// One daemon's view of the writer's lease.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    commands: Commands,
+    key: String,
+    daemon: String,
+}
+
+impl Lease {
+    /// The lease of an installation, for the daemon with this name.
+    pub fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
+        Self {
+            commands,
+            key: prefix.writer(),
+            daemon,
+        }
+    }
+
+    /// Takes the lease if nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn take(&self) -> Result<bool, RedisError> {
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("SET")
+            .arg(&self.key)
+            .arg(&self.daemon)
+            .arg("NX")
+            .arg("PX")
+            .arg(milliseconds(LENGTH));
+        let (taken,): (Option<String>,) = self.commands.send(&pipeline).await?;
+        Ok(taken.is_some())
+    }
+
+    /// Renews the lease; false if it is another's by now.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn renew(&self) -> Result<bool, RedisError> {
+        let mut pipeline = self.eval(&RENEW);
+        pipeline.arg(milliseconds(LENGTH));
+        let (held,): (bool,) = self.commands.send(&pipeline).await?;
+        Ok(held)
+    }
+
+    /// Gives the lease up, so that another daemon need not wait for it to run out.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached; the lease then runs out.
+    pub async fn release(&self) -> Result<(), RedisError> {
+        self.commands.send(self.eval(&RELEASE).ignore()).await
+    }
+
+    /// Whether some daemon holds the lease.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn is_held(&self) -> Result<bool, RedisError> {
+        let (held,): (bool,) = self
+            .commands
+            .send(redis::pipe().cmd("EXISTS").arg(&self.key))
+            .await?;
+        Ok(held)
+    }
+
+    fn eval(&self, script: &Script) -> Pipeline {
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("EVAL")
+            .arg(script.source())
+            .arg(1)
+            .arg(&self.key)
+            .arg(&self.daemon);
+        pipeline
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::token;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
+pub const EX_USAGE: u8 = 64;
+
+/// Pushes chat messages to browsers and keeps them in MySQL until they are delivered.
+#[derive(Debug, Parser)]
+#[command(name = "chatpushd", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Configuration file [default: chatpush.toml beside the working directory, if there is one]
+    #[arg(short, long, value_name = "FILE", env = "CHATPUSH_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// What to do [default: run]
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the daemon can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM or SIGINT
+    Run,
+    /// Connect to everything, look at every prerequisite, and print each with `ok` or the fix
+    Check,
+    /// Create the tables that are missing; existing tables are never altered
+    Migrate,
+    /// Print a connect token, as PHP's `ChatPush\connectToken()` makes them
+    Token {
+        /// The user the token speaks for
+        #[arg(value_name = "USER_ID", value_parser = user_id)]
+        user: UserId,
+        /// How long it is valid, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+        ttl: u64,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Environment (wins over the file):
+  CHATPUSH_REDIS_URL         redis://, rediss:// or unix:// [redis://127.0.0.1:6379]
+  CHATPUSH_MYSQL_URL         mysql://user:password@host:3306/database
+  CHATPUSH_SECRET            key of the connect tokens, at least 32 bytes
+  CHATPUSH_LISTEN            WebSocket address [127.0.0.1:8089]
+  CHATPUSH_ADMIN_LISTEN      health address [127.0.0.1:8090]
+  CHATPUSH_PREFIX            start of every Redis name [chatpush]
+  CHATPUSH_COUNT_UNREAD      keep user.unread_count [true]
+  CHATPUSH_FLUSH_ON_CONNECT  deliver stored messages on connect [true]
+  CHATPUSH_DEFAULT_TYPE      type of messages stored without one [text]
+  CHATPUSH_LOG               level or tracing filter [info]
+  CHATPUSH_LOG_FORMAT        text or json [text]
+
+Exit codes: 0 done, 1 failed, 64 the command line or the configuration is wrong";
+
+impl Arguments {
+    /// Reads the command line. Prints help, version or what is wrong with it, and says with which code to
+    /// exit then.
+    ///
+    /// # Errors
+    ///
+    /// The exit code: 0 after help and version, [`EX_USAGE`] otherwise.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            // Where even the terminal is gone there is nobody left to tell.
+            let _ = error.print();
+            if error.use_stderr() {
+                ExitCode::from(EX_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            }
+        })
+    }
+}
+
+/// Prints a token for `user`, valid for `ttl` seconds from now.
+///
+/// # Errors
+///
+/// Never; the signature is that of the other commands.
+pub fn print_token(config: &Config, user: UserId, ttl: u64) -> anyhow::Result<ExitCode> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    println!("{}", token::sign(&config.secret, user, now, ttl));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn user_id(text: &str) -> Result<UserId, String> {
+    let number: i64 = text.parse().map_err(|_| "must be a number".to_owned())?;
+    UserId::try_from(number).map_err(|error| error.to_string())
+}

@@ -1,0 +1,203 @@
+//! What can be configured: one struct, each field with its variable, its place in the file and its default.
+
+mod names;
+mod source;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use chatpush_wire::frame::{DEFAULT_TYPE, Type};
+use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::TYPE_BYTES;
+use chatpush_wire::token::Secret;
+use mysql_async::Opts;
+
+pub use self::names::{Column, Identifier, Names};
+use self::source::Source;
+
+/// Everything the daemon is told from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where browsers connect. `CHATPUSH_LISTEN`, `listen`, default `127.0.0.1:8089`.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served. `CHATPUSH_ADMIN_LISTEN`, `admin_listen`, default
+    /// `127.0.0.1:8090`.
+    pub admin_listen: SocketAddr,
+    /// Key of the connect tokens. `CHATPUSH_SECRET`, `secret`, required, at least 32 bytes.
+    pub secret: Secret,
+    /// Start of every Redis name. `CHATPUSH_PREFIX`, `prefix`, default `chatpush`.
+    pub prefix: Prefix,
+    /// Whether a store counts the message as unread. `CHATPUSH_COUNT_UNREAD`, `count_unread`, default true;
+    /// false for an application that keeps its own `UPDATE … + 1`.
+    pub count_unread: bool,
+    /// Whether stored messages are delivered on connect. `CHATPUSH_FLUSH_ON_CONNECT`, `flush_on_connect`,
+    /// default true; false leaves it to the application's own loop.
+    pub flush_on_connect: bool,
+    /// Type of messages that were stored without one. `CHATPUSH_DEFAULT_TYPE`, `default_type`, default
+    /// `text`.
+    pub default_type: Type,
+    /// The Redis that the extension uses too. `CHATPUSH_REDIS_URL`, `redis.url`, default
+    /// `redis://127.0.0.1:6379`.
+    pub redis: redis::ConnectionInfo,
+    /// The application's database.
+    pub mysql: Mysql,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// The application's database and what it calls things.
+#[derive(Clone, Debug)]
+pub struct Mysql {
+    /// Where it is. `CHATPUSH_MYSQL_URL`, `mysql.url`, required:
+    /// `mysql://user:password@host:3306/database`, with `?socket=/path` for a Unix socket.
+    pub opts: Opts,
+    /// Names of its tables and columns: `[mysql.tables]` and `[mysql.columns]`.
+    pub names: Names,
+}
+
+/// What is logged and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A level, or a filter as `tracing-subscriber` reads them. `CHATPUSH_LOG`, `log.filter`, default
+    /// `info`.
+    pub filter: String,
+    /// One JSON object a line instead of text. `CHATPUSH_LOG_FORMAT` and `log.format`: `text` (default) or
+    /// `json`.
+    pub json: bool,
+}
+
+/// Everything that is wrong with a configuration, found in one go.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+/// One setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Its name, as whoever set it wrote it.
+    pub name: String,
+    /// What is wrong and what would be right. Never holds a secret.
+    pub what: String,
+}
+
+impl Config {
+    /// Reads the file, then the environment, which wins. Without a named file, `chatpush.toml` in the
+    /// working directory is read if it is there.
+    ///
+    /// # Errors
+    ///
+    /// All [`Mistakes`], so that an operator mends them in one go.
+    pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
+        let mut source = Source::read(file, env);
+        let listen = source.parsed("listen", "CHATPUSH_LISTEN", "127.0.0.1:8089", address);
+        let admin_listen = source.parsed("admin_listen", "CHATPUSH_ADMIN_LISTEN", "127.0.0.1:8090", address);
+        let secret = source.required("secret", "CHATPUSH_SECRET", |text| {
+            Secret::new(text).map_err(|error| error.to_string())
+        });
+        let prefix = source.parsed("prefix", "CHATPUSH_PREFIX", Prefix::DEFAULT, |text| {
+            Prefix::try_from(text.to_owned()).map_err(|error| error.to_string())
+        });
+        let count_unread = source.parsed("count_unread", "CHATPUSH_COUNT_UNREAD", "true", boolean);
+        let flush_on_connect =
+            source.parsed("flush_on_connect", "CHATPUSH_FLUSH_ON_CONNECT", "true", boolean);
+        let default_type = source.parsed(
+            "default_type",
+            "CHATPUSH_DEFAULT_TYPE",
+            DEFAULT_TYPE,
+            message_type,
+        );
+        let redis = source.parsed(
+            "redis.url",
+            "CHATPUSH_REDIS_URL",
+            "redis://127.0.0.1:6379",
+            redis_url,
+        );
+        let mysql = source.required("mysql.url", "CHATPUSH_MYSQL_URL", mysql_url);
+        let names = Names::read(&mut source);
+        let filter = source.parsed("log.filter", "CHATPUSH_LOG", "info", log_filter);
+        let json = source.parsed("log.format", "CHATPUSH_LOG_FORMAT", "text", |text| match text {
+            "text" => Ok(false),
+            "json" => Ok(true),
+            _ => Err("must be text or json".to_owned()),
+        });
+        source.finish(|| {
+            Some(Self {
+                listen: listen?,
+                admin_listen: admin_listen?,
+                secret: secret?,
+                prefix: prefix?,
+                count_unread: count_unread?,
+                flush_on_connect: flush_on_connect?,
+                default_type: default_type?,
+                redis: redis?,
+                mysql: Mysql {
+                    opts: mysql?,
+                    names: names?,
+                },
+                log: Log {
+                    filter: filter?,
+                    json: json?,
+                },
+            })
+        })
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chatpushd: the configuration cannot be used:")?;
+        for Mistake { name, what } in &self.0 {
+            write!(f, "\n  {name}: {what}")?;
+        }
+        Ok(())
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} must be an address and a port, such as 127.0.0.1:8089"))
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "on" | "yes" => Ok(true),
+        "false" | "0" | "off" | "no" => Ok(false),
+        _ => Err(format!("{text:?} must be true or false")),
+    }
+}
+
+fn message_type(text: &str) -> Result<Type, String> {
+    if text.len() > TYPE_BYTES {
+        return Err(format!("must have at most {TYPE_BYTES} bytes"));
+    }
+    Ok(Type::Name(text.to_owned()))
+}
+
+fn redis_url(text: &str) -> Result<redis::ConnectionInfo, String> {
+    const FORMS: &str =
+        "must be redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=…]";
+    let known = ["redis://", "rediss://", "unix://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    if !known {
+        return Err(FORMS.to_owned());
+    }
+    redis::IntoConnectionInfo::into_connection_info(text).map_err(|error| format!("{FORMS} ({error})"))
+}
+
+fn mysql_url(text: &str) -> Result<Opts, String> {
+    const FORM: &str = "must be mysql://user:password@host:3306/database[?socket=/path]";
+    let opts = Opts::from_url(text).map_err(|error| format!("{FORM} ({error})"))?;
+    if opts.db_name().is_none_or(str::is_empty) {
+        return Err(format!("{FORM} (the database is missing)"));
+    }
+    Ok(opts)
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text).map_err(|error| format!("{text:?}: {error}"))?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

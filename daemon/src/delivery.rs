@@ -1,0 +1,84 @@
+//! From Redis to the hub: one message on a user's channel, handed to that user's connections.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
+use chatpush_wire::envelope::Envelope;
+use chatpush_wire::frame::{self, DEFAULT_TYPE, Type};
+use chatpush_wire::id::MessageId;
+use chatpush_wire::key::Prefix;
+use redis::{PushInfo, PushKind, Value};
+
+use crate::hub::{Hub, Outgoing};
+
+/// Hands messages on. It runs on the task that reads the subscription, so it never waits: Redis cuts off a
+/// subscriber that falls behind.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    hub: Arc<Hub>,
+    prefix: Prefix,
+    /// The type for messages stored without one, if it is not the one they were rendered with.
+    retype: Option<Type>,
+}
+
+impl Delivery {
+    /// A delivery into `hub` for an installation's channels.
+    pub fn new(hub: Arc<Hub>, prefix: Prefix, default_type: &Type) -> Self {
+        let rendered = Type::Name(DEFAULT_TYPE.to_owned());
+        Self {
+            hub,
+            prefix,
+            retype: (*default_type != rendered).then(|| default_type.clone()),
+        }
+    }
+
+    /// Delivers what Redis pushed, if it is a message on a user's channel.
+    pub fn push(&self, push: PushInfo) {
+        if push.kind != PushKind::SMessage {
+            return;
+        }
+        let mut data = push.data.into_iter();
+        let (Some(Value::BulkString(channel)), Some(Value::BulkString(envelope))) =
+            (data.next(), data.next())
+        else {
+            return;
+        };
+        let Some(user) = std::str::from_utf8(&channel)
+            .ok()
+            .and_then(|name| self.prefix.user_of_channel(name))
+        else {
+            return;
+        };
+        let Some(outgoing) = self.outgoing(&Bytes::from(envelope)) else {
+            tracing::warn!(%user, "envelope not read: is an extension of another version in use?");
+            return;
+        };
+        self.hub.deliver(user, &outgoing);
+    }
+
+    fn outgoing(&self, bytes: &Bytes) -> Option<Outgoing> {
+        match Envelope::decode(bytes).ok()? {
+            Envelope::Live { frame } => Some(Outgoing {
+                frame: shared(bytes, frame)?,
+                tracked: None,
+            }),
+            Envelope::Tracked { id, untyped, frame } => {
+                let id = MessageId::try_from(id.to_owned()).ok()?;
+                let frame = match &self.retype {
+                    Some(kind) if untyped => Utf8Bytes::from(frame::retyped(frame, &id, kind).into_owned()),
+                    _ => shared(bytes, frame)?,
+                };
+                Some(Outgoing {
+                    frame,
+                    tracked: Some(Arc::new(id)),
+                })
+            }
+        }
+    }
+}
+
+/// The frame as a part of the bytes it arrived in, so that every device shares them.
+fn shared(bytes: &Bytes, frame: &str) -> Option<Utf8Bytes> {
+    Utf8Bytes::try_from(bytes.slice_ref(frame.as_bytes())).ok()
+}

@@ -1,0 +1,127 @@
+//! What a user missed: stored rows, oldest first, then the unread counter.
+//!
+//! The barrier closes the race between "nobody there" and "just connected". It is taken after Redis counts
+//! the user as present: what was accepted before is in MySQL once the position has reached the barrier, what
+//! is accepted after comes over the subscription.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Utf8Bytes;
+use chatpush_wire::frame::{self, Message, Type};
+use chatpush_wire::id::UserId;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::ROWS_PER_PAGE;
+use chatpush_wire::partition::Partition;
+use tokio::sync::mpsc;
+
+use crate::bus::{Commands, log};
+use crate::hub::Outgoing;
+use crate::outage::Outage;
+use crate::position::Positions;
+use crate::presence::{Epoch, Presence};
+use crate::store::Store;
+use crate::store::rows::StoredRow;
+
+/// What a flush needs.
+#[derive(Clone, Debug)]
+pub struct Flush {
+    /// Redis.
+    pub commands: Commands,
+    /// The start of every Redis name.
+    pub prefix: Prefix,
+    /// MySQL.
+    pub store: Store,
+    /// How far the log is applied.
+    pub positions: Arc<Positions>,
+    /// Who is subscribed.
+    pub presence: Presence,
+    /// The type for rows stored without one.
+    pub default_type: Type,
+    /// Whether rows are delivered at all, or the counter alone.
+    pub rows: bool,
+}
+
+/// A part of a flush.
+#[derive(Debug)]
+pub enum Part {
+    /// Frames to send, in order.
+    Frames(Vec<Outgoing>),
+    /// That was all; live traffic may follow. The epoch is the one the subscription had.
+    Done(Epoch),
+}
+
+impl Flush {
+    /// Flushes for one connection of `user`, into a channel that holds one part: the next page is read when
+    /// the client has taken the last. Ends when the receiver is dropped.
+    pub fn start(&self, user: UserId) -> mpsc::Receiver<Part> {
+        let (parts, receiver) = mpsc::channel(1);
+        let flush = self.clone();
+        tokio::spawn(async move {
+            let gone = parts.clone();
+            tokio::select! {
+                // The only error is that the connection has gone.
+                _ = flush.run(user, parts) => {}
+                () = gone.closed() => {}
+            }
+        });
+        receiver
+    }
+
+    async fn run(&self, user: UserId, parts: mpsc::Sender<Part>) -> Result<(), mpsc::error::SendError<Part>> {
+        let epoch = self.presence.subscribed(user).await;
+        let partition = Partition::of(user);
+        let mut redis = Outage::of("Redis (barrier)");
+        let barrier = loop {
+            match log::last(&self.commands, &self.prefix, partition).await {
+                Ok(barrier) => break barrier,
+                Err(error) => redis.failed(&error).await,
+            }
+        };
+        redis.recovered();
+        self.positions.catch_up(&self.store, partition, barrier).await;
+        let mut mysql = Outage::of("MySQL (flush)");
+        let (mut after, mut more) = (0, self.rows);
+        while more {
+            let (page, follows) = match self.store.rows(user, after, ROWS_PER_PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    mysql.failed(&error).await;
+                    continue;
+                }
+            };
+            more = follows && !page.is_empty();
+            after = page.last().map_or(after, |stored| stored.row.id);
+            if !page.is_empty() {
+                let frames = page.iter().map(|stored| self.outgoing(stored)).collect();
+                parts.send(Part::Frames(frames)).await?;
+            }
+        }
+        let unread = loop {
+            match self.store.unread(user).await {
+                Ok(unread) => break unread,
+                Err(error) => mysql.failed(&error).await,
+            }
+        };
+        mysql.recovered();
+        let counter = Outgoing {
+            frame: Utf8Bytes::from(frame::unread(unread)),
+            tracked: None,
+        };
+        parts.send(Part::Frames(vec![counter])).await?;
+        parts.send(Part::Done(epoch)).await
+    }
+
+    fn outgoing(&self, StoredRow { row, kind }: &StoredRow) -> Outgoing {
+        let message = Message {
+            id: &row.message_id,
+            kind: Some(kind.as_ref().unwrap_or(&self.default_type)),
+            data: &row.content,
+            from: Some(row.sender_id),
+        };
+        let frame = Utf8Bytes::from(message.stored(row.time_ms));
+        Outgoing {
+            frame,
+            tracked: Some(Arc::new(row.message_id.clone())),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What the daemon serves: sockets to browsers, and its health to whoever runs it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chatpush_wire::token::{self, Secret};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::bus::Commands;
+use crate::bus::lease::Lease;
+use crate::presence::Presence;
+use crate::session::{MESSAGE_BYTES, Protocol, Sessions};
+use crate::store::Store;
+
+/// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
+/// ours are many and send little.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// Bound on each question that `/ready` asks.
+const READY: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug)]
+struct Browsers {
+    secret: Arc<Secret>,
+    sessions: Sessions,
+}
+
+#[derive(Debug, Deserialize)]
+struct Connect {
+    token: Option<String>,
+}
+
+/// What `/ready` looks at.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// Redis.
+    pub commands: Commands,
+    /// MySQL.
+    pub store: Store,
+    /// Who is subscribed.
+    pub presence: Presence,
+    /// Who writes.
+    pub lease: Lease,
+}
+
+/// The public side: `GET /ws?token=`.
+pub fn browsers(secret: Secret, sessions: Sessions) -> Router {
+    let state = Browsers {
+        secret: Arc::new(secret),
+        sessions,
+    };
+    Router::new().route("/ws", get(connect)).with_state(state)
+}
+
+/// The operator's side: `GET /health` answers while the process lives, `GET /ready` says whether messages
+/// get through.
+pub fn admin(readiness: Readiness) -> Router {
+    Router::new()
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/ready", get(ready))
+        .with_state(readiness)
+}
+
+/// Refuses a bad token before the upgrade, so that the reason can be read.
+async fn connect(
+    State(state): State<Browsers>,
+    Query(query): Query<Connect>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    let Some(token) = query.token else {
+        return unauthorized("token is missing: /ws?token=…");
+    };
+    let user = match token::verify(&state.secret, &token, now) {
+        Ok(user) => user,
+        Err(error) => return unauthorized(&error.to_string()),
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let upgrade = upgrade.protocols(Protocol::NAMES);
+    let protocol = Protocol::agreed(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(READ_BUFFER)
+        .max_message_size(MESSAGE_BYTES)
+        .max_frame_size(MESSAGE_BYTES)
+        .on_upgrade(move |socket| state.sessions.serve(socket, user, protocol))
+}
+
+fn unauthorized(reason: &str) -> Response {
+    // RFC 9110 section 15.5.2 wants the challenge beside a 401.
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::WWW_AUTHENTICATE, "Bearer")],
+        format!("{reason}\n"),
+    )
+        .into_response()
+}
+
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    let redis = async {
+        readiness
+            .commands
+            .ping()
+            .await
+            .map_err(|error| error.to_string())?;
+        match readiness.lease.is_held().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("no daemon is the writer".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let mysql = async { readiness.store.ping().await.map_err(|error| error.to_string()) };
+    let (redis, mysql) = tokio::join!(timeout(READY, redis), timeout(READY, mysql));
+    let late = || Err("no answer in time".to_owned());
+    let subscribed = if readiness.presence.is_up() {
+        Ok(())
+    } else {
+        Err("not subscribed".to_owned())
+    };
+    let parts = [
+        ("redis", redis.unwrap_or_else(|_| late())),
+        ("mysql", mysql.unwrap_or_else(|_| late())),
+        ("subscriptions", subscribed),
+    ];
+    let fine = parts.iter().all(|(_, state)| state.is_ok());
+    let lines = parts
+        .map(|(part, state)| format!("{part}: {}\n", state.map_or_else(|why| why, |()| "ok".to_owned())));
+    let status = if fine {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, lines.concat()).into_response()
+}

@@ -1,0 +1,156 @@
+//! How far the log has been applied to MySQL.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chatpush_wire::partition::Partition;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::store::Store;
+
+/// How long a stand-by waits before it first asks MySQL.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+
+/// How long it waits between two later looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The id of a log entry: milliseconds and a sequence number (Redis manual, "Redis Streams", entry IDs).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    ms: u64,
+    seq: u64,
+}
+
+impl Position {
+    /// When the entry was accepted, in milliseconds since 1970, by Redis's clock.
+    pub const fn time_ms(self) -> u64 {
+        self.ms
+    }
+
+    /// The smallest id behind this one: what `XTRIM MINID` keeps.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self.seq.checked_add(1) {
+            Some(seq) => Self { ms: self.ms, seq },
+            None => Self {
+                ms: self.ms.saturating_add(1),
+                seq: 0,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+impl FromStr for Position {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let (ms, seq) = text.split_once('-').ok_or(InvalidPosition)?;
+        let number = |text: &str| text.parse().map_err(|_| InvalidPosition);
+        Ok(Self {
+            ms: number(ms)?,
+            seq: number(seq)?,
+        })
+    }
+}
+
+/// A text that is no log id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a log id")]
+pub struct InvalidPosition;
+
+/// The newest known position of every partition. They only ever move forward, so whoever waits for one may
+/// look at any older answer and at worst wait for a newer.
+#[derive(Debug)]
+pub struct Positions(Vec<watch::Sender<Position>>);
+
+impl Default for Positions {
+    fn default() -> Self {
+        Self(
+            Partition::all()
+                .map(|_| watch::Sender::new(Position::default()))
+                .collect(),
+        )
+    }
+}
+
+impl Positions {
+    /// MySQL holds everything up to here.
+    pub fn advance(&self, partition: Partition, position: Position) {
+        if let Some(known) = self.0.get(usize::from(partition.number())) {
+            known.send_if_modified(|known| {
+                let forward = position > *known;
+                *known = position.max(*known);
+                forward
+            });
+        }
+    }
+
+    /// Returns once MySQL holds everything up to `position`. The writer hears of its own commits at once; a
+    /// stand-by asks MySQL, soon at first and then more rarely.
+    pub async fn catch_up(&self, store: &Store, partition: Partition, position: Position) {
+        let mut pause = FIRST_LOOK;
+        while !self.has_reached(partition, position) {
+            if timeout(pause, self.reached(partition, position)).await.is_ok() {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            // While MySQL is away the wait goes on; whoever waits has a deadline of its own.
+            if let Ok(positions) = store.positions().await {
+                for (partition, position) in positions {
+                    self.advance(partition, position);
+                }
+            }
+        }
+    }
+
+    /// Returns once MySQL is known to hold everything up to `position`.
+    async fn reached(&self, partition: Partition, position: Position) {
+        if let Some(known) = self.0.get(usize::from(partition.number())) {
+            // The sender lives as long as `self`, so the wait ends in no other way.
+            let _ = known.subscribe().wait_for(|known| *known >= position).await;
+        }
+    }
+
+    /// Whether MySQL is known to hold everything up to `position`.
+    pub fn has_reached(&self, partition: Partition, position: Position) -> bool {
+        self.0
+            .get(usize::from(partition.number()))
+            .is_some_and(|known| *known.borrow() >= position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_order_as_numbers_and_not_as_text() {
+        let position = |text: &str| text.parse::<Position>().unwrap();
+        assert!(position("9-0") < position("10-0"));
+        assert!(position("10-9") < position("10-10"));
+        assert_eq!(position("10-9").next(), position("10-10"));
+        assert_eq!(position(&format!("10-{}", u64::MAX)).next(), position("11-0"));
+        for bad in ["", "1", "1-", "-1", "1-1-1", "a-b"] {
+            assert_eq!(bad.parse::<Position>(), Err(InvalidPosition));
+        }
+    }
+
+    #[tokio::test]
+    async fn positions_never_go_back() {
+        let positions = Positions::default();
+        let partition = Partition::new(3).unwrap();
+        positions.advance(partition, "5-0".parse().unwrap());
+        positions.advance(partition, "4-0".parse().unwrap());
+        assert!(positions.has_reached(partition, "5-0".parse().unwrap()));
+        assert!(!positions.has_reached(partition, "5-1".parse().unwrap()));
+        positions.reached(partition, "5-0".parse().unwrap()).await;
+    }
+}

@@ -1,0 +1,221 @@
+//! Presence: this daemon is subscribed to a user's channel exactly while it holds a connection of that user,
+//! and to the daemons' channels while it runs. Redis counts subscribers, so nobody keeps a second truth.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::DEADLINE;
+use crate::delivery::Delivery;
+use crate::hub::Hub;
+use crate::outage::Outage;
+
+/// How often a quiet subscription is asked whether it still lives.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Channels in one SSUBSCRIBE.
+const CHANNELS: usize = 256;
+
+/// Counts how often the subscriptions were made. A new number means that messages may have been missed in
+/// between, so everybody treats its user as newly connected.
+pub type Epoch = u64;
+
+/// A handle on the subscriptions. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Presence(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    hub: Arc<Hub>,
+    prefix: Prefix,
+    /// Users whose connections came or went, and who waits until the subscription agrees. At most one entry
+    /// a user, so it is bounded by the connections. A plain mutex: nothing awaits while holding it.
+    changed: Mutex<HashMap<UserId, Vec<oneshot::Sender<Epoch>>>>,
+    bell: Notify,
+    /// 0 until the first subscription.
+    epoch: watch::Sender<Epoch>,
+    /// Whether Redis knows of the subscriptions now.
+    up: watch::Sender<bool>,
+}
+
+impl Presence {
+    /// Nobody is subscribed yet; [`Presence::run`] does it.
+    pub fn new(hub: Arc<Hub>, prefix: Prefix) -> Self {
+        Self(Arc::new(Shared {
+            hub,
+            prefix,
+            changed: Mutex::default(),
+            bell: Notify::new(),
+            epoch: watch::Sender::new(0),
+            up: watch::Sender::new(false),
+        }))
+    }
+
+    /// Returns once Redis counts this daemon as holding `user`, whose connection must be in the hub: from
+    /// then on every push reaches the hub. Waits while Redis is away.
+    pub async fn subscribed(&self, user: UserId) -> Epoch {
+        loop {
+            let (tell, told) = oneshot::channel();
+            self.note(user, Some(tell));
+            if let Ok(epoch) = told.await {
+                return epoch;
+            }
+        }
+    }
+
+    /// A connection of `user` has left the hub.
+    pub fn left(&self, user: UserId) {
+        self.note(user, None);
+    }
+
+    /// The epoch, to be watched for a new one.
+    pub fn epochs(&self) -> watch::Receiver<Epoch> {
+        self.0.epoch.subscribe()
+    }
+
+    /// Whether Redis knows of the subscriptions now.
+    pub fn is_up(&self) -> bool {
+        *self.0.up.borrow()
+    }
+
+    /// Keeps the subscriptions until told to stop; they are given up then.
+    pub async fn run(self, client: Client, delivery: Delivery, stop: CancellationToken) {
+        let mut redis = Outage::of("Redis (subscriptions)");
+        while !stop.is_cancelled() {
+            let ended = tokio::select! {
+                ended = self.hold(&client, &delivery, &mut redis) => ended,
+                () = stop.cancelled() => break,
+            };
+            self.0.up.send_replace(false);
+            if let Err(error) = ended {
+                redis.failed(&error).await;
+            }
+        }
+        self.0.up.send_replace(false);
+    }
+
+    async fn hold(&self, client: &Client, delivery: &Delivery, redis: &mut Outage) -> Result<(), RedisError> {
+        let lost = Arc::new(Notify::new());
+        let mut connection = connect(client, delivery.clone(), lost.clone()).await?;
+        let mut subscribed = HashSet::new();
+        let daemons: Vec<_> = Partition::all()
+            .map(|partition| self.0.prefix.daemons_channel(partition))
+            .collect();
+        send(&mut connection, "SSUBSCRIBE", &daemons).await?;
+        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held())
+            .await?;
+        // Whoever joins from here on is noted and served below, so the epoch may be announced.
+        self.0.epoch.send_modify(|epoch| *epoch += 1);
+        self.0.up.send_replace(true);
+        redis.recovered();
+        loop {
+            let noted = self.take();
+            if !noted.is_empty() {
+                self.reconcile(&mut connection, &mut subscribed, noted.keys().copied().collect())
+                    .await?;
+                let epoch = *self.0.epoch.borrow();
+                for tell in noted.into_values().flatten() {
+                    // Who asked may have gone.
+                    let _ = tell.send(epoch);
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.0.bell.notified() => {}
+                () = lost.notified() => return Err(RedisError::from((redis::ErrorKind::Io, "subscription lost"))),
+                () = tokio::time::sleep(HEARTBEAT) => redis::cmd("PING").exec_async(&mut connection).await?,
+            }
+        }
+    }
+
+    /// Makes the subscriptions of these users agree with the hub.
+    async fn reconcile(
+        &self,
+        connection: &mut MultiplexedConnection,
+        subscribed: &mut HashSet<UserId>,
+        users: Vec<UserId>,
+    ) -> Result<(), RedisError> {
+        let (held, gone): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| self.0.hub.holds(*user));
+        let channel = |user: &UserId| self.0.prefix.user_channel(*user);
+        let join: Vec<_> = held
+            .iter()
+            .filter(|user| subscribed.insert(**user))
+            .map(channel)
+            .collect();
+        let leave: Vec<_> = gone
+            .iter()
+            .filter(|user| subscribed.remove(user))
+            .map(channel)
+            .collect();
+        for channels in join.chunks(CHANNELS) {
+            send(connection, "SSUBSCRIBE", channels).await?;
+        }
+        for channels in leave.chunks(CHANNELS) {
+            send(connection, "SUNSUBSCRIBE", channels).await?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, user: UserId, tell: Option<oneshot::Sender<Epoch>>) {
+        let mut changed = self.0.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.entry(user).or_default().extend(tell);
+        drop(changed);
+        self.0.bell.notify_one();
+    }
+
+    fn take(&self) -> HashMap<UserId, Vec<oneshot::Sender<Epoch>>> {
+        std::mem::take(&mut *self.0.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A RESP3 connection: there, pushed messages and answers share one socket.
+async fn connect(
+    client: &Client,
+    delivery: Delivery,
+    lost: Arc<Notify>,
+) -> Result<MultiplexedConnection, RedisError> {
+    let settings = client
+        .get_connection_info()
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3);
+    let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(DEADLINE))
+        .set_response_timeout(Some(DEADLINE))
+        .set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                lost.notify_one();
+            } else {
+                delivery.push(push);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Subscribes or unsubscribes. Redis answers each channel on its own, so the channels go as a pipeline of
+/// one command each, in one write; a pipeline of one channel a command also keeps every command in one slot.
+async fn send(
+    connection: &mut MultiplexedConnection,
+    command: &str,
+    channels: &[String],
+) -> Result<(), RedisError> {
+    let mut pipeline = redis::pipe();
+    for channel in channels {
+        pipeline.cmd(command).arg(channel).ignore();
+    }
+    if channels.is_empty() {
+        Ok(())
+    } else {
+        pipeline.exec_async(connection).await
+    }
+}

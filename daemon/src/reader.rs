@@ -1,0 +1,117 @@
+//! Answers look-ups: waits until MySQL holds everything that was accepted before the question, then reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::ROWS_PER_PAGE;
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::request::{Ask, Request};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Commands, reads, replies, waiting_connection};
+use crate::outage::Outage;
+use crate::position::Positions;
+use crate::store::{Store, StoreError};
+
+/// Look-ups under way at once in this daemon. Others wait in Redis, where another daemon may take them.
+const AT_ONCE: usize = 64;
+
+/// How long a look-up waits for the log to be applied before it gives up. Callers wait less.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the reader works with.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// Redis.
+    pub commands: Commands,
+    /// The start of every Redis name.
+    pub prefix: Prefix,
+    /// MySQL.
+    pub store: Store,
+    /// How far the log is applied.
+    pub positions: Arc<Positions>,
+}
+
+impl Reader {
+    /// Answers until told to stop; look-ups under way are finished by their own tasks.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut redis = Outage::of("Redis (reads)");
+        while !stop.is_cancelled() {
+            let served = tokio::select! {
+                served = self.serve(&mut redis) => served,
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = served {
+                redis.failed(&error).await;
+            }
+        }
+    }
+
+    async fn serve(&self, redis: &mut Outage) -> Result<(), redis::RedisError> {
+        let mut connection = waiting_connection(self.commands.client()).await?;
+        let free = Arc::new(Semaphore::new(AT_ONCE));
+        let mut first = 0;
+        loop {
+            // Room first, request second: what this daemon has no room for stays for others to take.
+            let room = free.clone().acquire_owned().await;
+            let most = free.available_permits().max(1);
+            let requests = reads::take(&mut connection, &self.prefix, first, most.min(16)).await?;
+            redis.recovered();
+            drop(room);
+            first = (first + 1) % Partition::COUNT;
+            for text in requests {
+                let Ok(room) = free.clone().acquire_owned().await else {
+                    return Ok(());
+                };
+                let reader = self.clone();
+                tokio::spawn(async move {
+                    reader.answer(&text).await;
+                    drop(room);
+                });
+            }
+        }
+    }
+
+    async fn answer(&self, text: &str) {
+        let (barrier, request) = match Request::decode(text) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::warn!(%error, "request not read: is an extension of another version in use?");
+                return;
+            }
+        };
+        let partition = Partition::of(request.ask.user());
+        let barrier = barrier.parse().unwrap_or_default();
+        let looked = timeout(PATIENCE, async {
+            self.positions.catch_up(&self.store, partition, barrier).await;
+            self.look(&request.ask).await
+        });
+        let reply = match looked.await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => Reply::Refused(Refusal::Failed(error.to_string())),
+            Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
+        };
+        let mut pipeline = redis::pipe();
+        replies::answer(&mut pipeline, &self.prefix, partition, &[(request.reply, reply)]);
+        if let Err(error) = self.commands.send::<()>(&pipeline).await {
+            tracing::debug!(%error, "an answer did not reach Redis; its caller asks again");
+        }
+    }
+
+    async fn look(&self, ask: &Ask) -> Result<Reply, StoreError> {
+        match *ask {
+            Ask::Rows { user, after, limit } => {
+                let (rows, more) = self.store.rows(user, after, limit.min(ROWS_PER_PAGE)).await?;
+                Ok(Reply::Rows {
+                    rows: rows.into_iter().map(|stored| stored.row).collect(),
+                    more,
+                })
+            }
+            Ask::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a client may say.
+
+use std::time::Duration;
+
+use chatpush_wire::id::MessageId;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use crate::close::Close;
+
+/// Longest message that is read from a client: an ack of a thousand ids has about 30 KiB.
+pub const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Messages a client may send within [`WINDOW`]: a pong for each of its messages and its own heartbeats.
+const MESSAGES: u32 = 2_000;
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What a `chatpush.v1` client says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Inbound {
+    /// `{"ack":["id",…]}`: the page has handled these messages.
+    Ack(Vec<MessageId>),
+    /// `{"read":true}`: the user has read everything.
+    Read,
+}
+
+impl Inbound {
+    /// Reads a text frame; nothing if it is not one of ours.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Frame {
+            ack: Option<Vec<MessageId>>,
+            #[serde(default)]
+            read: bool,
+        }
+        let frame: Frame = serde_json::from_str(text).ok()?;
+        match frame.ack {
+            Some(ids) => Some(Self::Ack(ids)),
+            None => frame.read.then_some(Self::Read),
+        }
+    }
+}
+
+/// How fast a client talks.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    since: Option<Instant>,
+    messages: u32,
+}
+
+impl Pace {
+    /// Counts one message; false if there were too many within the window.
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.duration_since(since) > WINDOW) {
+            self.since = Some(now);
+            self.messages = 0;
+        }
+        self.messages += 1;
+        self.messages <= MESSAGES
+    }
+}
+
+/// The close that answers a socket error: the client's fault has a code, a broken connection has none.
+pub(super) fn violation(error: &axum::Error) -> Option<Close> {
+    // axum boxes the error of the WebSocket library, whose text is the only thing it shows of it.
+    error.to_string().contains("too long").then_some(Close::TooBig)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acks_and_reads_are_understood_and_the_rest_is_not() {
+        let id = MessageId::try_from("a".to_owned()).unwrap();
+        assert_eq!(Inbound::read(r#"{"ack":["a"]}"#), Some(Inbound::Ack(vec![id])));
+        assert_eq!(Inbound::read(r#"{"read":true}"#), Some(Inbound::Read));
+        for other in [
+            "",
+            "ping",
+            "{}",
+            "[]",
+            r#"{"read":false}"#,
+            r#"{"ack":[""]}"#,
+            r#"{"ack":"a"}"#,
+        ] {
+            assert_eq!(Inbound::read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pace_is_measured_over_a_window() {
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        assert!((0..MESSAGES).all(|_| pace.allows(start)));
+        assert!(!pace.allows(start));
+        assert!(pace.allows(start + WINDOW * 2));
+    }
+}

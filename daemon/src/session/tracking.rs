@@ -1,0 +1,142 @@
+//! What one connection was sent and has confirmed.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use chatpush_wire::id::MessageId;
+
+/// How many settled ids are remembered, so that a message that comes by two ways is shown once.
+const REMEMBERED: usize = 1_024;
+
+/// The tracked messages of one connection. Takes no memory until there is one.
+#[derive(Debug, Default)]
+pub(super) struct Tracking {
+    /// Sent and not confirmed, each with the number of the ping that follows it.
+    unconfirmed: VecDeque<(u64, Arc<MessageId>)>,
+    /// Confirmed, oldest first.
+    settled: VecDeque<Arc<MessageId>>,
+    /// Everything in the two lists.
+    known: HashSet<Arc<MessageId>>,
+    /// The number of the last ping.
+    ping: u64,
+}
+
+impl Tracking {
+    /// Notes that a message is sent. False if this connection has had it already.
+    pub(super) fn send(&mut self, id: &Arc<MessageId>) -> bool {
+        if !self.known.insert(id.clone()) {
+            return false;
+        }
+        self.unconfirmed.push_back((self.ping + 1, id.clone()));
+        true
+    }
+
+    /// The number for a ping that goes out now: its pong confirms everything sent before it.
+    pub(super) fn ping(&mut self) -> u64 {
+        self.ping += 1;
+        self.ping
+    }
+
+    /// The pong to ping `number` came: what it confirms. A client may answer only the latest of several
+    /// pings (RFC 6455 section 5.5.3), so it speaks for all before it; a number never sent says nothing.
+    pub(super) fn pong(&mut self, number: u64) -> Vec<MessageId> {
+        if number > self.ping {
+            return Vec::new();
+        }
+        let end = self.unconfirmed.partition_point(|(ping, _)| *ping <= number);
+        let confirmed: Vec<_> = self.unconfirmed.drain(..end).map(|(_, id)| id).collect();
+        self.settle(confirmed)
+    }
+
+    /// The client names what it has: what of that was sent here and not confirmed before.
+    pub(super) fn ack(&mut self, ids: &[MessageId]) -> Vec<MessageId> {
+        let named: HashSet<_> = ids.iter().collect();
+        let mut confirmed = Vec::new();
+        self.unconfirmed.retain(|(_, id)| {
+            let waits = !named.contains(id.as_ref());
+            if !waits {
+                confirmed.push(id.clone());
+            }
+            waits
+        });
+        self.settle(confirmed)
+    }
+
+    fn settle(&mut self, confirmed: Vec<Arc<MessageId>>) -> Vec<MessageId> {
+        let ids = confirmed.iter().map(|id| MessageId::clone(id)).collect();
+        self.settled.extend(confirmed);
+        let excess = self.settled.len().saturating_sub(REMEMBERED);
+        for id in self.settled.drain(..excess) {
+            self.known.remove(&id);
+        }
+        ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> Arc<MessageId> {
+        Arc::new(MessageId::of_row(number.into(), 0))
+    }
+
+    fn ids(numbers: std::ops::Range<u32>) -> Vec<MessageId> {
+        numbers.map(|number| MessageId::clone(&id(number))).collect()
+    }
+
+    #[test]
+    fn a_pong_confirms_everything_before_its_ping() {
+        let mut tracking = Tracking::default();
+        assert!(tracking.send(&id(0)) && tracking.send(&id(1)));
+        let first = tracking.ping();
+        assert!(tracking.send(&id(2)));
+        let second = tracking.ping();
+        assert!(tracking.send(&id(3)));
+        assert_eq!(tracking.pong(first), ids(0..2));
+        assert_eq!(tracking.pong(second), ids(2..3));
+        assert_eq!(tracking.pong(second), []);
+        assert!(
+            !tracking.unconfirmed.is_empty(),
+            "what was sent after the ping is not confirmed by it"
+        );
+    }
+
+    #[test]
+    fn a_pong_to_a_ping_that_was_never_sent_confirms_nothing() {
+        let mut tracking = Tracking::default();
+        assert!(tracking.send(&id(0)));
+        assert_eq!(tracking.pong(1), []);
+        assert_eq!(tracking.pong(u64::MAX), []);
+    }
+
+    #[test]
+    fn an_ack_confirms_what_it_names_and_nothing_else() {
+        let mut tracking = Tracking::default();
+        assert!((0..3).all(|number| tracking.send(&id(number))));
+        assert_eq!(tracking.ack(&ids(1..2)), ids(1..2));
+        assert_eq!(tracking.ack(&ids(1..2)), []);
+        assert_eq!(
+            tracking.ack(&ids(7..8)),
+            [],
+            "a client cannot confirm what it was not sent"
+        );
+        assert_eq!(tracking.unconfirmed.len(), 2);
+    }
+
+    #[test]
+    fn an_id_is_shown_once_while_it_is_remembered() {
+        let mut tracking = Tracking::default();
+        assert!(tracking.send(&id(0)));
+        assert!(!tracking.send(&id(0)), "while it waits");
+        let ping = tracking.ping();
+        tracking.pong(ping);
+        assert!(!tracking.send(&id(0)), "after it was confirmed");
+        for number in 1..=1_024 {
+            assert!(tracking.send(&id(number)));
+        }
+        let ping = tracking.ping();
+        assert_eq!(tracking.pong(ping).len(), 1_024);
+        assert!(tracking.send(&id(0)), "memory is bounded");
+    }
+}

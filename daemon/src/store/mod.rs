@@ -1,0 +1,99 @@
+//! All SQL. Reading in `rows`, the writer's transaction in `apply`, the tables in `schema`.
+
+pub mod apply;
+pub mod error;
+pub mod migrate;
+pub mod rows;
+pub mod schema;
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use tokio::time::timeout;
+
+use crate::config::{Mysql, Names};
+
+pub use self::error::StoreError;
+
+/// Bound on connecting and on any one statement.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What every session is set to: strict, so that MySQL refuses what it cannot hold instead of cutting it
+/// short; short lock waits, so that one application's open transaction does not stop the rest; backslash
+/// escapes on, because that is how values are quoted here.
+const SESSION: &str = "SET SESSION sql_mode = \
+    'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
+    innodb_lock_wait_timeout = 1";
+
+/// The database, as everything but the writer's transaction sees it. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+    names: Names,
+}
+
+impl Store {
+    /// A pool of at most eight connections, none of them open yet.
+    pub fn new(mysql: &Mysql) -> Self {
+        let constraints = PoolConstraints::new(0, 8).unwrap_or_default();
+        let pool = PoolOpts::default()
+            .with_constraints(constraints)
+            .with_reset_connection(false);
+        let opts = OptsBuilder::from_opts(mysql.opts.clone())
+            .pool_opts(pool)
+            .setup(vec![SESSION])
+            // An UPDATE that finds its row and leaves it as it is has found it all the same.
+            .client_found_rows(true)
+            // The statements differ in their number of rows, so keeping them prepared would only fill memory.
+            .stmt_cache_size(0_usize);
+        Self {
+            pool: Pool::new(opts),
+            names: mysql.names.clone(),
+        }
+    }
+
+    /// What the application calls its tables and columns.
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when there is none within the deadline.
+    pub async fn connection(&self) -> Result<Conn, StoreError> {
+        bounded(self.pool.get_conn()).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        bounded(connection.query_drop("DO 1")).await
+    }
+
+    /// Closes every connection, waiting for nobody longer than the deadline.
+    pub async fn close(self) {
+        if let Err(error) = bounded(self.pool.disconnect()).await {
+            tracing::debug!(%error, "the database connections did not close in order");
+        }
+    }
+}
+
+/// Runs one step against the database under the deadline.
+pub(crate) async fn bounded<T>(
+    step: impl Future<Output = Result<T, mysql_async::Error>>,
+) -> Result<T, StoreError> {
+    match timeout(DEADLINE, step).await {
+        Ok(done) => done.map_err(StoreError::from),
+        Err(_) => Err(StoreError::Unavailable(format!(
+            "no answer within {} s",
+            DEADLINE.as_secs()
+        ))),
+    }
+}

@@ -1,0 +1,149 @@
+//! Reading: stored rows, unread counters, positions.
+
+use chatpush_wire::frame::Type;
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::limit::BYTES_PER_PAGE;
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::Row;
+use mysql_async::prelude::Queryable;
+
+use super::{Store, StoreError, bounded, schema};
+use crate::position::Position;
+
+/// A stored row and the type it was stored with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// What the extension gets.
+    pub row: Row,
+    /// Its type; none for a plain store.
+    pub kind: Option<Type>,
+}
+
+type Columns = (
+    u64,
+    i64,
+    i64,
+    Vec<u8>,
+    String,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<u64>,
+);
+
+impl Store {
+    /// One page of a user's rows with ids above `after`, oldest first: at most `limit` of them and at most
+    /// [`BYTES_PER_PAGE`] bytes of content, but always one row if there is one. The flag says whether rows
+    /// may follow.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or its tables are not as configured.
+    pub async fn rows(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: u32,
+    ) -> Result<(Vec<StoredRow>, bool), StoreError> {
+        let names = self.names();
+        // Our record belongs to the row only if user and second agree: a TRUNCATE re-uses row ids.
+        let sql = format!(
+            "SELECT o.{id}, o.{sender}, o.{receiver}, o.{content}, CAST(o.{time} AS CHAR), \
+             CAST(UNIX_TIMESTAMP(o.{time}) AS SIGNED), m.`message_id`, m.`type`, m.`time_ms` \
+             FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} \
+             AND m.`receiver_id` = o.{receiver} AND o.{time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
+             WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
+            MESSAGE = schema::MESSAGE,
+            table = names.offline_message,
+            id = names.id,
+            sender = names.sender_id,
+            receiver = names.receiver_id,
+            content = names.content,
+            time = names.send_time,
+        );
+        let mut connection = self.connection().await?;
+        let found: Vec<Columns> = bounded(connection.query(sql)).await?;
+        drop(connection);
+        let full = found.len() >= limit as usize;
+        let mut bytes = 0;
+        let mut page = Vec::with_capacity(found.len());
+        for columns in found {
+            bytes += columns.3.len();
+            if bytes > BYTES_PER_PAGE && !page.is_empty() {
+                return Ok((page, true));
+            }
+            page.push(stored_row(columns));
+        }
+        Ok((page, full))
+    }
+
+    /// The unread counter, 0 for a user without a row. An application may have left it NULL or driven it
+    /// below zero; both read as 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`].
+    pub async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
+        let names = self.names();
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} = {user}",
+            names.unread_count, names.user, names.user_id
+        );
+        let mut connection = self.connection().await?;
+        let count: Option<Option<i64>> = bounded(connection.query_first(sql)).await?;
+        Ok(count
+            .flatten()
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or(0))
+    }
+
+    /// How far each partition has been applied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`]; also when the table was laid out for another number of partitions.
+    pub async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
+        let sql = format!(
+            "SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`",
+            schema::POSITION
+        );
+        let mut connection = self.connection().await?;
+        let found: Vec<(u8, String)> = bounded(connection.query(sql)).await?;
+        let expected = usize::from(Partition::COUNT);
+        let mismatch = || {
+            let count = found.len();
+            StoreError::Unavailable(format!(
+                "{} must hold {expected} partitions and holds {count}: run `chatpushd migrate`, \
+                 or use the chatpushd that laid it out",
+                schema::POSITION
+            ))
+        };
+        if found.len() != expected {
+            return Err(mismatch());
+        }
+        found
+            .iter()
+            .map(|(partition, position)| Some((Partition::new(*partition)?, position.parse().ok()?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(mismatch)
+    }
+}
+
+fn stored_row(columns: Columns) -> StoredRow {
+    let (id, sender_id, receiver_id, content, send_time, unix_time, message_id, kind, time_ms) = columns;
+    let known = message_id.and_then(|id| MessageId::try_from(id).ok());
+    let row = Row {
+        id,
+        sender_id,
+        receiver_id,
+        // The connection speaks utf8mb4, so MySQL has converted whatever the column holds.
+        content: String::from_utf8_lossy(&content).into_owned(),
+        send_time,
+        message_id: known.unwrap_or_else(|| MessageId::of_row(id, unix_time)),
+        time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
+    };
+    StoredRow {
+        row,
+        kind: kind.as_deref().and_then(Type::decode),
+    }
+}

@@ -1,0 +1,136 @@
+//! The tables: the article's two, exactly as published, and our own beside them.
+
+use chatpush_wire::partition::Partition;
+
+use crate::config::Names;
+
+/// One table that `chatpushd migrate` creates when it is missing.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name without quotes.
+    pub name: String,
+    /// The statement that creates it.
+    pub create: String,
+    /// Whether it belongs to the application; such a table is never altered.
+    pub application: bool,
+    /// How many of SELECT, UPDATE, INSERT and DELETE the daemon needs on it, in this order.
+    pub privileges: usize,
+}
+
+/// How far each partition's log has been applied. Its number of rows fixes the number of partitions.
+pub const POSITION: &str = "chatpush_position";
+
+/// What the application's message table has no column for.
+pub const MESSAGE: &str = "chatpush_message";
+
+/// Entries that MySQL refused, with its reason.
+pub const DEAD: &str = "chatpush_dead";
+
+/// Which connection writes, so that a successor can end it.
+pub const WRITER: &str = "chatpush_writer";
+
+/// Every table, in the order in which they are created.
+pub fn tables(names: &Names) -> Vec<Table> {
+    let application = |name: &str, create| Table {
+        name: name.to_owned(),
+        create,
+        application: true,
+    };
+    let ours = |name: &str, columns: &str| Table {
+        name: name.to_owned(),
+        create: format!(
+            "CREATE TABLE IF NOT EXISTS `{name}` (\n{columns}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+        ),
+        application: false,
+        privileges: 4,
+    };
+    vec![
+        application(names.offline_message.bare(), offline_message(names), 4),
+        application(names.user.bare(), user(names), 2),
+        ours(
+            POSITION,
+            "  `partition_id` tinyint unsigned NOT NULL,\n  \
+             `log_id` varchar(41) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '0-0',\n  \
+             PRIMARY KEY (`partition_id`)",
+        ),
+        ours(
+            MESSAGE,
+            "  `offline_id` bigint unsigned NOT NULL,\n  \
+             `receiver_id` int unsigned NOT NULL,\n  \
+             `message_id` varchar(75) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `type` varchar(66) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
+             `time_ms` bigint unsigned NOT NULL,\n  \
+             PRIMARY KEY (`offline_id`),\n  \
+             UNIQUE KEY `receiver_message` (`receiver_id`,`message_id`)",
+        ),
+        ours(
+            DEAD,
+            "  `id` bigint unsigned NOT NULL AUTO_INCREMENT,\n  \
+             `partition_id` tinyint unsigned NOT NULL,\n  \
+             `log_id` varchar(41) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `entry` longtext NOT NULL,\n  \
+             `error` text NOT NULL,\n  \
+             `died_at` datetime NOT NULL,\n  \
+             PRIMARY KEY (`id`),\n  \
+             UNIQUE KEY `entry_id` (`partition_id`,`log_id`)",
+        ),
+        ours(
+            WRITER,
+            "  `id` tinyint unsigned NOT NULL,\n  \
+             `daemon` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `connection_id` bigint unsigned NOT NULL,\n  \
+             PRIMARY KEY (`id`)",
+        ),
+    ]
+}
+
+/// Fills the position table; rows that are there stay as they are.
+pub fn positions() -> String {
+    let rows: Vec<_> = Partition::all()
+        .map(|partition| format!("({partition})"))
+        .collect();
+    format!(
+        "INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}",
+        rows.join(", ")
+    )
+}
+
+fn offline_message(names: &Names) -> String {
+    let Names {
+        offline_message,
+        id,
+        sender_id,
+        receiver_id,
+        content,
+        send_time,
+        ..
+    } = names;
+    format!(
+        "CREATE TABLE IF NOT EXISTS {offline_message} (\n  \
+         {id} int(11) NOT NULL AUTO_INCREMENT,\n  \
+         {sender_id} int(11) NOT NULL COMMENT '发送者ID',\n  \
+         {receiver_id} int(11) NOT NULL COMMENT '接收者ID',\n  \
+         {content} text NOT NULL COMMENT '消息内容',\n  \
+         {send_time} datetime NOT NULL COMMENT '发送时间',\n  \
+         PRIMARY KEY ({id})\n\
+         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+    )
+}
+
+fn user(names: &Names) -> String {
+    let Names {
+        user,
+        user_id,
+        unread_count,
+        ..
+    } = names;
+    format!(
+        "CREATE TABLE IF NOT EXISTS {user} (\n  \
+         {user_id} int(11) NOT NULL AUTO_INCREMENT,\n  \
+         `username` varchar(50) NOT NULL COMMENT '用户名',\n  \
+         `password` varchar(255) NOT NULL COMMENT '密码',\n  \
+         {unread_count} int(11) NOT NULL DEFAULT '0' COMMENT '未读消息数',\n  \
+         PRIMARY KEY ({user_id})\n\
+         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+    )
+}

@@ -1,0 +1,312 @@
+//! The writer: everything in the log, applied to MySQL in order, exactly once.
+//!
+//! One daemon writes, the others stand by. It commits whatever waits as one transaction: while a commit is
+//! under way the next batch gathers, so batches grow with the load and no timer is needed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::SEEN_TTL;
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::{Refusal, Reply};
+use redis::{Pipeline, RedisError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Batch, Logged, Move, Outcome};
+use crate::bus::lease::{self, Lease};
+use crate::bus::{Commands, WAIT, log, replies, waiting_connection};
+use crate::outage::Outage;
+use crate::position::{Position, Positions};
+use crate::store::apply::{Applied, Writing};
+use crate::store::{Store, StoreError};
+
+/// How often a stand-by looks whether the lease is free.
+const STANDBY: Duration = Duration::from_millis(250);
+
+/// How long a partition rests after another transaction held one of its locks.
+const SET_ASIDE: Duration = Duration::from_millis(200);
+
+/// What the writer works with.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// Redis.
+    pub commands: Commands,
+    /// The start of every Redis name.
+    pub prefix: Prefix,
+    /// MySQL.
+    pub store: Store,
+    /// Who holds the pen.
+    pub lease: Lease,
+    /// Where others read how far the log is applied.
+    pub positions: Arc<Positions>,
+    /// Whether a message counts as unread.
+    pub count_unread: bool,
+}
+
+/// Why a term as the writer ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{0}")]
+    Redis(#[from] RedisError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Writer {
+    /// Writes whenever the lease is free, until told to stop; the batch under way is finished then.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut redis = Outage::of("Redis (writer)");
+        let mut mysql = Outage::of("MySQL (writer)");
+        while !stop.is_cancelled() {
+            match self.lease.take().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    redis.recovered();
+                    _ = tokio::time::timeout(STANDBY, stop.cancelled()).await;
+                    continue;
+                }
+                Err(error) => {
+                    redis.failed(&error).await;
+                    continue;
+                }
+            }
+            let ended = self.term(&stop, &mut redis, &mut mysql).await;
+            if let Err(error) = self.lease.release().await {
+                tracing::debug!(%error, "the lease could not be given up and will run out");
+            }
+            match ended {
+                Ok(()) => {}
+                Err(Ended::Redis(error)) => redis.failed(&error).await,
+                Err(Ended::Store(StoreError::Fenced)) => tracing::warn!("another daemon has taken over"),
+                Err(Ended::Store(error)) => mysql.failed(&error).await,
+            }
+        }
+    }
+
+    /// One term: from taking the lease to losing it, a failure, or the end.
+    async fn term(
+        &self,
+        stop: &CancellationToken,
+        redis: &mut Outage,
+        mysql: &mut Outage,
+    ) -> Result<(), Ended> {
+        let mut writing = Writing::open(&self.store).await?;
+        let mut applied: BTreeMap<Partition, Position> = self.store.positions().await?.into_iter().collect();
+        for (partition, position) in &applied {
+            log::repair(&self.commands, &self.prefix, *partition, *position).await?;
+            self.positions.advance(*partition, *position);
+        }
+        let mut connection = waiting_connection(self.commands.client()).await?;
+        redis.recovered();
+        mysql.recovered();
+        tracing::info!("writing");
+
+        let mut aside: HashMap<Partition, Instant> = HashMap::new();
+        let mut renewed = Instant::now();
+        let mut settled = redis::pipe();
+        let mut last = false;
+        while !last {
+            last = stop.is_cancelled();
+            if renewed.elapsed() >= lease::RENEWAL {
+                if !self.lease.renew().await? {
+                    tracing::info!("the lease has run out, standing by");
+                    return Ok(());
+                }
+                renewed = Instant::now();
+            }
+            aside.retain(|_, until| Instant::now() < *until);
+            let ready: Vec<_> = applied
+                .iter()
+                .filter(|(partition, _)| !aside.contains_key(partition))
+                .map(|(partition, position)| (*partition, *position))
+                .collect();
+            // A partition that is set aside must not wait for others to have something to say. Told to stop,
+            // the writer takes once more what is there.
+            let wait = if aside.is_empty() { WAIT } else { SET_ASIDE };
+            let read = log::read(&mut connection, &self.prefix, &ready, (!last).then_some(wait));
+            // The answers of the last batch go out while the next one is read.
+            let (entries, sent) = tokio::join!(read, self.settle(&settled));
+            settled = redis::pipe();
+            sent?;
+            let busy = self
+                .write(&mut writing, &mut applied, &entries?, &mut settled)
+                .await?;
+            aside.extend(
+                busy.into_iter()
+                    .map(|partition| (partition, Instant::now() + SET_ASIDE)),
+            );
+            mysql.recovered();
+        }
+        Ok(self.settle(&settled).await?)
+    }
+
+    /// Applies what was read, as one transaction if possible. What others' locks hold back is returned, to
+    /// be read again later.
+    async fn write(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        entries: &[Logged],
+        settled: &mut Pipeline,
+    ) -> Result<Vec<Partition>, StoreError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.commit(writing, applied, entries, settled).await {
+            Err(StoreError::Busy(_) | StoreError::Rejected(_)) => {}
+            done => return done.map(|()| Vec::new()),
+        }
+        let mut busy = Vec::new();
+        for partition in Partition::all() {
+            let own: Vec<_> = entries
+                .iter()
+                .filter(|logged| logged.partition == partition)
+                .cloned()
+                .collect();
+            if own.is_empty() {
+                continue;
+            }
+            match self.commit(writing, applied, &own, settled).await {
+                Ok(()) => {}
+                Err(StoreError::Busy(error)) => {
+                    tracing::debug!(%partition, error, "set aside");
+                    busy.push(partition);
+                }
+                Err(StoreError::Rejected(_)) => {
+                    if !self.one_by_one(writing, applied, &own, settled).await? {
+                        busy.push(partition);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Applies entries each for itself and sets aside those that MySQL refuses. False if a lock held one
+    /// back: those behind it wait, so that the order stays.
+    async fn one_by_one(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        entries: &[Logged],
+        settled: &mut Pipeline,
+    ) -> Result<bool, StoreError> {
+        for logged in entries {
+            match self
+                .commit(writing, applied, std::slice::from_ref(logged), settled)
+                .await
+            {
+                Ok(()) => {}
+                Err(StoreError::Busy(_)) => return Ok(false),
+                Err(StoreError::Rejected(error)) => {
+                    self.bury(writing, applied, logged, &error, settled).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// One transaction, and what is to be told once it is committed.
+    async fn commit(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        entries: &[Logged],
+        settled: &mut Pipeline,
+    ) -> Result<(), StoreError> {
+        if let Some(Err(error)) = entries
+            .iter()
+            .map(|logged| logged.entry.as_ref())
+            .find(Result::is_err)
+        {
+            return Err(StoreError::Rejected(error.to_string()));
+        }
+        let from = |partition| applied.get(&partition).copied().unwrap_or_default();
+        let batch = Batch::plan(entries, from, self.count_unread);
+        let done = writing.apply(&batch).await?;
+        for step in &batch.moves {
+            self.moved(applied, *step, settled);
+        }
+        self.tell(&batch, &done, settled);
+        Ok(())
+    }
+
+    async fn bury(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        logged: &Logged,
+        error: &str,
+        settled: &mut Pipeline,
+    ) -> Result<(), StoreError> {
+        let partition = logged.partition;
+        let from = applied.get(&partition).copied().unwrap_or_default();
+        let step = Move {
+            partition,
+            from,
+            to: logged.position,
+        };
+        writing.bury(step, logged, error).await?;
+        tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
+        self.moved(applied, step, settled);
+        let refused = Reply::Refused(Refusal::Rejected(error.to_owned()));
+        if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
+            // A repeated call gets the same answer for as long as it would have been taken for the first.
+            let json = serde_json::to_string(&refused).unwrap_or_default();
+            let seen = self.prefix.seen(*receiver, id);
+            settled
+                .cmd("SET")
+                .arg(seen)
+                .arg(json)
+                .arg("PX")
+                .arg(SEEN_TTL.as_secs() * 1000)
+                .ignore();
+        }
+        let request = logged.fields.iter().find(|(field, _)| field == "q");
+        if let Some((_, request)) = request {
+            replies::answer(settled, &self.prefix, partition, &[(request.clone(), refused)]);
+        }
+        Ok(())
+    }
+
+    fn moved(&self, applied: &mut BTreeMap<Partition, Position>, step: Move, settled: &mut Pipeline) {
+        applied.insert(step.partition, step.to);
+        self.positions.advance(step.partition, step.to);
+        log::trim(settled, &self.prefix, step.partition, step.to);
+    }
+
+    fn tell(&self, batch: &Batch, done: &Applied, settled: &mut Pipeline) {
+        let mut by_partition: BTreeMap<Partition, Vec<(String, Reply)>> = BTreeMap::new();
+        for waiting in &batch.waiting {
+            let reply = match waiting.outcome {
+                Outcome::Stored { live } => Reply::Stored { live },
+                Outcome::Cleared => Reply::Cleared,
+                Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
+            };
+            by_partition
+                .entry(waiting.partition)
+                .or_default()
+                .push((waiting.request.clone(), reply));
+        }
+        for (partition, answers) in by_partition {
+            replies::answer(settled, &self.prefix, partition, &answers);
+        }
+        for (user, count) in &done.counters {
+            replies::tell_unread(settled, &self.prefix, *user, *count);
+        }
+    }
+
+    async fn settle(&self, settled: &Pipeline) -> Result<(), RedisError> {
+        if settled.is_empty() {
+            Ok(())
+        } else {
+            self.commands.send(settled).await
+        }
+    }
+}
