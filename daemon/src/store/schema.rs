@@ -31,10 +31,11 @@ pub const WRITER: &str = "chatpush_writer";
 
 /// Every table, in the order in which they are created.
 pub fn tables(names: &Names) -> Vec<Table> {
-    let application = |name: &str, create| Table {
+    let application = |name: &str, create, privileges| Table {
         name: name.to_owned(),
         create,
         application: true,
+        privileges,
     };
     let ours = |name: &str, columns: &str| Table {
         name: name.to_owned(),
