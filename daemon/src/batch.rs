@@ -127,15 +127,7 @@ impl Batch {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
-                Entry::Message {
-                    id,
-                    sender,
-                    receiver,
-                    content,
-                    kind,
-                    live,
-                    ..
-                } => {
+                Entry::Message { id, sender, receiver, content, kind, live, .. } => {
                     inserted.insert((*receiver, id), inserts.len());
                     inserts.push(Some(Insert {
                         id: id.clone(),
@@ -164,20 +156,11 @@ impl Batch {
                     continue;
                 }
                 Entry::Ack { receiver, rows, .. } => {
-                    batch.acks.push(Ack {
-                        receiver: *receiver,
-                        rows: rows.clone(),
-                    });
+                    batch.acks.push(Ack { receiver: *receiver, rows: rows.clone() });
                     Outcome::Removed(batch.acks.len() - 1)
                 }
                 Entry::Clear { receiver, .. } => {
-                    batch.counters.insert(
-                        *receiver,
-                        Counter {
-                            cleared: true,
-                            added: 0,
-                        },
-                    );
+                    batch.counters.insert(*receiver, Counter { cleared: true, added: 0 });
                     batch.tell.push(*receiver);
                     Outcome::Cleared
                 }
@@ -185,24 +168,14 @@ impl Batch {
             };
             if let Some(request) = entry.request() {
                 let request = request.to_owned();
-                batch.waiting.push(Waiting {
-                    partition: logged.partition,
-                    request,
-                    outcome,
-                });
+                batch.waiting.push(Waiting { partition: logged.partition, request, outcome });
             }
         }
         batch.inserts = inserts.into_iter().flatten().collect();
         batch.tell.sort_unstable();
         batch.tell.dedup();
-        batch.moves = ends
-            .into_iter()
-            .map(|(partition, to)| Move {
-                partition,
-                from: from(partition),
-                to,
-            })
-            .collect();
+        batch.moves =
+            ends.into_iter().map(|(partition, to)| Move { partition, from: from(partition), to }).collect();
         batch
     }
 }

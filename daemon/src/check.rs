@@ -26,24 +26,15 @@ enum Verdict {
 
 impl Finding {
     fn fine(what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            verdict: Verdict::Fine(found.into()),
-        }
+        Self { what: what.into(), verdict: Verdict::Fine(found.into()) }
     }
 
     fn warning(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            verdict: Verdict::Warning(fix.into()),
-        }
+        Self { what: what.into(), verdict: Verdict::Warning(fix.into()) }
     }
 
     fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            verdict: Verdict::Wrong(fix.into()),
-        }
+        Self { what: what.into(), verdict: Verdict::Wrong(fix.into()) }
     }
 }
 

@@ -73,11 +73,7 @@ impl Arguments {
         Self::try_parse().map_err(|error| {
             // Where even the terminal is gone there is nobody left to tell.
             let _ = error.print();
-            if error.use_stderr() {
-                ExitCode::from(EX_USAGE)
-            } else {
-                ExitCode::SUCCESS
-            }
+            if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
         })
     }
 }

@@ -49,9 +49,6 @@ impl Close {
 
     /// The close frame.
     pub const fn frame(self) -> CloseFrame {
-        CloseFrame {
-            code: self.code(),
-            reason: Utf8Bytes::from_static(self.reason()),
-        }
+        CloseFrame { code: self.code(), reason: Utf8Bytes::from_static(self.reason()) }
     }
 }

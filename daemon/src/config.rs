@@ -100,18 +100,8 @@ impl Config {
         let count_unread = source.parsed("count_unread", "CHATPUSH_COUNT_UNREAD", "true", boolean);
         let flush_on_connect =
             source.parsed("flush_on_connect", "CHATPUSH_FLUSH_ON_CONNECT", "true", boolean);
-        let default_type = source.parsed(
-            "default_type",
-            "CHATPUSH_DEFAULT_TYPE",
-            DEFAULT_TYPE,
-            message_type,
-        );
-        let redis = source.parsed(
-            "redis.url",
-            "CHATPUSH_REDIS_URL",
-            "redis://127.0.0.1:6379",
-            redis_url,
-        );
+        let default_type = source.parsed("default_type", "CHATPUSH_DEFAULT_TYPE", DEFAULT_TYPE, message_type);
+        let redis = source.parsed("redis.url", "CHATPUSH_REDIS_URL", "redis://127.0.0.1:6379", redis_url);
         let mysql = source.required("mysql.url", "CHATPUSH_MYSQL_URL", mysql_url);
         let names = Names::read(&mut source);
         let filter = source.parsed("log.filter", "CHATPUSH_LOG", "info", log_filter);
@@ -130,14 +120,8 @@ impl Config {
                 flush_on_connect: flush_on_connect?,
                 default_type: default_type?,
                 redis: redis?,
-                mysql: Mysql {
-                    opts: mysql?,
-                    names: names?,
-                },
-                log: Log {
-                    filter: filter?,
-                    json: json?,
-                },
+                mysql: Mysql { opts: mysql?, names: names? },
+                log: Log { filter: filter?, json: json? },
             })
         })
     }
@@ -154,8 +138,7 @@ impl fmt::Display for Mistakes {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} must be an address and a port, such as 127.0.0.1:8089"))
+    text.parse().map_err(|_| format!("{text:?} must be an address and a port, such as 127.0.0.1:8089"))
 }
 
 fn boolean(text: &str) -> Result<bool, String> {
@@ -176,9 +159,7 @@ fn message_type(text: &str) -> Result<Type, String> {
 fn redis_url(text: &str) -> Result<redis::ConnectionInfo, String> {
     const FORMS: &str =
         "must be redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=…]";
-    let known = ["redis://", "rediss://", "unix://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let known = ["redis://", "rediss://", "unix://"].iter().any(|scheme| text.starts_with(scheme));
     if !known {
         return Err(FORMS.to_owned());
     }

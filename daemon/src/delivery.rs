@@ -26,11 +26,7 @@ impl Delivery {
     /// A delivery into `hub` for an installation's channels.
     pub fn new(hub: Arc<Hub>, prefix: Prefix, default_type: &Type) -> Self {
         let rendered = Type::Name(DEFAULT_TYPE.to_owned());
-        Self {
-            hub,
-            prefix,
-            retype: (*default_type != rendered).then(|| default_type.clone()),
-        }
+        Self { hub, prefix, retype: (*default_type != rendered).then(|| default_type.clone()) }
     }
 
     /// Delivers what Redis pushed, if it is a message on a user's channel.
@@ -44,9 +40,8 @@ impl Delivery {
         else {
             return;
         };
-        let Some(user) = std::str::from_utf8(&channel)
-            .ok()
-            .and_then(|name| self.prefix.user_of_channel(name))
+        let Some(user) =
+            std::str::from_utf8(&channel).ok().and_then(|name| self.prefix.user_of_channel(name))
         else {
             return;
         };
@@ -59,20 +54,14 @@ impl Delivery {
 
     fn outgoing(&self, bytes: &Bytes) -> Option<Outgoing> {
         match Envelope::decode(bytes).ok()? {
-            Envelope::Live { frame } => Some(Outgoing {
-                frame: shared(bytes, frame)?,
-                tracked: None,
-            }),
+            Envelope::Live { frame } => Some(Outgoing { frame: shared(bytes, frame)?, tracked: None }),
             Envelope::Tracked { id, untyped, frame } => {
                 let id = MessageId::try_from(id.to_owned()).ok()?;
                 let frame = match &self.retype {
                     Some(kind) if untyped => Utf8Bytes::from(frame::retyped(frame, &id, kind).into_owned()),
                     _ => shared(bytes, frame)?,
                 };
-                Some(Outgoing {
-                    frame,
-                    tracked: Some(Arc::new(id)),
-                })
+                Some(Outgoing { frame, tracked: Some(Arc::new(id)) })
             }
         }
     }

@@ -103,10 +103,7 @@ impl Flush {
             }
         };
         mysql.recovered();
-        let counter = Outgoing {
-            frame: Utf8Bytes::from(frame::unread(unread)),
-            tracked: None,
-        };
+        let counter = Outgoing { frame: Utf8Bytes::from(frame::unread(unread)), tracked: None };
         parts.send(Part::Frames(vec![counter])).await?;
         parts.send(Part::Done(epoch)).await
     }
@@ -119,9 +116,6 @@ impl Flush {
             from: Some(row.sender_id),
         };
         let frame = Utf8Bytes::from(message.stored(row.time_ms));
-        Outgoing {
-            frame,
-            tracked: Some(Arc::new(row.message_id.clone())),
-        }
+        Outgoing { frame, tracked: Some(Arc::new(row.message_id.clone())) }
     }
 }

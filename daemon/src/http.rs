@@ -53,20 +53,14 @@ pub struct Readiness {
 
 /// The public side: `GET /ws?token=`.
 pub fn browsers(secret: Secret, sessions: Sessions) -> Router {
-    let state = Browsers {
-        secret: Arc::new(secret),
-        sessions,
-    };
+    let state = Browsers { secret: Arc::new(secret), sessions };
     Router::new().route("/ws", get(connect)).with_state(state)
 }
 
 /// The operator's side: `GET /health` answers while the process lives, `GET /ready` says whether messages
 /// get through.
 pub fn admin(readiness: Readiness) -> Router {
-    Router::new()
-        .route("/health", get(|| async { "ok\n" }))
-        .route("/ready", get(ready))
-        .with_state(readiness)
+    Router::new().route("/health", get(|| async { "ok\n" })).route("/ready", get(ready)).with_state(readiness)
 }
 
 /// Refuses a bad token before the upgrade, so that the reason can be read.
@@ -75,9 +69,7 @@ async fn connect(
     Query(query): Query<Connect>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let Some(token) = query.token else {
         return unauthorized("token is missing: /ws?token=…");
     };
@@ -101,21 +93,12 @@ async fn connect(
 
 fn unauthorized(reason: &str) -> Response {
     // RFC 9110 section 15.5.2 wants the challenge beside a 401.
-    (
-        StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, "Bearer")],
-        format!("{reason}\n"),
-    )
-        .into_response()
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], format!("{reason}\n")).into_response()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let redis = async {
-        readiness
-            .commands
-            .ping()
-            .await
-            .map_err(|error| error.to_string())?;
+        readiness.commands.ping().await.map_err(|error| error.to_string())?;
         match readiness.lease.is_held().await {
             Ok(true) => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),
@@ -125,11 +108,7 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let mysql = async { readiness.store.ping().await.map_err(|error| error.to_string()) };
     let (redis, mysql) = tokio::join!(timeout(READY, redis), timeout(READY, mysql));
     let late = || Err("no answer in time".to_owned());
-    let subscribed = if readiness.presence.is_up() {
-        Ok(())
-    } else {
-        Err("not subscribed".to_owned())
-    };
+    let subscribed = if readiness.presence.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
     let parts = [
         ("redis", redis.unwrap_or_else(|_| late())),
         ("mysql", mysql.unwrap_or_else(|_| late())),
@@ -138,10 +117,6 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let fine = parts.iter().all(|(_, state)| state.is_ok());
     let lines = parts
         .map(|(part, state)| format!("{part}: {}\n", state.map_or_else(|why| why, |()| "ok".to_owned())));
-    let status = if fine {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, lines.concat()).into_response()
 }

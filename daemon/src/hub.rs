@@ -67,20 +67,10 @@ impl Hub {
         let (outbox, inbox) = mpsc::channel(OUTBOX);
         let overflow = Arc::new(Notify::new());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let member = Member {
-            number,
-            outbox,
-            overflow: overflow.clone(),
-        };
+        let member = Member { number, outbox, overflow: overflow.clone() };
         self.users(user).entry(user).or_default().push(member);
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Seat {
-            hub: self.clone(),
-            user,
-            number,
-            inbox,
-            overflow,
-        }
+        Seat { hub: self.clone(), user, number, inbox, overflow }
     }
 
     /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
@@ -102,13 +92,8 @@ impl Hub {
 
     /// Every user with a connection here.
     pub fn held(&self) -> Vec<UserId> {
-        let users = self
-            .users
-            .iter()
-            .map(|users| users.lock().unwrap_or_else(PoisonError::into_inner));
-        users
-            .flat_map(|users| users.keys().copied().collect::<Vec<_>>())
-            .collect()
+        let users = self.users.iter().map(|users| users.lock().unwrap_or_else(PoisonError::into_inner));
+        users.flat_map(|users| users.keys().copied().collect::<Vec<_>>()).collect()
     }
 
     /// How many connections there are.
@@ -119,9 +104,7 @@ impl Hub {
     fn users(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Member>>> {
         // There is a lock for every partition. A poisoned one guards a map that is whole all the same:
         // nothing above panics between two changes.
-        self.users[usize::from(Partition::of(user).number())]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,10 +137,7 @@ mod tests {
     }
 
     fn frame(text: &'static str) -> Outgoing {
-        Outgoing {
-            frame: Utf8Bytes::from_static(text),
-            tracked: None,
-        }
+        Outgoing { frame: Utf8Bytes::from_static(text), tracked: None }
     }
 
     #[test]

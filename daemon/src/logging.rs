@@ -9,14 +9,8 @@ use crate::config::Log;
 pub fn start(log: &Log) {
     // The filter was parsed when the configuration was read, so the fallback is never used.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_default();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = if log.json {
-        builder.json().try_init()
-    } else {
-        builder.try_init()
-    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if log.json { builder.json().try_init() } else { builder.try_init() };
     if started.is_err() {
         tracing::debug!("logging had been started before");
     }

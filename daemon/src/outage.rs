@@ -18,11 +18,7 @@ pub struct Outage {
 impl Outage {
     /// A peer that is not known to be away.
     pub const fn of(peer: &'static str) -> Self {
-        Self {
-            peer,
-            since: None,
-            delay: FIRST,
-        }
+        Self { peer, since: None, delay: FIRST }
     }
 
     /// The peer failed. Logs the first failure of an outage and waits before the next try: at first 50 ms,

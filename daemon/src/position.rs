@@ -34,10 +34,7 @@ impl Position {
     pub const fn next(self) -> Self {
         match self.seq.checked_add(1) {
             Some(seq) => Self { ms: self.ms, seq },
-            None => Self {
-                ms: self.ms.saturating_add(1),
-                seq: 0,
-            },
+            None => Self { ms: self.ms.saturating_add(1), seq: 0 },
         }
     }
 }
@@ -54,10 +51,7 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let (ms, seq) = text.split_once('-').ok_or(InvalidPosition)?;
         let number = |text: &str| text.parse().map_err(|_| InvalidPosition);
-        Ok(Self {
-            ms: number(ms)?,
-            seq: number(seq)?,
-        })
+        Ok(Self { ms: number(ms)?, seq: number(seq)? })
     }
 }
 
@@ -73,11 +67,7 @@ pub struct Positions(Vec<watch::Sender<Position>>);
 
 impl Default for Positions {
     fn default() -> Self {
-        Self(
-            Partition::all()
-                .map(|_| watch::Sender::new(Position::default()))
-                .collect(),
-        )
+        Self(Partition::all().map(|_| watch::Sender::new(Position::default())).collect())
     }
 }
 
@@ -121,9 +111,7 @@ impl Positions {
 
     /// Whether MySQL is known to hold everything up to `position`.
     pub fn has_reached(&self, partition: Partition, position: Position) -> bool {
-        self.0
-            .get(usize::from(partition.number()))
-            .is_some_and(|known| *known.borrow() >= position)
+        self.0.get(usize::from(partition.number())).is_some_and(|known| *known.borrow() >= position)
     }
 }
 

@@ -9,11 +9,11 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError};
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::DEADLINE;
+use crate::bus::{BusError, DEADLINE};
 use crate::delivery::Delivery;
 use crate::hub::Hub;
 use crate::outage::Outage;
@@ -102,16 +102,14 @@ impl Presence {
         self.0.up.send_replace(false);
     }
 
-    async fn hold(&self, client: &Client, delivery: &Delivery, redis: &mut Outage) -> Result<(), RedisError> {
+    async fn hold(&self, client: &Client, delivery: &Delivery, redis: &mut Outage) -> Result<(), BusError> {
         let lost = Arc::new(Notify::new());
         let mut connection = connect(client, delivery.clone(), lost.clone()).await?;
         let mut subscribed = HashSet::new();
-        let daemons: Vec<_> = Partition::all()
-            .map(|partition| self.0.prefix.daemons_channel(partition))
-            .collect();
+        let daemons: Vec<_> =
+            Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)).collect();
         send(&mut connection, "SSUBSCRIBE", &daemons).await?;
-        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held())
-            .await?;
+        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
         // Whoever joins from here on is noted and served below, so the epoch may be announced.
         self.0.epoch.send_modify(|epoch| *epoch += 1);
         self.0.up.send_replace(true);
@@ -119,8 +117,7 @@ impl Presence {
         loop {
             let noted = self.take();
             if !noted.is_empty() {
-                self.reconcile(&mut connection, &mut subscribed, noted.keys().copied().collect())
-                    .await?;
+                self.reconcile(&mut connection, &mut subscribed, noted.keys().copied().collect()).await?;
                 let epoch = *self.0.epoch.borrow();
                 for tell in noted.into_values().flatten() {
                     // Who asked may have gone.
@@ -130,7 +127,7 @@ impl Presence {
             }
             tokio::select! {
                 () = self.0.bell.notified() => {}
-                () = lost.notified() => return Err(RedisError::from((redis::ErrorKind::Io, "subscription lost"))),
+                () = lost.notified() => return Err(BusError::new("subscription lost")),
                 () = tokio::time::sleep(HEARTBEAT) => redis::cmd("PING").exec_async(&mut connection).await?,
             }
         }
@@ -142,19 +139,11 @@ impl Presence {
         connection: &mut MultiplexedConnection,
         subscribed: &mut HashSet<UserId>,
         users: Vec<UserId>,
-    ) -> Result<(), RedisError> {
+    ) -> Result<(), BusError> {
         let (held, gone): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| self.0.hub.holds(*user));
         let channel = |user: &UserId| self.0.prefix.user_channel(*user);
-        let join: Vec<_> = held
-            .iter()
-            .filter(|user| subscribed.insert(**user))
-            .map(channel)
-            .collect();
-        let leave: Vec<_> = gone
-            .iter()
-            .filter(|user| subscribed.remove(user))
-            .map(channel)
-            .collect();
+        let join: Vec<_> = held.iter().filter(|user| subscribed.insert(**user)).map(channel).collect();
+        let leave: Vec<_> = gone.iter().filter(|user| subscribed.remove(user)).map(channel).collect();
         for channels in join.chunks(CHANNELS) {
             send(connection, "SSUBSCRIBE", channels).await?;
         }
@@ -181,12 +170,8 @@ async fn connect(
     client: &Client,
     delivery: Delivery,
     lost: Arc<Notify>,
-) -> Result<MultiplexedConnection, RedisError> {
-    let settings = client
-        .get_connection_info()
-        .redis_settings()
-        .clone()
-        .set_protocol(ProtocolVersion::RESP3);
+) -> Result<MultiplexedConnection, BusError> {
+    let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))
@@ -199,7 +184,7 @@ async fn connect(
             }
             Ok::<(), std::convert::Infallible>(())
         });
-    client.get_multiplexed_async_connection_with_config(&config).await
+    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
 /// Subscribes or unsubscribes. Redis answers each channel on its own, so the channels go as a pipeline of
@@ -208,14 +193,10 @@ async fn send(
     connection: &mut MultiplexedConnection,
     command: &str,
     channels: &[String],
-) -> Result<(), RedisError> {
+) -> Result<(), BusError> {
     let mut pipeline = redis::pipe();
     for channel in channels {
         pipeline.cmd(command).arg(channel).ignore();
     }
-    if channels.is_empty() {
-        Ok(())
-    } else {
-        pipeline.exec_async(connection).await
-    }
+    if channels.is_empty() { Ok(()) } else { Ok(pipeline.exec_async(connection).await?) }
 }

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::{Commands, reads, replies, waiting_connection};
+use crate::bus::{BusError, Commands, reads, replies, waiting_connection};
 use crate::outage::Outage;
 use crate::position::Positions;
 use crate::store::{Store, StoreError};
@@ -51,7 +51,7 @@ impl Reader {
         }
     }
 
-    async fn serve(&self, redis: &mut Outage) -> Result<(), redis::RedisError> {
+    async fn serve(&self, redis: &mut Outage) -> Result<(), BusError> {
         let mut connection = waiting_connection(self.commands.client()).await?;
         let free = Arc::new(Semaphore::new(AT_ONCE));
         let mut first = 0;
@@ -106,10 +106,7 @@ impl Reader {
         match *ask {
             Ask::Rows { user, after, limit } => {
                 let (rows, more) = self.store.rows(user, after, limit.min(ROWS_PER_PAGE)).await?;
-                Ok(Reply::Rows {
-                    rows: rows.into_iter().map(|stored| stored.row).collect(),
-                    more,
-                })
+                Ok(Reply::Rows { rows: rows.into_iter().map(|stored| stored.row).collect(), more })
             }
             Ask::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),
         }

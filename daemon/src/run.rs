@@ -91,13 +91,8 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         default_type: config.default_type.clone(),
         rows: config.flush_on_connect,
     };
-    let sessions = Sessions {
-        hub: hub.clone(),
-        presence: presence.clone(),
-        flush,
-        confirms,
-        stop: stop.clone(),
-    };
+    let sessions =
+        Sessions { hub: hub.clone(), presence: presence.clone(), flush, confirms, stop: stop.clone() };
     let readiness = Readiness {
         commands: commands.clone(),
         store: store.clone(),
@@ -126,11 +121,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     log.spawn(confirm::run(commands, prefix, entries));
     front.spawn(presence.run(client, delivery, stop.clone()));
     front.spawn(reader.run(stop.clone()));
-    front.spawn(serve(
-        listeners.browsers,
-        http::browsers(config.secret, sessions),
-        stop.clone(),
-    ));
+    front.spawn(serve(listeners.browsers, http::browsers(config.secret, sessions), stop.clone()));
     let admin = tokio::spawn(serve(listeners.admin, http::admin(readiness), finish.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.listen, "serving");
 
@@ -161,9 +152,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
 }
 
 async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen at {address} ({setting})"))
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} ({setting})"))
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
@@ -173,9 +162,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
     });
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "a listener has failed");
     }

@@ -209,18 +209,13 @@ impl Session<'_> {
         }
         let confirmed = match message {
             Message::Pong(payload) if self.protocol != Protocol::V1 => {
-                let number = std::str::from_utf8(&payload)
-                    .ok()
-                    .and_then(|text| text.parse().ok());
+                let number = std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok());
                 number.map_or_else(Vec::new, |number| self.tracking.pong(number))
             }
             Message::Text(text) if self.protocol == Protocol::V1 => match Inbound::read(&text) {
                 Some(Inbound::Ack(ids)) => self.tracking.ack(&ids),
                 Some(Inbound::Read) => {
-                    let clear = Entry::Clear {
-                        receiver: self.seat.user(),
-                        request: None,
-                    };
+                    let clear = Entry::Clear { receiver: self.seat.user(), request: None };
                     self.sessions.confirms.append(clear).await;
                     return Ok(());
                 }
@@ -238,10 +233,7 @@ impl Session<'_> {
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
             let receiver = self.seat.user();
-            self.sessions
-                .confirms
-                .append(Entry::Confirm { receiver, ids })
-                .await;
+            self.sessions.confirms.append(Entry::Confirm { receiver, ids }).await;
         }
     }
 

@@ -12,13 +12,13 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
-use redis::{Pipeline, RedisError};
+use redis::Pipeline;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Logged, Move, Outcome};
 use crate::bus::lease::{self, Lease};
-use crate::bus::{Commands, WAIT, log, replies, waiting_connection};
+use crate::bus::{BusError, Commands, WAIT, log, replies, waiting_connection};
 use crate::outage::Outage;
 use crate::position::{Position, Positions};
 use crate::store::apply::{Applied, Writing};
@@ -51,7 +51,7 @@ pub struct Writer {
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("{0}")]
-    Redis(#[from] RedisError),
+    Redis(#[from] BusError),
     #[error("{0}")]
     Store(#[from] StoreError),
 }
@@ -101,8 +101,6 @@ impl Writer {
             self.positions.advance(*partition, *position);
         }
         let mut connection = waiting_connection(self.commands.client()).await?;
-        redis.recovered();
-        mysql.recovered();
         tracing::info!("writing");
 
         let mut aside: HashMap<Partition, Instant> = HashMap::new();
@@ -132,14 +130,18 @@ impl Writer {
             let (entries, sent) = tokio::join!(read, self.settle(&settled));
             settled = redis::pipe();
             sent?;
-            let busy = self
-                .write(&mut writing, &mut applied, &entries?, &mut settled)
-                .await?;
-            aside.extend(
-                busy.into_iter()
-                    .map(|partition| (partition, Instant::now() + SET_ASIDE)),
-            );
+            let entries = entries?;
+            redis.recovered();
+            let busy = match self.write(&mut writing, &mut applied, &entries, &mut settled).await {
+                Ok(busy) => busy,
+                Err(error) => {
+                    // A part may have been committed before the failure, and its callers wait.
+                    self.settle(&settled).await?;
+                    return Err(error.into());
+                }
+            };
             mysql.recovered();
+            aside.extend(busy.into_iter().map(|partition| (partition, Instant::now() + SET_ASIDE)));
         }
         Ok(self.settle(&settled).await?)
     }
@@ -162,11 +164,8 @@ impl Writer {
         }
         let mut busy = Vec::new();
         for partition in Partition::all() {
-            let own: Vec<_> = entries
-                .iter()
-                .filter(|logged| logged.partition == partition)
-                .cloned()
-                .collect();
+            let own: Vec<_> =
+                entries.iter().filter(|logged| logged.partition == partition).cloned().collect();
             if own.is_empty() {
                 continue;
             }
@@ -197,10 +196,7 @@ impl Writer {
         settled: &mut Pipeline,
     ) -> Result<bool, StoreError> {
         for logged in entries {
-            match self
-                .commit(writing, applied, std::slice::from_ref(logged), settled)
-                .await
-            {
+            match self.commit(writing, applied, std::slice::from_ref(logged), settled).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(_)) => return Ok(false),
                 Err(StoreError::Rejected(error)) => {
@@ -220,11 +216,7 @@ impl Writer {
         entries: &[Logged],
         settled: &mut Pipeline,
     ) -> Result<(), StoreError> {
-        if let Some(Err(error)) = entries
-            .iter()
-            .map(|logged| logged.entry.as_ref())
-            .find(Result::is_err)
-        {
+        if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(error.to_string()));
         }
         let from = |partition| applied.get(&partition).copied().unwrap_or_default();
@@ -247,11 +239,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let partition = logged.partition;
         let from = applied.get(&partition).copied().unwrap_or_default();
-        let step = Move {
-            partition,
-            from,
-            to: logged.position,
-        };
+        let step = Move { partition, from, to: logged.position };
         writing.bury(step, logged, error).await?;
         tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
         self.moved(applied, step, settled);
@@ -260,13 +248,7 @@ impl Writer {
             // A repeated call gets the same answer for as long as it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.prefix.seen(*receiver, id);
-            settled
-                .cmd("SET")
-                .arg(seen)
-                .arg(json)
-                .arg("PX")
-                .arg(SEEN_TTL.as_secs() * 1000)
-                .ignore();
+            settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(SEEN_TTL.as_secs() * 1000).ignore();
         }
         let request = logged.fields.iter().find(|(field, _)| field == "q");
         if let Some((_, request)) = request {
@@ -289,10 +271,7 @@ impl Writer {
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
-            by_partition
-                .entry(waiting.partition)
-                .or_default()
-                .push((waiting.request.clone(), reply));
+            by_partition.entry(waiting.partition).or_default().push((waiting.request.clone(), reply));
         }
         for (partition, answers) in by_partition {
             replies::answer(settled, &self.prefix, partition, &answers);
@@ -302,11 +281,7 @@ impl Writer {
         }
     }
 
-    async fn settle(&self, settled: &Pipeline) -> Result<(), RedisError> {
-        if settled.is_empty() {
-            Ok(())
-        } else {
-            self.commands.send(settled).await
-        }
+    async fn settle(&self, settled: &Pipeline) -> Result<(), BusError> {
+        if settled.is_empty() { Ok(()) } else { self.commands.send(settled).await }
     }
 }

@@ -1,1 +1,39 @@
-//! The extension.
+//! The PHP extension: what existing chat code calls, as a thin skin over Redis.
+//!
+//! Modules in reading order, from what PHP is told to what goes over the wire:
+
+mod address;
+mod arguments;
+mod calls;
+mod error;
+mod functions;
+mod info;
+mod link;
+mod recall;
+mod settings;
+mod zend;
+
+use ext_php_rs::prelude::*;
+
+/// What PHP sees: the functions, and what happens as the module and a request start and end.
+#[php_module]
+#[php(startup = "startup")]
+pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
+    let module = functions::table().into_iter().fold(module, ModuleBuilder::function);
+    module.name("chatpush").request_shutdown_function(request_shutdown).info_function(info::print)
+}
+
+fn startup(_kind: i32, module: i32) -> i32 {
+    settings::register(module);
+    if error::register_classes().is_err() {
+        return zend::FAILURE;
+    }
+    functions::refine_types();
+    settings::warn_at_start();
+    zend::SUCCESS
+}
+
+extern "C" fn request_shutdown(_kind: i32, _module: i32) -> i32 {
+    recall::forget();
+    zend::SUCCESS
+}

@@ -95,13 +95,7 @@ impl Entry {
         let mut fields = vec![("v", crate::VERSION.to_owned()), ("k", self.kind().to_owned())];
         fields.push(("r", self.receiver().to_string()));
         match self {
-            Self::Message {
-                id,
-                sender,
-                content,
-                kind,
-                ..
-            } => {
+            Self::Message { id, sender, content, kind, .. } => {
                 fields.push(("i", id.to_string()));
                 fields.push(("s", sender.to_string()));
                 fields.push(("c", content.clone()));
@@ -122,24 +116,15 @@ impl Entry {
     ///
     /// [`Malformed`], which names the version, kind or field that this version does not read.
     pub fn decode(fields: &[(String, String)]) -> Result<Self, Malformed> {
-        let get = |name: &'static str| {
-            fields
-                .iter()
-                .find(|(field, _)| field == name)
-                .map(|(_, value)| value)
-        };
+        let get = |name: &'static str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         let text = |name| get(name).ok_or(Malformed::Field(name));
         let user = |name| {
             let number = text(name)?.parse::<i64>().ok();
-            number
-                .and_then(|id| UserId::try_from(id).ok())
-                .ok_or(Malformed::Field(name))
+            number.and_then(|id| UserId::try_from(id).ok()).ok_or(Malformed::Field(name))
         };
         let version = text("v")?;
         if version != crate::VERSION {
-            return Err(Malformed::Version {
-                found: version.clone(),
-            });
+            return Err(Malformed::Version { found: version.clone() });
         }
         let receiver = user("r")?;
         let live = get("l").is_some_and(|live| live == "1");
@@ -168,11 +153,7 @@ impl Entry {
                 request,
             }),
             "z" => Ok(Self::Clear { receiver, request }),
-            "e" => Ok(Self::Echo {
-                receiver,
-                live,
-                request,
-            }),
+            "e" => Ok(Self::Echo { receiver, live, request }),
             other => Err(Malformed::Kind(other.to_owned())),
         }
     }
@@ -211,18 +192,11 @@ impl Entry {
 }
 
 fn join<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(' ')
-        .filter(|item| !item.is_empty())
-        .map(parse)
-        .collect()
+    text.split(' ').filter(|item| !item.is_empty()).map(parse).collect()
 }
 
 #[cfg(test)]
@@ -234,10 +208,7 @@ mod tests {
     }
 
     fn owned(fields: &[(&str, String)]) -> Vec<(String, String)> {
-        fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect()
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
     #[test]
@@ -253,29 +224,11 @@ mod tests {
                 live: false,
                 request: None,
             },
-            Entry::Confirm {
-                receiver: user(2),
-                ids: vec![id, MessageId::of_row(5, 6)],
-            },
-            Entry::Ack {
-                receiver: user(2),
-                rows: vec![1, u64::MAX],
-                request: None,
-            },
-            Entry::Ack {
-                receiver: user(2),
-                rows: Vec::new(),
-                request: None,
-            },
-            Entry::Clear {
-                receiver: user(2),
-                request: None,
-            },
-            Entry::Echo {
-                receiver: user(2),
-                live: false,
-                request: None,
-            },
+            Entry::Confirm { receiver: user(2), ids: vec![id, MessageId::of_row(5, 6)] },
+            Entry::Ack { receiver: user(2), rows: vec![1, u64::MAX], request: None },
+            Entry::Ack { receiver: user(2), rows: Vec::new(), request: None },
+            Entry::Clear { receiver: user(2), request: None },
+            Entry::Echo { receiver: user(2), live: false, request: None },
         ] {
             assert_eq!(Entry::decode(&owned(&entry.fields())), Ok(entry));
         }
@@ -283,10 +236,7 @@ mod tests {
 
     #[test]
     fn what_the_script_appends_is_read() {
-        let entry = Entry::Clear {
-            receiver: user(2),
-            request: None,
-        };
+        let entry = Entry::Clear { receiver: user(2), request: None };
         let mut fields = owned(&entry.fields());
         fields.push(("q".to_owned(), "R".to_owned()));
         assert_eq!(Entry::decode(&fields).unwrap().request(), Some("R"));
@@ -295,23 +245,12 @@ mod tests {
     #[test]
     fn the_error_names_what_is_wrong() {
         let with = |name: &str, value: &str| {
-            let mut fields = owned(
-                &Entry::Clear {
-                    receiver: user(2),
-                    request: None,
-                }
-                .fields(),
-            );
+            let mut fields = owned(&Entry::Clear { receiver: user(2), request: None }.fields());
             fields.retain(|(field, _)| field != name);
             fields.push((name.to_owned(), value.to_owned()));
             Entry::decode(&fields)
         };
-        assert_eq!(
-            with("v", "2"),
-            Err(Malformed::Version {
-                found: "2".to_owned()
-            })
-        );
+        assert_eq!(with("v", "2"), Err(Malformed::Version { found: "2".to_owned() }));
         assert_eq!(with("k", "?"), Err(Malformed::Kind("?".to_owned())));
         assert_eq!(with("r", "0"), Err(Malformed::Field("r")));
         assert_eq!(Entry::decode(&[]), Err(Malformed::Field("v")));

@@ -74,14 +74,7 @@ mod tests {
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";
             let read = Envelope::decode(bytes.as_bytes());
-            assert_eq!(
-                read,
-                Ok(Envelope::Tracked {
-                    id: "7:order",
-                    untyped,
-                    frame: "{\n}"
-                })
-            );
+            assert_eq!(read, Ok(Envelope::Tracked { id: "7:order", untyped, frame: "{\n}" }));
         }
     }
 

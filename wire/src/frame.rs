@@ -161,33 +161,17 @@ mod tests {
     fn every_content_survives_the_frame() {
         let id = id();
         let every_control: String = (0..0x20_u8).map(char::from).collect();
-        for data in [
-            "",
-            "hello",
-            "😀",
-            "\"'; DROP TABLE `user`; --\\",
-            "a\0b",
-            "</script>\u{2028}",
-            &every_control,
-        ] {
-            let frame = Message {
-                id: &id,
-                kind: None,
-                data,
-                from: None,
-            }
-            .live(5);
+        for data in
+            ["", "hello", "😀", "\"'; DROP TABLE `user`; --\\", "a\0b", "</script>\u{2028}", &every_control]
+        {
+            let frame = Message { id: &id, kind: None, data, from: None }.live(5);
             assert_eq!(content_of(&frame).as_deref(), Some(data), "{frame}");
         }
     }
 
     #[test]
     fn a_type_keeps_its_kind() {
-        for kind in [
-            Type::Name(String::new()),
-            Type::Name("a:b".to_owned()),
-            Type::Number(-5),
-        ] {
+        for kind in [Type::Name(String::new()), Type::Name("a:b".to_owned()), Type::Number(-5)] {
             assert_eq!(Type::decode(&kind.encode()), Some(kind));
         }
         assert_eq!(Type::decode("x:1"), None);
@@ -197,18 +181,9 @@ mod tests {
     #[test]
     fn the_configured_type_replaces_the_default_and_nothing_else() {
         let id = id();
-        let message = Message {
-            id: &id,
-            kind: None,
-            data: "\"type\":\"text\"",
-            from: Some(7),
-        };
+        let message = Message { id: &id, kind: None, data: "\"type\":\"text\"", from: Some(7) };
         let kind = Type::Name("chat".to_owned());
-        let expected = Message {
-            kind: Some(&kind),
-            ..message
-        }
-        .live(5);
+        let expected = Message { kind: Some(&kind), ..message }.live(5);
         assert_eq!(retyped(&message.live(5), &id, &kind), expected);
     }
 }

@@ -66,10 +66,8 @@ impl MessageId {
         let mut bits = [0_u8; 16];
         bits[6..].copy_from_slice(&entropy);
         let value = u128::from_be_bytes(bits) | (u128::from(unix_ms & 0xFFFF_FFFF_FFFF) << 80);
-        let text = (0..26)
-            .rev()
-            .map(|digit| char::from(CROCKFORD[(value >> (digit * 5)) as usize & 31]))
-            .collect();
+        let text =
+            (0..26).rev().map(|digit| char::from(CROCKFORD[(value >> (digit * 5)) as usize & 31])).collect();
         Self(text)
     }
 
@@ -144,15 +142,9 @@ mod tests {
 
     #[test]
     fn row_ids_read_back_and_others_are_no_rows() {
-        assert_eq!(
-            MessageId::of_row(7, 1_700_000_000).as_row(),
-            Some((7, 1_700_000_000))
-        );
+        assert_eq!(MessageId::of_row(7, 1_700_000_000).as_row(), Some((7, 1_700_000_000)));
         assert_eq!(MessageId::generate(1, [0; 10]).as_row(), None);
-        assert_eq!(
-            MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(),
-            None
-        );
+        assert_eq!(MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(), None);
     }
 
     #[test]

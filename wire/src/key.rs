@@ -60,11 +60,7 @@ impl Prefix {
 
     /// Remembers that a message was accepted, so that a repeated call is not a second message.
     pub fn seen(&self, receiver: UserId, message: &MessageId) -> String {
-        format!(
-            "{}:{{{}}}:seen:{receiver}:{message}",
-            self.0,
-            Partition::of(receiver)
-        )
+        format!("{}:{{{}}}:seen:{receiver}:{message}", self.0, Partition::of(receiver))
     }
 
     /// Names the daemon that writes.

@@ -15,21 +15,14 @@ impl Partition {
     pub const COUNT: u8 = 16;
 
     /// The partition of a receiver.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the remainder is below COUNT, a u8"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
     pub const fn of(receiver: UserId) -> Self {
         Self((receiver.get() % Self::COUNT as u32) as u8)
     }
 
     /// The partition with that number, if there is one.
     pub const fn new(number: u8) -> Option<Self> {
-        if number < Self::COUNT {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number < Self::COUNT { Some(Self(number)) } else { None }
     }
 
     /// All of them, in order.

@@ -51,11 +51,7 @@ impl Ask {
 impl Request {
     /// A request of this version.
     pub fn new(reply: String, ask: Ask) -> Self {
-        Self {
-            v: crate::VERSION.to_owned(),
-            reply,
-            ask,
-        }
+        Self { v: crate::VERSION.to_owned(), reply, ask }
     }
 
     /// Reads what stands on the list: the barrier and the request.

@@ -33,10 +33,7 @@ pub struct Script {
 
 impl Script {
     const fn new(source: &'static str) -> Self {
-        Self {
-            source,
-            sha1: OnceLock::new(),
-        }
+        Self { source, sha1: OnceLock::new() }
     }
 
     /// The text to `SCRIPT LOAD`.
@@ -47,13 +44,11 @@ impl Script {
     /// The digest to `EVALSHA`, in lower-case hexadecimal.
     pub fn sha1(&self) -> &str {
         self.sha1.get_or_init(|| {
-            Sha1::digest(self.source)
-                .iter()
-                .fold(String::with_capacity(40), |mut hex, byte| {
-                    // Writing to a String cannot fail.
-                    let _ = write!(hex, "{byte:02x}");
-                    hex
-                })
+            Sha1::digest(self.source).iter().fold(String::with_capacity(40), |mut hex, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
         })
     }
 }
@@ -64,9 +59,6 @@ mod tests {
 
     #[test]
     fn the_digest_is_sha1() {
-        assert_eq!(
-            Script::new("abc").sha1(),
-            "a9993e364706816aba3e25717850c26c9cd0d89d"
-        );
+        assert_eq!(Script::new("abc").sha1(), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 }

@@ -35,11 +35,7 @@ impl Secret {
     /// [`WeakSecret`] for a shorter one.
     pub fn new(key: impl Into<Vec<u8>>) -> Result<Self, WeakSecret> {
         let key = key.into();
-        if key.len() < SECRET_BYTES {
-            Err(WeakSecret)
-        } else {
-            Ok(Self(key))
-        }
+        if key.len() < SECRET_BYTES { Err(WeakSecret) } else { Ok(Self(key)) }
     }
 
     fn mac(&self, signed: &str) -> Hmac<Sha256> {
@@ -101,10 +97,7 @@ struct Claims {
 /// A token for `user`, valid from now for `ttl` seconds. `now` is in seconds since 1970.
 pub fn sign(secret: &Secret, user: UserId, now: u64, ttl: u64) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims = format!(
-        r#"{{"sub":"{user}","iat":{now},"exp":{}}}"#,
-        now.saturating_add(ttl)
-    );
+    let claims = format!(r#"{{"sub":"{user}","iat":{now},"exp":{}}}"#, now.saturating_add(ttl));
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(secret.mac(&signed).finalize().into_bytes());
     format!("{signed}.{signature}")
@@ -125,13 +118,8 @@ pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenErr
     if header.alg != "HS256" {
         return Err(TokenError::Algorithm);
     }
-    let signature = URL_SAFE_NO_PAD
-        .decode(signature)
-        .map_err(|_| TokenError::Malformed)?;
-    secret
-        .mac(signed)
-        .verify_slice(&signature)
-        .map_err(|_| TokenError::Signature)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+    secret.mac(signed).verify_slice(&signature).map_err(|_| TokenError::Signature)?;
 
     let claims: Claims = decode(claims)?;
     // Seconds since 1970 stay exact in a double for 285 million years.
@@ -151,9 +139,7 @@ pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenErr
         Some(serde_json::Value::Number(number)) => number.as_i64(),
         _ => None,
     };
-    subject
-        .and_then(|id: i64| UserId::try_from(id).ok())
-        .ok_or(TokenError::Subject)
+    subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)
 }
 
 fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
@@ -176,11 +162,7 @@ mod tests {
     }
 
     fn with_claims(header: &str, claims: &str) -> Result<UserId, TokenError> {
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(claims)
-        );
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(secret().mac(&signed).finalize().into_bytes());
         verify(&secret(), &format!("{signed}.{signature}"), NOW)
     }
@@ -210,38 +192,15 @@ mod tests {
     #[test]
     fn each_wrong_token_says_what_is_wrong() {
         let other = Secret::new([8_u8; 32]).unwrap();
-        assert_eq!(
-            verify(&other, &sign(&secret(), user(), NOW, 10), NOW),
-            Err(TokenError::Signature)
-        );
+        assert_eq!(verify(&other, &sign(&secret(), user(), NOW, 10), NOW), Err(TokenError::Signature));
         let unsigned = with_claims(r#"{"alg":"none"}"#, r#"{"sub":"1","exp":1800000000}"#);
         assert_eq!(unsigned, Err(TokenError::Algorithm));
-        assert_eq!(
-            with_claims(r#"{"alg":"HS512"}"#, "{}"),
-            Err(TokenError::Algorithm)
-        );
+        assert_eq!(with_claims(r#"{"alg":"HS512"}"#, "{}"), Err(TokenError::Algorithm));
         assert_eq!(claims(r#"{"sub":"1"}"#), Err(TokenError::NoExpiry));
-        assert_eq!(
-            claims(r#"{"sub":"1","iat":1900000000,"exp":1900000010}"#),
-            Err(TokenError::NotYet)
-        );
-        assert_eq!(
-            claims(r#"{"sub":"1","nbf":1900000000,"exp":1900000010}"#),
-            Err(TokenError::NotYet)
-        );
-        for subject in [
-            "\"me\"",
-            "\"0\"",
-            "\"-1\"",
-            "\"2147483648\"",
-            "1.5",
-            "null",
-            "[1]",
-        ] {
-            assert_eq!(
-                claims(&format!(r#"{{"sub":{subject},"exp":1800000000}}"#)),
-                Err(TokenError::Subject)
-            );
+        assert_eq!(claims(r#"{"sub":"1","iat":1900000000,"exp":1900000010}"#), Err(TokenError::NotYet));
+        assert_eq!(claims(r#"{"sub":"1","nbf":1900000000,"exp":1900000010}"#), Err(TokenError::NotYet));
+        for subject in ["\"me\"", "\"0\"", "\"-1\"", "\"2147483648\"", "1.5", "null", "[1]"] {
+            assert_eq!(claims(&format!(r#"{{"sub":{subject},"exp":1800000000}}"#)), Err(TokenError::Subject));
         }
         for text in ["", "a", "a.b", "a.b.c", "....", &"x".repeat(5_000)] {
             assert_eq!(verify(&secret(), text, NOW), Err(TokenError::Malformed), "{text}");

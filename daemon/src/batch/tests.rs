@@ -21,17 +21,11 @@ fn message(number: u8, receiver: i64) -> Entry {
 }
 
 fn confirm(number: u8, receiver: i64) -> Entry {
-    Entry::Confirm {
-        receiver: user(receiver),
-        ids: vec![id(number)],
-    }
+    Entry::Confirm { receiver: user(receiver), ids: vec![id(number)] }
 }
 
 fn clear(receiver: i64) -> Entry {
-    Entry::Clear {
-        receiver: user(receiver),
-        request: None,
-    }
+    Entry::Clear { receiver: user(receiver), request: None }
 }
 
 fn plan(entries: Vec<Entry>) -> Batch {
@@ -51,19 +45,9 @@ fn plan(entries: Vec<Entry>) -> Batch {
 #[test]
 fn rows_keep_the_order_of_acceptance() {
     let batch = plan(vec![message(1, 5), message(2, 5), message(3, 5)]);
-    let contents: Vec<_> = batch
-        .inserts
-        .iter()
-        .map(|insert| insert.content.as_str())
-        .collect();
+    let contents: Vec<_> = batch.inserts.iter().map(|insert| insert.content.as_str()).collect();
     assert_eq!(contents, ["m1", "m2", "m3"]);
-    assert_eq!(
-        batch.counters[&user(5)],
-        Counter {
-            cleared: false,
-            added: 3
-        }
-    );
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: false, added: 3 });
     assert_eq!(batch.waiting.len(), 3);
 }
 
@@ -78,34 +62,20 @@ fn a_message_and_its_confirm_leave_only_the_count() {
 fn a_confirm_of_an_older_message_is_a_delete() {
     let batch = plan(vec![confirm(1, 5), message(1, 21)]);
     assert_eq!(batch.confirms, [(user(5), id(1))]);
-    assert_eq!(
-        batch.inserts.len(),
-        1,
-        "another receiver's message with the same id stays"
-    );
+    assert_eq!(batch.inserts.len(), 1, "another receiver's message with the same id stays");
 }
 
 #[test]
 fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
     let batch = plan(vec![message(1, 5), clear(5), message(2, 5)]);
-    assert_eq!(
-        batch.counters[&user(5)],
-        Counter {
-            cleared: true,
-            added: 1
-        }
-    );
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
     assert_eq!(batch.tell, [user(5)]);
 }
 
 #[test]
 fn positions_move_once_a_partition_in_partition_order() {
     let batch = plan(vec![message(1, 6), message(2, 5), message(3, 6)]);
-    let moves: Vec<_> = batch
-        .moves
-        .iter()
-        .map(|m| (m.partition.number(), m.to.to_string()))
-        .collect();
+    let moves: Vec<_> = batch.moves.iter().map(|m| (m.partition.number(), m.to.to_string())).collect();
     assert_eq!(moves, [(5, "2-0".to_owned()), (6, "3-0".to_owned())]);
 }
 
@@ -129,10 +99,6 @@ fn each_ack_answers_its_own_request() {
         request: Some(request.to_owned()),
     };
     let batch = plan(vec![ack(&[1], "a"), ack(&[2], "b")]);
-    let outcomes: Vec<_> = batch
-        .waiting
-        .iter()
-        .map(|w| (w.request.as_str(), w.outcome))
-        .collect();
+    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.request.as_str(), w.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }

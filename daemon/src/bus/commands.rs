@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
 use tokio::sync::Mutex;
 
-use super::DEADLINE;
+use super::{BusError, DEADLINE};
 
 /// A handle on the connection for commands. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -24,10 +24,7 @@ struct Shared {
 impl Commands {
     /// A handle; nothing is opened yet.
     pub fn new(client: Client) -> Self {
-        Self(Arc::new(Shared {
-            client,
-            open: Mutex::new(None),
-        }))
+        Self(Arc::new(Shared { client, open: Mutex::new(None) }))
     }
 
     /// The server and how it is reached, for connections that others open themselves.
@@ -41,12 +38,10 @@ impl Commands {
     ///
     /// When Redis cannot be reached within the deadline or answers a command with an error. Commands that
     /// were sent may have been carried out.
-    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
+    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BusError> {
         let mut connection = self.connection().await?;
-        let answer = pipeline.query_async(&mut connection).await;
-        if let Err(error) = &answer
-            && (error.is_unrecoverable_error() || error.is_timeout())
-        {
+        let answer = pipeline.query_async(&mut connection).await.map_err(BusError::from);
+        if answer.as_ref().is_err_and(BusError::is_broken) {
             *self.0.open.lock().await = None;
         }
         answer
@@ -57,11 +52,11 @@ impl Commands {
     /// # Errors
     ///
     /// Why it does not.
-    pub async fn ping(&self) -> Result<(), RedisError> {
+    pub async fn ping(&self) -> Result<(), BusError> {
         self.send(redis::pipe().cmd("PING").ignore()).await
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
         let mut open = self.0.open.lock().await;
         if let Some(connection) = open.as_ref() {
             return Ok(connection.clone());
@@ -69,11 +64,7 @@ impl Commands {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(DEADLINE))
             .set_response_timeout(Some(DEADLINE));
-        let connection = self
-            .0
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let connection = self.0.client.get_multiplexed_async_connection_with_config(&config).await?;
         *open = Some(connection.clone());
         Ok(connection)
     }

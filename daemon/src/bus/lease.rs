@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
 use chatpush_wire::script::{RELEASE, RENEW, Script};
-use redis::{Pipeline, RedisError};
+use redis::Pipeline;
 
-use super::Commands;
+use super::{BusError, Commands};
 
 /// How long a lease holds without being renewed.
 pub const LENGTH: Duration = Duration::from_secs(6);
@@ -26,11 +26,7 @@ pub struct Lease {
 impl Lease {
     /// The lease of an installation, for the daemon with this name.
     pub fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
-        Self {
-            commands,
-            key: prefix.writer(),
-            daemon,
-        }
+        Self { commands, key: prefix.writer(), daemon }
     }
 
     /// Takes the lease if nobody holds it.
@@ -38,15 +34,9 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn take(&self) -> Result<bool, RedisError> {
+    pub async fn take(&self) -> Result<bool, BusError> {
         let mut pipeline = redis::pipe();
-        pipeline
-            .cmd("SET")
-            .arg(&self.key)
-            .arg(&self.daemon)
-            .arg("NX")
-            .arg("PX")
-            .arg(milliseconds(LENGTH));
+        pipeline.cmd("SET").arg(&self.key).arg(&self.daemon).arg("NX").arg("PX").arg(milliseconds(LENGTH));
         let (taken,): (Option<String>,) = self.commands.send(&pipeline).await?;
         Ok(taken.is_some())
     }
@@ -56,7 +46,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn renew(&self) -> Result<bool, RedisError> {
+    pub async fn renew(&self) -> Result<bool, BusError> {
         let mut pipeline = self.eval(&RENEW);
         pipeline.arg(milliseconds(LENGTH));
         let (held,): (bool,) = self.commands.send(&pipeline).await?;
@@ -68,7 +58,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached; the lease then runs out.
-    pub async fn release(&self) -> Result<(), RedisError> {
+    pub async fn release(&self) -> Result<(), BusError> {
         self.commands.send(self.eval(&RELEASE).ignore()).await
     }
 
@@ -77,22 +67,14 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn is_held(&self) -> Result<bool, RedisError> {
-        let (held,): (bool,) = self
-            .commands
-            .send(redis::pipe().cmd("EXISTS").arg(&self.key))
-            .await?;
+    pub async fn is_held(&self) -> Result<bool, BusError> {
+        let (held,): (bool,) = self.commands.send(redis::pipe().cmd("EXISTS").arg(&self.key)).await?;
         Ok(held)
     }
 
     fn eval(&self, script: &Script) -> Pipeline {
         let mut pipeline = redis::pipe();
-        pipeline
-            .cmd("EVAL")
-            .arg(script.source())
-            .arg(1)
-            .arg(&self.key)
-            .arg(&self.daemon);
+        pipeline.cmd("EVAL").arg(script.source()).arg(1).arg(&self.key).arg(&self.daemon);
         pipeline
     }
 }

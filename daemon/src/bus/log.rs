@@ -7,16 +7,17 @@ use chatpush_wire::entry::Entry;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, Pipeline, RedisError, Value};
+use redis::{FromRedisValue as _, Pipeline, Value};
 
-use super::Commands;
+use super::{BusError, Commands};
 use crate::batch::Logged;
 use crate::position::Position;
 
 /// Most entries that are read from one partition at a time, and so bound a transaction.
 const ENTRIES_PER_READ: usize = 64;
 
-type Streams = HashMap<String, Vec<(String, Value)>>;
+/// Entries by log: each an id and its fields.
+type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 
 /// Reads what follows the given positions, over all partitions named, oldest first in each. Waits up to
 /// `wait` for the first entry and returns nothing if none came; without `wait` it answers at once.
@@ -29,14 +30,12 @@ pub async fn read(
     prefix: &Prefix,
     after: &[(Partition, Position)],
     wait: Option<Duration>,
-) -> Result<Vec<Logged>, RedisError> {
+) -> Result<Vec<Logged>, BusError> {
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(ENTRIES_PER_READ);
     if let Some(wait) = wait {
         // BLOCK 0 would wait for ever.
-        command
-            .arg("BLOCK")
-            .arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
     }
     command.arg("STREAMS");
     for (partition, _) in after {
@@ -53,13 +52,7 @@ pub async fn read(
         };
         for (id, fields) in stream {
             let Ok(position) = id.parse() else { continue };
-            let fields = pairs(fields);
-            entries.push(Logged {
-                partition,
-                position,
-                entry: Entry::decode(&fields),
-                fields,
-            });
+            entries.push(Logged { partition, position, entry: Entry::decode(&fields), fields });
         }
     }
     Ok(entries)
@@ -70,11 +63,7 @@ pub async fn read(
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn last(
-    commands: &Commands,
-    prefix: &Prefix,
-    partition: Partition,
-) -> Result<Position, RedisError> {
+pub async fn last(commands: &Commands, prefix: &Prefix, partition: Partition) -> Result<Position, BusError> {
     let key = prefix.log(partition);
     // XREVRANGE would do for a log that holds something; a trimmed one only knows by XINFO. The answer for a
     // key that does not exist is an error, so EXISTS goes first in the same transaction-free pipeline.
@@ -82,14 +71,9 @@ pub async fn last(
     if !exists {
         return Ok(Position::default());
     }
-    let (info,): (HashMap<String, Value>,) = commands
-        .send(redis::pipe().cmd("XINFO").arg("STREAM").arg(&key))
-        .await?;
-    let last = info
-        .get("last-generated-id")
-        .cloned()
-        .map(String::from_redis_value)
-        .transpose()?;
+    let (info,): (HashMap<String, Value>,) =
+        commands.send(redis::pipe().cmd("XINFO").arg("STREAM").arg(&key)).await?;
+    let last = info.get("last-generated-id").cloned().and_then(|id| String::from_redis_value(id).ok());
     Ok(last.and_then(|id| id.parse().ok()).unwrap_or_default())
 }
 
@@ -104,7 +88,7 @@ pub async fn repair(
     prefix: &Prefix,
     partition: Partition,
     applied: Position,
-) -> Result<(), RedisError> {
+) -> Result<(), BusError> {
     let last = last(commands, prefix, partition).await?;
     if last >= applied {
         return Ok(());
@@ -115,13 +99,7 @@ pub async fn repair(
     pipeline.atomic();
     if last == Position::default() {
         // XSETID wants the key to exist; an entry that is deleted again leaves an empty stream.
-        pipeline
-            .cmd("XADD")
-            .arg(&key)
-            .arg("0-1")
-            .arg("v")
-            .arg("0")
-            .ignore();
+        pipeline.cmd("XADD").arg(&key).arg("0-1").arg("v").arg("0").ignore();
         pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
     }
     pipeline.cmd("XSETID").arg(&key).arg(applied.to_string()).ignore();
@@ -140,29 +118,5 @@ pub fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
 
 /// Adds the removal of everything that MySQL holds to a pipeline.
 pub fn trim(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, applied: Position) {
-    pipeline
-        .cmd("XTRIM")
-        .arg(prefix.log(partition))
-        .arg("MINID")
-        .arg(applied.next().to_string())
-        .ignore();
-}
-
-fn pairs(fields: Value) -> Vec<(String, String)> {
-    let text = |value| String::from_redis_value(value).unwrap_or_default();
-    match fields {
-        Value::Array(values) => {
-            let mut values = values.into_iter();
-            let mut pairs = Vec::with_capacity(values.len() / 2);
-            while let (Some(field), Some(value)) = (values.next(), values.next()) {
-                pairs.push((text(field), text(value)));
-            }
-            pairs
-        }
-        Value::Map(map) => map
-            .into_iter()
-            .map(|(field, value)| (text(field), text(value)))
-            .collect(),
-        _ => Vec::new(),
-    }
+    pipeline.cmd("XTRIM").arg(prefix.log(partition)).arg("MINID").arg(applied.next().to_string()).ignore();
 }

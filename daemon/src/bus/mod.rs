@@ -2,6 +2,7 @@
 //! the subscriptions.
 
 pub mod commands;
+pub mod error;
 pub mod lease;
 pub mod log;
 pub mod reads;
@@ -10,9 +11,10 @@ pub mod replies;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client};
 
 pub use self::commands::Commands;
+pub use self::error::BusError;
 
 /// Bound on connecting and on any one command that does not wait by design.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -25,9 +27,9 @@ pub const WAIT: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// When Redis cannot be reached within the deadline.
-pub async fn waiting_connection(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+pub async fn waiting_connection(client: &Client) -> Result<MultiplexedConnection, BusError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))
         .set_response_timeout(Some(WAIT + DEADLINE));
-    client.get_multiplexed_async_connection_with_config(&config).await
+    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }

@@ -30,9 +30,5 @@ pub fn answer(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, re
 /// Tells a user's devices what the unread counter is now.
 pub fn tell_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
     let envelope = format!("{}{}", envelope::LIVE, frame::unread(count));
-    pipeline
-        .cmd("SPUBLISH")
-        .arg(prefix.user_channel(user))
-        .arg(envelope)
-        .ignore();
+    pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }

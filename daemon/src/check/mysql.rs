@@ -20,10 +20,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut connection = match store.connection().await {
         Ok(connection) => connection,
         Err(error) => {
-            return vec![Finding::wrong(
-                "MySQL answers",
-                format!("{error} (CHATPUSH_MYSQL_URL)"),
-            )];
+            return vec![Finding::wrong("MySQL answers", format!("{error} (CHATPUSH_MYSQL_URL)"))];
         }
     };
     let mut findings = vec![Finding::fine("MySQL answers", "")];
@@ -53,11 +50,7 @@ async fn all(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, Sto
     }
     // What is missing has been said; its columns and privileges would only say it again.
     let is_there = |name: &Identifier| there.iter().any(|table| table.name == name.bare());
-    for column in names
-        .columns()
-        .into_iter()
-        .filter(|column| is_there(column.table))
-    {
+    for column in names.columns().into_iter().filter(|column| is_there(column.table)) {
         findings.push(self::column(connection, column).await?);
     }
     if is_there(&names.offline_message) {
@@ -84,10 +77,7 @@ async fn engine(connection: &mut Conn, table: &schema::Table) -> Result<(Finding
         Some(engine) if engine.eq_ignore_ascii_case("InnoDB") => Finding::fine(what, ""),
         Some(engine) => Finding::wrong(
             what,
-            format!(
-                "engine {engine} has no transactions; ALTER TABLE `{}` ENGINE=InnoDB",
-                table.name
-            ),
+            format!("engine {engine} has no transactions; ALTER TABLE `{}` ENGINE=InnoDB", table.name),
         ),
         None if table.application => Finding::wrong(
             what,
@@ -106,10 +96,9 @@ async fn column(connection: &mut Conn, column: Column<'_>) -> Result<Finding, St
     let what = format!("column {}.{}", column.table.bare(), column.name.bare());
     Ok(match found {
         Some((data_type, bytes)) => verdict(what, column.setting, &Found { data_type, bytes }),
-        None => Finding::wrong(
-            what,
-            format!("is missing; name yours as {} in chatpush.toml", column.setting),
-        ),
+        None => {
+            Finding::wrong(what, format!("is missing; name yours as {} in chatpush.toml", column.setting))
+        }
     })
 }
 
@@ -138,17 +127,11 @@ fn verdict(what: String, setting: &str, Found { data_type, bytes }: &Found) -> F
 /// Columns of the message table that an INSERT of ours leaves out and MySQL cannot fill.
 async fn unfilled(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, StoreError> {
     let names = &config.mysql.names;
-    let ours: Vec<_> = names
-        .columns()
-        .iter()
-        .map(|column| column.name.bare().to_lowercase())
-        .collect();
+    let ours: Vec<_> = names.columns().iter().map(|column| column.name.bare().to_lowercase()).collect();
     let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
                AND table_name = ? AND is_nullable = 'NO' AND column_default IS NULL AND extra = ''";
     let required: Vec<String> = bounded(connection.exec(sql, (names.offline_message.bare(),))).await?;
-    let foreign = required
-        .into_iter()
-        .filter(|name| !ours.contains(&name.to_lowercase()));
+    let foreign = required.into_iter().filter(|name| !ours.contains(&name.to_lowercase()));
     Ok(foreign
         .map(|name| {
             Finding::wrong(
@@ -187,14 +170,8 @@ async fn privileges(
     let name = &table.name;
     let tries = [
         ("SELECT", format!("SELECT 1 FROM `{name}` WHERE 1 = 0")),
-        (
-            "UPDATE",
-            format!("UPDATE `{name}` SET `{column}` = `{column}` WHERE 1 = 0"),
-        ),
-        (
-            "INSERT",
-            format!("INSERT INTO `{name}` (`{column}`) SELECT `{column}` FROM `{name}` WHERE 1 = 0"),
-        ),
+        ("UPDATE", format!("UPDATE `{name}` SET `{column}` = `{column}` WHERE 1 = 0")),
+        ("INSERT", format!("INSERT INTO `{name}` (`{column}`) SELECT `{column}` FROM `{name}` WHERE 1 = 0")),
         ("DELETE", format!("DELETE FROM `{name}` WHERE 1 = 0")),
     ];
     let mut missing = Vec::new();
@@ -212,10 +189,7 @@ async fn privileges(
     } else {
         Finding::wrong(
             what,
-            format!(
-                "GRANT {} ON `{name}` to the user of CHATPUSH_MYSQL_URL",
-                missing.join(", ")
-            ),
+            format!("GRANT {} ON `{name}` to the user of CHATPUSH_MYSQL_URL", missing.join(", ")),
         )
     })
 }
@@ -226,38 +200,15 @@ mod tests {
     use crate::check::Verdict;
 
     fn judged(setting: &str, data_type: &str, bytes: Option<u64>) -> Verdict {
-        verdict(
-            "column".to_owned(),
-            setting,
-            &Found {
-                data_type: data_type.to_owned(),
-                bytes,
-            },
-        )
-        .verdict
+        verdict("column".to_owned(), setting, &Found { data_type: data_type.to_owned(), bytes }).verdict
     }
 
     #[test]
     fn a_column_must_hold_what_is_written_to_it() {
-        assert!(matches!(
-            judged("mysql.columns.content", "text", Some(65_535)),
-            Verdict::Fine(_)
-        ));
-        assert!(matches!(
-            judged("mysql.columns.content", "varchar", Some(1_020)),
-            Verdict::Warning(_)
-        ));
-        assert!(matches!(
-            judged("mysql.columns.content", "blob", None),
-            Verdict::Wrong(_)
-        ));
-        assert!(matches!(
-            judged("mysql.columns.send_time", "date", None),
-            Verdict::Wrong(_)
-        ));
-        assert!(matches!(
-            judged("mysql.columns.unread_count", "varchar", Some(10)),
-            Verdict::Wrong(_)
-        ));
+        assert!(matches!(judged("mysql.columns.content", "text", Some(65_535)), Verdict::Fine(_)));
+        assert!(matches!(judged("mysql.columns.content", "varchar", Some(1_020)), Verdict::Warning(_)));
+        assert!(matches!(judged("mysql.columns.content", "blob", None), Verdict::Wrong(_)));
+        assert!(matches!(judged("mysql.columns.send_time", "date", None), Verdict::Wrong(_)));
+        assert!(matches!(judged("mysql.columns.unread_count", "varchar", Some(10)), Verdict::Wrong(_)));
     }
 }

@@ -14,15 +14,12 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
             let commands = Commands::new(client);
             commands.ping().await.map(|()| commands)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     let commands = match reached {
         Ok(commands) => commands,
         Err(error) => {
-            return vec![Finding::wrong(
-                "Redis answers",
-                format!("{error} (CHATPUSH_REDIS_URL)"),
-            )];
+            return vec![Finding::wrong("Redis answers", format!("{error} (CHATPUSH_REDIS_URL)"))];
         }
     };
     let mut findings = vec![Finding::fine("Redis answers", "")];
@@ -52,28 +49,20 @@ fn version(info: &str) -> Finding {
     };
     // Valkey calls itself Redis 7.2.4 in `redis_version` for the sake of old clients.
     let version = field("redis_version").unwrap_or_default();
-    let major: u32 = version
-        .split('.')
-        .next()
-        .and_then(|part| part.parse().ok())
-        .unwrap_or(0);
+    let major: u32 = version.split('.').next().and_then(|part| part.parse().ok()).unwrap_or(0);
     if major >= 7 {
         Finding::fine("Redis version", version)
     } else {
-        Finding::wrong(
-            "Redis version",
-            format!("{version:?} must be 7.0 or newer (sharded channels)"),
-        )
+        Finding::wrong("Redis version", format!("{version:?} must be 7.0 or newer (sharded channels)"))
     }
 }
 
 fn persistence(settings: &HashMap<String, String>) -> Vec<Finding> {
     let get = |name: &str| settings.get(name).map_or("", String::as_str);
     let append = match (get("appendonly"), get("appendfsync")) {
-        ("yes", "always") => Finding::fine(
-            "Redis persistence",
-            "appendfsync always: nothing accepted is lost",
-        ),
+        ("yes", "always") => {
+            Finding::fine("Redis persistence", "appendfsync always: nothing accepted is lost")
+        }
         ("yes", "everysec") => Finding::fine(
             "Redis persistence",
             "appendfsync everysec: a crash of Redis can lose the last second of queued stores and bring \
@@ -104,39 +93,21 @@ mod tests {
 
     #[test]
     fn an_old_redis_is_wrong() {
-        assert!(matches!(
-            version("redis_version:6.2.14\r\n").verdict,
-            Verdict::Wrong(_)
-        ));
-        assert!(matches!(
-            version("# Server\r\nredis_version:7.0.15\r\n").verdict,
-            Verdict::Fine(_)
-        ));
+        assert!(matches!(version("redis_version:6.2.14\r\n").verdict, Verdict::Wrong(_)));
+        assert!(matches!(version("# Server\r\nredis_version:7.0.15\r\n").verdict, Verdict::Fine(_)));
         assert!(matches!(version("").verdict, Verdict::Wrong(_)));
     }
 
     #[test]
     fn an_evicting_redis_is_wrong_and_one_without_a_log_is_warned_of() {
         let settings = |pairs: &[(&str, &str)]| {
-            persistence(
-                &pairs
-                    .iter()
-                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                    .collect(),
-            )
+            persistence(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
         };
         let found = settings(&[("appendonly", "no"), ("maxmemory-policy", "allkeys-lru")]);
         assert!(matches!(found[0].verdict, Verdict::Warning(_)));
         assert!(matches!(found[1].verdict, Verdict::Wrong(_)));
-        let found = settings(&[
-            ("appendonly", "yes"),
-            ("appendfsync", "always"),
-            ("maxmemory-policy", "noeviction"),
-        ]);
-        assert!(
-            found
-                .iter()
-                .all(|finding| matches!(finding.verdict, Verdict::Fine(_)))
-        );
+        let found =
+            settings(&[("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")]);
+        assert!(found.iter().all(|finding| matches!(finding.verdict, Verdict::Fine(_))));
     }
 }

@@ -98,16 +98,8 @@ impl Names {
 
     /// Every column that chatpush touches, for whoever looks whether they are there.
     pub fn columns(&self) -> [Column<'_>; 7] {
-        let message = |name, setting| Column {
-            table: &self.offline_message,
-            name,
-            setting,
-        };
-        let user = |name, setting| Column {
-            table: &self.user,
-            name,
-            setting,
-        };
+        let message = |name, setting| Column { table: &self.offline_message, name, setting };
+        let user = |name, setting| Column { table: &self.user, name, setting };
         [
             message(&self.id, "mysql.columns.id"),
             message(&self.sender_id, "mysql.columns.sender_id"),

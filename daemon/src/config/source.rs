@@ -16,11 +16,7 @@ pub(super) struct Source<E> {
 
 impl<E: Fn(&str) -> Option<String>> Source<E> {
     pub(super) fn read(file: Option<&Path>, env: E) -> Self {
-        let mut source = Self {
-            file: BTreeMap::new(),
-            env,
-            mistakes: Vec::new(),
-        };
+        let mut source = Self { file: BTreeMap::new(), env, mistakes: Vec::new() };
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(path) {
             Ok(text) => match text.parse::<toml::Table>() {
@@ -41,9 +37,7 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
         default: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let (name, text) = self
-            .take(key, variable)
-            .unwrap_or((key.to_owned(), default.to_owned()));
+        let (name, text) = self.take(key, variable).unwrap_or((key.to_owned(), default.to_owned()));
         parse(&text).map_err(|what| self.mistake(&name, &what)).ok()
     }
 
@@ -55,10 +49,7 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         let Some((name, text)) = self.take(key, variable) else {
-            self.mistake(
-                variable,
-                &format!("must be set, here or as `{key}` in {DEFAULT_FILE}"),
-            );
+            self.mistake(variable, &format!("must be set, here or as `{key}` in {DEFAULT_FILE}"));
             return None;
         };
         parse(&text).map_err(|what| self.mistake(&name, &what)).ok()
@@ -70,10 +61,7 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
     }
 
     pub(super) fn mistake(&mut self, name: &str, what: &str) {
-        self.mistakes.push(Mistake {
-            name: name.to_owned(),
-            what: what.to_owned(),
-        });
+        self.mistakes.push(Mistake { name: name.to_owned(), what: what.to_owned() });
     }
 
     /// The configuration, unless something was wrong or the file holds what nothing reads.
@@ -89,18 +77,12 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
 
     fn take(&mut self, key: &str, variable: &str) -> Option<(String, String)> {
         let in_file = self.file.remove(key).map(|text| (key.to_owned(), text));
-        (self.env)(variable)
-            .map(|text| (variable.to_owned(), text))
-            .or(in_file)
+        (self.env)(variable).map(|text| (variable.to_owned(), text)).or(in_file)
     }
 
     fn flatten(&mut self, path: &str, table: &toml::Table) {
         for (key, value) in table {
-            let key = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
+            let key = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             match value {
                 toml::Value::Table(table) => self.flatten(&key, table),
                 toml::Value::String(text) => _ = self.file.insert(key, text.clone()),

@@ -13,10 +13,8 @@ fn file(name: &str, text: &str) -> PathBuf {
 
 fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let path = file(name, text);
-    let env: HashMap<String, String> = env
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let env: HashMap<String, String> =
+        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let config = Config::load(Some(&path), |name| env.get(name).cloned());
     std::fs::remove_file(path).unwrap();
     config
@@ -24,10 +22,7 @@ fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Config, Mistakes
 
 #[test]
 fn secret_and_database_are_enough() {
-    let env = [
-        ("CHATPUSH_SECRET", SECRET),
-        ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app"),
-    ];
+    let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];
     let config = load("enough", "", &env).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8089");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8090");
@@ -52,11 +47,7 @@ fn the_environment_wins_over_the_file() {
 fn every_mistake_is_named_at_once_and_no_secret_is_shown() {
     let text =
         "listn = 'x'\nsecret = 'short-secret'\n[redis]\nurl = 'http://pw@x'\n[mysql.columns]\nid = 'a`b'";
-    let mistakes = load(
-        "mistakes",
-        text,
-        &[("CHATPUSH_LISTEN", "here"), ("CHATPUSH_COUNT_UNREAD", "maybe")],
-    );
+    let mistakes = load("mistakes", text, &[("CHATPUSH_LISTEN", "here"), ("CHATPUSH_COUNT_UNREAD", "maybe")]);
     let Mistakes(mistakes) = mistakes.unwrap_err();
     let names: Vec<_> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
     assert_eq!(
@@ -84,13 +75,7 @@ fn a_named_file_must_be_there() {
 
 #[test]
 fn a_database_url_names_a_database() {
-    let env = [
-        ("CHATPUSH_SECRET", SECRET),
-        ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost"),
-    ];
+    let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost")];
     let Mistakes(mistakes) = load("database", "", &env).unwrap_err();
-    assert!(
-        mistakes[0].what.contains("the database is missing"),
-        "{mistakes:?}"
-    );
+    assert!(mistakes[0].what.contains("the database is missing"), "{mistakes:?}");
 }

@@ -76,15 +76,7 @@ mod tests {
         let id = MessageId::try_from("a".to_owned()).unwrap();
         assert_eq!(Inbound::read(r#"{"ack":["a"]}"#), Some(Inbound::Ack(vec![id])));
         assert_eq!(Inbound::read(r#"{"read":true}"#), Some(Inbound::Read));
-        for other in [
-            "",
-            "ping",
-            "{}",
-            "[]",
-            r#"{"read":false}"#,
-            r#"{"ack":[""]}"#,
-            r#"{"ack":"a"}"#,
-        ] {
+        for other in ["", "ping", "{}", "[]", r#"{"read":false}"#, r#"{"ack":[""]}"#, r#"{"ack":"a"}"#] {
             assert_eq!(Inbound::read(other), None, "{other}");
         }
     }

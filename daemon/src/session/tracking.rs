@@ -96,10 +96,7 @@ mod tests {
         assert_eq!(tracking.pong(first), ids(0..2));
         assert_eq!(tracking.pong(second), ids(2..3));
         assert_eq!(tracking.pong(second), []);
-        assert!(
-            !tracking.unconfirmed.is_empty(),
-            "what was sent after the ping is not confirmed by it"
-        );
+        assert!(!tracking.unconfirmed.is_empty(), "what was sent after the ping is not confirmed by it");
     }
 
     #[test]
@@ -116,11 +113,7 @@ mod tests {
         assert!((0..3).all(|number| tracking.send(&id(number))));
         assert_eq!(tracking.ack(&ids(1..2)), ids(1..2));
         assert_eq!(tracking.ack(&ids(1..2)), []);
-        assert_eq!(
-            tracking.ack(&ids(7..8)),
-            [],
-            "a client cannot confirm what it was not sent"
-        );
+        assert_eq!(tracking.ack(&ids(7..8)), [], "a client cannot confirm what it was not sent");
         assert_eq!(tracking.unconfirmed.len(), 2);
     }
 

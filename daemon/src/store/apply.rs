@@ -41,11 +41,7 @@ impl Writing {
         let mut connection = store.connection().await?;
         let increment: Option<u64> =
             bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;
-        Ok(Self {
-            connection,
-            names: store.names().clone(),
-            increment: increment.unwrap_or(1).max(1),
-        })
+        Ok(Self { connection, names: store.names().clone(), increment: increment.unwrap_or(1).max(1) })
     }
 
     /// Applies one batch: exactly once or not at all.
@@ -136,12 +132,7 @@ impl Writing {
             "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES (?, ?, ?, ?, NOW())",
             schema::DEAD
         );
-        let values = (
-            logged.partition.number(),
-            logged.position.to_string(),
-            entry,
-            error,
-        );
+        let values = (logged.partition.number(), logged.position.to_string(), entry, error);
         bounded(transaction.exec_drop(sql, values)).await?;
         bounded(transaction.commit()).await
     }
@@ -191,10 +182,7 @@ fn insert_records(inserts: &[Insert], first: u64, increment: u64) -> String {
         .iter()
         .zip((first..).step_by(usize::try_from(increment).unwrap_or(1)))
         .map(|(insert, row)| {
-            let kind = insert
-                .kind
-                .as_ref()
-                .map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
+            let kind = insert.kind.as_ref().map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
             format!(
                 "({row}, {}, {}, {kind}, {})",
                 insert.receiver,
@@ -214,13 +202,7 @@ fn insert_records(inserts: &[Insert], first: u64, increment: u64) -> String {
 /// The statements that remove confirmed rows: those we have a record of, and those that the application
 /// inserted itself, which are known by row id and time.
 fn deletes(names: &Names, batch: &Batch) -> Vec<String> {
-    let Names {
-        offline_message,
-        id,
-        receiver_id,
-        send_time,
-        ..
-    } = names;
+    let Names { offline_message, id, receiver_id, send_time, .. } = names;
     let mut recorded = Vec::new();
     let mut statements = Vec::new();
     for (receiver, message) in &batch.confirms {
@@ -245,19 +227,10 @@ fn deletes(names: &Names, batch: &Batch) -> Vec<String> {
 }
 
 fn counters(names: &Names, batch: &Batch) -> String {
-    let Names {
-        user,
-        user_id,
-        unread_count,
-        ..
-    } = names;
+    let Names { user, user_id, unread_count, .. } = names;
     let mut cases = String::new();
     for (id, counter) in &batch.counters {
-        let base = if counter.cleared {
-            "0".to_owned()
-        } else {
-            format!("COALESCE({unread_count}, 0)")
-        };
+        let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
         let _ = write!(cases, " WHEN {id} THEN {base} + {}", counter.added);
     }
     let users: Vec<_> = batch.counters.keys().collect();
@@ -268,11 +241,7 @@ fn counters(names: &Names, batch: &Batch) -> String {
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn quoted(text: &str) -> String {

@@ -59,12 +59,7 @@ mod tests {
     use super::*;
 
     fn kind(code: u16, state: &str) -> StoreError {
-        ServerError {
-            code,
-            state: state.to_owned(),
-            message: "m".to_owned(),
-        }
-        .into()
+        ServerError { code, state: state.to_owned(), message: "m".to_owned() }.into()
     }
 
     #[test]

@@ -18,22 +18,14 @@ use crate::config::Mysql;
 /// partitions.
 pub async fn print(mysql: &Mysql) -> anyhow::Result<ExitCode> {
     let store = Store::new(mysql);
-    let mut connection = store
-        .connection()
-        .await
-        .context("cannot connect (CHATPUSH_MYSQL_URL)")?;
+    let mut connection = store.connection().await.context("cannot connect (CHATPUSH_MYSQL_URL)")?;
     for table in schema::tables(&mysql.names) {
         let find = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
         let found: Option<u64> = bounded(connection.exec_first(find, (&table.name,))).await?;
         if found == Some(0) {
-            bounded(connection.query_drop(&table.create))
-                .await
-                .with_context(|| {
-                    format!(
-                        "cannot create the table {} (the user needs the CREATE privilege)",
-                        table.name
-                    )
-                })?;
+            bounded(connection.query_drop(&table.create)).await.with_context(|| {
+                format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
+            })?;
             println!("{}: created", table.name);
         } else if table.application {
             println!("{}: is there, left as it is", table.name);

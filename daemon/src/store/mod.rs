@@ -37,9 +37,7 @@ impl Store {
     /// A pool of at most eight connections, none of them open yet.
     pub fn new(mysql: &Mysql) -> Self {
         let constraints = PoolConstraints::new(0, 8).unwrap_or_default();
-        let pool = PoolOpts::default()
-            .with_constraints(constraints)
-            .with_reset_connection(false);
+        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
             .setup(vec![SESSION])
@@ -47,10 +45,7 @@ impl Store {
             .client_found_rows(true)
             // The statements differ in their number of rows, so keeping them prepared would only fill memory.
             .stmt_cache_size(0_usize);
-        Self {
-            pool: Pool::new(opts),
-            names: mysql.names.clone(),
-        }
+        Self { pool: Pool::new(opts), names: mysql.names.clone() }
     }
 
     /// What the application calls its tables and columns.
@@ -91,9 +86,6 @@ pub(crate) async fn bounded<T>(
 ) -> Result<T, StoreError> {
     match timeout(DEADLINE, step).await {
         Ok(done) => done.map_err(StoreError::from),
-        Err(_) => Err(StoreError::Unavailable(format!(
-            "no answer within {} s",
-            DEADLINE.as_secs()
-        ))),
+        Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
     }
 }

@@ -19,17 +19,7 @@ pub struct StoredRow {
     pub kind: Option<Type>,
 }
 
-type Columns = (
-    u64,
-    i64,
-    i64,
-    Vec<u8>,
-    String,
-    i64,
-    Option<String>,
-    Option<String>,
-    Option<u64>,
-);
+type Columns = (u64, i64, i64, Vec<u8>, String, i64, Option<String>, Option<String>, Option<u64>);
 
 impl Store {
     /// One page of a user's rows with ids above `after`, oldest first: at most `limit` of them and at most
@@ -85,16 +75,11 @@ impl Store {
     /// As [`Store::rows`].
     pub async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
         let names = self.names();
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} = {user}",
-            names.unread_count, names.user, names.user_id
-        );
+        let sql =
+            format!("SELECT {} FROM {} WHERE {} = {user}", names.unread_count, names.user, names.user_id);
         let mut connection = self.connection().await?;
         let count: Option<Option<i64>> = bounded(connection.query_first(sql)).await?;
-        Ok(count
-            .flatten()
-            .and_then(|count| u64::try_from(count).ok())
-            .unwrap_or(0))
+        Ok(count.flatten().and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
     /// How far each partition has been applied.
@@ -103,10 +88,8 @@ impl Store {
     ///
     /// As [`Store::rows`]; also when the table was laid out for another number of partitions.
     pub async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
-        let sql = format!(
-            "SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`",
-            schema::POSITION
-        );
+        let sql =
+            format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION);
         let mut connection = self.connection().await?;
         let found: Vec<(u8, String)> = bounded(connection.query(sql)).await?;
         let expected = usize::from(Partition::COUNT);
@@ -142,8 +125,5 @@ fn stored_row(columns: Columns) -> StoredRow {
         message_id: known.unwrap_or_else(|| MessageId::of_row(id, unix_time)),
         time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
     };
-    StoredRow {
-        row,
-        kind: kind.as_deref().and_then(Type::decode),
-    }
+    StoredRow { row, kind: kind.as_deref().and_then(Type::decode) }
 }

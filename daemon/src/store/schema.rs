@@ -87,25 +87,12 @@ pub fn tables(names: &Names) -> Vec<Table> {
 
 /// Fills the position table; rows that are there stay as they are.
 pub fn positions() -> String {
-    let rows: Vec<_> = Partition::all()
-        .map(|partition| format!("({partition})"))
-        .collect();
-    format!(
-        "INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}",
-        rows.join(", ")
-    )
+    let rows: Vec<_> = Partition::all().map(|partition| format!("({partition})")).collect();
+    format!("INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}", rows.join(", "))
 }
 
 fn offline_message(names: &Names) -> String {
-    let Names {
-        offline_message,
-        id,
-        sender_id,
-        receiver_id,
-        content,
-        send_time,
-        ..
-    } = names;
+    let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
     format!(
         "CREATE TABLE IF NOT EXISTS {offline_message} (\n  \
          {id} int(11) NOT NULL AUTO_INCREMENT,\n  \
@@ -119,12 +106,7 @@ fn offline_message(names: &Names) -> String {
 }
 
 fn user(names: &Names) -> String {
-    let Names {
-        user,
-        user_id,
-        unread_count,
-        ..
-    } = names;
+    let Names { user, user_id, unread_count, .. } = names;
     format!(
         "CREATE TABLE IF NOT EXISTS {user} (\n  \
          {user_id} int(11) NOT NULL AUTO_INCREMENT,\n  \

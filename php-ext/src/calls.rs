@@ -1,0 +1,374 @@
+//! What each function asks of Redis. No PHP types here.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::envelope;
+use chatpush_wire::frame::{Message, Type};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::limit::{LOG_ENTRIES, REPLY_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::{Reply, Row};
+use chatpush_wire::request::{Ask, Request};
+use chatpush_wire::script::{ACCEPT, APPEND, READ, Script};
+use chatpush_wire::token;
+
+use crate::error::Error;
+use crate::link::{self, Answer, Connection, Exchange, LinkError, command};
+use crate::recall;
+use crate::settings::{self, Settings};
+
+/// How long before the call's own deadline Redis is asked to give up waiting, so that its answer still
+/// arrives and the connection can be kept.
+const MARGIN: f64 = 0.02;
+
+/// Pushes to whoever is connected now; whether somebody was.
+pub(crate) fn push(receiver: UserId, content: &str, kind: &Type) -> Result<bool, Error> {
+    let settings = settings::current()?;
+    let envelope = if let Some(row) = recall::take(receiver, content) {
+        let message = Message { id: &row.id, kind: Some(kind), data: content, from: Some(row.sender) };
+        envelope::tracked(&row.id, false) + &message.stored(row.time_ms)
+    } else {
+        let (id, now) = new_id()?;
+        let message = Message { id: &id, kind: Some(kind), data: content, from: None };
+        envelope::LIVE.to_owned() + &message.live(now)
+    };
+    let channel = settings.prefix.user_channel(receiver);
+    let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
+    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: false, read: Answer::into_number })? > 0)
+}
+
+/// Whether a daemon holds a connection of the user.
+pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
+    let settings = settings::current()?;
+    let channel = settings.prefix.user_channel(user);
+    let parts: [&[u8]; 3] = [b"PUBSUB", b"SHARDNUMSUB", channel.as_bytes()];
+    let read = |answer: Answer| {
+        let count = answer.into_array()?.into_iter().nth(1);
+        count
+            .map_or_else(|| Err(LinkError::Broken("the answer is too short".to_owned())), Answer::into_number)
+    };
+    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: true, read })? > 0)
+}
+
+/// Stores a message: true once it is committed, or in the log where that is enough.
+pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
+    let settings = settings::current()?;
+    let (id, _) = new_id()?;
+    accept(&settings, &id, sender, receiver, content, None).map(|_live| true)
+}
+
+/// Accepts a message under an id that makes a repeated call the same message; whether its receiver was
+/// connected.
+fn accept(
+    settings: &Settings,
+    id: &MessageId,
+    sender: UserId,
+    receiver: UserId,
+    content: &str,
+    kind: Option<&Type>,
+) -> Result<bool, Error> {
+    let partition = Partition::of(receiver);
+    let prefix = &settings.prefix;
+    let message = Message { id, kind, data: content, from: Some(sender.get().into()) };
+    let envelope = envelope::tracked(id, kind.is_none()) + &message.open();
+    let entry = Entry::Message {
+        id: id.clone(),
+        sender,
+        receiver,
+        content: content.to_owned(),
+        kind: kind.cloned(),
+        live: false,
+        request: None,
+    };
+    let request = new_id()?.0.to_string();
+    let mut arguments = vec![
+        if settings.committed { "committed" } else { "queued" }.to_owned(),
+        LOG_ENTRIES.to_string(),
+        SEEN_TTL.as_millis().to_string(),
+        REPLY_TTL.as_millis().to_string(),
+        request.clone(),
+        envelope,
+    ];
+    arguments.extend(fields(&entry));
+    let mut exchange = Scripted {
+        script: &ACCEPT,
+        keys: vec![
+            prefix.log(partition),
+            prefix.seen(receiver, id),
+            prefix.user_channel(receiver),
+            prefix.daemons_channel(partition),
+            prefix.reply(partition, &request),
+        ],
+        arguments,
+        waits: settings.committed,
+        unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
+                     or does the calling transaction hold this user's row?)",
+        accepted: false,
+        loads: false,
+    };
+    match link::hold(settings, &mut exchange)? {
+        Done::Accepted(live) => Ok(live == "1"),
+        Done::Replied(Reply::Stored { live }) => Ok(live),
+        Done::Replied(other) => Err(unexpected(other)),
+    }
+}
+
+/// Stored rows with ids above `after`, oldest first, at most `limit`; asked for in pages.
+pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>, Error> {
+    let settings = settings::current()?;
+    let mut rows = Vec::new();
+    loop {
+        let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let ask = Ask::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
+        let (page, more) = match read(&settings, ask)? {
+            Reply::Rows { rows, more } => (rows, more),
+            other => return Err(unexpected(other)),
+        };
+        after = page.last().map_or(after, |row| row.id);
+        let empty = page.is_empty();
+        rows.extend(page);
+        if !more || empty || rows.len() >= limit as usize {
+            recall::remember(user, &rows);
+            return Ok(rows);
+        }
+    }
+}
+
+/// The unread counter.
+pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
+    match read(&*settings::current()?, Ask::Unread { user })? {
+        Reply::Unread(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Sets the unread counter to 0.
+pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
+    match append(&Entry::Clear { receiver: user, request: None })? {
+        Reply::Cleared => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Removes rows that the application has rendered itself; how many there were.
+pub(crate) fn acknowledge(user: UserId, rows: Vec<u64>) -> Result<u64, Error> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    match append(&Entry::Ack { receiver: user, rows, request: None })? {
+        Reply::Removed(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// A connect token.
+pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
+    let settings = settings::current()?;
+    match &settings.secret {
+        Ok(Some(secret)) => Ok(token::sign(secret, user, now_ms() / 1000, ttl)),
+        Ok(None) => Err(Error::Setting(
+            "chatpush.secret is not set: give it the CHATPUSH_SECRET of chatpushd (make one with: openssl rand -hex 32)"
+                .to_owned(),
+        )),
+        Err(wrong) => Err(Error::Setting(wrong.clone())),
+    }
+}
+
+fn read(settings: &Settings, ask: Ask) -> Result<Reply, Error> {
+    let partition = Partition::of(ask.user());
+    let request = new_id()?.0.to_string();
+    let json = serde_json::to_string(&Request::new(request.clone(), ask))
+        .map_err(|error| Error::Refused(error.to_string()))?;
+    let prefix = &settings.prefix;
+    let mut exchange = Scripted {
+        script: &READ,
+        keys: vec![
+            prefix.reads(partition),
+            prefix.log(partition),
+            prefix.daemons_channel(partition),
+            prefix.reply(partition, &request),
+        ],
+        arguments: vec![json, WAITING_READS.to_string(), REPLY_TTL.as_millis().to_string()],
+        waits: true,
+        unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
+        accepted: false,
+        loads: false,
+    };
+    replied(link::hold(settings, &mut exchange)?)
+}
+
+fn append(entry: &Entry) -> Result<Reply, Error> {
+    let settings = settings::current()?;
+    let partition = Partition::of(entry.receiver());
+    let request = new_id()?.0.to_string();
+    let mut arguments = vec![REPLY_TTL.as_millis().to_string()];
+    arguments.extend(fields(entry));
+    arguments.extend(["q".to_owned(), request.clone()]);
+    let prefix = &settings.prefix;
+    let mut exchange = Scripted {
+        script: &APPEND,
+        keys: vec![
+            prefix.log(partition),
+            prefix.daemons_channel(partition),
+            prefix.reply(partition, &request),
+        ],
+        arguments,
+        waits: true,
+        unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
+                     hold this user's row?)",
+        accepted: false,
+        loads: false,
+    };
+    replied(link::hold(&settings, &mut exchange)?)
+}
+
+fn replied(done: Done) -> Result<Reply, Error> {
+    match done {
+        Done::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
+        Done::Replied(reply) => Ok(reply),
+        Done::Accepted(_) => Err(Error::Connection("Redis answered half".to_owned())),
+    }
+}
+
+fn unexpected(reply: Reply) -> Error {
+    match reply {
+        Reply::Refused(refusal) => refusal.into(),
+        _ => Error::Connection("chatpushd answered another question: is it of another version?".to_owned()),
+    }
+}
+
+fn fields(entry: &Entry) -> impl Iterator<Item = String> {
+    entry.fields().into_iter().flat_map(|(name, value)| [name.to_owned(), value])
+}
+
+/// A new id and the time it was made at, in milliseconds since 1970.
+fn new_id() -> Result<(MessageId, u64), Error> {
+    let mut entropy = [0; 10];
+    getrandom::fill(&mut entropy).map_err(|error| Error::Refused(format!("no random numbers: {error}")))?;
+    let now = now_ms();
+    Ok((MessageId::generate(now, entropy), now))
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One command with one answer.
+struct Plain<'a, T> {
+    parts: &'a [&'a [u8]],
+    repeatable: bool,
+    read: fn(Answer) -> Result<T, LinkError>,
+}
+
+impl<T> Exchange for Plain<'_, T> {
+    type Outcome = T;
+
+    fn commands(&mut self, _connection: &mut Connection, _deadline: Instant) -> Vec<u8> {
+        let mut commands = Vec::with_capacity(self.parts.iter().map(|part| part.len() + 16).sum());
+        command(&mut commands, self.parts);
+        commands
+    }
+
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<T, LinkError> {
+        (self.read)(connection.receive(deadline)?)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    fn timed_out(&self) -> String {
+        "Redis did not answer in time; the outcome is unknown".to_owned()
+    }
+}
+
+/// A script and, where its effect takes time, the wait for the reply, in one write.
+struct Scripted {
+    script: &'static Script,
+    keys: Vec<String>,
+    arguments: Vec<String>,
+    /// Whether there is a reply to wait for. It comes under the last of the keys.
+    waits: bool,
+    /// What is known when the script was carried out and no reply came.
+    unanswered: &'static str,
+    accepted: bool,
+    loads: bool,
+}
+
+/// What came of a script.
+enum Done {
+    /// It was carried out, and that is all there is to know; with its detail.
+    Accepted(String),
+    /// The reply.
+    Replied(Reply),
+}
+
+impl Exchange for Scripted {
+    type Outcome = Done;
+
+    fn commands(&mut self, connection: &mut Connection, deadline: Instant) -> Vec<u8> {
+        let bytes: usize = self.keys.iter().chain(&self.arguments).map(|part| part.len() + 16).sum();
+        let mut commands = Vec::with_capacity(bytes + 128);
+        self.accepted = false;
+        self.loads = connection.load(&mut commands, self.script);
+        let count = self.keys.len().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
+        parts.extend(self.keys.iter().chain(&self.arguments).map(String::as_bytes));
+        command(&mut commands, &parts);
+        if let Some(reply) = self.keys.last().filter(|_| self.waits) {
+            let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+            // BLPOP takes 0 for "for ever".
+            let wait = format!("{:.3}", (left - MARGIN).max(0.001));
+            command(&mut commands, &[b"BLPOP", reply.as_bytes(), wait.as_bytes()]);
+        }
+        commands
+    }
+
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
+        if self.loads {
+            connection.receive(deadline)?.into_result()?;
+        }
+        // An error here means that nothing was done, and the wait behind it would last its full time.
+        let mut status = connection.receive(deadline)?.into_array()?.into_iter();
+        let (Some(word), Some(detail)) = (status.next(), status.next()) else {
+            return Err(LinkError::Broken("the script answered too little".to_owned()));
+        };
+        let detail = detail.into_bytes()?;
+        self.accepted = word.into_bytes()? == b"ok";
+        if !self.waits {
+            return if self.accepted {
+                Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()))
+            } else {
+                reply(&detail)
+            };
+        }
+        match connection.receive(deadline)?.into_result()? {
+            Answer::Array(mut key_and_value) => match key_and_value.pop() {
+                Some(Answer::Bytes(json)) => reply(&json),
+                _ => Err(LinkError::Broken("the reply is not a text".to_owned())),
+            },
+            _ => Err(LinkError::Timeout),
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn timed_out(&self) -> String {
+        let known = if self.accepted {
+            self.unanswered
+        } else {
+            "Redis did not answer in time; the outcome is unknown"
+        };
+        known.to_owned()
+    }
+}
+
+fn reply(json: &[u8]) -> Result<Done, LinkError> {
+    serde_json::from_slice(json)
+        .map(Done::Replied)
+        .map_err(|_| LinkError::Broken("the reply is not of this version".to_owned()))
+}

@@ -1,0 +1,136 @@
+//! The connection to Redis: one a process, opened by the first call, kept over requests, replaced when it
+//! is found broken.
+
+mod connection;
+mod resp;
+mod stream;
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::connection::{Connection, LinkError};
+pub(crate) use self::resp::{Answer, command};
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// How long calls fail at once after Redis could not be reached, so that an outage does not cost every
+/// request the connect timeout.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// What this process keeps between calls.
+#[derive(Debug)]
+enum Kept {
+    Nothing,
+    Open(Box<Connection>),
+    /// Redis could not be reached; why, and until when nobody tries again.
+    Away {
+        address: String,
+        why: String,
+        until: Instant,
+    },
+}
+
+thread_local! {
+    /// Taken out while a call is under way, so that nothing is borrowed when the engine is entered.
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept::Nothing) };
+}
+
+/// One conversation: what is sent, and what is made of the answers.
+pub(crate) trait Exchange {
+    /// What comes of it.
+    type Outcome;
+
+    /// The commands, to be sent in one write.
+    fn commands(&mut self, connection: &mut Connection, deadline: Instant) -> Vec<u8>;
+
+    /// Reads the answers.
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant)
+    -> Result<Self::Outcome, LinkError>;
+
+    /// Whether doing it twice does no harm.
+    fn is_repeatable(&self) -> bool;
+
+    /// What is known of the outcome when no answer came in time.
+    fn timed_out(&self) -> String;
+}
+
+/// Holds a conversation, on the kept connection if it still lives. If that breaks before everything was
+/// sent, or the conversation may be repeated, a fresh connection gets one more try.
+pub(crate) fn hold<E: Exchange>(settings: &Settings, exchange: &mut E) -> Result<E::Outcome, Error> {
+    let deadline = Instant::now() + settings.timeout;
+    let mut tries = 2;
+    loop {
+        tries -= 1;
+        let mut connection = connection(settings, deadline)?;
+        let commands = exchange.commands(&mut connection, deadline);
+        let sent = connection.send(&commands, deadline);
+        let unsent = sent.is_err();
+        let outcome = sent.and_then(|()| exchange.answers(&mut connection, deadline));
+        match outcome {
+            Ok(outcome) => {
+                KEPT.set(Kept::Open(connection));
+                return Ok(outcome);
+            }
+            Err(LinkError::Timeout) => return Err(Error::Timeout(exchange.timed_out())),
+            // A command that did not get through whole was not carried out, and neither was one that Redis
+            // did not know.
+            Err(LinkError::Broken(_) | LinkError::NoScript)
+                if tries > 0 && (unsent || exchange.is_repeatable()) => {}
+            Err(LinkError::Broken(why)) => {
+                let outcome = if unsent { "nothing was done" } else { "the outcome is unknown" };
+                return Err(Error::Connection(format!(
+                    "the connection to Redis at {} broke ({why}); {outcome}",
+                    settings.address
+                )));
+            }
+            Err(LinkError::NoScript) => {
+                return Err(Error::Connection(format!("Redis at {} keeps no scripts", settings.address)));
+            }
+            Err(LinkError::Answer(text)) => {
+                return Err(Error::Connection(format!("Redis at {} answered: {text}", settings.address)));
+            }
+        }
+    }
+}
+
+/// Where the open connection goes, for `phpinfo()`; a parent's connection is not this process's.
+pub(crate) fn open_address() -> Option<String> {
+    KEPT.with_borrow(|kept| match kept {
+        Kept::Open(connection) if connection.is_own() => Some(connection.address().to_string()),
+        _ => None,
+    })
+}
+
+/// The kept connection if it is this process's, goes to the right place and lives; otherwise a new one.
+fn connection(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, Error> {
+    match KEPT.replace(Kept::Nothing) {
+        Kept::Open(connection)
+            if connection.is_own() && *connection.address() == settings.address && connection.is_alive() =>
+        {
+            return Ok(connection);
+        }
+        Kept::Away { address, why, until } if address == settings.address.to_string() => {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                let error = Error::Connection(format!(
+                    "Redis at {address} cannot be reached ({why}); not tried again for {} ms",
+                    left.as_millis()
+                ));
+                KEPT.set(Kept::Away { address, why, until });
+                return Err(error);
+            }
+        }
+        // A connection that is another process's is dropped here: that closes this process's copy of the
+        // socket and says nothing on it.
+        Kept::Open(_) | Kept::Away { .. } | Kept::Nothing => {}
+    }
+    let connecting = deadline.min(Instant::now() + settings.connect_timeout);
+    Connection::open(&settings.address, connecting).map(Box::new).map_err(|error| {
+        let (address, why) = (settings.address.to_string(), error.to_string());
+        let text = format!(
+            "Redis at {address} cannot be reached ({why}); is it running, and is chatpush.redis_url right?"
+        );
+        KEPT.set(Kept::Away { address, why, until: Instant::now() + BACK_OFF });
+        Error::Connection(text)
+    })
+}

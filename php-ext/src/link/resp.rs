@@ -1,0 +1,144 @@
+//! RESP2, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
+//! "Redis serialization protocol specification").
+
+use super::connection::LinkError;
+
+/// How deep arrays may nest. Our answers are two deep.
+const DEPTH: usize = 4;
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A status such as OK.
+    Status(String),
+    /// An error, as Redis words it.
+    Error(String),
+    /// A number.
+    Number(i64),
+    /// A string of bytes.
+    Bytes(Vec<u8>),
+    /// Answers in order.
+    Array(Vec<Self>),
+    /// Nothing: a missing string or array.
+    Nil,
+}
+
+/// What was found at the start of a buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    /// A whole answer and its length in bytes.
+    Whole(Answer, usize),
+    /// The start of one.
+    Partial,
+    /// Something else.
+    Malformed,
+}
+
+impl Answer {
+    /// The answer, or the error it is.
+    pub(crate) fn into_result(self) -> Result<Self, LinkError> {
+        match self {
+            Self::Error(text) if text.starts_with("NOSCRIPT") => Err(LinkError::NoScript),
+            Self::Error(text) => Err(LinkError::Answer(text)),
+            other => Ok(other),
+        }
+    }
+
+    /// The number it is.
+    pub(crate) fn into_number(self) -> Result<i64, LinkError> {
+        match self.into_result()? {
+            Self::Number(number) => Ok(number),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The array it is.
+    pub(crate) fn into_array(self) -> Result<Vec<Self>, LinkError> {
+        match self.into_result()? {
+            Self::Array(items) => Ok(items),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The bytes it is.
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, LinkError> {
+        match self.into_result()? {
+            Self::Bytes(bytes) => Ok(bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// An answer of another kind than the command has.
+fn unexpected(answer: &Answer) -> LinkError {
+    let kind = match answer {
+        Answer::Status(_) => "a status",
+        Answer::Error(_) => "an error",
+        Answer::Number(_) => "a number",
+        Answer::Bytes(_) => "a string",
+        Answer::Array(_) => "an array",
+        Answer::Nil => "nothing",
+    };
+    LinkError::Broken(format!("Redis answered with {kind}"))
+}
+
+/// Appends a command to what is sent.
+pub(crate) fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    out.extend_from_slice(format!("*{}\r\n", parts.len()).as_bytes());
+    for part in parts {
+        out.extend_from_slice(format!("${}\r\n", part.len()).as_bytes());
+        out.extend_from_slice(part);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Reads one answer from the start of a buffer.
+pub(crate) fn parse(buffer: &[u8]) -> Parsed {
+    match value(buffer, DEPTH) {
+        Ok((answer, rest)) => Parsed::Whole(answer, buffer.len() - rest.len()),
+        Err(why) => why,
+    }
+}
+
+fn value(buffer: &[u8], depth: usize) -> Result<(Answer, &[u8]), Parsed> {
+    let (line, rest) = line(buffer)?;
+    let (kind, text) = line.split_first().ok_or(Parsed::Malformed)?;
+    let text = std::str::from_utf8(text).map_err(|_| Parsed::Malformed)?;
+    match kind {
+        b'+' => Ok((Answer::Status(text.to_owned()), rest)),
+        b'-' => Ok((Answer::Error(text.to_owned()), rest)),
+        b':' => Ok((Answer::Number(text.parse().map_err(|_| Parsed::Malformed)?), rest)),
+        b'$' | b'*' if text == "-1" => Ok((Answer::Nil, rest)),
+        b'$' => {
+            let length: usize = text.parse().map_err(|_| Parsed::Malformed)?;
+            let bytes = rest.get(..length).ok_or(Parsed::Partial)?;
+            let end = rest.get(length..length.saturating_add(2)).ok_or(Parsed::Partial)?;
+            if end != b"\r\n" {
+                return Err(Parsed::Malformed);
+            }
+            Ok((Answer::Bytes(bytes.to_vec()), rest.get(length + 2..).unwrap_or_default()))
+        }
+        b'*' if depth > 0 => {
+            let count: usize = text.parse().map_err(|_| Parsed::Malformed)?;
+            let (mut items, mut rest) = (Vec::new(), rest);
+            for _ in 0..count {
+                let (item, behind) = value(rest, depth - 1)?;
+                items.push(item);
+                rest = behind;
+            }
+            Ok((Answer::Array(items), rest))
+        }
+        _ => Err(Parsed::Malformed),
+    }
+}
+
+/// The bytes up to the next CR LF, and those behind it.
+fn line(buffer: &[u8]) -> Result<(&[u8], &[u8]), Parsed> {
+    let end = buffer.iter().position(|byte| *byte == b'\r').ok_or(Parsed::Partial)?;
+    let line = buffer.get(..end).unwrap_or_default();
+    match buffer.get(end + 1) {
+        Some(b'\n') => Ok((line, buffer.get(end + 2..).unwrap_or_default())),
+        Some(_) => Err(Parsed::Malformed),
+        None => Err(Parsed::Partial),
+    }
+}

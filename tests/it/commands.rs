@@ -1,0 +1,102 @@
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::site::Site;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn migrate_makes_the_tables_as_published_and_alters_none() {
+    let site = Site::bare();
+    let first = Daemon::command(&site, &["migrate"]).await;
+    assert!(first.status.success() && text(&first.stdout).contains("offline_message: created"));
+    let created: Vec<(String, String)> = site.query("SHOW CREATE TABLE offline_message").await;
+    for line in [
+        "`id` int(11) NOT NULL AUTO_INCREMENT",
+        "`sender_id` int(11) NOT NULL COMMENT '发送者ID'",
+        "`receiver_id` int(11) NOT NULL COMMENT '接收者ID'",
+        "`content` text NOT NULL COMMENT '消息内容'",
+        "`send_time` datetime NOT NULL COMMENT '发送时间'",
+        "PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
+    ] {
+        assert!(created[0].1.contains(line), "{line}\n{}", created[0].1);
+    }
+    let again = Daemon::command(&site, &["migrate"]).await;
+    assert!(again.status.success() && !text(&again.stdout).contains("created"), "{}", text(&again.stdout));
+
+    let other = Site::bare();
+    other.execute("CREATE TABLE offline_message (id int) ENGINE=MyISAM").await;
+    assert!(Daemon::command(&other, &["migrate"]).await.status.success());
+    let kept: Vec<(String, String)> = other.query("SHOW CREATE TABLE offline_message").await;
+    assert!(kept[0].1.contains("MyISAM") && !kept[0].1.contains("sender_id"), "left as it was");
+}
+
+#[tokio::test]
+async fn check_names_every_fault_with_its_fix() {
+    let site = Site::bare();
+    let missing = Daemon::command(&site, &["check"]).await;
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stdout).contains("WRONG    table offline_message: is missing"), "{}", text(&missing.stdout));
+
+    let site = Site::new().await;
+    let fine = Daemon::command(&site, &["check"]).await;
+    assert!(fine.status.success(), "{}", text(&fine.stdout));
+    assert!(!text(&fine.stdout).contains("WRONG"));
+
+    site.execute("ALTER TABLE offline_message ENGINE=MyISAM, MODIFY send_time date, ADD extra int NOT NULL").await;
+    site.execute("DELETE FROM chatpush_position WHERE partition_id = 15").await;
+    let broken = Daemon::command(&site, &["check"]).await;
+    let report = text(&broken.stdout);
+    assert_eq!(broken.status.code(), Some(1));
+    for fault in [
+        "ALTER TABLE `offline_message` ENGINE=InnoDB",
+        "column offline_message.send_time: date must be one of datetime, timestamp",
+        "column offline_message.extra: has no default",
+        "chatpush_position must hold 16 partitions and holds 15",
+    ] {
+        assert!(report.contains(fault), "{fault}\n{report}");
+    }
+}
+
+#[tokio::test]
+async fn check_finds_missing_privileges_by_trying() {
+    let site = Site::new().await;
+    let database = site.name();
+    let user = format!("r_{}", &database[3..]);
+    let grants = format!("CREATE USER {user}@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON {database}.* TO {user}@localhost");
+    site.servers().sql(&grants).expect("the user can be made");
+    let url = site.servers().mysql_url(database).replace("chatpush:pw", &format!("{user}:pw"));
+    let report = Daemon::command(&site.clone().with("CHATPUSH_MYSQL_URL", url), &["check"]).await;
+    assert!(text(&report.stdout).contains("GRANT UPDATE ON `user`"), "{}", text(&report.stdout));
+    assert!(text(&report.stdout).contains("GRANT UPDATE, INSERT, DELETE ON `offline_message`"));
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
+    let site = Site::bare()
+        .with("CHATPUSH_LISTEN", "nowhere")
+        .with("CHATPUSH_SECRET", "too-short-a-secret")
+        .with("CHATPUSH_COUNT_UNREAD", "maybe");
+    for command in ["run", "check", "migrate"] {
+        let output = Daemon::command(&site, &[command]).await;
+        let report = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{report}");
+        for name in ["CHATPUSH_LISTEN", "CHATPUSH_SECRET", "CHATPUSH_COUNT_UNREAD"] {
+            assert!(report.contains(name), "{report}");
+        }
+        assert!(!report.contains("too-short-a-secret"), "a secret is never shown");
+    }
+    assert_eq!(Daemon::command(&site, &["dance"]).await.status.code(), Some(64));
+    assert_eq!(Daemon::command(&site, &["--help"]).await.status.code(), Some(0));
+    assert_eq!(Daemon::command(&site, &["--version"]).await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let site = Site::bare().with("CHATPUSH_LISTEN", address.clone());
+    let output = Daemon::command(&site, &["run"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("cannot listen at {address} (CHATPUSH_LISTEN)")));
+}

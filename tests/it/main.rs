@@ -1,0 +1,20 @@
+//! End-to-end tests, a module a topic.
+
+/// The article's own code, unchanged.
+mod article;
+/// What a connection gets, in which order, and when a row goes.
+mod connect;
+/// Hostile and mistaken input on the socket.
+mod input;
+/// Redis, MySQL and the daemon going away at call time.
+mod outage;
+/// The writer: exactly once, in order, refused data set aside.
+mod writer;
+/// Stopping.
+mod shutdown;
+/// The commands beside `run`.
+mod commands;
+/// Other table and column names, other settings.
+mod settings;
+/// The table of arrows.
+mod architecture;

@@ -1,0 +1,117 @@
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+
+/// Calls a function and prints what it returned, or the class of what it threw and how long it took.
+const CALL: &str = r#"
+function call(callable $f): void {
+    $start = hrtime(true);
+    try { $got = json_encode($f()); } catch (Throwable $e) { $got = get_class($e) . ': ' . $e->getMessage(); }
+    printf("%s (%s)\n", $got, hrtime(true) - $start < 5e9 ? 'in time' : 'late');
+}
+"#;
+
+const ALL: &str = r"
+call(fn() => pushMessage(2, 'x', 'text'));
+call(fn() => storeOfflineMessage(1, 2, 'x'));
+call(fn() => getOfflineMessage(2));
+call(fn() => getUnreadCount(2));
+call(fn() => ChatPush\isOnline(2));
+call(fn() => ChatPush\clearUnreadCount(2));
+call(fn() => ChatPush\ackOfflineMessage(2, [1]));
+";
+
+async fn calls(site: &Site, code: &str) -> Vec<String> {
+    let php = site.php().with("chatpush.timeout_ms=2000");
+    let output = php.get(&format!("{CALL}{code}")).await;
+    output.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
+    let site = Site::new().await;
+    let seen = calls(&site, ALL).await;
+    for (at, line) in seen.iter().enumerate() {
+        if [0, 4].contains(&at) {
+            assert_eq!(line, "false (in time)");
+        } else {
+            assert!(line.starts_with(r"ChatPush\UnavailableException: no chatpushd is running"), "{line}");
+        }
+    }
+    let length: u64 = site.redis(&["XLEN", &format!("{}:{{2}}:log", site.name())]).await;
+    assert_eq!(length, 0, "nothing was queued");
+}
+
+#[tokio::test]
+async fn a_queued_store_needs_no_daemon_and_is_written_when_one_comes() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let php = site.php().with("chatpush.durability=queued");
+    assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'early'));").await.trim(), "bool(true)");
+    assert!(site.stored(2).await.is_empty());
+    let _daemon = site.daemon().await;
+    eventually("the message is stored", || site.stored(2), |rows| *rows == ["early"]).await;
+    assert_eq!(site.unread(2).await, 1);
+}
+
+#[tokio::test]
+async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards() {
+    let site = Site::with_own_servers().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    let mut browser = daemon.connect(2).await;
+    browser.flushed().await;
+    site.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    assert_eq!(browser.flushed().await.0, ["before"]);
+    site.servers().kill_redis();
+    for line in calls(&site, ALL).await {
+        assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");
+    }
+    site.servers().start_redis();
+    eventually("the daemon is ready again", || daemon.get("/ready"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+    site.php().get("storeOfflineMessage(1, 2, 'after');").await;
+    // The connection survived and was treated as new: whatever it missed came with the flush.
+    let mut seen = Vec::new();
+    while !seen.contains(&"after".to_owned()) {
+        let frame = browser.json().await;
+        seen.extend(frame["data"].as_str().map(str::to_owned));
+    }
+    assert_eq!(seen.iter().filter(|content| *content == "after").count(), 1);
+    assert_eq!(site.unread(2).await, 2);
+    let log = daemon.log();
+    let lost = log.matches("connection lost").count();
+    assert!((1..=5).contains(&lost), "an outage is logged once by each task that meets it:\n{log}");
+    assert!(log.contains("connection is back"), "{log}");
+}
+
+#[tokio::test]
+async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_back() {
+    let site = Site::with_own_servers().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    site.servers().kill_mariadb();
+    let seen = calls(&site, "call(fn() => storeOfflineMessage(1, 2, 'meanwhile'));").await;
+    assert!(seen[0].starts_with(r"ChatPush\TimeoutException: "), "{seen:?}");
+    assert!(seen[0].contains("queued") && seen[0].ends_with("(in time)"), "{seen:?}");
+    let seen = calls(&site, "call(fn() => getUnreadCount(2)); call(fn() => pushMessage(2, 'x', 1));").await;
+    assert!(seen[0].starts_with(r"ChatPush\TimeoutException") || seen[0].starts_with(r"ChatPush\Unavailable"), "{seen:?}");
+    assert_eq!(seen[1], "false (in time)", "a push needs no MySQL");
+    assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
+    assert!(daemon.get("/health").await.starts_with("HTTP/1.1 200"));
+    site.servers().start_mariadb();
+    eventually("the message is stored", || site.stored(2), |rows| *rows == ["before", "meanwhile"]).await;
+    assert_eq!(site.unread(2).await, 2);
+}
+
+#[tokio::test]
+async fn a_daemon_starts_without_redis_and_mysql_and_waits_for_them() {
+    let site = Site::with_own_servers().await;
+    site.servers().kill_redis();
+    site.servers().kill_mariadb();
+    let daemon = chatpush_tests::daemon::Daemon::launch(&site);
+    eventually("it lives", || daemon.get("/health"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+    assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
+    site.servers().start_redis();
+    site.servers().start_mariadb();
+    eventually("it is ready", || daemon.get("/ready"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+}

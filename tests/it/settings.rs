@@ -1,0 +1,83 @@
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+
+#[tokio::test]
+async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
+    let site = Site::bare();
+    let file = site.servers().folder().join(format!("{}.toml", site.name()));
+    let text = "[mysql.tables]\noffline_message = 'mail box'\nuser = 'members'\n\
+                [mysql.columns]\nid = 'mid'\nsender_id = 'src'\nreceiver_id = 'dst'\ncontent = 'body'\n\
+                send_time = 'at'\nuser_id = 'uid'\nunread_count = 'news'";
+    std::fs::write(&file, text).expect("the file can be written");
+    site.execute(
+        "CREATE TABLE `mail box` (mid bigint PRIMARY KEY AUTO_INCREMENT, src int, dst int, body mediumtext, \
+         at timestamp, folder varchar(9) NOT NULL DEFAULT 'in')",
+    )
+    .await;
+    site.execute("CREATE TABLE members (uid int PRIMARY KEY, news int)").await;
+    site.execute("INSERT INTO members VALUES (2, NULL)").await;
+    let site = site.with("CHATPUSH_CONFIG", file.display().to_string());
+    let migrated = chatpush_tests::daemon::Daemon::command(&site, &["migrate"]).await;
+    assert!(migrated.status.success());
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    assert_eq!(site.query::<(String, i64)>("SELECT body, news FROM `mail box`, members").await, [("hello".to_owned(), 1)]);
+    assert_eq!(site.php().get("echo getOfflineMessage(2)[0]['content'], getUnreadCount(2);").await, "hello1");
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.flushed().await, (vec!["hello".to_owned()], 1));
+    let reading = browser.keep_reading();
+    let rows = || site.query::<u64>("SELECT COUNT(*) FROM `mail box`");
+    eventually("the row is gone", rows, |rows| *rows == [0]).await;
+    reading.abort();
+}
+
+#[tokio::test]
+async fn counting_can_be_left_to_the_application() {
+    let site = Site::new().await.with("CHATPUSH_COUNT_UNREAD", "false");
+    site.users(&[2]).await;
+    let _daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    assert_eq!((site.stored(2).await.len(), site.unread(2).await), (1, 0));
+}
+
+#[tokio::test]
+async fn the_default_type_applies_live_and_stored() {
+    let site = Site::new().await.with("CHATPUSH_DEFAULT_TYPE", "chat");
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    let mut first = daemon.connect(2).await;
+    first.flushed().await;
+    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    assert_eq!(first.json().await["type"], "chat");
+    let mut second = daemon.connect(2).await;
+    assert_eq!(second.json().await["type"], "chat");
+}
+
+#[tokio::test]
+async fn two_installations_share_one_redis_without_meeting() {
+    let (one, other) = (Site::new().await, Site::new().await);
+    let (_first, second) = (one.daemon().await, other.daemon().await);
+    let _browser = second.connect(2).await;
+    let online = "var_dump(ChatPush\\isOnline(2));";
+    let php = other.php();
+    eventually("online here", || php.get(online), |output| output.trim() == "bool(true)").await;
+    assert_eq!(one.php().get(online).await.trim(), "bool(false)");
+}
+
+#[tokio::test]
+async fn neither_secrets_nor_contents_are_logged() {
+    let site = Site::new().await.with("CHATPUSH_LOG", "trace").with("CHATPUSH_LOG_FORMAT", "json");
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'for your eyes only');").await;
+    let mut browser = daemon.connect(2).await;
+    browser.flushed().await;
+    let reading = browser.keep_reading();
+    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    reading.abort();
+    let log = daemon.log();
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "one object a line");
+    for secret in ["for your eyes only", chatpush_tests::site::SECRET, "eyJ", ":pw@"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

@@ -1,0 +1,127 @@
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+
+#[tokio::test]
+async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
+    let site = Site::new().await;
+    site.users(&[2, 3, 18]).await;
+    let _daemon = site.daemon().await;
+    let callers = (0..4).map(|caller| {
+        let php = site.php();
+        tokio::spawn(async move {
+            let code = format!(
+                "for ($i = 0; $i < 150; $i++) storeOfflineMessage(1, [2, 3, 18][$i % 3], sprintf('c{caller}-%03d', $i));"
+            );
+            php.get(&code).await
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("PHP ran");
+    }
+    for receiver in [2, 3, 18] {
+        let rows = site.stored(receiver).await;
+        assert_eq!(rows.len(), 200);
+        for caller in 0..4 {
+            let own: Vec<_> = rows.iter().filter(|row| row.starts_with(&format!("c{caller}-"))).collect();
+            assert!(own.is_sorted(), "rows of one caller are in the order of its calls");
+            assert_eq!(own.len(), 50);
+        }
+        assert_eq!(site.unread(receiver).await, 200);
+    }
+    let lengths: Vec<u64> = [
+        site.redis(&["XLEN", &format!("{}:{{2}}:log", site.name())]).await,
+        site.redis(&["XLEN", &format!("{}:{{3}}:log", site.name())]).await,
+    ]
+    .into();
+    assert_eq!(lengths, [0, 0], "the log is cut behind the commit");
+}
+
+#[tokio::test]
+async fn a_second_daemon_takes_over_when_the_writer_is_killed() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let writer = site.daemon().await;
+    let standby = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    writer.kill();
+    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(site.stored(2).await, ["one", "two"]);
+    assert_eq!(site.unread(2).await, 2);
+    drop(standby);
+}
+
+#[tokio::test]
+async fn a_position_that_another_has_moved_stops_a_writer_from_writing_twice() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    // Another writer has got ahead: whatever this one holds as the position is stale.
+    site.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
+    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(site.stored(2).await, ["one", "two"], "it read the position again and went on from there");
+    assert!(daemon.log().contains("another daemon has taken over"));
+}
+
+#[tokio::test]
+async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
+    let site = Site::new().await;
+    site.users(&[2, 18]).await;
+    site.execute("ALTER TABLE offline_message MODIFY content varchar(10) NOT NULL").await;
+    let _daemon = site.daemon().await;
+    let output = site
+        .php()
+        .get(
+            "var_dump(storeOfflineMessage(1, 2, 'fits'));\
+             try { storeOfflineMessage(1, 2, 'does not fit'); } catch (ChatPush\\Exception $e) { echo get_class($e), ': ', $e->getMessage(), \"\\n\"; }\
+             var_dump(storeOfflineMessage(1, 18, 'also'));",
+        )
+        .await;
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!((lines[0], lines[2]), ("bool(true)", "bool(true)"), "{output}");
+    assert!(lines[1].starts_with(r"ChatPush\Exception: MySQL refused the message, it is kept in chatpush_dead"), "{output}");
+    assert_eq!(site.stored(2).await, ["fits"]);
+    assert_eq!((site.unread(2).await, site.unread(18).await), (1, 1));
+    let dead: Vec<(u8, String)> = site.query("SELECT partition_id, entry FROM chatpush_dead").await;
+    assert_eq!(dead.len(), 1);
+    assert!(dead[0].1.contains("does not fit"));
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_else() {
+    use mysql_async::prelude::Queryable as _;
+    let site = Site::new().await;
+    site.users(&[2, 3]).await;
+    let _daemon = site.daemon().await;
+    let mut application = site.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("UPDATE `user` SET username = 'x' WHERE id = 2").await.expect("the row is free");
+    let php = site.php();
+    let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
+    let log = format!("{}:{{2}}:log", site.name());
+    eventually("the store waits", || site.redis::<u64>(&["XLEN", &log]), |length| *length == 1).await;
+    site.php().get("storeOfflineMessage(1, 3, 'free');").await;
+    assert_eq!(site.stored(3).await, ["free"]);
+    assert!(site.stored(2).await.is_empty());
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    assert_eq!(held.await.expect("PHP ran").trim(), "bool(true)");
+    assert_eq!((site.stored(2).await, site.unread(2).await), (vec!["held".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_tail_is_moved_behind_what_mysql_holds() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    assert_eq!(daemon.stop(), Some(0));
+    // As after a restart of Redis on an older file: the log is gone and the clock may be behind.
+    let log = format!("{}:{{2}}:log", site.name());
+    let _: u64 = site.redis(&["DEL", &log]).await;
+    site.execute("UPDATE chatpush_position SET log_id = '99999999999999-5' WHERE partition_id = 2").await;
+    let _daemon = site.daemon().await;
+    let last: Vec<redis::Value> = site.redis(&["XINFO", "STREAM", &log]).await;
+    assert!(format!("{last:?}").contains("99999999999999-5"), "{last:?}");
+    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(site.stored(2).await, ["one", "two"]);
+}

@@ -1,0 +1,123 @@
+//! A WebSocket client as any front end has one: it answers pings by itself while it is read.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::eventually::PATIENCE;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// A refused handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedHandshake {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub reason: String,
+}
+
+impl Client {
+    /// Connects with a token.
+    pub async fn connect(port: u16, token: &str, protocol: Option<&str>) -> Result<Self, RefusedHandshake> {
+        let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
+        let mut request = url.into_client_request().expect("the address is right");
+        if let Some(protocol) = protocol {
+            let value = HeaderValue::from_str(protocol).expect("a header value");
+            request.headers_mut().insert("Sec-WebSocket-Protocol", value);
+        }
+        match timeout(PATIENCE, connect_async(request)).await.expect("the handshake is answered") {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => {
+                let reason = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+                Err(RefusedHandshake { status: response.status().as_u16(), reason: reason.trim().to_owned() })
+            }
+            Err(other) => panic!("the daemon cannot be reached: {other}"),
+        }
+    }
+
+    /// The next text frame.
+    pub async fn text(&mut self) -> String {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => return text.to_string(),
+                Ok(Some(Ok(_))) => {}
+                other => panic!("no frame: {other:?}"),
+            }
+        }
+    }
+
+    /// The next text frame as JSON.
+    pub async fn json(&mut self) -> Value {
+        let text = self.text().await;
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
+    }
+
+    /// The contents of messages up to the next unread counter, and the counter.
+    pub async fn flushed(&mut self) -> (Vec<String>, u64) {
+        let mut contents = Vec::new();
+        loop {
+            let frame = self.json().await;
+            if frame["type"] == "unread_count" {
+                return (contents, frame["data"].as_u64().expect("a number"));
+            }
+            contents.push(frame["data"].as_str().expect("a content").to_owned());
+        }
+    }
+
+    /// Whatever text frames come within a short while; for asserting that none does.
+    pub async fn quiet(&mut self, time: Duration) -> Vec<String> {
+        let mut texts = Vec::new();
+        while let Ok(Some(Ok(message))) = timeout(time, self.0.next()).await {
+            if let Message::Text(text) = message {
+                texts.push(text.to_string());
+            }
+        }
+        texts
+    }
+
+    /// Sends a text frame.
+    pub async fn say(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.expect("the daemon takes it");
+    }
+
+    /// Sends any frame.
+    pub async fn send(&mut self, message: Message) {
+        // The daemon may close while a large frame is under way.
+        let _ = self.0.send(message).await;
+    }
+
+    /// Keeps reading, and so answering pings, until the daemon closes; the code it gives.
+    pub async fn closed(mut self) -> Option<u16> {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("the daemon closes") {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// Keeps reading in the background, so that pings are answered, until dropped.
+    pub fn keep_reading(self) -> tokio::task::JoinHandle<Vec<String>> {
+        tokio::spawn(async move {
+            let mut client = self;
+            let mut texts = Vec::new();
+            while let Some(Ok(message)) = client.0.next().await {
+                if let Message::Text(text) = message {
+                    texts.push(text.to_string());
+                }
+            }
+            texts
+        })
+    }
+}

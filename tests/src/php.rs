@@ -1,0 +1,93 @@
+//! PHP with the built extension.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::daemon::built;
+use crate::site::{SECRET, Site};
+
+/// A way to run PHP code.
+#[derive(Clone, Debug)]
+pub struct Php {
+    settings: Vec<String>,
+    socket: String,
+    database: String,
+}
+
+/// What a script did.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// What it printed, warnings included.
+    pub output: String,
+    /// Its exit code.
+    pub code: Option<i32>,
+}
+
+impl Php {
+    /// PHP with the settings of an installation.
+    pub fn new(site: &Site) -> Self {
+        let extension = std::env::var("CHATPUSH_EXTENSION").unwrap_or_else(|_| built("libchatpush.so"));
+        let settings = vec![
+            format!("extension={extension}"),
+            format!("chatpush.redis_url={}", site.servers().redis_url()),
+            format!("chatpush.prefix={}", site.name()),
+            format!("chatpush.secret={SECRET}"),
+            "display_errors=1".to_owned(),
+            "html_errors=0".to_owned(),
+            // Tests run side by side on a busy machine; those that are about the bound set it themselves.
+            "chatpush.timeout_ms=15000".to_owned(),
+        ];
+        let socket = site.servers().mysql_socket().display().to_string();
+        Self { settings, socket, database: site.name().to_owned() }
+    }
+
+    /// The same with one more INI setting.
+    #[must_use]
+    pub fn with(mut self, setting: &str) -> Self {
+        self.settings.push(setting.to_owned());
+        self
+    }
+
+    /// Runs code, in which `$pdo` may be had from `pdo()`.
+    pub async fn run(&self, code: &str) -> Ran {
+        self.command(&[], &["-r".to_owned(), format!("{PDO}\n{code}")]).await
+    }
+
+    /// Runs a file with arguments.
+    pub async fn file(&self, file: &str, arguments: &[&str]) -> Ran {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("it").join(file);
+        let mut all = vec![path.display().to_string()];
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self.command(&[], &all).await
+    }
+
+    /// Runs code and returns what it printed.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub async fn get(&self, code: &str) -> String {
+        let ran = self.run(code).await;
+        assert_eq!(ran.code, Some(0), "{code}\n{}", ran.output);
+        ran.output
+    }
+
+    async fn command(&self, before: &[&str], arguments: &[String]) -> Ran {
+        let mut command = Command::new("php");
+        command.args(before);
+        for setting in &self.settings {
+            command.arg("-d").arg(setting);
+        }
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command.env("IT_MYSQL_SOCKET", &self.socket).env("IT_MYSQL_DATABASE", &self.database);
+        let output = command.output().await.expect("php starts");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        Ran { output: text.into_owned(), code: output.status.code() }
+    }
+}
+
+const PDO: &str = r"function pdo(): PDO {
+    return new PDO('mysql:unix_socket=' . getenv('IT_MYSQL_SOCKET') . ';dbname=' . getenv('IT_MYSQL_DATABASE') . ';charset=utf8mb4', 'chatpush', 'pw');
+}";
