@@ -14,6 +14,7 @@ use chatpush_wire::limit::ROWS_PER_PAGE;
 use chatpush_wire::partition::Partition;
 use tokio::sync::mpsc;
 
+use crate::barrier;
 use crate::bus::{Commands, log};
 use crate::hub::Outgoing;
 use crate::outage::Outage;
@@ -71,14 +72,14 @@ impl Flush {
         let epoch = self.presence.subscribed(user).await;
         let partition = Partition::of(user);
         let mut redis = Outage::of("Redis (barrier)");
-        let barrier = loop {
+        let position = loop {
             match log::last(&self.commands, &self.prefix, partition).await {
-                Ok(barrier) => break barrier,
+                Ok(position) => break position,
                 Err(error) => redis.failed(&error).await,
             }
         };
         redis.recovered();
-        self.positions.catch_up(&self.store, partition, barrier).await;
+        barrier::passed(&self.positions, &self.store, partition, position).await;
         let mut mysql = Outage::of("MySQL (flush)");
         let (mut after, mut more) = (0, self.rows);
         while more {

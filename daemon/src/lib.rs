@@ -3,23 +3,24 @@
 //! It holds the live WebSocket connections, answers the extension's look-ups and performs every MySQL
 //! write. Modules in reading order, from what is configured to what a browser sees:
 
-pub mod batch;
-pub mod bus;
-pub mod check;
 pub mod cli;
-pub mod close;
 pub mod config;
-pub mod confirm;
-pub mod delivery;
-pub mod flush;
-pub mod http;
-pub mod hub;
 pub mod logging;
 pub mod outage;
 pub mod position;
-pub mod presence;
-pub mod reader;
-pub mod run;
-pub mod session;
+pub mod batch;
+pub mod bus;
 pub mod store;
+pub mod barrier;
 pub mod writer;
+pub mod reader;
+pub mod hub;
+pub mod close;
+pub mod delivery;
+pub mod presence;
+pub mod confirm;
+pub mod flush;
+pub mod session;
+pub mod http;
+pub mod check;
+pub mod run;

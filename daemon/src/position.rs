@@ -2,19 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use chatpush_wire::partition::Partition;
 use tokio::sync::watch;
-use tokio::time::timeout;
-
-use crate::store::Store;
-
-/// How long a stand-by waits before it first asks MySQL.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-
-/// How long it waits between two later looks.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The id of a log entry: milliseconds and a sequence number (Redis manual, "Redis Streams", entry IDs).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,26 +73,8 @@ impl Positions {
         }
     }
 
-    /// Returns once MySQL holds everything up to `position`. The writer hears of its own commits at once; a
-    /// stand-by asks MySQL, soon at first and then more rarely.
-    pub async fn catch_up(&self, store: &Store, partition: Partition, position: Position) {
-        let mut pause = FIRST_LOOK;
-        while !self.has_reached(partition, position) {
-            if timeout(pause, self.reached(partition, position)).await.is_ok() {
-                return;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            // While MySQL is away the wait goes on; whoever waits has a deadline of its own.
-            if let Ok(positions) = store.positions().await {
-                for (partition, position) in positions {
-                    self.advance(partition, position);
-                }
-            }
-        }
-    }
-
     /// Returns once MySQL is known to hold everything up to `position`.
-    async fn reached(&self, partition: Partition, position: Position) {
+    pub async fn reached(&self, partition: Partition, position: Position) {
         if let Some(known) = self.0.get(usize::from(partition.number())) {
             // The sender lives as long as `self`, so the wait ends in no other way.
             let _ = known.subscribe().wait_for(|known| *known >= position).await;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::barrier;
 use crate::bus::{BusError, Commands, reads, replies, waiting_connection};
 use crate::outage::Outage;
 use crate::position::Positions;
@@ -77,7 +78,7 @@ impl Reader {
     }
 
     async fn answer(&self, text: &str) {
-        let (barrier, request) = match Request::decode(text) {
+        let (position, request) = match Request::decode(text) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, "request not read: is an extension of another version in use?");
@@ -85,9 +86,9 @@ impl Reader {
             }
         };
         let partition = Partition::of(request.ask.user());
-        let barrier = barrier.parse().unwrap_or_default();
+        let position = position.parse().unwrap_or_default();
         let looked = timeout(PATIENCE, async {
-            self.positions.catch_up(&self.store, partition, barrier).await;
+            barrier::passed(&self.positions, &self.store, partition, position).await;
             self.look(&request.ask).await
         });
         let reply = match looked.await {

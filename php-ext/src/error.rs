@@ -10,7 +10,8 @@ use ext_php_rs::exception::PhpException;
 use ext_php_rs::flags::ErrorType;
 use ext_php_rs::zend::ClassEntry;
 
-use crate::{settings, zend};
+use crate::settings::{self, Unusable};
+use crate::zend;
 
 /// A call that did not do what was asked. The text is for whoever runs the application: it says what is
 /// known of the outcome and, where there is one, the fix.
@@ -31,6 +32,12 @@ pub(crate) enum Error {
     /// It was refused for what it is. `ChatPush\Exception`.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<Unusable> for Error {
+    fn from(unusable: Unusable) -> Self {
+        Self::Setting(unusable.0)
+    }
 }
 
 impl From<Refusal> for Error {

@@ -2,15 +2,15 @@
 //!
 //! Modules in reading order, from what PHP is told to what goes over the wire:
 
-mod address;
+mod functions;
 mod arguments;
 mod calls;
-mod error;
-mod functions;
-mod info;
-mod link;
 mod recall;
+mod error;
 mod settings;
+mod address;
+mod link;
+mod info;
 mod zend;
 
 use ext_php_rs::prelude::*;

@@ -14,7 +14,6 @@ use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
 use crate::address::Address;
-use crate::error::Error;
 use crate::zend;
 
 const REDIS_URL: &CStr = c"chatpush.redis_url";
@@ -65,12 +64,17 @@ thread_local! {
     static READ: RefCell<Option<(u64, Result<Rc<Settings>, String>)>> = const { RefCell::new(None) };
 }
 
+/// Directives that cannot be used, each by its name, with what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(pub(crate) String);
+
 /// The settings as they are now.
 ///
 /// # Errors
 ///
-/// [`Error::Setting`], which names the first directive that cannot be used.
-pub(crate) fn current() -> Result<Rc<Settings>, Error> {
+/// [`Unusable`], which names every directive that cannot be used.
+pub(crate) fn current() -> Result<Rc<Settings>, Unusable> {
     let changes = CHANGES.get();
     let known = READ.with_borrow(|read| {
         read.as_ref().filter(|(at, _)| *at == changes).map(|(_, settings)| settings.clone())
@@ -80,7 +84,7 @@ pub(crate) fn current() -> Result<Rc<Settings>, Error> {
         READ.set(Some((changes, settings.clone())));
         settings
     });
-    settings.map_err(Error::Setting)
+    settings.map_err(Unusable)
 }
 
 /// Whether errors are to be warnings. A value that is neither is an exception, which cannot be overlooked.

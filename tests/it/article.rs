@@ -13,7 +13,11 @@ async fn a_stored_message_is_committed_delivered_on_connect_and_gone_once_confir
     for (text, unread) in [("one", 1), ("two", 2), ("three", 3)] {
         let sent = php.file("article.php", &["send", "1", "2", text]).await;
         assert_eq!(sent.output, "stored");
-        assert_eq!(site.stored(2).await.last().map(String::as_str), Some(text), "the row is there when it returns");
+        assert_eq!(
+            site.stored(2).await.last().map(String::as_str),
+            Some(text),
+            "the row is there when it returns"
+        );
         assert_eq!(site.unread(2).await, unread);
     }
 
@@ -60,9 +64,13 @@ async fn the_sign_in_loop_shows_each_message_once_beside_the_flush() {
     eventually("the rows are gone", || site.stored(2), Vec::is_empty).await;
     daemon.stop();
     let texts = reading.await.expect("the client reads to the end");
-    let shown = |text: &str| texts.iter().filter(|frame| frame.contains(&format!("\"data\":\"{text}\""))).count();
+    let shown =
+        |text: &str| texts.iter().filter(|frame| frame.contains(&format!("\"data\":\"{text}\""))).count();
     assert_eq!((shown("same"), shown("other")), (2, 1), "{texts:?}");
-    assert!(texts.iter().any(|frame| frame.contains(r#"{\"type\":\"unread_count\",\"data\":3}"#)), "{texts:?}");
+    assert!(
+        texts.iter().any(|frame| frame.contains(r#"{\"type\":\"unread_count\",\"data\":3}"#)),
+        "{texts:?}"
+    );
 }
 
 #[tokio::test]

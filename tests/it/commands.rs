@@ -36,14 +36,19 @@ async fn check_names_every_fault_with_its_fix() {
     let site = Site::bare();
     let missing = Daemon::command(&site, &["check"]).await;
     assert_eq!(missing.status.code(), Some(1));
-    assert!(text(&missing.stdout).contains("WRONG    table offline_message: is missing"), "{}", text(&missing.stdout));
+    assert!(
+        text(&missing.stdout).contains("WRONG    table offline_message: is missing"),
+        "{}",
+        text(&missing.stdout)
+    );
 
     let site = Site::new().await;
     let fine = Daemon::command(&site, &["check"]).await;
     assert!(fine.status.success(), "{}", text(&fine.stdout));
     assert!(!text(&fine.stdout).contains("WRONG"));
 
-    site.execute("ALTER TABLE offline_message ENGINE=MyISAM, MODIFY send_time date, ADD extra int NOT NULL").await;
+    site.execute("ALTER TABLE offline_message ENGINE=MyISAM, MODIFY send_time date, ADD extra int NOT NULL")
+        .await;
     site.execute("DELETE FROM chatpush_position WHERE partition_id = 15").await;
     let broken = Daemon::command(&site, &["check"]).await;
     let report = text(&broken.stdout);
@@ -63,7 +68,9 @@ async fn check_finds_missing_privileges_by_trying() {
     let site = Site::new().await;
     let database = site.name();
     let user = format!("r_{}", &database[3..]);
-    let grants = format!("CREATE USER {user}@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON {database}.* TO {user}@localhost");
+    let grants = format!(
+        "CREATE USER {user}@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON {database}.* TO {user}@localhost"
+    );
     site.servers().sql(&grants).expect("the user can be made");
     let url = site.servers().mysql_url(database).replace("chatpush:pw", &format!("{user}:pw"));
     let report = Daemon::command(&site.clone().with("CHATPUSH_MYSQL_URL", url), &["check"]).await;

@@ -37,7 +37,10 @@ async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
     // A raw TCP view of the client does not answer pings: it is simply not read any further.
     site.php().get(&store(2, "twice")).await;
     let live = first.json().await;
-    assert_eq!((&live["data"], &live["from"], &live["offline"]), (&"twice".into(), &1.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&live["data"], &live["from"], &live["offline"]),
+        (&"twice".into(), &1.into(), &serde_json::Value::Null)
+    );
     let mut second = daemon.connect(2).await;
     let stored = second.json().await;
     assert_eq!((&stored["id"], &stored["time"]), (&live["id"], &live["time"]));
@@ -61,7 +64,9 @@ async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
     let texts = reading.await.expect("the client reads to the end");
     let shown: Vec<_> = texts
         .iter()
-        .filter_map(|text| text.split("\"data\":\"m").nth(1).map(|rest| rest[..3].parse::<u32>().expect("a number")))
+        .filter_map(|text| {
+            text.split("\"data\":\"m").nth(1).map(|rest| rest[..3].parse::<u32>().expect("a number"))
+        })
         .collect();
     assert_eq!(shown, (0..400).collect::<Vec<_>>());
 }
@@ -116,7 +121,10 @@ async fn a_row_that_the_application_inserted_is_delivered_and_removed() {
     site.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'by hand', '2024-05-06 07:08:09')").await;
     let mut browser = daemon.connect(2).await;
     let frame = browser.json().await;
-    assert_eq!((&frame["data"], &frame["type"], &frame["from"]), (&"by hand".into(), &"text".into(), &1.into()));
+    assert_eq!(
+        (&frame["data"], &frame["type"], &frame["from"]),
+        (&"by hand".into(), &"text".into(), &1.into())
+    );
     let reading = browser.keep_reading();
     eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
     reading.abort();
@@ -203,7 +211,9 @@ async fn each_wrong_token_is_refused_with_its_reason() {
     }
     eventually(
         "the short token has expired",
-        || async { Client::connect(daemon.port(), expired.trim(), None).await.err().map(|refused| refused.reason) },
+        || async {
+            Client::connect(daemon.port(), expired.trim(), None).await.err().map(|refused| refused.reason)
+        },
         |reason| reason.as_deref() == Some("token has expired"),
     )
     .await;

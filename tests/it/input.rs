@@ -13,8 +13,12 @@ async fn text_that_is_none_of_ours_is_ignored() {
         client.say(text).await;
     }
     // A text in two fragments (RFC 6455 section 5.4).
-    client.send(Message::Frame(Frame::message("hel".as_bytes().to_vec(), OpCode::Data(Data::Text), false))).await;
-    client.send(Message::Frame(Frame::message("lo".as_bytes().to_vec(), OpCode::Data(Data::Continue), true))).await;
+    client
+        .send(Message::Frame(Frame::message("hel".as_bytes().to_vec(), OpCode::Data(Data::Text), false)))
+        .await;
+    client
+        .send(Message::Frame(Frame::message("lo".as_bytes().to_vec(), OpCode::Data(Data::Continue), true)))
+        .await;
     assert_eq!(site.php().get("var_dump(pushMessage(2, 'still here', 'text'));").await.trim(), "bool(true)");
     assert_eq!(client.json().await["data"], "still here");
 }

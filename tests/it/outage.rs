@@ -67,7 +67,12 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
         assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");
     }
     site.servers().start_redis();
-    eventually("the daemon is ready again", || daemon.get("/ready"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+    eventually(
+        "the daemon is ready again",
+        || daemon.get("/ready"),
+        |answer| answer.starts_with("HTTP/1.1 200"),
+    )
+    .await;
     site.php().get("storeOfflineMessage(1, 2, 'after');").await;
     // The connection survived and was treated as new: whatever it missed came with the flush.
     let mut seen = Vec::new();
@@ -94,7 +99,10 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
     assert!(seen[0].starts_with(r"ChatPush\TimeoutException: "), "{seen:?}");
     assert!(seen[0].contains("queued") && seen[0].ends_with("(in time)"), "{seen:?}");
     let seen = calls(&site, "call(fn() => getUnreadCount(2)); call(fn() => pushMessage(2, 'x', 1));").await;
-    assert!(seen[0].starts_with(r"ChatPush\TimeoutException") || seen[0].starts_with(r"ChatPush\Unavailable"), "{seen:?}");
+    assert!(
+        seen[0].starts_with(r"ChatPush\TimeoutException") || seen[0].starts_with(r"ChatPush\Unavailable"),
+        "{seen:?}"
+    );
     assert_eq!(seen[1], "false (in time)", "a push needs no MySQL");
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
     assert!(daemon.get("/health").await.starts_with("HTTP/1.1 200"));

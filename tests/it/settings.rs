@@ -21,7 +21,10 @@ async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
     assert!(migrated.status.success());
     let daemon = site.daemon().await;
     site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
-    assert_eq!(site.query::<(String, i64)>("SELECT body, news FROM `mail box`, members").await, [("hello".to_owned(), 1)]);
+    assert_eq!(
+        site.query::<(String, i64)>("SELECT body, news FROM `mail box`, members").await,
+        [("hello".to_owned(), 1)]
+    );
     assert_eq!(site.php().get("echo getOfflineMessage(2)[0]['content'], getUnreadCount(2);").await, "hello1");
     let mut browser = daemon.connect(2).await;
     assert_eq!(browser.flushed().await, (vec!["hello".to_owned()], 1));
@@ -76,7 +79,10 @@ async fn neither_secrets_nor_contents_are_logged() {
     eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
     reading.abort();
     let log = daemon.log();
-    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "one object a line");
+    assert!(
+        log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "one object a line"
+    );
     for secret in ["for your eyes only", chatpush_tests::site::SECRET, "eyJ", ":pw@"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }

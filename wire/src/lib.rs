@@ -13,15 +13,15 @@
 //! | daemon | reply (list) | the waiting extension | [`reply::Reply`] |
 //! | daemon | socket | the browser | [`frame`] |
 
-pub mod entry;
-pub mod envelope;
-pub mod frame;
 pub mod id;
-pub mod key;
 pub mod limit;
 pub mod partition;
-pub mod reply;
+pub mod key;
+pub mod frame;
+pub mod envelope;
+pub mod entry;
 pub mod request;
+pub mod reply;
 pub mod script;
 pub mod token;
 

@@ -1,10 +1,10 @@
 //! All SQL. Reading in `rows`, the writer's transaction in `apply`, the tables in `schema`.
 
-pub mod apply;
 pub mod error;
+pub mod schema;
 pub mod migrate;
 pub mod rows;
-pub mod schema;
+pub mod apply;
 
 use std::time::Duration;
 

@@ -1,0 +1,211 @@
+//! The table of arrows: which module may use which. A line that is not in it fails, and so does a line of it
+//! that nothing uses any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Arrows inside the daemon. Every arrow points down the list of modules in `lib.rs` or at an earlier line
+/// here, so there can be no circle; a test below makes sure all the same.
+const DAEMON: &[(&str, &[&str])] = &[
+    ("cli", &["config"]),
+    ("config", &[]),
+    ("logging", &["config"]),
+    ("outage", &[]),
+    ("store", &["batch", "config", "position"]),
+    ("position", &[]),
+    ("barrier", &["position", "store"]),
+    ("bus", &["batch", "position"]),
+    ("batch", &["position"]),
+    ("writer", &["batch", "bus", "outage", "position", "store"]),
+    ("reader", &["barrier", "bus", "outage", "position", "store"]),
+    ("hub", &[]),
+    ("close", &[]),
+    ("delivery", &["hub"]),
+    ("presence", &["bus", "delivery", "hub", "outage"]),
+    ("confirm", &["bus", "outage"]),
+    ("flush", &["barrier", "bus", "hub", "outage", "position", "presence", "store"]),
+    ("session", &["close", "confirm", "flush", "hub", "presence"]),
+    ("http", &["bus", "presence", "session", "store"]),
+    ("check", &["bus", "config", "store"]),
+    (
+        "run",
+        &[
+            "bus", "config", "confirm", "delivery", "flush", "http", "hub", "position", "presence", "reader",
+            "session", "store", "writer",
+        ],
+    ),
+];
+
+/// Arrows inside the extension.
+const EXTENSION: &[(&str, &[&str])] = &[
+    ("functions", &["arguments", "calls", "error", "settings", "zend"]),
+    ("arguments", &["zend"]),
+    ("error", &["settings", "zend"]),
+    ("settings", &["address", "zend"]),
+    ("address", &[]),
+    ("calls", &["error", "link", "recall", "settings"]),
+    ("recall", &[]),
+    ("link", &["address", "error", "settings"]),
+    ("info", &["link", "settings", "zend"]),
+    ("zend", &[]),
+];
+
+/// Arrows inside the contract.
+const WIRE: &[(&str, &[&str])] = &[
+    ("id", &[]),
+    ("limit", &[]),
+    ("partition", &["id"]),
+    ("key", &["id", "partition"]),
+    ("frame", &["id"]),
+    ("envelope", &["id"]),
+    ("entry", &["frame", "id"]),
+    ("request", &["id"]),
+    ("reply", &["id"]),
+    ("script", &[]),
+    ("token", &["id", "limit"]),
+];
+
+/// Arrows between crates, by folder.
+const CRATES: &[(&str, &[&str])] =
+    &[("wire", &[]), ("php-ext", &["wire"]), ("daemon", &["wire"]), ("tests", &["wire"])];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The arrows of a crate as its lines say them: `use crate::a::…`, and `crate::a::…` in the text.
+fn arrows(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in sources(source) {
+        let relative = file.strip_prefix(source).expect("it is below the folder");
+        let first = relative.iter().next().expect("it has a name").to_string_lossy();
+        let module = first.trim_end_matches(".rs").to_owned();
+        let text = std::fs::read_to_string(&file).expect("it can be read");
+        let targets = arrows.entry(module.clone()).or_default();
+        // Tests at the end of a file may look around.
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for piece in line.split("crate::").skip(1) {
+                let names = match piece.strip_prefix('{') {
+                    Some(group) => group.split('}').next().unwrap_or_default().to_owned(),
+                    None => piece
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                };
+                for name in names.split(',').map(str::trim) {
+                    let name = name.split("::").next().unwrap_or_default();
+                    if !name.is_empty()
+                        && name != module
+                        && name.chars().all(|c| c.is_lowercase() || c == '_')
+                    {
+                        targets.insert(name.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    arrows
+}
+
+fn compare(source: &str, table: &[(&str, &[&str])], exempt: &[&str]) {
+    let found = arrows(&root().join(source));
+    let mut wrong = Vec::new();
+    for (module, targets) in &found {
+        if exempt.contains(&module.as_str()) {
+            continue;
+        }
+        let Some((_, allowed)) = table.iter().find(|(name, _)| name == module) else {
+            wrong.push(format!("{source}: the module {module} is not in the table"));
+            continue;
+        };
+        wrong.extend(
+            targets
+                .iter()
+                .filter(|target| !allowed.contains(&target.as_str()))
+                .map(|target| format!("{source}: {module} -> {target} is not in the table")),
+        );
+        wrong.extend(
+            allowed
+                .iter()
+                .filter(|target| !targets.contains(**target))
+                .map(|target| format!("{source}: {module} -> {target} is in the table and nowhere else")),
+        );
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Takes away whatever points nowhere until nothing is left; what stays goes round in a circle.
+fn circle(table: &[(&str, &[&str])]) -> Vec<String> {
+    let mut left: BTreeMap<&str, BTreeSet<&str>> =
+        table.iter().map(|(module, targets)| (*module, targets.iter().copied().collect())).collect();
+    loop {
+        let ends: Vec<_> =
+            left.iter().filter(|(_, targets)| targets.is_empty()).map(|(module, _)| *module).collect();
+        if ends.is_empty() {
+            return left.into_keys().map(str::to_owned).collect();
+        }
+        left.retain(|module, _| !ends.contains(module));
+        left.values_mut().for_each(|targets| targets.retain(|target| !ends.contains(target)));
+    }
+}
+
+#[test]
+fn modules_use_what_the_table_says() {
+    compare("daemon/src", DAEMON, &["lib", "main"]);
+    compare("php-ext/src", EXTENSION, &["lib"]);
+    compare("wire/src", WIRE, &["lib"]);
+}
+
+#[test]
+fn no_arrows_go_round_in_a_circle() {
+    for (name, table) in [("daemon", DAEMON), ("php-ext", EXTENSION), ("wire", WIRE), ("crates", CRATES)] {
+        assert_eq!(circle(table), Vec::<String>::new(), "{name}");
+    }
+    assert_eq!(
+        circle(&[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])]),
+        ["a", "b", "c"],
+        "circles are found"
+    );
+}
+
+#[test]
+fn crates_depend_as_the_table_says() {
+    let folders: BTreeMap<_, _> =
+        [("chatpush-wire", "wire"), ("chatpush-daemon", "daemon"), ("chatpush-tests", "tests")].into();
+    for (folder, allowed) in CRATES {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        let used: Vec<_> = folders
+            .iter()
+            .filter(|(name, _)| dependencies.contains(*name))
+            .map(|(_, folder)| *folder)
+            .collect();
+        assert_eq!(used, *allowed, "{folder}");
+    }
+}
+
+#[test]
+fn every_redis_name_is_built_in_one_file() {
+    for source in ["daemon/src", "php-ext/src", "wire/src"] {
+        for file in sources(&root().join(source)) {
+            let text = std::fs::read_to_string(&file).expect("it can be read");
+            let is_the_one = file.ends_with("wire/src/key.rs");
+            assert!(is_the_one || !text.contains(":{{{"), "{} builds a Redis name itself", file.display());
+        }
+    }
+}
