@@ -1,4 +1,4 @@
-//! Checked arguments. What is wrong with one is a ValueError that names it, in every mode, before anything
+//! Checked arguments. What is wrong with one is a `ValueError` that names it, in every mode, before anything
 //! is queued.
 
 use chatpush_wire::frame::Type;

@@ -93,32 +93,30 @@ impl Error {
     }
 }
 
+/// A class to extend, and its name for stubs.
+type Parent = (fn() -> &'static ClassEntry, &'static str);
+
 /// Makes the exception classes known to PHP. They take everything, file and line included, from
-/// RuntimeException.
+/// `RuntimeException`.
 ///
 /// # Errors
 ///
 /// When a class of that name exists.
 pub(crate) fn register_classes() -> Result<(), ext_php_rs::error::Error> {
-    type Parent = (fn() -> &'static ClassEntry, &'static str);
     let runtime: Parent = (zend::runtime_exception, "\\RuntimeException");
     let base: Parent = (|| BASE.entry(), "\\ChatPush\\Exception");
     register(BASE.name, runtime, |entry| BASE.entry.store(entry, Ordering::Release))?;
     register(CONNECTION.name, base, |entry| CONNECTION.entry.store(entry, Ordering::Release))?;
     register(UNAVAILABLE.name, base, |entry| UNAVAILABLE.entry.store(entry, Ordering::Release))?;
     register(TIMEOUT.name, base, |entry| TIMEOUT.entry.store(entry, Ordering::Release))?;
-    return Ok(());
+    Ok(())
+}
 
-    fn register(
-        name: &str,
-        parent: Parent,
-        keep: fn(*mut ClassEntry),
-    ) -> Result<(), ext_php_rs::error::Error> {
-        let builder = ClassBuilder::new(name).extends(parent);
-        // The builder takes a plain function, so each class brings its own.
-        KEEP.set(keep);
-        builder.registration(|entry, _| KEEP.get()(entry)).register()
-    }
+fn register(name: &str, parent: Parent, keep: fn(*mut ClassEntry)) -> Result<(), ext_php_rs::error::Error> {
+    let builder = ClassBuilder::new(name).extends(parent);
+    // The builder takes a plain function, so each class brings its own.
+    KEEP.set(keep);
+    builder.registration(|entry, _| KEEP.get()(entry)).register()
 }
 
 thread_local! {

@@ -1,5 +1,7 @@
 //! The functions that PHP sees: arguments in, one call, the answer out.
 
+#![allow(clippy::doc_markdown, reason = "these are PHPDoc comments, which the stubs take over")]
+
 use std::panic::AssertUnwindSafe;
 
 use chatpush_wire::reply::Row;
@@ -47,7 +49,8 @@ function! {
         let receiver = arguments::user(1, receiver)?;
         let content = arguments::content(2, content)?;
         let kind = arguments::kind(3, kind)?;
-        told(calls::push(receiver, content, &kind), answer, false, Zval::set_bool)
+        told(calls::push(receiver, content, &kind), answer, false, Zval::set_bool);
+        Some(())
     }
 }
 
@@ -70,7 +73,8 @@ function! {
         let sender = arguments::user(1, sender)?;
         let receiver = arguments::user(2, receiver)?;
         let content = arguments::content(3, content)?;
-        told(calls::store(sender, receiver, content), answer, false, Zval::set_bool)
+        told(calls::store(sender, receiver, content), answer, false, Zval::set_bool);
+        Some(())
     }
 }
 
@@ -116,7 +120,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     get_unread_count(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::unread(user).map(whole), answer, 0, Zval::set_long)
+        told(calls::unread(user).map(whole), answer, 0, Zval::set_long);
+        Some(())
     }
 }
 
@@ -129,7 +134,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     is_online(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::is_online(user), answer, false, Zval::set_bool)
+        told(calls::is_online(user), answer, false, Zval::set_bool);
+        Some(())
     }
 }
 
@@ -143,7 +149,8 @@ function! {
     /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
     clear_unread_count(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::clear_unread(user), answer, (), |answer, ()| answer.set_null())
+        told(calls::clear_unread(user), answer, (), |answer, ()| answer.set_null());
+        Some(())
     }
 }
 
@@ -161,7 +168,8 @@ function! {
         let (user, ids) = call.number_and_array()?;
         let user = arguments::user(1, user)?;
         let ids = arguments::row_ids(2, ids)?;
-        told(calls::acknowledge(user, ids).map(whole), answer, 0, Zval::set_long)
+        told(calls::acknowledge(user, ids).map(whole), answer, 0, Zval::set_long);
+        Some(())
     }
 }
 
@@ -177,7 +185,8 @@ function! {
         let (user, [ttl]) = call.numbers([3600])?;
         let user = arguments::user(1, user)?;
         let ttl = arguments::ttl(2, ttl)?;
-        told(calls::connect_token(user, ttl), answer, String::new(), set_text)
+        told(calls::connect_token(user, ttl), answer, String::new(), set_text);
+        Some(())
     }
 }
 
@@ -261,12 +270,7 @@ fn int(name: &str) -> Arg<'static> {
 }
 
 /// Gives the answer or, behind the fallback, tells the error.
-fn told<T>(
-    outcome: Result<T, Error>,
-    answer: &mut Zval,
-    fallback: T,
-    set: impl Fn(&mut Zval, T),
-) -> Option<()> {
+fn told<T>(outcome: Result<T, Error>, answer: &mut Zval, fallback: T, set: impl Fn(&mut Zval, T)) {
     match outcome {
         Ok(value) => set(answer, value),
         Err(error) => {
@@ -274,12 +278,11 @@ fn told<T>(
             error.tell();
         }
     }
-    Some(())
 }
 
-fn set_text(answer: &mut Zval, text: String) {
+fn set_text(answer: &mut Zval, text: impl AsRef<str>) {
     // Setting a string of the request's own memory has no way to fail.
-    let _ = answer.set_string(&text, false);
+    let _ = answer.set_string(text.as_ref(), false);
 }
 
 fn whole(count: u64) -> i64 {

@@ -59,9 +59,12 @@ pub(crate) struct Settings {
     pub(crate) committed: bool,
 }
 
+/// What was read, and after how many changes.
+type Read = (u64, Result<Rc<Settings>, String>);
+
 thread_local! {
     static CHANGES: Cell<u64> = const { Cell::new(0) };
-    static READ: RefCell<Option<(u64, Result<Rc<Settings>, String>)>> = const { RefCell::new(None) };
+    static READ: RefCell<Option<Read>> = const { RefCell::new(None) };
 }
 
 /// Directives that cannot be used, each by its name, with what would be right.

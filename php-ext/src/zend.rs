@@ -47,6 +47,7 @@ unsafe extern "C" {
 pub(crate) struct Call<'a>(pub(crate) &'a mut ExecuteData);
 
 /// A text argument, or the number that stands in its place.
+#[derive(Clone, Copy)]
 pub(crate) enum TextOrNumber<'a> {
     Text(&'a [u8]),
     Number(i64),
@@ -159,7 +160,7 @@ fn text_or_number<'a>(value: *mut Zval, position: u32) -> Option<TextOrNumber<'a
     None
 }
 
-/// An element of an array argument as a number, by the rules of an `int` argument; otherwise a TypeError.
+/// An element of an array argument as a number, by the rules of an `int` argument; otherwise a `TypeError`.
 pub(crate) fn element_as_number(value: &Zval, position: u32) -> Option<i64> {
     if let Some(number) = value.long() {
         return Some(number);
@@ -179,7 +180,7 @@ fn type_error(position: u32, format: &CStr, value: *const Zval) {
     unsafe { zend_argument_type_error(position, format.as_ptr(), zend_zval_type_name(value)) };
 }
 
-/// Throws a ValueError that names function, position and parameter, as PHP's own functions do.
+/// Throws a `ValueError` that names function, position and parameter, as PHP's own functions do.
 pub(crate) fn value_error(position: u32, message: &str) {
     let message = without_nul(message);
     // SAFETY: the format has one %s for the one text.
@@ -215,7 +216,7 @@ pub(crate) fn configured_number(name: &CStr) -> Option<i64> {
     (unsafe { cfg_get_long(name.as_ptr(), &raw mut number) } == SUCCESS).then_some(number)
 }
 
-/// PHP's RuntimeException.
+/// PHP's `RuntimeException`.
 pub(crate) fn runtime_exception() -> &'static ClassEntry {
     // SAFETY: SPL is part of every PHP and is started before any shared extension.
     unsafe { &*spl_ce_RuntimeException }
@@ -227,8 +228,9 @@ pub(crate) fn allow_int(function: &str, parameter: usize) {
     const INT: u32 = 1 << ext_php_rs::ffi::IS_LONG;
     let key = function.to_ascii_lowercase();
     // SAFETY: while the module starts the engine's compiler globals are in place, and their function table
-    // (the executor's is not set before the first request) maps lower-case names to functions; ours is an internal function, whose argument
-    // information was built with `parameter + 1` entries and is kept, writable, for the process's life.
+    // (the executor's is not set before the first request) maps lower-case names to functions; ours is an
+    // internal function, whose argument information has more than `parameter` entries and is kept, writable,
+    // for the process's life.
     unsafe {
         let functions = (*ext_php_rs::ffi::ext_php_rs_compiler_globals()).function_table;
         let entry = zend_hash_str_find(functions, key.as_ptr().cast(), key.len());
@@ -256,7 +258,7 @@ fn without_nul(text: &str) -> CString {
     CString::new(text.replace('\0', "\\0")).unwrap_or_default()
 }
 
-/// The signature of a directive's change handler (`ZEND_INI_MH` in zend_ini.h).
+/// The signature of a directive's change handler (`ZEND_INI_MH` in `zend_ini.h`).
 pub(crate) type IniHandler = unsafe extern "C" fn(
     *mut ext_php_rs::ffi::zend_ini_entry,
     *mut ZendStr,

@@ -7,7 +7,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn migrate_makes_the_tables_as_published_and_alters_none() {
-    let site = Site::bare();
+    let site = Site::bare().await;
     let first = Daemon::command(&site, &["migrate"]).await;
     assert!(first.status.success() && text(&first.stdout).contains("offline_message: created"));
     let created: Vec<(String, String)> = site.query("SHOW CREATE TABLE offline_message").await;
@@ -24,7 +24,7 @@ async fn migrate_makes_the_tables_as_published_and_alters_none() {
     let again = Daemon::command(&site, &["migrate"]).await;
     assert!(again.status.success() && !text(&again.stdout).contains("created"), "{}", text(&again.stdout));
 
-    let other = Site::bare();
+    let other = Site::bare().await;
     other.execute("CREATE TABLE offline_message (id int) ENGINE=MyISAM").await;
     assert!(Daemon::command(&other, &["migrate"]).await.status.success());
     let kept: Vec<(String, String)> = other.query("SHOW CREATE TABLE offline_message").await;
@@ -33,7 +33,7 @@ async fn migrate_makes_the_tables_as_published_and_alters_none() {
 
 #[tokio::test]
 async fn check_names_every_fault_with_its_fix() {
-    let site = Site::bare();
+    let site = Site::bare().await;
     let missing = Daemon::command(&site, &["check"]).await;
     assert_eq!(missing.status.code(), Some(1));
     assert!(
@@ -71,7 +71,7 @@ async fn check_finds_missing_privileges_by_trying() {
     let grants = format!(
         "CREATE USER {user}@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON {database}.* TO {user}@localhost"
     );
-    site.servers().sql(&grants).expect("the user can be made");
+    site.servers().sql(&grants).await;
     let url = site.servers().mysql_url(database).replace("chatpush:pw", &format!("{user}:pw"));
     let report = Daemon::command(&site.clone().with("CHATPUSH_MYSQL_URL", url), &["check"]).await;
     assert!(text(&report.stdout).contains("GRANT UPDATE ON `user`"), "{}", text(&report.stdout));
@@ -81,6 +81,7 @@ async fn check_finds_missing_privileges_by_trying() {
 #[tokio::test]
 async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
     let site = Site::bare()
+        .await
         .with("CHATPUSH_LISTEN", "nowhere")
         .with("CHATPUSH_SECRET", "too-short-a-secret")
         .with("CHATPUSH_COUNT_UNREAD", "maybe");
@@ -102,7 +103,7 @@ async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
 async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address").to_string();
-    let site = Site::bare().with("CHATPUSH_LISTEN", address.clone());
+    let site = Site::bare().await.with("CHATPUSH_LISTEN", address.clone());
     let output = Daemon::command(&site, &["run"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains(&format!("cannot listen at {address} (CHATPUSH_LISTEN)")));

@@ -62,11 +62,11 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
     browser.flushed().await;
     site.php().get("storeOfflineMessage(1, 2, 'before');").await;
     assert_eq!(browser.flushed().await.0, ["before"]);
-    site.servers().kill_redis();
+    site.servers().kill_redis().await;
     for line in calls(&site, ALL).await {
         assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");
     }
-    site.servers().start_redis();
+    site.servers().start_redis().await;
     eventually(
         "the daemon is ready again",
         || daemon.get("/ready"),
@@ -94,7 +94,7 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
     site.users(&[2]).await;
     let daemon = site.daemon().await;
     site.php().get("storeOfflineMessage(1, 2, 'before');").await;
-    site.servers().kill_mariadb();
+    site.servers().kill_mariadb().await;
     let seen = calls(&site, "call(fn() => storeOfflineMessage(1, 2, 'meanwhile'));").await;
     assert!(seen[0].starts_with(r"ChatPush\TimeoutException: "), "{seen:?}");
     assert!(seen[0].contains("queued") && seen[0].ends_with("(in time)"), "{seen:?}");
@@ -106,7 +106,7 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
     assert_eq!(seen[1], "false (in time)", "a push needs no MySQL");
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
     assert!(daemon.get("/health").await.starts_with("HTTP/1.1 200"));
-    site.servers().start_mariadb();
+    site.servers().start_mariadb().await;
     eventually("the message is stored", || site.stored(2), |rows| *rows == ["before", "meanwhile"]).await;
     assert_eq!(site.unread(2).await, 2);
 }
@@ -114,12 +114,12 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
 #[tokio::test]
 async fn a_daemon_starts_without_redis_and_mysql_and_waits_for_them() {
     let site = Site::with_own_servers().await;
-    site.servers().kill_redis();
-    site.servers().kill_mariadb();
+    site.servers().kill_redis().await;
+    site.servers().kill_mariadb().await;
     let daemon = chatpush_tests::daemon::Daemon::launch(&site);
     eventually("it lives", || daemon.get("/health"), |answer| answer.starts_with("HTTP/1.1 200")).await;
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
-    site.servers().start_redis();
-    site.servers().start_mariadb();
+    site.servers().start_redis().await;
+    site.servers().start_mariadb().await;
     eventually("it is ready", || daemon.get("/ready"), |answer| answer.starts_with("HTTP/1.1 200")).await;
 }

@@ -3,7 +3,7 @@ use chatpush_tests::site::Site;
 
 #[tokio::test]
 async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
-    let site = Site::bare();
+    let site = Site::bare().await;
     let file = site.servers().folder().join(format!("{}.toml", site.name()));
     let text = "[mysql.tables]\noffline_message = 'mail box'\nuser = 'members'\n\
                 [mysql.columns]\nid = 'mid'\nsender_id = 'src'\nreceiver_id = 'dst'\ncontent = 'body'\n\

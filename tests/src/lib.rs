@@ -1,7 +1,6 @@
 //! Support for the end-to-end tests: real servers of their own, daemons, PHP and WebSocket clients.
 
 pub mod eventually;
-pub mod child;
 pub mod servers;
 pub mod site;
 pub mod daemon;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use chatpush_stack::built;
 use tokio::process::Command;
 
-use crate::daemon::built;
 use crate::site::{SECRET, Site};
 
 /// A way to run PHP code.
@@ -28,7 +28,7 @@ pub struct Ran {
 impl Php {
     /// PHP with the settings of an installation.
     pub fn new(site: &Site) -> Self {
-        let extension = std::env::var("CHATPUSH_EXTENSION").unwrap_or_else(|_| built("libchatpush.so"));
+        let extension = built::extension().expect("the extension is built");
         let settings = vec![
             format!("extension={extension}"),
             format!("chatpush.redis_url={}", site.servers().redis_url()),

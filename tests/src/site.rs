@@ -23,35 +23,29 @@ pub struct Site {
 #[derive(Debug)]
 enum Held {
     Shared(&'static Servers),
-    Own(Servers),
+    Own(Box<Servers>),
 }
 
 impl Site {
     /// An installation with migrated tables on the shared servers.
     pub async fn new() -> Self {
-        Self::empty(Held::Shared(Servers::shared())).migrated().await
+        Self::bare().await.migrated().await
     }
 
     /// An installation with migrated tables on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
-        Self::empty(Held::Own(Servers::own())).migrated().await
+        Self::empty(Held::Own(Box::new(Servers::own().await))).await.migrated().await
     }
 
     /// An installation with an empty database.
-    pub fn bare() -> Self {
-        Self::empty(Held::Shared(Servers::shared()))
+    pub async fn bare() -> Self {
+        Self::empty(Held::Shared(Servers::shared().await)).await
     }
 
-    fn empty(servers: Held) -> Self {
+    async fn empty(servers: Held) -> Self {
         let name = format!("it_{:012x}", fastrand::u64(..0x0001_0000_0000_0000));
         let site = Self { servers: Arc::new(servers), name, settings: Vec::new() };
-        let database = &site.name;
-        site.servers()
-            .sql(&format!(
-                "CREATE DATABASE {database}; CREATE USER IF NOT EXISTS chatpush@localhost IDENTIFIED BY 'pw'; \
-                 GRANT ALL ON {database}.* TO chatpush@localhost"
-            ))
-            .expect("the database can be made");
+        site.servers().create_database(&site.name).await;
         site
     }
 

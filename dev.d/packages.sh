@@ -1,0 +1,120 @@
+# Installs the Debian packages that are missing, and says which and why.
+
+# Each line: the set that needs it, how to see that it is there, the package, why.
+wanted() {
+    cat <<'TABLE'
+build|command cc|build-essential|a C compiler and linker for Rust
+build|command php|php-cli|PHP 8.1 or newer
+build|command php-config|php-dev|the headers that the extension is built against
+build|libclang|libclang-dev|reads those headers during the build
+demo|command redis-server|redis-server|Redis 7.0 or newer
+demo|command mariadbd|mariadb-server-core|MariaDB, where messages are stored
+demo|command mariadb|mariadb-client-core|creates the demo's database
+demo|php_fpm|php-fpm|runs the demo's pages
+demo|module pdo_mysql|php-mysql|the demo's own SQL
+demo|command nginx|nginx-light|serves the demo
+test|command phpunit|phpunit|runs the tests that are written in PHP
+test|command chromium|chromium|the browser of the browser tests
+test|command node|nodejs|runs the browser tests
+test|command npm|npm|fetches the library that drives the browser
+test|command openssl|openssl|makes the certificates of the TLS tests
+TABLE
+}
+
+# A probe that cannot be right before PHP is there is asked again after the installation.
+is_there() {
+    case "$1" in
+        command) command -v "$2" >/dev/null ;;
+        libclang) libclang ;;
+        php_fpm) php_fpm >/dev/null ;;
+        module) command -v php >/dev/null && php -m | grep -qix "$2" ;;
+    esac
+}
+
+# The library that reads C headers, and the headers that it brings itself.
+libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    compgen -G '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' >/dev/null \
+        && compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' >/dev/null
+}
+
+# The PHP-FPM that belongs to the PHP on the path.
+php_fpm() {
+    local version
+    command -v php >/dev/null || return 1
+    version=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+    command -v "php-fpm$version" || command -v php-fpm
+}
+
+packages() {
+    local set probe package why missing=() reasons=()
+    while IFS='|' read -r set probe package why; do
+        [[ " $* " == *" $set "* ]] || continue
+        # shellcheck disable=SC2086 # A probe is a word and its argument.
+        is_there $probe && continue
+        missing+=("$package")
+        reasons+=("  $(printf '%-20s' "$package") $why")
+    done < <(wanted)
+    require_rust
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    echo "Missing:"
+    printf '%s\n' "${reasons[@]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "These are Debian's names. Install what your system calls them and run this again." >&2
+        exit 1
+    fi
+    local sudo=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || { echo "Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2; exit 1; }
+        sudo=(sudo)
+    fi
+    install_without_services "${sudo[@]}" -- "${missing[@]}"
+    while IFS='|' read -r set probe package why; do
+        [[ " $* " == *" $set "* ]] || continue
+        # shellcheck disable=SC2086
+        is_there $probe || { echo "$package is installed and its '$probe' still is not there" >&2; exit 1; }
+    done < <(wanted)
+}
+
+# Debian starts a server as soon as it is installed, on its usual port. We need only the programs, so a
+# policy says no while we install; one that is there already is left alone.
+install_without_services() {
+    local sudo=() policy=/usr/sbin/policy-rc.d log status=0
+    while [ "$1" != -- ]; do sudo+=("$1"); shift; done
+    shift
+    echo "Installing with ${sudo[*]} apt-get: $*"
+    echo "  (no system service is started; those of redis-server and nginx may be disabled with systemctl)"
+    log=$(mktemp)
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+        "${sudo[@]}" chmod 755 "$policy"
+        # shellcheck disable=SC2064 # The values of now are meant.
+        trap "${sudo[*]} rm -f $policy" EXIT
+    fi
+    {
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q \
+            && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+    } >"$log" 2>&1 || status=$?
+    if [ "$(trap -p EXIT)" != "" ]; then
+        "${sudo[@]}" rm -f "$policy"
+        trap - EXIT
+    fi
+    if [ "$status" != 0 ]; then
+        tail -20 "$log" >&2
+        echo "apt-get failed; all of its output is in $log" >&2
+        exit 1
+    fi
+    rm -f "$log"
+}
+
+require_rust() {
+    command -v cargo >/dev/null && return 0
+    # rustup installs where a login shell looks and this one may not.
+    if [ -x "$HOME/.cargo/bin/cargo" ]; then
+        export PATH="$HOME/.cargo/bin:$PATH"
+        return 0
+    fi
+    echo "Rust is missing. Install it from https://rustup.rs and run this again." >&2
+    exit 1
+}

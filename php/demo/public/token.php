@@ -1,0 +1,13 @@
+<?php
+// A token for the WebSocket, good for one connection attempt or two.
+declare(strict_types=1);
+require __DIR__ . '/../src/start.php';
+
+require_own_post();
+$user_id = require_user();
+try {
+    answer(['token' => ChatPush\connectToken($user_id, ttl_seconds: 60)]);
+} catch (ChatPush\Exception $problem) {
+    error_log($problem->getMessage());
+    refuse(503, 'Live messages are switched off.');
+}

@@ -1,0 +1,10 @@
+<?php
+// The user has looked: nothing is unread any more.
+declare(strict_types=1);
+require __DIR__ . '/../src/start.php';
+
+require_own_post();
+$user_id = require_user();
+$stmt = database()->prepare('UPDATE `user` SET `unread_count` = 0 WHERE `id` = :user_id');
+$stmt->execute(['user_id' => $user_id]);
+answer(['unread' => 0]);

@@ -1,0 +1,15 @@
+<?php
+// Every page begins here: its headers, its session, its database.
+declare(strict_types=1);
+
+require __DIR__ . '/database.php';
+require __DIR__ . '/session.php';
+require __DIR__ . '/answer.php';
+
+header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    . "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+header('X-Content-Type-Options: nosniff');
+header('Referrer-Policy: no-referrer');
+header('Cache-Control: no-store');
+
+start_session();

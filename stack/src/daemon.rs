@@ -1,0 +1,111 @@
+//! The built daemon as a process.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::patience::until;
+use crate::server::Server;
+use crate::{built, port};
+
+/// A running daemon on ports of its own.
+#[derive(Debug)]
+pub struct Daemon {
+    server: Server,
+    port: u16,
+    admin: u16,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts a daemon and waits for nothing.
+    pub fn launch(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
+        let (port, admin) = (port::free()?, port::free()?);
+        let mut environment = environment.to_vec();
+        environment.push(("CHATPUSH_LISTEN", format!("127.0.0.1:{port}")));
+        environment.push(("CHATPUSH_ADMIN_LISTEN", format!("127.0.0.1:{admin}")));
+        let log = folder.join(format!("chatpushd-{port}.log"));
+        let server = Server::start(&built::daemon()?, &["run".to_owned()], &environment, &log)?;
+        Ok(Self { server, port, admin, log })
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub async fn start(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
+        let daemon = Self::launch(folder, environment)?;
+        until("the daemon is ready", &daemon.log, async || daemon.is_ready().await).await?;
+        Ok(daemon)
+    }
+
+    /// Runs a command of the daemon to its end.
+    pub async fn command(
+        folder: &Path,
+        environment: &[(&str, String)],
+        arguments: &[&str],
+    ) -> anyhow::Result<Output> {
+        Command::new(built::daemon()?)
+            .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .current_dir(folder)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot start chatpushd")
+    }
+
+    /// Where browsers connect.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where `/health` and `/ready` answer.
+    pub const fn admin_port(&self) -> u16 {
+        self.admin
+    }
+
+    /// The process.
+    pub const fn process(&self) -> &Server {
+        &self.server
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(self) -> Option<i32> {
+        self.server.signal("TERM");
+        self.server.wait()
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(self) {
+        self.server.signal("KILL");
+        self.server.wait();
+    }
+
+    /// Whether it says that it can serve.
+    pub async fn is_ready(&self) -> bool {
+        self.get("/ready").await.starts_with("HTTP/1.1 200")
+    }
+
+    /// The whole answer of its admin address, or nothing.
+    pub async fn get(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut answer = String::new();
+        let asked = timeout(Duration::from_secs(10), async {
+            let mut socket = TcpStream::connect(("127.0.0.1", self.admin)).await?;
+            socket.write_all(request.as_bytes()).await?;
+            socket.read_to_string(&mut answer).await
+        });
+        // Whoever asks a daemon that is not there looks at what has come.
+        let _ = asked.await;
+        answer
+    }
+}

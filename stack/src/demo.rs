@@ -1,0 +1,57 @@
+//! The demo chat with two people who have registered already.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tokio::process::Command;
+
+use crate::stack::{DATABASE, Stack};
+use crate::{built, mariadb};
+
+/// Somebody who can sign in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The row of the user table.
+    pub id: u32,
+    /// The name to sign in with.
+    pub name: &'static str,
+    /// The password, another one each time.
+    pub password: String,
+}
+
+/// The folder of the demo's pages.
+pub fn pages() -> PathBuf {
+    built::root().join("php/demo/public")
+}
+
+/// Starts the demo with two people.
+pub async fn start(port: Option<u16>) -> anyhow::Result<(Stack, [Person; 2])> {
+    let stack = Stack::start(port, &[("/", &pages())]).await?;
+    let people = seed(stack.folder()).await?;
+    Ok((stack, people))
+}
+
+/// Makes the demo's people in an empty user table.
+pub async fn seed(folder: &Path) -> anyhow::Result<[Person; 2]> {
+    let person = |id, name| {
+        let password = std::iter::repeat_with(fastrand::lowercase).take(10).collect();
+        Person { id, name, password }
+    };
+    let people = [person(1, "buyer"), person(2, "seller")];
+    // The table is the application's: that names are unique is its own wish.
+    mariadb::sql(folder, &format!("ALTER TABLE `{DATABASE}`.`user` ADD UNIQUE KEY (`username`)")).await?;
+    for Person { id, name, password } in &people {
+        let hash = hash(password).await?;
+        let insert = format!(
+            "INSERT INTO `{DATABASE}`.`user` (id, username, password) VALUES ({id}, '{name}', '{hash}')"
+        );
+        mariadb::sql(folder, &insert).await?;
+    }
+    Ok(people)
+}
+
+async fn hash(password: &str) -> anyhow::Result<String> {
+    let script = "echo password_hash($argv[1], PASSWORD_DEFAULT);";
+    let output = Command::new("php").args(["-r", script, "--", password]).output().await;
+    Ok(String::from_utf8(output.context("cannot start php")?.stdout)?)
+}

@@ -1,0 +1,132 @@
+//! Starts the demo, or any command beside the real parts, and takes down exactly what it started.
+
+use std::process::{ExitCode, Stdio};
+
+use anyhow::Context as _;
+use chatpush_stack::stack::Stack;
+use chatpush_stack::{built, demo, story};
+use clap::{Parser, Subcommand};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Starts a private Redis, MariaDB, daemon, PHP-FPM and nginx.
+#[derive(Debug, Parser)]
+#[command(name = "chatpush-stack", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Serve the demo chat until Ctrl-C
+    Demo {
+        /// Live through the demo's story instead, and exit 0 if every step holds
+        #[arg(long)]
+        check: bool,
+        /// Keep the folder of data and logs
+        #[arg(long)]
+        keep: bool,
+        /// Serve it on this port instead of a free one
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Run a command that finds everything in its environment, as `CHATPUSH_TEST_*`
+    Run {
+        /// Serve the demo's pages with two people in them, whose passwords are in the environment too
+        #[arg(long)]
+        demo: bool,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let task = Arguments::parse().task;
+    let done = tokio::select! {
+        done = perform(task) => done,
+        interrupted = interruption() => interrupted,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("FAILED: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn perform(task: Task) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Demo { check, keep, port } => {
+            let (mut stack, people) = demo::start(port).await?;
+            if keep {
+                stack.keep();
+            }
+            if check {
+                story::play(&stack, &people).await?;
+                println!("The demo works.");
+                return Ok(ExitCode::SUCCESS);
+            }
+            println!("\nOpen {} in two browsers, or in one and a private window:", stack.url());
+            for person in &people {
+                println!("  {:<8} password {}", person.name, person.password);
+            }
+            println!("Ctrl-C ends it. The logs:\n");
+            follow(&stack).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Run { demo, command } => {
+            let (stack, people) = if demo {
+                let (stack, people) = demo::start(None).await?;
+                (stack, people.to_vec())
+            } else {
+                let pages = built::root().join("tests/phpunit/fpm/pages");
+                (Stack::start(None, &[("/", &pages)]).await?, Vec::new())
+            };
+            let mut environment = stack.environment()?;
+            for (variable, person) in ["CHATPUSH_TEST_BUYER", "CHATPUSH_TEST_SELLER"].into_iter().zip(people)
+            {
+                environment.push((variable, person.password));
+            }
+            let (program, arguments) = command.split_first().context("no command")?;
+            let status = Command::new(program)
+                .args(arguments)
+                .envs(environment)
+                .kill_on_drop(true)
+                .status()
+                .await
+                .with_context(|| format!("cannot start {program}"))?;
+            Ok(status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .map_or(ExitCode::FAILURE, ExitCode::from))
+        }
+    }
+}
+
+/// Shows what the parts log until it is interrupted.
+async fn follow(stack: &Stack) -> anyhow::Result<()> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(stack.folder())? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if ["chatpushd-", "php-fpm.log", "nginx.log"].iter().any(|wanted| name.starts_with(wanted)) {
+            logs.push(path.clone());
+        }
+    }
+    let mut tail = Command::new("tail");
+    tail.args(["-q", "-n", "0", "-F"]).args(logs).stderr(Stdio::null()).kill_on_drop(true);
+    tail.status().await.context("cannot start tail")?;
+    Ok(())
+}
+
+/// Ends when somebody wants this to end; whatever runs is dropped, and so taken down, then.
+async fn interruption() -> anyhow::Result<ExitCode> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    eprintln!("\nTaking everything down");
+    Ok(ExitCode::from(130))
+}

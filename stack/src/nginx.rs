@@ -1,0 +1,94 @@
+//! A private nginx in front of PHP-FPM and the daemon.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use tokio::net::TcpStream;
+
+use crate::patience::until;
+use crate::server::Server;
+use crate::{php_fpm, port};
+
+/// nginx on a port of 127.0.0.1.
+#[derive(Debug)]
+pub struct Nginx {
+    /// Held for its end.
+    _server: Server,
+    port: u16,
+}
+
+impl Nginx {
+    /// Serves folders of PHP pages, each below a path, and the daemon at `/ws`; on `port`, or on a free one.
+    pub async fn start(
+        folder: &Path,
+        port: Option<u16>,
+        pages: &[(&str, &Path)],
+        daemon: u16,
+    ) -> anyhow::Result<Self> {
+        let port = port.map_or_else(port::free, Ok)?;
+        let log = folder.join("nginx.log");
+        let file = folder.join("nginx.conf");
+        std::fs::write(&file, configuration(folder, port, pages, daemon)?)?;
+        let arguments = ["-e", &log.display().to_string(), "-c", &file.display().to_string()];
+        let server = Server::start("nginx", &arguments.map(str::to_owned), &[], &log)?;
+        until("nginx listens", &log, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+        Ok(Self { _server: server, port })
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+fn configuration(folder: &Path, port: u16, pages: &[(&str, &Path)], daemon: u16) -> anyhow::Result<String> {
+    let mut text = String::from("daemon off;\n");
+    // Run by root, the workers stay root's: they must read the sources wherever they are.
+    if folder.metadata().is_ok_and(|folder| std::os::unix::fs::MetadataExt::uid(&folder) == 0) {
+        text.push_str("user root;\n");
+    }
+    writeln!(
+        text,
+        "worker_processes 1;\npid {}/nginx.pid;\nevents {{ worker_connections 512; }}",
+        folder.display()
+    )?;
+    writeln!(
+        text,
+        "http {{\n  access_log off;\n  types {{ text/css css; text/javascript js; image/svg+xml svg; }}"
+    )?;
+    for name in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        writeln!(text, "  {name}_temp_path {}/{name};", folder.display())?;
+    }
+    writeln!(text, "  server {{\n    listen 127.0.0.1:{port};")?;
+    writeln!(
+        text,
+        "    location = /ws {{\n      proxy_pass http://127.0.0.1:{daemon};\n      proxy_http_version 1.1;\n      \
+         proxy_set_header Upgrade $http_upgrade;\n      proxy_set_header Connection upgrade;\n      \
+         proxy_set_header Host $http_host;\n      proxy_read_timeout 75s;\n    }}"
+    )?;
+    for (path, pages) in pages {
+        writeln!(
+            text,
+            "    location {path} {{\n      alias {pages}/;\n      index index.php;\n      \
+             location ~ ^{path}(?<page>[a-z-]+\\.php)$ {{\n        fastcgi_pass unix:{socket};\n        \
+             fastcgi_param SCRIPT_FILENAME {pages}/$page;\n{PARAMETERS}      }}\n    }}",
+            pages = pages.display(),
+            socket = php_fpm::socket(folder).display(),
+        )?;
+    }
+    text.push_str("  }\n}\n");
+    Ok(text)
+}
+
+/// What CGI wants to be told (RFC 3875 section 4.1).
+const PARAMETERS: &str = "        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param QUERY_STRING $query_string;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param SCRIPT_NAME $uri;
+        fastcgi_param REQUEST_URI $request_uri;
+        fastcgi_param SERVER_PROTOCOL $server_protocol;
+        fastcgi_param REMOTE_ADDR $remote_addr;
+        fastcgi_param SERVER_NAME $host;
+        fastcgi_param SERVER_PORT $server_port;
+";

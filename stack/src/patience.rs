@@ -1,0 +1,37 @@
+//! Waiting for something to become true, with a deadline instead of a guess.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::time::{Instant, sleep};
+
+/// How long a server may take to start. Generous, because the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until `probe` says yes.
+///
+/// # Errors
+///
+/// After a minute, naming what was waited for and the log that may tell why.
+pub async fn until(
+    what: &str,
+    log: &std::path::Path,
+    mut probe: impl AsyncFnMut() -> bool,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !probe().await {
+        if Instant::now() > deadline {
+            bail!("{what}: not within {PATIENCE:?}; the end of {}:\n{}", log.display(), tail(log));
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// The last lines of a log.
+pub fn tail(log: &std::path::Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

@@ -1,0 +1,87 @@
+//! A private PHP-FPM with the extension.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::patience::until;
+use crate::server::Server;
+
+/// PHP-FPM with one pool on a Unix socket.
+#[derive(Debug)]
+pub struct PhpFpm {
+    /// Held for its end.
+    _server: Server,
+}
+
+impl PhpFpm {
+    /// Starts it with directives of php.ini, as a distribution would load the extension, and with the
+    /// pool's own settings and environment, as an administrator would write them.
+    pub async fn start(
+        folder: &Path,
+        directives: &[String],
+        settings: &[(&str, String)],
+        environment: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
+        let socket = socket(folder);
+        let log = folder.join("php-fpm.log");
+        let file = folder.join("php-fpm.conf");
+        let mut text = format!(
+            "[global]\nerror_log = {log}\ndaemonize = no\n[www]\nlisten = {socket}\n\
+             pm = static\npm.max_children = 4\ncatch_workers_output = yes\ndecorate_workers_output = no\n\
+             php_admin_value[session.save_path] = {folder}\n",
+            log = log.display(),
+            socket = socket.display(),
+            folder = folder.display(),
+        );
+        for (name, value) in settings {
+            writeln!(text, "php_admin_value[{name}] = \"{value}\"")?;
+        }
+        for (name, value) in environment {
+            writeln!(text, "env[{name}] = \"{value}\"")?;
+        }
+        std::fs::write(&file, text)?;
+        // Run by root, the pool stays root's: it must read the sources wherever they are.
+        let mut arguments = vec!["--allow-to-run-as-root".to_owned()];
+        if is_root() {
+            std::fs::OpenOptions::new()
+                .append(true)
+                .open(&file)
+                .and_then(|mut file| std::io::Write::write_all(&mut file, b"user = root\ngroup = root\n"))?;
+        }
+        arguments.extend(["--fpm-config".to_owned(), file.display().to_string()]);
+        for directive in directives {
+            arguments.extend(["-d".to_owned(), directive.clone()]);
+        }
+        let server = Server::start(&program()?, &arguments, &[], &log)?;
+        until("PHP-FPM listens", &log, async || socket.exists()).await?;
+        Ok(Self { _server: server })
+    }
+}
+
+/// Where nginx finds it.
+pub fn socket(folder: &Path) -> PathBuf {
+    folder.join("php-fpm.sock")
+}
+
+/// The PHP-FPM that belongs to the PHP on the path, by the names that distributions give it.
+fn program() -> anyhow::Result<String> {
+    let version = Command::new("php")
+        .args(["-r", "echo PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION;"])
+        .output()
+        .context("cannot start php")?;
+    let names = [format!("php-fpm{}", String::from_utf8_lossy(&version.stdout)), "php-fpm".to_owned()];
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    for name in &names {
+        if std::env::split_paths(&paths).any(|folder| folder.join(name).is_file()) {
+            return Ok(name.clone());
+        }
+    }
+    bail!("neither {} is on the PATH", names.join(" nor "))
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
+}

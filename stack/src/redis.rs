@@ -1,0 +1,65 @@
+//! A private Redis on a Unix socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use crate::patience::until;
+use crate::server::Server;
+
+/// A Redis that syncs every write to its append-only file.
+#[derive(Debug)]
+pub struct Redis {
+    server: Server,
+    socket: PathBuf,
+}
+
+impl Redis {
+    /// Starts Redis on what it had written to the folder before, or empty.
+    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+        let socket = socket(folder);
+        let log = folder.join("redis.log");
+        let mut arguments = vec!["--unixsocket".to_owned(), socket.display().to_string()];
+        arguments.extend(["--dir".to_owned(), folder.display().to_string()]);
+        let settings = ["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+        arguments.extend(settings.map(str::to_owned));
+        let server = Server::start("redis-server", &arguments, &[], &log)?;
+        until("Redis answers", &log, async || answers(&socket).await).await?;
+        Ok(Self { server, socket })
+    }
+
+    /// Its address for PHP and the daemon.
+    pub fn url(&self) -> String {
+        url(&self.socket)
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(self) {
+        self.server.signal("KILL");
+        self.server.wait();
+    }
+}
+
+/// The socket of the Redis of a folder.
+pub fn socket(folder: &Path) -> PathBuf {
+    folder.join("redis.sock")
+}
+
+/// The address of a socket.
+pub fn url(socket: &Path) -> String {
+    format!("unix://{}", socket.display())
+}
+
+async fn answers(socket: &Path) -> bool {
+    let asked = timeout(Duration::from_secs(1), async {
+        let mut stream = UnixStream::connect(socket).await?;
+        stream.write_all(b"PING\r\n").await?;
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await?;
+        std::io::Result::Ok(answer == *b"+PONG\r\n")
+    });
+    matches!(asked.await, Ok(Ok(true)))
+}

@@ -1,0 +1,114 @@
+//! Everything at once, as one installation has it.
+
+use std::path::Path;
+
+use anyhow::ensure;
+
+use crate::built;
+use crate::daemon::Daemon;
+use crate::folder::Folder;
+use crate::mariadb::{self, MariaDb};
+use crate::nginx::Nginx;
+use crate::php_fpm::PhpFpm;
+use crate::redis::{self, Redis};
+
+/// The database of the stack.
+pub const DATABASE: &str = "chat";
+const PREFIX: &str = "chatpush";
+
+/// Redis, MariaDB with migrated tables, a daemon, PHP-FPM with the extension, and nginx.
+#[derive(Debug)]
+pub struct Stack {
+    // Dropped in this order: what is served from goes before what it is served by.
+    nginx: Nginx,
+    _php_fpm: PhpFpm,
+    daemon: Daemon,
+    _mariadb: MariaDb,
+    _redis: Redis,
+    secret: String,
+    folder: Folder,
+}
+
+impl Stack {
+    /// Starts everything and serves `pages`, folders below paths. Prints a line for each step.
+    pub async fn start(port: Option<u16>, pages: &[(&str, &Path)]) -> anyhow::Result<Self> {
+        let held = Folder::new()?;
+        let folder = held.path();
+        eprintln!("Data and logs      {}", folder.display());
+        let redis = Redis::start(folder).await?;
+        eprintln!("Redis              {}", redis.url());
+        MariaDb::install(folder).await?;
+        let mariadb = MariaDb::start(folder).await?;
+        mariadb::create_database(folder, DATABASE).await?;
+        eprintln!("MariaDB            {}", mariadb::socket(folder).display());
+
+        let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
+        let environment = [
+            ("CHATPUSH_REDIS_URL", redis.url()),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(folder, DATABASE)),
+            ("CHATPUSH_SECRET", secret.clone()),
+            ("CHATPUSH_PREFIX", PREFIX.to_owned()),
+        ];
+        let migrated = Daemon::command(folder, &environment, &["migrate"]).await?;
+        ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        let daemon = Daemon::start(folder, &environment).await?;
+        eprintln!(
+            "chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}",
+            daemon.port(),
+            daemon.admin_port()
+        );
+
+        let settings = [
+            ("chatpush.redis_url", redis.url()),
+            ("chatpush.prefix", PREFIX.to_owned()),
+            ("chatpush.secret", secret.clone()),
+        ];
+        let database = [
+            ("CHAT_MYSQL_SOCKET", mariadb::socket(folder).display().to_string()),
+            ("CHAT_MYSQL_DATABASE", DATABASE.to_owned()),
+            ("CHAT_MYSQL_USER", mariadb::USER.to_owned()),
+            ("CHAT_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
+        ];
+        let extension = format!("extension={}", built::extension()?);
+        let php_fpm = PhpFpm::start(folder, &[extension], &settings, &database).await?;
+        let nginx = Nginx::start(folder, port, pages, daemon.port()).await?;
+        eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
+        Ok(Self { nginx, _php_fpm: php_fpm, daemon, _mariadb: mariadb, _redis: redis, secret, folder: held })
+    }
+
+    /// What a program beside the stack needs to know.
+    pub fn environment(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let folder = self.folder.path();
+        Ok(vec![
+            ("CHATPUSH_TEST_FOLDER", folder.display().to_string()),
+            ("CHATPUSH_TEST_REDIS_URL", redis::url(&redis::socket(folder))),
+            ("CHATPUSH_TEST_REDIS_SOCKET", redis::socket(folder).display().to_string()),
+            ("CHATPUSH_TEST_MYSQL_SOCKET", mariadb::socket(folder).display().to_string()),
+            ("CHATPUSH_TEST_MYSQL_URL", mariadb::url(folder, DATABASE)),
+            ("CHATPUSH_TEST_MYSQL_DATABASE", DATABASE.to_owned()),
+            ("CHATPUSH_TEST_MYSQL_USER", mariadb::USER.to_owned()),
+            ("CHATPUSH_TEST_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
+            ("CHATPUSH_TEST_HTTP_URL", self.url()),
+            ("CHATPUSH_TEST_WS_URL", format!("ws://127.0.0.1:{}/ws", self.daemon.port())),
+            ("CHATPUSH_TEST_SECRET", self.secret.clone()),
+            ("CHATPUSH_TEST_PREFIX", PREFIX.to_owned()),
+            ("CHATPUSH_EXTENSION", built::extension()?),
+            ("CHATPUSH_DAEMON", built::daemon()?),
+        ])
+    }
+
+    /// Where nginx serves the pages, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.nginx.port())
+    }
+
+    /// The folder of the data and the logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the folder where it is when everything has ended.
+    pub fn keep(&mut self) {
+        self.folder.keep();
+    }
+}
