@@ -56,9 +56,13 @@ struct Class {
     entry: AtomicPtr<ClassEntry>,
 }
 
+/// Everything but a wrong argument that a call can throw: a setting that cannot be used, or one of the classes below.
 static BASE: Class = Class::new("ChatPush\\Exception");
+/// Redis cannot be reached, or the connection to it broke.
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");
+/// No daemon runs, or the backlog is full. Nothing was queued; the call can be repeated later.
 static UNAVAILABLE: Class = Class::new("ChatPush\\UnavailableException");
+/// No answer in time. The text says whether the message is queued and will be stored.
 static TIMEOUT: Class = Class::new("ChatPush\\TimeoutException");
 
 impl Class {

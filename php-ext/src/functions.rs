@@ -1,6 +1,10 @@
 //! The functions that PHP sees: arguments in, one call, the answer out.
 
-#![allow(clippy::doc_markdown, reason = "these are PHPDoc comments, which the stubs take over")]
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::invalid_html_tags,
+    reason = "these are PHPDoc comments, which the stubs take over"
+)]
 
 use std::panic::AssertUnwindSafe;
 

@@ -53,7 +53,8 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The frame up to where [`Message::close`], or the script that accepts the message, appends the time.
+    /// The frame up to where the time follows, which the script that accepts the message appends, or one of
+    /// the two below.
     pub fn open(&self) -> String {
         let mut frame = String::with_capacity(self.data.len() + self.data.len() / 8 + 96);
         frame.push_str(&head(self.id, self.kind));

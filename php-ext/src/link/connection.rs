@@ -12,6 +12,9 @@ const CHUNK: usize = 16 * 1024;
 /// Longest answer: a page of rows in JSON, each byte possibly escaped to six.
 const LONGEST: usize = 64 * 1024 * 1024;
 
+/// What `CLIENT LIST` calls our connections.
+const NAME: &[u8] = b"chatpush-php";
+
 /// Why a conversation did not come to its end. The connection is not used again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LinkError {
@@ -66,12 +69,13 @@ impl Connection {
             command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
             expected += 1;
         }
-        if expected > 0 {
-            connection.send(&commands, deadline)?;
-        }
+        command(&mut commands, &[b"CLIENT", b"SETNAME", NAME]);
+        connection.send(&commands, deadline)?;
         for _ in 0..expected {
             connection.receive(deadline)?.into_result()?;
         }
+        // An account that may not name its connections works all the same.
+        connection.receive(deadline)?;
         Ok(connection)
     }
 

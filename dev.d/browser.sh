@@ -1,0 +1,17 @@
+# The demo in a real browser.
+
+browser_library() {
+    # The browser itself is the system's; only the library that drives it comes from npm.
+    (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
+}
+
+browser_tests() {
+    browser_library
+    target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/
+}
+
+take_picture() {
+    browser_library
+    target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png
+    echo "docs/demo.png is written"
+}

@@ -1,0 +1,24 @@
+# PHP with the built extension.
+
+php_with_extension() {
+    php -d "extension=$PWD/target/release/libchatpush.so" "$@"
+}
+
+write_stubs() {
+    local text
+    text=$(php_with_extension php/stubs/generate.php && echo .)
+    printf '%s' "${text%.}" >php/stubs/chatpush.stub.php
+    echo "php/stubs/chatpush.stub.php is written"
+}
+
+check_stubs() {
+    php -l php/stubs/chatpush.stub.php
+    php_with_extension php/stubs/generate.php --check
+}
+
+# One suite of tests/phpunit, beside servers, a daemon, PHP-FPM and nginx of its own.
+phpunit_beside_stack() {
+    target/release/chatpush-stack run -- \
+        php -d "extension=$PWD/target/release/libchatpush.so" "$(command -v phpunit)" \
+        --configuration tests/phpunit/phpunit.xml --testsuite "$1"
+}

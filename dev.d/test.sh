@@ -1,0 +1,90 @@
+# Runs the tests, one part after the other, and counts what passed.
+
+parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo licences)
+
+describe() {
+    cat <<'TEXT'
+format       the sources are formatted
+lint         clippy has nothing to say
+docs         the documentation builds without a warning
+unit         the contract with its golden files, and the daemon's parts without I/O
+stubs        php/stubs is what the built extension says of itself
+extension    PHPUnit: the extension's functions, settings, errors and connection
+daemon       PHPUnit: the functions against the running daemon, from the command line
+fpm          PHPUnit: the same under PHP-FPM, through nginx
+end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; the table of arrows
+browser      the demo in headless Chromium, by two people
+demo         the demo's story over HTTP and WebSocket
+licences     every dependency's licence is on the list in deny.toml
+TEXT
+}
+
+run_tests() {
+    local part
+    case "${1:-}" in
+        --list) describe; return ;;
+        -*) echo "usage: ./dev test [--list | PART…]" >&2; exit 64 ;;
+    esac
+    for part in "$@"; do
+        [[ " ${parts[*]} " == *" $part "* ]] || { echo "There is no part '$part'; ./dev test --list" >&2; exit 64; }
+    done
+    [ $# -eq 0 ] || parts=("$@")
+
+    source dev.d/php.sh
+    source dev.d/browser.sh
+    packages build demo test
+    build
+    log=$(mktemp -d)
+    passed=0 failed=0
+    for part in "${parts[@]}"; do run_part "$part"; done
+    rm -rf "$log"
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+run_part() {
+    local part=$1 start=$SECONDS file="$log/$1" status=0 good bad
+    printf '%-12s ' "$part"
+    ("part_${part//-/_}") >"$file" 2>&1 || status=$?
+    read -r good bad < <(count "$file" "$status")
+    passed=$((passed + good)) failed=$((failed + bad))
+    if [ "$bad" = 0 ]; then
+        echo "ok, $good passed ($((SECONDS - start)) s)"
+    else
+        echo "FAILED, $good passed, $bad failed ($((SECONDS - start)) s):"
+        tail -n 80 "$file" | sed 's/^/    /'
+    fi
+}
+
+# Passed and failed tests in the words of cargo, PHPUnit and node; a part without any counts as one test.
+count() {
+    awk -v status="$2" '
+        /^test result: / { good += $4; bad += $6 }
+        /^OK \([0-9]+ test/ { sub(/\(/, "", $2); good += $2 }
+        /^Tests: [0-9]+, Assertions: / {
+            tests = $2 + 0
+            match($0, /Errors: [0-9]+/); errors = RSTART ? substr($0, RSTART + 8) + 0 : 0
+            match($0, /Failures: [0-9]+/); failures = RSTART ? substr($0, RSTART + 10) + 0 : 0
+            match($0, /Skipped: [0-9]+/); skipped = RSTART ? substr($0, RSTART + 9) + 0 : 0
+            good += tests - errors - failures - skipped; bad += errors + failures
+        }
+        /^# pass [0-9]+$/ { good += $3 }
+        /^# (fail|cancelled) [0-9]+$/ { bad += $3 }
+        END {
+            if (status != 0 && bad == 0) bad = 1
+            if (status == 0 && good == 0) good = 1
+            print good + 0, bad + 0
+        }' "$1"
+}
+
+part_format() { cargo fmt --all --check; }
+part_lint() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked; }
+part_unit() { cargo test --release --workspace --locked --lib --bins --test golden; }
+part_stubs() { check_stubs; }
+part_extension() { phpunit_beside_stack extension; }
+part_daemon() { phpunit_beside_stack daemon; }
+part_fpm() { phpunit_beside_stack fpm; }
+part_end_to_end() { cargo test --release --workspace --locked --test it; }
+part_browser() { browser_tests; }
+part_demo() { target/release/chatpush-stack demo --check; }

@@ -1,0 +1,93 @@
+<?php
+// Prints the IDE stubs of the built extension: what reflection says of it, with the documentation that its
+// source gives each function and class.
+//
+// Usage: php -d extension=target/release/libchatpush.so php/stubs/generate.php [--check]
+//
+// --check compares with the file in the repository instead; exit code 1 if they differ.
+declare(strict_types=1);
+
+const STUBS = __DIR__ . '/chatpush.stub.php';
+const SOURCES = __DIR__ . '/../../php-ext/src';
+
+/** The documentation of each PHP function, by its name. */
+function function_docs(): array
+{
+    $source = file_get_contents(SOURCES . '/functions.rs');
+    preg_match_all('~^function! \{\n((?:    ///.*\n)+)    (\w+)\(~m', $source, $found, PREG_SET_ORDER);
+    $docs = [];
+    foreach ($found as [, $text, $name]) {
+        $docs[lcfirst(str_replace('_', '', ucwords($name, '_')))] = doc_lines($text);
+    }
+    return $docs;
+}
+
+/** The documentation of each class, by its name. */
+function class_docs(): array
+{
+    $source = file_get_contents(SOURCES . '/error.rs');
+    preg_match_all('~((?:^///.*\n)+)static \w+: Class = Class::new\("([^"]+)"\)~m', $source, $found, PREG_SET_ORDER);
+    $docs = [];
+    foreach ($found as [, $text, $name]) {
+        $docs[stripslashes($name)] = doc_lines($text);
+    }
+    return $docs;
+}
+
+function doc_lines(string $text): array
+{
+    return preg_replace('~^\s*/// ?~', '', explode("\n", rtrim($text)));
+}
+
+function doc_comment(?array $lines, string $of): string
+{
+    if ($lines === null) {
+        fwrite(STDERR, "$of has no documentation in its source\n");
+        exit(1);
+    }
+    $text = "    /**\n";
+    foreach ($lines as $line) {
+        $text .= rtrim("     * $line") . "\n";
+    }
+    return "$text     */\n";
+}
+
+function parameter(ReflectionParameter $parameter): string
+{
+    $default = $parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '';
+    return "{$parameter->getType()} \${$parameter->getName()}$default";
+}
+
+function signature(ReflectionFunction $function): string
+{
+    $parameters = implode(', ', array_map('parameter', $function->getParameters()));
+    return "    function {$function->getShortName()}($parameters): {$function->getReturnType()} {}\n";
+}
+
+function stubs(ReflectionExtension $extension): string
+{
+    $text = "<?php\n\n// Stubs of chatpush {$extension->getVersion()} for editors and analysers. They are generated: ./dev stubs\n";
+    $docs = class_docs();
+    $spaces = ['ChatPush' => '', '' => ''];
+    foreach ($extension->getClasses() as $class) {
+        $spaces[$class->getNamespaceName()] .= "\n" . doc_comment($docs[$class->getName()] ?? null, $class->getName())
+            . "    class {$class->getShortName()} extends \\{$class->getParentClass()->getName()} {}\n";
+    }
+    $docs = function_docs();
+    foreach ($extension->getFunctions() as $function) {
+        $spaces[$function->getNamespaceName()] .= "\n"
+            . doc_comment($docs[$function->getShortName()] ?? null, $function->getName()) . signature($function);
+    }
+    foreach ($spaces as $space => $members) {
+        $text .= "\nnamespace" . ($space === '' ? '' : " $space") . " {\n" . ltrim($members, "\n") . "}\n";
+    }
+    return $text;
+}
+
+$stubs = stubs(new ReflectionExtension('chatpush'));
+if (($argv[1] ?? '') !== '--check') {
+    echo $stubs;
+} elseif (file_get_contents(STUBS) !== $stubs) {
+    fwrite(STDERR, "php/stubs/chatpush.stub.php is not what the built extension says: ./dev stubs\n");
+    exit(1);
+}

@@ -1,0 +1,123 @@
+<?php
+declare(strict_types=1);
+
+/** From a call to a frame in a client, and back to an empty table. */
+final class DeliveryTest extends ChatPushTestCase
+{
+    public function testAPushReachesWhoeverIsThere(): void
+    {
+        $user = self::newUser();
+        self::assertFalse(pushMessage($user, 'early', 'text'));
+        [$first, $second] = [self::connected($user), self::connected($user)];
+        self::assertTrue(ChatPush\isOnline($user));
+        self::assertTrue(pushMessage($user, 'hello', 7));
+        foreach ([$first, $second] as $device) {
+            $message = $device->message();
+            self::assertSame(['hello', 7], [$message['data'], $message['type']]);
+            self::assertArrayNotHasKey('offline', $message);
+            $device->close();
+        }
+        eventually('nobody is there', fn () => !ChatPush\isOnline($user));
+        self::assertSame([], self::stored($user));
+        self::assertSame(0, self::unread($user));
+    }
+
+    public function testStoredMessagesComeOnConnectAndGoOnceConfirmed(): void
+    {
+        $user = self::newUser();
+        foreach (['one', 'two'] as $text) {
+            storeOfflineMessage(3, $user, $text);
+        }
+        $socket = new WebSocket(self::token($user));
+        [$messages, $unread] = $socket->flushed();
+        self::assertSame(['one', 'two'], array_column($messages, 'data'));
+        self::assertSame([3, 3], array_column($messages, 'from'));
+        self::assertSame([true, true], array_column($messages, 'offline'));
+        self::assertSame(2, $unread);
+        // Whoever reads answers the ping behind the messages; this asks for something to read.
+        pushMessage($user, 'read on', 'text');
+        self::assertSame('read on', $socket->message()['data']);
+        eventually('the rows are gone', fn () => self::stored($user) === []);
+        self::assertSame(2, self::unread($user), 'delivered is not read');
+    }
+
+    public function testAStoreForSomebodyWhoIsThereComesAtOnce(): void
+    {
+        $user = self::newUser();
+        $socket = self::connected($user);
+        self::assertTrue(storeOfflineMessage(3, $user, 'surprise'));
+        $message = $socket->message();
+        self::assertSame(['surprise', 3, 'text'], [$message['data'], $message['from'], $message['type']]);
+        self::assertSame(['type' => 'unread_count', 'data' => 1], $socket->message());
+        ChatPush\clearUnreadCount($user);
+        self::assertSame(['type' => 'unread_count', 'data' => 0], $socket->message());
+        eventually('the row is gone', fn () => self::stored($user) === []);
+    }
+
+    public function testTheSignInLoopIsRecognisedAndShownOnce(): void
+    {
+        $user = self::newUser();
+        foreach (['same', 'same', 'other'] as $text) {
+            storeOfflineMessage(3, $user, $text);
+        }
+        $socket = new WebSocket(self::token($user));
+        [$flushed] = $socket->flushed();
+        foreach (getOfflineMessage($user) as $row) {
+            pushMessage($user, $row['content'], 'chat');
+        }
+        pushMessage($user, 'end', 'text');
+        $ids = array_column($flushed, 'id');
+        while (($message = $socket->message())['data'] !== 'end') {
+            $ids[] = $message['id'];
+        }
+        self::assertCount(3, $ids);
+        self::assertSame($ids, array_unique($ids), 'each message is shown once');
+        eventually('the rows are gone', fn () => self::stored($user) === []);
+    }
+
+    /** @dataProvider badTokens */
+    public function testBadTokensAreRefusedBeforeTheUpgrade(string $token, string $reason): void
+    {
+        $socket = new WebSocket($token);
+        self::assertStringContainsString(' 401 ', $socket->status);
+        self::assertStringContainsString($reason, $socket->body);
+    }
+
+    public function badTokens(): iterable
+    {
+        $secret = Stack::secret();
+        $future = time() + 600;
+        yield 'none' => ['', 'token'];
+        yield 'of another secret' => [self::jwt(['sub' => '1', 'exp' => $future], str_repeat('x', 32)), 'signature does not match'];
+        yield 'alg none' => [self::jwt(['sub' => '1', 'exp' => $future], $secret, 'none'), 'algorithm must be HS256'];
+        yield 'alg HS512' => [self::jwt(['sub' => '1', 'exp' => $future], $secret, 'HS512'), 'algorithm must be HS256'];
+        yield 'expired' => [self::jwt(['sub' => '1', 'exp' => time() - 3600], $secret), 'has expired'];
+        yield 'without expiry' => [self::jwt(['sub' => '1'], $secret), 'has no expiry'];
+        yield 'from the far future' => [self::jwt(['sub' => '1', 'iat' => $future * 2, 'exp' => $future * 3], $secret), 'not valid yet'];
+        yield 'of a name' => [self::jwt(['sub' => 'root', 'exp' => $future], $secret), 'subject must be a user id'];
+        yield 'of user 0' => [self::jwt(['sub' => '0', 'exp' => $future], $secret), 'subject must be a user id'];
+        yield 'no token at all' => ['x.y.z', 'malformed'];
+    }
+
+    /** A client that has been told its counter, so that it is subscribed. */
+    private static function connected(int $user): WebSocket
+    {
+        $socket = new WebSocket(self::token($user));
+        self::assertSame([[], 0], $socket->flushed());
+        return $socket;
+    }
+
+    private static function token(int $user): string
+    {
+        // As connectToken() makes it; the secret is not this process's to set.
+        return self::jwt(['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 60], Stack::secret());
+    }
+
+    private static function jwt(array $claims, string $secret, string $algorithm = 'HS256'): string
+    {
+        $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
+        $signed = $encode(json_encode(['alg' => $algorithm, 'typ' => 'JWT'])) . '.' . $encode(json_encode($claims));
+        $hash = ['HS256' => 'sha256', 'HS512' => 'sha512'][$algorithm] ?? null;
+        return "$signed." . ($hash === null ? '' : $encode(hash_hmac($hash, $signed, $secret, true)));
+    }
+}

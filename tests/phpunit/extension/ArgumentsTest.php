@@ -1,0 +1,90 @@
+<?php
+declare(strict_types=1);
+
+/** Arguments follow PHP's own rules, and what is out of range is a ValueError before anything is queued. */
+final class ArgumentsTest extends ChatPushTestCase
+{
+    public function testWeakModeConvertsAsPhpDoes(): void
+    {
+        self::lonelyPrefix();
+        self::assertFalse(self::weakly('pushMessage', '5', 17, 3));
+        self::assertFalse(self::weakly('pushMessage', 5.0, true, '3'));
+        $thrown = self::thrown(TypeError::class, fn () => self::weakly('pushMessage', 'five', 'x', 'text'));
+        self::assertSame('pushMessage(): Argument #1 ($receiver_id) must be of type int, string given', $thrown->getMessage());
+        $thrown = self::thrown(TypeError::class, fn () => self::weakly('pushMessage', 5, 'x', []));
+        self::assertSame('pushMessage(): Argument #3 ($type) must be of type string|int, array given', $thrown->getMessage());
+    }
+
+    public function testStrictModeDoesNot(): void
+    {
+        self::lonelyPrefix();
+        self::thrown(TypeError::class, fn () => pushMessage('5', 'x', 'text'));
+        self::thrown(TypeError::class, fn () => pushMessage(5, 17, 'text'));
+        self::thrown(TypeError::class, fn () => pushMessage(5, 'x', 1.5));
+        self::thrown(TypeError::class, fn () => getOfflineMessage(5, null));
+        self::thrown(ArgumentCountError::class, fn () => pushMessage(5, 'x'));
+        self::thrown(ArgumentCountError::class, fn () => getUnreadCount(1, 2));
+    }
+
+    public function testNamedArguments(): void
+    {
+        self::lonelyPrefix();
+        self::assertFalse(pushMessage(type: 1, content: 'x', receiver_id: 5));
+        self::assertFalse(ChatPush\isOnline(user_id: 5));
+        self::thrown(Error::class, fn () => pushMessage(receiver: 5, content: 'x', type: 1));
+    }
+
+    /** @dataProvider outOfRange */
+    public function testOutOfRange(string $message, callable $call): void
+    {
+        $prefix = self::lonelyPrefix();
+        ini_set('chatpush.durability', 'queued');
+        foreach (['exception', 'warning'] as $errors) {
+            ini_set('chatpush.errors', $errors);
+            self::assertSame($message, self::thrown(ValueError::class, $call)->getMessage());
+        }
+        self::assertSame([], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
+    public function outOfRange(): iterable
+    {
+        $range = 'must be between 1 and 2147483647';
+        foreach ([0, -1, 2147483648, PHP_INT_MAX, PHP_INT_MIN] as $id) {
+            yield "push to $id" => ["pushMessage(): Argument #1 (\$receiver_id) $range", fn () => pushMessage($id, '', '')];
+            yield "store from $id" => ["storeOfflineMessage(): Argument #1 (\$sender_id) $range", fn () => storeOfflineMessage($id, 1, '')];
+            yield "store for $id" => ["storeOfflineMessage(): Argument #2 (\$receiver_id) $range", fn () => storeOfflineMessage(1, $id, '')];
+            yield "rows of $id" => ["getOfflineMessage(): Argument #1 (\$user_id) $range", fn () => getOfflineMessage($id)];
+            yield "counter of $id" => ["getUnreadCount(): Argument #1 (\$user_id) $range", fn () => getUnreadCount($id)];
+            yield "clear $id" => ["ChatPush\\clearUnreadCount(): Argument #1 (\$user_id) $range", fn () => ChatPush\clearUnreadCount($id)];
+            yield "token of $id" => ["ChatPush\\connectToken(): Argument #1 (\$user_id) $range", fn () => ChatPush\connectToken($id)];
+        }
+        $long = str_repeat('x', 65536);
+        yield 'long push' => ['pushMessage(): Argument #2 ($content) must have at most 65535 bytes', fn () => pushMessage(1, $long, '')];
+        yield 'long store' => ['storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes', fn () => storeOfflineMessage(1, 1, $long)];
+        yield 'emoji over the end' => ['storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes', fn () => storeOfflineMessage(1, 1, str_repeat('👍', 16384))];
+        yield 'no UTF-8' => ['storeOfflineMessage(): Argument #3 ($content) must be valid UTF-8', fn () => storeOfflineMessage(1, 1, "\xC3\x28")];
+        yield 'half an emoji' => ['pushMessage(): Argument #2 ($content) must be valid UTF-8', fn () => pushMessage(1, substr('👍', 0, 3), '')];
+        yield 'a surrogate' => ['pushMessage(): Argument #2 ($content) must be valid UTF-8', fn () => pushMessage(1, "\xED\xA0\x80", '')];
+        yield 'long type' => ['pushMessage(): Argument #3 ($type) must have at most 64 bytes', fn () => pushMessage(1, '', str_repeat('t', 65))];
+        yield 'type no UTF-8' => ['pushMessage(): Argument #3 ($type) must be valid UTF-8', fn () => pushMessage(1, '', "\xFF")];
+        yield 'no rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 0)];
+        yield 'too many rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 100001)];
+        yield 'before the first' => ['getOfflineMessage(): Argument #3 ($after_id) must be greater than or equal to 0', fn () => getOfflineMessage(1, 1, -1)];
+        yield 'ack of row 0' => ['ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0', fn () => ChatPush\ackOfflineMessage(1, [1, 0])];
+        yield 'ack of too many' => ['ChatPush\ackOfflineMessage(): Argument #2 ($ids) must have at most 10000 elements', fn () => ChatPush\ackOfflineMessage(1, range(1, 10001))];
+        yield 'token for no time' => ['ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000', fn () => ChatPush\connectToken(1, 0)];
+        yield 'token for ever' => ['ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000', fn () => ChatPush\connectToken(1, 31536001)];
+    }
+
+    public function testRowIdsAreNumbers(): void
+    {
+        $thrown = self::thrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
+        self::assertSame('ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given', $thrown->getMessage());
+    }
+
+    /** Calls as code without strict types does, which this file has. */
+    private static function weakly(string $function, mixed ...$arguments): mixed
+    {
+        return (new ReflectionFunction($function))->invoke(...$arguments);
+    }
+}

@@ -1,0 +1,181 @@
+<?php
+declare(strict_types=1);
+
+/** One lazy connection a process: kept, replaced when it broke, and never the parent's. */
+final class ConnectionTest extends ChatPushTestCase
+{
+    public function testNoneBeforeTheFirstCallAndOneForAllCalls(): void
+    {
+        $server = new RedisServer();
+        ini_set('chatpush.redis_url', $server->url());
+        $redis = new RedisConnection($server->url());
+        self::assertSame([], $redis->connectionsOfExtension());
+        for ($i = 0; $i < 20; $i++) {
+            self::assertFalse(pushMessage(1, 'x', 'y'));
+            self::assertFalse(ChatPush\isOnline(1));
+        }
+        self::assertCount(1, $redis->connectionsOfExtension());
+        self::assertSame(1, preg_match('/total_connections_received:(\d+)/', $redis->call('INFO', 'stats'), $found));
+        // The one of the test, the probe of the server's start, and ours.
+        self::assertSame(3, (int) $found[1]);
+    }
+
+    public function testAKilledOneIsReplacedOnce(): void
+    {
+        $server = new RedisServer();
+        ini_set('chatpush.redis_url', $server->url());
+        $redis = new RedisConnection($server->url());
+        pushMessage(1, 'x', 'y');
+        [$first] = $redis->connectionsOfExtension();
+        self::assertSame(1, $redis->call('CLIENT', 'KILL', 'ID', $first));
+        self::assertFalse(pushMessage(1, 'x', 'y'), 'the call does not notice');
+        [$second] = $redis->connectionsOfExtension();
+        self::assertNotSame($first, $second);
+    }
+
+    public function testARestartedRedisIsFoundAgain(): void
+    {
+        $port = RedisServer::freePort();
+        $server = new RedisServer(['port' => (string) $port]);
+        ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
+        ini_set('chatpush.durability', 'queued');
+        self::assertTrue(storeOfflineMessage(1, 2, 'x'));
+        $server->stop();
+        $server = new RedisServer(['port' => (string) $port]);
+        self::assertTrue(storeOfflineMessage(1, 2, 'x'), 'the new server knows no script, and is told');
+    }
+
+    public function testAForkedChildConnectsAnew(): void
+    {
+        $server = new RedisServer();
+        $code = <<<'PHP'
+            pushMessage(1, "x", "y");
+            $children = [];
+            for ($i = 0; $i < 4; $i++) {
+                if (($pid = pcntl_fork()) === 0) {
+                    for ($n = 0; $n < 50; $n++) if (pushMessage(1, "x", "y") !== false) exit(1);
+                    exit(0);
+                }
+                $children[] = $pid;
+            }
+            for ($n = 0; $n < 50; $n++) if (pushMessage(1, "x", "y") !== false) exit(2);
+            foreach ($children as $pid) { pcntl_waitpid($pid, $status); echo pcntl_wexitstatus($status); }
+            PHP;
+        $script = new Script($code, ['chatpush.redis_url' => $server->url()]);
+        self::assertSame(['0000', 0], [$script->output, $script->code]);
+        $stats = (new RedisConnection($server->url()))->call('INFO', 'stats');
+        preg_match('/total_connections_received:(\d+)/', $stats, $found);
+        // Parent, four children, the probe of the server's start, and the one that asks.
+        self::assertSame(7, (int) $found[1]);
+    }
+
+    public function testADeadRedisCostsOneConnectAndThenNothing(): void
+    {
+        // A socket that accepts into its backlog and never answers, as a host behind a dead link.
+        $port = RedisServer::freePort();
+        ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
+        $first = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertStringContainsString('cannot be reached', $first->getMessage());
+        self::assertStringContainsString('chatpush.redis_url', $first->getMessage());
+        $second = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertMatchesRegularExpression('/not tried again for \d+ ms/', $second->getMessage());
+        $server = new RedisServer(['port' => (string) $port]);
+        eventually('the back-off ends', function () {
+            try {
+                return pushMessage(1, 'x', 'y') === false;
+            } catch (ChatPush\ConnectionException) {
+                return false;
+            }
+        });
+    }
+
+    public function testAServerThatNeverAnswersIsLeftInTime(): void
+    {
+        $silent = stream_socket_server('tcp://127.0.0.1:0');
+        ini_set('chatpush.redis_url', 'redis://' . stream_socket_get_name($silent, false));
+        ini_set('chatpush.connect_timeout_ms', '100');
+        try {
+            self::thrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
+        } finally {
+            ini_restore('chatpush.connect_timeout_ms');
+        }
+    }
+
+    public function testWhatIsNotRedisIsNamed(): void
+    {
+        $web = parse_url(Stack::httpUrl());
+        ini_set('chatpush.redis_url', "redis://{$web['host']}:{$web['port']}");
+        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
+        self::assertStringContainsString('not RESP', $thrown->getMessage());
+    }
+
+    public function testPasswordUserAndDatabase(): void
+    {
+        $server = new RedisServer();
+        $redis = new RedisConnection($server->url());
+        $redis->call('ACL', 'SETUSER', 'chat', 'on', '>s3same', '~*', '&*', '+@all');
+        $redis->call('CONFIG', 'SET', 'requirepass', 'def4ult');
+        $port = RedisServer::freePort();
+        $redis->call('CONFIG', 'SET', 'port', (string) $port);
+        ini_set('chatpush.durability', 'queued');
+        foreach (["redis://chat:s3same@127.0.0.1:$port/3", "redis://:def4ult@127.0.0.1:$port/4", "{$server->url()}?user=chat&pass=s3same&db=5"] as $url) {
+            ini_set('chatpush.redis_url', $url);
+            self::assertTrue(storeOfflineMessage(1, 2, $url));
+        }
+        foreach ([3, 4, 5] as $database) {
+            $redis->call('SELECT', $database);
+            self::assertSame(1, $redis->call('XLEN', 'chatpush:{2}:log'));
+        }
+        ini_set('chatpush.redis_url', "redis://chat:wrong@127.0.0.1:$port");
+        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertStringContainsString('WRONGPASS', $thrown->getMessage());
+        self::assertStringNotContainsString('wrong@', $thrown->getMessage());
+    }
+
+    public function testAnAccountThatMayNotDoItIsToldSo(): void
+    {
+        $server = new RedisServer();
+        $redis = new RedisConnection($server->url());
+        $redis->call('ACL', 'SETUSER', 'weak', 'on', '>pw', '~*', '&*', '+ping');
+        ini_set('chatpush.redis_url', "{$server->url()}?user=weak&pass=pw");
+        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertStringContainsString('NOPERM', $thrown->getMessage());
+    }
+
+    public function testTls(): void
+    {
+        $folder = sys_get_temp_dir() . '/chatpush-tls-' . bin2hex(random_bytes(4));
+        mkdir($folder);
+        $make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' "
+            . '-addext basicConstraints=critical,CA:FALSE -keyout %1$s/key.pem -out %1$s/cert.pem 2>&1';
+        exec(sprintf($make, escapeshellarg($folder)), $output, $code);
+        self::assertSame(0, $code, implode("\n", $output));
+        $port = RedisServer::freePort();
+        $server = new RedisServer([
+            'tls-port' => (string) $port,
+            'tls-cert-file' => "$folder/cert.pem",
+            'tls-key-file' => "$folder/key.pem",
+            'tls-ca-cert-file' => "$folder/cert.pem",
+            'tls-auth-clients' => 'no',
+        ]);
+        $code = 'var_dump(pushMessage(1, "x", "y"), pushMessage(1, "x", "y"));';
+        $url = ['chatpush.redis_url' => "rediss://localhost:$port"];
+        putenv("SSL_CERT_FILE=$folder/cert.pem");
+        try {
+            $trusted = (new Script($code, $url))->output;
+        } finally {
+            putenv('SSL_CERT_FILE');
+        }
+        self::assertSame("bool(false)\nbool(false)\n", $trusted);
+        self::assertMatchesRegularExpression('/ConnectionException: .*certificate/i', (new Script($code, $url))->output);
+        array_map('unlink', glob("$folder/*"));
+        rmdir($folder);
+    }
+
+    public function testExitInTheMiddleLeavesNothingBehind(): void
+    {
+        $code = 'getUnreadCount(1); register_shutdown_function(function () { getUnreadCount(2); exit(3); }); exit(4);';
+        $script = new Script($code, ['chatpush.prefix' => Stack::prefix()]);
+        self::assertSame(['', 3], [$script->output, $script->code]);
+    }
+}

@@ -1,0 +1,69 @@
+<?php
+declare(strict_types=1);
+
+/** What PHP and its tools see of the extension without calling it. */
+final class ReflectionTest extends ChatPushTestCase
+{
+    private const SIGNATURES = [
+        'pushMessage' => 'int $receiver_id, string $content, string|int $type: bool',
+        'storeOfflineMessage' => 'int $sender_id, int $receiver_id, string $content: bool',
+        'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
+        'getUnreadCount' => 'int $user_id: int',
+        'ChatPush\isOnline' => 'int $user_id: bool',
+        'ChatPush\clearUnreadCount' => 'int $user_id: void',
+        'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
+        'ChatPush\connectToken' => 'int $user_id, int $ttl_seconds = 3600: string',
+    ];
+
+    public function testSignatures(): void
+    {
+        foreach (self::SIGNATURES as $name => $signature) {
+            self::assertSame($signature, self::signature($name), $name);
+            if (!str_contains($name, '\\')) {
+                self::assertSame($signature, self::signature("ChatPush\\$name"));
+            }
+        }
+    }
+
+    public function testNothingElseIsExported(): void
+    {
+        $global = array_filter(array_keys((new ReflectionExtension('chatpush'))->getFunctions()), fn ($name) => !str_contains($name, '\\'));
+        sort($global);
+        self::assertSame(['getOfflineMessage', 'getUnreadCount', 'pushMessage', 'storeOfflineMessage'], $global);
+    }
+
+    public function testExceptions(): void
+    {
+        self::assertSame('RuntimeException', get_parent_class(ChatPush\Exception::class));
+        foreach ([ChatPush\ConnectionException::class, ChatPush\UnavailableException::class, ChatPush\TimeoutException::class] as $class) {
+            self::assertSame(ChatPush\Exception::class, get_parent_class($class));
+        }
+    }
+
+    public function testInformationMasksSecrets(): void
+    {
+        $settings = [
+            'chatpush.secret' => str_repeat('s3cr3t', 8),
+            'chatpush.redis_url' => 'redis://me:pa55@127.0.0.1:1/2',
+        ];
+        foreach ([['', '--ri', 'chatpush'], ['phpinfo();']] as $arguments) {
+            $output = (new Script($arguments[0], $settings, ...array_slice($arguments, 1)))->output;
+            self::assertMatchesRegularExpression('/^version => \d+\.\d+\.\d+$/m', $output);
+            self::assertMatchesRegularExpression('/^connection => none$/m', $output);
+            self::assertMatchesRegularExpression('/^chatpush\.secret => set \(48 bytes\)$/m', $output);
+            self::assertStringContainsString('chatpush.timeout_ms => 2000', $output);
+            self::assertStringNotContainsString('s3cr3t', $output);
+            self::assertStringNotContainsString('pa55', $output);
+        }
+    }
+
+    private static function signature(string $name): string
+    {
+        $function = new ReflectionFunction($name);
+        $parameters = array_map(function (ReflectionParameter $parameter) {
+            $default = $parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '';
+            return "{$parameter->getType()} \${$parameter->getName()}$default";
+        }, $function->getParameters());
+        return implode(', ', $parameters) . ": {$function->getReturnType()}";
+    }
+}

@@ -1,0 +1,87 @@
+<?php
+declare(strict_types=1);
+
+/** INI settings: a bad one is a warning at start and an error on first use, never a silent default. */
+final class SettingsTest extends ChatPushTestCase
+{
+    /** @dataProvider unusable */
+    public function testUnusable(string $name, string $value): void
+    {
+        $code = 'try { pushMessage(1, "x", "y"); echo "pushed"; } catch (ChatPush\Exception $e) { echo get_class($e), ": ", $e->getMessage(); }';
+        $output = (new Script($code, [$name => $value]))->output;
+        self::assertMatchesRegularExpression('/^\s*Warning: chatpush: ' . preg_quote($name) . ' /m', $output, 'a warning at start');
+        self::assertMatchesRegularExpression('/ChatPush\\\\Exception: ' . preg_quote($name) . ' /', $output, 'an error on first use');
+        self::assertStringNotContainsString('pushed', $output);
+        self::assertStringNotContainsString('pa55', $output);
+    }
+
+    public function unusable(): iterable
+    {
+        yield ['chatpush.redis_url', 'http://localhost'];
+        yield ['chatpush.redis_url', 'localhost:6379'];
+        yield ['chatpush.redis_url', 'redis://:pa55@localhost/first'];
+        yield ['chatpush.redis_url', ''];
+        yield ['chatpush.timeout_ms', '-1'];
+        yield ['chatpush.timeout_ms', '0'];
+        yield ['chatpush.timeout_ms', 'soon'];
+        yield ['chatpush.connect_timeout_ms', '-5'];
+        yield ['chatpush.durability', 'perhaps'];
+        yield ['chatpush.errors', 'silence'];
+        yield ['chatpush.prefix', 'with space'];
+    }
+
+    public function testChangedWhileRunning(): void
+    {
+        self::lonelyPrefix();
+        self::assertFalse(pushMessage(1, 'x', 'y'));
+        ini_set('chatpush.durability', 'perhaps');
+        $thrown = self::thrown(ChatPush\Exception::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertStringStartsWith('chatpush.durability ', $thrown->getMessage());
+        ini_restore('chatpush.durability');
+        self::assertFalse(pushMessage(1, 'x', 'y'));
+    }
+
+    public function testSecretIsNotTheScriptsToChange(): void
+    {
+        self::assertFalse(ini_set('chatpush.secret', str_repeat('x', 32)));
+        self::assertFalse(ini_set('chatpush.global_functions', '0'));
+    }
+
+    public function testTokenWithoutSecret(): void
+    {
+        $thrown = self::thrown(ChatPush\Exception::class, fn () => ChatPush\connectToken(1));
+        self::assertStringStartsWith('chatpush.secret is not set', $thrown->getMessage());
+        $short = new Script('echo ChatPush\connectToken(1);', ['chatpush.secret' => 'short']);
+        self::assertStringContainsString('Warning: chatpush: chatpush.secret must have at least 32 bytes', $short->output);
+        self::assertStringContainsString('Uncaught ChatPush\Exception: chatpush.secret must have at least 32 bytes', $short->output);
+    }
+
+    public function testGlobalNamesLeftToTheApplication(): void
+    {
+        $code = 'function pushMessage($x) { return "mine $x"; } function getUnreadCount() { return "mine"; }'
+            . 'echo pushMessage("a"), " ", getUnreadCount(), " "; var_dump(ChatPush\pushMessage(1, "x", "y"));';
+        $script = new Script($code, ['chatpush.global_functions' => '0']);
+        self::assertSame("mine a mine bool(false)\n", $script->output);
+        self::assertStringContainsString('Cannot redeclare', (new Script($code))->output);
+    }
+
+    public function testWarningsInsteadOfExceptions(): void
+    {
+        $code = <<<'PHP'
+            set_error_handler(function ($level, $text) { echo $level === E_WARNING ? "W " : "? ", $text, "\n"; return true; });
+            var_dump(pushMessage(1, "x", "y"), storeOfflineMessage(1, 2, "x"), getOfflineMessage(1), getUnreadCount(1),
+                ChatPush\isOnline(1), ChatPush\ackOfflineMessage(1, [1]), ChatPush\clearUnreadCount(1));
+            PHP;
+        $settings = ['chatpush.errors' => 'warning', 'chatpush.redis_url' => 'unix:///nowhere/redis.sock'];
+        $output = (new Script($code, $settings))->output;
+        self::assertSame(7, preg_match_all('/^W chatpush: Redis at \S+ cannot be reached/m', $output), $output);
+        self::assertStringEndsWith("bool(false)\nbool(false)\narray(0) {\n}\nint(0)\nbool(false)\nint(0)\nNULL\n", $output);
+    }
+
+    public function testAWarningHandlerMayEndTheRequest(): void
+    {
+        $code = 'set_error_handler(fn () => exit(7)); getOfflineMessage(1);';
+        $settings = ['chatpush.errors' => 'warning', 'chatpush.redis_url' => 'unix:///nowhere/redis.sock'];
+        self::assertSame(7, (new Script($code, $settings))->code);
+    }
+}

@@ -1,0 +1,65 @@
+<?php
+declare(strict_types=1);
+
+/** What calls say when no daemon serves the prefix, or one that never answers. */
+final class WithoutDaemonTest extends ChatPushTestCase
+{
+    public function testNothingIsQueuedThatNobodyWouldDo(): void
+    {
+        $prefix = self::lonelyPrefix();
+        $calls = [
+            fn () => storeOfflineMessage(1, 2, 'x'),
+            fn () => getOfflineMessage(2),
+            fn () => getUnreadCount(2),
+            fn () => ChatPush\clearUnreadCount(2),
+            fn () => ChatPush\ackOfflineMessage(2, [1]),
+        ];
+        foreach ($calls as $call) {
+            $thrown = self::thrown(ChatPush\UnavailableException::class, $call);
+            self::assertStringContainsString('chatpushd', $thrown->getMessage());
+        }
+        eventually('what was refused leaves no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === []);
+        self::assertFalse(pushMessage(2, 'x', 'y'));
+        self::assertFalse(ChatPush\isOnline(2));
+    }
+
+    public function testAQueuedStoreNeedsNoDaemon(): void
+    {
+        $prefix = self::lonelyPrefix();
+        ini_set('chatpush.durability', 'queued');
+        self::assertTrue(storeOfflineMessage(1, 2, 'x'));
+        self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
+    }
+
+    public function testTooMuchWaitingIsRefused(): void
+    {
+        $prefix = self::lonelyPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'x', 'y') end";
+        Stack::redis()->call('EVAL', $fill, 1, self::log($prefix, 2));
+        $thrown = self::thrown(ChatPush\UnavailableException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        self::assertStringContainsString('backlog', $thrown->getMessage());
+        self::assertSame(100000, Stack::redis()->call('XLEN', self::log($prefix, 2)));
+        self::assertTrue(storeOfflineMessage(1, 3, 'x'), 'another partition goes on');
+        Stack::redis()->call('DEL', self::log($prefix, 2));
+    }
+
+    public function testATimeoutSaysWhatIsKnown(): void
+    {
+        $prefix = self::lonelyPrefix();
+        ini_set('chatpush.timeout_ms', '150');
+        // It is subscribed as a daemon is, and does nothing.
+        $hung = new RedisConnection(Stack::redisUrl());
+        $hung->subscribe("$prefix:{2}:daemons");
+        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
+        self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
+        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => getUnreadCount(2));
+        self::assertStringContainsString('chatpushd did not answer', $thrown->getMessage());
+        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => ChatPush\clearUnreadCount(2));
+        self::assertStringContainsString('is queued', $thrown->getMessage());
+        ini_set('chatpush.timeout_ms', '15000');
+        self::assertFalse(pushMessage(2, 'x', 'y'), 'the next call is not answered with what came late');
+        self::assertFalse(ChatPush\isOnline(2));
+    }
+}

@@ -1,0 +1,95 @@
+<?php
+declare(strict_types=1);
+
+/** The functions inside PHP-FPM requests, through nginx, with the pool's own settings. */
+final class FpmTest extends ChatPushTestCase
+{
+    public function testEveryFunction(): void
+    {
+        $user = self::newUser();
+        self::assertFalse(self::call('pushMessage', $user, 'x', 'text'));
+        self::assertFalse(self::call('ChatPush\isOnline', $user));
+        self::assertTrue(self::call('storeOfflineMessage', 1, $user, 'by web'));
+        self::assertSame(['by web'], self::stored($user));
+        self::assertSame(1, self::call('getUnreadCount', $user));
+        $rows = self::call('getOfflineMessage', $user);
+        self::assertSame('by web', $rows[0]['content']);
+        self::assertNull(self::call('ChatPush\clearUnreadCount', $user));
+        self::assertSame(0, self::unread($user));
+        self::assertSame(1, self::call('ChatPush\ackOfflineMessage', $user, [$rows[0]['id']]));
+        self::assertSame([], self::call('getOfflineMessage', $user));
+        self::assertStringStartsWith('ValueError: pushMessage(): Argument #1', self::call('pushMessage', 0, 'x', 'text'));
+    }
+
+    public function testATokenOfTheWebServerOpensTheSocket(): void
+    {
+        $user = self::newUser();
+        $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
+        self::assertStringContainsString(' 101 ', $socket->status);
+        self::assertSame([[], 0], $socket->flushed());
+        self::assertTrue(self::call('pushMessage', $user, 'by web', 'text'));
+        self::assertSame('by web', $socket->message()['data']);
+    }
+
+    public function testEachWorkerKeepsOneConnectionOverRequests(): void
+    {
+        $processes = [];
+        eventually('every worker has been used', function () use (&$processes) {
+            $processes[self::get('pushMessage', [1, 'x', 'text'])['process']] = true;
+            return count($processes) === 4;
+        });
+        $before = self::ofWorkers(array_keys($processes));
+        for ($i = 0; $i < 100; $i++) {
+            self::call('getUnreadCount', 1);
+        }
+        self::assertSame($before, self::ofWorkers(array_keys($processes)), 'no connection came or went');
+    }
+
+    public function testARequestThatEndsEarlyLeavesNothingToTheNext(): void
+    {
+        $user = self::newUser();
+        storeOfflineMessage(1, $user, 'remember me');
+        $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
+        $socket->flushed();
+        $workers = [];
+        // Every worker has fetched the row in a request that ended early.
+        eventually('every worker has been used', function () use (&$workers, $user) {
+            $workers[self::get('getOfflineMessage', [$user], '&exit=1')['process']] = true;
+            return count($workers) === 4;
+        });
+        self::assertTrue(self::call('pushMessage', $user, 'remember me', 'text'));
+        $message = $socket->message();
+        self::assertArrayNotHasKey('offline', $message, 'a message of its own, not the fetched one of an earlier request');
+    }
+
+    public function testInformationIsMaskedAndTellsOfTheConnection(): void
+    {
+        $page = file_get_contents(Stack::httpUrl() . '/info.php');
+        self::assertStringContainsString('chatpush.secret', $page);
+        self::assertStringNotContainsString(Stack::secret(), $page);
+        self::assertMatchesRegularExpression('~connection\s*</td><td class="v">(none|open to unix://\S+)~', $page);
+    }
+
+    private static function call(string $function, mixed ...$arguments): mixed
+    {
+        return self::get($function, $arguments)['result'];
+    }
+
+    private static function get(string $function, array $arguments, string $more = ''): array
+    {
+        $query = http_build_query(['function' => $function, 'arguments' => json_encode($arguments)]);
+        $context = stream_context_create(['http' => ['ignore_errors' => true, 'timeout' => 20]]);
+        $body = file_get_contents(Stack::httpUrl() . "/call.php?$query$more", false, $context);
+        return json_decode($body, true) ?? self::fail($body);
+    }
+
+    /** The extension's connections but for this process's own. */
+    private static function ofWorkers(array $processes): array
+    {
+        ChatPush\isOnline(1);
+        $ids = Stack::redis()->connectionsOfExtension();
+        self::assertCount(count($processes) + 1, $ids, 'one a worker, and one of this process');
+        sort($ids);
+        return $ids;
+    }
+}

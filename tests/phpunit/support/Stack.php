@@ -1,0 +1,55 @@
+<?php
+declare(strict_types=1);
+
+/** What runs beside the tests. */
+final class Stack
+{
+    public static function redisUrl(): string
+    {
+        return self::get('REDIS_URL');
+    }
+
+    public static function redis(): RedisConnection
+    {
+        static $redis = null;
+        return $redis ??= new RedisConnection('unix://' . self::get('REDIS_SOCKET'));
+    }
+
+    public static function database(): PDO
+    {
+        static $pdo = null;
+        return $pdo ??= new PDO(
+            'mysql:unix_socket=' . self::get('MYSQL_SOCKET') . ';dbname=' . self::get('MYSQL_DATABASE') . ';charset=utf8mb4',
+            self::get('MYSQL_USER'),
+            self::get('MYSQL_PASSWORD'),
+        );
+    }
+
+    public static function secret(): string
+    {
+        return self::get('SECRET');
+    }
+
+    /** Where browsers connect. */
+    public static function webSocketUrl(): string
+    {
+        return self::get('WS_URL');
+    }
+
+    /** Where nginx serves the pages of the FPM tests. */
+    public static function httpUrl(): string
+    {
+        return self::get('HTTP_URL');
+    }
+
+    /** The prefix that the daemon serves. */
+    public static function prefix(): string
+    {
+        return self::get('PREFIX');
+    }
+
+    private static function get(string $name): string
+    {
+        return getenv("CHATPUSH_TEST_$name") ?: throw new LogicException("CHATPUSH_TEST_$name is not set");
+    }
+}

@@ -1,0 +1,90 @@
+<?php
+declare(strict_types=1);
+
+/** The least that RFC 6455 asks of a client. It answers pings while it reads. */
+final class WebSocket
+{
+    /** @var resource */
+    private $stream;
+    /** The status line of the handshake. */
+    public readonly string $status;
+    /** The body of a refusal. */
+    public readonly string $body;
+
+    public function __construct(string $token)
+    {
+        $url = parse_url(Stack::webSocketUrl());
+        $this->stream = stream_socket_client("tcp://{$url['host']}:{$url['port']}", $code, $why, 5)
+            ?: throw new RuntimeException($why);
+        stream_set_timeout($this->stream, 10);
+        fwrite($this->stream, "GET {$url['path']}?token=$token HTTP/1.1\r\nHost: {$url['host']}:{$url['port']}\r\n"
+            . "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            . 'Sec-WebSocket-Key: ' . base64_encode(random_bytes(16)) . "\r\n\r\n");
+        $this->status = trim((string) fgets($this->stream));
+        $length = 0;
+        while (($line = trim((string) fgets($this->stream))) !== '') {
+            if (stripos($line, 'content-length:') === 0) {
+                $length = (int) substr($line, 15);
+            }
+        }
+        $this->body = $length > 0 ? stream_get_contents($this->stream, $length) : '';
+    }
+
+    /** The next message, decoded. */
+    public function message(): array
+    {
+        while (true) {
+            [$kind, $payload] = $this->frame();
+            if ($kind === 0x1) {
+                return json_decode($payload, true, 512, JSON_THROW_ON_ERROR);
+            }
+            if ($kind === 0x9) {
+                $this->send(0xA, $payload);
+            } elseif ($kind === 0x8) {
+                throw new RuntimeException('closed with ' . unpack('n', $payload)[1]);
+            }
+        }
+    }
+
+    /** Reads up to the unread counter: the messages before it, and the counter. */
+    public function flushed(): array
+    {
+        $messages = [];
+        while (($message = $this->message())['type'] !== 'unread_count') {
+            $messages[] = $message;
+        }
+        return [$messages, $message['data']];
+    }
+
+    public function close(): void
+    {
+        $this->send(0x8, pack('n', 1000));
+        fclose($this->stream);
+    }
+
+    /** One frame: its opcode and its payload (RFC 6455 section 5.2). */
+    private function frame(): array
+    {
+        [$first, $second] = array_values(unpack('C2', $this->read(2)));
+        $length = match ($second & 0x7F) {
+            126 => unpack('n', $this->read(2))[1],
+            127 => unpack('J', $this->read(8))[1],
+            default => $second & 0x7F,
+        };
+        return [$first & 0x0F, $length === 0 ? '' : $this->read($length)];
+    }
+
+    /** A client masks what it sends (section 5.3). */
+    private function send(int $kind, string $payload): void
+    {
+        $mask = random_bytes(4);
+        $masked = $payload ^ str_pad('', strlen($payload), $mask);
+        fwrite($this->stream, pack('CC', 0x80 | $kind, 0x80 | strlen($payload)) . $mask . $masked);
+    }
+
+    private function read(int $bytes): string
+    {
+        $read = stream_get_contents($this->stream, $bytes);
+        return strlen($read) === $bytes ? $read : throw new RuntimeException('no frame came');
+    }
+}

@@ -1,0 +1,14 @@
+<?php
+// The tests run beside a stack of their own: ./dev test extension daemon fpm
+declare(strict_types=1);
+
+if (!extension_loaded('chatpush') || getenv('CHATPUSH_TEST_REDIS_URL') === false) {
+    fwrite(STDERR, "These tests need the extension and a running stack: ./dev test extension daemon fpm\n");
+    exit(1);
+}
+require __DIR__ . '/RedisConnection.php';
+require __DIR__ . '/RedisServer.php';
+require __DIR__ . '/Script.php';
+require __DIR__ . '/Stack.php';
+require __DIR__ . '/WebSocket.php';
+require __DIR__ . '/ChatPushTestCase.php';

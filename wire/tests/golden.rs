@@ -1,0 +1,89 @@
+//! The golden files, which the PHP tests read too.
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::envelope::{self, Envelope};
+use chatpush_wire::frame::{Message, Type};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::token::{self, Secret};
+use serde_json::Value;
+
+const ID: &str = "golden";
+const TIME: u64 = 1_732_323_232_123;
+
+fn lines(file: &str) -> Vec<Value> {
+    let lines: Vec<Value> = serde_json::from_str(file).unwrap();
+    assert!(!lines.is_empty());
+    lines
+}
+
+fn text<'a>(line: &'a Value, name: &str) -> &'a str {
+    line[name].as_str().unwrap_or_else(|| panic!("{name} is missing: {line}"))
+}
+
+fn user(line: &Value, name: &str) -> UserId {
+    UserId::try_from(line[name].as_i64().unwrap()).unwrap()
+}
+
+fn filled(text: &str) -> String {
+    text.replace("<id>", ID).replace("<time>", &TIME.to_string())
+}
+
+fn id() -> MessageId {
+    MessageId::try_from(ID.to_owned()).unwrap()
+}
+
+#[test]
+fn a_push_is_rendered_as_the_file_says() {
+    for line in lines(include_str!("../../tests/golden/pushed.json")) {
+        let kind = match &line["type"] {
+            Value::Number(number) => Type::Number(number.as_i64().unwrap()),
+            name => Type::Name(name.as_str().unwrap().to_owned()),
+        };
+        let message = Message { id: &id(), kind: Some(&kind), data: text(&line, "content"), from: None };
+        let channel = filled(text(&line, "channel"));
+        assert_eq!(envelope::LIVE.to_owned() + &message.live(TIME), channel);
+        let Ok(Envelope::Live { frame }) = Envelope::decode(channel.as_bytes()) else {
+            panic!("{channel} is not a live envelope");
+        };
+        let frame: Value = serde_json::from_str(frame).unwrap();
+        assert_eq!((&frame["data"], &frame["type"]), (&line["content"], &line["type"]));
+    }
+}
+
+#[test]
+fn a_stored_message_is_rendered_and_logged_as_the_file_says() {
+    for line in lines(include_str!("../../tests/golden/stored.json")) {
+        let (sender, receiver, content) =
+            (user(&line, "sender"), user(&line, "receiver"), text(&line, "content"));
+        let message = Message { id: &id(), kind: None, data: content, from: Some(sender.get().into()) };
+        assert_eq!(envelope::tracked(&id(), true) + &message.live(TIME), filled(text(&line, "channel")));
+
+        let entry = Entry::Message {
+            id: id(),
+            sender,
+            receiver,
+            content: content.to_owned(),
+            kind: None,
+            live: false,
+            request: None,
+        };
+        let golden: Vec<String> =
+            line["entry"].as_array().unwrap().iter().map(|field| filled(field.as_str().unwrap())).collect();
+        let fields: Vec<String> =
+            entry.fields().into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+        assert_eq!(fields, golden);
+        let pairs: Vec<_> = golden.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+        assert_eq!(Entry::decode(&pairs), Ok(entry));
+    }
+}
+
+#[test]
+fn a_token_is_signed_as_the_file_says() {
+    for line in lines(include_str!("../../tests/golden/tokens.json")) {
+        let secret = Secret::new(text(&line, "secret")).unwrap();
+        let (now, ttl) = (line["now"].as_u64().unwrap(), line["ttl"].as_u64().unwrap());
+        let token = token::sign(&secret, user(&line, "user"), now, ttl);
+        assert_eq!(token, text(&line, "token"));
+        assert_eq!(token::verify(&secret, &token, now), Ok(user(&line, "user")));
+    }
+}
