@@ -7,7 +7,7 @@ browser_library() {
 
 browser_tests() {
     browser_library
-    target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/
+    target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/*.test.mjs
 }
 
 take_picture() {
