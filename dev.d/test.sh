@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo licences)
+parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo)
 
 describe() {
     cat <<'TEXT'
@@ -12,10 +12,9 @@ stubs        php/stubs is what the built extension says of itself
 extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions against the running daemon, from the command line
 fpm          PHPUnit: the same under PHP-FPM, through nginx
-end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; the table of arrows
+end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences
 browser      the demo in headless Chromium, by two people
 demo         the demo's story over HTTP and WebSocket
-licences     every dependency's licence is on the list in deny.toml
 TEXT
 }
 

@@ -16,5 +16,7 @@ mod shutdown;
 mod commands;
 /// Other table and column names, other settings.
 mod settings;
+/// The licences of everything that is built in.
+mod licences;
 /// The table of arrows.
 mod architecture;

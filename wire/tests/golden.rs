@@ -1,5 +1,7 @@
 //! The golden files, which the PHP tests read too.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a golden file that cannot be read fails its test")]
+
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::{Message, Type};

@@ -79,3 +79,13 @@ fn a_database_url_names_a_database() {
     let Mistakes(mistakes) = load("database", "", &env).unwrap_err();
     assert!(mistakes[0].what.contains("the database is missing"), "{mistakes:?}");
 }
+
+#[test]
+fn the_example_shows_every_default() {
+    let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];
+    let example = include_str!("../../../chatpush.toml.example");
+    let (shown, default) = (load("shown", example, &env).unwrap(), load("default", "", &env).unwrap());
+    assert_eq!(format!("{shown:?}"), format!("{default:?}"));
+    let settings = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
+    assert_eq!(settings(example), 20, "a new setting belongs into the example");
+}
