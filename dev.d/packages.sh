@@ -8,14 +8,14 @@ build|command php|php-cli|PHP 8.1 or newer
 build|command php-config|php-dev|the headers that the extension is built against
 build|libclang|libclang-dev|reads those headers during the build
 demo|command redis-server|redis-server|Redis 7.0 or newer
-demo|command mariadbd|mariadb-server-core|MariaDB, where messages are stored
+demo|command mariadbd|mariadb-server-core|MariaDB 10.6 or newer, where messages are stored
 demo|command mariadb|mariadb-client-core|creates the demo's database
 demo|php_fpm|php-fpm|runs the demo's pages
 demo|module pdo_mysql|php-mysql|the demo's own SQL
 demo|command nginx|nginx-light|serves the demo
-test|command phpunit|phpunit|runs the tests that are written in PHP
+test|command phpunit|phpunit|PHPUnit 9.6, runs the tests that are written in PHP
 test|command chromium|chromium|the browser of the browser tests
-test|command node|nodejs|runs the browser tests
+test|command node|nodejs|Node.js 18 or newer, runs the browser tests
 test|command npm|npm|fetches the library that drives the browser
 test|command openssl|openssl|makes the certificates of the TLS tests
 TABLE
@@ -56,7 +56,10 @@ packages() {
         reasons+=("  $(printf '%-20s' "$package") $why")
     done < <(wanted)
     require_rust
-    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ ${#missing[@]} -eq 0 ]; then
+        require_versions "$@"
+        return
+    fi
 
     echo "Missing:"
     printf '%s\n' "${reasons[@]}"
@@ -75,6 +78,7 @@ packages() {
         # shellcheck disable=SC2086
         is_there $probe || { echo "$package is installed and its '$probe' still is not there" >&2; exit 1; }
     done < <(wanted)
+    require_versions "$@"
 }
 
 # Debian starts a server as soon as it is installed, on its usual port. We need only the programs, so a
@@ -106,6 +110,20 @@ install_without_services() {
         exit 1
     fi
     rm -f "$log"
+}
+
+# An old distribution has what we need by name and too early by number.
+require_versions() {
+    [[ " $* " != *" build "* ]] || at_least PHP "$(php -r 'echo PHP_VERSION;')" 8.1
+    [[ " $* " != *" demo "* ]] || at_least Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')" 7.0
+    [[ " $* " != *" test "* ]] || at_least Node.js "$(node --version | tr -d v)" 18
+}
+
+at_least() {
+    local name=$1 found=$2 needed=$3
+    [ "$(printf '%s\n' "$needed" "$found" | sort -V | head -1)" = "$needed" ] && return 0
+    echo "$name $needed or newer is needed; this system has $found" >&2
+    exit 1
 }
 
 require_rust() {

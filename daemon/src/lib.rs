@@ -12,6 +12,7 @@ pub mod batch;
 pub mod bus;
 pub mod store;
 pub mod barrier;
+pub mod repair;
 pub mod writer;
 pub mod reader;
 pub mod hub;

@@ -73,6 +73,11 @@ impl Positions {
         }
     }
 
+    /// What MySQL is known to hold.
+    pub fn known(&self, partition: Partition) -> Position {
+        self.0.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()
+    }
+
     /// Returns once MySQL is known to hold everything up to `position`.
     pub async fn reached(&self, partition: Partition, position: Position) {
         if let Some(known) = self.0.get(usize::from(partition.number())) {
@@ -83,7 +88,7 @@ impl Positions {
 
     /// Whether MySQL is known to hold everything up to `position`.
     pub fn has_reached(&self, partition: Partition, position: Position) -> bool {
-        self.0.get(usize::from(partition.number())).is_some_and(|known| *known.borrow() >= position)
+        self.known(partition) >= position
     }
 }
 

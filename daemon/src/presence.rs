@@ -8,18 +8,25 @@ use std::time::Duration;
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::script;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{BusError, DEADLINE};
 use crate::delivery::Delivery;
 use crate::hub::Hub;
 use crate::outage::Outage;
+use crate::repair::Repair;
 
-/// How often a quiet subscription is asked whether it still lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often this daemon tells that it serves its subscriptions, and asks who does not.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// A daemon that has told nothing for so long hangs. Its subscriptions are ended by a peer, so that its users
+/// do not count as present; it makes them again when it wakes up.
+const SILENCE: Duration = Duration::from_secs(9);
 
 /// Channels in one SSUBSCRIBE.
 const CHANNELS: usize = 256;
@@ -36,6 +43,8 @@ pub struct Presence(Arc<Shared>);
 struct Shared {
     hub: Arc<Hub>,
     prefix: Prefix,
+    /// This daemon's name.
+    daemon: String,
     /// Users whose connections came or went, and who waits until the subscription agrees. At most one entry
     /// a user, so it is bounded by the connections. A plain mutex: nothing awaits while holding it.
     changed: Mutex<HashMap<UserId, Vec<oneshot::Sender<Epoch>>>>,
@@ -48,10 +57,11 @@ struct Shared {
 
 impl Presence {
     /// Nobody is subscribed yet; [`Presence::run`] does it.
-    pub fn new(hub: Arc<Hub>, prefix: Prefix) -> Self {
+    pub fn new(hub: Arc<Hub>, prefix: Prefix, daemon: String) -> Self {
         Self(Arc::new(Shared {
             hub,
             prefix,
+            daemon,
             changed: Mutex::default(),
             bell: Notify::new(),
             epoch: watch::Sender::new(0),
@@ -86,12 +96,18 @@ impl Presence {
         *self.0.up.borrow()
     }
 
-    /// Keeps the subscriptions until told to stop; they are given up then.
-    pub async fn run(self, client: Client, delivery: Delivery, stop: CancellationToken) {
+    /// The same, to be watched.
+    pub fn ups(&self) -> watch::Receiver<bool> {
+        self.0.up.subscribe()
+    }
+
+    /// Keeps the subscriptions until told to stop; they are given up then. Before Redis is told that this
+    /// daemon lives, the logs are repaired.
+    pub async fn run(self, client: Client, repair: Repair, delivery: Delivery, stop: CancellationToken) {
         let mut redis = Outage::of("Redis (subscriptions)");
         while !stop.is_cancelled() {
             let ended = tokio::select! {
-                ended = self.hold(&client, &delivery, &mut redis) => ended,
+                ended = self.hold(&client, &repair, &delivery, &mut redis) => ended,
                 () = stop.cancelled() => break,
             };
             self.0.up.send_replace(false);
@@ -102,18 +118,28 @@ impl Presence {
         self.0.up.send_replace(false);
     }
 
-    async fn hold(&self, client: &Client, delivery: &Delivery, redis: &mut Outage) -> Result<(), BusError> {
+    async fn hold(
+        &self,
+        client: &Client,
+        repair: &Repair,
+        delivery: &Delivery,
+        redis: &mut Outage,
+    ) -> Result<(), BusError> {
+        repair.logs().await?;
         let lost = Arc::new(Notify::new());
         let mut connection = connect(client, delivery.clone(), lost.clone()).await?;
+        let client_id = self.introduce(&mut connection).await?;
         let mut subscribed = HashSet::new();
-        let daemons: Vec<_> =
-            Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)).collect();
-        send(&mut connection, "SSUBSCRIBE", &daemons).await?;
+        let mut channels = vec![self.0.prefix.daemon_channel(&self.0.daemon)];
+        channels.extend(Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)));
+        send(&mut connection, "SSUBSCRIBE", &channels).await?;
         self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
         // Whoever joins from here on is noted and served below, so the epoch may be announced.
         self.0.epoch.send_modify(|epoch| *epoch += 1);
         self.0.up.send_replace(true);
         redis.recovered();
+        let mut beats = tokio::time::interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let noted = self.take();
             if !noted.is_empty() {
@@ -128,9 +154,36 @@ impl Presence {
             tokio::select! {
                 () = self.0.bell.notified() => {}
                 () = lost.notified() => return Err(BusError::new("subscription lost")),
-                () = tokio::time::sleep(HEARTBEAT) => redis::cmd("PING").exec_async(&mut connection).await?,
+                _ = beats.tick() => self.beat(&mut connection, client_id).await?,
             }
         }
+    }
+
+    /// Names the connection, by which a peer knows it again, and asks for its number.
+    async fn introduce(&self, connection: &mut MultiplexedConnection) -> Result<u64, BusError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("CLIENT").arg("SETNAME").arg(&self.0.daemon).ignore().cmd("CLIENT").arg("ID");
+        let (id,): (u64,) = pipeline.query_async(connection).await?;
+        Ok(id)
+    }
+
+    /// Tells that this daemon serves its subscriptions and ends those of daemons that hang.
+    async fn beat(&self, connection: &mut MultiplexedConnection, client_id: u64) -> Result<(), BusError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(script::BEAT.source()).arg(1).arg(self.0.prefix.beats());
+        command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_secs() * 1000);
+        let silent: Vec<String> = command.query_async(connection).await?;
+        for pair in silent.chunks_exact(2) {
+            let (daemon, client_id) = (&pair[0], &pair[1]);
+            // A Redis that was started again gives the same numbers to others.
+            let found: String =
+                redis::cmd("CLIENT").arg("LIST").arg("ID").arg(client_id).query_async(connection).await?;
+            if found.split(' ').any(|field| field.strip_prefix("name=") == Some(daemon)) {
+                tracing::warn!(daemon, "a daemon hangs, its subscriptions are ended");
+                redis::cmd("CLIENT").arg("KILL").arg("ID").arg(client_id).exec_async(connection).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the subscriptions of these users agree with the hub.

@@ -25,6 +25,7 @@ use crate::hub::Hub;
 use crate::position::Positions;
 use crate::presence::Presence;
 use crate::reader::Reader;
+use crate::repair::Repair;
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::writer::Writer;
@@ -78,9 +79,10 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let positions = Arc::new(Positions::default());
     let hub = Arc::new(Hub::default());
     let prefix = config.prefix.clone();
-    let presence = Presence::new(hub.clone(), prefix.clone());
+    let name = name();
+    let presence = Presence::new(hub.clone(), prefix.clone(), name.clone());
     let delivery = Delivery::new(hub.clone(), prefix.clone(), &config.default_type);
-    let lease = Lease::new(commands.clone(), &prefix, name());
+    let lease = Lease::new(commands.clone(), &prefix, name);
     let (confirms, entries) = Confirms::new();
     let flush = Flush {
         commands: commands.clone(),
@@ -110,16 +112,20 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         prefix: prefix.clone(),
         store: store.clone(),
         lease,
-        positions,
+        present: presence.ups(),
+        positions: positions.clone(),
         count_unread: config.count_unread,
     };
+
+    let repair =
+        Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
     // The writer outlives the clients, whose last confirmations it still applies.
     let finish = CancellationToken::new();
     let (front, log, back) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
     back.spawn(writer.run(finish.clone()));
     log.spawn(confirm::run(commands, prefix, entries));
-    front.spawn(presence.run(client, delivery, stop.clone()));
+    front.spawn(presence.run(client, repair, delivery, stop.clone()));
     front.spawn(reader.run(stop.clone()));
     front.spawn(serve(listeners.browsers, http::browsers(config.secret, sessions), stop.clone()));
     let admin = tokio::spawn(serve(listeners.admin, http::admin(readiness), finish.clone()));
@@ -171,5 +177,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
 /// A name that no other daemon has: where it runs and when it started.
 fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{:08x}", host.trim(), std::process::id(), fastrand::u32(..))
+    // Redis takes no spaces in the name of a connection.
+    let host: String = host.chars().filter(char::is_ascii_graphic).collect();
+    format!("chatpushd:{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
 }

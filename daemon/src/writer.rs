@@ -13,6 +13,7 @@ use chatpush_wire::limit::SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use redis::Pipeline;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ use crate::position::{Position, Positions};
 use crate::store::apply::{Applied, Writing};
 use crate::store::{Store, StoreError};
 
-/// How often a stand-by looks whether the lease is free.
+/// How often a stand-by looks whether the lease is free or its holder gone.
 const STANDBY: Duration = Duration::from_millis(250);
 
 /// How long a partition rests after another transaction held one of its locks.
@@ -41,6 +42,8 @@ pub struct Writer {
     pub store: Store,
     /// Who holds the pen.
     pub lease: Lease,
+    /// Whether Redis knows this daemon. Whoever it does not know cannot keep the lease.
+    pub present: watch::Receiver<bool>,
     /// Where others read how far the log is applied.
     pub positions: Arc<Positions>,
     /// Whether a message counts as unread.
@@ -62,6 +65,10 @@ impl Writer {
         let mut redis = Outage::of("Redis (writer)");
         let mut mysql = Outage::of("MySQL (writer)");
         while !stop.is_cancelled() {
+            if !*self.present.borrow() {
+                _ = tokio::time::timeout(STANDBY, stop.cancelled()).await;
+                continue;
+            }
             match self.lease.take().await {
                 Ok(true) => {}
                 Ok(false) => {

@@ -10,6 +10,8 @@ mod input;
 mod outage;
 /// The writer: exactly once, in order, refused data set aside.
 mod writer;
+/// Several daemons: one is killed, hangs, or finds a Redis that has lost something.
+mod takeover;
 /// Stopping.
 mod shutdown;
 /// The commands beside `run`.

@@ -67,6 +67,17 @@ impl Prefix {
     pub fn writer(&self) -> String {
         format!("{}:writer", self.0)
     }
+
+    /// The channel that one daemon alone subscribes to: no subscriber, and that daemon is gone. With an empty
+    /// name, what all of them begin with.
+    pub fn daemon_channel(&self, daemon: &str) -> String {
+        format!("{}:daemon:{daemon}", self.0)
+    }
+
+    /// When each daemon last told that it serves its subscriptions.
+    pub fn beats(&self) -> String {
+        format!("{}:beats", self.0)
+    }
 }
 
 impl Default for Prefix {

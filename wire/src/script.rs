@@ -18,11 +18,17 @@ pub static READ: Script = Script::new(include_str!("scripts/read.lua"));
 /// Answers requests.
 pub static REPLY: Script = Script::new(include_str!("scripts/reply.lua"));
 
+/// Takes the writer's lease if its holder is gone.
+pub static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
+
 /// Renews the writer's lease if it is still held.
 pub static RENEW: Script = Script::new(include_str!("scripts/renew.lua"));
 
 /// Gives the writer's lease up if it is still held.
 pub static RELEASE: Script = Script::new(include_str!("scripts/release.lua"));
+
+/// Tells that a daemon lives and finds those that hang.
+pub static BEAT: Script = Script::new(include_str!("scripts/beat.lua"));
 
 /// A script and the digest by which Redis knows it.
 #[derive(Debug)]

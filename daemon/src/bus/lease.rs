@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
-use chatpush_wire::script::{RELEASE, RENEW, Script};
+use chatpush_wire::script::{RELEASE, RENEW, Script, TAKE};
 use redis::Pipeline;
 
 use super::{BusError, Commands};
@@ -20,25 +20,27 @@ pub const RENEWAL: Duration = Duration::from_secs(2);
 pub struct Lease {
     commands: Commands,
     key: String,
+    /// What the channels begin with by which a holder is seen to be gone.
+    channels: String,
     daemon: String,
 }
 
 impl Lease {
     /// The lease of an installation, for the daemon with this name.
     pub fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
-        Self { commands, key: prefix.writer(), daemon }
+        Self { commands, key: prefix.writer(), channels: prefix.daemon_channel(""), daemon }
     }
 
-    /// Takes the lease if nobody holds it.
+    /// Takes the lease if nobody holds it, or if its holder is not connected to Redis any more.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
     pub async fn take(&self) -> Result<bool, BusError> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(&self.key).arg(&self.daemon).arg("NX").arg("PX").arg(milliseconds(LENGTH));
-        let (taken,): (Option<String>,) = self.commands.send(&pipeline).await?;
-        Ok(taken.is_some())
+        let mut pipeline = self.eval(&TAKE);
+        pipeline.arg(milliseconds(LENGTH)).arg(&self.channels);
+        let (taken,): (bool,) = self.commands.send(&pipeline).await?;
+        Ok(taken)
     }
 
     /// Renews the lease; false if it is another's by now.

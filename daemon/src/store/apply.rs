@@ -13,6 +13,9 @@ use crate::config::Names;
 /// A statement is sent before it grows much beyond this; `max_allowed_packet` is 16 MiB by default.
 const STATEMENT_BYTES: usize = 1024 * 1024;
 
+/// Names the lock that the writer's connection holds, one for each database.
+const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
+
 /// What a committed batch did that only the database could tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -32,13 +35,29 @@ pub struct Writing {
 }
 
 impl Writing {
-    /// Opens the writer's connection.
+    /// Opens the writer's connection. A predecessor's that is still there is ended, whatever it is at: a
+    /// paused writer must not keep its locks.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
+    /// When the database cannot be reached, or does not let the predecessor's connection be ended.
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
-        let mut connection = store.connection().await?;
+        let mut connection = store.own_connection().await?;
+        // The server itself knows who holds a named lock, so that no number can be out of date (MySQL manual,
+        // "Locking Functions").
+        let holder: Option<Option<u64>> =
+            bounded(connection.query_first(format!("SELECT IS_USED_LOCK({PEN})"))).await?;
+        if let Some(holder) = holder.flatten() {
+            tracing::warn!(connection = holder, "the last writer's connection is still there and is ended");
+            if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
+                tracing::debug!(%error, "it has gone by itself");
+            }
+        }
+        let taken: Option<Option<bool>> =
+            bounded(connection.query_first(format!("SELECT GET_LOCK({PEN}, 5)"))).await?;
+        if taken.flatten() != Some(true) {
+            return Err(StoreError::Unavailable("the last writer's connection does not end".to_owned()));
+        }
         let increment: Option<u64> =
             bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;
         Ok(Self { connection, names: store.names().clone(), increment: increment.unwrap_or(1).max(1) })

@@ -9,7 +9,7 @@ pub mod apply;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
 use tokio::time::timeout;
 
 use crate::config::{Mysql, Names};
@@ -30,6 +30,7 @@ const SESSION: &str = "SET SESSION sql_mode = \
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
+    opts: Opts,
     names: Names,
 }
 
@@ -38,14 +39,15 @@ impl Store {
     pub fn new(mysql: &Mysql) -> Self {
         let constraints = PoolConstraints::new(0, 8).unwrap_or_default();
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
-        let opts = OptsBuilder::from_opts(mysql.opts.clone())
+        let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
             .setup(vec![SESSION])
             // An UPDATE that finds its row and leaves it as it is has found it all the same.
             .client_found_rows(true)
             // The statements differ in their number of rows, so keeping them prepared would only fill memory.
-            .stmt_cache_size(0_usize);
-        Self { pool: Pool::new(opts), names: mysql.names.clone() }
+            .stmt_cache_size(0_usize)
+            .into();
+        Self { pool: Pool::new(opts.clone()), opts, names: mysql.names.clone() }
     }
 
     /// What the application calls its tables and columns.
@@ -60,6 +62,15 @@ impl Store {
     /// [`StoreError::Unavailable`] when there is none within the deadline.
     pub async fn connection(&self) -> Result<Conn, StoreError> {
         bounded(self.pool.get_conn()).await
+    }
+
+    /// A connection outside of the pool, which ends with whoever holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when there is none within the deadline.
+    pub async fn own_connection(&self) -> Result<Conn, StoreError> {
+        bounded(Conn::new(self.opts.clone())).await
     }
 
     /// Whether the database answers.

@@ -26,9 +26,6 @@ pub const MESSAGE: &str = "chatpush_message";
 /// Entries that MySQL refused, with its reason.
 pub const DEAD: &str = "chatpush_dead";
 
-/// Which connection writes, so that a successor can end it.
-pub const WRITER: &str = "chatpush_writer";
-
 /// Every table, in the order in which they are created.
 pub fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
@@ -74,13 +71,6 @@ pub fn tables(names: &Names) -> Vec<Table> {
              `died_at` datetime NOT NULL,\n  \
              PRIMARY KEY (`id`),\n  \
              UNIQUE KEY `entry_id` (`partition_id`,`log_id`)",
-        ),
-        ours(
-            WRITER,
-            "  `id` tinyint unsigned NOT NULL,\n  \
-             `daemon` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
-             `connection_id` bigint unsigned NOT NULL,\n  \
-             PRIMARY KEY (`id`)",
         ),
     ]
 }

@@ -1,0 +1,53 @@
+//! What has to be done to the logs after Redis came back with less than it had.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+use tokio::time::timeout;
+
+use crate::bus::{BusError, Commands, log};
+use crate::position::Positions;
+use crate::store::Store;
+
+/// How long MySQL is asked for the positions. While it is away, what this process knows of them has to do.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Moves logs behind what MySQL has applied. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    /// Redis.
+    pub commands: Commands,
+    /// The start of every Redis name.
+    pub prefix: Prefix,
+    /// MySQL.
+    pub store: Store,
+    /// How far the log is applied.
+    pub positions: Arc<Positions>,
+}
+
+impl Repair {
+    /// Repairs every log that ends before its position: a Redis that has lost its tail, or whose clock went
+    /// back, would give new entries ids that count as applied, and they would never be read. It is done before
+    /// Redis is told of this daemon, so that no store is taken in between that somebody waits for.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn logs(&self) -> Result<(), BusError> {
+        match timeout(PATIENCE, self.store.positions()).await {
+            Ok(Ok(found)) => {
+                for (partition, position) in found {
+                    self.positions.advance(partition, position);
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "the positions cannot be read"),
+            Err(_) => tracing::debug!("the positions cannot be read in time"),
+        }
+        for partition in Partition::all() {
+            log::repair(&self.commands, &self.prefix, partition, self.positions.known(partition)).await?;
+        }
+        Ok(())
+    }
+}
