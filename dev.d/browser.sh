@@ -6,12 +6,12 @@ browser_library() {
 }
 
 browser_tests() {
-    browser_library
-    target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/*.test.mjs
+    browser_library \
+        && target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/*.test.mjs
 }
 
 take_picture() {
-    browser_library
-    target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png
-    echo "docs/demo.png is written"
+    browser_library \
+        && target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png \
+        && echo "docs/demo.png is written"
 }

@@ -48,6 +48,9 @@ php_fpm() {
 
 packages() {
     local set probe package why missing=() reasons=()
+    for set in "$@"; do
+        [[ " build demo test " == *" $set "* ]] || { echo "There is no set '$set': build, demo, test" >&2; exit 64; }
+    done
     while IFS='|' read -r set probe package why; do
         [[ " $* " == *" $set "* ]] || continue
         # shellcheck disable=SC2086 # A probe is a word and its argument.
@@ -64,7 +67,8 @@ packages() {
     echo "Missing:"
     printf '%s\n' "${reasons[@]}"
     if ! command -v apt-get >/dev/null; then
-        echo "These are Debian's names. Install what your system calls them and run this again." >&2
+        echo "These are Debian's names. Install what your system calls them and run this again" >&2
+        echo "(libclang elsewhere than in /usr/lib/llvm-*: name its folder in LIBCLANG_PATH)." >&2
         exit 1
     fi
     local sudo=()
@@ -91,10 +95,10 @@ install_without_services() {
     echo "  (no system service is started; those of redis-server and nginx may be disabled with systemctl)"
     log=$(mktemp)
     if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
-        "${sudo[@]}" chmod 755 "$policy"
         # shellcheck disable=SC2064 # The values of now are meant.
         trap "${sudo[*]} rm -f $policy" EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+        "${sudo[@]}" chmod 755 "$policy"
     fi
     {
         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q \
@@ -114,6 +118,11 @@ install_without_services() {
 
 # An old distribution has what we need by name and too early by number.
 require_versions() {
+    if php -m 2>/dev/null | grep -qx chatpush; then
+        echo "An installed chatpush is loaded by your php.ini; the one built here cannot be loaded beside it." >&2
+        echo "Disable it for now: phpdismod chatpush" >&2
+        exit 1
+    fi
     [[ " $* " != *" build "* ]] || at_least PHP "$(php -r 'echo PHP_VERSION;')" 8.1
     [[ " $* " != *" demo "* ]] || at_least Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')" 7.0
     [[ " $* " != *" test "* ]] || at_least Node.js "$(node --version | tr -d v)" 18

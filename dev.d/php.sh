@@ -12,8 +12,7 @@ write_stubs() {
 }
 
 check_stubs() {
-    php -l php/stubs/chatpush.stub.php
-    php_with_extension php/stubs/generate.php --check
+    php -l php/stubs/chatpush.stub.php && php_with_extension php/stubs/generate.php --check
 }
 
 # One suite of tests/phpunit, beside servers, a daemon, PHP-FPM and nginx of its own.

@@ -31,14 +31,30 @@ run_tests() {
 
     source dev.d/php.sh
     source dev.d/browser.sh
-    packages build demo test
-    build
+    needs "${parts[@]}"
     log=$(mktemp -d)
+    trap 'exit 130' INT
     passed=0 failed=0
     for part in "${parts[@]}"; do run_part "$part"; done
-    rm -rf "$log"
+    if [ "$failed" = 0 ]; then rm -rf "$log"; else echo "The whole output of each part is in $log"; fi
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
+}
+
+# Only what the parts that are asked for use is installed and built.
+needs() {
+    local part sets=build
+    require_rust
+    [ "$*" != format ] || return 0
+    for part in "$@"; do
+        case "$part" in
+            extension | daemon | fpm | browser) sets="build demo test" ;;
+            end-to-end | demo) [ "$sets" != build ] || sets="build demo" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # The sets are words.
+    packages $sets
+    case "$*" in lint | docs) ;; *) build ;; esac
 }
 
 run_part() {
@@ -55,7 +71,7 @@ run_part() {
     fi
 }
 
-# Passed and failed tests in the words of cargo, PHPUnit and node; a part without any counts as one test.
+# Passed and failed tests in the words of cargo, PHPUnit and node. A part that counts none is one test itself.
 count() {
     awk -v status="$2" '
         /^test result: / { good += $4; bad += $6 }

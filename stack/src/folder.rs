@@ -1,6 +1,7 @@
 //! A temporary folder of our own.
 
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,11 +21,14 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder that nobody else has, below `TMPDIR`.
+    /// Makes a folder that nobody else has or may look into, below `TMPDIR`.
     pub fn new() -> anyhow::Result<Self> {
         let name = format!("chatpush-{}-{:06x}", std::process::id(), fastrand::u32(..0x0100_0000));
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
         let janitor = Command::new("bash")
             .args(["-c", JANITOR])
             .arg(&path)

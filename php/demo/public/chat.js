@@ -6,21 +6,22 @@ const csrf = document.body.dataset.csrf;
 const $ = (id) => document.getElementById(id);
 const KEPT = 500;
 
+const shown = new Set();
 let openPerson = null;
+let sending = Promise.resolve();
 
 // --- The application's pages
 
-async function post(page, fields = {}) {
-  const response = await fetch(page, {
-    method: 'POST',
-    headers: { 'X-CSRF-Token': csrf },
-    body: new URLSearchParams(fields),
-  });
+async function ask(page, options) {
+  const response = await fetch(page, options);
   if (response.status === 401) location.href = 'sign-in.php';
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
+  const answer = await response.json().catch(() => ({ error: 'The server has a problem.' }));
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
   return answer;
 }
+
+const post = (page, fields = {}) =>
+  ask(page, { method: 'POST', headers: { 'X-CSRF-Token': csrf }, body: new URLSearchParams(fields) });
 
 // --- What was said
 
@@ -29,21 +30,36 @@ const read = (person) => JSON.parse(localStorage.getItem(place(person)) ?? '[]')
 
 function keep(person, message) {
   const messages = read(person);
-  if (messages.some((known) => known.id === message.id)) return false;
+  if (messages.some((known) => known.id === message.id)) return;
   messages.push(message);
-  localStorage.setItem(place(person), JSON.stringify(messages.slice(-KEPT)));
-  return true;
+  try {
+    localStorage.setItem(place(person), JSON.stringify(messages.slice(-KEPT)));
+  } catch {
+    // A full or forbidden storage forgets what was said; it is still shown now.
+  }
 }
 
 // --- Who is there
 
 async function look() {
   try {
-    const { people } = await (await fetch('people.php')).json();
-    for (const { id, online } of people) button(id)?.classList.toggle('online', online);
+    const { people } = await ask('people.php');
+    for (const { id, username, online } of people) {
+      (button(id) ?? introduce(id, username)).classList.toggle('online', online);
+    }
   } catch {
     // The next look may be luckier.
   }
+}
+
+// Somebody who has registered since the page was made.
+function introduce(id, username) {
+  const made = $('person').content.firstElementChild.cloneNode(true);
+  made.dataset.person = id;
+  made.querySelector('.face').textContent = [...username][0];
+  made.querySelector('.name').textContent = username;
+  document.querySelector('nav').append(made);
+  return made;
 }
 
 // --- What comes
@@ -53,7 +69,10 @@ function receive(frame) {
   const content = JSON.parse(frame.data);
   if (content.type === 'unread_count') return showUnread(content.data);
   const message = { id: frame.id, text: content.text, time: frame.time, waited: frame.offline === true };
-  if (!keep(content.from, message)) return;
+  // Tabs share what is kept, so each remembers for itself what it has shown.
+  if (shown.has(message.id)) return;
+  shown.add(message.id);
+  keep(content.from, message);
   if (content.from === openPerson) {
     show(message);
     if (message.waited) viewed();
@@ -80,8 +99,6 @@ async function connect() {
     };
   } catch {
     reconnect();
-look();
-setInterval(look, 5_000);
   }
 }
 
@@ -146,7 +163,10 @@ function open(person) {
   $('welcome').hidden = true;
   $('conversation').hidden = false;
   document.body.classList.add('talking');
-  read(person).forEach(show);
+  for (const message of read(person)) {
+    shown.add(message.id);
+    show(message);
+  }
   $('text').focus();
   viewed();
 }
@@ -156,21 +176,27 @@ function complain(problem) {
   $('problem').hidden = !problem;
 }
 
-async function send(event) {
+function submit(event) {
   event?.preventDefault();
   const person = openPerson;
   const text = $('text').value.trim();
   if (text === '' || person === null) return;
   complain(null);
   $('text').value = '';
+  // One after the other, so that they arrive in the order in which they were written.
+  sending = sending.then(() => send(person, text));
+}
+
+async function send(person, text) {
   try {
     const { how } = await post('send.php', { receiver_id: person, text });
     const message = { id: `${Date.now()}-${Math.random()}`, text, time: Date.now(), mine: true, how };
     keep(person, message);
     if (person === openPerson) show(message);
   } catch (problem) {
-    $('text').value = text;
     complain(problem);
+    // What may have been sent all the same is not offered for sending again.
+    if (problem.status !== 504 && person === openPerson && $('text').value === '') $('text').value = text;
   }
 }
 
@@ -179,9 +205,9 @@ document.querySelector('nav').addEventListener('click', (event) => {
   if (chosen) open(Number(chosen.dataset.person));
 });
 $('back').addEventListener('click', () => document.body.classList.remove('talking'));
-$('send').addEventListener('submit', send);
+$('send').addEventListener('submit', submit);
 $('text').addEventListener('keydown', (event) => {
-  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
+  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
 });
 connect();
 look();

@@ -30,7 +30,9 @@ head('Chat');
             <span class="badge" hidden></span>
         </button>
     <?php } ?>
-    <?php if ($people === []) { ?><p>Nobody else has registered yet.</p><?php } ?>
+    <template id="person">
+        <button><span class="face" aria-hidden="true"></span><span class="name"></span><span class="badge" hidden></span></button>
+    </template>
 </nav>
 <main>
     <p id="welcome">Choose somebody to talk to.</p>

@@ -6,7 +6,7 @@ require __DIR__ . '/../src/start.php';
 $user_id = require_user();
 try {
     $people = array_map(
-        fn (array $person) => ['id' => $person['id'], 'online' => ChatPush\isOnline($person['id'])],
+        fn (array $person) => $person + ['online' => ChatPush\isOnline($person['id'])],
         other_people($user_id),
     );
 } catch (ChatPush\Exception $problem) {

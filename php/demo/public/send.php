@@ -3,8 +3,8 @@
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
-require_own_post();
 $sender_id = require_user();
+require_own_post();
 $receiver_id = filter_var($_POST['receiver_id'] ?? null, FILTER_VALIDATE_INT);
 $text = is_string($_POST['text'] ?? null) ? trim($_POST['text']) : '';
 if ($receiver_id === false || query('SELECT 1 FROM `user` WHERE `id` = ?', [$receiver_id]) === []) {
@@ -16,6 +16,7 @@ if ($text === '' || preg_match('//u', $text) !== 1 || strlen($text) > 8000) {
 $content = json_encode(['type' => 'chat', 'from' => $sender_id, 'text' => $text]);
 $type = 'chat';
 
+$how = null;
 try {
     $is_online = ChatPush\isOnline($receiver_id);
     if ($is_online) {
@@ -28,6 +29,10 @@ try {
     refuse(504, 'This takes unusually long. The message may still arrive.');
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
+    refuse(503, 'The message was not sent. Please try again.');
+}
+if ($how === null) {
+    // With chatpush.errors=warning a failed call returns false.
     refuse(503, 'The message was not sent. Please try again.');
 }
 answer(['how' => $how]);

@@ -8,7 +8,7 @@ $problem = null;
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     require_own_post();
     $username = is_string($_POST['username'] ?? null) ? trim($_POST['username']) : '';
-    $password = is_string($_POST['password'] ?? null) ? $_POST['password'] : '';
+    $password = is_string($_POST['password'] ?? null) ? str_replace("\0", '', $_POST['password']) : '';
     $problem = isset($_POST['register']) ? register($username, $password) : sign_in_with($username, $password);
     if ($problem === null) {
         go('./');
@@ -43,8 +43,8 @@ function sign_in_with(string $username, string $password): ?string
 {
     $user = query('SELECT `id`, `username`, `password` FROM `user` WHERE `username` = ?', [$username])[0] ?? null;
     // An unknown name takes as long as a wrong password.
-    $hash = $user['password'] ?? '$2y$10$rX9RBjVGGUkGqZ18npVeIuOBGilMQkcZaa5Kpx66b7SXLP3GtC3gS';
-    if (!password_verify($password, $hash) || $user === null) {
+    $right = $user === null ? !password_hash($password, PASSWORD_DEFAULT) : password_verify($password, $user['password']);
+    if (!$right) {
         return 'The name or the password is wrong.';
     }
     sign_in($user['id'], $user['username']);

@@ -5,7 +5,8 @@ declare(strict_types=1);
 function start_session(): void
 {
     session_name('chat');
-    session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'use_strict_mode' => true]);
+    session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'use_strict_mode' => true,
+        'cookie_secure' => ($_SERVER['HTTPS'] ?? '') !== '']);
     $_SESSION['csrf'] ??= bin2hex(random_bytes(16));
 }
 

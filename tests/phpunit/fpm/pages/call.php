@@ -3,6 +3,11 @@
 declare(strict_types=1);
 
 $arguments = json_decode($_GET['arguments'], true);
+$functions = array_map(fn ($function) => $function->getName(), (new ReflectionExtension('chatpush'))->getFunctions());
+if (!in_array($_GET['function'], $functions, true)) {
+    http_response_code(404);
+    exit;
+}
 try {
     $result = $_GET['function'](...$arguments);
 } catch (Throwable $thrown) {
