@@ -1,7 +1,7 @@
 //! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
 //! rule about order can be tested without a database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::entry::{Entry, Malformed};
 use chatpush_wire::frame::Type;
@@ -21,6 +21,16 @@ pub struct Logged {
     pub entry: Result<Entry, Malformed>,
     /// Its fields as they stand in the log, for an entry that has to be set aside.
     pub fields: Vec<(String, String)>,
+}
+
+impl Logged {
+    /// The receiver and id of a message whose sender has chosen the id, so that it may be there already.
+    pub fn chosen(&self) -> Option<(UserId, &MessageId)> {
+        match &self.entry {
+            Ok(Entry::Message { id, receiver, .. }) if id.is_chosen() => Some((*receiver, id)),
+            _ => None,
+        }
+    }
 }
 
 /// A partition's position, from where it was to behind the batch.
@@ -117,8 +127,14 @@ impl Batch {
     /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
     /// come in the order of the log and each must be readable; how partitions interleave does not matter.
     ///
-    /// With `count_unread` off no message counts, because the application counts them itself.
-    pub fn plan(entries: &[Logged], from: impl Fn(Partition) -> Position, count_unread: bool) -> Self {
+    /// With `count_unread` off no message counts, because the application counts them itself. What is `known`
+    /// is stored already: a message whose sender sent it again.
+    pub fn plan(
+        entries: &[Logged],
+        from: impl Fn(Partition) -> Position,
+        count_unread: bool,
+        known: &HashSet<(UserId, MessageId)>,
+    ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
         let mut inserted = HashMap::new();
@@ -127,6 +143,11 @@ impl Batch {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
+                Entry::Message { id, receiver, live, .. }
+                    if known.contains(&(*receiver, id.clone())) || inserted.contains_key(&(*receiver, id)) =>
+                {
+                    Outcome::Stored { live: *live }
+                }
                 Entry::Message { id, sender, receiver, content, kind, live, .. } => {
                     inserted.insert((*receiver, id), inserts.len());
                     inserts.push(Some(Insert {

@@ -227,7 +227,9 @@ impl Writer {
             return Err(StoreError::Rejected(error.to_string()));
         }
         let from = |partition| applied.get(&partition).copied().unwrap_or_default();
-        let batch = Batch::plan(entries, from, self.count_unread);
+        let chosen: Vec<_> = entries.iter().filter_map(Logged::chosen).collect();
+        let known = writing.known(&chosen).await?;
+        let batch = Batch::plan(entries, from, self.count_unread, &known);
         let done = writing.apply(&batch).await?;
         for step in &batch.moves {
             self.moved(applied, *step, settled);

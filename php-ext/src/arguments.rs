@@ -2,7 +2,7 @@
 //! is queued.
 
 use chatpush_wire::frame::Type;
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::{ACK_IDS, CONTENT_BYTES, ROWS_PER_CALL, TYPE_BYTES};
 use ext_php_rs::types::ZendHashTable;
 
@@ -35,6 +35,18 @@ pub(crate) fn kind(position: u32, either: TextOrNumber<'_>) -> Option<Type> {
         }
         TextOrNumber::Text(bytes) => utf8(position, bytes).map(|name| Type::Name(name.to_owned())),
     }
+}
+
+/// The message id that the sender has chosen, or nothing if that was left out.
+pub(crate) fn message_id(
+    position: u32,
+    sender: UserId,
+    bytes: Option<&[u8]>,
+) -> Option<Option<MessageId>> {
+    let Some(bytes) = bytes else { return Some(None) };
+    let id = MessageId::chosen(sender, bytes);
+    let told = id.map_err(|_| zend::value_error(position, "must be 1 to 64 printable ASCII characters"));
+    told.ok().map(Some)
 }
 
 /// How many rows at most.

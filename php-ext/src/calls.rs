@@ -1,18 +1,19 @@
 //! What each function asks of Redis. No PHP types here.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{Message, Type};
 use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::limit::{LOG_ENTRIES, REPLY_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, REPLY_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Reply, Row};
 use chatpush_wire::request::{Ask, Request};
 use chatpush_wire::script::{ACCEPT, APPEND, READ, Script};
 use chatpush_wire::token;
 
+use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::link::{self, Answer, Connection, Exchange, LinkError, command};
 use crate::recall;
@@ -55,7 +56,25 @@ pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
 pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
     let (id, _) = new_id()?;
-    accept(&settings, &id, sender, receiver, content, None).map(|_live| true)
+    accept(&settings, &id, SEEN_TTL, sender, receiver, content, None).map(|_live| true)
+}
+
+/// Stores a message and pushes it in the same step. Under an id that the sender has chosen, a second call is
+/// the same message.
+pub(crate) fn send(
+    sender: UserId,
+    receiver: UserId,
+    content: &str,
+    kind: &Type,
+    chosen: Option<MessageId>,
+) -> Result<Delivery, Error> {
+    let settings = settings::current()?;
+    let (id, remembered) = match chosen {
+        Some(id) => (id, CHOSEN_SEEN_TTL),
+        None => (new_id()?.0, SEEN_TTL),
+    };
+    let live = accept(&settings, &id, remembered, sender, receiver, content, Some(kind))?;
+    Ok(if live { Delivery::Live } else { Delivery::Stored })
 }
 
 /// Accepts a message under an id that makes a repeated call the same message; whether its receiver was
@@ -63,6 +82,7 @@ pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<b
 fn accept(
     settings: &Settings,
     id: &MessageId,
+    remembered: Duration,
     sender: UserId,
     receiver: UserId,
     content: &str,
@@ -85,7 +105,7 @@ fn accept(
     let mut arguments = vec![
         if settings.committed { "committed" } else { "queued" }.to_owned(),
         LOG_ENTRIES.to_string(),
-        SEEN_TTL.as_millis().to_string(),
+        remembered.as_millis().to_string(),
         REPLY_TTL.as_millis().to_string(),
         request.clone(),
         envelope,

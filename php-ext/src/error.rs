@@ -87,6 +87,11 @@ impl Error {
             zend::raise(ErrorType::Warning, &text);
             return;
         }
+        self.throw();
+    }
+
+    /// Throws the exception of its class.
+    pub(crate) fn throw(self) {
         let class = match &self {
             Self::Setting(_) | Self::Refused(_) => &BASE,
             Self::Connection(_) => &CONNECTION,

@@ -8,16 +8,18 @@
 
 use std::panic::AssertUnwindSafe;
 
+use chatpush_wire::frame::DEFAULT_TYPE;
 use chatpush_wire::reply::Row;
 use ext_php_rs::args::Arg;
 use ext_php_rs::boxed::ZBox;
+use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::{BailoutGuard, ExecuteData, run_handler};
 
 use crate::error::Error;
-use crate::zend::Call;
+use crate::zend::{Call, TextOrNumber};
 use crate::{arguments, calls, settings, zend};
 
 /// Declares the handler of a PHP function, with the documentation that the stubs take over.
@@ -130,6 +132,41 @@ function! {
 }
 
 function! {
+    /// Stores a message exactly once and pushes it in the same step to whoever is there.
+    ///
+    /// The row goes once a client has confirmed it. With a `$message_id` a repeated call is the same message: it is
+    /// remembered for 24 hours and as long as its row is there, by sender and receiver, and the second call
+    /// waits for the first one's commit and answers what that one did.
+    ///
+    /// A failure is thrown also where `chatpush.errors` asks for warnings, since no value says it.
+    ///
+    /// @param int $sender_id 1 to 2147483647
+    /// @param int $receiver_id 1 to 2147483647
+    /// @param string $content UTF-8, at most 65,535 bytes
+    /// @param string|int $type what the front end is told the message is, at most 64 bytes
+    /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is a message of its own
+    /// @return Delivery whether somebody was there
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+    /// @throws \ChatPush\TimeoutException not committed in time; the text says whether the message is queued and will be stored
+    send_message(call, answer) {
+        let given = call.message()?;
+        let sender = arguments::user(1, given.sender)?;
+        let receiver = arguments::user(2, given.receiver)?;
+        let content = arguments::content(3, given.content)?;
+        let kind = arguments::kind(4, given.kind.unwrap_or(TextOrNumber::Text(DEFAULT_TYPE.as_bytes())))?;
+        let id = arguments::message_id(5, sender, given.id)?;
+        match calls::send(sender, receiver, content, &kind, id) {
+            // An enum case that is registered has no way to fail.
+            Ok(delivery) => _ = delivery.set_zval(answer, false),
+            Err(error) => error.throw(),
+        }
+        Some(())
+    }
+}
+
+function! {
     /// Tells whether a daemon holds a connection of the user now.
     ///
     /// @param int $user_id 1 to 2147483647
@@ -228,7 +265,17 @@ pub(crate) fn table() -> Vec<FunctionBuilder<'static>> {
             )
         }),
     ];
-    const OURS: [(&str, Build); 4] = [
+    const OURS: [(&str, Build); 5] = [
+        ("sendMessage", |name| {
+            FunctionBuilder::new(name, send_message)
+                .arg(int("sender_id"))
+                .arg(int("receiver_id"))
+                .arg(Arg::new("content", DataType::String))
+                .not_required()
+                .arg(Arg::new("type", DataType::String).default("'text'"))
+                .arg(Arg::new("message_id", DataType::String).allow_null().default("null"))
+                .returns(DataType::object("ChatPush\\Delivery"), false, false)
+        }),
         ("isOnline", |name| {
             FunctionBuilder::new(name, is_online).arg(int("user_id")).returns(DataType::Bool, false, false)
         }),
@@ -263,6 +310,8 @@ pub(crate) fn table() -> Vec<FunctionBuilder<'static>> {
 /// What the builder cannot say of the functions' types.
 pub(crate) fn refine_types() {
     const TYPE_OF_PUSH: usize = 2;
+    const TYPE_OF_SEND: usize = 3;
+    zend::allow_int("ChatPush\\sendMessage", TYPE_OF_SEND);
     zend::allow_int("ChatPush\\pushMessage", TYPE_OF_PUSH);
     if settings::wants_global_functions() {
         zend::allow_int("pushMessage", TYPE_OF_PUSH);

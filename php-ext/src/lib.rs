@@ -7,6 +7,7 @@
 mod functions;
 mod arguments;
 mod calls;
+mod delivery;
 mod recall;
 mod error;
 mod settings;
@@ -22,7 +23,7 @@ use ext_php_rs::prelude::*;
 #[php(startup = "startup")]
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = functions::table().into_iter().fold(module, ModuleBuilder::function);
-    module.name("chatpush").request_shutdown_function(request_shutdown).info_function(info::print)
+    module.enumeration::<delivery::Delivery>().name("chatpush").request_shutdown_function(request_shutdown).info_function(info::print)
 }
 
 fn startup(_kind: i32, module: i32) -> i32 {

@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
 use ext_php_rs::ffi::{php_info_print_table_end, php_info_print_table_row, php_info_print_table_start};
-use ext_php_rs::flags::ErrorType;
+use ext_php_rs::flags::{DataType, ErrorType};
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecuteData};
 
@@ -51,6 +51,15 @@ pub(crate) struct Call<'a>(pub(crate) &'a mut ExecuteData);
 pub(crate) enum TextOrNumber<'a> {
     Text(&'a [u8]),
     Number(i64),
+}
+
+/// The arguments of `sendMessage`, as they were given.
+pub(crate) struct MessageArguments<'a> {
+    pub(crate) sender: i64,
+    pub(crate) receiver: i64,
+    pub(crate) content: &'a [u8],
+    pub(crate) kind: Option<TextOrNumber<'a>>,
+    pub(crate) id: Option<&'a [u8]>,
 }
 
 impl<'a> Call<'a> {
@@ -121,6 +130,30 @@ impl<'a> Call<'a> {
         };
         (parsed == SUCCESS).then_some(())?;
         Some((first, bytes(text)?, text_or_number(either, 3)?))
+    }
+
+    /// `int, int, string, string|int = …, ?string = null`.
+    pub(crate) fn message(&self) -> Option<MessageArguments<'a>> {
+        let (mut sender, mut receiver, mut content) = (0_i64, 0_i64, std::ptr::null_mut::<ZendStr>());
+        let (mut kind, mut id) = (std::ptr::null_mut::<Zval>(), std::ptr::null_mut::<ZendStr>());
+        // SAFETY: as above; "S!" writes a null pointer for null, and what the caller left out is not written.
+        let parsed = unsafe {
+            zend_parse_parameters(
+                self.count(),
+                c"llS|zS!".as_ptr(),
+                &raw mut sender,
+                &raw mut receiver,
+                &raw mut content,
+                &raw mut kind,
+                &raw mut id,
+            )
+        };
+        (parsed == SUCCESS).then_some(())?;
+        // An argument that is passed over by naming a later one leaves a place of no type.
+        // SAFETY: the pointer is null or to the argument's place in the call frame.
+        let given = unsafe { kind.as_ref() }.is_some_and(|kind| kind.get_type() != DataType::Undef);
+        let kind = if given { Some(text_or_number(kind, 4)?) } else { None };
+        Some(MessageArguments { sender, receiver, content: bytes(content)?, kind, id: bytes(id) })
     }
 
     /// A number and an array: `int, array`.

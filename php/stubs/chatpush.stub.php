@@ -24,6 +24,22 @@ namespace ChatPush {
     class TimeoutException extends \ChatPush\Exception {}
 
     /**
+     * What became of a message that was sent. It is stored in either case, and its row goes once a client has
+     * confirmed it.
+     */
+    enum Delivery
+    {
+        /**
+         * Somebody was there: it was pushed in the same step.
+         */
+        case Live;
+        /**
+         * Nobody was there: it is delivered when the receiver connects.
+         */
+        case Stored;
+    }
+
+    /**
      * Pushes a message to every device of a user who is connected now.
      *
      * One Redis round trip, at most once, in order per receiver for one caller. Pushing a content that
@@ -86,6 +102,28 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException no answer in time
      */
     function getUnreadCount(int $user_id): int {}
+
+    /**
+     * Stores a message exactly once and pushes it in the same step to whoever is there.
+     *
+     * The row goes once a client has confirmed it. With a `$message_id` a repeated call is the same message: it is
+     * remembered for 24 hours and as long as its row is there, by sender and receiver, and the second call
+     * waits for the first one's commit and answers what that one did.
+     *
+     * A failure is thrown also where `chatpush.errors` asks for warnings, since no value says it.
+     *
+     * @param int $sender_id 1 to 2147483647
+     * @param int $receiver_id 1 to 2147483647
+     * @param string $content UTF-8, at most 65,535 bytes
+     * @param string|int $type what the front end is told the message is, at most 64 bytes
+     * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is a message of its own
+     * @return Delivery whether somebody was there
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\TimeoutException not committed in time; the text says whether the message is queued and will be stored
+     */
+    function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null): \ChatPush\Delivery {}
 
     /**
      * Tells whether a daemon holds a connection of the user now.

@@ -34,44 +34,69 @@ function class_docs(): array
     return $docs;
 }
 
+/** The documentation of each enum and its cases, by `Name` and `Name::Case`. */
+function enum_docs(): array
+{
+    $source = file_get_contents(SOURCES . '/delivery.rs');
+    preg_match('~((?:^///[^\n]*\n)+)(?:#[^\n]*\n)+pub\(crate\) enum (\w+) \{\n(.*)^\}~ms', $source, $found);
+    $docs = ["ChatPush\\$found[2]" => doc_lines($found[1])];
+    preg_match_all('~((?:^ +///.*\n)+) +(\w+),~m', $found[3], $cases, PREG_SET_ORDER);
+    foreach ($cases as [, $text, $case]) {
+        $docs["ChatPush\\$found[2]::$case"] = doc_lines($text);
+    }
+    return $docs;
+}
+
 function doc_lines(string $text): array
 {
     return preg_replace('~^\s*/// ?~', '', explode("\n", rtrim($text)));
 }
 
-function doc_comment(?array $lines, string $of): string
+function doc_comment(?array $lines, string $of, string $indent = '    '): string
 {
     if ($lines === null) {
         fwrite(STDERR, "$of has no documentation in its source\n");
         exit(1);
     }
-    $text = "    /**\n";
+    $text = "$indent/**\n";
     foreach ($lines as $line) {
-        $text .= rtrim("     * $line") . "\n";
+        $text .= rtrim("$indent * $line") . "\n";
     }
-    return "$text     */\n";
+    return "$text$indent */\n";
 }
 
 function parameter(ReflectionParameter $parameter): string
 {
-    $default = $parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '';
+    $default = $parameter->isDefaultValueAvailable() ? ' = ' . strtolower(var_export($parameter->getDefaultValue(), true)) : '';
     return "{$parameter->getType()} \${$parameter->getName()}$default";
 }
 
 function signature(ReflectionFunction $function): string
 {
     $parameters = implode(', ', array_map('parameter', $function->getParameters()));
-    return "    function {$function->getShortName()}($parameters): {$function->getReturnType()} {}\n";
+    $returns = $function->getReturnType();
+    $returns = ($returns->isBuiltin() ? '' : '\\') . $returns;
+    return "    function {$function->getShortName()}($parameters): $returns {}\n";
+}
+
+function enumeration(ReflectionClass $class, array $docs): string
+{
+    $text = "    enum {$class->getShortName()}\n    {\n";
+    foreach ((new ReflectionEnum($class->getName()))->getCases() as $case) {
+        $name = "{$class->getName()}::{$case->getName()}";
+        $text .= doc_comment($docs[$name] ?? null, $name, '        ') . "        case {$case->getName()};\n";
+    }
+    return "$text    }\n";
 }
 
 function stubs(ReflectionExtension $extension): string
 {
     $text = "<?php\n\n// Stubs of chatpush {$extension->getVersion()} for editors and analysers. They are generated: ./dev stubs\n";
-    $docs = class_docs();
+    $docs = class_docs() + enum_docs();
     $spaces = ['ChatPush' => '', '' => ''];
     foreach ($extension->getClasses() as $class) {
         $spaces[$class->getNamespaceName()] .= "\n" . doc_comment($docs[$class->getName()] ?? null, $class->getName())
-            . "    class {$class->getShortName()} extends \\{$class->getParentClass()->getName()} {}\n";
+            . ($class->isEnum() ? enumeration($class, $docs) : "    class {$class->getShortName()} extends \\{$class->getParentClass()->getName()} {}\n");
     }
     $docs = function_docs();
     foreach ($extension->getFunctions() as $function) {

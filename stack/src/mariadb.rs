@@ -26,7 +26,7 @@ impl MariaDb {
         let output = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             // A machine need not be able to look its own name up.
-            .arg("--skip-name-resolve")
+            .arg("--force")
             .arg("--innodb-log-file-size=8M")
             .arg(format!("--datadir={}", folder.join("db").display()))
             .kill_on_drop(true)

@@ -9,8 +9,8 @@
 //! | `k` | kind: `m` message, `c` confirm, `a` ack, `z` clear, `e` echo |
 //! | `r` | receiver |
 //! | `s`, `c`, `t` | sender, content, type of a message |
-//! | `i` | message id, or the ids of a confirm parted by spaces |
-//! | `n` | row ids of an ack parted by spaces |
+//! | `i` | message id, or the ids of a confirm parted by line feeds |
+//! | `n` | row ids of an ack parted by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
 //! | `q` | the request that waits for the commit |
 
@@ -192,11 +192,11 @@ impl Entry {
 }
 
 fn join<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(' ').filter(|item| !item.is_empty()).map(parse).collect()
+    text.split('\n').filter(|item| !item.is_empty()).map(parse).collect()
 }
 
 #[cfg(test)]

@@ -60,6 +60,9 @@ impl MessageId {
     /// Longest id in bytes: a caller's 64, a sender of up to 10 digits and the colon.
     pub const MAX_BYTES: usize = 75;
 
+    /// Longest id that a caller may choose, in bytes.
+    pub const CHOSEN_BYTES: usize = 64;
+
     /// A new id from the time and ten random bytes, in the layout of a ULID: ids made later sort later.
     pub fn generate(unix_ms: u64, entropy: [u8; 10]) -> Self {
         const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -69,6 +72,24 @@ impl MessageId {
         let text =
             (0..26).rev().map(|digit| char::from(CROCKFORD[(value >> (digit * 5)) as usize & 31])).collect();
         Self(text)
+    }
+
+    /// The id that `sender` has chosen for a message. Another sender's equal choice is another id.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMessageId`] unless `text` is 1 to 64 printable ASCII bytes.
+    pub fn chosen(sender: UserId, text: &[u8]) -> Result<Self, InvalidMessageId> {
+        let text = std::str::from_utf8(text).map_err(|_| InvalidMessageId)?;
+        if text.is_empty() || text.len() > Self::CHOSEN_BYTES {
+            return Err(InvalidMessageId);
+        }
+        Self::try_from(format!("{sender}:{text}"))
+    }
+
+    /// Whether a sender has chosen it, so that it may come again after any time.
+    pub fn is_chosen(&self) -> bool {
+        self.0.contains(':') && self.0.starts_with(|first: char| first.is_ascii_digit())
     }
 
     /// The id of a row that has no record of ours: `id` and `unix_time` (seconds) of the row.
@@ -92,7 +113,7 @@ impl TryFrom<String> for MessageId {
     type Error = InvalidMessageId;
 
     fn try_from(text: String) -> Result<Self, InvalidMessageId> {
-        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         if text.is_empty() || text.len() > Self::MAX_BYTES || !printable {
             return Err(InvalidMessageId);
         }
@@ -148,8 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn a_chosen_id_is_its_senders_own() {
+        let sender = |id| UserId::try_from(id).unwrap();
+        let order = MessageId::chosen(sender(7), b"order 1~").unwrap();
+        assert_eq!(order.as_str(), "7:order 1~");
+        assert_ne!(Ok(order.clone()), MessageId::chosen(sender(8), b"order 1~"));
+        assert!(order.is_chosen() && MessageId::chosen(sender(UserId::MAX), &[b'x'; 64]).is_ok());
+        assert!(!MessageId::generate(1, [7; 10]).is_chosen() && !MessageId::of_row(7, 1).is_chosen());
+        for bad in [&b""[..], &[b'x'; 65], b"a\nb", "é".as_bytes(), b"\xFF"] {
+            assert_eq!(MessageId::chosen(sender(7), bad), Err(InvalidMessageId));
+        }
+    }
+
+    #[test]
     fn message_ids_are_printable_and_short() {
-        for bad in [String::new(), "a b".to_owned(), "é".to_owned(), "x".repeat(76)] {
+        for bad in [String::new(), "a\nb".to_owned(), "é".to_owned(), "x".repeat(76)] {
             assert_eq!(MessageId::try_from(bad), Err(InvalidMessageId));
         }
     }

@@ -32,5 +32,8 @@ pub const WAITING_READS: u32 = 10_000;
 /// How long an answer waits for a caller that has gone.
 pub const REPLY_TTL: Duration = Duration::from_secs(60);
 
+/// How long a message id that the caller chose is remembered, beside as long as its row is there.
+pub const CHOSEN_SEEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long a generated message id is remembered: longer than any caller repeats a call.
 pub const SEEN_TTL: Duration = Duration::from_secs(600);

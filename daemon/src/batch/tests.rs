@@ -39,7 +39,7 @@ fn plan(entries: Vec<Entry>) -> Batch {
             fields: Vec::new(),
         })
         .collect();
-    Batch::plan(&logged, |_| Position::default(), true)
+    Batch::plan(&logged, |_| Position::default(), true, &HashSet::new())
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn counting_can_be_left_to_the_application() {
         entry: Ok(message(1, 5)),
         fields: Vec::new(),
     };
-    let batch = Batch::plan(&[logged], |_| Position::default(), false);
+    let batch = Batch::plan(&[logged], |_| Position::default(), false, &HashSet::new());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 

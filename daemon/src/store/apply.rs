@@ -1,8 +1,9 @@
 //! The writer's transaction: one batch of the log, all or nothing.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::prelude::{Queryable, ToValue};
 use mysql_async::{Conn, TxOpts};
 
@@ -61,6 +62,35 @@ impl Writing {
         let increment: Option<u64> =
             bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;
         Ok(Self { connection, names: store.names().clone(), increment: increment.unwrap_or(1).max(1) })
+    }
+
+    /// Which of these messages are stored and not confirmed yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    pub async fn known(
+        &mut self,
+        messages: &[(UserId, &MessageId)],
+    ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
+        if messages.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let Names { offline_message, id, receiver_id, send_time, .. } = &self.names;
+        let wanted: Vec<_> =
+            messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
+        let sql = format!(
+            "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {offline_message} o ON o.{id} = m.`offline_id` \
+             AND o.{receiver_id} = m.`receiver_id` AND o.{send_time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
+             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
+            schema::MESSAGE,
+            wanted.join(", ")
+        );
+        let found: Vec<(i64, String)> = bounded(self.connection.query(sql)).await?;
+        let ids = found.into_iter().filter_map(|(receiver, id)| {
+            Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
+        });
+        Ok(ids.collect())
     }
 
     /// Applies one batch: exactly once or not at all.

@@ -55,7 +55,7 @@ pub fn tables(names: &Names) -> Vec<Table> {
             MESSAGE,
             "  `offline_id` bigint unsigned NOT NULL,\n  \
              `receiver_id` int unsigned NOT NULL,\n  \
-             `message_id` varchar(75) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `message_id` varbinary(75) NOT NULL,\n  \
              `type` varchar(66) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
              `time_ms` bigint unsigned NOT NULL,\n  \
              PRIMARY KEY (`offline_id`),\n  \
