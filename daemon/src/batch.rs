@@ -24,6 +24,15 @@ pub struct Logged {
 }
 
 impl Logged {
+    /// How many rows it touches.
+    pub fn rows(&self) -> usize {
+        match &self.entry {
+            Ok(Entry::Confirm { ids, .. }) => ids.len(),
+            Ok(Entry::Ack { rows, .. }) => rows.len(),
+            _ => 1,
+        }
+    }
+
     /// The receiver and id of a message whose sender has chosen the id, so that it may be there already.
     pub fn chosen(&self) -> Option<(UserId, &MessageId)> {
         match &self.entry {
@@ -144,7 +153,8 @@ impl Batch {
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
                 Entry::Message { id, receiver, live, .. }
-                    if known.contains(&(*receiver, id.clone())) || inserted.contains_key(&(*receiver, id)) =>
+                    if known.contains(&(*receiver, id.clone()))
+                        || inserted.contains_key(&(*receiver, id)) =>
                 {
                     Outcome::Stored { live: *live }
                 }

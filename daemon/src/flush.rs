@@ -5,6 +5,7 @@
 //! is accepted after comes over the subscription.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use chatpush_wire::frame::{self, Message, Type};
@@ -55,13 +56,18 @@ impl Flush {
     /// Flushes for one connection of `user`, into a channel that holds one part: the next page is read when
     /// the client has taken the last. Ends when the receiver is dropped.
     pub fn start(&self, user: UserId) -> mpsc::Receiver<Part> {
+        self.start_after(Duration::ZERO, user)
+    }
+
+    /// The same after a pause.
+    pub fn start_after(&self, pause: Duration, user: UserId) -> mpsc::Receiver<Part> {
         let (parts, receiver) = mpsc::channel(1);
         let flush = self.clone();
         tokio::spawn(async move {
             let gone = parts.clone();
             tokio::select! {
                 // The only error is that the connection has gone.
-                _ = flush.run(user, parts) => {}
+                _ = async { tokio::time::sleep(pause).await; flush.run(user, parts).await } => {}
                 () = gone.closed() => {}
             }
         });

@@ -37,6 +37,8 @@ struct Member {
     number: u64,
     outbox: mpsc::Sender<Outgoing>,
     overflow: Arc<Notify>,
+    /// Whether a frame was lost to it. Nothing may follow that one, or messages would change places.
+    overflowed: bool,
 }
 
 /// One connection's place in the hub. Dropping it gives the place up.
@@ -67,7 +69,7 @@ impl Hub {
         let (outbox, inbox) = mpsc::channel(OUTBOX);
         let overflow = Arc::new(Notify::new());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let member = Member { number, outbox, overflow: overflow.clone() };
+        let member = Member { number, outbox, overflow: overflow.clone(), overflowed: false };
         self.users(user).entry(user).or_default().push(member);
         self.connections.fetch_add(1, Ordering::Relaxed);
         Seat { hub: self.clone(), user, number, inbox, overflow }
@@ -76,9 +78,10 @@ impl Hub {
     /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
     /// gets its overflow rung instead: the frame is lost to it and it has to be closed.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
-        if let Some(members) = self.users(user).get(&user) {
-            for member in members {
+        if let Some(members) = self.users(user).get_mut(&user) {
+            for member in members.iter_mut().filter(|member| !member.overflowed) {
                 if member.outbox.try_send(outgoing.clone()).is_err() {
+                    member.overflowed = true;
                     member.overflow.notify_one();
                 }
             }
@@ -163,11 +166,17 @@ mod tests {
     #[tokio::test]
     async fn a_full_outbox_rings_and_harms_no_other() {
         let hub = Arc::new(Hub::default());
-        let (slow, mut quick) = (hub.join(user(1)), hub.join(user(1)));
+        let (mut slow, mut quick) = (hub.join(user(1)), hub.join(user(1)));
         for _ in 0..=OUTBOX {
             hub.deliver(user(1), &frame("x"));
             assert!(quick.inbox.try_recv().is_ok());
         }
         slow.overflow.notified().await;
+        let mut taken = 0;
+        while slow.inbox.try_recv().is_ok() {
+            taken += 1;
+        }
+        hub.deliver(user(1), &frame("y"));
+        assert_eq!((taken, slow.inbox.try_recv().is_err()), (OUTBOX, true), "nothing follows a lost frame");
     }
 }

@@ -12,7 +12,7 @@ use chatpush_wire::script;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{BusError, DEADLINE};
@@ -133,14 +133,18 @@ impl Presence {
         let mut channels = vec![self.0.prefix.daemon_channel(&self.0.daemon)];
         channels.extend(Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)));
         send(&mut connection, "SSUBSCRIBE", &channels).await?;
-        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
-        // Whoever joins from here on is noted and served below, so the epoch may be announced.
+        // The epoch comes before the users' subscriptions: whatever arrives over them finds sessions that know
+        // of it and let the rows that were missed go first. Their flush waits for the subscription below.
         self.0.epoch.send_modify(|epoch| *epoch += 1);
+        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
         self.0.up.send_replace(true);
         redis.recovered();
-        let mut beats = tokio::time::interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_beat = Instant::now();
         loop {
+            if Instant::now() >= next_beat {
+                self.beat(&mut connection, client_id).await?;
+                next_beat = Instant::now() + BEAT;
+            }
             let noted = self.take();
             if !noted.is_empty() {
                 self.reconcile(&mut connection, &mut subscribed, noted.keys().copied().collect()).await?;
@@ -154,7 +158,7 @@ impl Presence {
             tokio::select! {
                 () = self.0.bell.notified() => {}
                 () = lost.notified() => return Err(BusError::new("subscription lost")),
-                _ = beats.tick() => self.beat(&mut connection, client_id).await?,
+                () = tokio::time::sleep_until(next_beat) => {}
             }
         }
     }

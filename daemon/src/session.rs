@@ -6,6 +6,7 @@
 mod inbound;
 mod tracking;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ const PING: Duration = Duration::from_secs(25);
 
 /// Bound on writing to a client that does not read.
 const WRITE: Duration = Duration::from_secs(10);
+
+/// Bytes that are written before a client has to take them and is pinged.
+const SLICE: usize = 64 * 1024;
+
+/// How long a flush that failed rests.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// How long a close may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -130,18 +137,22 @@ impl Session<'_> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut flush = Some(self.sessions.flush.start(self.seat.user()));
         let mut current: Epoch = 0;
+        // Frames that were taken from the inbox just as a new epoch began.
+        let mut late = Vec::new();
         loop {
-            let open = flush.is_none();
+            // A page that confirms nothing is sent no more than can be remembered.
+            let room = self.tracking.has_room();
+            let open = flush.is_none() && room;
             let step = tokio::select! {
-                part = next(&mut flush), if !open => match part {
+                part = next(&mut flush), if flush.is_some() && room => match part {
                     Some(Part::Frames(frames)) => self.write(frames).await,
                     Some(Part::Done(epoch)) => {
                         (flush, current) = (None, epoch);
-                        Ok(())
+                        self.write(std::mem::take(&mut late)).await
                     }
-                    // A flush that ends early is started again.
+                    // A flush that ends early has failed in a way that may last.
                     None => {
-                        flush = Some(self.sessions.flush.start(self.seat.user()));
+                        flush = Some(self.sessions.flush.start_after(RESTART, self.seat.user()));
                         Ok(())
                     }
                 },
@@ -150,7 +161,13 @@ impl Session<'_> {
                     while frames.len() < BURST && let Ok(frame) = self.seat.inbox.try_recv() {
                         frames.push(frame);
                     }
-                    self.write(frames).await
+                    if *epochs.borrow() == current {
+                        self.write(frames).await
+                    } else {
+                        // Older messages may have been missed: they go first.
+                        late = frames;
+                        Ok(())
+                    }
                 }
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.hear(message).await,
@@ -171,8 +188,25 @@ impl Session<'_> {
         }
     }
 
-    /// Writes frames and, where the pong confirms, a ping behind them, in as few writes as possible.
+    /// Writes frames and, where the pong confirms, pings behind them, in as few writes as possible.
     async fn write(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
+        let mut frames = VecDeque::from(frames);
+        while !frames.is_empty() {
+            // A slow link is given time for each slice, and confirms one before the next.
+            let mut bytes = 0;
+            let slice = frames.iter().take_while(|outgoing| {
+                let fits = bytes < SLICE;
+                bytes += outgoing.frame.len();
+                fits
+            });
+            let slice = slice.count();
+            self.write_slice(frames.drain(..slice).collect()).await?;
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
         let mut tracked = false;
         let written = timeout(WRITE, async {
             for Outgoing { frame, tracked: id } in frames {
@@ -204,9 +238,6 @@ impl Session<'_> {
 
     async fn hear(&mut self, message: Message) -> Result<(), Ended> {
         self.heard = Instant::now();
-        if !self.pace.allows(self.heard) {
-            return Err(Some(Close::Flooding));
-        }
         let confirmed = match message {
             Message::Pong(payload) if self.protocol != Protocol::V1 => {
                 let number = std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok());
@@ -217,15 +248,19 @@ impl Session<'_> {
                 Some(Inbound::Read) => {
                     let clear = Entry::Clear { receiver: self.seat.user(), request: None };
                     self.sessions.confirms.append(clear).await;
-                    return Ok(());
+                    Vec::new()
                 }
-                None => return Ok(()),
+                None => Vec::new(),
             },
             // Old front ends send heartbeats of their own; they may, at a bearable pace.
-            Message::Text(_) | Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Text(_) | Message::Ping(_) | Message::Pong(_) => Vec::new(),
             Message::Binary(_) => return Err(Some(Close::Binary)),
             Message::Close(_) => return Err(None),
         };
+        // What confirms something was asked for, however much it is.
+        if confirmed.is_empty() && !self.pace.allows(self.heard) {
+            return Err(Some(Close::Flooding));
+        }
         self.confirm(confirmed).await;
         Ok(())
     }

@@ -3,7 +3,9 @@
 //! One daemon writes, the others stand by. It commits whatever waits as one transaction: while a commit is
 //! under way the next batch gathers, so batches grow with the load and no timer is needed.
 
-use std::collections::{BTreeMap, HashMap};
+mod aside;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,22 +16,22 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use redis::Pipeline;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::aside::SetAside;
 use crate::batch::{Batch, Logged, Move, Outcome};
 use crate::bus::lease::{self, Lease};
 use crate::bus::{BusError, Commands, WAIT, log, replies, waiting_connection};
 use crate::outage::Outage;
 use crate::position::{Position, Positions};
-use crate::store::apply::{Applied, Writing};
+use crate::store::apply::{Applied, Locks, Writing};
 use crate::store::{Store, StoreError};
 
 /// How often a stand-by looks whether the lease is free or its holder gone.
 const STANDBY: Duration = Duration::from_millis(250);
 
-/// How long a partition rests after another transaction held one of its locks.
-const SET_ASIDE: Duration = Duration::from_millis(200);
+/// How much one transaction may do, counted in rows that it touches.
+const BATCH_ROWS: usize = 4_096;
 
 /// What the writer works with.
 #[derive(Clone, Debug)]
@@ -57,6 +59,18 @@ enum Ended {
     Redis(#[from] BusError),
     #[error("{0}")]
     Store(#[from] StoreError),
+}
+
+/// Cuts what was read to what one transaction may do. What is cut off is read again.
+fn bound(entries: &mut Vec<Logged>) {
+    let mut rows = 0;
+    let end = entries.iter().position(|logged| {
+        rows += logged.rows();
+        rows > BATCH_ROWS
+    });
+    if let Some(end) = end {
+        entries.truncate(end.max(1));
+    }
 }
 
 impl Writer {
@@ -107,39 +121,62 @@ impl Writer {
             log::repair(&self.commands, &self.prefix, *partition, *position).await?;
             self.positions.advance(*partition, *position);
         }
+        let lapsed = CancellationToken::new();
+        tokio::select! {
+            ended = self.batches(&mut writing, &mut applied, [stop, &lapsed], redis, mysql) => ended,
+            () = self.keep(&lapsed) => Ok(()),
+        }
+    }
+
+    /// Keeps the lease; tells when it is lost, and ends with whoever is told.
+    async fn keep(&self, lapsed: &CancellationToken) {
+        loop {
+            tokio::time::sleep(lease::RENEWAL).await;
+            match self.lease.renew().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::info!("the lease is another's, standing by");
+                    lapsed.cancel();
+                    return std::future::pending().await;
+                }
+                Err(error) => tracing::debug!(%error, "the lease is not renewed"),
+            }
+        }
+    }
+
+    /// Batch after batch, until either of the two ends it; what is committed is told first.
+    async fn batches(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        [stop, lapsed]: [&CancellationToken; 2],
+        redis: &mut Outage,
+        mysql: &mut Outage,
+    ) -> Result<(), Ended> {
         let mut connection = waiting_connection(self.commands.client()).await?;
         tracing::info!("writing");
-
-        let mut aside: HashMap<Partition, Instant> = HashMap::new();
-        let mut renewed = Instant::now();
+        let mut aside = SetAside::default();
         let mut settled = redis::pipe();
         let mut last = false;
-        while !last {
+        while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
-            if renewed.elapsed() >= lease::RENEWAL {
-                if !self.lease.renew().await? {
-                    tracing::info!("the lease has run out, standing by");
-                    return Ok(());
-                }
-                renewed = Instant::now();
-            }
-            aside.retain(|_, until| Instant::now() < *until);
             let ready: Vec<_> = applied
                 .iter()
-                .filter(|(partition, _)| !aside.contains_key(partition))
+                .filter(|(partition, _)| aside.is_ready(**partition))
                 .map(|(partition, position)| (*partition, *position))
                 .collect();
-            // A partition that is set aside must not wait for others to have something to say. Told to stop,
-            // the writer takes once more what is there.
-            let wait = if aside.is_empty() { WAIT } else { SET_ASIDE };
-            let read = log::read(&mut connection, &self.prefix, &ready, (!last).then_some(wait));
+            // Told to stop, the writer takes once more what is there.
+            let wait = (!last).then(|| aside.next().min(WAIT));
+            let read = log::read(&mut connection, &self.prefix, &ready, wait);
             // The answers of the last batch go out while the next one is read.
             let (entries, sent) = tokio::join!(read, self.settle(&settled));
             settled = redis::pipe();
             sent?;
-            let entries = entries?;
+            let mut entries = entries?;
             redis.recovered();
-            let busy = match self.write(&mut writing, &mut applied, &entries, &mut settled).await {
+            bound(&mut entries);
+            let written = self.write(writing, applied, &entries, &aside, &mut settled).await;
+            let busy = match written {
                 Ok(busy) => busy,
                 Err(error) => {
                     // A part may have been committed before the failure, and its callers wait.
@@ -148,42 +185,55 @@ impl Writer {
                 }
             };
             mysql.recovered();
-            aside.extend(busy.into_iter().map(|partition| (partition, Instant::now() + SET_ASIDE)));
+            aside.update(&ready, &busy);
         }
         Ok(self.settle(&settled).await?)
     }
 
-    /// Applies what was read, as one transaction if possible. What others' locks hold back is returned, to
-    /// be read again later.
+    /// Applies what was read, as one transaction if possible; partitions that were set aside go alone, so that
+    /// nobody waits with them. What others' locks hold back is returned, to be read again later.
     async fn write(
+        &self,
+        writing: &mut Writing,
+        applied: &mut BTreeMap<Partition, Position>,
+        entries: &[Logged],
+        aside: &SetAside,
+        settled: &mut Pipeline,
+    ) -> Result<Vec<Partition>, StoreError> {
+        let (alone, joint): (Vec<_>, Vec<_>) =
+            entries.iter().cloned().partition(|logged| aside.holds(logged.partition));
+        let mut busy = Vec::new();
+        if !joint.is_empty() {
+            match self.commit(writing, applied, &joint, Locks::Wait, settled).await {
+                Err(StoreError::Busy(_) | StoreError::Rejected(_)) => {
+                    busy = self.each_partition(writing, applied, &joint, settled).await?;
+                }
+                done => done?,
+            }
+        }
+        busy.extend(self.each_partition(writing, applied, &alone, settled).await?);
+        Ok(busy)
+    }
+
+    /// Applies each partition as a transaction of its own, and waits for nobody's locks.
+    async fn each_partition(
         &self,
         writing: &mut Writing,
         applied: &mut BTreeMap<Partition, Position>,
         entries: &[Logged],
         settled: &mut Pipeline,
     ) -> Result<Vec<Partition>, StoreError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
-        }
-        match self.commit(writing, applied, entries, settled).await {
-            Err(StoreError::Busy(_) | StoreError::Rejected(_)) => {}
-            done => return done.map(|()| Vec::new()),
-        }
         let mut busy = Vec::new();
-        for partition in Partition::all() {
-            let own: Vec<_> =
-                entries.iter().filter(|logged| logged.partition == partition).cloned().collect();
-            if own.is_empty() {
-                continue;
-            }
-            match self.commit(writing, applied, &own, settled).await {
+        for own in entries.chunk_by(|one, next| one.partition == next.partition) {
+            let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
+            match self.commit(writing, applied, own, Locks::Probe, settled).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(error)) => {
                     tracing::debug!(%partition, error, "set aside");
                     busy.push(partition);
                 }
                 Err(StoreError::Rejected(_)) => {
-                    if !self.one_by_one(writing, applied, &own, settled).await? {
+                    if !self.one_by_one(writing, applied, own, settled).await? {
                         busy.push(partition);
                     }
                 }
@@ -203,7 +253,7 @@ impl Writer {
         settled: &mut Pipeline,
     ) -> Result<bool, StoreError> {
         for logged in entries {
-            match self.commit(writing, applied, std::slice::from_ref(logged), settled).await {
+            match self.commit(writing, applied, std::slice::from_ref(logged), Locks::Probe, settled).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(_)) => return Ok(false),
                 Err(StoreError::Rejected(error)) => {
@@ -221,6 +271,7 @@ impl Writer {
         writing: &mut Writing,
         applied: &mut BTreeMap<Partition, Position>,
         entries: &[Logged],
+        locks: Locks,
         settled: &mut Pipeline,
     ) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
@@ -230,7 +281,7 @@ impl Writer {
         let chosen: Vec<_> = entries.iter().filter_map(Logged::chosen).collect();
         let known = writing.known(&chosen).await?;
         let batch = Batch::plan(entries, from, self.count_unread, &known);
-        let done = writing.apply(&batch).await?;
+        let done = writing.apply(&batch, locks).await?;
         for step in &batch.moves {
             self.moved(applied, *step, settled);
         }

@@ -37,16 +37,10 @@ pub(crate) fn kind(position: u32, either: TextOrNumber<'_>) -> Option<Type> {
     }
 }
 
-/// The message id that the sender has chosen, or nothing if that was left out.
-pub(crate) fn message_id(
-    position: u32,
-    sender: UserId,
-    bytes: Option<&[u8]>,
-) -> Option<Option<MessageId>> {
-    let Some(bytes) = bytes else { return Some(None) };
+/// The message id that the sender has chosen.
+pub(crate) fn message_id(position: u32, sender: UserId, bytes: &[u8]) -> Option<MessageId> {
     let id = MessageId::chosen(sender, bytes);
-    let told = id.map_err(|_| zend::value_error(position, "must be 1 to 64 printable ASCII characters"));
-    told.ok().map(Some)
+    id.map_err(|_| zend::value_error(position, "must be 1 to 64 printable ASCII characters")).ok()
 }
 
 /// How many rows at most.

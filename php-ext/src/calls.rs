@@ -36,7 +36,11 @@ pub(crate) fn push(receiver: UserId, content: &str, kind: &Type) -> Result<bool,
     };
     let channel = settings.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
-    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: false, read: Answer::into_number })? > 0)
+    Ok(link::hold(
+        &settings,
+        &mut Plain { parts: &parts, repeatable: false, read: Answer::into_number },
+        settings.deadline(),
+    )? > 0)
 }
 
 /// Whether a daemon holds a connection of the user.
@@ -49,7 +53,7 @@ pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
         count
             .map_or_else(|| Err(LinkError::Broken("the answer is too short".to_owned())), Answer::into_number)
     };
-    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: true, read })? > 0)
+    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: true, read }, settings.deadline())? > 0)
 }
 
 /// Stores a message: true once it is committed, or in the log where that is enough.
@@ -121,27 +125,30 @@ fn accept(
             prefix.reply(partition, &request),
         ],
         arguments,
+        repeatable: true,
         waits: settings.committed,
         unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
                      or does the calling transaction hold this user's row?)",
         accepted: false,
         loads: false,
     };
-    match link::hold(settings, &mut exchange)? {
+    match link::hold(settings, &mut exchange, settings.deadline())? {
         Done::Accepted(live) => Ok(live == "1"),
         Done::Replied(Reply::Stored { live }) => Ok(live),
         Done::Replied(other) => Err(unexpected(other)),
     }
 }
 
-/// Stored rows with ids above `after`, oldest first, at most `limit`; asked for in pages.
+/// Stored rows with ids above `after`, oldest first, at most `limit`; asked for in pages, all
+/// of them within one deadline.
 pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>, Error> {
     let settings = settings::current()?;
+    let deadline = settings.deadline();
     let mut rows = Vec::new();
     loop {
         let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         let ask = Ask::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
-        let (page, more) = match read(&settings, ask)? {
+        let (page, more) = match read(&settings, ask, deadline)? {
             Reply::Rows { rows, more } => (rows, more),
             other => return Err(unexpected(other)),
         };
@@ -157,7 +164,8 @@ pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>,
 
 /// The unread counter.
 pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
-    match read(&*settings::current()?, Ask::Unread { user })? {
+    let settings = settings::current()?;
+    match read(&settings, Ask::Unread { user }, settings.deadline())? {
         Reply::Unread(count) => Ok(count),
         other => Err(unexpected(other)),
     }
@@ -195,7 +203,7 @@ pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
     }
 }
 
-fn read(settings: &Settings, ask: Ask) -> Result<Reply, Error> {
+fn read(settings: &Settings, ask: Ask, deadline: Instant) -> Result<Reply, Error> {
     let partition = Partition::of(ask.user());
     let request = new_id()?.0.to_string();
     let json = serde_json::to_string(&Request::new(request.clone(), ask))
@@ -210,12 +218,13 @@ fn read(settings: &Settings, ask: Ask) -> Result<Reply, Error> {
             prefix.reply(partition, &request),
         ],
         arguments: vec![json, WAITING_READS.to_string(), REPLY_TTL.as_millis().to_string()],
+        repeatable: true,
         waits: true,
         unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
         accepted: false,
         loads: false,
     };
-    replied(link::hold(settings, &mut exchange)?)
+    replied(link::hold(settings, &mut exchange, deadline)?)
 }
 
 fn append(entry: &Entry) -> Result<Reply, Error> {
@@ -234,13 +243,15 @@ fn append(entry: &Entry) -> Result<Reply, Error> {
             prefix.reply(partition, &request),
         ],
         arguments,
+        // A second ack would count other rows, and a second clear what came meanwhile.
+        repeatable: false,
         waits: true,
         unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
                      hold this user's row?)",
         accepted: false,
         loads: false,
     };
-    replied(link::hold(&settings, &mut exchange)?)
+    replied(link::hold(&settings, &mut exchange, settings.deadline())?)
 }
 
 fn replied(done: Done) -> Result<Reply, Error> {
@@ -300,15 +311,18 @@ impl<T> Exchange for Plain<'_, T> {
     }
 
     fn timed_out(&self) -> String {
-        "Redis did not answer in time; the outcome is unknown".to_owned()
+        "Redis did not answer; the outcome is unknown".to_owned()
     }
 }
 
 /// A script and, where its effect takes time, the wait for the reply, in one write.
+#[allow(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 struct Scripted {
     script: &'static Script,
     keys: Vec<String>,
     arguments: Vec<String>,
+    /// Whether doing it twice does no harm and gives the same answer.
+    repeatable: bool,
     /// Whether there is a reply to wait for. It comes under the last of the keys.
     waits: bool,
     /// What is known when the script was carried out and no reply came.
@@ -374,15 +388,12 @@ impl Exchange for Scripted {
     }
 
     fn is_repeatable(&self) -> bool {
-        true
+        self.repeatable
     }
 
     fn timed_out(&self) -> String {
-        let known = if self.accepted {
-            self.unanswered
-        } else {
-            "Redis did not answer in time; the outcome is unknown"
-        };
+        let known =
+            if self.accepted { self.unanswered } else { "Redis did not answer; the outcome is unknown" };
         known.to_owned()
     }
 }

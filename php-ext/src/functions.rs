@@ -12,8 +12,8 @@ use chatpush_wire::frame::DEFAULT_TYPE;
 use chatpush_wire::reply::Row;
 use ext_php_rs::args::Arg;
 use ext_php_rs::boxed::ZBox;
-use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::builders::FunctionBuilder;
+use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::{BailoutGuard, ExecuteData, run_handler};
@@ -156,7 +156,10 @@ function! {
         let receiver = arguments::user(2, given.receiver)?;
         let content = arguments::content(3, given.content)?;
         let kind = arguments::kind(4, given.kind.unwrap_or(TextOrNumber::Text(DEFAULT_TYPE.as_bytes())))?;
-        let id = arguments::message_id(5, sender, given.id)?;
+        let id = match given.id {
+            Some(chosen) => Some(arguments::message_id(5, sender, chosen)?),
+            None => None,
+        };
         match calls::send(sender, receiver, content, &kind, id) {
             // An enum case that is registered has no way to fail.
             Ok(delivery) => _ = delivery.set_zval(answer, false),

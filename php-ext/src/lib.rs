@@ -23,7 +23,11 @@ use ext_php_rs::prelude::*;
 #[php(startup = "startup")]
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = functions::table().into_iter().fold(module, ModuleBuilder::function);
-    module.enumeration::<delivery::Delivery>().name("chatpush").request_shutdown_function(request_shutdown).info_function(info::print)
+    module
+        .enumeration::<delivery::Delivery>()
+        .name("chatpush")
+        .request_shutdown_function(request_shutdown)
+        .info_function(info::print)
 }
 
 fn startup(_kind: i32, module: i32) -> i32 {

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chatpush_wire::key::Prefix;
 use chatpush_wire::token::Secret;
@@ -65,6 +65,13 @@ type Read = (u64, Result<Rc<Settings>, String>);
 thread_local! {
     static CHANGES: Cell<u64> = const { Cell::new(0) };
     static READ: RefCell<Option<Read>> = const { RefCell::new(None) };
+}
+
+impl Settings {
+    /// When a call that begins now has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
 }
 
 /// Directives that cannot be used, each by its name, with what would be right.

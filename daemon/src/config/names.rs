@@ -67,6 +67,12 @@ pub struct Column<'a> {
 }
 
 impl Names {
+    /// When a row of the message table was stored, in whole seconds since 1970, as SQL; the table may have an
+    /// alias. Reading and removing a row use the same, since not every time goes there and back again.
+    pub fn seconds(&self, alias: &str) -> String {
+        format!("COALESCE(CAST(UNIX_TIMESTAMP({alias}{}) AS SIGNED), 0)", self.send_time)
+    }
+
     pub(super) fn read<E: Fn(&str) -> Option<String>>(source: &mut Source<E>) -> Option<Self> {
         let mut name = |key: &str, default: &str| {
             let name = source.in_file(key);

@@ -11,7 +11,7 @@ use crate::close::Close;
 /// Longest message that is read from a client: an ack of a thousand ids has about 30 KiB.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
 
-/// Messages a client may send within [`WINDOW`]: a pong for each of its messages and its own heartbeats.
+/// Messages a client may send within [`WINDOW`] beside those that confirm something.
 const MESSAGES: u32 = 2_000;
 
 const WINDOW: Duration = Duration::from_secs(10);

@@ -21,7 +21,15 @@ pub(super) struct Tracking {
     ping: u64,
 }
 
+/// Messages that may be sent and not confirmed. A page of a flush may go beyond it by itself.
+const UNCONFIRMED: usize = 4_096;
+
 impl Tracking {
+    /// Whether more may be sent before something is confirmed.
+    pub(super) fn has_room(&self) -> bool {
+        self.unconfirmed.len() < UNCONFIRMED
+    }
+
     /// Notes that a message is sent. False if this connection has had it already.
     pub(super) fn send(&mut self, id: &Arc<MessageId>) -> bool {
         if !self.known.insert(id.clone()) {

@@ -17,6 +17,15 @@ const STATEMENT_BYTES: usize = 1024 * 1024;
 /// Names the lock that the writer's connection holds, one for each database.
 const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
+/// What to do about rows that others have locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// Wait for them as long as the session does: a second.
+    Wait,
+    /// Look first, and wait for none: another transaction was in the way a moment ago.
+    Probe,
+}
+
 /// What a committed batch did that only the database could tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -99,7 +108,7 @@ impl Writing {
     ///
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
     /// After any error but that of the commit itself nothing was changed; after that the positions tell.
-    pub async fn apply(&mut self, batch: &Batch) -> Result<Applied, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch, locks: Locks) -> Result<Applied, StoreError> {
         let (names, increment) = (&self.names, self.increment);
         let mut transaction = bounded(self.connection.start_transaction(TxOpts::default())).await?;
         // The positions come first: their row locks keep a second writer out until this one is done.
@@ -107,6 +116,16 @@ impl Writing {
         if transaction.affected_rows() != batch.moves.len() as u64 {
             bounded(transaction.rollback()).await?;
             return Err(StoreError::Fenced);
+        }
+        if locks == Locks::Probe && !batch.counters.is_empty() {
+            let users: Vec<_> = batch.counters.keys().collect();
+            let sql = format!(
+                "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
+                list(&users),
+                id = names.user_id,
+                user = names.user,
+            );
+            bounded(transaction.query_drop(sql)).await?;
         }
         for inserts in in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
             bounded(transaction.query_drop(insert_rows(names, inserts))).await?;
@@ -252,24 +271,32 @@ fn insert_records(inserts: &[Insert], first: u64, increment: u64) -> String {
 /// inserted itself, which are known by row id and time.
 fn deletes(names: &Names, batch: &Batch) -> Vec<String> {
     let Names { offline_message, id, receiver_id, send_time, .. } = names;
-    let mut recorded = Vec::new();
-    let mut statements = Vec::new();
+    let (mut recorded, mut own) = (Vec::new(), Vec::new());
     for (receiver, message) in &batch.confirms {
         match message.as_row() {
-            Some((row, unix_time)) => statements.push(format!(
-                "DELETE FROM {offline_message} WHERE {id} = {row} AND {receiver_id} = {receiver} \
-                 AND {send_time} = FROM_UNIXTIME({unix_time})"
-            )),
+            Some((row, unix_time)) => own.push(format!("({row}, {receiver}, {unix_time})")),
             None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
         }
     }
-    if !recorded.is_empty() {
+    let mut statements = Vec::new();
+    for confirmed in in_statements(&own, String::len) {
+        // The rows are found by their key; the time is compared as it was made when the row was read.
+        let rows: Vec<_> = confirmed.iter().filter_map(|row| row[1..].split(',').next()).collect();
+        statements.push(format!(
+            "DELETE FROM {offline_message} WHERE {id} IN ({}) \
+             AND ({id}, {receiver_id}, {}) IN ({})",
+            rows.join(", "),
+            names.seconds(""),
+            confirmed.join(", ")
+        ));
+    }
+    for confirmed in in_statements(&recorded, String::len) {
         statements.push(format!(
             "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON o.{id} = m.`offline_id` \
              AND o.{receiver_id} = m.`receiver_id` AND o.{send_time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
              WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
             schema::MESSAGE,
-            recorded.join(", ")
+            confirmed.join(", ")
         ));
     }
     statements

@@ -24,7 +24,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// escapes on, because that is how values are quoted here.
 const SESSION: &str = "SET SESSION sql_mode = \
     'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
-    innodb_lock_wait_timeout = 1";
+    innodb_lock_wait_timeout = 1, autocommit = 1";
+
+/// The character set of every statement, whatever the server would choose: quoting rests on it.
+const CHARACTERS: &str = "SET NAMES utf8mb4";
 
 /// The database, as everything but the writer's transaction sees it. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -41,7 +44,7 @@ impl Store {
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
-            .setup(vec![SESSION])
+            .setup(vec![CHARACTERS, SESSION])
             // An UPDATE that finds its row and leaves it as it is has found it all the same.
             .client_found_rows(true)
             // The statements differ in their number of rows, so keeping them prepared would only fill memory.

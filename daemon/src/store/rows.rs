@@ -19,7 +19,18 @@ pub struct StoredRow {
     pub kind: Option<Type>,
 }
 
-type Columns = (u64, i64, i64, Vec<u8>, String, i64, Option<String>, Option<String>, Option<u64>);
+/// The application's columns may be NULL, whatever the article's are.
+type Columns = (
+    u64,
+    Option<i64>,
+    i64,
+    Option<Vec<u8>>,
+    Option<String>,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<u64>,
+);
 
 impl Store {
     /// One page of a user's rows with ids above `after`, oldest first: at most `limit` of them and at most
@@ -39,7 +50,7 @@ impl Store {
         // Our record belongs to the row only if user and second agree: a TRUNCATE re-uses row ids.
         let sql = format!(
             "SELECT o.{id}, o.{sender}, o.{receiver}, o.{content}, CAST(o.{time} AS CHAR), \
-             CAST(UNIX_TIMESTAMP(o.{time}) AS SIGNED), m.`message_id`, m.`type`, m.`time_ms` \
+             {seconds}, m.`message_id`, m.`type`, m.`time_ms` \
              FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} \
              AND m.`receiver_id` = o.{receiver} AND o.{time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
              WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
@@ -50,6 +61,7 @@ impl Store {
             receiver = names.receiver_id,
             content = names.content,
             time = names.send_time,
+            seconds = names.seconds("o."),
         );
         let mut connection = self.connection().await?;
         let found: Vec<Columns> = bounded(connection.query(sql)).await?;
@@ -58,7 +70,7 @@ impl Store {
         let mut bytes = 0;
         let mut page = Vec::with_capacity(found.len());
         for columns in found {
-            bytes += columns.3.len();
+            bytes += columns.3.as_ref().map_or(0, Vec::len);
             if bytes > BYTES_PER_PAGE && !page.is_empty() {
                 return Ok((page, true));
             }
@@ -117,11 +129,11 @@ fn stored_row(columns: Columns) -> StoredRow {
     let known = message_id.and_then(|id| MessageId::try_from(id).ok());
     let row = Row {
         id,
-        sender_id,
+        sender_id: sender_id.unwrap_or(0),
         receiver_id,
         // The connection speaks utf8mb4, so MySQL has converted whatever the column holds.
-        content: String::from_utf8_lossy(&content).into_owned(),
-        send_time,
+        content: String::from_utf8_lossy(&content.unwrap_or_default()).into_owned(),
+        send_time: send_time.unwrap_or_default(),
         message_id: known.unwrap_or_else(|| MessageId::of_row(id, unix_time)),
         time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
     };

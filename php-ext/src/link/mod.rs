@@ -50,18 +50,27 @@ pub(crate) trait Exchange {
     /// Whether doing it twice does no harm.
     fn is_repeatable(&self) -> bool;
 
-    /// What is known of the outcome when no answer came in time.
+    /// What is known of the outcome when no answer came.
     fn timed_out(&self) -> String;
 }
 
 /// Holds a conversation, on the kept connection if it still lives. If that breaks before everything was
-/// sent, or the conversation may be repeated, a fresh connection gets one more try.
-pub(crate) fn hold<E: Exchange>(settings: &Settings, exchange: &mut E) -> Result<E::Outcome, Error> {
-    let deadline = Instant::now() + settings.timeout;
+/// sent, or the conversation may be repeated, a fresh connection gets one more try. `deadline` bounds it all.
+pub(crate) fn hold<E: Exchange>(
+    settings: &Settings,
+    exchange: &mut E,
+    deadline: Instant,
+) -> Result<E::Outcome, Error> {
     let mut tries = 2;
     loop {
         tries -= 1;
-        let mut connection = connection(settings, deadline)?;
+        let mut connection = match connection(settings, deadline) {
+            // The first try may have been carried out, and that says more than that a second cannot be made.
+            Err(Error::Connection(why)) if tries == 0 => {
+                return Err(Error::Timeout(format!("{} ({why})", exchange.timed_out())));
+            }
+            other => other?,
+        };
         let commands = exchange.commands(&mut connection, deadline);
         let sent = connection.send(&commands, deadline);
         let unsent = sent.is_err();
@@ -77,10 +86,10 @@ pub(crate) fn hold<E: Exchange>(settings: &Settings, exchange: &mut E) -> Result
             Err(LinkError::Broken(_) | LinkError::NoScript)
                 if tries > 0 && (unsent || exchange.is_repeatable()) => {}
             Err(LinkError::Broken(why)) => {
-                let outcome = if unsent { "nothing was done" } else { "the outcome is unknown" };
                 return Err(Error::Connection(format!(
-                    "the connection to Redis at {} broke ({why}); {outcome}",
-                    settings.address
+                    "the connection to Redis at {} broke ({why}); {}",
+                    settings.address,
+                    exchange.timed_out()
                 )));
             }
             Err(LinkError::NoScript) => {

@@ -6,11 +6,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::connection::LinkError;
 use crate::address::Place;
@@ -27,8 +29,7 @@ impl Stream {
     /// Connects within the deadline. Each address that a name has gets a try.
     pub(super) fn connect(place: &Place, deadline: Instant) -> Result<Self, LinkError> {
         match place {
-            // Connecting to a Unix socket waits only while its backlog is full, and then fails at once.
-            Place::Unix(path) => UnixStream::connect(path).map(Self::Unix).map_err(|error| broken(&error)),
+            Place::Unix(path) => unix(path, deadline).map(Self::Unix),
             Place::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, deadline)?;
                 if *tls { encrypted(tcp, host, deadline) } else { Ok(Self::Tcp(tcp)) }
@@ -110,6 +111,16 @@ fn peek(descriptor: RawFd) -> Seen {
         _ if std::io::Error::last_os_error().kind() == ErrorKind::WouldBlock => Seen::Nothing,
         _ => Seen::Closed,
     }
+}
+
+/// Connecting to a Unix socket waits while the listener's backlog is full; the time for sending bounds that too
+/// (`socket(7)`, `SO_SNDTIMEO`).
+fn unix(path: &Path, deadline: Instant) -> Result<UnixStream, LinkError> {
+    let address = SockAddr::unix(path).map_err(|error| broken(&error))?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|error| broken(&error))?;
+    socket.set_write_timeout(Some(left(deadline)?)).map_err(|error| broken(&error))?;
+    socket.connect(&address).map_err(|error| link_error(&error))?;
+    Ok(socket.into())
 }
 
 fn tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, LinkError> {

@@ -106,18 +106,4 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertSame([[], 0], $socket->flushed());
         return $socket;
     }
-
-    private static function token(int $user): string
-    {
-        // As connectToken() makes it; the secret is not this process's to set.
-        return self::jwt(['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 60], Stack::secret());
-    }
-
-    private static function jwt(array $claims, string $secret, string $algorithm = 'HS256'): string
-    {
-        $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
-        $signed = $encode(json_encode(['alg' => $algorithm, 'typ' => 'JWT'])) . '.' . $encode(json_encode($claims));
-        $hash = ['HS256' => 'sha256', 'HS512' => 'sha512'][$algorithm] ?? null;
-        return "$signed." . ($hash === null ? '' : $encode(hash_hmac($hash, $signed, $secret, true)));
-    }
 }

@@ -31,6 +31,9 @@ final class ArgumentsTest extends ChatPushTestCase
         self::lonelyPrefix();
         self::assertFalse(pushMessage(type: 1, content: 'x', receiver_id: 5));
         self::assertFalse(ChatPush\isOnline(user_id: 5));
+        ini_set('chatpush.durability', 'queued');
+        self::assertSame(ChatPush\Delivery::Stored, ChatPush\sendMessage(1, 2, content: 'x', message_id: 'named'));
+        self::thrown(TypeError::class, fn () => ChatPush\sendMessage(1, 2, 'x', null));
         self::thrown(Error::class, fn () => pushMessage(receiver: 5, content: 'x', type: 1));
     }
 
@@ -67,6 +70,10 @@ final class ArgumentsTest extends ChatPushTestCase
         yield 'a surrogate' => ['pushMessage(): Argument #2 ($content) must be valid UTF-8', fn () => pushMessage(1, "\xED\xA0\x80", '')];
         yield 'long type' => ['pushMessage(): Argument #3 ($type) must have at most 64 bytes', fn () => pushMessage(1, '', str_repeat('t', 65))];
         yield 'type no UTF-8' => ['pushMessage(): Argument #3 ($type) must be valid UTF-8', fn () => pushMessage(1, '', "\xFF")];
+        foreach (['', str_repeat('x', 65), "a\nb", 'é', "\x7F", "\0"] as $i => $id) {
+            yield "message id $i" => ['ChatPush\sendMessage(): Argument #5 ($message_id) must be 1 to 64 printable ASCII characters', fn () => ChatPush\sendMessage(1, 2, '', 'text', $id)];
+        }
+        yield 'send a long type' => ['ChatPush\sendMessage(): Argument #4 ($type) must have at most 64 bytes', fn () => ChatPush\sendMessage(1, 2, '', str_repeat('t', 65))];
         yield 'no rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 0)];
         yield 'too many rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 100001)];
         yield 'before the first' => ['getOfflineMessage(): Argument #3 ($after_id) must be greater than or equal to 0', fn () => getOfflineMessage(1, 1, -1)];

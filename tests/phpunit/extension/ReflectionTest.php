@@ -9,6 +9,7 @@ final class ReflectionTest extends ChatPushTestCase
         'storeOfflineMessage' => 'int $sender_id, int $receiver_id, string $content: bool',
         'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
         'getUnreadCount' => 'int $user_id: int',
+        'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, string|int $type = \'text\', ?string $message_id = NULL: ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
@@ -38,6 +39,11 @@ final class ReflectionTest extends ChatPushTestCase
         foreach ([ChatPush\ConnectionException::class, ChatPush\UnavailableException::class, ChatPush\TimeoutException::class] as $class) {
             self::assertSame(ChatPush\Exception::class, get_parent_class($class));
         }
+    }
+
+    public function testDeliveryIsAnEnum(): void
+    {
+        self::assertSame(['Live', 'Stored'], array_column(ChatPush\Delivery::cases(), 'name'));
     }
 
     public function testInformationMasksSecrets(): void

@@ -76,4 +76,18 @@ abstract class ChatPushTestCase extends TestCase
     {
         return (int) Stack::database()->query("SELECT `unread_count` FROM `user` WHERE `id` = $user")->fetchColumn();
     }
+
+    protected static function token(int $user): string
+    {
+        // As connectToken() makes it; the secret is not this process's to set.
+        return self::jwt(['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 60], Stack::secret());
+    }
+
+    protected static function jwt(array $claims, string $secret, string $algorithm = 'HS256'): string
+    {
+        $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
+        $signed = $encode(json_encode(['alg' => $algorithm, 'typ' => 'JWT'])) . '.' . $encode(json_encode($claims));
+        $hash = ['HS256' => 'sha256', 'HS512' => 'sha512'][$algorithm] ?? null;
+        return "$signed." . ($hash === null ? '' : $encode(hash_hmac($hash, $signed, $secret, true)));
+    }
 }

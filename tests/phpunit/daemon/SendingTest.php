@@ -1,0 +1,91 @@
+<?php
+declare(strict_types=1);
+
+use ChatPush\Delivery;
+
+/** The whole branch in one call. */
+final class SendingTest extends ChatPushTestCase
+{
+    public function testToSomebodyAway(): void
+    {
+        $user = self::newUser();
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'hello', 'chat'));
+        self::assertSame([['hello'], 1], [self::stored($user), self::unread($user)]);
+        [$messages] = (new WebSocket(self::token($user)))->flushed();
+        self::assertSame(['hello', 'chat', 1, true], [$messages[0]['data'], $messages[0]['type'], $messages[0]['from'], $messages[0]['offline']]);
+    }
+
+    public function testToSomebodyWhoIsThere(): void
+    {
+        $user = self::newUser();
+        $socket = new WebSocket(self::token($user));
+        $socket->flushed();
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'hello', 7));
+        $message = $socket->message();
+        self::assertSame(['hello', 7, 1], [$message['data'], $message['type'], $message['from']]);
+        self::assertSame(1, $socket->message()['data'], 'the counter');
+        eventually('the row is gone', fn () => self::stored($user) === []);
+        self::assertSame(1, self::unread($user), 'exactly once, and delivered is not read');
+    }
+
+    public function testTheSameIdIsOneMessage(): void
+    {
+        [$user, $other] = [self::newUser(), self::newUser()];
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'first', message_id: 'order 7'));
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'again', message_id: 'order 7'));
+        self::assertSame([['first'], 1], [self::stored($user), self::unread($user)]);
+        ChatPush\sendMessage(2, $user, 'another sender', message_id: 'order 7');
+        ChatPush\sendMessage(1, $other, 'another receiver', message_id: 'order 7');
+        ChatPush\sendMessage(1, $user, 'another id', message_id: 'order 7 ');
+        self::assertSame(['first', 'another sender', 'another id'], self::stored($user));
+        self::assertSame(['another receiver'], self::stored($other));
+    }
+
+    public function testTheAnswerIsThatOfTheFirst(): void
+    {
+        $user = self::newUser();
+        $socket = new WebSocket(self::token($user));
+        $socket->flushed();
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
+        $socket->message();
+        $socket->close();
+        eventually('nobody is there', fn () => !ChatPush\isOnline($user));
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
+    }
+
+    public function testTheSameIdIsKnownAsLongAsTheRowIsThere(): void
+    {
+        $user = self::newUser();
+        ChatPush\sendMessage(1, $user, 'first', message_id: 'long ago');
+        // As if a day had passed, or Redis had lost it.
+        self::assertSame(1, Stack::redis()->call('DEL', sprintf('%s:{%d}:seen:%d:1:long ago', Stack::prefix(), $user % 16, $user)));
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'again', message_id: 'long ago'));
+        self::assertSame([['first'], 1], [self::stored($user), self::unread($user)]);
+    }
+
+    public function testTheSameIdFromManyProcessesAtOnce(): void
+    {
+        $user = self::newUser();
+        $code = 'for ($i = 0; $i < 50; $i++) echo ChatPush\sendMessage(1, (int) $argv[1], "m$i", message_id: "m$i")->name[0];';
+        $processes = $outputs = [];
+        for ($i = 0; $i < 4; $i++) {
+            $command = [PHP_BINARY, '-d', 'extension=' . getenv('CHATPUSH_EXTENSION'), '-d', 'chatpush.timeout_ms=15000',
+                '-d', 'chatpush.redis_url=' . Stack::redisUrl(), '-r', $code, '--', (string) $user];
+            $processes[] = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
+            $outputs[] = $pipes[1];
+        }
+        self::assertSame(array_fill(0, 4, str_repeat('S', 50)), array_map('stream_get_contents', $outputs));
+        array_map('proc_close', $processes);
+        $stored = self::stored($user);
+        sort($stored, SORT_NATURAL);
+        self::assertSame(array_map(fn (int $i) => "m$i", range(0, 49)), $stored);
+        self::assertSame(50, self::unread($user));
+    }
+
+    public function testAFailureIsThrownInEveryMode(): void
+    {
+        self::lonelyPrefix();
+        ini_set('chatpush.errors', 'warning');
+        self::thrown(ChatPush\UnavailableException::class, fn () => ChatPush\sendMessage(1, 2, 'x'));
+    }
+}
