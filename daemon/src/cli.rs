@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::token;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 
@@ -35,6 +35,12 @@ pub enum Command {
     Check,
     /// Create the tables that are missing; existing tables are never altered
     Migrate,
+    /// Look after the entries that MySQL refused
+    Dead {
+        /// What to do with them
+        #[command(subcommand)]
+        task: Dead,
+    },
     /// Print a connect token, as PHP's `ChatPush\connectToken()` makes them
     Token {
         /// The user the token speaks for
@@ -44,6 +50,29 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
         ttl: u64,
     },
+}
+
+/// What can be done with entries that MySQL refused.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// Print them: number, time, kind, sender, receiver, bytes of content, and MySQL's reason
+    List,
+    /// Put them back into the log, once their reason is gone
+    Retry(Which),
+    /// Forget them; what they held is gone then
+    Drop(Which),
+}
+
+/// Which of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Numbers, as `dead list` prints them
+    #[arg(value_name = "NUMBER")]
+    pub numbers: Vec<u64>,
+    /// Every one that is there
+    #[arg(long)]
+    pub all: bool,
 }
 
 const AFTER_HELP: &str = "\

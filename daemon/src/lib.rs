@@ -24,4 +24,5 @@ pub mod flush;
 pub mod session;
 pub mod http;
 pub mod check;
+pub mod dead;
 pub mod run;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
-use chatpush_daemon::{check, cli, logging, run, store};
+use chatpush_daemon::{check, cli, dead, logging, run, store};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         Command::Run => run::until_signalled(config).await,
         Command::Check => check::print(&config).await,
         Command::Migrate => store::migrate::print(&config.mysql).await,
+        Command::Dead { task } => dead::perform(&config, task).await,
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     };
     match outcome {

@@ -28,6 +28,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("session", &["close", "confirm", "flush", "hub", "presence"]),
     ("http", &["bus", "presence", "session", "store"]),
     ("check", &["bus", "config", "store"]),
+    ("dead", &["bus", "cli", "config", "store"]),
     (
         "run",
         &[

@@ -35,6 +35,34 @@ async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
 }
 
 #[tokio::test]
+async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatever_they_lack() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    site.execute(
+        "ALTER TABLE offline_message MODIFY sender_id int NULL, MODIFY content text NULL, \
+         MODIFY send_time datetime(6) NULL",
+    )
+    .await;
+    site.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (NULL, 2, NULL, NULL), \
+         (7, 2, 'fraction', '2026-01-02 03:04:05.678901')",
+    )
+    .await;
+    let sequence = "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+                    SELECT 7, 2, seq, NOW() FROM seq_1_to_5000";
+    site.execute(sequence).await;
+    let daemon = site.daemon().await;
+    let seen = "$m = getOfflineMessage(2, 10000); echo count($m), json_encode($m[0]);";
+    let lacking = r#"5002{"id":1,"sender_id":0,"receiver_id":2,"content":"","send_time":""}"#;
+    assert_eq!(site.php().get(seen).await, lacking);
+    let reading = daemon.connect(2).await.keep_reading();
+    eventually("every row is gone", || site.stored_count(2), |count| *count == 0).await;
+    daemon.stop();
+    let frames = reading.await.expect("the client reads to the end");
+    assert_eq!(frames.iter().filter(|frame| frame.contains("\"offline\":true")).count(), 5_002);
+}
+
+#[tokio::test]
 async fn counting_can_be_left_to_the_application() {
     let site = Site::new().await.with("CHATPUSH_COUNT_UNREAD", "false");
     site.users(&[2]).await;

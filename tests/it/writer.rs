@@ -1,3 +1,4 @@
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::site::Site;
 
@@ -88,6 +89,29 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
     let dead: Vec<(u8, String)> = site.query("SELECT partition_id, entry FROM chatpush_dead").await;
     assert_eq!(dead.len(), 1);
     assert!(dead[0].1.contains("does not fit"));
+
+    let command = async |arguments: &[&str]| {
+        let output = Daemon::command(&site, arguments).await;
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, list) = command(&["dead", "list"]).await;
+    assert!(code == Some(0) && list.starts_with("1  ") && list.contains("from 1 to 2, 12 bytes: "), "{list}");
+    assert!(!list.contains("does not fit"), "a content is nobody else's business");
+    assert_eq!(command(&["dead", "retry", "7"]).await.0, Some(1), "a number that is not there");
+    assert_eq!(command(&["dead", "retry"]).await.0, Some(64));
+
+    site.execute("ALTER TABLE offline_message MODIFY content text NOT NULL").await;
+    assert_eq!(command(&["dead", "retry", "1"]).await.0, Some(0));
+    eventually("it is stored", || site.stored(2), |rows| rows.len() == 2).await;
+    assert_eq!(
+        (site.stored(2).await, site.unread(2).await),
+        (vec!["fits".to_owned(), "does not fit".to_owned()], 2)
+    );
+    assert_eq!(command(&["dead", "list"]).await.1, "");
+
+    site.execute("INSERT INTO chatpush_dead VALUES (9, 2, '1-1', '[]', 'why', NOW())").await;
+    assert_eq!(command(&["dead", "drop", "--all"]).await.0, Some(0));
+    assert_eq!(command(&["dead", "list"]).await.1, "");
 }
 
 #[tokio::test]
@@ -108,8 +132,12 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
         |length| *length == 1,
     )
     .await;
-    site.php().get("storeOfflineMessage(1, 3, 'free');").await;
-    assert_eq!(site.stored(3).await, ["free"]);
+    // Each of them has less time than one wait for the lock would take.
+    let hurried = site.php().with("chatpush.timeout_ms=900");
+    hurried.get("foreach (range(1, 2) as $i) { try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {} }").await;
+    eventually("they are stored", || site.stored(3), |rows| rows.len() == 2).await;
+    hurried.get("foreach (range(1, 200) as $i) storeOfflineMessage(1, 3, \"free $i\");").await;
+    assert_eq!((site.stored(3).await.len(), site.unread(3).await), (202, 202));
     assert!(site.stored(2).await.is_empty());
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     assert_eq!(held.await.expect("PHP ran").trim(), "bool(true)");

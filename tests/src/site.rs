@@ -132,6 +132,11 @@ impl Site {
             .await
     }
 
+    /// How many rows are stored for a user.
+    pub async fn stored_count(&self, receiver: u32) -> u64 {
+        self.query(&format!("SELECT COUNT(*) FROM offline_message WHERE receiver_id = {receiver}")).await[0]
+    }
+
     /// A user's unread counter.
     pub async fn unread(&self, user: u32) -> i64 {
         self.query(&format!("SELECT unread_count FROM `user` WHERE id = {user}")).await[0]

@@ -63,6 +63,11 @@ impl Prefix {
         format!("{}:{{{}}}:seen:{receiver}:{message}", self.0, Partition::of(receiver))
     }
 
+    /// Remembers that a refused entry was put back into the log.
+    pub fn put_back(&self, partition: Partition, number: u64) -> String {
+        format!("{}:{{{partition}}}:back:{number}", self.0)
+    }
+
     /// Names the daemon that writes.
     pub fn writer(&self) -> String {
         format!("{}:writer", self.0)

@@ -18,6 +18,9 @@ pub static READ: Script = Script::new(include_str!("scripts/read.lua"));
 /// Answers requests.
 pub static REPLY: Script = Script::new(include_str!("scripts/reply.lua"));
 
+/// Puts a refused entry back into the log.
+pub static PUT_BACK: Script = Script::new(include_str!("scripts/put_back.lua"));
+
 /// Takes the writer's lease if its holder is gone.
 pub static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
 

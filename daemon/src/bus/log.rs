@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::script::PUT_BACK;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, Value};
 
@@ -114,6 +116,32 @@ pub fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
         pipeline.arg(field).arg(value);
     }
     pipeline.ignore();
+}
+
+/// Puts an entry that MySQL had refused back, once however often it is done. Nobody waits for it any more.
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub async fn put_back(
+    commands: &Commands,
+    prefix: &Prefix,
+    partition: Partition,
+    number: u64,
+    fields: &[(String, String)],
+) -> Result<(), BusError> {
+    let remembered = prefix.put_back(partition, number);
+    let seen = match Entry::decode(fields) {
+        Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
+        _ => remembered.clone(),
+    };
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("EVAL").arg(PUT_BACK.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
+    pipeline.arg(u64::try_from(CHOSEN_SEEN_TTL.as_millis()).unwrap_or(u64::MAX));
+    for (field, value) in fields.iter().filter(|(field, _)| field != "q") {
+        pipeline.arg(field).arg(value);
+    }
+    commands.send(pipeline.ignore()).await
 }
 
 /// Adds the removal of everything that MySQL holds to a pipeline.

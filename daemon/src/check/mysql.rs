@@ -13,6 +13,8 @@ struct Found {
     data_type: String,
     /// Bytes a text holds.
     bytes: Option<u64>,
+    /// The character set of a text.
+    characters: Option<String>,
 }
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
@@ -89,20 +91,23 @@ async fn engine(connection: &mut Conn, table: &schema::Table) -> Result<(Finding
 }
 
 async fn column(connection: &mut Conn, column: Column<'_>) -> Result<Finding, StoreError> {
-    let sql = "SELECT data_type, character_octet_length FROM information_schema.columns \
+    let sql = "SELECT data_type, character_octet_length, character_set_name FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
     let names = (column.table.bare(), column.name.bare());
-    let found: Option<(String, Option<u64>)> = bounded(connection.exec_first(sql, names)).await?;
+    let found: Option<(String, Option<u64>, Option<String>)> =
+        bounded(connection.exec_first(sql, names)).await?;
     let what = format!("column {}.{}", column.table.bare(), column.name.bare());
     Ok(match found {
-        Some((data_type, bytes)) => verdict(what, column.setting, &Found { data_type, bytes }),
+        Some((data_type, bytes, characters)) => {
+            verdict(what, column.setting, &Found { data_type, bytes, characters })
+        }
         None => {
             Finding::wrong(what, format!("is missing; name yours as {} in chatpush.toml", column.setting))
         }
     })
 }
 
-fn verdict(what: String, setting: &str, Found { data_type, bytes }: &Found) -> Finding {
+fn verdict(what: String, setting: &str, Found { data_type, bytes, characters }: &Found) -> Finding {
     const INTEGERS: [&str; 3] = ["int", "bigint", "mediumint"];
     let usable = match setting {
         "mysql.columns.content" => {
@@ -114,6 +119,14 @@ fn verdict(what: String, setting: &str, Found { data_type, bytes }: &Found) -> F
     };
     if !usable.contains(&data_type.as_str()) {
         return Finding::wrong(what, format!("{data_type} must be one of {}", usable.join(", ")));
+    }
+    if let Some(characters) = characters.as_ref().filter(|characters| *characters != "utf8mb4") {
+        return Finding::warning(
+            what,
+            format!(
+                "{characters} cannot hold every text; a message with an emoji is refused and kept in chatpush_dead"
+            ),
+        );
     }
     match bytes {
         Some(bytes) if *bytes < 65_535 => Finding::warning(
@@ -200,12 +213,21 @@ mod tests {
     use crate::check::Verdict;
 
     fn judged(setting: &str, data_type: &str, bytes: Option<u64>) -> Verdict {
-        verdict("column".to_owned(), setting, &Found { data_type: data_type.to_owned(), bytes }).verdict
+        let characters = bytes.map(|_| "utf8mb4".to_owned());
+        verdict("column".to_owned(), setting, &Found { data_type: data_type.to_owned(), bytes, characters })
+            .verdict
     }
 
     #[test]
     fn a_column_must_hold_what_is_written_to_it() {
         assert!(matches!(judged("mysql.columns.content", "text", Some(65_535)), Verdict::Fine(_)));
+        let latin = Found {
+            data_type: "text".to_owned(),
+            bytes: Some(65_535),
+            characters: Some("latin1".to_owned()),
+        };
+        let judgement = verdict("column".to_owned(), "mysql.columns.content", &latin);
+        assert!(matches!(judgement.verdict, Verdict::Warning(_)));
         assert!(matches!(judged("mysql.columns.content", "varchar", Some(1_020)), Verdict::Warning(_)));
         assert!(matches!(judged("mysql.columns.content", "blob", None), Verdict::Wrong(_)));
         assert!(matches!(judged("mysql.columns.send_time", "date", None), Verdict::Wrong(_)));

@@ -5,6 +5,7 @@ pub mod schema;
 pub mod migrate;
 pub mod rows;
 pub mod apply;
+pub mod dead;
 
 use std::time::Duration;
 

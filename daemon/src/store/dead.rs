@@ -1,0 +1,63 @@
+//! Entries that MySQL refused, kept with its reason.
+
+use chatpush_wire::partition::Partition;
+use mysql_async::prelude::Queryable;
+
+use super::{Store, StoreError, bounded, schema};
+
+/// One refused entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadEntry {
+    /// Its number in the table.
+    pub number: u64,
+    /// Whose log it was in.
+    pub partition: Option<Partition>,
+    /// The fields it had there.
+    pub fields: Vec<(String, String)>,
+    /// Why MySQL refused it.
+    pub error: String,
+    /// When.
+    pub died_at: String,
+}
+
+impl Store {
+    /// Every refused entry, oldest first, or those with these numbers.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    pub async fn dead(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadEntry>, StoreError> {
+        let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
+        let sql = format!(
+            "SELECT `id`, `partition_id`, `entry`, `error`, CAST(`died_at` AS CHAR) FROM `{}` \
+             WHERE {which} ORDER BY `id`",
+            schema::DEAD
+        );
+        let mut connection = self.connection().await?;
+        let found: Vec<(u64, u8, String, String, String)> = bounded(connection.query(sql)).await?;
+        let entries = found.into_iter().map(|(number, partition, fields, error, died_at)| DeadEntry {
+            number,
+            partition: Partition::new(partition),
+            fields: serde_json::from_str(&fields).unwrap_or_default(),
+            error,
+            died_at,
+        });
+        Ok(entries.collect())
+    }
+
+    /// Forgets one refused entry; false if it was not there.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    pub async fn forget_dead(&self, number: u64) -> Result<bool, StoreError> {
+        let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD);
+        let mut connection = self.connection().await?;
+        bounded(connection.query_drop(sql)).await?;
+        Ok(connection.affected_rows() == 1)
+    }
+}
+
+fn list(numbers: &[u64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
