@@ -6,6 +6,7 @@ use chatpush_wire::partition::Partition;
 use tokio::time::timeout;
 
 use crate::position::{Position, Positions};
+use crate::sabotage::{self, Promise};
 use crate::store::Store;
 
 /// How long a stand-by waits before it first asks MySQL.
@@ -18,6 +19,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// stand-by asks MySQL, soon at first and then more rarely. While MySQL is away the wait goes on; whoever
 /// waits has a deadline of its own.
 pub async fn passed(positions: &Positions, store: &Store, partition: Partition, position: Position) {
+    if sabotage::breaks(Promise::Barrier) {
+        return;
+    }
     let mut pause = FIRST_LOOK;
     while !positions.has_reached(partition, position) {
         if timeout(pause, positions.reached(partition, position)).await.is_ok() {

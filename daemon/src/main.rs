@@ -7,7 +7,7 @@ use chatpush_daemon::config::Config;
 use chatpush_daemon::{check, cli, dead, logging, run, store};
 
 #[tokio::main]
-async fn main() -> ExitCode {
+pub(crate) async fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(code) => return code,

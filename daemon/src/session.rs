@@ -27,6 +27,7 @@ use crate::confirm::Confirms;
 use crate::flush::{Flush, Part};
 use crate::hub::{Hub, Outgoing, Seat};
 use crate::presence::{Epoch, Presence};
+use crate::sabotage::{self, Promise};
 
 /// How often a ping goes out; a client that was silent over two of them is gone.
 const PING: Duration = Duration::from_secs(25);
@@ -215,6 +216,11 @@ impl Session<'_> {
                         continue;
                     }
                     tracked = true;
+                    if sabotage::breaks(Promise::Confirm) {
+                        let ids = vec![MessageId::clone(&id)];
+                        let entry = Entry::Confirm { receiver: self.seat.user(), ids };
+                        self.sessions.confirms.append(entry).await;
+                    }
                 }
                 self.socket.feed(Message::Text(self.rendered(frame))).await?;
             }

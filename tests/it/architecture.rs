@@ -11,9 +11,10 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("logging", &["config"]),
     ("outage", &[]),
-    ("store", &["batch", "config", "position"]),
+    ("sabotage", &[]),
+    ("store", &["batch", "config", "position", "sabotage"]),
     ("position", &[]),
-    ("barrier", &["position", "store"]),
+    ("barrier", &["position", "sabotage", "store"]),
     ("bus", &["batch", "position"]),
     ("repair", &["bus", "position", "store"]),
     ("batch", &["position"]),
@@ -25,7 +26,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("presence", &["bus", "delivery", "hub", "outage", "repair"]),
     ("confirm", &["bus", "outage"]),
     ("flush", &["barrier", "bus", "hub", "outage", "position", "presence", "store"]),
-    ("session", &["close", "confirm", "flush", "hub", "presence"]),
+    ("session", &["close", "confirm", "flush", "hub", "presence", "sabotage"]),
     ("http", &["bus", "presence", "session", "store"]),
     ("check", &["bus", "config", "store"]),
     ("dead", &["bus", "cli", "config", "store"]),
@@ -86,6 +87,19 @@ const STACK: &[(&str, &[&str])] = &[
     ("built", &[]),
 ];
 
+/// Arrows inside the test of faults.
+const CHAOS: &[(&str, &[&str])] = &[
+    ("cli", &["fault"]),
+    ("run", &["cli", "clients", "fault", "ledger", "proxy", "scene", "verdict", "workers"]),
+    ("fault", &[]),
+    ("scene", &["proxy"]),
+    ("proxy", &[]),
+    ("workers", &["ledger", "scene"]),
+    ("clients", &["ledger", "scene"]),
+    ("ledger", &[]),
+    ("verdict", &["ledger"]),
+];
+
 /// Arrows between crates, by folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
@@ -93,6 +107,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("daemon", &["wire"]),
     ("stack", &[]),
     ("tests", &["stack", "wire"]),
+    ("chaos", &["stack", "wire"]),
 ];
 
 fn root() -> PathBuf {
@@ -198,13 +213,19 @@ fn modules_use_what_the_table_says() {
     compare("php-ext/src", EXTENSION, &["lib"]);
     compare("wire/src", WIRE, &["lib"]);
     compare("stack/src", STACK, &["lib", "main"]);
+    compare("chaos/src", CHAOS, &["lib", "main"]);
 }
 
 #[test]
 fn no_arrows_go_round_in_a_circle() {
-    for (name, table) in
-        [("daemon", DAEMON), ("php-ext", EXTENSION), ("wire", WIRE), ("stack", STACK), ("crates", CRATES)]
-    {
+    for (name, table) in [
+        ("daemon", DAEMON),
+        ("php-ext", EXTENSION),
+        ("wire", WIRE),
+        ("stack", STACK),
+        ("chaos", CHAOS),
+        ("crates", CRATES),
+    ] {
         assert_eq!(circle(table), Vec::<String>::new(), "{name}");
     }
     assert_eq!(

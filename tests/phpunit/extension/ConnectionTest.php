@@ -159,7 +159,7 @@ final class ConnectionTest extends ChatPushTestCase
             'tls-auth-clients' => 'no',
         ]);
         $code = 'var_dump(pushMessage(1, "x", "y"), pushMessage(1, "x", "y"));';
-        $url = ['chatpush.redis_url' => "rediss://localhost:$port"];
+        $url = ['chatpush.redis_url' => "rediss://127.0.0.1:$port"];
         putenv("SSL_CERT_FILE=$folder/cert.pem");
         try {
             $trusted = (new Script($code, $url))->output;

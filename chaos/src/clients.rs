@@ -1,0 +1,140 @@
+//! WebSocket clients that come, confirm in one of three ways, and go in one of several.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use chatpush_wire::id::UserId;
+use chatpush_wire::token::{self, Secret};
+use fastrand::Rng;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::Ledger;
+use crate::scene::{Ports, SECRET};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const PROTOCOLS: [Option<&str>; 3] = [None, Some("chatpush.raw"), Some("chatpush.v1")];
+
+/// How a connection ends.
+const ENDS: [&str; 4] = ["close", "vanish", "half-close", "stall"];
+
+/// What every client works with.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Where the daemons are.
+    pub ports: Ports,
+    /// Where everything is noted.
+    pub ledger: Arc<Mutex<Ledger>>,
+    /// When the restless ones stop.
+    pub quiet: CancellationToken,
+    /// When everybody leaves.
+    pub end: CancellationToken,
+}
+
+impl Clients {
+    /// One user's client: connects again and again until it is quiet, and then once more to stay, so that
+    /// everything that still waits is delivered.
+    pub async fn live(self, user: u32, seed: u64) {
+        let mut rng = Rng::with_seed(seed ^ u64::from(user));
+        while !self.end.is_cancelled() {
+            let quiet = self.quiet.is_cancelled();
+            let protocol = if quiet { None } else { PROTOCOLS[rng.usize(..PROTOCOLS.len())] };
+            let stay = if quiet { Duration::MAX } else { Duration::from_millis(rng.u64(100..4_000)) };
+            let end = if quiet { "stay" } else { ENDS[rng.usize(..ENDS.len())] };
+            if let Ok(socket) = self.connect(user, protocol, &mut rng).await {
+                self.visit(user, socket, protocol, stay, end).await;
+            }
+            let pause = sleep(Duration::from_millis(if quiet { 50 } else { rng.u64(10..1_500) }));
+            tokio::select! {
+                () = pause => {}
+                () = self.quiet.cancelled(), if !quiet => {}
+            }
+        }
+    }
+
+    async fn connect(&self, user: u32, protocol: Option<&str>, rng: &mut Rng) -> anyhow::Result<Socket> {
+        let ports: Vec<u16> =
+            self.ports.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect();
+        let port = *rng.choice(&ports).context("no daemon runs")?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let token = token::sign(&Secret::new(SECRET)?, UserId::try_from(i64::from(user))?, now, 60);
+        let mut request = format!("ws://127.0.0.1:{port}/ws?token={token}").into_client_request()?;
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_str(protocol)?);
+        }
+        let (socket, _) = timeout(Duration::from_secs(3), connect_async(request)).await??;
+        Ok(socket)
+    }
+
+    async fn visit(&self, user: u32, mut socket: Socket, protocol: Option<&str>, stay: Duration, end: &str) {
+        let what = format!("{} then {end}", protocol.unwrap_or("plain"));
+        let connection = self.ledger().connected(user, what);
+        let reading = async {
+            while let Some(Ok(message)) = socket.next().await {
+                let Message::Text(text) = message else { continue };
+                let (key, id) = read(&text, protocol);
+                let Some(key) = key else { continue };
+                self.ledger().shown(connection, key);
+                if let (Some("chatpush.v1"), Some(id)) = (protocol, id) {
+                    let ack = serde_json::json!({ "ack": [id] }).to_string();
+                    if socket.send(Message::text(ack)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = reading => return,
+            () = sleep(stay) => {}
+            () = self.end.cancelled() => {}
+            () = self.quiet.cancelled(), if end != "stay" => {}
+        }
+        match end {
+            "close" => {
+                let _ = timeout(Duration::from_secs(1), socket.close(None)).await;
+            }
+            "half-close" => {
+                if let MaybeTlsStream::Plain(tcp) = socket.get_mut() {
+                    let _ = tcp.shutdown().await;
+                }
+                sleep(Duration::from_millis(200)).await;
+            }
+            "stall" => {
+                // It is there and reads nothing any more.
+                tokio::select! {
+                    () = sleep(Duration::from_secs(3)) => {}
+                    () = self.quiet.cancelled() => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The content and the id of a frame, if it is a message.
+fn read(text: &str, protocol: Option<&str>) -> (Option<String>, Option<String>) {
+    if protocol == Some("chatpush.raw") {
+        let counter = text.starts_with("{\"type\":\"unread_count\"");
+        return ((!counter).then(|| text.to_owned()), None);
+    }
+    let frame: Value = serde_json::from_str(text).unwrap_or_default();
+    if frame["type"] == "unread_count" {
+        return (None, None);
+    }
+    let field = |name: &str| frame[name].as_str().map(str::to_owned);
+    (field("data"), field("id"))
+}

@@ -1,0 +1,125 @@
+//! What every call returned and what every connection received.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// A message, by the content that no other has.
+pub type Key = String;
+
+/// What is known of a message's acceptance from the calls that were made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Every call said that nothing was queued.
+    Refused,
+    /// A call ended, or its process did, without saying.
+    Unknown,
+    /// A call said that it is, or will be, stored.
+    Accepted,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The order of first calls, over all workers.
+    pub number: usize,
+    /// `store`, `send`, `push` or `loop`.
+    pub kind: String,
+    /// Whose.
+    pub receiver: u32,
+    /// What the calls said.
+    pub outcome: Outcome,
+    /// Calls that have begun and not ended.
+    open: u32,
+}
+
+/// One connection of a client.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Whose.
+    pub user: u32,
+    /// How it confirmed and how it ended, for the story of a violation.
+    pub what: String,
+    /// What it was shown, in order.
+    pub shown: Vec<Key>,
+}
+
+/// Everything that happened.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Messages by key.
+    pub sent: HashMap<Key, Sent>,
+    /// Connections, in the order in which they were opened.
+    pub connections: Vec<Connection>,
+    /// When a store last succeeded.
+    pub last_success: Option<Instant>,
+    /// The longest time between two successes since somebody set it to nothing.
+    pub longest_gap: Duration,
+    /// How many calls ended with each word.
+    pub outcomes: HashMap<String, u64>,
+}
+
+impl Ledger {
+    /// Takes in a line that a worker wrote.
+    pub fn line(&mut self, line: &str) {
+        let fields: Vec<_> = line.split('\t').collect();
+        match fields[..] {
+            [">", key, kind, receiver] => {
+                let number = self.sent.len();
+                let sent = self.sent.entry(key.to_owned()).or_insert_with(|| Sent {
+                    number,
+                    kind: kind.to_owned(),
+                    receiver: receiver.parse().unwrap_or(0),
+                    outcome: Outcome::Refused,
+                    open: 0,
+                });
+                sent.open += 1;
+            }
+            ["<", key, word] => {
+                *self.outcomes.entry(word.to_owned()).or_default() += 1;
+                let Some(sent) = self.sent.get_mut(key) else { return };
+                sent.open -= 1;
+                let outcome = match word {
+                    "ok" | "queued" => Outcome::Accepted,
+                    "refused" => Outcome::Refused,
+                    _ => Outcome::Unknown,
+                };
+                sent.outcome = sent.outcome.max(outcome);
+                if word == "ok" && sent.is_stored() {
+                    let now = Instant::now();
+                    let gap = self.last_success.map_or(Duration::ZERO, |last| now - last);
+                    self.longest_gap = self.longest_gap.max(gap);
+                    self.last_success = Some(now);
+                }
+            }
+            // A line that was cut off with its worker tells nothing that the next one would not.
+            _ => {}
+        }
+    }
+
+    /// Every call that has not ended never will.
+    pub fn close(&mut self) {
+        for sent in self.sent.values_mut().filter(|sent| sent.open > 0) {
+            sent.outcome = sent.outcome.max(Outcome::Unknown);
+        }
+    }
+
+    /// Notes a connection and returns its number.
+    pub fn connected(&mut self, user: u32, what: String) -> usize {
+        self.connections.push(Connection { user, what, shown: Vec::new() });
+        self.connections.len() - 1
+    }
+
+    /// Notes what a connection was shown.
+    pub fn shown(&mut self, connection: usize, key: Key) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.shown.push(key);
+        }
+    }
+}
+
+impl Sent {
+    /// Whether it is a message that is stored, and not a push or a loop.
+    pub fn is_stored(&self) -> bool {
+        self.kind == "store" || self.kind == "send"
+    }
+}

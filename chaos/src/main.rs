@@ -1,0 +1,28 @@
+//! `chatpush-chaos`: arguments, the run, the exit code.
+
+use std::process::ExitCode;
+
+use chatpush_chaos::cli::Arguments;
+use chatpush_chaos::fault::KINDS;
+use chatpush_chaos::run;
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut arguments = Arguments::parse();
+    if arguments.faults.is_empty() {
+        arguments.faults = KINDS.map(|(kind, _)| kind).to_vec();
+    }
+    let done = tokio::select! {
+        done = run::run(arguments) => done,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(130),
+    };
+    match done {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("FAILED: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

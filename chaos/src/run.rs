@@ -1,0 +1,316 @@
+//! One run: the scene, the faults, the quiet, the verdict.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use redis::AsyncCommands as _;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::Arguments;
+use crate::clients::Clients;
+use crate::fault::{Fault, Kind, schedule};
+use crate::ledger::Ledger;
+use crate::proxy::Mode;
+use crate::scene::{NAME, Scene};
+use crate::verdict::{Tables, violations};
+use crate::workers::Worker;
+
+/// How long everything may take to come to rest.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// For how long each fault kept every store from succeeding.
+type Recoveries = BTreeMap<Kind, Vec<Duration>>;
+
+/// Runs and prints what happened; the number of violations.
+///
+/// # Errors
+///
+/// When a part cannot be started or nothing comes to rest.
+pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
+    let daemons = usize::from(arguments.daemons);
+    eprintln!(
+        "Starting Redis, MariaDB, {daemons} daemons, {} PHP workers, {} clients",
+        arguments.workers, arguments.users
+    );
+    let mut scene = Scene::start(daemons, arguments.users, arguments.sabotage.clone()).await?;
+    eprintln!("Data and logs: {}", scene.folder().display());
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    settle(&scene).await.context("before the first fault")?;
+
+    let mut crew =
+        Crew { next: 0, workers: Vec::new(), arguments: arguments.clone(), ledger: ledger.clone() };
+    for _ in 0..arguments.workers {
+        crew.hire(&scene)?;
+    }
+    let clients = Clients {
+        ports: scene.ports.clone(),
+        ledger: ledger.clone(),
+        quiet: CancellationToken::new(),
+        end: CancellationToken::new(),
+    };
+    let crowd = TaskTracker::new();
+    for user in 1..=arguments.users {
+        crowd.spawn(clients.clone().live(user, arguments.seed));
+    }
+
+    let recoveries = break_things(&arguments, &mut scene, &mut crew, &ledger).await?;
+
+    eprintln!("Quiet: waiting until the log is applied");
+    for link in &scene.links {
+        link.set(Mode::Pass);
+    }
+    crew.dismiss().await;
+    open(&ledger).close();
+    settle(&scene).await.context("after the last fault")?;
+    let mut tables = Tables { before: stored(&scene).await?, ..Tables::default() };
+    clients.quiet.cancel();
+    tables.left = drained(&scene).await?;
+    settle(&scene).await.context("after the last delivery")?;
+    clients.end.cancel();
+    crowd.close();
+    crowd.wait().await;
+    for row in scene.query("SELECT entry FROM chatpush_dead").await? {
+        let fields: Vec<(String, String)> =
+            serde_json::from_str(&row[0].replace("\\\\", "\\")).unwrap_or_default();
+        tables.dead.extend(fields.into_iter().filter(|(name, _)| name == "c").map(|(_, content)| content));
+    }
+    for row in scene.query("SELECT id, unread_count FROM `user`").await? {
+        tables.counters.insert(row[0].parse()?, row[1].parse()?);
+    }
+    let mut found = violations(&open(&ledger), &tables);
+    found.extend(keys_without_end(&scene).await?);
+    report(&arguments, &open(&ledger), &recoveries, &tables, &found);
+    if arguments.keep || !found.is_empty() {
+        scene.keep();
+        println!("Data and logs are kept in {}", scene.folder().display());
+    }
+    Ok(found.len())
+}
+
+/// The PHP workers.
+struct Crew {
+    next: u64,
+    workers: Vec<Worker>,
+    arguments: Arguments,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+impl Crew {
+    fn hire(&mut self, scene: &Scene) -> anyhow::Result<()> {
+        self.next += 1;
+        let seed = self.arguments.seed.wrapping_mul(1_000_003).wrapping_add(self.next);
+        let name = format!("w{}", self.next);
+        let users = self.arguments.users;
+        self.workers.push(Worker::start(&name, seed, users, &scene.php_redis_url(), self.ledger.clone())?);
+        Ok(())
+    }
+
+    async fn kill(&mut self, number: usize) {
+        let number = number % self.workers.len();
+        self.workers.swap_remove(number).kill().await;
+    }
+
+    async fn dismiss(&mut self) {
+        for worker in self.workers.drain(..) {
+            worker.kill().await;
+        }
+    }
+}
+
+async fn break_things(
+    arguments: &Arguments,
+    scene: &mut Scene,
+    crew: &mut Crew,
+    ledger: &Mutex<Ledger>,
+) -> anyhow::Result<Recoveries> {
+    let mut recoveries = Recoveries::new();
+    let end = Instant::now() + Duration::from_secs(arguments.seconds);
+    let mut told = Instant::now();
+    for fault in schedule(arguments.seed, &arguments.faults) {
+        if Instant::now() + fault.after >= end {
+            break;
+        }
+        sleep(fault.after).await;
+        open(ledger).longest_gap = Duration::ZERO;
+        perform(fault, scene, crew).await.with_context(|| fault.kind.to_string())?;
+        // A fault counts as overcome when a store has succeeded since.
+        let ended = std::time::Instant::now();
+        while open(ledger).last_success.is_none_or(|at| at < ended) {
+            sleep(Duration::from_millis(5)).await;
+            ensure!(
+                ended.elapsed() < PATIENCE,
+                "no store has succeeded for {PATIENCE:?} after {}",
+                fault.kind
+            );
+        }
+        recoveries.entry(fault.kind).or_default().push(open(ledger).longest_gap);
+        if told.elapsed() > Duration::from_secs(10) {
+            told = Instant::now();
+            let faults: usize = recoveries.values().map(Vec::len).sum();
+            let left = end.saturating_duration_since(told).as_secs();
+            eprintln!("{left:>5} s left, {faults} faults, {} calls", open(ledger).sent.len());
+        }
+    }
+    Ok(recoveries)
+}
+
+/// One fault from beginning to end.
+async fn perform(fault: Fault, scene: &mut Scene, crew: &mut Crew) -> anyhow::Result<()> {
+    let daemon = fault.target % scene.daemons();
+    match fault.kind {
+        Kind::KillDaemon => {
+            if let Some(daemon) = scene.take_daemon(daemon) {
+                daemon.kill();
+            }
+            sleep(fault.lasts).await;
+            scene.start_daemon(daemon)?;
+        }
+        Kind::StopDaemon => {
+            if let Some(daemon) = scene.daemon(daemon) {
+                daemon.process().signal("STOP");
+                sleep(fault.lasts).await;
+                daemon.process().signal("CONT");
+            }
+        }
+        Kind::RestartDaemon => {
+            let old = scene.take_daemon(daemon);
+            scene.start_daemon(daemon)?;
+            if let Some(old) = old {
+                let code = tokio::task::spawn_blocking(|| old.stop()).await?;
+                ensure!(code == Some(0), "a daemon that was asked to stop ended with {code:?}");
+            }
+        }
+        Kind::KillRedis => {
+            scene.kill_redis();
+            sleep(fault.lasts).await;
+            scene.start_redis().await?;
+        }
+        Kind::KillMariaDb => {
+            scene.kill_mariadb();
+            sleep(fault.lasts).await;
+            scene.start_mariadb().await?;
+        }
+        Kind::KillWorker => {
+            crew.kill(fault.target).await;
+            crew.hire(scene)?;
+        }
+        Kind::Cut | Kind::Freeze | Kind::Slow => {
+            let link = &scene.links[fault.target % scene.links.len()];
+            link.set(match fault.kind {
+                Kind::Cut => Mode::Cut,
+                Kind::Freeze => Mode::Frozen,
+                _ => Mode::Slow(Duration::from_millis(20)),
+            });
+            sleep(fault.lasts).await;
+            link.set(Mode::Pass);
+        }
+    }
+    Ok(())
+}
+
+/// Waits until every daemon is ready and every log is applied.
+async fn settle(scene: &Scene) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let client = redis::Client::open(scene.redis_url())?;
+    loop {
+        let mut calm = true;
+        for number in 0..scene.daemons() {
+            calm &= match scene.daemon(number) {
+                Some(daemon) => daemon.is_ready().await,
+                None => false,
+            };
+        }
+        if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
+            for partition in 0..16 {
+                let length: u64 = connection.xlen(format!("{NAME}:{{{partition}}}:log")).await.unwrap_or(1);
+                calm &= length == 0;
+            }
+        } else {
+            calm = false;
+        }
+        if calm {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("not every daemon is ready, or a log is not applied, after {PATIENCE:?}");
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn stored(scene: &Scene) -> anyhow::Result<BTreeMap<u32, Vec<String>>> {
+    let mut stored: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for row in scene.query("SELECT receiver_id, content FROM offline_message ORDER BY id").await? {
+        stored.entry(row[0].parse()?).or_default().push(row[1].clone());
+    }
+    Ok(stored)
+}
+
+/// Waits until the last clients have confirmed everything; how many rows are left if they do not.
+async fn drained(scene: &Scene) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = scene.number("SELECT COUNT(*) FROM offline_message").await?;
+        if left == 0 || Instant::now() > deadline {
+            return Ok(left);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Keys that would stay in Redis for ever, but for the logs.
+async fn keys_without_end(scene: &Scene) -> anyhow::Result<Vec<String>> {
+    let mut connection = redis::Client::open(scene.redis_url())?.get_multiplexed_async_connection().await?;
+    let keys: HashSet<String> = connection.keys("*").await?;
+    let mut found = Vec::new();
+    for key in keys.iter().filter(|key| !key.ends_with(":log")) {
+        let left: i64 = connection.pttl(key).await?;
+        if left == -1 {
+            found.push(format!("the key {key} would stay for ever"));
+        }
+    }
+    Ok(found)
+}
+
+fn report(
+    arguments: &Arguments,
+    ledger: &Ledger,
+    recoveries: &Recoveries,
+    tables: &Tables,
+    found: &[String],
+) {
+    println!(
+        "\nseed {}, {} s, {} daemons, {} workers, {} users\n",
+        arguments.seed, arguments.seconds, arguments.daemons, arguments.workers, arguments.users
+    );
+    println!("{:<16} {:>6} {:>12} {:>12}", "fault", "times", "median", "longest");
+    for (kind, times) in recoveries {
+        let mut times = times.clone();
+        times.sort_unstable();
+        let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
+        println!("{kind:<16} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
+    }
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for sent in ledger.sent.values() {
+        *kinds.entry(sent.kind.as_str()).or_default() += 1;
+    }
+    let stored = ledger.sent.values().filter(|sent| sent.is_stored()).count();
+    let shown: usize = ledger.connections.iter().map(|connection| connection.shown.len()).sum();
+    println!("\n(the longest time without a successful store, over all workers)\n");
+    println!("messages   {stored} ({kinds:?})");
+    println!("calls      {:?}", ledger.outcomes.iter().collect::<BTreeMap<_, _>>());
+    println!("clients    {} connections, {shown} messages shown", ledger.connections.len());
+    println!("refused    {} by MySQL", tables.dead.len());
+    println!("violations {}", found.len());
+    for violation in found.iter().take(40) {
+        println!("  {violation}");
+    }
+}
+
+fn open(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}

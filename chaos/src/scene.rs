@@ -1,0 +1,186 @@
+//! The parts, each of which can be killed and started again, and the connections between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, ensure};
+use chatpush_stack::daemon::Daemon;
+use chatpush_stack::folder::Folder;
+use chatpush_stack::mariadb::{self, MariaDb};
+use chatpush_stack::redis::{self, Redis};
+
+use crate::proxy::Proxy;
+
+/// The database and the prefix in Redis.
+pub const NAME: &str = "chaos";
+/// The key of the tokens.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Where clients find the daemons that run now.
+pub type Ports = Arc<Mutex<Vec<Option<u16>>>>;
+
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Scene {
+    daemons: Vec<Option<Daemon>>,
+    redis: Option<Redis>,
+    mariadb: Option<MariaDb>,
+    /// PHP's way to Redis, then each daemon's to Redis and to MySQL.
+    pub links: Vec<Proxy>,
+    /// Where clients find the daemons.
+    pub ports: Ports,
+    sabotage: Option<String>,
+    folder: Folder,
+}
+
+impl Scene {
+    /// Starts Redis, MariaDB with `users` users, and `daemons` daemons.
+    pub async fn start(daemons: usize, users: u32, sabotage: Option<String>) -> anyhow::Result<Self> {
+        let held = Folder::new()?;
+        let folder = held.path();
+        let redis = Redis::start(folder).await?;
+        MariaDb::install(folder).await?;
+        let mariadb = MariaDb::start(folder).await?;
+        mariadb::create_database(folder, NAME).await?;
+        let mut links = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
+        for number in 0..daemons {
+            let daemon = format!("daemon{number}");
+            links.push(Proxy::start(&link(folder, &daemon, "redis"), redis::socket(folder))?);
+            links.push(Proxy::start(&link(folder, &daemon, "mysql"), mariadb::socket(folder))?);
+        }
+        let mut scene = Self {
+            daemons: (0..daemons).map(|_| None).collect(),
+            redis: Some(redis),
+            mariadb: Some(mariadb),
+            links,
+            ports: Arc::new(Mutex::new(vec![None; daemons])),
+            sabotage,
+            folder: held,
+        };
+        let migrated = Daemon::command(scene.folder(), &scene.environment(0), &["migrate"]).await?;
+        ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        let insert = format!(
+            "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{users}; \
+             ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
+        );
+        mariadb::sql(scene.folder(), &insert).await?;
+        for number in 0..daemons {
+            scene.start_daemon(number)?;
+        }
+        Ok(scene)
+    }
+
+    /// The folder of data and logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the folder where it is.
+    pub fn keep(&mut self) {
+        self.folder.keep();
+    }
+
+    /// The address of Redis for PHP.
+    pub fn php_redis_url(&self) -> String {
+        redis::url(&link(self.folder(), "php", "redis"))
+    }
+
+    /// The address of Redis itself.
+    pub fn redis_url(&self) -> String {
+        redis::url(&redis::socket(self.folder()))
+    }
+
+    /// How many daemons there are when all run.
+    pub fn daemons(&self) -> usize {
+        self.daemons.len()
+    }
+
+    /// A daemon, if it runs.
+    pub fn daemon(&self, number: usize) -> Option<&Daemon> {
+        self.daemons.get(number)?.as_ref()
+    }
+
+    /// Starts a daemon that does not run.
+    pub fn start_daemon(&mut self, number: usize) -> anyhow::Result<()> {
+        let daemon = Daemon::launch(self.folder(), &self.environment(number))?;
+        self.announce(number, Some(daemon.port()));
+        self.daemons[number] = Some(daemon);
+        Ok(())
+    }
+
+    /// Takes a daemon out of the scene, to be killed or stopped.
+    pub fn take_daemon(&mut self, number: usize) -> Option<Daemon> {
+        self.announce(number, None);
+        self.daemons[number].take()
+    }
+
+    /// Kills Redis as a power cut would.
+    pub fn kill_redis(&mut self) {
+        if let Some(redis) = self.redis.take() {
+            redis.kill();
+        }
+    }
+
+    /// Starts Redis on what it had written.
+    pub async fn start_redis(&mut self) -> anyhow::Result<()> {
+        self.redis = Some(Redis::start(self.folder()).await?);
+        Ok(())
+    }
+
+    /// Kills MariaDB as a power cut would.
+    pub fn kill_mariadb(&mut self) {
+        if let Some(mariadb) = self.mariadb.take() {
+            mariadb.kill();
+        }
+    }
+
+    /// Starts MariaDB on what it had written.
+    pub async fn start_mariadb(&mut self) -> anyhow::Result<()> {
+        self.mariadb = Some(MariaDb::start(self.folder()).await?);
+        Ok(())
+    }
+
+    /// The rows of a query, a list of columns each.
+    pub async fn query(&self, select: &str) -> anyhow::Result<Vec<Vec<String>>> {
+        let text = mariadb::sql(self.folder(), &format!("USE {NAME}; {select}")).await?;
+        Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    }
+
+    /// One number of a query.
+    pub async fn number(&self, select: &str) -> anyhow::Result<u64> {
+        let rows = self.query(select).await?;
+        let number = rows.first().and_then(|row| row.first()).context("no row")?;
+        Ok(number.parse()?)
+    }
+
+    fn announce(&self, number: usize, port: Option<u16>) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)[number] = port;
+    }
+
+    fn environment(&self, number: usize) -> Vec<(&'static str, String)> {
+        let daemon = format!("daemon{number}");
+        let mysql = link(self.folder(), &daemon, "mysql");
+        let mut environment = vec![
+            ("CHATPUSH_REDIS_URL", redis::url(&link(self.folder(), &daemon, "redis"))),
+            (
+                "CHATPUSH_MYSQL_URL",
+                format!(
+                    "mysql://{}:{}@localhost/{NAME}?socket={}",
+                    mariadb::USER,
+                    mariadb::PASSWORD,
+                    mysql.display()
+                ),
+            ),
+            ("CHATPUSH_SECRET", SECRET.to_owned()),
+            ("CHATPUSH_PREFIX", NAME.to_owned()),
+        ];
+        if let Some(sabotage) = &self.sabotage {
+            environment.push(("CHATPUSH_SABOTAGE", sabotage.clone()));
+        }
+        environment
+    }
+}
+
+fn link(folder: &Path, from: &str, to: &str) -> PathBuf {
+    folder.join(format!("{from}-{to}.link"))
+}

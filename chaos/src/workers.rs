@@ -1,0 +1,66 @@
+//! PHP workers that call the extension as fast as it answers.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use chatpush_stack::built;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use crate::ledger::Ledger;
+use crate::scene::NAME;
+
+/// One worker process and whoever reads what it says.
+#[derive(Debug)]
+pub struct Worker {
+    process: Child,
+    reading: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts a worker whose calls are noted in the ledger. Its name is part of every key.
+    pub fn start(
+        name: &str,
+        seed: u64,
+        users: u32,
+        redis_url: &str,
+        ledger: Arc<Mutex<Ledger>>,
+    ) -> anyhow::Result<Self> {
+        let script = built::root().join("chaos/src/worker.php");
+        let settings = [
+            format!("extension={}", built::extension()?),
+            format!("chatpush.redis_url={redis_url}"),
+            format!("chatpush.prefix={NAME}"),
+            "chatpush.timeout_ms=3000".to_owned(),
+        ];
+        let mut command = Command::new("php");
+        for setting in &settings {
+            command.args(["-d", setting]);
+        }
+        let mut process = command
+            .arg(script)
+            .args([name, &(seed % 0x7FFF_FFFF).to_string(), &users.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start php")?;
+        let output = process.stdout.take().context("php has no output")?;
+        let reading = tokio::spawn(async move {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                ledger.lock().unwrap_or_else(PoisonError::into_inner).line(&line);
+            }
+        });
+        Ok(Self { process, reading })
+    }
+
+    /// Kills it, whatever it is at, and reads the last of what it said.
+    pub async fn kill(mut self) {
+        // It may have died by itself; the ledger tells.
+        let _ = self.process.kill().await;
+        let _ = self.reading.await;
+    }
+}
