@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo)
+parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo chaos)
 
 describe() {
     cat <<'TEXT'
@@ -15,6 +15,7 @@ fpm          PHPUnit: the same under PHP-FPM, through nginx
 end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences
 browser      the demo in headless Chromium, by two people
 demo         the demo's story over HTTP and WebSocket
+chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
 TEXT
 }
 
@@ -49,7 +50,7 @@ needs() {
     for part in "$@"; do
         case "$part" in
             extension | daemon | fpm | browser) sets="build demo test" ;;
-            end-to-end | demo) [ "$sets" != build ] || sets="build demo" ;;
+            end-to-end | demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
@@ -103,3 +104,22 @@ part_fpm() { phpunit_beside_stack fpm; }
 part_end_to_end() { cargo test --release --workspace --locked --test it; }
 part_browser() { browser_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
+part_chaos() {
+    target/release/chatpush-chaos --seconds 60 --seed "${CHATPUSH_CHAOS_SEED:-1}" \
+        && cargo build --release --workspace --locked --features chatpush-daemon/sabotage --bin chatpushd-sabotaged \
+        && finds_out fence stop-daemon,freeze \
+        && finds_out confirm kill-daemon,kill-worker \
+        && finds_out barrier kill-daemon,restart-daemon,slow
+}
+
+# A test that cannot fail is none: with this promise broken, the run must end with violations (exit code 1).
+finds_out() {
+    local promise=$1 faults=$2 seed status
+    for seed in 3 4 5 6 7; do
+        status=0
+        CHATPUSH_DAEMON=$PWD/target/release/chatpushd-sabotaged \
+            target/release/chatpush-chaos --seconds 20 --seed "$seed" --sabotage "$promise" --faults "$faults" --discard || status=$?
+        [ "$status" = 0 ] || break
+    done
+    [ "$status" = 1 ] || { echo "the broken promise '$promise' was not found out (exit code $status)"; return 1; }
+}

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Keep the folder of data and logs also when all is well
     #[arg(long)]
     pub keep: bool,
+    /// Keep no folder, whatever is found
+    #[arg(long, hide = true)]
+    pub discard: bool,
     /// Run daemons that break a promise on purpose (they must be built with the feature `sabotage`)
     #[arg(long, hide = true)]
     pub sabotage: Option<String>,

@@ -84,7 +84,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     let mut found = violations(&open(&ledger), &tables);
     found.extend(keys_without_end(&scene).await?);
     report(&arguments, &open(&ledger), &recoveries, &tables, &found);
-    if arguments.keep || !found.is_empty() {
+    if arguments.keep || !found.is_empty() && !arguments.discard {
         scene.keep();
         println!("Data and logs are kept in {}", scene.folder().display());
     }
