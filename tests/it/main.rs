@@ -4,6 +4,8 @@
 mod article;
 /// What a connection gets, in which order, and when a row goes.
 mod connect;
+/// Subscriptions that end, clients that do not read or do not confirm.
+mod delivery;
 /// Hostile and mistaken input on the socket.
 mod input;
 /// Redis, MySQL and the daemon going away at call time.

@@ -1,0 +1,101 @@
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+
+#[tokio::test]
+async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none() {
+    let site = Site::with_own_servers().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    let mut browser = daemon.connect(2).await;
+    browser.flushed().await;
+    let php = site.php();
+    let storing = tokio::spawn(async move {
+        // While its only daemon is not subscribed a store is refused, and the caller tries again.
+        let send = "function send($i) { try { ChatPush\\sendMessage(1, 2, \"m$i\", message_id: \"$i\"); return true; } \
+                    catch (ChatPush\\UnavailableException) { return false; } } \
+                    foreach (range(1, 600) as $i) while (!send($i)) usleep(1000);";
+        php.get(send).await;
+    });
+    let mut shown = Vec::new();
+    while shown.len() < 600 {
+        let frame = browser.json().await;
+        if frame["type"] != "unread_count" {
+            shown.push(frame["data"].as_str().expect("a content").to_owned());
+            if shown.len() % 100 == 0 {
+                // As Redis does with a subscriber that falls behind.
+                let _: u64 = site.redis(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await;
+            }
+        }
+    }
+    assert_eq!(shown, (1..=600).map(|i| format!("m{i}")).collect::<Vec<_>>());
+    storing.await.expect("PHP ran");
+    let reading = browser.keep_reading();
+    eventually("the rows are gone", || site.stored_count(2), |count| *count == 0).await;
+    assert_eq!(site.unread(2).await, 600);
+    daemon.stop();
+    let late = reading.await.expect("the client reads to the end");
+    assert!(late.iter().all(|frame| frame.contains("unread_count")), "nothing comes twice: {late:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_is_stored() {
+    let site = Site::new().await;
+    site.users(&[2, 3]).await;
+    let daemon = site.daemon().await;
+    let (mut slow, mut quick) = (daemon.connect(2).await, daemon.connect(3).await);
+    slow.flushed().await;
+    quick.flushed().await;
+    let php = site.php();
+    php.get("ChatPush\\sendMessage(1, 2, 'kept');").await;
+    let flood = "foreach (range(1, 1500) as $i) pushMessage(2, str_repeat('x', 60000), 'flood');";
+    php.get(flood).await;
+    php.get("pushMessage(3, 'still quick', 'text');").await;
+    assert_eq!(quick.json().await["data"], "still quick");
+    assert_eq!(slow.closed().await, Some(4000));
+    let mut again = daemon.connect(2).await;
+    let (messages, _) = again.flushed().await;
+    assert!(messages.is_empty() || messages == ["kept"], "{messages:?}");
+    let reading = again.keep_reading();
+    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    reading.abort();
+}
+
+#[tokio::test]
+async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    site.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         SELECT 1, 2, seq, NOW() FROM seq_1_to_9000",
+    )
+    .await;
+    let daemon = site.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    let mut shown = 0;
+    while shown < 4_096 {
+        assert!(page.json().await["data"].is_string());
+        shown += 1;
+    }
+    let rest = page.quiet(std::time::Duration::from_millis(500)).await;
+    assert!(shown + rest.len() <= 6_000, "{} more came", rest.len());
+    assert_eq!(site.stored_count(2).await, 9_000, "nothing was confirmed");
+    page.say("{\"read\":true}").await;
+    eventually("the page is still heard", || site.unread(2), |count| *count == 0).await;
+}
+
+#[tokio::test]
+async fn row_ids_that_count_in_steps_are_told_apart() {
+    let site = Site::with_own_servers().await;
+    site.users(&[2]).await;
+    site.servers().sql("SET GLOBAL auto_increment_increment = 7; SET GLOBAL auto_increment_offset = 3").await;
+    let daemon = site.daemon().await;
+    let queued = site.php().with("chatpush.durability=queued");
+    queued.get("foreach (range(1, 200) as $i) ChatPush\\sendMessage(1, 2, \"m$i\", \"t$i\");").await;
+    eventually("they are stored", || site.stored_count(2), |count| *count == 200).await;
+    let apart = "SELECT COUNT(*) FROM offline_message o JOIN chatpush_message m ON m.offline_id = o.id \
+                 AND m.type = CONCAT('s:t', SUBSTRING(o.content, 2))";
+    assert_eq!(site.query::<u64>(apart).await, [200], "each record is that of its row");
+    let reading = daemon.connect(2).await.keep_reading();
+    eventually("the rows are gone", || site.stored_count(2), |count| *count == 0).await;
+    reading.abort();
+}
