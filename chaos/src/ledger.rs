@@ -28,6 +28,8 @@ pub struct Sent {
     pub receiver: u32,
     /// What the calls said.
     pub outcome: Outcome,
+    /// When each call began and what it said at its end, since the ledger was opened.
+    pub events: Vec<(Duration, String)>,
     /// Calls that have begun and not ended.
     open: u32,
 }
@@ -39,13 +41,17 @@ pub struct Connection {
     pub user: u32,
     /// How it confirmed and how it ended, for the story of a violation.
     pub what: String,
+    /// When it was opened, since the ledger was.
+    pub at: Duration,
     /// What it was shown, in order.
     pub shown: Vec<Key>,
 }
 
 /// Everything that happened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
+    /// When it was opened.
+    pub opened: Instant,
     /// Messages by key.
     pub sent: HashMap<Key, Sent>,
     /// Connections, in the order in which they were opened.
@@ -58,10 +64,24 @@ pub struct Ledger {
     pub outcomes: HashMap<String, u64>,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            opened: Instant::now(),
+            sent: HashMap::new(),
+            connections: Vec::new(),
+            last_success: None,
+            longest_gap: Duration::ZERO,
+            outcomes: HashMap::new(),
+        }
+    }
+}
+
 impl Ledger {
     /// Takes in a line that a worker wrote.
     pub fn line(&mut self, line: &str) {
         let fields: Vec<_> = line.split('\t').collect();
+        let since = self.opened.elapsed();
         match fields[..] {
             [">", key, kind, receiver] => {
                 let number = self.sent.len();
@@ -70,14 +90,17 @@ impl Ledger {
                     kind: kind.to_owned(),
                     receiver: receiver.parse().unwrap_or(0),
                     outcome: Outcome::Refused,
+                    events: Vec::new(),
                     open: 0,
                 });
                 sent.open += 1;
+                sent.events.push((since, "called".to_owned()));
             }
             ["<", key, word] => {
                 *self.outcomes.entry(word.to_owned()).or_default() += 1;
                 let Some(sent) = self.sent.get_mut(key) else { return };
                 sent.open -= 1;
+                sent.events.push((since, word.to_owned()));
                 let outcome = match word {
                     "ok" | "queued" => Outcome::Accepted,
                     "refused" => Outcome::Refused,
@@ -105,7 +128,8 @@ impl Ledger {
 
     /// Notes a connection and returns its number.
     pub fn connected(&mut self, user: u32, what: String) -> usize {
-        self.connections.push(Connection { user, what, shown: Vec::new() });
+        let at = self.opened.elapsed();
+        self.connections.push(Connection { user, what, at, shown: Vec::new() });
         self.connections.len() - 1
     }
 

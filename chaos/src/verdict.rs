@@ -34,6 +34,9 @@ pub fn violations(ledger: &Ledger, tables: &Tables) -> Vec<String> {
         if sent.is_stored() && sent.outcome == Outcome::Accepted && seen == 0 && !tables.dead.contains(key) {
             found.push(tell("lost"));
         }
+        if seen > 0 && tables.dead.contains(key) {
+            found.push(tell("delivered, and refused by MySQL"));
+        }
         if sent.outcome == Outcome::Refused && sent.is_stored() && seen > 0 {
             found.push(tell("refused and delivered all the same"));
         }
@@ -121,10 +124,16 @@ fn story(key: &Key, sent: &Sent, ledger: &Ledger, shown: &HashMap<&Key, Vec<usiz
         .get(key)
         .into_iter()
         .flatten()
-        .filter_map(|number| Some(format!("#{number} {}", ledger.connections.get(*number)?.what)))
+        .filter_map(|number| {
+            let connection = ledger.connections.get(*number)?;
+            Some(format!("#{number} at {:.3} s, {}", connection.at.as_secs_f64(), connection.what))
+        })
         .collect();
+    let calls: Vec<_> =
+        sent.events.iter().map(|(at, word)| format!("{word} at {:.3} s", at.as_secs_f64())).collect();
+    let calls = calls.join(", ");
     format!(
-        "{key} ({} to {}, {:?}), shown on [{}]",
+        "{key} ({} to {}, {:?}: {calls}), shown on [{}]",
         sent.kind,
         sent.receiver,
         sent.outcome,

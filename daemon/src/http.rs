@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 use crate::bus::Commands;
 use crate::bus::lease::Lease;
+use crate::hub::Hub;
+use crate::metrics;
 use crate::presence::Presence;
 use crate::session::{MESSAGE_BYTES, Protocol, Sessions};
 use crate::store::Store;
@@ -49,6 +51,8 @@ pub struct Readiness {
     pub presence: Presence,
     /// Who writes.
     pub lease: Lease,
+    /// Who is connected.
+    pub hub: Arc<Hub>,
 }
 
 /// The public side: `GET /ws?token=`.
@@ -58,9 +62,13 @@ pub fn browsers(secret: Secret, sessions: Sessions) -> Router {
 }
 
 /// The operator's side: `GET /health` answers while the process lives, `GET /ready` says whether messages
-/// get through.
+/// get through, `GET /metrics` what was counted.
 pub fn admin(readiness: Readiness) -> Router {
-    Router::new().route("/health", get(|| async { "ok\n" })).route("/ready", get(ready)).with_state(readiness)
+    Router::new()
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(counted))
+        .with_state(readiness)
 }
 
 /// Refuses a bad token before the upgrade, so that the reason can be read.
@@ -94,6 +102,11 @@ async fn connect(
 fn unauthorized(reason: &str) -> Response {
     // RFC 9110 section 15.5.2 wants the challenge beside a 401.
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], format!("{reason}\n")).into_response()
+}
+
+async fn counted(State(readiness): State<Readiness>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (kind, metrics::text(readiness.hub.connections())).into_response()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod logging;
 pub mod outage;
+pub mod metrics;
 pub mod sabotage;
 pub mod position;
 pub mod batch;

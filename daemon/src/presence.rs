@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::{BusError, DEADLINE};
 use crate::delivery::Delivery;
 use crate::hub::Hub;
+use crate::metrics;
 use crate::outage::Outage;
 use crate::repair::Repair;
 
@@ -110,7 +111,9 @@ impl Presence {
                 ended = self.hold(&client, &repair, &delivery, &mut redis) => ended,
                 () = stop.cancelled() => break,
             };
-            self.0.up.send_replace(false);
+            if self.0.up.send_replace(false) {
+                metrics::GAPS.add(1);
+            }
             if let Err(error) = ended {
                 redis.failed(&error).await;
             }

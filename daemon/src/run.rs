@@ -100,6 +100,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         store: store.clone(),
         presence: presence.clone(),
         lease: lease.clone(),
+        hub: hub.clone(),
     };
     let reader = Reader {
         commands: commands.clone(),

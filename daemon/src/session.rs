@@ -26,6 +26,7 @@ use crate::close::Close;
 use crate::confirm::Confirms;
 use crate::flush::{Flush, Part};
 use crate::hub::{Hub, Outgoing, Seat};
+use crate::metrics;
 use crate::presence::{Epoch, Presence};
 use crate::sabotage::{self, Promise};
 
@@ -90,6 +91,7 @@ pub struct Sessions {
 impl Sessions {
     /// Serves one socket until either side closes it.
     pub async fn serve(self, socket: WebSocket, user: UserId, protocol: Protocol) {
+        metrics::CONNECTED.add(1);
         let seat = self.hub.join(user);
         let mut session = Session {
             socket,
@@ -104,6 +106,9 @@ impl Sessions {
         let Session { mut socket, seat, .. } = session;
         drop(seat);
         self.presence.left(user);
+        if close == Some(Close::Slow) {
+            metrics::SLOW.add(1);
+        }
         if let Some(close) = close {
             tracing::debug!(%user, code = close.code(), "closing");
             let goodbye = async {
@@ -208,6 +213,7 @@ impl Session<'_> {
     }
 
     async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
+        metrics::DELIVERED.add(frames.len() as u64);
         let mut tracked = false;
         let written = timeout(WRITE, async {
             for Outgoing { frame, tracked: id } in frames {
@@ -273,6 +279,7 @@ impl Session<'_> {
 
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
+            metrics::CONFIRMED.add(ids.len() as u64);
             let receiver = self.seat.user();
             self.sessions.confirms.append(Entry::Confirm { receiver, ids }).await;
         }

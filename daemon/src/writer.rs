@@ -22,6 +22,7 @@ use self::aside::SetAside;
 use crate::batch::{Batch, Logged, Move, Outcome};
 use crate::bus::lease::{self, Lease};
 use crate::bus::{BusError, Commands, WAIT, log, replies, waiting_connection};
+use crate::metrics;
 use crate::outage::Outage;
 use crate::position::{Position, Positions};
 use crate::store::apply::{Applied, Locks, Writing};
@@ -282,6 +283,8 @@ impl Writer {
         let known = writing.known(&chosen).await?;
         let batch = Batch::plan(entries, from, self.count_unread, &known);
         let done = writing.apply(&batch, locks).await?;
+        metrics::BATCHES.add(1);
+        metrics::ENTRIES.add(entries.len() as u64);
         for step in &batch.moves {
             self.moved(applied, *step, settled);
         }
@@ -301,6 +304,7 @@ impl Writer {
         let from = applied.get(&partition).copied().unwrap_or_default();
         let step = Move { partition, from, to: logged.position };
         writing.bury(step, logged, error).await?;
+        metrics::DEAD.add(1);
         tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
         self.moved(applied, step, settled);
         let refused = Reply::Refused(Refusal::Rejected(error.to_owned()));

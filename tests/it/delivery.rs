@@ -32,6 +32,9 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
     let reading = browser.keep_reading();
     eventually("the rows are gone", || site.stored_count(2), |count| *count == 0).await;
     assert_eq!(site.unread(2).await, 600);
+    let counted = daemon.get("/metrics").await;
+    assert!(counted.contains("\nchatpush_gaps_total 6\n"), "{counted}");
+    assert!(counted.contains("\nchatpush_connections 1\n"), "{counted}");
     daemon.stop();
     let late = reading.await.expect("the client reads to the end");
     assert!(late.iter().all(|frame| frame.contains("unread_count")), "nothing comes twice: {late:?}");

@@ -1,0 +1,82 @@
+//! What the daemon counts, for `GET /metrics` in the text format of Prometheus (version 0.0.4).
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows while the process lives.
+#[derive(Debug)]
+pub struct Counter {
+    name: &'static str,
+    help: &'static str,
+    value: AtomicU64,
+}
+
+impl Counter {
+    const fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, value: AtomicU64::new(0) }
+    }
+
+    /// Counts `more` of it.
+    pub fn add(&self, more: u64) {
+        self.value.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+/// Connections that were accepted.
+pub static CONNECTED: Counter = Counter::new("chatpush_connections_total", "Connections accepted.");
+/// Frames that were handed to a connection.
+pub static DELIVERED: Counter = Counter::new("chatpush_frames_total", "Frames written to connections.");
+/// Stored messages that a client confirmed.
+pub static CONFIRMED: Counter =
+    Counter::new("chatpush_confirmed_total", "Stored messages confirmed by a client.");
+/// Connections that were closed because the client did not keep up.
+pub static SLOW: Counter =
+    Counter::new("chatpush_slow_total", "Connections closed because the client did not keep up.");
+/// How often the subscriptions were lost. What was pushed without being stored meanwhile did not arrive.
+pub static GAPS: Counter = Counter::new(
+    "chatpush_gaps_total",
+    "Subscriptions lost; pushes in between did not arrive, stored messages did.",
+);
+/// Transactions that the writer committed.
+pub static BATCHES: Counter =
+    Counter::new("chatpush_batches_total", "Transactions committed by this daemon as the writer.");
+/// Log entries in them.
+pub static ENTRIES: Counter =
+    Counter::new("chatpush_entries_total", "Log entries applied to MySQL by this daemon.");
+/// Log entries that MySQL refused.
+pub static DEAD: Counter =
+    Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
+
+const COUNTERS: [&Counter; 8] = [&CONNECTED, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &BATCHES, &ENTRIES, &DEAD];
+
+/// Everything counted, and how many connections there are now.
+pub fn text(connections: usize) -> String {
+    let mut text = String::new();
+    for Counter { name, help, value } in COUNTERS {
+        let value = value.load(Ordering::Relaxed);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+    }
+    let _ = write!(
+        text,
+        "# HELP chatpush_connections Connections open now.\n# TYPE chatpush_connections gauge\n\
+         chatpush_connections {connections}\n"
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_its_help_and_type() {
+        GAPS.add(2);
+        let text = text(7);
+        assert!(text.contains("\nchatpush_gaps_total 2\n") && text.ends_with("\nchatpush_connections 7\n"));
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(' ').next().unwrap();
+            assert!(text.contains(&format!("# HELP {name} ")) && text.contains(&format!("# TYPE {name} ")));
+        }
+    }
+}
