@@ -80,6 +80,8 @@ Environment (wins over the file):
   CHATPUSH_REDIS_URL         redis://, rediss:// or unix:// [redis://127.0.0.1:6379]
   CHATPUSH_MYSQL_URL         mysql://user:password@host:3306/database
   CHATPUSH_SECRET            key of the connect tokens, at least 32 bytes
+  CHATPUSH_PREVIOUS_SECRETS  keys that are still good, separated by spaces
+  CHATPUSH_ALLOWED_ORIGINS   pages that may connect [those of the same host]
   CHATPUSH_LISTEN            WebSocket address [127.0.0.1:8089]
   CHATPUSH_ADMIN_LISTEN      health address [127.0.0.1:8090]
   CHATPUSH_PREFIX            start of every Redis name [chatpush]

@@ -1,7 +1,7 @@
 //! Why a connection is closed, as the client learns it.
 //!
 //! Codes below 4000 are those of RFC 6455 section 7.4.1 and of the IANA registry beside it; 4000 to 4999 are
-//! left to applications by section 7.4.2, and here those below 4500 mean that connecting again is right.
+//! left to applications by section 7.4.2; here 4401 and 4403 stand for what 401 and 403 say in HTTP.
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes};
 
@@ -20,6 +20,10 @@ pub enum Close {
     Slow,
     /// 4001: the client answered no ping. Connect again.
     Silent,
+    /// 4401: the token has expired. Connect again at once with a new one.
+    Expired,
+    /// 4403: the application has ended the user's connections. Do not connect again by yourself.
+    Disconnected,
 }
 
 impl Close {
@@ -32,6 +36,8 @@ impl Close {
             Self::Restart => 1012,
             Self::Slow => 4000,
             Self::Silent => 4001,
+            Self::Expired => 4401,
+            Self::Disconnected => 4403,
         }
     }
 
@@ -44,6 +50,8 @@ impl Close {
             Self::Restart => "restarting, connect again",
             Self::Slow => "too slow, connect again",
             Self::Silent => "no pong, connect again",
+            Self::Expired => "token expired, connect with a new one",
+            Self::Disconnected => "disconnected by the application",
         }
     }
 

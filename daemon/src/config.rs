@@ -13,6 +13,8 @@ use chatpush_wire::limit::TYPE_BYTES;
 use chatpush_wire::token::Secret;
 use mysql_async::Opts;
 
+use crate::origin::Origins;
+
 pub use self::names::{Column, Identifier, Names};
 use self::source::Source;
 
@@ -26,6 +28,12 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Key of the connect tokens. `CHATPUSH_SECRET`, `secret`, required, at least 32 bytes.
     pub secret: Secret,
+    /// Keys of tokens that are still about from before the key was changed. `CHATPUSH_PREVIOUS_SECRETS`,
+    /// `previous_secrets`, separated by spaces, none by default.
+    pub previous_secrets: Vec<Secret>,
+    /// Which pages may connect. `CHATPUSH_ALLOWED_ORIGINS`, `allowed_origins`, separated by spaces; by default
+    /// those of the host they connect to.
+    pub allowed_origins: Origins,
     /// Start of every Redis name. `CHATPUSH_PREFIX`, `prefix`, default `chatpush`.
     pub prefix: Prefix,
     /// Whether a store counts the message as unread. `CHATPUSH_COUNT_UNREAD`, `count_unread`, default true;
@@ -94,6 +102,13 @@ impl Config {
         let secret = source.required("secret", "CHATPUSH_SECRET", |text| {
             Secret::new(text).map_err(|error| error.to_string())
         });
+        let previous_secrets = source.parsed("previous_secrets", "CHATPUSH_PREVIOUS_SECRETS", "", |text| {
+            let secrets =
+                text.split_whitespace().map(|one| Secret::new(one).map_err(|error| error.to_string()));
+            secrets.collect::<Result<Vec<_>, _>>()
+        });
+        let allowed_origins =
+            source.parsed("allowed_origins", "CHATPUSH_ALLOWED_ORIGINS", "", Origins::parse);
         let prefix = source.parsed("prefix", "CHATPUSH_PREFIX", Prefix::DEFAULT, |text| {
             Prefix::try_from(text.to_owned()).map_err(|error| error.to_string())
         });
@@ -115,6 +130,8 @@ impl Config {
                 listen: listen?,
                 admin_listen: admin_listen?,
                 secret: secret?,
+                previous_secrets: previous_secrets?,
+                allowed_origins: allowed_origins?,
                 prefix: prefix?,
                 count_unread: count_unread?,
                 flush_on_connect: flush_on_connect?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
-use chatpush_wire::envelope::Envelope;
+use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::{self, DEFAULT_TYPE, Type};
 use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
@@ -45,6 +45,10 @@ impl Delivery {
         else {
             return;
         };
+        if envelope == envelope::DISCONNECT.as_bytes() {
+            self.hub.dismiss(user);
+            return;
+        }
         let Some(outgoing) = self.outgoing(&Bytes::from(envelope)) else {
             tracing::warn!(%user, "envelope not read: is an extension of another version in use?");
             return;
@@ -54,6 +58,7 @@ impl Delivery {
 
     fn outgoing(&self, bytes: &Bytes) -> Option<Outgoing> {
         match Envelope::decode(bytes).ok()? {
+            Envelope::Disconnect => None,
             Envelope::Live { frame } => Some(Outgoing { frame: shared(bytes, frame)?, tracked: None }),
             Envelope::Tracked { id, untyped, frame } => {
                 let id = MessageId::try_from(id.to_owned()).ok()?;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chatpush_wire::token::{self, Secret};
@@ -18,6 +18,7 @@ use crate::bus::Commands;
 use crate::bus::lease::Lease;
 use crate::hub::Hub;
 use crate::metrics;
+use crate::origin::Origins;
 use crate::presence::Presence;
 use crate::session::{MESSAGE_BYTES, Protocol, Sessions};
 use crate::store::Store;
@@ -29,9 +30,22 @@ const READ_BUFFER: usize = 4 * 1024;
 /// Bound on each question that `/ready` asks.
 const READY: Duration = Duration::from_secs(2);
 
+/// Start of a subprotocol that is no protocol but carries the token, where neither the address, which servers
+/// log, nor a header of its own, which browsers do not let a page set, will do.
+const TOKEN_PROTOCOL: &str = "chatpush.token.";
+
+/// Who may connect.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The keys of tokens, the one that signs first.
+    pub secrets: Arc<[Secret]>,
+    /// The pages.
+    pub origins: Origins,
+}
+
 #[derive(Clone, Debug)]
 struct Browsers {
-    secret: Arc<Secret>,
+    door: Door,
     sessions: Sessions,
 }
 
@@ -55,9 +69,10 @@ pub struct Readiness {
     pub hub: Arc<Hub>,
 }
 
-/// The public side: `GET /ws?token=`.
-pub fn browsers(secret: Secret, sessions: Sessions) -> Router {
-    let state = Browsers { secret: Arc::new(secret), sessions };
+/// The public side: `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the
+/// list of subprotocols (`chatpush.token.` and the token).
+pub fn browsers(door: Door, sessions: Sessions) -> Router {
+    let state = Browsers { door, sessions };
     Router::new().route("/ws", get(connect)).with_state(state)
 }
 
@@ -71,18 +86,28 @@ pub fn admin(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// Refuses a bad token before the upgrade, so that the reason can be read.
+/// Refuses a foreign page and a bad token before the upgrade, so that the reason can be read.
 async fn connect(
     State(state): State<Browsers>,
     Query(query): Query<Connect>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let Some(token) = query.token else {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if !state.door.origins.allow(text(header::ORIGIN), text(header::HOST)) {
+        let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
+        return (StatusCode::FORBIDDEN, reason).into_response();
+    }
+    let bearer = || text(header::AUTHORIZATION)?.strip_prefix("Bearer ").map(str::to_owned);
+    let protocol = || {
+        let mut offered = text(header::SEC_WEBSOCKET_PROTOCOL)?.split(',').map(str::trim);
+        offered.find_map(|name| name.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned)
+    };
+    let Some(token) = query.token.or_else(bearer).or_else(protocol) else {
         return unauthorized("token is missing: /ws?token=…");
     };
-    let user = match token::verify(&state.secret, &token, now) {
-        Ok(user) => user,
+    let pass = match token::verify(&state.door.secrets, &token, now()) {
+        Ok(pass) => pass,
         Err(error) => return unauthorized(&error.to_string()),
     };
     let upgrade = match upgrade {
@@ -96,7 +121,11 @@ async fn connect(
         .write_buffer_size(READ_BUFFER)
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
-        .on_upgrade(move |socket| state.sessions.serve(socket, user, protocol))
+        .on_upgrade(move |socket| state.sessions.serve(socket, pass, state.door.secrets, protocol))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 fn unauthorized(reason: &str) -> Response {

@@ -37,6 +37,7 @@ struct Member {
     number: u64,
     outbox: mpsc::Sender<Outgoing>,
     overflow: Arc<Notify>,
+    dismissed: Arc<Notify>,
     /// Whether a frame was lost to it. Nothing may follow that one, or messages would change places.
     overflowed: bool,
 }
@@ -51,6 +52,8 @@ pub struct Seat {
     pub inbox: mpsc::Receiver<Outgoing>,
     /// Rings when a frame found the outbox full.
     pub overflow: Arc<Notify>,
+    /// Rings when the application wants the user gone.
+    pub dismissed: Arc<Notify>,
 }
 
 impl Default for Hub {
@@ -67,12 +70,18 @@ impl Hub {
     /// Takes a place for one more connection of `user`.
     pub fn join(self: &Arc<Self>, user: UserId) -> Seat {
         let (outbox, inbox) = mpsc::channel(OUTBOX);
-        let overflow = Arc::new(Notify::new());
+        let (overflow, dismissed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let member = Member { number, outbox, overflow: overflow.clone(), overflowed: false };
+        let member = Member {
+            number,
+            outbox,
+            overflow: overflow.clone(),
+            dismissed: dismissed.clone(),
+            overflowed: false,
+        };
         self.users(user).entry(user).or_default().push(member);
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Seat { hub: self.clone(), user, number, inbox, overflow }
+        Seat { hub: self.clone(), user, number, inbox, overflow, dismissed }
     }
 
     /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
@@ -85,6 +94,13 @@ impl Hub {
                     member.overflow.notify_one();
                 }
             }
+        }
+    }
+
+    /// Asks every connection of `user` to close.
+    pub fn dismiss(&self, user: UserId) {
+        for member in self.users(user).get(&user).into_iter().flatten() {
+            member.dismissed.notify_one();
         }
     }
 

@@ -4,6 +4,7 @@
 //! write. Modules in reading order, from what is configured to what a browser sees:
 
 pub mod cli;
+pub mod origin;
 pub mod config;
 pub mod logging;
 pub mod outage;

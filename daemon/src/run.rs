@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::confirm::{self, Confirms};
 use crate::delivery::Delivery;
 use crate::flush::Flush;
-use crate::http::{self, Readiness};
+use crate::http::{self, Door, Readiness};
 use crate::hub::Hub;
 use crate::position::Positions;
 use crate::presence::Presence;
@@ -118,6 +118,8 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         count_unread: config.count_unread,
     };
 
+    let secrets: Vec<_> = std::iter::once(config.secret).chain(config.previous_secrets).collect();
+    let door = Door { secrets: secrets.into(), origins: config.allowed_origins };
     let repair =
         Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
@@ -128,7 +130,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     log.spawn(confirm::run(commands, prefix, entries));
     front.spawn(presence.run(client, repair, delivery, stop.clone()));
     front.spawn(reader.run(stop.clone()));
-    front.spawn(serve(listeners.browsers, http::browsers(config.secret, sessions), stop.clone()));
+    front.spawn(serve(listeners.browsers, http::browsers(door, sessions), stop.clone()));
     let admin = tokio::spawn(serve(listeners.admin, http::admin(readiness), finish.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.listen, "serving");
 

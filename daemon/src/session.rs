@@ -8,12 +8,13 @@ mod tracking;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use chatpush_wire::entry::Entry;
 use chatpush_wire::frame;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::MessageId;
+use chatpush_wire::token::{self, Pass, Secret};
 use futures_util::SinkExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
@@ -90,7 +91,8 @@ pub struct Sessions {
 
 impl Sessions {
     /// Serves one socket until either side closes it.
-    pub async fn serve(self, socket: WebSocket, user: UserId, protocol: Protocol) {
+    pub async fn serve(self, socket: WebSocket, pass: Pass, secrets: Arc<[Secret]>, protocol: Protocol) {
+        let user = pass.user;
         metrics::CONNECTED.add(1);
         let seat = self.hub.join(user);
         let mut session = Session {
@@ -99,6 +101,8 @@ impl Sessions {
             tracking: Tracking::default(),
             pace: Pace::default(),
             heard: Instant::now(),
+            expires: until(pass.expires),
+            secrets,
             sessions: &self,
             seat,
         };
@@ -129,6 +133,10 @@ struct Session<'a> {
     pace: Pace,
     /// When the client was last heard of.
     heard: Instant,
+    /// When the token does.
+    expires: Instant,
+    /// What a new one is verified by.
+    secrets: Arc<[Secret]>,
     sessions: &'a Sessions,
     seat: Seat,
 }
@@ -183,6 +191,8 @@ impl Session<'_> {
                 Ok(()) = epochs.changed() => Ok(()),
                 _ = ticks.tick() => self.tick().await,
                 () = self.seat.overflow.notified() => Err(Some(Close::Slow)),
+                () = self.seat.dismissed.notified() => Err(Some(Close::Disconnected)),
+                () = tokio::time::sleep_until(self.expires) => Err(Some(Close::Expired)),
                 () = self.sessions.stop.cancelled() => Err(Some(Close::Restart)),
             };
             if let Err(ended) = step {
@@ -262,6 +272,22 @@ impl Session<'_> {
                     self.sessions.confirms.append(clear).await;
                     Vec::new()
                 }
+                Some(Inbound::Token(token)) => {
+                    match token::verify(&self.secrets, &token, unix_now()) {
+                        Ok(pass) if pass.user == self.seat.user() => self.expires = until(pass.expires),
+                        // The old one counts until it ends.
+                        _ => tracing::debug!(user = %self.seat.user(), "a new token is not good"),
+                    }
+                    Vec::new()
+                }
+                Some(Inbound::Ping) => {
+                    let pong = Message::Text(Utf8Bytes::from_static(r#"{"pong":true}"#));
+                    match timeout(WRITE, self.socket.send(pong)).await {
+                        Ok(sent) => sent.map_err(|_| None)?,
+                        Err(_) => return Err(Some(Close::Slow)),
+                    }
+                    Vec::new()
+                }
                 None => Vec::new(),
             },
             // Old front ends send heartbeats of their own; they may, at a bearable pace.
@@ -295,6 +321,17 @@ impl Session<'_> {
             Err(_) => Err(Some(Close::Slow)),
         }
     }
+}
+
+/// The instant of a time in seconds since 1970. One that is centuries away is a year away, which no connection
+/// lives to see.
+fn until(expires: u64) -> Instant {
+    const YEAR: u64 = 31_536_000;
+    Instant::now() + Duration::from_secs(expires.saturating_sub(unix_now()).min(YEAR))
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 fn ping(tracking: &mut Tracking) -> Message {

@@ -43,6 +43,15 @@ pub(crate) fn push(receiver: UserId, content: &str, kind: &Type) -> Result<bool,
     )? > 0)
 }
 
+/// Ends the user's connections on every daemon; whether there were any.
+pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
+    let settings = settings::current()?;
+    let channel = settings.prefix.user_channel(user);
+    let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope::DISCONNECT.as_bytes()];
+    let mut exchange = Plain { parts: &parts, repeatable: true, read: Answer::into_number };
+    Ok(link::hold(&settings, &mut exchange, settings.deadline())? > 0)
+}
+
 /// Whether a daemon holds a connection of the user.
 pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
     let settings = settings::current()?;

@@ -184,6 +184,24 @@ function! {
 }
 
 function! {
+    /// Ends a user's connections on every daemon, as after signing out or a ban.
+    ///
+    /// They are closed with code 4403, on which a client does not connect again by itself. A token that is still
+    /// valid opens a new one: do not give out another.
+    ///
+    /// @param int $user_id 1 to 2147483647
+    /// @return bool true: at least one daemon that holds a connection of that user was told; false: nobody is there
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+    disconnect_user(call, answer) {
+        let user = arguments::user(1, call.number()?)?;
+        told(calls::disconnect(user), answer, false, Zval::set_bool);
+        Some(())
+    }
+}
+
+function! {
     /// Sets a user's unread counter to 0 and tells the user's devices.
     ///
     /// @param int $user_id 1 to 2147483647
@@ -268,7 +286,14 @@ pub(crate) fn table() -> Vec<FunctionBuilder<'static>> {
             )
         }),
     ];
-    const OURS: [(&str, Build); 5] = [
+    const OURS: [(&str, Build); 6] = [
+        ("disconnectUser", |name| {
+            FunctionBuilder::new(name, disconnect_user).arg(int("user_id")).returns(
+                DataType::Bool,
+                false,
+                false,
+            )
+        }),
         ("sendMessage", |name| {
             FunctionBuilder::new(name, send_message)
                 .arg(int("sender_id"))

@@ -104,6 +104,20 @@ namespace ChatPush {
     function getUnreadCount(int $user_id): int {}
 
     /**
+     * Ends a user's connections on every daemon, as after signing out or a ban.
+     *
+     * They are closed with code 4403, on which a client does not connect again by itself. A token that is still
+     * valid opens a new one: do not give out another.
+     *
+     * @param int $user_id 1 to 2147483647
+     * @return bool true: at least one daemon that holds a connection of that user was told; false: nobody is there
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+     */
+    function disconnectUser(int $user_id): bool {}
+
+    /**
      * Stores a message exactly once and pushes it in the same step to whoever is there.
      *
      * The row goes once a client has confirmed it. With a `$message_id` a repeated call is the same message: it is

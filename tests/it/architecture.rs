@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// here, so there can be no circle; a test below makes sure all the same.
 const DAEMON: &[(&str, &[&str])] = &[
     ("cli", &["config"]),
-    ("config", &[]),
+    ("config", &["origin"]),
+    ("origin", &[]),
     ("logging", &["config"]),
     ("outage", &[]),
     ("metrics", &[]),
@@ -28,7 +29,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("confirm", &["bus", "outage"]),
     ("flush", &["barrier", "bus", "hub", "outage", "position", "presence", "store"]),
     ("session", &["close", "confirm", "flush", "hub", "metrics", "presence", "sabotage"]),
-    ("http", &["bus", "hub", "metrics", "presence", "session", "store"]),
+    ("http", &["bus", "hub", "metrics", "origin", "presence", "session", "store"]),
     ("check", &["bus", "config", "store"]),
     ("dead", &["bus", "cli", "config", "store"]),
     (

@@ -6,6 +6,8 @@ mod article;
 mod connect;
 /// Subscriptions that end, clients that do not read or do not confirm.
 mod delivery;
+/// Who may connect, for how long, and who is shown out.
+mod door;
 /// Hostile and mistaken input on the socket.
 mod input;
 /// Redis, MySQL and the daemon going away at call time.

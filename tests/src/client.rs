@@ -29,11 +29,21 @@ pub struct RefusedHandshake {
 impl Client {
     /// Connects with a token.
     pub async fn connect(port: u16, token: &str, protocol: Option<&str>) -> Result<Self, RefusedHandshake> {
-        let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
+        let protocol = protocol.map(|protocol| ("Sec-WebSocket-Protocol", protocol));
+        Self::open(port, &format!("/ws?token={token}"), protocol.as_slice()).await
+    }
+
+    /// Connects to a path with these headers.
+    pub async fn open(
+        port: u16,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, RefusedHandshake> {
+        let url = format!("ws://127.0.0.1:{port}{path}");
         let mut request = url.into_client_request().expect("the address is right");
-        if let Some(protocol) = protocol {
-            let value = HeaderValue::from_str(protocol).expect("a header value");
-            request.headers_mut().insert("Sec-WebSocket-Protocol", value);
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).expect("a header value");
+            request.headers_mut().insert(*name, value);
         }
         match timeout(PATIENCE, connect_async(request)).await.expect("the handshake is answered") {
             Ok((socket, _)) => Ok(Self(socket)),

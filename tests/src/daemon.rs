@@ -65,7 +65,12 @@ impl Deref for Daemon {
 
 /// A token for a user, as PHP would make it.
 pub fn token(user: u32) -> String {
+    token_of(SECRET, user, 3600)
+}
+
+/// A token by some key, for some seconds.
+pub fn token_of(secret: &str, user: u32, ttl: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     let user = UserId::try_from(i64::from(user)).expect("a user id");
-    token::sign(&Secret::new(SECRET).expect("long enough"), user, now.as_secs(), 3600)
+    token::sign(&Secret::new(secret).expect("long enough"), user, now.as_secs(), ttl)
 }

@@ -5,6 +5,7 @@
 //! | `1F` frame | forward it; nobody keeps it |
 //! | `1T` id `\n` frame | a stored message: remember the id until the client confirmed it |
 //! | `1U` id `\n` frame | the same, stored without a type: the daemon's configured type applies |
+//! | `1X` | no frame: the user's connections are to be closed |
 //!
 //! The first byte is [`crate::VERSION`]. An id is printable ASCII, so the first line feed ends it.
 
@@ -27,7 +28,12 @@ pub enum Envelope<'a> {
         /// The client's frame.
         frame: &'a str,
     },
+    /// The user's connections are to be closed.
+    Disconnect,
 }
+
+/// The bytes that end a user's connections.
+pub const DISCONNECT: &str = "1X";
 
 /// The bytes before the frame of a push that is not stored.
 pub const LIVE: &str = "1F";
@@ -48,6 +54,9 @@ impl<'a> Envelope<'a> {
         let body = text.strip_prefix(crate::VERSION).ok_or(UnknownEnvelope)?;
         if let Some(frame) = body.strip_prefix('F') {
             return Ok(Self::Live { frame });
+        }
+        if body == "X" {
+            return Ok(Self::Disconnect);
         }
         let (untyped, rest) = match body.strip_prefix('T') {
             Some(rest) => (false, rest),
@@ -71,6 +80,7 @@ mod tests {
     fn every_kind_reads_back() {
         let id = MessageId::try_from("7:order".to_owned()).unwrap();
         assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Live { frame: "{}" }));
+        assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";
             let read = Envelope::decode(bytes.as_bytes());
@@ -80,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_it_refuses() {
-        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Tno-end", b"1F\xFF"] {
+        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1F\xFF"] {
             assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
         }
     }

@@ -103,12 +103,22 @@ pub fn sign(secret: &Secret, user: UserId, now: u64, ttl: u64) -> String {
     format!("{signed}.{signature}")
 }
 
-/// The user a token speaks for. `now` is in seconds since 1970.
+/// What a token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The user it speaks for.
+    pub user: UserId,
+    /// Until when, in seconds since 1970.
+    pub expires: u64,
+}
+
+/// What a token says. Any of the keys may have signed it, so that a new key can be brought in while tokens of
+/// the old one are still about. `now` is in seconds since 1970.
 ///
 /// # Errors
 ///
 /// [`TokenError`], which names what is wrong.
-pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenError> {
+pub fn verify(secrets: &[Secret], token: &str, now: u64) -> Result<Pass, TokenError> {
     if token.len() > TOKEN_BYTES {
         return Err(TokenError::Malformed);
     }
@@ -119,7 +129,9 @@ pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenErr
         return Err(TokenError::Algorithm);
     }
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
-    secret.mac(signed).verify_slice(&signature).map_err(|_| TokenError::Signature)?;
+    if !secrets.iter().any(|secret| secret.mac(signed).verify_slice(&signature).is_ok()) {
+        return Err(TokenError::Signature);
+    }
 
     let claims: Claims = decode(claims)?;
     // Seconds since 1970 stay exact in a double for 285 million years.
@@ -139,7 +151,11 @@ pub fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenErr
         Some(serde_json::Value::Number(number)) => number.as_i64(),
         _ => None,
     };
-    subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)
+    let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
+    // It is behind `now`; an expiry beyond every clock is as good as the last second there is.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let expires = expiry as u64;
+    Ok(Pass { user, expires })
 }
 
 fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
@@ -159,6 +175,10 @@ mod tests {
 
     fn user() -> UserId {
         UserId::try_from(42).unwrap()
+    }
+
+    fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenError> {
+        super::verify(std::slice::from_ref(secret), token, now).map(|pass| pass.user)
     }
 
     fn with_claims(header: &str, claims: &str) -> Result<UserId, TokenError> {
@@ -205,6 +225,16 @@ mod tests {
         for text in ["", "a", "a.b", "a.b.c", "....", &"x".repeat(5_000)] {
             assert_eq!(verify(&secret(), text, NOW), Err(TokenError::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn a_token_of_any_of_the_keys_is_good_and_says_until_when() {
+        let (new, old) = (Secret::new([8_u8; 32]).unwrap(), secret());
+        let token = sign(&old, user(), NOW, 10);
+        let pass = Pass { user: user(), expires: NOW + 10 };
+        assert_eq!(super::verify(&[new.clone(), old], &token, NOW), Ok(pass));
+        assert_eq!(super::verify(&[new], &token, NOW), Err(TokenError::Signature));
+        assert_eq!(super::verify(&[], &token, NOW), Err(TokenError::Signature));
     }
 
     #[test]

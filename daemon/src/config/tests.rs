@@ -87,5 +87,5 @@ fn the_example_shows_every_default() {
     let (shown, default) = (load("shown", example, &env).unwrap(), load("default", "", &env).unwrap());
     assert_eq!(format!("{shown:?}"), format!("{default:?}"));
     let settings = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
-    assert_eq!(settings(example), 20, "a new setting belongs into the example");
+    assert_eq!(settings(example), 22, "a new setting belongs into the example");
 }

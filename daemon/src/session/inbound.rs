@@ -23,6 +23,10 @@ pub(super) enum Inbound {
     Ack(Vec<MessageId>),
     /// `{"read":true}`: the user has read everything.
     Read,
+    /// `{"token":"…"}`: a new token for the same user, so that the connection outlives the old one.
+    Token(String),
+    /// `{"ping":true}`: the page cannot see WebSocket's own pings and wants to know that we are here.
+    Ping,
 }
 
 impl Inbound {
@@ -33,11 +37,17 @@ impl Inbound {
             ack: Option<Vec<MessageId>>,
             #[serde(default)]
             read: bool,
+            token: Option<String>,
+            #[serde(default)]
+            ping: bool,
         }
         let frame: Frame = serde_json::from_str(text).ok()?;
-        match frame.ack {
-            Some(ids) => Some(Self::Ack(ids)),
-            None => frame.read.then_some(Self::Read),
+        match frame {
+            Frame { ack: Some(ids), .. } => Some(Self::Ack(ids)),
+            Frame { token: Some(token), .. } => Some(Self::Token(token)),
+            Frame { read: true, .. } => Some(Self::Read),
+            Frame { ping: true, .. } => Some(Self::Ping),
+            _ => None,
         }
     }
 }
@@ -76,6 +86,8 @@ mod tests {
         let id = MessageId::try_from("a".to_owned()).unwrap();
         assert_eq!(Inbound::read(r#"{"ack":["a"]}"#), Some(Inbound::Ack(vec![id])));
         assert_eq!(Inbound::read(r#"{"read":true}"#), Some(Inbound::Read));
+        assert_eq!(Inbound::read(r#"{"ping":true}"#), Some(Inbound::Ping));
+        assert_eq!(Inbound::read(r#"{"token":"t"}"#), Some(Inbound::Token("t".to_owned())));
         for other in ["", "ping", "{}", "[]", r#"{"read":false}"#, r#"{"ack":[""]}"#, r#"{"ack":"a"}"#] {
             assert_eq!(Inbound::read(other), None, "{other}");
         }

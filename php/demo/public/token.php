@@ -1,12 +1,12 @@
 <?php
-// A token for the WebSocket, good for one connection attempt or two.
+// A token for the WebSocket. The connection ends with it, and the page comes for another.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
 $user_id = require_user();
 require_own_post();
 try {
-    answer(['token' => ChatPush\connectToken($user_id, ttl_seconds: 60)]);
+    answer(['token' => ChatPush\connectToken($user_id, ttl_seconds: 3600)]);
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
     refuse(503, 'Live messages are switched off.');

@@ -58,6 +58,7 @@ final class ArgumentsTest extends ChatPushTestCase
             yield "store for $id" => ["storeOfflineMessage(): Argument #2 (\$receiver_id) $range", fn () => storeOfflineMessage(1, $id, '')];
             yield "rows of $id" => ["getOfflineMessage(): Argument #1 (\$user_id) $range", fn () => getOfflineMessage($id)];
             yield "counter of $id" => ["getUnreadCount(): Argument #1 (\$user_id) $range", fn () => getUnreadCount($id)];
+            yield "disconnect $id" => ["ChatPush\\disconnectUser(): Argument #1 (\$user_id) $range", fn () => ChatPush\disconnectUser($id)];
             yield "clear $id" => ["ChatPush\\clearUnreadCount(): Argument #1 (\$user_id) $range", fn () => ChatPush\clearUnreadCount($id)];
             yield "token of $id" => ["ChatPush\\connectToken(): Argument #1 (\$user_id) $range", fn () => ChatPush\connectToken($id)];
         }

@@ -11,6 +11,7 @@ final class ReflectionTest extends ChatPushTestCase
         'getUnreadCount' => 'int $user_id: int',
         'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, string|int $type = \'text\', ?string $message_id = NULL: ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
+        'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
         'ChatPush\connectToken' => 'int $user_id, int $ttl_seconds = 3600: string',

@@ -1,0 +1,91 @@
+use chatpush_tests::client::Client;
+use chatpush_tests::daemon::{token, token_of};
+use chatpush_tests::site::Site;
+
+#[tokio::test]
+async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    let path = format!("/ws?token={}", token(2));
+    let own = format!("http://127.0.0.1:{}", daemon.port());
+    assert!(Client::open(daemon.port(), &path, &[("Origin", &own)]).await.is_ok());
+    for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
+        let refused =
+            Client::open(daemon.port(), &path, &[("Origin", origin)]).await.expect_err("a foreign page");
+        assert_eq!(refused.status, 403, "{origin}");
+        assert!(refused.reason.contains("allowed_origins"), "{}", refused.reason);
+    }
+
+    let open =
+        site.with("CHATPUSH_ALLOWED_ORIGINS", "https://chat.example https://*.shop.example").daemon().await;
+    for (origin, allowed) in [
+        ("https://chat.example", true),
+        ("https://www.shop.example", true),
+        ("https://shop.example", false),
+        ("https://chat.example.evil", false),
+        (own.as_str(), false),
+    ] {
+        let opened = Client::open(open.port(), &path, &[("Origin", origin)]).await;
+        assert_eq!(opened.is_ok(), allowed, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    let token = token(2);
+    let bearer = format!("Bearer {token}");
+    let offered = format!("chatpush.token.{token}, chatpush.v1");
+    for headers in [[("Authorization", bearer.as_str())], [("Sec-WebSocket-Protocol", offered.as_str())]] {
+        let mut client = Client::open(daemon.port(), "/ws", &headers).await.expect("the token is found");
+        client.flushed().await;
+    }
+    let refused = Client::open(daemon.port(), "/ws", &[("Authorization", "Bearer x.y.z")]).await;
+    assert_eq!(refused.expect_err("a bad token").status, 401);
+    assert!(!daemon.log().contains(&token), "no token is logged");
+}
+
+#[tokio::test]
+async fn a_token_of_a_previous_key_is_good_and_one_of_a_forgotten_key_is_not() {
+    const OLD: &str = "an-old-key-that-is-still-about-for-a-day";
+    let site = Site::new().await.with("CHATPUSH_PREVIOUS_SECRETS", format!("{OLD} {}", "x".repeat(32)));
+    let daemon = site.daemon().await;
+    assert!(Client::connect(daemon.port(), &token_of(OLD, 2, 60), None).await.is_ok());
+    let forgotten = token_of(&"y".repeat(32), 2, 60);
+    assert_eq!(Client::connect(daemon.port(), &forgotten, None).await.expect_err("unknown").status, 401);
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    let short = || token_of(chatpush_tests::site::SECRET, 2, 3);
+    let plain = Client::connect(daemon.port(), &short(), None).await.expect("the token is good");
+    let mut refreshed = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
+    let mut other = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
+    refreshed.say(&format!("{{\"token\":\"{}\"}}", token(2))).await;
+    // Somebody else's token is no reason to stay.
+    other.say(&format!("{{\"token\":\"{}\"}}", token(3))).await;
+    assert_eq!(plain.closed().await, Some(4401));
+    assert_eq!(other.closed().await, Some(4401));
+    refreshed.say("{\"ping\":true}").await;
+    while refreshed.json().await["pong"] != true {}
+}
+
+#[tokio::test]
+async fn an_application_can_end_a_users_connections_on_every_daemon() {
+    let site = Site::new().await;
+    let (one, other) = (site.daemon().await, site.daemon().await);
+    let (mut first, mut second, mut bystander) =
+        (one.connect(2).await, other.connect(2).await, one.connect(3).await);
+    for client in [&mut first, &mut second, &mut bystander] {
+        client.flushed().await;
+    }
+    let php = site.php();
+    assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
+    assert_eq!((first.closed().await, second.closed().await), (Some(4403), Some(4403)));
+    php.get("pushMessage(3, 'still here', 'text');").await;
+    assert_eq!(bystander.json().await["data"], "still here");
+    assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(4));").await.trim(), "bool(false)");
+}
