@@ -60,3 +60,28 @@ impl Close {
         CloseFrame { code: self.code(), reason: Utf8Bytes::from_static(self.reason()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocol_lists_every_code() {
+        const ALL: [Close; 8] = [
+            Close::Binary,
+            Close::Flooding,
+            Close::TooBig,
+            Close::Restart,
+            Close::Slow,
+            Close::Silent,
+            Close::Expired,
+            Close::Disconnected,
+        ];
+        let written = include_str!("../../docs/PROTOCOL.md");
+        for close in ALL {
+            assert!(written.contains(&format!("\n| {} | ", close.code())), "{close:?}");
+            // RFC 6455 section 5.5: a control frame has at most 125 bytes, two of them the code.
+            assert!(close.reason().len() <= 123);
+        }
+    }
+}
