@@ -60,9 +60,11 @@ final class DeliveryTest extends ChatPushTestCase
         foreach (['same', 'same', 'other'] as $text) {
             storeOfflineMessage(3, $user, $text);
         }
+        $rows = getOfflineMessage($user);
+        self::assertCount(3, $rows);
         $socket = new WebSocket(self::token($user));
         [$flushed] = $socket->flushed();
-        foreach (getOfflineMessage($user) as $row) {
+        foreach ($rows as $row) {
             pushMessage($user, $row['content'], 'chat');
         }
         pushMessage($user, 'end', 'text');
