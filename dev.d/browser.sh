@@ -5,6 +5,15 @@ browser_library() {
     (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
 }
 
+# The client, with everything around it under the tests' control.
+client_tests() {
+    (cd js && npm ci --no-audit --no-fund --loglevel=error && node --test --test-reporter=tap test/*.test.mjs)
+}
+
+build_client() {
+    (cd js && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build)
+}
+
 browser_tests() {
     browser_library \
         && target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/*.test.mjs

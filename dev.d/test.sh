@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end browser demo chaos)
+parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos)
 
 describe() {
     cat <<'TEXT'
@@ -13,6 +13,7 @@ extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions against the running daemon, from the command line
 fpm          PHPUnit: the same under PHP-FPM, through nginx
 end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences
+client       chatpush.js, and that dist/ is what its sources build
 browser      the demo in headless Chromium, by two people
 demo         the demo's story over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
@@ -49,7 +50,7 @@ needs() {
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            extension | daemon | fpm | browser) sets="build demo test" ;;
+            extension | daemon | fpm | client | browser) sets="build demo test" ;;
             end-to-end | demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
@@ -102,6 +103,7 @@ part_extension() { phpunit_beside_stack extension; }
 part_daemon() { phpunit_beside_stack daemon; }
 part_fpm() { phpunit_beside_stack fpm; }
 part_end_to_end() { cargo test --release --workspace --locked --test it; }
+part_client() { client_tests; }
 part_browser() { browser_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
 part_chaos() {

@@ -20,6 +20,7 @@ use crate::hub::Hub;
 use crate::metrics;
 use crate::origin::Origins;
 use crate::presence::Presence;
+use crate::script;
 use crate::session::{MESSAGE_BYTES, Protocol, Sessions};
 use crate::store::Store;
 
@@ -70,10 +71,10 @@ pub struct Readiness {
 }
 
 /// The public side: `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the
-/// list of subprotocols (`chatpush.token.` and the token).
+/// list of subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
 pub fn browsers(door: Door, sessions: Sessions) -> Router {
     let state = Browsers { door, sessions };
-    Router::new().route("/ws", get(connect)).with_state(state)
+    Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(script::serve))
 }
 
 /// The operator's side: `GET /health` answers while the process lives, `GET /ready` says whether messages

@@ -25,6 +25,7 @@ pub mod presence;
 pub mod confirm;
 pub mod flush;
 pub mod session;
+pub mod script;
 pub mod http;
 pub mod check;
 pub mod dead;

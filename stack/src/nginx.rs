@@ -66,6 +66,7 @@ fn configuration(folder: &Path, port: u16, pages: &[(&str, &Path)], daemon: u16)
          proxy_set_header Upgrade $http_upgrade;\n      proxy_set_header Connection upgrade;\n      \
          proxy_set_header Host $http_host;\n      proxy_read_timeout 75s;\n    }}"
     )?;
+    writeln!(text, "    location = /chatpush.js {{ proxy_pass http://127.0.0.1:{daemon}; }}")?;
     for (path, pages) in pages {
         writeln!(
             text,

@@ -29,7 +29,8 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("confirm", &["bus", "outage"]),
     ("flush", &["barrier", "bus", "hub", "outage", "position", "presence", "store"]),
     ("session", &["close", "confirm", "flush", "hub", "metrics", "presence", "sabotage"]),
-    ("http", &["bus", "hub", "metrics", "origin", "presence", "session", "store"]),
+    ("http", &["bus", "hub", "metrics", "origin", "presence", "script", "session", "store"]),
+    ("script", &[]),
     ("check", &["bus", "config", "store"]),
     ("dead", &["bus", "cli", "config", "store"]),
     (

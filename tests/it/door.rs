@@ -89,3 +89,38 @@ async fn an_application_can_end_a_users_connections_on_every_daemon() {
     assert_eq!(bystander.json().await["data"], "still here");
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(4));").await.trim(), "bool(false)");
 }
+
+#[tokio::test]
+async fn the_client_is_served_compressed_and_revalidated_by_its_hash() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    let get = async |path: &str, headers: &str| {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut socket =
+            tokio::net::TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+        socket.write_all(request.as_bytes()).await.expect("it takes the request");
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await.expect("it answers");
+        answer
+    };
+    let header = |answer: &[u8], name: &str| {
+        let text = String::from_utf8_lossy(answer).into_owned();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+        line.unwrap_or_default()
+    };
+    let plain = get("/chatpush.js", "").await;
+    let source = include_bytes!("../../js/dist/chatpush.js");
+    assert!(plain.starts_with(b"HTTP/1.1 200") && plain.ends_with(source));
+    assert_eq!(header(&plain, "content-type"), "text/javascript; charset=utf-8");
+    let packed = get("/chatpush.js", "Accept-Encoding: gzip, br\r\n").await;
+    assert_eq!(header(&packed, "content-encoding"), "gzip");
+    assert!(packed.len() < 6 * 1024, "{} bytes", packed.len());
+    let tag = header(&plain, "etag");
+    assert_ne!(tag, header(&packed, "etag"));
+    let same = get("/chatpush.js", &format!("If-None-Match: {tag}\r\n")).await;
+    assert!(same.starts_with(b"HTTP/1.1 304"));
+    let named = get(&format!("/chatpush.js?v={}", tag.trim_matches('"')), "").await;
+    assert!(header(&named, "cache-control").contains("immutable"));
+}

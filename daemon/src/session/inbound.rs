@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::close::Close;
 
-/// Longest message that is read from a client: an ack of a thousand ids has about 30 KiB.
+/// Longest message that is read from a client: an ack of a thousand generated ids has about 30 KiB.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Messages a client may send within [`WINDOW`] beside those that confirm something.

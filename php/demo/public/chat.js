@@ -65,9 +65,7 @@ function introduce(id, username) {
 // --- What comes
 
 function receive(frame) {
-  if (frame.type === 'unread_count') return showUnread(frame.data);
   const content = JSON.parse(frame.data);
-  if (content.type === 'unread_count') return showUnread(content.data);
   const message = { id: frame.id, text: content.text, time: frame.time, waited: frame.offline === true };
   // Tabs share what is kept, so each remembers for itself what it has shown.
   if (shown.has(message.id)) return;
@@ -81,32 +79,16 @@ function receive(frame) {
   }
 }
 
-// --- The socket
+// --- The connection
 
-let attempts = 0;
+const chat = ChatPush.connect({ name: String(me), token: async () => (await post('token.php')).token });
 
-async function connect() {
-  try {
-    const { token } = await post('token.php');
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const socket = new WebSocket(`${scheme}://${location.host}/ws?token=${token}`);
-    socket.onmessage = (event) => receive(JSON.parse(event.data));
-    socket.onclose = reconnect;
-    socket.onopen = () => {
-      attempts = 0;
-      say('online');
-      post('online.php').catch((problem) => say(problem.message));
-    };
-  } catch {
-    reconnect();
-  }
-}
-
-function reconnect() {
-  say('connecting');
-  const pause = Math.random() * Math.min(10_000, 250 * 2 ** attempts++);
-  setTimeout(connect, pause);
-}
+chat.on('message', receive);
+chat.on('unread', showUnread);
+chat.on('state', (state) => {
+  say(state === 'open' ? 'online' : state === 'closed' ? 'offline' : 'connecting');
+  if (state === 'open') post('online.php').catch((problem) => complain(problem));
+});
 
 // --- The page
 
@@ -209,6 +191,5 @@ $('send').addEventListener('submit', submit);
 $('text').addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
 });
-connect();
 look();
 setInterval(look, 5_000);

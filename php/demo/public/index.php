@@ -47,6 +47,7 @@ head('Chat');
         <p id="problem" class="problem" role="alert" hidden></p>
     </section>
 </main>
+<script src="/chatpush.js"></script>
 <script src="chat.js"></script>
 </body>
 </html>

@@ -1,0 +1,30 @@
+// Writes dist/chatpush.mjs, the ES module, and dist/chatpush.js, the classic script with the global ChatPush.
+// Both are kept in the repository, because the daemon embeds the classic script when it is compiled.
+import { readFile } from 'node:fs/promises';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+/** What is built, as options of esbuild. */
+export async function bundles() {
+  const { version } = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'));
+  const common = {
+    absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
+    entryPoints: ['src/chatpush.js'],
+    bundle: true,
+    target: 'es2020',
+    charset: 'utf8',
+    banner: { js: `/* chatpush ${version}, MIT OR Apache-2.0 */` },
+  };
+  return [
+    { ...common, format: 'esm', outfile: 'dist/chatpush.mjs' },
+    { ...common, format: 'iife', globalName: 'ChatPush', minify: true, outfile: 'dist/chatpush.js' },
+  ];
+}
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  for (const bundle of await bundles()) await build(bundle);
+  const script = await readFile(new URL('dist/chatpush.js', import.meta.url));
+  console.log(`dist/chatpush.js: ${script.length} bytes, ${gzipSync(script).length} gzipped`);
+}

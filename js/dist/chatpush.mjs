@@ -1,0 +1,690 @@
+/* chatpush 0.1.0, MIT OR Apache-2.0 */
+
+// src/acks.js
+var IDS = 1e3;
+var BYTES = 6e4;
+var Acks = class {
+  constructor(world, handled, connection) {
+    this.world = world;
+    this.handled = handled;
+    this.connection = connection;
+    this.waiting = [];
+  }
+  /** Acks a message on the socket it came from. The daemon knows it by that socket only. */
+  add(id, socket) {
+    this.waiting.push({ id, socket });
+    this.timer ?? (this.timer = this.world.setTimeout(() => this.flush(), 0));
+  }
+  /** Saves and sends what waits, without waiting for the end of the task. */
+  flush() {
+    this.world.clearTimeout(this.timer);
+    this.timer = void 0;
+    const waiting = this.waiting;
+    this.waiting = [];
+    this.handled.save();
+    let ids = [];
+    let bytes = 0;
+    for (const { id, socket } of waiting) {
+      if (socket !== this.connection.socket) continue;
+      const size = JSON.stringify(id).length + 1;
+      if (ids.length === IDS || bytes + size > BYTES) {
+        this.send(ids);
+        [ids, bytes] = [[], 0];
+      }
+      ids.push(id);
+      bytes += size;
+    }
+    if (ids.length) this.send(ids);
+  }
+  send(ids) {
+    this.connection.send(JSON.stringify({ ack: ids }));
+  }
+};
+
+// src/address.js
+function addressOf(world, url = "/ws") {
+  const address = new URL(url, world.location?.href);
+  if (/^https?:$/.test(address.protocol)) address.protocol = address.protocol.replace("http", "ws");
+  if (!/^wss?:$/.test(address.protocol)) throw new TypeError(`chatpush cannot connect to ${address.protocol}`);
+  address.hash = "";
+  return address;
+}
+function withToken(address, token) {
+  const full = new URL(address);
+  full.searchParams.set("token", token);
+  return full.href;
+}
+function userOf(world, token) {
+  try {
+    const payload = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
+    return String(JSON.parse(world.atob(payload)).sub ?? "");
+  } catch {
+    return "";
+  }
+}
+
+// src/heartbeat.js
+var EVERY = 25e3;
+var PATIENCE = 1e4;
+var Heartbeat = class {
+  /** Sends the first ping, so that it is known early whether the daemon answers. */
+  constructor(world, send, dead) {
+    this.world = world;
+    this.send = send;
+    this.dead = dead;
+    this.answers = false;
+    this.beat();
+  }
+  /** Sends a ping now, and the next one after the usual time. */
+  beat() {
+    const { world } = this;
+    world.clearTimeout(this.next);
+    this.next = world.setTimeout(() => this.beat(), EVERY);
+    this.send('{"ping":true}');
+    if (this.answers) this.deadline ?? (this.deadline = world.setTimeout(this.dead, PATIENCE));
+  }
+  /** Something came: the link lives. A pong also says that the daemon answers pings. */
+  heard(isPong) {
+    this.answers || (this.answers = isPong);
+    this.world.clearTimeout(this.deadline);
+    this.deadline = void 0;
+  }
+  stop() {
+    this.world.clearTimeout(this.next);
+    this.heard(false);
+  }
+};
+
+// src/frame.js
+function read(text) {
+  const frame = parse(text);
+  if (!frame) return void 0;
+  if (frame.pong === true) return { event: "pong" };
+  const id = typeof frame.id === "string" && frame.id ? frame.id : void 0;
+  const count = countIn(frame) ?? countIn(parse(frame.data));
+  if (count !== void 0) return { event: "unread", id, value: count };
+  return typeof frame.data === "string" ? { event: "message", id, value: frame } : void 0;
+}
+function countIn(object) {
+  return object?.type === "unread_count" && Number.isInteger(object.data) ? object.data : void 0;
+}
+function parse(text) {
+  if (typeof text !== "string" || !/^\s*\{/.test(text)) return void 0;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return void 0;
+  }
+}
+
+// src/retry.js
+var BASE = 250;
+var CAP = 3e4;
+var RESTART = 1e3;
+var GOOD = 1e4;
+var FINAL = [1003, 1009, 4403];
+var Retry = class {
+  constructor(world) {
+    this.world = world;
+    this.good();
+  }
+  good() {
+    this.failures = 0;
+    this.renewed = false;
+  }
+  /**
+   * The wait after a connection or an attempt that has ended.
+   * @param {number} [code] The close code, if there was one.
+   * @param {number} [lived] How long the connection was open, in milliseconds; 0 if it never was.
+   * @returns {number|undefined} Milliseconds; undefined: do not connect again.
+   */
+  after(code, lived = 0) {
+    if (lived >= GOOD) this.good();
+    if (FINAL.includes(code)) return void 0;
+    const random = this.world.Math.random();
+    if (code === 1012) return random * RESTART;
+    if (code === 4401 && !this.renewed) {
+      this.renewed = true;
+      return 0;
+    }
+    return random * Math.min(CAP, BASE * 2 ** this.failures++);
+  }
+};
+
+// src/connection.js
+var ATTEMPT = 3e4;
+var TOKEN = /^[\w.~+/-]+=*$/;
+var SPARE = 1e4;
+var Connection = class {
+  constructor(world, address, token, hooks) {
+    Object.assign(this, { world, address, token, hooks });
+    this.retry = new Retry(world);
+    this.round = 0;
+  }
+  /** Connects now, whatever was under way. */
+  async start() {
+    this.stop();
+    const { round, hooks, world } = this;
+    this.timer = world.setTimeout(() => this.ended(), ATTEMPT);
+    hooks.state("connecting");
+    let token;
+    try {
+      token = await this.fetchToken(round);
+    } catch (error) {
+      if (round !== this.round) return;
+      hooks.error(error);
+      if (round === this.round) this.ended();
+      return;
+    }
+    if (round === this.round && hooks.admit(token)) this.open(token);
+  }
+  /** Ends what is under way without a word to the owner. */
+  stop() {
+    this.round++;
+    this.waiting = false;
+    this.world.clearTimeout(this.timer);
+    this.heartbeat?.stop();
+    this.heartbeat = void 0;
+    const { socket } = this;
+    this.socket = void 0;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+  /** The network or the user is back: connects if that was to happen later, and otherwise looks at the link. */
+  wake() {
+    if (this.waiting) this.start();
+    else this.heartbeat?.beat();
+  }
+  /** Sends a text. False: there is no open connection, and nothing was sent. */
+  send(text) {
+    if (this.socket?.readyState !== 1) return false;
+    this.socket.send(text);
+    return true;
+  }
+  /** Keeps a token for an attempt that follows soon. */
+  keep(token) {
+    this.spare = { token, until: this.world.performance.now() + SPARE };
+  }
+  async fetchToken(round) {
+    const { spare, token } = this;
+    this.spare = void 0;
+    if (spare && this.world.performance.now() < spare.until) return spare.token;
+    await void 0;
+    if (round !== this.round) return "";
+    const fetched = typeof token === "function" ? await token() : token;
+    const text = typeof fetched === "string" ? fetched.trim() : "";
+    if (!TOKEN.test(text)) throw new Error("the token function gave no token, which is a text like aaa.bbb.ccc");
+    return text;
+  }
+  open(token) {
+    const { world, hooks } = this;
+    let socket;
+    try {
+      socket = new world.WebSocket(withToken(this.address, token), "chatpush.v1");
+    } catch (error) {
+      hooks.giveUp(error);
+      return;
+    }
+    this.socket = socket;
+    let opened;
+    const lived = () => opened === void 0 ? 0 : world.performance.now() - opened;
+    socket.onopen = () => {
+      world.clearTimeout(this.timer);
+      opened = world.performance.now();
+      this.heartbeat = new Heartbeat(world, (text) => this.send(text), () => this.ended(void 0, lived()));
+      hooks.state("open");
+    };
+    socket.onmessage = ({ data }) => {
+      const frame = read(data);
+      const isPong = frame?.event === "pong";
+      this.heartbeat?.heard(isPong);
+      if (frame && !isPong) hooks.frame(frame, socket);
+    };
+    socket.onclose = ({ code, reason }) => this.ended(code, lived(), reason);
+  }
+  ended(code, lived, reason) {
+    this.stop();
+    const delay = this.retry.after(code, lived);
+    if (delay === void 0) {
+      const text = `the server has closed the connection for good: ${code} ${reason ?? ""}`.trim();
+      this.hooks.giveUp(Object.assign(new Error(text), { code }));
+    } else if (delay === 0 && code === 4401) {
+      this.start();
+    } else {
+      this.waiting = true;
+      this.timer = this.world.setTimeout(() => this.start(), delay);
+      this.hooks.state("waiting");
+    }
+  }
+};
+
+// src/events.js
+var Events = class {
+  constructor(world) {
+    this.world = world;
+    this.handlers = /* @__PURE__ */ new Map([["message", []], ["unread", []], ["state", []], ["error", []]]);
+  }
+  /**
+   * Adds a handler. The same function may be added more than once.
+   * @returns {() => void} Removes this handler; calling it again does nothing.
+   * @throws {TypeError} If there is no such event, or the handler is no function.
+   */
+  on(event, handler) {
+    if (!this.handlers.has(event)) throw new TypeError(`chatpush has no event '${event}'`);
+    if (typeof handler !== "function") throw new TypeError("a handler must be a function");
+    const entry = { handler };
+    this.handlers.get(event).push(entry);
+    return () => {
+      this.handlers.set(event, this.handlers.get(event).filter((other) => other !== entry));
+    };
+  }
+  /** Whether anybody listens. */
+  has(event) {
+    return this.handlers.get(event).length > 0;
+  }
+  /**
+   * Calls every handler before it returns, in the order they were added, also behind one that throws.
+   * @returns {Promise<boolean>} Resolves once every promise the handlers returned is settled: true if none failed.
+   */
+  async emit(event, value) {
+    const calls = [...this.handlers.get(event)].map(
+      ({ handler }) => new Promise((resolve) => resolve(handler(value)))
+    );
+    const failed = (await Promise.allSettled(calls)).filter(({ status }) => status === "rejected");
+    for (const { reason } of failed) this.fail(reason);
+    return failed.length === 0;
+  }
+  /** Emits an error. Without a handler it goes to the console, because nothing may fail unseen. */
+  fail(reason) {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const { console } = this.world;
+    if (!this.has("error")) console.error("chatpush:", error);
+    for (const { handler } of [...this.handlers.get("error")]) {
+      try {
+        handler(error);
+      } catch (broken) {
+        console.error("chatpush: an error handler failed:", broken);
+      }
+    }
+  }
+};
+
+// src/handled.js
+var REMEMBERED = 1024;
+var Handled = class {
+  constructor(world, key) {
+    this.world = world;
+    this.key = key;
+    this.ids = new Set(this.stored());
+    this.fresh = [];
+  }
+  has(id) {
+    return this.ids.has(id);
+  }
+  add(id) {
+    this.ids.add(id);
+    this.fresh.push(id);
+    for (const oldest of this.ids) {
+      if (this.ids.size <= REMEMBERED) break;
+      this.ids.delete(oldest);
+    }
+    if (this.fresh.length > REMEMBERED) this.fresh.shift();
+  }
+  /** Writes what is new behind what other tabs have written meanwhile. */
+  save() {
+    if (!this.fresh.length) return;
+    const ids = [.../* @__PURE__ */ new Set([...this.stored(), ...this.fresh])].slice(-REMEMBERED);
+    try {
+      this.world.localStorage.setItem(this.key, JSON.stringify(ids));
+      this.fresh = [];
+    } catch {
+    }
+  }
+  stored() {
+    try {
+      const ids = JSON.parse(this.world.localStorage.getItem(this.key));
+      return ids.filter((id) => typeof id === "string").slice(-REMEMBERED);
+    } catch {
+      return [];
+    }
+  }
+};
+
+// src/inbox.js
+var HELD = 1024;
+var Inbox = class {
+  /** @param settle Called with the id and the socket of each message that was handled, now or before. */
+  constructor(events, handled, settle) {
+    this.events = events;
+    this.handled = handled;
+    this.settle = settle;
+    this.queue = [];
+    this.running = false;
+    this.closed = false;
+  }
+  /** Takes a frame. A socket of `undefined` says that another tab has received it. */
+  receive(frame, socket) {
+    if (this.closed) return;
+    if (this.handled.has(frame.id)) {
+      this.settle(frame.id, socket);
+    } else if (frame.event === "unread") {
+      this.handle(frame, socket);
+    } else {
+      this.queue.push({ frame, socket });
+      if (this.queue.length > HELD && !this.events.has("message")) this.queue.shift();
+      this.run();
+    }
+  }
+  /** Works through the queue. It rests while nobody handles messages, because an ack would lose them. */
+  async run() {
+    if (this.running) return;
+    this.running = true;
+    while (this.queue.length && this.events.has("message")) {
+      const { frame, socket } = this.queue.shift();
+      await this.handle(frame, socket);
+    }
+    this.running = false;
+  }
+  async handle({ event, id, value }, socket) {
+    const done = this.handled.has(id) || await this.events.emit(event, value);
+    if (!done || id === void 0) return;
+    if (!this.handled.has(id)) this.handled.add(id);
+    this.settle(id, socket);
+  }
+  /** Another tab has handled a message. That settles it where this page has no handler for messages. */
+  handledElsewhere(id) {
+    if (this.events.has("message")) return;
+    for (const { frame, socket } of this.queue.filter((held) => held.frame.id === id)) {
+      if (!this.handled.has(id)) this.handled.add(id);
+      this.settle(id, socket);
+    }
+    this.queue = this.queue.filter((held) => held.frame.id !== id);
+  }
+  /** Lets go of what waits. What is being handled is finished. */
+  close() {
+    this.closed = true;
+    this.queue = [];
+  }
+};
+
+// src/page.js
+function listen(world, { wake, leave }) {
+  const { document } = world;
+  const seen = () => {
+    if (document.visibilityState === "visible") wake();
+  };
+  const heard = [
+    [world, "online", wake],
+    [world, "pagehide", leave],
+    [document, "visibilitychange", seen]
+  ];
+  for (const [target, event, handler] of heard) target?.addEventListener?.(event, handler);
+  return () => {
+    for (const [target, event, handler] of heard) target?.removeEventListener?.(event, handler);
+  };
+}
+
+// src/tabs.js
+var ASK = 25e3;
+var PATIENCE2 = 5e3;
+var Tabs = class {
+  constructor(world, name, hooks) {
+    Object.assign(this, { world, name, hooks });
+    this.leading = false;
+    this.turn = 0;
+  }
+  /** Whether this browser, in this context, has what is needed. */
+  static possible(world) {
+    return Boolean(world.BroadcastChannel && world.AbortController && world.navigator?.locks);
+  }
+  /** Lines up for the lead. Where the browser has tabs share nothing after all, every tab leads. */
+  join() {
+    try {
+      this.channel = new this.world.BroadcastChannel(this.name);
+    } catch {
+      this.lead();
+      return;
+    }
+    this.channel.onmessage = ({ data }) => {
+      if (data.state) this.clear("deadline");
+      this.hooks.hear(data);
+    };
+    this.enqueue();
+  }
+  enqueue() {
+    this.aborter = new this.world.AbortController();
+    this.request({ signal: this.aborter.signal });
+    this.ask("status");
+  }
+  async request(options) {
+    const turn = ++this.turn;
+    try {
+      await this.world.navigator.locks.request(
+        this.name,
+        options,
+        () => turn === this.turn ? this.hold() : void 0
+      );
+    } catch {
+      if (turn !== this.turn) return;
+      if (this.leading) {
+        this.leading = false;
+        this.hooks.follow();
+        if (turn === this.turn) this.enqueue();
+      } else {
+        this.lead();
+      }
+    }
+  }
+  hold() {
+    const held = new Promise((release) => {
+      this.release = release;
+    });
+    this.lead();
+    return held;
+  }
+  lead() {
+    this.leading = true;
+    this.clear("deadline");
+    this.clear("next");
+    this.hooks.lead();
+  }
+  /** Asks the leader for `status`, or to `wake` up, or to mark everything as `read`; each is answered. */
+  ask(what) {
+    if (this.leading) return;
+    this.post({ ask: what });
+    this.clear("next");
+    this.next = this.world.setTimeout(() => this.ask("status"), ASK);
+    if (this.visible()) this.deadline ?? (this.deadline = this.world.setTimeout(() => this.takeOver(), PATIENCE2));
+  }
+  takeOver() {
+    this.deadline = void 0;
+    if (this.leading || !this.visible()) return;
+    this.request({ steal: true });
+  }
+  visible() {
+    return this.world.document?.visibilityState === "visible";
+  }
+  post(said) {
+    this.channel?.postMessage(said);
+  }
+  clear(timer) {
+    this.world.clearTimeout(this[timer]);
+    this[timer] = void 0;
+  }
+  /** Leaves for good; if this tab leads, another one takes over. */
+  leave() {
+    this.turn++;
+    this.leading = true;
+    this.clear("deadline");
+    this.clear("next");
+    this.aborter?.abort();
+    this.release?.();
+    this.channel?.close();
+    this.channel = void 0;
+  }
+};
+
+// src/chat.js
+var TABS_VERSION = 1;
+var Chat = class {
+  constructor({ url, token, name = "default", share = true }, world) {
+    if (typeof token !== "function" && (typeof token !== "string" || !token.trim())) {
+      throw new TypeError("token must be a text or a function that gives one");
+    }
+    this.world = world;
+    this.address = addressOf(world, url);
+    this.name = String(name);
+    this.share = share && Tabs.possible(world);
+    this.state = "connecting";
+    this.events = new Events(world);
+    this.events.on("unread", (count) => {
+      this.unread = count;
+    });
+    this.connection = new Connection(world, this.address, token, this.hooks());
+    this.unlisten = listen(world, {
+      wake: () => {
+        if (this.tabs && !this.tabs.leading) this.tabs.ask("wake");
+        else this.connection.wake();
+      },
+      leave: () => this.acks?.flush()
+    });
+    this.connection.start();
+  }
+  hooks() {
+    return {
+      admit: (token) => this.admit(token),
+      state: (state) => this.changed(state),
+      frame: (frame, socket) => {
+        this.tabs?.post({ frame });
+        this.inbox.receive(frame, socket);
+      },
+      error: (error) => {
+        this.tabs?.post({ error: error?.message ?? String(error) });
+        this.events.fail(error);
+      },
+      giveUp: (error) => this.giveUp(error)
+    };
+  }
+  on(event, handler) {
+    const off = this.events.on(event, handler);
+    if (event === "message") Promise.resolve().then(() => this.inbox?.run());
+    return off;
+  }
+  markRead() {
+    if (this.state === "closed") return;
+    this.reading = true;
+    this.sendRead();
+  }
+  close() {
+    this.inbox?.close();
+    this.end();
+  }
+  /**
+   * Whether to go on with a token. The first one that shows a user says who it is, and with whom to share. One that
+   * shows none is the daemon's to refuse: it may be the text of an error that lasts a moment.
+   */
+  admit(token) {
+    const user = userOf(this.world, token);
+    if (!this.user && (user || this.user === void 0)) {
+      this.user = user;
+      const scope = [this.name, user].map(encodeURIComponent).join(":");
+      this.handled = new Handled(this.world, `chatpush:handled:${scope}`);
+      this.acks = new Acks(this.world, this.handled, this.connection);
+      this.inbox = new Inbox(this.events, this.handled, (id, socket) => this.settle(id, socket));
+      if (this.share && user) return this.join(token, scope);
+    } else if (user && user !== this.user) {
+      this.giveUp(new Error("the token is for another user than before: close this chat and connect again"));
+      return false;
+    }
+    return true;
+  }
+  /** Lines up for the lock. The token is used if this tab gets it at once. */
+  join(token, scope) {
+    this.connection.stop();
+    this.connection.keep(token);
+    this.tabs = new Tabs(this.world, `chatpush:${TABS_VERSION}:${scope}:${this.address.href}`, {
+      lead: () => this.connection.start(),
+      follow: () => {
+        this.connection.stop();
+        this.acks.flush();
+      },
+      hear: (said) => this.tabs.leading ? this.answer(said) : this.follow(said)
+    });
+    this.tabs.join();
+    return false;
+  }
+  /** What a follower says to this tab, which leads. */
+  answer({ ask, handled }) {
+    if (handled) this.inbox.handledElsewhere(handled);
+    if (ask === "read") this.markRead();
+    if (ask === "wake") this.connection.wake();
+    if (ask) this.tell();
+  }
+  /** What the leader says to this tab, which follows. */
+  follow({ frame, state, unread, error, read: read2 }) {
+    if (frame) this.inbox.receive(frame);
+    if (error) this.events.fail(new Error(error));
+    if (read2) this.reading = false;
+    if (unread !== void 0 && unread !== this.unread) this.events.emit("unread", unread);
+    if (!state) return;
+    if (state === "open" && state !== this.state) this.sendRead();
+    this.become(state);
+  }
+  /** The connection of this tab, and hence of all, has changed. */
+  changed(state) {
+    if (state === "open") this.sendRead();
+    this.become(state);
+    this.tell();
+  }
+  tell() {
+    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread });
+  }
+  become(state) {
+    if (state === this.state || this.state === "closed") return;
+    this.state = state;
+    this.events.emit("state", state);
+  }
+  sendRead() {
+    if (!this.reading) return;
+    if (this.tabs && !this.tabs.leading) {
+      this.tabs.ask("read");
+    } else if (this.connection.send('{"read":true}')) {
+      this.reading = false;
+      this.tabs?.post({ read: true });
+    }
+  }
+  /** A message was handled: the leader acks it, a follower tells the leader. */
+  settle(id, socket) {
+    if (socket) this.acks.add(id, socket);
+    else this.tabs?.post({ handled: id });
+  }
+  giveUp(error) {
+    this.end();
+    this.events.fail(error);
+  }
+  end() {
+    if (this.state === "closed") return;
+    this.acks?.flush();
+    this.connection.stop();
+    this.tabs?.leave();
+    this.unlisten();
+    this.become("closed");
+  }
+};
+
+// src/chatpush.js
+function connect(options, world = globalThis) {
+  const chat = new Chat(options ?? {}, world);
+  return {
+    on: (event, handler) => chat.on(event, handler),
+    markRead: () => chat.markRead(),
+    close: () => chat.close(),
+    get state() {
+      return chat.state;
+    }
+  };
+}
+export {
+  connect
+};

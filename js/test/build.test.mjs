@@ -1,0 +1,39 @@
+// The files in dist are what browsers get, and the daemon embeds one of them.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { createContext, runInContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { bundles } from '../build.mjs';
+import { Browser, message, settle } from './world.mjs';
+
+const dist = (name) => readFile(new URL(`../dist/${name}`, import.meta.url), 'utf8');
+
+test('dist was built from these sources', async () => {
+  for (const bundle of await bundles()) {
+    const { outputFiles: [file] } = await build({ ...bundle, write: false });
+    assert.equal(await dist(file.path.split(/[\\/]/).at(-1)), file.text, 'run npm run build');
+  }
+});
+
+test('the classic script is below 6 KB gzipped', async () => {
+  assert.ok(gzipSync(await dist('chatpush.js')).length < 6 * 1024);
+});
+
+test('both builds connect, hand out a message and ack it', async () => {
+  const context = createContext({ URL });
+  runInContext(await dist('chatpush.js'), context);
+  const module = await import('../dist/chatpush.mjs');
+  for (const { connect } of [context.ChatPush, module]) {
+    const tab = new Browser().tab();
+    const chat = connect({ token: 't' }, tab.world);
+    chat.on('message', ({ data }) => { tab.messages = [data]; });
+    await settle();
+    tab.socket.accept();
+    tab.socket.say(message('a', 'hello'));
+    await tab.browser.clock.advance(1);
+    assert.deepEqual(tab.messages, ['hello']);
+    assert.deepEqual(tab.socket.acks, [['a']]);
+  }
+});

@@ -1,0 +1,232 @@
+// A browser with a clock that stands still until it is told to move: nothing in these tests waits for real time.
+import { connect } from '../src/chatpush.js';
+
+/** Lets everything run that has no more to wait for. */
+export async function settle() {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A connect token that shows a user, as the daemon's do. */
+export function tokenOf(user) {
+  const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
+  return `${part({ alg: 'HS256' })}.${part({ sub: user })}.c2lnbmF0dXJl`;
+}
+
+class Clock {
+  now = 0;
+  timers = [];
+
+  set(call, delay) {
+    const timer = { call, at: this.now + delay };
+    this.timers.push(timer);
+    return timer;
+  }
+
+  clear(timer) {
+    this.timers = this.timers.filter((other) => other !== timer);
+  }
+
+  /** Moves on by some milliseconds, and stops at every timer on the way. */
+  async advance(milliseconds) {
+    const end = this.now + milliseconds;
+    await settle();
+    for (;;) {
+      const due = this.timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.clear(due);
+      this.now = Math.max(this.now, due.at);
+      due.call();
+      await settle();
+    }
+    this.now = end;
+  }
+}
+
+/** One socket, from the side of the daemon. */
+class Socket {
+  readyState = 0;
+  sent = [];
+  closedByPage = false;
+
+  constructor(url, protocol) {
+    Object.assign(this, { url, protocol });
+  }
+
+  send(text) {
+    if (this.readyState === 0) throw new Error('InvalidStateError');
+    if (this.readyState === 1) this.sent.push(JSON.parse(text));
+  }
+
+  /** The page closes; a dead link would take minutes to say so, hence nothing is fired. */
+  close() {
+    this.closedByPage = true;
+    this.readyState = 2;
+  }
+
+  accept() {
+    this.readyState = 1;
+    this.onopen?.({});
+  }
+
+  say(frame) {
+    this.onmessage?.({ data: typeof frame === 'string' ? frame : JSON.stringify(frame) });
+  }
+
+  end(code = 1006, reason = '') {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+
+  /** The acks that were sent, each a list of ids. */
+  get acks() {
+    return this.sent.filter(({ ack }) => ack).map(({ ack }) => ack);
+  }
+}
+
+class Locks {
+  holders = new Map();
+  queues = new Map();
+
+  request(name, { signal, steal }, granted) {
+    return new Promise((resolve, reject) => {
+      const request = { granted, resolve, reject };
+      const queue = this.queues.get(name) ?? [];
+      if (steal) {
+        this.holders.get(name)?.reject(new Error('AbortError: stolen'));
+        this.holders.delete(name);
+        queue.unshift(request);
+      } else {
+        queue.push(request);
+      }
+      this.queues.set(name, queue);
+      signal?.addEventListener('abort', () => {
+        if (!queue.includes(request)) return;
+        queue.splice(queue.indexOf(request), 1);
+        reject(signal.reason);
+      });
+      queueMicrotask(() => this.grant(name));
+    });
+  }
+
+  async grant(name) {
+    if (this.holders.has(name)) return;
+    const request = this.queues.get(name)?.shift();
+    if (!request) return;
+    this.holders.set(name, request);
+    request.resolve(await request.granted());
+    if (this.holders.get(name) !== request) return;
+    this.holders.delete(name);
+    this.grant(name);
+  }
+}
+
+class Storage {
+  items = new Map();
+  getItem(key) { return this.items.get(key) ?? null; }
+  setItem(key, value) { this.items.set(key, String(value)); }
+}
+
+/** What all tabs have in common. */
+export class Browser {
+  clock = new Clock();
+  storage = new Storage();
+  locks = new Locks();
+  channels = new Set();
+  /** What the next random numbers are; 1 stands for the longest wait, just as an upper bound. */
+  random = 1;
+
+  /** A tab. What is given replaces or removes parts of its world. */
+  tab(parts = {}) {
+    return new Tab(this, parts);
+  }
+}
+
+class Tab {
+  sockets = [];
+  logged = [];
+  asleep = false;
+
+  constructor(browser, parts) {
+    this.browser = browser;
+    const { clock, channels } = browser;
+    const tab = this;
+    const document = new EventTarget();
+    document.visibilityState = 'visible';
+    this.world = Object.assign(new EventTarget(), {
+      document,
+      console: { error: (...words) => this.logged.push(words.map(String).join(' ')) },
+      Math: { random: () => browser.random },
+      performance: { now: () => clock.now },
+      setTimeout: (call, delay) => clock.set(call, delay),
+      clearTimeout: (timer) => clock.clear(timer),
+      localStorage: browser.storage,
+      location: { href: 'https://shop.example/chat/' },
+      navigator: { locks: browser.locks },
+      AbortController,
+      atob,
+      WebSocket: class extends Socket {
+        constructor(url, protocol) {
+          super(url, protocol);
+          tab.sockets.push(this);
+        }
+      },
+      BroadcastChannel: class {
+        constructor(name) {
+          this.name = name;
+          this.tab = tab;
+          channels.add(this);
+        }
+        postMessage(said) {
+          const copy = structuredClone(said);
+          for (const other of channels) {
+            if (other === this || other.name !== this.name || other.tab.asleep) continue;
+            queueMicrotask(() => channels.has(other) && other.onmessage?.({ data: copy }));
+          }
+        }
+        close() { channels.delete(this); }
+      },
+    }, parts);
+  }
+
+  get socket() {
+    return this.sockets.at(-1);
+  }
+
+  /** Connects, and notes every event. */
+  chat(options = {}) {
+    const chat = connect({ token: tokenOf(7), ...options }, this.world);
+    this.states = [];
+    this.messages = [];
+    this.unread = [];
+    this.errors = [];
+    chat.on('state', (state) => { this.states.push(state); });
+    chat.on('unread', (count) => { this.unread.push(count); });
+    chat.on('error', (error) => { this.errors.push(error); });
+    return chat;
+  }
+
+  /** Connects, notes messages too, and is accepted by the daemon. */
+  async open(options) {
+    const chat = this.chat(options);
+    chat.on('message', ({ data }) => { this.messages.push(data); });
+    await settle();
+    this.socket?.accept();
+    await settle();
+    return chat;
+  }
+
+  /** Shows or hides the tab. */
+  show(visible = true) {
+    this.world.document.visibilityState = visible ? 'visible' : 'hidden';
+    this.world.document.dispatchEvent(new Event('visibilitychange'));
+  }
+
+  online() {
+    this.world.dispatchEvent(new Event('online'));
+  }
+}
+
+/** A message as the daemon writes it. */
+export function message(id, data = id) {
+  return { id, type: 'text', data, time: 1_732_323_232_123 };
+}
