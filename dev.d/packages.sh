@@ -17,6 +17,7 @@ test|command phpunit|phpunit|PHPUnit 9.6, runs the tests that are written in PHP
 test|command chromium|chromium|the browser of the browser tests
 test|command node|nodejs|Node.js 18 or newer, runs the browser tests
 test|command npm|npm|fetches the library that drives the browser
+test|python websockets|python3-websockets|a WebSocket client of another language
 test|command openssl|openssl|makes the certificates of the TLS tests
 TABLE
 }
@@ -27,6 +28,7 @@ is_there() {
         command) command -v "$2" >/dev/null ;;
         libclang) libclang ;;
         php_fpm) php_fpm >/dev/null ;;
+        python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
         module) command -v php >/dev/null && php -m | grep -qix "$2" ;;
     esac
 }

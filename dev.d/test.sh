@@ -50,8 +50,8 @@ needs() {
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            extension | daemon | fpm | client | browser) sets="build demo test" ;;
-            end-to-end | demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
+            extension | daemon | fpm | end-to-end | client | browser) sets="build demo test" ;;
+            demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.

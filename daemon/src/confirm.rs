@@ -46,13 +46,20 @@ pub async fn run(commands: Commands, prefix: Prefix, mut entries: mpsc::Receiver
     let mut redis = Outage::of("Redis (confirmations)");
     let mut waiting = Vec::with_capacity(PIPELINE);
     while entries.recv_many(&mut waiting, PIPELINE).await > 0 {
-        let mut pipeline = redis::pipe();
-        for entry in waiting.drain(..) {
-            log::append(&mut pipeline, &prefix, &entry);
-        }
-        // Sent twice does no harm: a row can only be deleted once.
-        while let Err(error) = commands.send::<()>(&pipeline).await {
-            redis.failed(&error).await;
+        while !waiting.is_empty() {
+            let mut pipeline = redis::pipe();
+            for entry in &waiting {
+                log::append(&mut pipeline, &prefix, entry);
+            }
+            match commands.send::<()>(&pipeline).await {
+                Ok(()) => waiting.clear(),
+                Err(error) => {
+                    // A confirmation sent twice does no harm, since a row can only be deleted once; a second
+                    // clearing would take in what came after the first.
+                    waiting.retain(|entry| !matches!(entry, Entry::Clear { .. }));
+                    redis.failed(&error).await;
+                }
+            }
         }
         redis.recovered();
     }

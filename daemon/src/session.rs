@@ -207,6 +207,7 @@ impl Session<'_> {
     /// Writes frames and, where the pong confirms, pings behind them, in as few writes as possible.
     async fn write(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
         let mut frames = VecDeque::from(frames);
+        let began = Instant::now();
         while !frames.is_empty() {
             // A slow link is given time for each slice, and confirms one before the next.
             let mut bytes = 0;
@@ -217,8 +218,9 @@ impl Session<'_> {
             });
             let slice = slice.count();
             self.write_slice(frames.drain(..slice).collect()).await?;
-            self.heard = Instant::now();
         }
+        // Nobody was listened to meanwhile.
+        self.heard += began.elapsed();
         Ok(())
     }
 

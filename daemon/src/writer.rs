@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::key::Prefix;
-use chatpush_wire::limit::SEEN_TTL;
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use redis::Pipeline;
@@ -62,16 +62,15 @@ enum Ended {
     Store(#[from] StoreError),
 }
 
-/// Cuts what was read to what one transaction may do. What is cut off is read again.
-fn bound(entries: &mut Vec<Logged>) {
+/// Cuts what was read to what one transaction may do. What is cut off is read again; whose it was is returned.
+fn bound(entries: &mut Vec<Logged>) -> Vec<Partition> {
     let mut rows = 0;
     let end = entries.iter().position(|logged| {
         rows += logged.rows();
         rows > BATCH_ROWS
     });
-    if let Some(end) = end {
-        entries.truncate(end.max(1));
-    }
+    let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
+    cut.iter().map(|logged| logged.partition).collect()
 }
 
 impl Writer {
@@ -159,13 +158,23 @@ impl Writer {
         let mut aside = SetAside::default();
         let mut settled = redis::pipe();
         let mut last = false;
+        let mut turn = 0;
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
-            let ready: Vec<_> = applied
+            let mut ready: Vec<_> = applied
                 .iter()
                 .filter(|(partition, _)| aside.is_ready(**partition))
                 .map(|(partition, position)| (*partition, *position))
                 .collect();
+            if ready.is_empty() {
+                // Everything is held back by others; there is nothing to read until one may be tried again.
+                tokio::time::sleep(aside.next().min(WAIT)).await;
+                continue;
+            }
+            // Another partition is the first each time, so that none is always the one that is cut off.
+            turn += 1;
+            let first = turn % ready.len();
+            ready.rotate_left(first);
             // Told to stop, the writer takes once more what is there.
             let wait = (!last).then(|| aside.next().min(WAIT));
             let read = log::read(&mut connection, &self.prefix, &ready, wait);
@@ -175,7 +184,8 @@ impl Writer {
             sent?;
             let mut entries = entries?;
             redis.recovered();
-            bound(&mut entries);
+            let cut = bound(&mut entries);
+            ready.retain(|(partition, _)| !cut.contains(partition));
             let written = self.write(writing, applied, &entries, &aside, &mut settled).await;
             let busy = match written {
                 Ok(busy) => busy,
@@ -312,7 +322,8 @@ impl Writer {
             // A repeated call gets the same answer for as long as it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.prefix.seen(*receiver, id);
-            settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(SEEN_TTL.as_secs() * 1000).ignore();
+            let remembered = if id.is_chosen() { CHOSEN_SEEN_TTL } else { SEEN_TTL };
+            settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_secs() * 1000).ignore();
         }
         let request = logged.fields.iter().find(|(field, _)| field == "q");
         if let Some((_, request)) = request {

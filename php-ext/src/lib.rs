@@ -7,6 +7,7 @@
 mod functions;
 mod arguments;
 mod calls;
+mod exchange;
 mod delivery;
 mod recall;
 mod error;

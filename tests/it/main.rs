@@ -8,6 +8,8 @@ mod connect;
 mod delivery;
 /// Who may connect, for how long, and who is shown out.
 mod door;
+/// A client of another language.
+mod foreign;
 /// Hostile and mistaken input on the socket.
 mod input;
 /// Redis, MySQL and the daemon going away at call time.

@@ -163,3 +163,59 @@ async fn a_log_that_lost_its_tail_is_moved_behind_what_mysql_holds() {
     site.php().get("storeOfflineMessage(1, 2, 'two');").await;
     assert_eq!(site.stored(2).await, ["one", "two"]);
 }
+
+#[tokio::test]
+async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up() {
+    use mysql_async::prelude::Queryable as _;
+    let site = Site::new().await;
+    let users: Vec<u32> = (1..=16).collect();
+    site.users(&users).await;
+    let daemon = site.daemon().await;
+    let mut application = site.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("UPDATE `user` SET username = 'x'").await.expect("the rows are free");
+    let queued = site.php().with("chatpush.durability=queued");
+    queued.get("foreach (range(1, 16) as $user) storeOfflineMessage(20, $user, 'held');").await;
+    // The joint transaction has met the lock, and every partition has been tried alone at least once: the writer
+    // waits for no lock then, so its share of the lock waits stays where it is while its transactions go on.
+    let commits = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status WHERE variable_name = 'COM_ROLLBACK'";
+    let before: u64 = site.query(commits).await[0];
+    eventually("all were tried again and again", || site.query::<u64>(commits), |now| now[0] >= before + 100)
+        .await;
+    assert_eq!(site.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    eventually(
+        "all are stored",
+        || site.query::<u64>("SELECT COUNT(*) FROM offline_message"),
+        |rows| *rows == [16],
+    )
+    .await;
+    assert!(!daemon.log().contains("connection is back"), "{}", daemon.log());
+    assert_eq!(daemon.log().matches("writing").count(), 1, "one term: {}", daemon.log());
+}
+
+#[tokio::test]
+async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_alone() {
+    use mysql_async::prelude::Queryable as _;
+    let site = Site::new().await;
+    site.users(&[2, 3]).await;
+    let daemon = site.daemon().await;
+    site.php().get("storeOfflineMessage(1, 2, 'locked');").await;
+    let mut application = site.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM offline_message FOR UPDATE").await.expect("the row is free");
+    let reading = daemon.connect(2).await.keep_reading();
+    let log = format!("{}:{{2}}:log", site.name());
+    eventually(
+        "the confirmation waits",
+        || async { site.redis::<u64>(&["XLEN", &log]).await },
+        |length| *length == 1,
+    )
+    .await;
+    let cleared = site.php().with("chatpush.timeout_ms=900");
+    cleared.get("foreach (range(1, 3) as $i) { try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {} }").await;
+    cleared.get("foreach (range(1, 100) as $i) ChatPush\\clearUnreadCount(3);").await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    reading.abort();
+}

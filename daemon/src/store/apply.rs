@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::prelude::{Queryable, ToValue};
-use mysql_async::{Conn, TxOpts};
+use mysql_async::{Conn, Transaction, TxOpts};
 
 use super::{Store, StoreError, bounded, schema};
 use crate::batch::{Batch, Insert, Logged, Move};
@@ -43,6 +43,8 @@ pub struct Writing {
     names: Names,
     /// Distance of neighbouring row ids; a replicated server may be set to another than 1.
     increment: u64,
+    /// How the session waits for locks now.
+    locks: Locks,
 }
 
 impl Writing {
@@ -59,7 +61,7 @@ impl Writing {
         let holder: Option<Option<u64>> =
             bounded(connection.query_first(format!("SELECT IS_USED_LOCK({PEN})"))).await?;
         if sabotage::breaks(Promise::Fence) {
-            return Ok(Self { connection, names: store.names().clone(), increment: 1 });
+            return Ok(Self { connection, names: store.names().clone(), increment: 1, locks: Locks::Wait });
         }
         if let Some(holder) = holder.flatten() {
             tracing::warn!(connection = holder, "the last writer's connection is still there and is ended");
@@ -74,7 +76,12 @@ impl Writing {
         }
         let increment: Option<u64> =
             bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;
-        Ok(Self { connection, names: store.names().clone(), increment: increment.unwrap_or(1).max(1) })
+        Ok(Self {
+            connection,
+            names: store.names().clone(),
+            increment: increment.unwrap_or(1).max(1),
+            locks: Locks::Wait,
+        })
     }
 
     /// Which of these messages are stored and not confirmed yet.
@@ -113,77 +120,25 @@ impl Writing {
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
     /// After any error but that of the commit itself nothing was changed; after that the positions tell.
     pub async fn apply(&mut self, batch: &Batch, locks: Locks) -> Result<Applied, StoreError> {
-        let (names, increment) = (&self.names, self.increment);
+        if self.locks != locks {
+            // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
+            let seconds = u8::from(locks == Locks::Wait);
+            let sql = format!("SET SESSION innodb_lock_wait_timeout = {seconds}");
+            bounded(self.connection.query_drop(sql)).await?;
+            self.locks = locks;
+        }
         let mut transaction = bounded(self.connection.start_transaction(TxOpts::default())).await?;
-        // The positions come first: their row locks keep a second writer out until this one is done.
-        bounded(transaction.query_drop(moves(&batch.moves))).await?;
-        if transaction.affected_rows() != batch.moves.len() as u64 && !sabotage::breaks(Promise::Fence) {
-            bounded(transaction.rollback()).await?;
-            return Err(StoreError::Fenced);
+        match perform(&mut transaction, &self.names, self.increment, batch, locks).await {
+            Ok(applied) => {
+                bounded(transaction.commit()).await?;
+                Ok(applied)
+            }
+            Err(error) => {
+                // MySQL undoes only the statement that failed, and what the others have locked must not rest.
+                bounded(transaction.rollback()).await?;
+                Err(error)
+            }
         }
-        if locks == Locks::Probe && !batch.counters.is_empty() {
-            let users: Vec<_> = batch.counters.keys().collect();
-            let sql = format!(
-                "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
-                list(&users),
-                id = names.user_id,
-                user = names.user,
-            );
-            bounded(transaction.query_drop(sql)).await?;
-        }
-        for inserts in in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
-            bounded(transaction.query_drop(insert_rows(names, inserts))).await?;
-            // One INSERT of known length takes neighbouring ids (MySQL manual, "AUTO_INCREMENT Handling in
-            // InnoDB", simple inserts), and LAST_INSERT_ID is the first of them.
-            let first = transaction.last_insert_id().unwrap_or(0);
-            bounded(transaction.query_drop(insert_records(inserts, first, increment))).await?;
-        }
-        for statement in deletes(names, batch) {
-            bounded(transaction.query_drop(statement)).await?;
-        }
-        let mut applied = Applied::default();
-        for ack in &batch.acks {
-            applied.removed.push(if ack.rows.is_empty() {
-                0
-            } else {
-                let rows = list(&ack.rows);
-                bounded(transaction.query_drop(format!(
-                    "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
-                    schema::MESSAGE,
-                    ack.receiver
-                )))
-                .await?;
-                bounded(transaction.query_drop(format!(
-                    "DELETE FROM {} WHERE {} = {} AND {} IN ({rows})",
-                    names.offline_message, names.receiver_id, ack.receiver, names.id
-                )))
-                .await?;
-                transaction.affected_rows()
-            });
-        }
-        // Counters last and by id: the fewer locks are held while they are taken, and the same order for
-        // everybody, the fewer deadlocks.
-        if !batch.counters.is_empty() {
-            bounded(transaction.query_drop(counters(names, batch))).await?;
-        }
-        if !batch.tell.is_empty() {
-            let sql = format!(
-                "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
-                list(&batch.tell),
-                id = names.user_id,
-                unread = names.unread_count,
-                user = names.user,
-            );
-            let found: Vec<(i64, i64)> = bounded(transaction.query(sql)).await?;
-            applied.counters = found
-                .into_iter()
-                .filter_map(|(user, count)| {
-                    Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
-                })
-                .collect();
-        }
-        bounded(transaction.commit()).await?;
-        Ok(applied)
     }
 
     /// Sets one entry aside that MySQL refuses: it goes to `chatpush_dead` with the reason, and the position
@@ -208,6 +163,83 @@ impl Writing {
         bounded(transaction.exec_drop(sql, values)).await?;
         bounded(transaction.commit()).await
     }
+}
+
+/// The statements of one batch, within its transaction.
+async fn perform(
+    transaction: &mut Transaction<'_>,
+    names: &Names,
+    increment: u64,
+    batch: &Batch,
+    locks: Locks,
+) -> Result<Applied, StoreError> {
+    // The positions come first: their row locks keep a second writer out until this one is done.
+    bounded(transaction.query_drop(moves(&batch.moves))).await?;
+    if transaction.affected_rows() != batch.moves.len() as u64 && !sabotage::breaks(Promise::Fence) {
+        return Err(StoreError::Fenced);
+    }
+    if locks == Locks::Probe && !batch.counters.is_empty() {
+        let users: Vec<_> = batch.counters.keys().collect();
+        let sql = format!(
+            "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
+            list(&users),
+            id = names.user_id,
+            user = names.user,
+        );
+        bounded(transaction.query_drop(sql)).await?;
+    }
+    for inserts in in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
+        bounded(transaction.query_drop(insert_rows(names, inserts))).await?;
+        // One INSERT of known length takes neighbouring ids (MySQL manual, "AUTO_INCREMENT Handling in
+        // InnoDB", simple inserts), and LAST_INSERT_ID is the first of them.
+        let first = transaction.last_insert_id().unwrap_or(0);
+        bounded(transaction.query_drop(insert_records(inserts, first, increment))).await?;
+    }
+    for statement in deletes(names, batch) {
+        bounded(transaction.query_drop(statement)).await?;
+    }
+    let mut applied = Applied::default();
+    for ack in &batch.acks {
+        applied.removed.push(if ack.rows.is_empty() {
+            0
+        } else {
+            let rows = list(&ack.rows);
+            bounded(transaction.query_drop(format!(
+                "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
+                schema::MESSAGE,
+                ack.receiver
+            )))
+            .await?;
+            bounded(transaction.query_drop(format!(
+                "DELETE FROM {} WHERE {} = {} AND {} IN ({rows})",
+                names.offline_message, names.receiver_id, ack.receiver, names.id
+            )))
+            .await?;
+            transaction.affected_rows()
+        });
+    }
+    // Counters last and by id: the fewer locks are held while they are taken, and the same order for
+    // everybody, the fewer deadlocks.
+    if !batch.counters.is_empty() {
+        bounded(transaction.query_drop(counters(names, batch))).await?;
+    }
+    if !batch.tell.is_empty() {
+        let sql = format!(
+            "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
+            list(&batch.tell),
+            id = names.user_id,
+            unread = names.unread_count,
+            user = names.user,
+        );
+        let found: Vec<(i64, i64)> = bounded(transaction.query(sql)).await?;
+        applied.counters = found
+            .into_iter()
+            .filter_map(|(user, count)| {
+                Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
+            })
+            .collect();
+    }
+    Ok(applied)
 }
 
 fn moves(moves: &[Move]) -> String {

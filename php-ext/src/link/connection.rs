@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::error::LinkError;
 use super::resp::{self, Answer, Parsed, command};
 use super::stream::Stream;
 use crate::address::Address;
@@ -14,23 +15,6 @@ const LONGEST: usize = 64 * 1024 * 1024;
 
 /// What `CLIENT LIST` calls our connections.
 const NAME: &[u8] = b"chatpush-php";
-
-/// Why a conversation did not come to its end. The connection is not used again.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LinkError {
-    /// The deadline has passed.
-    #[error("no answer in time")]
-    Timeout,
-    /// The connection broke, or what came over it is not RESP.
-    #[error("{0}")]
-    Broken(String),
-    /// Redis does not have the script; nothing was done.
-    #[error("script unknown")]
-    NoScript,
-    /// Redis answered with an error.
-    #[error("{0}")]
-    Answer(String),
-}
 
 /// An open connection.
 #[derive(Debug)]
@@ -90,7 +74,7 @@ impl Connection {
     }
 
     /// Whether it can be used: the other side has not closed it and has said nothing unasked.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         self.buffer.is_empty() && self.stream.is_quiet()
     }
 

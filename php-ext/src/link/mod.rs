@@ -2,13 +2,15 @@
 //! is found broken.
 
 mod connection;
+mod error;
 mod resp;
 mod stream;
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::connection::{Connection, LinkError};
+pub(crate) use self::connection::Connection;
+pub(crate) use self::error::LinkError;
 pub(crate) use self::resp::{Answer, command};
 use crate::error::Error;
 use crate::settings::Settings;
@@ -83,8 +85,8 @@ pub(crate) fn hold<E: Exchange>(
             Err(LinkError::Timeout) => return Err(Error::Timeout(exchange.timed_out())),
             // A command that did not get through whole was not carried out, and neither was one that Redis
             // did not know.
-            Err(LinkError::Broken(_) | LinkError::NoScript)
-                if tries > 0 && (unsent || exchange.is_repeatable()) => {}
+            Err(LinkError::NoScript) if tries > 0 => {}
+            Err(LinkError::Broken(_)) if tries > 0 && (unsent || exchange.is_repeatable()) => {}
             Err(LinkError::Broken(why)) => {
                 return Err(Error::Connection(format!(
                     "the connection to Redis at {} broke ({why}); {}",
@@ -113,10 +115,10 @@ pub(crate) fn open_address() -> Option<String> {
 /// The kept connection if it is this process's, goes to the right place and lives; otherwise a new one.
 fn connection(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, Error> {
     match KEPT.replace(Kept::Nothing) {
-        Kept::Open(connection)
-            if connection.is_own() && *connection.address() == settings.address && connection.is_alive() =>
-        {
-            return Ok(connection);
+        Kept::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
+            if connection.is_alive() {
+                return Ok(connection);
+            }
         }
         Kept::Away { address, why, until } if address == settings.address.to_string() => {
             let left = until.saturating_duration_since(Instant::now());

@@ -1,7 +1,7 @@
 //! RESP2, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
 //! "Redis serialization protocol specification").
 
-use super::connection::LinkError;
+use super::error::LinkError;
 
 /// How deep arrays may nest. Our answers are two deep.
 const DEPTH: usize = 4;

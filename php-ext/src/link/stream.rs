@@ -14,7 +14,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::connection::LinkError;
+use super::error::LinkError;
 use crate::address::Place;
 
 /// A connected socket.
@@ -76,10 +76,11 @@ impl Stream {
     }
 
     /// Whether the other side has neither closed the socket nor said anything. With TLS something may well
-    /// have been said (a session ticket), so only a close counts.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// have been said that is none of Redis's (a session ticket, or that it closes), so it is read.
+    pub(super) fn is_quiet(&mut self) -> bool {
         match (peek(self.descriptor()), self) {
-            (Seen::Nothing, _) | (Seen::Bytes, Self::Tls(_)) => true,
+            (Seen::Nothing, _) => true,
+            (Seen::Bytes, Self::Tls(tls)) => only_tickets(tls),
             (Seen::Bytes | Seen::Closed, _) => false,
         }
     }
@@ -91,6 +92,27 @@ impl Stream {
             Self::Unix(unix) => unix.as_raw_fd(),
         }
     }
+}
+
+/// Reads what has come without waiting; true if the connection is open and Redis has said nothing.
+fn only_tickets(tls: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {
+    if tls.sock.set_nonblocking(true).is_err() {
+        return false;
+    }
+    let open = loop {
+        match tls.conn.read_tls(&mut tls.sock) {
+            Ok(0) => break false,
+            Ok(_) => match tls.conn.process_new_packets() {
+                Ok(state) if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 => break false,
+                Ok(_) => {}
+                Err(_) => break false,
+            },
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break true,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break false,
+        }
+    };
+    tls.sock.set_nonblocking(false).is_ok() && open
 }
 
 /// What waits on a socket.

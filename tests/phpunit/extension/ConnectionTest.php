@@ -158,7 +158,9 @@ final class ConnectionTest extends ChatPushTestCase
             'tls-ca-cert-file' => "$folder/cert.pem",
             'tls-auth-clients' => 'no',
         ]);
-        $code = 'var_dump(pushMessage(1, "x", "y"), pushMessage(1, "x", "y"));';
+        // The server ends the connection in between, which a later call must see before it sends.
+        $kill = "shell_exec('redis-cli -s {$server->socket} client kill type normal skipme yes'); usleep(100000);";
+        $code = "var_dump(pushMessage(1, 'x', 'y')); $kill var_dump(pushMessage(1, 'x', 'y'));";
         $url = ['chatpush.redis_url' => "rediss://127.0.0.1:$port"];
         putenv("SSL_CERT_FILE=$folder/cert.pem");
         try {

@@ -8,6 +8,11 @@
 if not redis.call('SET', KEYS[2], '0', 'NX', 'PX', ARGV[1]) then
   return 0
 end
+-- Accepted again meanwhile, by a repeated call: it is there.
+local seen = redis.call('GET', KEYS[3])
+if KEYS[3] ~= KEYS[2] and (seen == '0' or seen == '1') then
+  return 0
+end
 -- A repeated call is to hear that the message is stored now, and not of the refusal any more.
 redis.call('SET', KEYS[3], '0', 'PX', ARGV[1])
 redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))

@@ -1,0 +1,34 @@
+use std::path::Path;
+
+use chatpush_tests::daemon::token;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn a_client_of_another_language_gets_its_messages_and_confirms_them() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let daemon = site.daemon().await;
+    let php = site.php();
+    php.get("storeOfflineMessage(1, 2, 'one'); storeOfflineMessage(1, 2, 'zwei äöü 👍');").await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/foreign.py");
+    let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token(2));
+    let mut python = Command::new("/usr/bin/python3")
+        .arg(script)
+        .arg(url)
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("python3 starts");
+    let mut lines = BufReader::new(python.stdout.take().expect("a pipe")).lines();
+    let mut next = async || lines.next_line().await.expect("it can be read").unwrap_or_default();
+    for wanted in ["connected", "text one", "text zwei äöü 👍", "unread_count 2"] {
+        assert_eq!(next().await, wanted);
+    }
+    eventually("the rows are gone", || site.stored(2), Vec::is_empty).await;
+    php.get("pushMessage(2, 'live', 7); pushMessage(2, 'end', 'text');").await;
+    assert_eq!((next().await, next().await), ("7 live".to_owned(), "text end".to_owned()));
+    assert!(python.wait().await.expect("it ends").success());
+}
