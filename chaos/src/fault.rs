@@ -19,6 +19,8 @@ pub enum Kind {
     KillRedis,
     /// MariaDB is killed and started again.
     KillMariaDb,
+    /// Redis ends every subscription, as it does with a subscriber that falls behind.
+    EndSubscriptions,
     /// A PHP worker is killed and replaced.
     KillWorker,
     /// A connection between two parts is closed and refused for a while.
@@ -30,12 +32,13 @@ pub enum Kind {
 }
 
 /// Every kind with its name on the command line.
-pub const KINDS: [(Kind, &str); 9] = [
+pub const KINDS: [(Kind, &str); 10] = [
     (Kind::KillDaemon, "kill-daemon"),
     (Kind::StopDaemon, "stop-daemon"),
     (Kind::RestartDaemon, "restart-daemon"),
     (Kind::KillRedis, "kill-redis"),
     (Kind::KillMariaDb, "kill-mariadb"),
+    (Kind::EndSubscriptions, "end-subscriptions"),
     (Kind::KillWorker, "kill-worker"),
     (Kind::Cut, "cut"),
     (Kind::Freeze, "freeze"),
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_faults_again_and_another_seed_others() {
         let kinds = KINDS.map(|(kind, _)| kind);
-        let draw = |seed| schedule(seed, &kinds).take(90).collect::<Vec<_>>();
+        let draw = |seed| schedule(seed, &kinds).take(100).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
         for kind in kinds {

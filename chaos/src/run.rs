@@ -194,6 +194,11 @@ async fn perform(fault: Fault, scene: &mut Scene, crew: &mut Crew) -> anyhow::Re
             sleep(fault.lasts).await;
             scene.start_mariadb().await?;
         }
+        Kind::EndSubscriptions => {
+            let client = redis::Client::open(scene.redis_url())?;
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("PUBSUB").exec_async(&mut connection).await?;
+        }
         Kind::KillWorker => {
             crew.kill(fault.target).await;
             crew.hire(scene)?;
@@ -287,12 +292,12 @@ fn report(
         "\nseed {}, {} s, {} daemons, {} workers, {} users\n",
         arguments.seed, arguments.seconds, arguments.daemons, arguments.workers, arguments.users
     );
-    println!("{:<16} {:>6} {:>12} {:>12}", "fault", "times", "median", "longest");
+    println!("{:<18} {:>6} {:>12} {:>12}", "fault", "times", "median", "longest");
     for (kind, times) in recoveries {
         let mut times = times.clone();
         times.sort_unstable();
         let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
-        println!("{kind:<16} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
+        println!("{kind:<18} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for sent in ledger.sent.values() {
