@@ -186,7 +186,7 @@ impl Writer {
             redis.recovered();
             let cut = bound(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
-            let written = self.write(writing, applied, &entries, &aside, &mut settled).await;
+            let written = self.write(writing, applied, entries, &aside, &mut settled).await;
             let busy = match written {
                 Ok(busy) => busy,
                 Err(error) => {
@@ -207,12 +207,12 @@ impl Writer {
         &self,
         writing: &mut Writing,
         applied: &mut BTreeMap<Partition, Position>,
-        entries: &[Logged],
+        entries: Vec<Logged>,
         aside: &SetAside,
         settled: &mut Pipeline,
     ) -> Result<Vec<Partition>, StoreError> {
         let (alone, joint): (Vec<_>, Vec<_>) =
-            entries.iter().cloned().partition(|logged| aside.holds(logged.partition));
+            entries.into_iter().partition(|logged| aside.holds(logged.partition));
         let mut busy = Vec::new();
         if !joint.is_empty() {
             match self.commit(writing, applied, &joint, Locks::Wait, settled).await {
