@@ -1,6 +1,7 @@
 //! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
 //! rule about order can be tested without a database.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::entry::{Entry, Malformed};
@@ -54,18 +55,18 @@ pub struct Move {
 }
 
 /// A row to insert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Insert {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Insert<'a> {
     /// The message's id.
-    pub id: MessageId,
+    pub id: &'a MessageId,
     /// Who sent it.
     pub sender: UserId,
     /// Whose mailbox.
     pub receiver: UserId,
     /// The content, verbatim.
-    pub content: String,
+    pub content: &'a str,
     /// Its type, if it has one.
-    pub kind: Option<Type>,
+    pub kind: Option<&'a Type>,
     /// When it was accepted.
     pub time_ms: u64,
 }
@@ -80,21 +81,21 @@ pub struct Counter {
 }
 
 /// Rows that the application has rendered itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ack {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack<'a> {
     /// Whose.
     pub receiver: UserId,
     /// Their row ids.
-    pub rows: Vec<u64>,
+    pub rows: &'a [u64],
 }
 
 /// Who is told what after the commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting<'a> {
     /// The request's partition.
     pub partition: Partition,
     /// The request.
-    pub request: String,
+    pub request: &'a str,
     /// What it waits for.
     pub outcome: Outcome,
 }
@@ -113,65 +114,62 @@ pub enum Outcome {
     Removed(usize),
 }
 
-/// One transaction's work.
+/// One transaction's work. It borrows from the entries, which outlive it: they are planned anew when it fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct Batch<'a> {
     /// Positions, in partition order.
     pub moves: Vec<Move>,
     /// Rows to insert, in the order of acceptance within each partition.
-    pub inserts: Vec<Insert>,
+    pub inserts: Vec<Insert<'a>>,
     /// Messages whose rows go, by receiver.
-    pub confirms: Vec<(UserId, MessageId)>,
+    pub confirms: Vec<(UserId, &'a MessageId)>,
     /// Rows that the application acknowledged.
-    pub acks: Vec<Ack>,
+    pub acks: Vec<Ack<'a>>,
     /// Counters that change, by user.
     pub counters: BTreeMap<UserId, Counter>,
     /// Users whose devices are told the new counter.
     pub tell: Vec<UserId>,
     /// Requests that wait for the commit.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<Waiting<'a>>,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
     /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
     /// come in the order of the log and each must be readable; how partitions interleave does not matter.
     ///
     /// With `count_unread` off no message counts, because the application counts them itself. What is `known`
     /// is stored already: a message whose sender sent it again.
     pub fn plan(
-        entries: &[Logged],
+        entries: &'a [Logged],
         from: impl Fn(Partition) -> Position,
         count_unread: bool,
         known: &HashSet<(UserId, MessageId)>,
     ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
-        let mut inserted = HashMap::new();
         let mut inserts = Vec::new();
+        // Where each message is among them; nowhere if it was stored before.
+        let mut places: HashMap<_, _> = known.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
-                Entry::Message { id, receiver, live, .. }
-                    if known.contains(&(*receiver, id.clone()))
-                        || inserted.contains_key(&(*receiver, id)) =>
-                {
-                    Outcome::Stored { live: *live }
-                }
                 Entry::Message { id, sender, receiver, content, kind, live, .. } => {
-                    inserted.insert((*receiver, id), inserts.len());
-                    inserts.push(Some(Insert {
-                        id: id.clone(),
-                        sender: *sender,
-                        receiver: *receiver,
-                        content: content.clone(),
-                        kind: kind.clone(),
-                        time_ms: logged.position.time_ms(),
-                    }));
-                    if count_unread {
-                        batch.counters.entry(*receiver).or_default().added += 1;
-                        if *live {
-                            batch.tell.push(*receiver);
+                    if let Place::Vacant(place) = places.entry((*receiver, id)) {
+                        place.insert(Some(inserts.len()));
+                        inserts.push(Some(Insert {
+                            id,
+                            sender: *sender,
+                            receiver: *receiver,
+                            content,
+                            kind: kind.as_ref(),
+                            time_ms: logged.position.time_ms(),
+                        }));
+                        if count_unread {
+                            batch.counters.entry(*receiver).or_default().added += 1;
+                            if *live {
+                                batch.tell.push(*receiver);
+                            }
                         }
                     }
                     Outcome::Stored { live: *live }
@@ -179,15 +177,16 @@ impl Batch {
                 Entry::Confirm { receiver, ids } => {
                     for id in ids {
                         // A message that was delivered before it was stored never becomes a row.
-                        match inserted.get(&(*receiver, id)).and_then(|at| inserts.get_mut(*at)) {
+                        let place = places.get(&(*receiver, id)).copied().flatten();
+                        match place.and_then(|at| inserts.get_mut(at)) {
                             Some(insert) => *insert = None,
-                            None => batch.confirms.push((*receiver, id.clone())),
+                            None => batch.confirms.push((*receiver, id)),
                         }
                     }
                     continue;
                 }
                 Entry::Ack { receiver, rows, .. } => {
-                    batch.acks.push(Ack { receiver: *receiver, rows: rows.clone() });
+                    batch.acks.push(Ack { receiver: *receiver, rows });
                     Outcome::Removed(batch.acks.len() - 1)
                 }
                 Entry::Clear { receiver, .. } => {
@@ -198,7 +197,6 @@ impl Batch {
                 Entry::Echo { live, .. } => Outcome::Stored { live: *live },
             };
             if let Some(request) = entry.request() {
-                let request = request.to_owned();
                 batch.waiting.push(Waiting { partition: logged.partition, request, outcome });
             }
         }

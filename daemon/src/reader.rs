@@ -97,7 +97,7 @@ impl Reader {
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::answer(&mut pipeline, &self.prefix, partition, &[(request.reply, reply)]);
+        replies::answer(&mut pipeline, &self.prefix, partition, &[(&request.reply, reply)]);
         if let Err(error) = self.commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "an answer did not reach Redis; its caller asks again");
         }

@@ -327,7 +327,7 @@ impl Writer {
         }
         let request = logged.fields.iter().find(|(field, _)| field == "q");
         if let Some((_, request)) = request {
-            replies::answer(settled, &self.prefix, partition, &[(request.clone(), refused)]);
+            replies::answer(settled, &self.prefix, partition, &[(request, refused)]);
         }
         Ok(())
     }
@@ -338,15 +338,15 @@ impl Writer {
         log::trim(settled, &self.prefix, step.partition, step.to);
     }
 
-    fn tell(&self, batch: &Batch, done: &Applied, settled: &mut Pipeline) {
-        let mut by_partition: BTreeMap<Partition, Vec<(String, Reply)>> = BTreeMap::new();
+    fn tell(&self, batch: &Batch<'_>, done: &Applied, settled: &mut Pipeline) {
+        let mut by_partition: BTreeMap<Partition, Vec<(&str, Reply)>> = BTreeMap::new();
         for waiting in &batch.waiting {
             let reply = match waiting.outcome {
                 Outcome::Stored { live } => Reply::Stored { live },
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
-            by_partition.entry(waiting.partition).or_default().push((waiting.request.clone(), reply));
+            by_partition.entry(waiting.partition).or_default().push((waiting.request, reply));
         }
         for (partition, answers) in by_partition {
             replies::answer(settled, &self.prefix, partition, &answers);

@@ -28,8 +28,8 @@ fn clear(receiver: i64) -> Entry {
     Entry::Clear { receiver: user(receiver), request: None }
 }
 
-fn plan(entries: Vec<Entry>) -> Batch {
-    let logged: Vec<_> = entries
+fn logged(entries: Vec<Entry>) -> Vec<Logged> {
+    entries
         .into_iter()
         .zip(1..)
         .map(|(entry, at): (Entry, u64)| Logged {
@@ -38,14 +38,18 @@ fn plan(entries: Vec<Entry>) -> Batch {
             entry: Ok(entry),
             fields: Vec::new(),
         })
-        .collect();
-    Batch::plan(&logged, |_| Position::default(), true, &HashSet::new())
+        .collect()
+}
+
+fn plan(entries: &[Logged]) -> Batch<'_> {
+    Batch::plan(entries, |_| Position::default(), true, &HashSet::new())
 }
 
 #[test]
 fn rows_keep_the_order_of_acceptance() {
-    let batch = plan(vec![message(1, 5), message(2, 5), message(3, 5)]);
-    let contents: Vec<_> = batch.inserts.iter().map(|insert| insert.content.as_str()).collect();
+    let entries = logged(vec![message(1, 5), message(2, 5), message(3, 5)]);
+    let batch = plan(&entries);
+    let contents: Vec<_> = batch.inserts.iter().map(|insert| insert.content).collect();
     assert_eq!(contents, ["m1", "m2", "m3"]);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: false, added: 3 });
     assert_eq!(batch.waiting.len(), 3);
@@ -53,41 +57,40 @@ fn rows_keep_the_order_of_acceptance() {
 
 #[test]
 fn a_message_and_its_confirm_leave_only_the_count() {
-    let batch = plan(vec![message(1, 5), confirm(1, 5)]);
+    let entries = logged(vec![message(1, 5), confirm(1, 5)]);
+    let batch = plan(&entries);
     assert!(batch.inserts.is_empty() && batch.confirms.is_empty());
     assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
 #[test]
 fn a_confirm_of_an_older_message_is_a_delete() {
-    let batch = plan(vec![confirm(1, 5), message(1, 21)]);
-    assert_eq!(batch.confirms, [(user(5), id(1))]);
+    let entries = logged(vec![confirm(1, 5), message(1, 21)]);
+    let batch = plan(&entries);
+    assert_eq!(batch.confirms, [(user(5), &id(1))]);
     assert_eq!(batch.inserts.len(), 1, "another receiver's message with the same id stays");
 }
 
 #[test]
 fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
-    let batch = plan(vec![message(1, 5), clear(5), message(2, 5)]);
+    let entries = logged(vec![message(1, 5), clear(5), message(2, 5)]);
+    let batch = plan(&entries);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
     assert_eq!(batch.tell, [user(5)]);
 }
 
 #[test]
 fn positions_move_once_a_partition_in_partition_order() {
-    let batch = plan(vec![message(1, 6), message(2, 5), message(3, 6)]);
+    let entries = logged(vec![message(1, 6), message(2, 5), message(3, 6)]);
+    let batch = plan(&entries);
     let moves: Vec<_> = batch.moves.iter().map(|m| (m.partition.number(), m.to.to_string())).collect();
     assert_eq!(moves, [(5, "2-0".to_owned()), (6, "3-0".to_owned())]);
 }
 
 #[test]
 fn counting_can_be_left_to_the_application() {
-    let logged = Logged {
-        partition: Partition::of(user(5)),
-        position: Position::default(),
-        entry: Ok(message(1, 5)),
-        fields: Vec::new(),
-    };
-    let batch = Batch::plan(&[logged], |_| Position::default(), false, &HashSet::new());
+    let entries = logged(vec![message(1, 5)]);
+    let batch = Batch::plan(&entries, |_| Position::default(), false, &HashSet::new());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 
@@ -98,7 +101,19 @@ fn each_ack_answers_its_own_request() {
         rows: rows.to_vec(),
         request: Some(request.to_owned()),
     };
-    let batch = plan(vec![ack(&[1], "a"), ack(&[2], "b")]);
-    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.request.as_str(), w.outcome)).collect();
+    let entries = logged(vec![ack(&[1], "a"), ack(&[2], "b")]);
+    let batch = plan(&entries);
+    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.request, w.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
+}
+
+#[test]
+fn what_is_stored_already_is_answered_and_not_stored_again() {
+    let entries = logged(vec![message(1, 5), confirm(1, 5), message(1, 21)]);
+    let known = HashSet::from([(user(5), id(1))]);
+    let batch = Batch::plan(&entries, |_| Position::default(), true, &known);
+    let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
+    assert_eq!((receivers, batch.waiting.len()), (vec![user(21)], 2));
+    assert_eq!(batch.confirms, [(user(5), &id(1))]);
+    assert!(!batch.counters.contains_key(&user(5)));
 }

@@ -11,7 +11,7 @@ use chatpush_wire::script::REPLY;
 use redis::Pipeline;
 
 /// Answers that belong to one partition, as one atomic step so that none is left without expiry.
-pub fn answer(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, replies: &[(String, Reply)]) {
+pub fn answer(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, replies: &[(&str, Reply)]) {
     if replies.is_empty() {
         return;
     }

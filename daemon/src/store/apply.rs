@@ -119,7 +119,7 @@ impl Writing {
     ///
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
     /// After any error but that of the commit itself nothing was changed; after that the positions tell.
-    pub async fn apply(&mut self, batch: &Batch, locks: Locks) -> Result<Applied, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
         if self.locks != locks {
             // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
             let seconds = u8::from(locks == Locks::Wait);
@@ -170,7 +170,7 @@ async fn perform(
     transaction: &mut Transaction<'_>,
     names: &Names,
     increment: u64,
-    batch: &Batch,
+    batch: &Batch<'_>,
     locks: Locks,
 ) -> Result<Applied, StoreError> {
     // The positions come first: their row locks keep a second writer out until this one is done.
@@ -203,7 +203,7 @@ async fn perform(
         applied.removed.push(if ack.rows.is_empty() {
             0
         } else {
-            let rows = list(&ack.rows);
+            let rows = list(ack.rows);
             bounded(transaction.query_drop(format!(
                 "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
                 schema::MESSAGE,
@@ -257,7 +257,7 @@ fn moves(moves: &[Move]) -> String {
     )
 }
 
-fn insert_rows(names: &Names, inserts: &[Insert]) -> String {
+fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
     let rows: Vec<_> = inserts
         .iter()
         .map(|insert| {
@@ -266,7 +266,7 @@ fn insert_rows(names: &Names, inserts: &[Insert]) -> String {
                 "({}, {}, {}, FROM_UNIXTIME({seconds}))",
                 insert.sender,
                 insert.receiver,
-                quoted(&insert.content)
+                quoted(insert.content)
             )
         })
         .collect();
@@ -281,12 +281,12 @@ fn insert_rows(names: &Names, inserts: &[Insert]) -> String {
     )
 }
 
-fn insert_records(inserts: &[Insert], first: u64, increment: u64) -> String {
+fn insert_records(inserts: &[Insert<'_>], first: u64, increment: u64) -> String {
     let rows: Vec<_> = inserts
         .iter()
         .zip((first..).step_by(usize::try_from(increment).unwrap_or(1)))
         .map(|(insert, row)| {
-            let kind = insert.kind.as_ref().map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
+            let kind = insert.kind.map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
             format!(
                 "({row}, {}, {}, {kind}, {})",
                 insert.receiver,
@@ -305,7 +305,7 @@ fn insert_records(inserts: &[Insert], first: u64, increment: u64) -> String {
 
 /// The statements that remove confirmed rows: those we have a record of, and those that the application
 /// inserted itself, which are known by row id and time.
-fn deletes(names: &Names, batch: &Batch) -> Vec<String> {
+fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     let Names { offline_message, id, receiver_id, send_time, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
     for (receiver, message) in &batch.confirms {
@@ -338,7 +338,7 @@ fn deletes(names: &Names, batch: &Batch) -> Vec<String> {
     statements
 }
 
-fn counters(names: &Names, batch: &Batch) -> String {
+fn counters(names: &Names, batch: &Batch<'_>) -> String {
     let Names { user, user_id, unread_count, .. } = names;
     let mut cases = String::new();
     for (id, counter) in &batch.counters {
