@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     process: u32,
     /// Received and not yet parsed.
     buffer: Vec<u8>,
+    /// Where one read goes. Kept, because filling so much with zeros costs more than all else in a call.
+    chunk: Box<[u8]>,
     /// Digests of the scripts that were loaded over this connection.
     loaded: Vec<&'static str>,
 }
@@ -38,6 +40,7 @@ impl Connection {
             address: address.clone(),
             process: std::process::id(),
             buffer: Vec::new(),
+            chunk: vec![0; CHUNK].into(),
             loaded: Vec::new(),
         };
         let mut commands = Vec::new();
@@ -111,9 +114,8 @@ impl Connection {
                 Parsed::Partial => return Err(LinkError::Broken("the answer is too long".to_owned())),
                 Parsed::Malformed => return Err(LinkError::Broken("the answer is not RESP".to_owned())),
             }
-            let mut chunk = [0; CHUNK];
-            let read = self.stream.read(&mut chunk, deadline)?;
-            self.buffer.extend_from_slice(chunk.get(..read).unwrap_or_default());
+            let read = self.stream.read(&mut self.chunk, deadline)?;
+            self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         }
     }
 }
