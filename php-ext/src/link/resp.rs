@@ -1,6 +1,8 @@
 //! RESP2, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
 //! "Redis serialization protocol specification").
 
+use std::io::Write as _;
+
 use super::error::LinkError;
 
 /// How deep arrays may nest. Our answers are two deep.
@@ -84,9 +86,10 @@ fn unexpected(answer: &Answer) -> LinkError {
 
 /// Appends a command to what is sent.
 pub(crate) fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    out.extend_from_slice(format!("*{}\r\n", parts.len()).as_bytes());
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "*{}\r\n", parts.len());
     for part in parts {
-        out.extend_from_slice(format!("${}\r\n", part.len()).as_bytes());
+        let _ = write!(out, "${}\r\n", part.len());
         out.extend_from_slice(part);
         out.extend_from_slice(b"\r\n");
     }
