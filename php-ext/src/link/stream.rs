@@ -1,10 +1,8 @@
 //! A socket under a deadline: TCP, TLS or Unix.
 
-#![allow(unsafe_code, reason = "the standard library cannot look at a socket without waiting")]
-
 use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -12,14 +10,25 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::error::LinkError;
 use crate::address::Place;
 
-/// A connected socket.
+/// The socket's own timeout is set in steps of this, so that calls with the same bound need not set it again.
+const STEP: Duration = Duration::from_millis(100);
+
+/// A connected socket and how long it was last told to wait.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) struct Stream {
+    channel: Channel,
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+/// How the bytes go.
+#[derive(Debug)]
+enum Channel {
     Tcp(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     Unix(UnixStream),
@@ -28,49 +37,70 @@ pub(super) enum Stream {
 impl Stream {
     /// Connects within the deadline. Each address that a name has gets a try.
     pub(super) fn connect(place: &Place, deadline: Instant) -> Result<Self, LinkError> {
-        match place {
-            Place::Unix(path) => unix(path, deadline).map(Self::Unix),
+        let channel = match place {
+            Place::Unix(path) => Channel::Unix(unix(path, deadline)?),
             Place::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, deadline)?;
-                if *tls { encrypted(tcp, host, deadline) } else { Ok(Self::Tcp(tcp)) }
+                if *tls { encrypted(tcp, host, deadline)? } else { Channel::Tcp(tcp) }
             }
-        }
+        };
+        Ok(Self { channel, read_timeout: None, write_timeout: None })
     }
 
     pub(super) fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
         while !bytes.is_empty() {
-            let left = left(deadline)?;
-            let written = match self {
-                Self::Tcp(tcp) => bounded(tcp.set_write_timeout(Some(left)), || tcp.write(bytes)),
-                Self::Unix(unix) => bounded(unix.set_write_timeout(Some(left)), || unix.write(bytes)),
-                Self::Tls(tls) => bounded(tls.sock.set_write_timeout(Some(left)), || tls.write(bytes)),
-            };
-            match written {
-                Ok(0) => return Err(LinkError::Broken("it was closed".to_owned())),
-                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(link_error(&error)),
+            let written = self.writing(deadline, |channel| match channel {
+                Channel::Tcp(tcp) => tcp.write(bytes),
+                Channel::Tls(tls) => tls.write(bytes),
+                Channel::Unix(unix) => unix.write(bytes),
+            })?;
+            if written == 0 {
+                return Err(closed());
             }
+            bytes = bytes.get(written..).unwrap_or_default();
         }
-        match self {
-            Self::Tls(tls) => tls.flush().map_err(|error| link_error(&error)),
-            Self::Tcp(_) | Self::Unix(_) => Ok(()),
-        }
+        self.writing(deadline, |channel| match channel {
+            Channel::Tls(tls) => tls.flush(),
+            Channel::Tcp(_) | Channel::Unix(_) => Ok(()),
+        })
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, LinkError> {
         loop {
-            let left = left(deadline)?;
-            let read = match self {
-                Self::Tcp(tcp) => bounded(tcp.set_read_timeout(Some(left)), || tcp.read(buffer)),
-                Self::Unix(unix) => bounded(unix.set_read_timeout(Some(left)), || unix.read(buffer)),
-                Self::Tls(tls) => bounded(tls.sock.set_read_timeout(Some(left)), || tls.read(buffer)),
+            let wait = whole_steps(left(deadline)?);
+            if self.read_timeout != Some(wait) {
+                self.channel.socket().set_read_timeout(Some(wait)).map_err(|error| broken(&error))?;
+                self.read_timeout = Some(wait);
+            }
+            let read = match &mut self.channel {
+                Channel::Tcp(tcp) => tcp.read(buffer),
+                Channel::Tls(tls) => tls.read(buffer),
+                Channel::Unix(unix) => unix.read(buffer),
             };
             match read {
-                Ok(0) => return Err(LinkError::Broken("it was closed".to_owned())),
+                Ok(0) => return Err(closed()),
                 Ok(read) => return Ok(read),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(link_error(&error)),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(broken(&error)),
+            }
+        }
+    }
+
+    /// Tries a step again until it is done or the deadline has passed.
+    fn writing<T>(
+        &mut self,
+        deadline: Instant,
+        mut step: impl FnMut(&mut Channel) -> std::io::Result<T>,
+    ) -> Result<T, LinkError> {
+        loop {
+            let wait = whole_steps(left(deadline)?);
+            if self.write_timeout != Some(wait) {
+                self.channel.socket().set_write_timeout(Some(wait)).map_err(|error| broken(&error))?;
+                self.write_timeout = Some(wait);
+            }
+            match step(&mut self.channel) {
+                Err(error) if is_passing(&error) => {}
+                done => return done.map_err(|error| broken(&error)),
             }
         }
     }
@@ -78,18 +108,20 @@ impl Stream {
     /// Whether the other side has neither closed the socket nor said anything. With TLS something may well
     /// have been said that is none of Redis's (a session ticket, or that it closes), so it is read.
     pub(super) fn is_quiet(&mut self) -> bool {
-        match (peek(self.descriptor()), self) {
+        match (peek(&self.channel.socket()), &mut self.channel) {
             (Seen::Nothing, _) => true,
-            (Seen::Bytes, Self::Tls(tls)) => only_tickets(tls),
+            (Seen::Bytes, Channel::Tls(tls)) => only_tickets(tls),
             (Seen::Bytes | Seen::Closed, _) => false,
         }
     }
+}
 
-    fn descriptor(&self) -> RawFd {
+impl Channel {
+    fn socket(&self) -> SockRef<'_> {
         match self {
-            Self::Tcp(tcp) => tcp.as_raw_fd(),
-            Self::Tls(tls) => tls.sock.as_raw_fd(),
-            Self::Unix(unix) => unix.as_raw_fd(),
+            Self::Tcp(tcp) => tcp.into(),
+            Self::Tls(tls) => (&tls.sock).into(),
+            Self::Unix(unix) => unix.into(),
         }
     }
 }
@@ -122,16 +154,12 @@ enum Seen {
     Closed,
 }
 
-fn peek(descriptor: RawFd) -> Seen {
-    let mut byte = 0_u8;
-    // SAFETY: the descriptor is that of an open socket, and the buffer has the one byte that is announced.
-    let got =
-        unsafe { libc::recv(descriptor, (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT) };
-    match got {
-        0 => Seen::Closed,
-        1.. => Seen::Bytes,
-        _ if std::io::Error::last_os_error().kind() == ErrorKind::WouldBlock => Seen::Nothing,
-        _ => Seen::Closed,
+fn peek(socket: &SockRef<'_>) -> Seen {
+    match socket.recv_with_flags(&mut [MaybeUninit::uninit()], libc::MSG_PEEK | libc::MSG_DONTWAIT) {
+        Ok(0) => Seen::Closed,
+        Ok(_) => Seen::Bytes,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Seen::Nothing,
+        Err(_) => Seen::Closed,
     }
 }
 
@@ -160,7 +188,7 @@ fn tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, LinkError>
     Err(last)
 }
 
-fn encrypted(tcp: TcpStream, host: &str, deadline: Instant) -> Result<Stream, LinkError> {
+fn encrypted(tcp: TcpStream, host: &str, deadline: Instant) -> Result<Channel, LinkError> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| LinkError::Broken(format!("{host} is no name that a certificate can have")))?;
     let config = tls_config().as_ref().map_err(|why| LinkError::Broken(why.clone()))?;
@@ -175,7 +203,7 @@ fn encrypted(tcp: TcpStream, host: &str, deadline: Instant) -> Result<Stream, Li
             .map_err(|e| broken(&e))?;
         conn.complete_io(sock).map_err(|error| link_error(&error))?;
     }
-    Ok(Stream::Tls(stream))
+    Ok(Channel::Tls(stream))
 }
 
 /// The system's certificates, read once a process and not before the first TLS connection.
@@ -201,11 +229,19 @@ fn left(deadline: Instant) -> Result<Duration, LinkError> {
     if left.is_zero() { Err(LinkError::Timeout) } else { Ok(left) }
 }
 
-fn bounded(
-    set: std::io::Result<()>,
-    step: impl FnOnce() -> std::io::Result<usize>,
-) -> std::io::Result<usize> {
-    set.and_then(|()| step())
+/// Rounded down, and the rest waited for in another turn; a time below one step is waited for as it is.
+fn whole_steps(left: Duration) -> Duration {
+    let steps = u32::try_from(left.as_millis() / STEP.as_millis()).unwrap_or(u32::MAX);
+    if steps == 0 { left } else { STEP * steps }
+}
+
+/// Whether the step may be tried again: it was interrupted, or the socket has waited as long as it was told.
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn closed() -> LinkError {
+    LinkError::Broken("it was closed".to_owned())
 }
 
 fn link_error(error: &std::io::Error) -> LinkError {
