@@ -73,6 +73,15 @@ impl Names {
         format!("COALESCE(CAST(UNIX_TIMESTAMP({alias}{}) AS SIGNED), 0)", self.send_time)
     }
 
+    /// That a record of ours `m` and a row of the message table `o` belong together, as SQL. The id alone does
+    /// not tell: a TRUNCATE re-uses row ids.
+    pub fn record_of_row(&self) -> String {
+        format!(
+            "o.{} = m.`offline_id` AND o.{} = m.`receiver_id` AND o.{} = FROM_UNIXTIME(m.`time_ms` DIV 1000)",
+            self.id, self.receiver_id, self.send_time
+        )
+    }
+
     pub(super) fn read<E: Fn(&str) -> Option<String>>(source: &mut Source<E>) -> Option<Self> {
         let mut name = |key: &str, default: &str| {
             let name = source.in_file(key);

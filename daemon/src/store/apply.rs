@@ -96,14 +96,14 @@ impl Writing {
         if messages.is_empty() {
             return Ok(HashSet::new());
         }
-        let Names { offline_message, id, receiver_id, send_time, .. } = &self.names;
         let wanted: Vec<_> =
             messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
         let sql = format!(
-            "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {offline_message} o ON o.{id} = m.`offline_id` \
-             AND o.{receiver_id} = m.`receiver_id` AND o.{send_time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
+            "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
              WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
             schema::MESSAGE,
+            self.names.offline_message,
+            self.names.record_of_row(),
             wanted.join(", ")
         );
         let found: Vec<(i64, String)> = bounded(self.connection.query(sql)).await?;
@@ -306,7 +306,7 @@ fn insert_records(inserts: &[Insert<'_>], first: u64, increment: u64) -> String 
 /// The statements that remove confirmed rows: those we have a record of, and those that the application
 /// inserted itself, which are known by row id and time.
 fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
-    let Names { offline_message, id, receiver_id, send_time, .. } = names;
+    let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
     for (receiver, message) in &batch.confirms {
         match message.as_row() {
@@ -328,10 +328,10 @@ fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     }
     for confirmed in in_statements(&recorded, String::len) {
         statements.push(format!(
-            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON o.{id} = m.`offline_id` \
-             AND o.{receiver_id} = m.`receiver_id` AND o.{send_time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
+            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
              WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
             schema::MESSAGE,
+            names.record_of_row(),
             confirmed.join(", ")
         ));
     }

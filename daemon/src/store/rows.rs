@@ -47,12 +47,10 @@ impl Store {
         limit: u32,
     ) -> Result<(Vec<StoredRow>, bool), StoreError> {
         let names = self.names();
-        // Our record belongs to the row only if user and second agree: a TRUNCATE re-uses row ids.
         let sql = format!(
             "SELECT o.{id}, o.{sender}, o.{receiver}, o.{content}, CAST(o.{time} AS CHAR), \
              {seconds}, m.`message_id`, m.`type`, m.`time_ms` \
-             FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} \
-             AND m.`receiver_id` = o.{receiver} AND o.{time} = FROM_UNIXTIME(m.`time_ms` DIV 1000) \
+             FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
              WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
             MESSAGE = schema::MESSAGE,
             table = names.offline_message,
@@ -62,6 +60,7 @@ impl Store {
             content = names.content,
             time = names.send_time,
             seconds = names.seconds("o."),
+            record_of_row = names.record_of_row(),
         );
         let mut connection = self.connection().await?;
         let found: Vec<Columns> = bounded(connection.query(sql)).await?;
