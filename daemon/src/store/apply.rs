@@ -7,7 +7,7 @@ use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::prelude::{Queryable, ToValue};
 use mysql_async::{Conn, Transaction, TxOpts};
 
-use super::{Store, StoreError, bounded, schema};
+use super::{Store, StoreError, bounded, list, schema};
 use crate::batch::{Batch, Insert, Logged, Move};
 use crate::config::Names;
 use crate::sabotage::{self, Promise};
@@ -350,10 +350,6 @@ fn counters(names: &Names, batch: &Batch<'_>) -> String {
         "UPDATE {user} SET {unread_count} = CASE {user_id}{cases} END WHERE {user_id} IN ({}) ORDER BY {user_id}",
         list(&users)
     )
-}
-
-fn list<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn quoted(text: &str) -> String {

@@ -3,7 +3,7 @@
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
 
-use super::{Store, StoreError, bounded, schema};
+use super::{Store, StoreError, bounded, list, schema};
 
 /// One refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,19 +45,14 @@ impl Store {
         Ok(entries.collect())
     }
 
-    /// Forgets one refused entry; false if it was not there.
+    /// Forgets one refused entry, if it is there.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn forget_dead(&self, number: u64) -> Result<bool, StoreError> {
+    pub async fn forget_dead(&self, number: u64) -> Result<(), StoreError> {
         let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD);
         let mut connection = self.connection().await?;
-        bounded(connection.query_drop(sql)).await?;
-        Ok(connection.affected_rows() == 1)
+        bounded(connection.query_drop(sql)).await
     }
-}
-
-fn list(numbers: &[u64]) -> String {
-    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -104,3 +104,8 @@ pub(crate) async fn bounded<T>(
         Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
     }
 }
+
+/// The inside of an `IN (…)`. Only for what cannot hold a quote: numbers and ids of users.
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
