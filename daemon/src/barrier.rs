@@ -29,9 +29,7 @@ pub async fn passed(positions: &Positions, store: &Store, partition: Partition, 
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
         if let Ok(found) = store.positions().await {
-            for (partition, position) in found {
-                positions.advance(partition, position);
-            }
+            positions.advance_all(&found);
         }
     }
 }

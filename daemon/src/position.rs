@@ -73,6 +73,13 @@ impl Positions {
         }
     }
 
+    /// The same for several partitions, as MySQL tells them.
+    pub fn advance_all(&self, found: &[(Partition, Position)]) {
+        for (partition, position) in found {
+            self.advance(*partition, *position);
+        }
+    }
+
     /// What MySQL is known to hold.
     pub fn known(&self, partition: Partition) -> Position {
         self.0.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()

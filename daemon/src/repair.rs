@@ -37,11 +37,7 @@ impl Repair {
     /// When Redis cannot be reached.
     pub async fn logs(&self) -> Result<(), BusError> {
         match timeout(PATIENCE, self.store.positions()).await {
-            Ok(Ok(found)) => {
-                for (partition, position) in found {
-                    self.positions.advance(partition, position);
-                }
-            }
+            Ok(Ok(found)) => self.positions.advance_all(&found),
             Ok(Err(error)) => tracing::debug!(%error, "the positions cannot be read"),
             Err(_) => tracing::debug!("the positions cannot be read in time"),
         }

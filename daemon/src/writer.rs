@@ -116,11 +116,12 @@ impl Writer {
         mysql: &mut Outage,
     ) -> Result<(), Ended> {
         let mut writing = Writing::open(&self.store).await?;
-        let mut applied: BTreeMap<Partition, Position> = self.store.positions().await?.into_iter().collect();
-        for (partition, position) in &applied {
+        let found = self.store.positions().await?;
+        for (partition, position) in &found {
             log::repair(&self.commands, &self.prefix, *partition, *position).await?;
-            self.positions.advance(*partition, *position);
         }
+        self.positions.advance_all(&found);
+        let mut applied: BTreeMap<_, _> = found.into_iter().collect();
         let lapsed = CancellationToken::new();
         tokio::select! {
             ended = self.batches(&mut writing, &mut applied, [stop, &lapsed], redis, mysql) => ended,
