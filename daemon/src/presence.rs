@@ -178,7 +178,7 @@ impl Presence {
     async fn beat(&self, connection: &mut MultiplexedConnection, client_id: u64) -> Result<(), BusError> {
         let mut command = redis::cmd("EVAL");
         command.arg(script::BEAT.source()).arg(1).arg(self.0.prefix.beats());
-        command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_secs() * 1000);
+        command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_millis());
         let silent: Vec<String> = command.query_async(connection).await?;
         for pair in silent.chunks_exact(2) {
             let (daemon, client_id) = (&pair[0], &pair[1]);

@@ -324,7 +324,7 @@ impl Writer {
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.prefix.seen(*receiver, id);
             let remembered = if id.is_chosen() { CHOSEN_SEEN_TTL } else { SEEN_TTL };
-            settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_secs() * 1000).ignore();
+            settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_millis()).ignore();
         }
         let request = logged.fields.iter().find(|(field, _)| field == "q");
         if let Some((_, request)) = request {

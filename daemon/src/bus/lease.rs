@@ -38,7 +38,7 @@ impl Lease {
     /// When Redis cannot be reached.
     pub async fn take(&self) -> Result<bool, BusError> {
         let mut pipeline = self.eval(&TAKE);
-        pipeline.arg(milliseconds(LENGTH)).arg(&self.channels);
+        pipeline.arg(LENGTH.as_millis()).arg(&self.channels);
         let (taken,): (bool,) = self.commands.send(&pipeline).await?;
         Ok(taken)
     }
@@ -50,7 +50,7 @@ impl Lease {
     /// When Redis cannot be reached.
     pub async fn renew(&self) -> Result<bool, BusError> {
         let mut pipeline = self.eval(&RENEW);
-        pipeline.arg(milliseconds(LENGTH));
+        pipeline.arg(LENGTH.as_millis());
         let (held,): (bool,) = self.commands.send(&pipeline).await?;
         Ok(held)
     }
@@ -79,8 +79,4 @@ impl Lease {
         pipeline.cmd("EVAL").arg(script.source()).arg(1).arg(&self.key).arg(&self.daemon);
         pipeline
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -37,7 +37,7 @@ pub async fn read(
     command.arg("COUNT").arg(ENTRIES_PER_READ);
     if let Some(wait) = wait {
         // BLOCK 0 would wait for ever.
-        command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        command.arg("BLOCK").arg(wait.as_millis().max(1));
     }
     command.arg("STREAMS");
     for (partition, _) in after {
@@ -137,7 +137,7 @@ pub async fn put_back(
     };
     let mut pipeline = redis::pipe();
     pipeline.cmd("EVAL").arg(PUT_BACK.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
-    pipeline.arg(u64::try_from(CHOSEN_SEEN_TTL.as_millis()).unwrap_or(u64::MAX));
+    pipeline.arg(CHOSEN_SEEN_TTL.as_millis());
     for (field, value) in fields.iter().filter(|(field, _)| field != "q") {
         pipeline.arg(field).arg(value);
     }

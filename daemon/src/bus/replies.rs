@@ -19,7 +19,7 @@ pub fn answer(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, re
     for (request, _) in replies {
         pipeline.arg(prefix.reply(partition, request));
     }
-    pipeline.arg(u64::try_from(REPLY_TTL.as_millis()).unwrap_or(u64::MAX));
+    pipeline.arg(REPLY_TTL.as_millis());
     for (_, reply) in replies {
         // A reply is numbers, texts and flags, all of which JSON has.
         pipeline.arg(serde_json::to_string(reply).unwrap_or_default());
