@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
-use chatpush_wire::envelope::{self, Envelope};
+use chatpush_wire::envelope::Envelope;
 use chatpush_wire::frame::{self, DEFAULT_TYPE, Type};
 use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
@@ -45,30 +45,29 @@ impl Delivery {
         else {
             return;
         };
-        if envelope == envelope::DISCONNECT.as_bytes() {
-            self.hub.dismiss(user);
-            return;
-        }
-        let Some(outgoing) = self.outgoing(&Bytes::from(envelope)) else {
+        let bytes = Bytes::from(envelope);
+        let outgoing = match Envelope::decode(&bytes) {
+            Ok(Envelope::Disconnect) => return self.hub.dismiss(user),
+            Ok(Envelope::Live { frame }) => {
+                shared(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
+            }
+            Ok(Envelope::Tracked { id, untyped, frame }) => self.tracked(&bytes, id, untyped, frame),
+            Err(_) => None,
+        };
+        let Some(outgoing) = outgoing else {
             tracing::warn!(%user, "envelope not read: is an extension of another version in use?");
             return;
         };
         self.hub.deliver(user, &outgoing);
     }
 
-    fn outgoing(&self, bytes: &Bytes) -> Option<Outgoing> {
-        match Envelope::decode(bytes).ok()? {
-            Envelope::Disconnect => None,
-            Envelope::Live { frame } => Some(Outgoing { frame: shared(bytes, frame)?, tracked: None }),
-            Envelope::Tracked { id, untyped, frame } => {
-                let id = MessageId::try_from(id.to_owned()).ok()?;
-                let frame = match &self.retype {
-                    Some(kind) if untyped => Utf8Bytes::from(frame::retyped(frame, &id, kind).into_owned()),
-                    _ => shared(bytes, frame)?,
-                };
-                Some(Outgoing { frame, tracked: Some(Arc::new(id)) })
-            }
-        }
+    fn tracked(&self, bytes: &Bytes, id: &str, untyped: bool, frame: &str) -> Option<Outgoing> {
+        let id = MessageId::try_from(id.to_owned()).ok()?;
+        let frame = match &self.retype {
+            Some(kind) if untyped => Utf8Bytes::from(frame::retyped(frame, &id, kind).into_owned()),
+            _ => shared(bytes, frame)?,
+        };
+        Some(Outgoing { frame, tracked: Some(Arc::new(id)) })
     }
 }
 
