@@ -159,18 +159,10 @@ impl Scene {
 
     fn environment(&self, number: usize) -> Vec<(&'static str, String)> {
         let daemon = format!("daemon{number}");
-        let mysql = link(self.folder(), &daemon, "mysql");
+        let link = |to| link(self.folder(), &daemon, to);
         let mut environment = vec![
-            ("CHATPUSH_REDIS_URL", redis::url(&link(self.folder(), &daemon, "redis"))),
-            (
-                "CHATPUSH_MYSQL_URL",
-                format!(
-                    "mysql://{}:{}@localhost/{NAME}?socket={}",
-                    mariadb::USER,
-                    mariadb::PASSWORD,
-                    mysql.display()
-                ),
-            ),
+            ("CHATPUSH_REDIS_URL", redis::url(&link("redis"))),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(&link("mysql"), NAME)),
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             ("CHATPUSH_PREFIX", NAME.to_owned()),
         ];

@@ -86,8 +86,7 @@ impl Daemon {
 
     /// Kills it as a power cut would.
     pub fn kill(self) {
-        self.server.signal("KILL");
-        self.server.wait();
+        self.server.kill();
     }
 
     /// Whether it says that it can serve.

@@ -1,12 +1,11 @@
 //! A temporary folder of our own.
 
-use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
+
+use crate::guard::Guard;
 
 /// Removes the folder once our process has let go of the pipe. Servers that are still ending may be writing
 /// there, so it tries for a while.
@@ -17,7 +16,7 @@ for _ in {1..300}; do rm -rf "$0" && exit; sleep 0.05; done"#;
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    janitor: Child,
+    janitor: Guard,
 }
 
 impl Folder {
@@ -29,36 +28,18 @@ impl Folder {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("cannot make {}", path.display()))?;
-        let janitor = Command::new("bash")
-            .args(["-c", JANITOR])
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .context("cannot start bash")?;
+        let janitor = Guard::start(JANITOR, |shell| _ = shell.arg(&path))?;
         Ok(Self { path, janitor })
     }
 
     /// Leaves the folder where it is for ever.
     pub fn keep(&mut self) {
-        if let Some(pipe) = &mut self.janitor.stdin {
-            // Without its janitor a folder is kept anyway.
-            let _ = pipe.write_all(b"keep\n");
-        }
+        // Without its janitor a folder is kept anyway.
+        let _ = self.janitor.tell("keep");
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(self.janitor.stdin.take());
-        // What it could not remove is left to whoever cleans the temporary folder.
-        let _ = self.janitor.wait();
     }
 }

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod php_fpm;
 pub mod nginx;
 pub mod server;
+mod guard;
 pub mod folder;
 pub mod patience;
 pub mod port;

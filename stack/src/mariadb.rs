@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
 use crate::patience::until;
-use crate::server::Server;
+use crate::server::{Server, is_root};
 
 /// The account that applications and daemons use.
 pub const USER: &str = "chatpush";
@@ -53,7 +53,7 @@ impl MariaDb {
             "--innodb-log-file-size=8M".to_owned(),
             "--max-connections=500".to_owned(),
         ];
-        if is_root().await {
+        if is_root() {
             arguments.push("--user=root".to_owned());
         }
         let log = folder.join("mariadb.log");
@@ -64,8 +64,7 @@ impl MariaDb {
 
     /// Kills it as a power cut would.
     pub fn kill(self) {
-        self.server.signal("KILL");
-        self.server.wait();
+        self.server.kill();
     }
 }
 
@@ -100,11 +99,7 @@ pub fn socket(folder: &Path) -> PathBuf {
     folder.join("mariadb.sock")
 }
 
-/// The address of a database for the daemon.
-pub fn url(folder: &Path, database: &str) -> String {
-    format!("mysql://{USER}:{PASSWORD}@localhost/{database}?socket={}", socket(folder).display())
-}
-
-async fn is_root() -> bool {
-    Command::new("id").arg("-u").output().await.is_ok_and(|id| id.stdout == b"0\n")
+/// The address of a database behind a socket, for the daemon.
+pub fn url(socket: &Path, database: &str) -> String {
+    format!("mysql://{USER}:{PASSWORD}@localhost/{database}?socket={}", socket.display())
 }

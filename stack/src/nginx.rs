@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::net::TcpStream;
 
 use crate::patience::until;
-use crate::server::Server;
+use crate::server::{Server, is_root};
 use crate::{php_fpm, port};
 
 /// nginx on a port of 127.0.0.1.
@@ -43,8 +43,8 @@ impl Nginx {
 
 fn configuration(folder: &Path, port: u16, pages: &[(&str, &Path)], daemon: u16) -> anyhow::Result<String> {
     let mut text = String::from("daemon off;\n");
-    // Run by root, the workers stay root's: they must read the sources wherever they are.
-    if folder.metadata().is_ok_and(|folder| std::os::unix::fs::MetadataExt::uid(&folder) == 0) {
+    if is_root() {
+        // The workers stay root's: they must read the sources wherever they are.
         text.push_str("user root;\n");
     }
     writeln!(

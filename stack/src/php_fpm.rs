@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use crate::patience::until;
-use crate::server::Server;
+use crate::server::{Server, is_root};
 
 /// PHP-FPM with one pool on a Unix socket.
 #[derive(Debug)]
@@ -42,15 +42,12 @@ impl PhpFpm {
         for (name, value) in environment {
             writeln!(text, "env[{name}] = \"{value}\"")?;
         }
-        std::fs::write(&file, text)?;
-        // Run by root, the pool stays root's: it must read the sources wherever they are.
-        let mut arguments = vec!["--allow-to-run-as-root".to_owned()];
         if is_root() {
-            std::fs::OpenOptions::new()
-                .append(true)
-                .open(&file)
-                .and_then(|mut file| std::io::Write::write_all(&mut file, b"user = root\ngroup = root\n"))?;
+            // The pool stays root's: it must read the sources wherever they are.
+            text.push_str("user = root\ngroup = root\n");
         }
+        std::fs::write(&file, text)?;
+        let mut arguments = vec!["--allow-to-run-as-root".to_owned()];
         arguments.extend(["--fpm-config".to_owned(), file.display().to_string()]);
         for directive in directives {
             arguments.extend(["-d".to_owned(), directive.clone()]);
@@ -80,8 +77,4 @@ fn program() -> anyhow::Result<String> {
         }
     }
     bail!("neither {} is on the PATH", names.join(" nor "))
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
 }

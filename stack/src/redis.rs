@@ -38,8 +38,7 @@ impl Redis {
 
     /// Kills it as a power cut would.
     pub fn kill(self) {
-        self.server.signal("KILL");
-        self.server.wait();
+        self.server.kill();
     }
 }
 

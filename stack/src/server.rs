@@ -1,11 +1,12 @@
 //! A server process that ends with whoever started it.
 
-use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
+
+use crate::guard::Guard;
 
 /// Starts the program, tells its process id, and waits for the end of a pipe that only our process holds
 /// open. Then the program is asked to end and, if it does not within ten seconds, killed.
@@ -24,7 +25,7 @@ wait $pid"#;
 /// process dies in whatever way: a shell beside it sees to that.
 #[derive(Debug)]
 pub struct Server {
-    guard: Child,
+    guard: Guard,
     pid: u32,
 }
 
@@ -36,26 +37,11 @@ impl Server {
         environment: &[(&str, String)],
         log: &Path,
     ) -> anyhow::Result<Self> {
-        let mut guard = Command::new("bash")
-            .args(["-c", GUARD])
-            .arg(log)
-            .arg(program)
-            .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // A Ctrl-C in the terminal is for our process alone, which then ends its servers in order.
-            .process_group(0)
-            .spawn()
-            .context("cannot start bash")?;
-        let mut line = String::new();
-        let mut byte = [0];
-        if let Some(mut output) = guard.stdout.take() {
-            while output.read(&mut byte)? == 1 && byte[0] != b'\n' {
-                line.push(char::from(byte[0]));
-            }
-        }
+        let environment = environment.iter().map(|(name, value)| (*name, value));
+        let mut guard = Guard::start(GUARD, |shell| {
+            shell.arg(log).arg(program).args(arguments).envs(environment);
+        })?;
+        let line = guard.line()?;
         let pid = line.trim().parse().with_context(|| format!("{program} did not start: {line:?}"))?;
         ensure!(pid > 1, "{program} did not start");
         Ok(Self { guard, pid })
@@ -77,8 +63,13 @@ impl Server {
 
     /// Waits until the process has ended and returns its exit code, if it has one.
     pub fn wait(mut self) -> Option<i32> {
-        drop(self.guard.stdin.take());
-        self.guard.wait().ok()?.code()
+        self.guard.end()
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(self) {
+        self.signal("KILL");
+        self.wait();
     }
 
     /// Whether the process is still there.
@@ -87,10 +78,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        // It has ended or never will; there is nobody to tell.
-        let _ = self.guard.wait();
-    }
+/// Whether we are root, as in a container. Some servers then have to be told that they may stay it.
+pub fn is_root() -> bool {
+    Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0)
 }

@@ -45,7 +45,7 @@ impl Stack {
         let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
         let environment = [
             ("CHATPUSH_REDIS_URL", redis.url()),
-            ("CHATPUSH_MYSQL_URL", mariadb::url(folder, DATABASE)),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(folder), DATABASE)),
             ("CHATPUSH_SECRET", secret.clone()),
             ("CHATPUSH_PREFIX", PREFIX.to_owned()),
         ];
@@ -84,7 +84,7 @@ impl Stack {
             ("CHATPUSH_TEST_REDIS_URL", redis::url(&redis::socket(folder))),
             ("CHATPUSH_TEST_REDIS_SOCKET", redis::socket(folder).display().to_string()),
             ("CHATPUSH_TEST_MYSQL_SOCKET", mariadb::socket(folder).display().to_string()),
-            ("CHATPUSH_TEST_MYSQL_URL", mariadb::url(folder, DATABASE)),
+            ("CHATPUSH_TEST_MYSQL_URL", mariadb::url(&mariadb::socket(folder), DATABASE)),
             ("CHATPUSH_TEST_MYSQL_DATABASE", DATABASE.to_owned()),
             ("CHATPUSH_TEST_MYSQL_USER", mariadb::USER.to_owned()),
             ("CHATPUSH_TEST_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),

@@ -72,7 +72,7 @@ impl Servers {
 
     /// The address of one database.
     pub fn mysql_url(&self, database: &str) -> String {
-        mariadb::url(self.folder(), database)
+        mariadb::url(&self.mysql_socket(), database)
     }
 
     /// MariaDB's socket.
