@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 /// How long the visitor waits for any one thing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +33,10 @@ pub struct Page {
 }
 
 impl Page {
+    fn read(mut response: Response<Body>) -> anyhow::Result<Self> {
+        Ok(Self { status: response.status().as_u16(), text: response.body_mut().read_to_string()? })
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> anyhow::Result<Value> {
         serde_json::from_str(&self.text).with_context(|| format!("not JSON ({}): {}", self.status, self.text))
@@ -70,22 +75,19 @@ impl Visitor {
 
     /// Reads a page.
     pub fn get(&self, page: &str) -> anyhow::Result<Page> {
-        let mut response = self.agent.get(format!("{}/{page}", self.url)).call()?;
-        Ok(Page { status: response.status().as_u16(), text: response.body_mut().read_to_string()? })
+        Page::read(self.agent.get(format!("{}/{page}", self.url)).call()?)
     }
 
     /// Sends a form, as HTML does.
     pub fn form(&self, page: &str, fields: &[(&str, &str)]) -> anyhow::Result<Page> {
-        let mut response =
-            self.agent.post(format!("{}/{page}", self.url)).send_form(fields.iter().copied())?;
-        Ok(Page { status: response.status().as_u16(), text: response.body_mut().read_to_string()? })
+        let request = self.agent.post(format!("{}/{page}", self.url));
+        Page::read(request.send_form(fields.iter().copied())?)
     }
 
     /// Calls a page as the chat's script does.
     pub fn call(&self, page: &str, fields: &[(&str, &str)]) -> anyhow::Result<Page> {
         let request = self.agent.post(format!("{}/{page}", self.url)).header("X-CSRF-Token", &self.csrf);
-        let mut response = request.send_form(fields.iter().copied())?;
-        Ok(Page { status: response.status().as_u16(), text: response.body_mut().read_to_string()? })
+        Page::read(request.send_form(fields.iter().copied())?)
     }
 
     /// Opens the chat's WebSocket and calls the sign-in hook, as the chat's script does.
