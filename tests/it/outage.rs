@@ -37,8 +37,7 @@ async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
             assert!(line.starts_with(r"ChatPush\UnavailableException: no chatpushd is running"), "{line}");
         }
     }
-    let length: u64 = site.redis(&["XLEN", &format!("{}:{{2}}:log", site.name())]).await;
-    assert_eq!(length, 0, "nothing was queued");
+    assert_eq!(site.waiting(2).await, 0, "nothing was queued");
 }
 
 #[tokio::test]
@@ -67,12 +66,7 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
         assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");
     }
     site.servers().start_redis().await;
-    eventually(
-        "the daemon is ready again",
-        || daemon.get("/ready"),
-        |answer| answer.starts_with("HTTP/1.1 200"),
-    )
-    .await;
+    eventually("the daemon is ready again", || daemon.is_ready(), |ready| *ready).await;
     site.php().get("storeOfflineMessage(1, 2, 'after');").await;
     // The connection survived and was treated as new: whatever it missed came with the flush.
     let mut seen = Vec::new();
@@ -121,5 +115,5 @@ async fn a_daemon_starts_without_redis_and_mysql_and_waits_for_them() {
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
     site.servers().start_redis().await;
     site.servers().start_mariadb().await;
-    eventually("it is ready", || daemon.get("/ready"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+    eventually("it is ready", || daemon.is_ready(), |ready| *ready).await;
 }

@@ -50,7 +50,7 @@ async fn a_hung_writer_is_replaced_and_commits_nothing_when_it_wakes() {
     }
     assert_eq!(site.stored(2).await, ["before", "meanwhile", "a", "b", "c"]);
     assert_eq!(site.unread(2).await, 5);
-    eventually("the woken one stands by", || async { writing.is_ready().await }, |ready| *ready).await;
+    eventually("the woken one stands by", || writing.is_ready(), |ready| *ready).await;
     assert_eq!(writer(&site).await, Some(standing_by.process().pid()));
 }
 
@@ -87,7 +87,7 @@ async fn a_clock_that_went_back_loses_no_message() {
     site.execute("UPDATE chatpush_position SET log_id = '1900000000000-7'").await;
     site.servers().kill_redis().await;
     site.servers().start_redis().await;
-    eventually("the daemon is back", || async { daemon.is_ready().await }, |ready| *ready).await;
+    eventually("the daemon is back", || daemon.is_ready(), |ready| *ready).await;
     let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'after'));").await;
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!(
@@ -119,7 +119,7 @@ async fn a_redis_restored_from_an_older_file_repeats_nothing_and_loses_nothing_n
     std::fs::remove_dir_all(&files).expect("the files can be removed");
     copy_folder(&copy, &files);
     site.servers().start_redis().await;
-    eventually("the daemon is back", || async { daemon.is_ready().await }, |ready| *ready).await;
+    eventually("the daemon is back", || daemon.is_ready(), |ready| *ready).await;
     assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'five'));").await.trim(), "bool(true)");
     assert_eq!(site.stored(2).await, ["one", "two", "three", "four", "five"]);
     assert_eq!(site.unread(2).await, 5);

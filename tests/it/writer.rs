@@ -29,12 +29,7 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         }
         assert_eq!(site.unread(receiver).await, 200);
     }
-    let lengths: Vec<u64> = [
-        site.redis(&["XLEN", &format!("{}:{{2}}:log", site.name())]).await,
-        site.redis(&["XLEN", &format!("{}:{{3}}:log", site.name())]).await,
-    ]
-    .into();
-    assert_eq!(lengths, [0, 0], "the log is cut behind the commit");
+    assert_eq!([site.waiting(2).await, site.waiting(3).await], [0, 0], "the log is cut behind the commit");
 }
 
 #[tokio::test]
@@ -125,13 +120,7 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
     application.query_drop("UPDATE `user` SET username = 'x' WHERE id = 2").await.expect("the row is free");
     let php = site.php();
     let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
-    let log = format!("{}:{{2}}:log", site.name());
-    eventually(
-        "the store waits",
-        || async { site.redis::<u64>(&["XLEN", &log]).await },
-        |length| *length == 1,
-    )
-    .await;
+    eventually("the store waits", || site.waiting(2), |length| *length == 1).await;
     // Each of them has less time than one wait for the lock would take.
     let hurried = site.php().with("chatpush.timeout_ms=900");
     hurried.get("foreach (range(1, 2) as $i) { try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {} }").await;
@@ -205,13 +194,7 @@ async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_a
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("SELECT * FROM offline_message FOR UPDATE").await.expect("the row is free");
     let reading = daemon.connect(2).await.keep_reading();
-    let log = format!("{}:{{2}}:log", site.name());
-    eventually(
-        "the confirmation waits",
-        || async { site.redis::<u64>(&["XLEN", &log]).await },
-        |length| *length == 1,
-    )
-    .await;
+    eventually("the confirmation waits", || site.waiting(2), |length| *length == 1).await;
     let cleared = site.php().with("chatpush.timeout_ms=900");
     cleared.get("foreach (range(1, 3) as $i) { try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {} }").await;
     cleared.get("foreach (range(1, 100) as $i) ChatPush\\clearUnreadCount(3);").await;

@@ -52,7 +52,7 @@ impl Php {
 
     /// Runs code, in which `$pdo` may be had from `pdo()`.
     pub async fn run(&self, code: &str) -> Ran {
-        self.command(&[], &["-r".to_owned(), format!("{PDO}\n{code}")]).await
+        self.command(&["-r".to_owned(), format!("{PDO}\n{code}")]).await
     }
 
     /// Runs a file with arguments.
@@ -60,7 +60,7 @@ impl Php {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("it").join(file);
         let mut all = vec![path.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        self.command(&[], &all).await
+        self.command(&all).await
     }
 
     /// Runs code and returns what it printed.
@@ -74,9 +74,8 @@ impl Php {
         ran.output
     }
 
-    async fn command(&self, before: &[&str], arguments: &[String]) -> Ran {
+    async fn command(&self, arguments: &[String]) -> Ran {
         let mut command = Command::new("php");
-        command.args(before);
         for setting in &self.settings {
             command.arg("-d").arg(setting);
         }

@@ -142,6 +142,11 @@ impl Site {
         self.query(&format!("SELECT unread_count FROM `user` WHERE id = {user}")).await[0]
     }
 
+    /// How many entries wait in the log of a user's partition.
+    pub async fn waiting(&self, user: u32) -> u64 {
+        self.redis(&["XLEN", &format!("{}:{{{}}}:log", self.name, user % 16)]).await
+    }
+
     /// Asks Redis something.
     pub async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.servers().redis_url()).expect("the address is right");
