@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, open};
 use crate::scene::{Ports, SECRET};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -78,13 +78,13 @@ impl Clients {
 
     async fn visit(&self, user: u32, mut socket: Socket, protocol: Option<&str>, stay: Duration, end: &str) {
         let what = format!("{} then {end}", protocol.unwrap_or("plain"));
-        let connection = self.ledger().connected(user, what);
+        let connection = open(&self.ledger).connected(user, what);
         let reading = async {
             while let Some(Ok(message)) = socket.next().await {
                 let Message::Text(text) = message else { continue };
                 let (key, id) = read(&text, protocol);
                 let Some(key) = key else { continue };
-                self.ledger().shown(connection, key);
+                open(&self.ledger).shown(connection, key);
                 if let (Some("chatpush.v1"), Some(id)) = (protocol, id) {
                     let ack = serde_json::json!({ "ack": [id] }).to_string();
                     if socket.send(Message::text(ack)).await.is_err() {
@@ -118,10 +118,6 @@ impl Clients {
             }
             _ => {}
         }
-    }
-
-    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

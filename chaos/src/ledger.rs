@@ -1,6 +1,7 @@
 //! What every call returned and what every connection received.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A message, by the content that no other has.
@@ -62,6 +63,11 @@ pub struct Ledger {
     pub longest_gap: Duration,
     /// How many calls ended with each word.
     pub outcomes: HashMap<String, u64>,
+}
+
+/// Opens the ledger that everybody writes into. Nobody awaits while it is open.
+pub fn open(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Ledger {

@@ -1,7 +1,7 @@
 //! One run: the scene, the faults, the quiet, the verdict.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::Arguments;
 use crate::clients::Clients;
 use crate::fault::{Fault, Kind, schedule};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, open};
 use crate::proxy::Mode;
 use crate::scene::{NAME, Scene};
 use crate::verdict::{Tables, violations};
@@ -314,8 +314,4 @@ fn report(
     for violation in found.iter().take(40) {
         println!("  {violation}");
     }
-}
-
-fn open(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! PHP workers that call the extension as fast as it answers.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use chatpush_stack::built;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, open};
 use crate::scene::NAME;
 
 /// One worker process and whoever reads what it says.
@@ -51,7 +51,7 @@ impl Worker {
         let reading = tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                ledger.lock().unwrap_or_else(PoisonError::into_inner).line(&line);
+                open(&ledger).line(&line);
             }
         });
         Ok(Self { process, reading })
