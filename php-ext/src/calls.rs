@@ -15,7 +15,7 @@ use chatpush_wire::token;
 
 use crate::delivery::Delivery;
 use crate::error::Error;
-use crate::exchange::{Done, Plain, Scripted};
+use crate::exchange::{Done, Plain, Progress, Scripted};
 use crate::link::{self, Answer, LinkError};
 use crate::recall;
 use crate::settings::{self, Settings};
@@ -135,8 +135,7 @@ fn accept(
         waits: settings.committed,
         unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
                      or does the calling transaction hold this user's row?)",
-        accepted: false,
-        loads: false,
+        progress: Progress::default(),
     };
     match link::hold(settings, &mut exchange, settings.deadline())? {
         Done::Accepted(live) => Ok(live == "1"),
@@ -227,8 +226,7 @@ fn read(settings: &Settings, ask: Ask, deadline: Instant) -> Result<Reply, Error
         repeatable: true,
         waits: true,
         unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
-        accepted: false,
-        loads: false,
+        progress: Progress::default(),
     };
     replied(link::hold(settings, &mut exchange, deadline)?)
 }
@@ -254,8 +252,7 @@ fn append(entry: &Entry) -> Result<Reply, Error> {
         waits: true,
         unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
                      hold this user's row?)",
-        accepted: false,
-        loads: false,
+        progress: Progress::default(),
     };
     replied(link::hold(&settings, &mut exchange, settings.deadline())?)
 }

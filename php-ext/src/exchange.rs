@@ -41,7 +41,6 @@ impl<T> Exchange for Plain<'_, T> {
 }
 
 /// A script and, where its effect takes time, the wait for the reply, in one write.
-#[allow(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Scripted {
     pub(crate) script: &'static Script,
     pub(crate) keys: Vec<String>,
@@ -52,8 +51,17 @@ pub(crate) struct Scripted {
     pub(crate) waits: bool,
     /// What is known when the script was carried out and no reply came.
     pub(crate) unanswered: &'static str,
-    pub(crate) accepted: bool,
-    pub(crate) loads: bool,
+    /// How far it is.
+    pub(crate) progress: Progress,
+}
+
+/// How far the conversation about a script is.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Whether the script goes before its call, since this connection has not loaded it yet.
+    loads: bool,
+    /// Whether the script was carried out.
+    accepted: bool,
 }
 
 /// What came of a script.
@@ -70,8 +78,7 @@ impl Exchange for Scripted {
     fn commands(&mut self, connection: &mut Connection, deadline: Instant) -> Vec<u8> {
         let bytes: usize = self.keys.iter().chain(&self.arguments).map(|part| part.len() + 16).sum();
         let mut commands = Vec::with_capacity(bytes + 128);
-        self.accepted = false;
-        self.loads = connection.load(&mut commands, self.script);
+        self.progress = Progress { loads: connection.load(&mut commands, self.script), accepted: false };
         let count = self.keys.len().to_string();
         let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
         parts.extend(self.keys.iter().chain(&self.arguments).map(String::as_bytes));
@@ -86,7 +93,7 @@ impl Exchange for Scripted {
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
-        if self.loads {
+        if self.progress.loads {
             connection.receive(deadline)?.into_result()?;
         }
         // An error here means that nothing was done, and the wait behind it would last its full time.
@@ -95,9 +102,9 @@ impl Exchange for Scripted {
             return Err(LinkError::Broken("the script answered too little".to_owned()));
         };
         let detail = detail.into_bytes()?;
-        self.accepted = word.into_bytes()? == b"ok";
+        self.progress.accepted = word.into_bytes()? == b"ok";
         if !self.waits {
-            return if self.accepted {
+            return if self.progress.accepted {
                 Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()))
             } else {
                 reply(&detail)
@@ -117,8 +124,11 @@ impl Exchange for Scripted {
     }
 
     fn timed_out(&self) -> String {
-        let known =
-            if self.accepted { self.unanswered } else { "Redis did not answer; the outcome is unknown" };
+        let known = if self.progress.accepted {
+            self.unanswered
+        } else {
+            "Redis did not answer; the outcome is unknown"
+        };
         known.to_owned()
     }
 }
