@@ -1,0 +1,250 @@
+//! One term as the writer, from taking the lease to losing it: batch after batch.
+
+use std::collections::BTreeMap;
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::{Refusal, Reply};
+use redis::Pipeline;
+use tokio_util::sync::CancellationToken;
+
+use super::Writer;
+use super::aside::SetAside;
+use crate::batch::{Batch, Logged, Move, Outcome};
+use crate::bus::{BusError, WAIT, log, replies, waiting_connection};
+use crate::metrics;
+use crate::outage::Outage;
+use crate::position::Position;
+use crate::store::StoreError;
+use crate::store::apply::{Applied, Locks, Writing};
+
+/// How much one transaction may do, counted in rows that it touches.
+const BATCH_ROWS: usize = 4_096;
+
+/// Why a term ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("{0}")]
+    Redis(#[from] BusError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// What the writer holds while it writes.
+#[derive(Debug)]
+pub(super) struct Term<'a> {
+    writer: &'a Writer,
+    writing: Writing,
+    /// How far each partition is applied.
+    applied: BTreeMap<Partition, Position>,
+    /// What Redis is told of the commits, sent while the next batch is read.
+    settled: Pipeline,
+}
+
+/// Cuts what was read to what one transaction may do. What is cut off is read again; whose it was is returned.
+fn bound(entries: &mut Vec<Logged>) -> Vec<Partition> {
+    let mut rows = 0;
+    let end = entries.iter().position(|logged| {
+        rows += logged.rows();
+        rows > BATCH_ROWS
+    });
+    let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
+    cut.iter().map(|logged| logged.partition).collect()
+}
+
+impl<'a> Term<'a> {
+    /// Opens the connection that writes, which ends a predecessor's, and repairs the logs.
+    pub(super) async fn begin(writer: &'a Writer) -> Result<Self, Ended> {
+        let writing = Writing::open(&writer.store).await?;
+        let found = writer.store.positions().await?;
+        for (partition, position) in &found {
+            log::repair(&writer.commands, &writer.prefix, *partition, *position).await?;
+        }
+        writer.positions.advance_all(&found);
+        Ok(Self { writer, writing, applied: found.into_iter().collect(), settled: redis::pipe() })
+    }
+
+    /// Batch after batch, until either of the two ends it; what is committed is told first.
+    pub(super) async fn batches(
+        &mut self,
+        [stop, lapsed]: [&CancellationToken; 2],
+        redis: &mut Outage,
+        mysql: &mut Outage,
+    ) -> Result<(), Ended> {
+        let mut connection = waiting_connection(self.writer.commands.client()).await?;
+        tracing::info!("writing");
+        let mut aside = SetAside::default();
+        let mut last = false;
+        let mut turn = 0;
+        while !last && !lapsed.is_cancelled() {
+            last = stop.is_cancelled();
+            turn += 1;
+            let mut ready = self.ready(&aside, turn);
+            if ready.is_empty() {
+                // Everything is held back by others; there is nothing to read until one may be tried again.
+                tokio::time::sleep(aside.next().min(WAIT)).await;
+                continue;
+            }
+            // Told to stop, the writer takes once more what is there.
+            let wait = (!last).then(|| aside.next().min(WAIT));
+            let read = log::read(&mut connection, &self.writer.prefix, &ready, wait);
+            // The answers of the last batch go out while the next one is read.
+            let settled = std::mem::take(&mut self.settled);
+            let (entries, sent) = tokio::join!(read, self.settle(&settled));
+            sent?;
+            let mut entries = entries?;
+            redis.recovered();
+            let cut = bound(&mut entries);
+            ready.retain(|(partition, _)| !cut.contains(partition));
+            let busy = match self.write(entries, &aside).await {
+                Ok(busy) => busy,
+                Err(error) => {
+                    // A part may have been committed before the failure, and its callers wait.
+                    self.settle(&self.settled).await?;
+                    return Err(error.into());
+                }
+            };
+            mysql.recovered();
+            aside.update(&ready, &busy);
+        }
+        Ok(self.settle(&self.settled).await?)
+    }
+
+    /// The partitions that may be read, and from where. Another is the first each turn, so that none is always
+    /// the one that is cut off.
+    fn ready(&self, aside: &SetAside, turn: usize) -> Vec<(Partition, Position)> {
+        let free = self.applied.iter().filter(|(partition, _)| aside.is_ready(**partition));
+        let mut ready: Vec<_> = free.map(|(partition, position)| (*partition, *position)).collect();
+        let first = turn.checked_rem(ready.len()).unwrap_or(0);
+        ready.rotate_left(first);
+        ready
+    }
+
+    /// Applies what was read, as one transaction if possible; partitions that were set aside go alone, so that
+    /// nobody waits with them. What others' locks hold back is returned, to be read again later.
+    async fn write(&mut self, entries: Vec<Logged>, aside: &SetAside) -> Result<Vec<Partition>, StoreError> {
+        let (alone, joint): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|logged| aside.holds(logged.partition));
+        let mut busy = Vec::new();
+        if !joint.is_empty() {
+            match self.commit(&joint, Locks::Wait).await {
+                Err(StoreError::Busy(_) | StoreError::Rejected(_)) => {
+                    busy = self.each_partition(&joint).await?;
+                }
+                done => done?,
+            }
+        }
+        busy.extend(self.each_partition(&alone).await?);
+        Ok(busy)
+    }
+
+    /// Applies each partition as a transaction of its own, and waits for nobody's locks.
+    async fn each_partition(&mut self, entries: &[Logged]) -> Result<Vec<Partition>, StoreError> {
+        let mut busy = Vec::new();
+        for own in entries.chunk_by(|one, next| one.partition == next.partition) {
+            let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
+            match self.commit(own, Locks::Probe).await {
+                Ok(()) => {}
+                Err(StoreError::Busy(error)) => {
+                    tracing::debug!(%partition, error, "set aside");
+                    busy.push(partition);
+                }
+                Err(StoreError::Rejected(_)) => {
+                    if !self.one_by_one(own).await? {
+                        busy.push(partition);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Applies entries each for itself and sets aside those that MySQL refuses. False if a lock held one
+    /// back: those behind it wait, so that the order stays.
+    async fn one_by_one(&mut self, entries: &[Logged]) -> Result<bool, StoreError> {
+        for logged in entries {
+            match self.commit(std::slice::from_ref(logged), Locks::Probe).await {
+                Ok(()) => {}
+                Err(StoreError::Busy(_)) => return Ok(false),
+                Err(StoreError::Rejected(error)) => self.bury(logged, error).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// One transaction, and what is to be told once it is committed.
+    async fn commit(&mut self, entries: &[Logged], locks: Locks) -> Result<(), StoreError> {
+        if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
+            return Err(StoreError::Rejected(error.to_string()));
+        }
+        let chosen: Vec<_> = entries.iter().filter_map(Logged::chosen).collect();
+        let known = self.writing.known(&chosen).await?;
+        let batch =
+            Batch::plan(entries, |partition| self.position(partition), self.writer.count_unread, &known);
+        let done = self.writing.apply(&batch, locks).await?;
+        metrics::BATCHES.add(1);
+        metrics::ENTRIES.add(entries.len() as u64);
+        for step in &batch.moves {
+            self.moved(*step);
+        }
+        self.tell(&batch, &done);
+        Ok(())
+    }
+
+    async fn bury(&mut self, logged: &Logged, error: String) -> Result<(), StoreError> {
+        let partition = logged.partition;
+        let step = Move { partition, from: self.position(partition), to: logged.position };
+        self.writing.bury(step, logged, &error).await?;
+        metrics::DEAD.add(1);
+        tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
+        self.moved(step);
+        let refused = Reply::Refused(Refusal::Rejected(error));
+        if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
+            // A repeated call gets the same answer for as long as it would have been taken for the first.
+            let json = serde_json::to_string(&refused).unwrap_or_default();
+            let seen = self.writer.prefix.seen(*receiver, id);
+            let remembered = if id.is_chosen() { CHOSEN_SEEN_TTL } else { SEEN_TTL };
+            self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_millis()).ignore();
+        }
+        if let Some((_, request)) = logged.fields.iter().find(|(field, _)| field == "q") {
+            replies::answer(&mut self.settled, &self.writer.prefix, partition, &[(request, refused)]);
+        }
+        Ok(())
+    }
+
+    fn position(&self, partition: Partition) -> Position {
+        self.applied.get(&partition).copied().unwrap_or_default()
+    }
+
+    fn moved(&mut self, step: Move) {
+        self.applied.insert(step.partition, step.to);
+        self.writer.positions.advance(step.partition, step.to);
+        log::trim(&mut self.settled, &self.writer.prefix, step.partition, step.to);
+    }
+
+    fn tell(&mut self, batch: &Batch<'_>, done: &Applied) {
+        let prefix = &self.writer.prefix;
+        let mut by_partition: BTreeMap<Partition, Vec<(&str, Reply)>> = BTreeMap::new();
+        for waiting in &batch.waiting {
+            let reply = match waiting.outcome {
+                Outcome::Stored { live } => Reply::Stored { live },
+                Outcome::Cleared => Reply::Cleared,
+                Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
+            };
+            by_partition.entry(waiting.partition).or_default().push((waiting.request, reply));
+        }
+        for (partition, answers) in by_partition {
+            replies::answer(&mut self.settled, prefix, partition, &answers);
+        }
+        for (user, count) in &done.counters {
+            replies::tell_unread(&mut self.settled, prefix, *user, *count);
+        }
+    }
+
+    async fn settle(&self, settled: &Pipeline) -> Result<(), BusError> {
+        if settled.is_empty() { Ok(()) } else { self.writer.commands.send(settled).await }
+    }
+}
