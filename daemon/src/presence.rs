@@ -29,7 +29,7 @@ const BEAT: Duration = Duration::from_secs(3);
 /// do not count as present; it makes them again when it wakes up.
 const SILENCE: Duration = Duration::from_secs(9);
 
-/// Channels in one SSUBSCRIBE.
+/// Most channels in one pipeline.
 const CHANNELS: usize = 256;
 
 /// Counts how often the subscriptions were made. A new number means that messages may have been missed in
@@ -179,9 +179,8 @@ impl Presence {
         let mut command = redis::cmd("EVAL");
         command.arg(script::BEAT.source()).arg(1).arg(self.0.prefix.beats());
         command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_millis());
-        let silent: Vec<String> = command.query_async(connection).await?;
-        for pair in silent.chunks_exact(2) {
-            let (daemon, client_id) = (&pair[0], &pair[1]);
+        let silent: Vec<(String, String)> = command.query_async(connection).await?;
+        for (daemon, client_id) in &silent {
             // A Redis that was started again gives the same numbers to others.
             let found: String =
                 redis::cmd("CLIENT").arg("LIST").arg("ID").arg(client_id).query_async(connection).await?;
@@ -258,5 +257,5 @@ async fn send(
     for channel in channels {
         pipeline.cmd(command).arg(channel).ignore();
     }
-    if channels.is_empty() { Ok(()) } else { Ok(pipeline.exec_async(connection).await?) }
+    Ok(pipeline.exec_async(connection).await?)
 }
