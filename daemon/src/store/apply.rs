@@ -1,19 +1,15 @@
 //! The writer's transaction: one batch of the log, all or nothing.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use chatpush_wire::id::{MessageId, UserId};
-use mysql_async::prelude::{Queryable, ToValue};
+use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Transaction, TxOpts};
 
-use super::{Store, StoreError, bounded, list, schema};
-use crate::batch::{Batch, Insert, Logged, Move};
+use super::{Store, StoreError, bounded, schema, statements};
+use crate::batch::{Ack, Batch, Logged, Move};
 use crate::config::Names;
 use crate::sabotage::{self, Promise};
-
-/// A statement is sent before it grows much beyond this; `max_allowed_packet` is 16 MiB by default.
-const STATEMENT_BYTES: usize = 1024 * 1024;
 
 /// Names the lock that the writer's connection holds, one for each database.
 const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
@@ -96,16 +92,7 @@ impl Writing {
         if messages.is_empty() {
             return Ok(HashSet::new());
         }
-        let wanted: Vec<_> =
-            messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
-        let sql = format!(
-            "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
-             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
-            schema::MESSAGE,
-            self.names.offline_message,
-            self.names.record_of_row(),
-            wanted.join(", ")
-        );
+        let sql = statements::known(&self.names, messages);
         let found: Vec<(i64, String)> = bounded(self.connection.query(sql)).await?;
         let ids = found.into_iter().filter_map(|(receiver, id)| {
             Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
@@ -150,7 +137,7 @@ impl Writing {
     pub async fn bury(&mut self, step: Move, logged: &Logged, error: &str) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
         let mut transaction = bounded(self.connection.start_transaction(TxOpts::default())).await?;
-        bounded(transaction.query_drop(moves(&[step]))).await?;
+        bounded(transaction.query_drop(statements::moves(&[step]))).await?;
         if transaction.affected_rows() != 1 {
             bounded(transaction.rollback()).await?;
             return Err(StoreError::Fenced);
@@ -174,221 +161,51 @@ async fn perform(
     locks: Locks,
 ) -> Result<Applied, StoreError> {
     // The positions come first: their row locks keep a second writer out until this one is done.
-    bounded(transaction.query_drop(moves(&batch.moves))).await?;
+    bounded(transaction.query_drop(statements::moves(&batch.moves))).await?;
     if transaction.affected_rows() != batch.moves.len() as u64 && !sabotage::breaks(Promise::Fence) {
         return Err(StoreError::Fenced);
     }
     if locks == Locks::Probe && !batch.counters.is_empty() {
         let users: Vec<_> = batch.counters.keys().collect();
-        let sql = format!(
-            "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
-            list(&users),
-            id = names.user_id,
-            user = names.user,
-        );
-        bounded(transaction.query_drop(sql)).await?;
+        bounded(transaction.query_drop(statements::probe(names, &users))).await?;
     }
-    for inserts in in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
-        bounded(transaction.query_drop(insert_rows(names, inserts))).await?;
+    for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
+        bounded(transaction.query_drop(statements::insert_rows(names, inserts))).await?;
         // One INSERT of known length takes neighbouring ids (MySQL manual, "AUTO_INCREMENT Handling in
         // InnoDB", simple inserts), and LAST_INSERT_ID is the first of them.
         let first = transaction.last_insert_id().unwrap_or(0);
-        bounded(transaction.query_drop(insert_records(inserts, first, increment))).await?;
+        bounded(transaction.query_drop(statements::insert_records(inserts, first, increment))).await?;
     }
-    for statement in deletes(names, batch) {
+    for statement in statements::deletes(names, batch) {
         bounded(transaction.query_drop(statement)).await?;
     }
     let mut applied = Applied::default();
     for ack in &batch.acks {
-        applied.removed.push(if ack.rows.is_empty() {
-            0
-        } else {
-            let rows = list(ack.rows);
-            bounded(transaction.query_drop(format!(
-                "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
-                schema::MESSAGE,
-                ack.receiver
-            )))
-            .await?;
-            bounded(transaction.query_drop(format!(
-                "DELETE FROM {} WHERE {} = {} AND {} IN ({rows})",
-                names.offline_message, names.receiver_id, ack.receiver, names.id
-            )))
-            .await?;
-            transaction.affected_rows()
-        });
+        applied.removed.push(remove(transaction, names, ack).await?);
     }
     // Counters last and by id: the fewer locks are held while they are taken, and the same order for
     // everybody, the fewer deadlocks.
     if !batch.counters.is_empty() {
-        bounded(transaction.query_drop(counters(names, batch))).await?;
+        bounded(transaction.query_drop(statements::counters(names, batch))).await?;
     }
     if !batch.tell.is_empty() {
-        let sql = format!(
-            "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
-            list(&batch.tell),
-            id = names.user_id,
-            unread = names.unread_count,
-            user = names.user,
-        );
-        let found: Vec<(i64, i64)> = bounded(transaction.query(sql)).await?;
-        applied.counters = found
-            .into_iter()
-            .filter_map(|(user, count)| {
-                Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
-            })
-            .collect();
+        let found: Vec<(i64, i64)> =
+            bounded(transaction.query(statements::unread(names, &batch.tell))).await?;
+        let counters = found.into_iter().filter_map(|(user, count)| {
+            Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
+        });
+        applied.counters = counters.collect();
     }
     Ok(applied)
 }
 
-fn moves(moves: &[Move]) -> String {
-    let mut set = String::new();
-    let mut at = Vec::with_capacity(moves.len());
-    for Move { partition, from, to } in moves {
-        // Writing to a String cannot fail; a position is digits and a hyphen.
-        let _ = write!(set, " WHEN {partition} THEN '{to}'");
-        at.push(format!("({partition}, '{from}')"));
+/// Removes the rows of one ack and their records; how many rows there were.
+async fn remove(transaction: &mut Transaction<'_>, names: &Names, ack: &Ack<'_>) -> Result<u64, StoreError> {
+    if ack.rows.is_empty() {
+        return Ok(0);
     }
-    format!(
-        "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE (`partition_id`, `log_id`) IN ({})",
-        schema::POSITION,
-        at.join(", ")
-    )
-}
-
-fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
-    let rows: Vec<_> = inserts
-        .iter()
-        .map(|insert| {
-            let seconds = insert.time_ms / 1000;
-            format!(
-                "({}, {}, {}, FROM_UNIXTIME({seconds}))",
-                insert.sender,
-                insert.receiver,
-                quoted(insert.content)
-            )
-        })
-        .collect();
-    format!(
-        "INSERT INTO {} ({}, {}, {}, {}) VALUES {}",
-        names.offline_message,
-        names.sender_id,
-        names.receiver_id,
-        names.content,
-        names.send_time,
-        rows.join(", ")
-    )
-}
-
-fn insert_records(inserts: &[Insert<'_>], first: u64, increment: u64) -> String {
-    let rows: Vec<_> = inserts
-        .iter()
-        .zip((first..).step_by(usize::try_from(increment).unwrap_or(1)))
-        .map(|(insert, row)| {
-            let kind = insert.kind.map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
-            format!(
-                "({row}, {}, {}, {kind}, {})",
-                insert.receiver,
-                quoted(insert.id.as_str()),
-                insert.time_ms
-            )
-        })
-        .collect();
-    // REPLACE, because a TRUNCATE of the application's table leaves records whose row ids come again.
-    format!(
-        "REPLACE INTO `{}` (`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`) VALUES {}",
-        schema::MESSAGE,
-        rows.join(", ")
-    )
-}
-
-/// The statements that remove confirmed rows: those we have a record of, and those that the application
-/// inserted itself, which are known by row id and time.
-fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
-    let Names { offline_message, id, receiver_id, .. } = names;
-    let (mut recorded, mut own) = (Vec::new(), Vec::new());
-    for (receiver, message) in &batch.confirms {
-        match message.as_row() {
-            Some((row, unix_time)) => own.push(format!("({row}, {receiver}, {unix_time})")),
-            None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
-        }
+    for statement in statements::acknowledged(names, ack) {
+        bounded(transaction.query_drop(statement)).await?;
     }
-    let mut statements = Vec::new();
-    for confirmed in in_statements(&own, String::len) {
-        // The rows are found by their key; the time is compared as it was made when the row was read.
-        let rows: Vec<_> = confirmed.iter().filter_map(|row| row[1..].split(',').next()).collect();
-        statements.push(format!(
-            "DELETE FROM {offline_message} WHERE {id} IN ({}) \
-             AND ({id}, {receiver_id}, {}) IN ({})",
-            rows.join(", "),
-            names.seconds(""),
-            confirmed.join(", ")
-        ));
-    }
-    for confirmed in in_statements(&recorded, String::len) {
-        statements.push(format!(
-            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
-             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
-            schema::MESSAGE,
-            names.record_of_row(),
-            confirmed.join(", ")
-        ));
-    }
-    statements
-}
-
-fn counters(names: &Names, batch: &Batch<'_>) -> String {
-    let Names { user, user_id, unread_count, .. } = names;
-    let mut cases = String::new();
-    for (id, counter) in &batch.counters {
-        let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
-        let _ = write!(cases, " WHEN {id} THEN {base} + {}", counter.added);
-    }
-    let users: Vec<_> = batch.counters.keys().collect();
-    format!(
-        "UPDATE {user} SET {unread_count} = CASE {user_id}{cases} END WHERE {user_id} IN ({}) ORDER BY {user_id}",
-        list(&users)
-    )
-}
-
-fn quoted(text: &str) -> String {
-    text.to_value().as_sql(false)
-}
-
-/// Cuts a list into runs that each make a statement of bearable size.
-fn in_statements<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let mut runs = Vec::new();
-    let (mut start, mut size) = (0, 0);
-    for (at, item) in items.iter().enumerate() {
-        size += bytes(item);
-        if size > STATEMENT_BYTES && at > start {
-            runs.push(&items[start..at]);
-            (start, size) = (at, bytes(item));
-        }
-    }
-    if start < items.len() {
-        runs.push(&items[start..]);
-    }
-    runs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_stays_small_and_no_item_is_left_out() {
-        let items = [10, STATEMENT_BYTES, 20, 30, STATEMENT_BYTES * 2];
-        let runs = in_statements(&items, |size| *size);
-        assert_eq!(runs.concat(), items);
-        assert_eq!(runs.len(), 4);
-        assert!(in_statements(&[] as &[usize], |size| *size).is_empty());
-    }
-
-    #[test]
-    fn quoting_leaves_no_way_out_of_the_string() {
-        assert_eq!(quoted(r"a'b\c"), r"'a\'b\\c'");
-        assert_eq!(quoted("\0\n\r\u{1a}"), r"'\0\n\r\Z'");
-    }
+    Ok(transaction.affected_rows())
 }

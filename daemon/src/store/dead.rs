@@ -3,7 +3,8 @@
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
 
-use super::{Store, StoreError, bounded, list, schema};
+use super::statements::list;
+use super::{Store, StoreError, bounded, schema};
 
 /// One refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

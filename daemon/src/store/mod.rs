@@ -1,9 +1,11 @@
-//! All SQL. Reading in `rows`, the writer's transaction in `apply`, the tables in `schema`.
+//! All SQL. Reading in `rows`, the writer's transaction in `apply` and what it says in
+//! `statements`, the tables in `schema`.
 
 pub mod error;
 pub mod schema;
 pub mod migrate;
 pub mod rows;
+mod statements;
 pub mod apply;
 pub mod dead;
 
@@ -103,9 +105,4 @@ pub(crate) async fn bounded<T>(
         Ok(done) => done.map_err(StoreError::from),
         Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
     }
-}
-
-/// The inside of an `IN (…)`. Only for what cannot hold a quote: numbers and ids of users.
-fn list<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,225 @@
+//! The statements of the writer's transaction, as text. They differ in their number of rows, so none is prepared.
+
+use std::fmt::Write as _;
+
+use chatpush_wire::id::{MessageId, UserId};
+use mysql_async::prelude::ToValue as _;
+
+use super::schema;
+use crate::batch::{Ack, Batch, Insert, Move};
+use crate::config::Names;
+
+/// A statement is sent before it grows much beyond this; `max_allowed_packet` is 16 MiB by default.
+const STATEMENT_BYTES: usize = 1024 * 1024;
+
+/// Which of these messages have a record and a row.
+pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
+    let wanted: Vec<_> =
+        messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
+    format!(
+        "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
+         WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
+        schema::MESSAGE,
+        names.offline_message,
+        names.record_of_row(),
+        wanted.join(", ")
+    )
+}
+
+/// Moves each position that is where the batch begins.
+pub(super) fn moves(moves: &[Move]) -> String {
+    let mut set = String::new();
+    let mut at = Vec::with_capacity(moves.len());
+    for Move { partition, from, to } in moves {
+        // Writing to a String cannot fail; a position is digits and a hyphen.
+        let _ = write!(set, " WHEN {partition} THEN '{to}'");
+        at.push(format!("({partition}, '{from}')"));
+    }
+    format!(
+        "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE (`partition_id`, `log_id`) IN ({})",
+        schema::POSITION,
+        at.join(", ")
+    )
+}
+
+/// Looks whether the rows of these users are free, and waits for none.
+pub(super) fn probe(names: &Names, users: &[&UserId]) -> String {
+    format!(
+        "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
+        list(users),
+        id = names.user_id,
+        user = names.user,
+    )
+}
+
+/// The application's rows.
+pub(super) fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
+    let rows: Vec<_> = inserts
+        .iter()
+        .map(|insert| {
+            let seconds = insert.time_ms / 1000;
+            format!(
+                "({}, {}, {}, FROM_UNIXTIME({seconds}))",
+                insert.sender,
+                insert.receiver,
+                quoted(insert.content)
+            )
+        })
+        .collect();
+    format!(
+        "INSERT INTO {} ({}, {}, {}, {}) VALUES {}",
+        names.offline_message,
+        names.sender_id,
+        names.receiver_id,
+        names.content,
+        names.send_time,
+        rows.join(", ")
+    )
+}
+
+/// Our records of rows that begin with `first` and are `increment` apart.
+pub(super) fn insert_records(inserts: &[Insert<'_>], first: u64, increment: u64) -> String {
+    let rows: Vec<_> = inserts
+        .iter()
+        .zip((first..).step_by(usize::try_from(increment).unwrap_or(1)))
+        .map(|(insert, row)| {
+            let kind = insert.kind.map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
+            format!(
+                "({row}, {}, {}, {kind}, {})",
+                insert.receiver,
+                quoted(insert.id.as_str()),
+                insert.time_ms
+            )
+        })
+        .collect();
+    // REPLACE, because a TRUNCATE of the application's table leaves records whose row ids come again.
+    format!(
+        "REPLACE INTO `{}` (`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`) VALUES {}",
+        schema::MESSAGE,
+        rows.join(", ")
+    )
+}
+
+/// Those that remove confirmed rows: those we have a record of, and those that the application
+/// inserted itself, which are known by row id and time.
+pub(super) fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
+    let Names { offline_message, id, receiver_id, .. } = names;
+    let (mut recorded, mut own) = (Vec::new(), Vec::new());
+    for (receiver, message) in &batch.confirms {
+        match message.as_row() {
+            Some((row, unix_time)) => own.push((row, format!("({row}, {receiver}, {unix_time})"))),
+            None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
+        }
+    }
+    let mut statements = Vec::new();
+    for confirmed in in_statements(&own, |(_, row)| row.len()) {
+        // The rows are found by their key; the time is compared as it was made when the row was read.
+        let (ids, rows): (Vec<u64>, Vec<&str>) =
+            confirmed.iter().map(|(id, row)| (*id, row.as_str())).unzip();
+        statements.push(format!(
+            "DELETE FROM {offline_message} WHERE {id} IN ({}) \
+             AND ({id}, {receiver_id}, {}) IN ({})",
+            list(&ids),
+            names.seconds(""),
+            rows.join(", ")
+        ));
+    }
+    for confirmed in in_statements(&recorded, String::len) {
+        statements.push(format!(
+            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
+             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
+            schema::MESSAGE,
+            names.record_of_row(),
+            confirmed.join(", ")
+        ));
+    }
+    statements
+}
+
+/// Those that remove rows that the application acknowledged: the records, then the rows.
+pub(super) fn acknowledged(names: &Names, ack: &Ack<'_>) -> [String; 2] {
+    let rows = list(ack.rows);
+    [
+        format!(
+            "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
+            schema::MESSAGE,
+            ack.receiver
+        ),
+        format!(
+            "DELETE FROM {} WHERE {} = {} AND {} IN ({rows})",
+            names.offline_message, names.receiver_id, ack.receiver, names.id
+        ),
+    ]
+}
+
+/// Clears and adds to counters.
+pub(super) fn counters(names: &Names, batch: &Batch<'_>) -> String {
+    let Names { user, user_id, unread_count, .. } = names;
+    let mut cases = String::new();
+    for (id, counter) in &batch.counters {
+        let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
+        let _ = write!(cases, " WHEN {id} THEN {base} + {}", counter.added);
+    }
+    let users: Vec<_> = batch.counters.keys().collect();
+    format!(
+        "UPDATE {user} SET {unread_count} = CASE {user_id}{cases} END WHERE {user_id} IN ({}) ORDER BY {user_id}",
+        list(&users)
+    )
+}
+
+/// The counters of these users.
+pub(super) fn unread(names: &Names, users: &[UserId]) -> String {
+    format!(
+        "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
+        list(users),
+        id = names.user_id,
+        unread = names.unread_count,
+        user = names.user,
+    )
+}
+
+/// The inside of an `IN (…)`. Only for what cannot hold a quote: numbers and ids of users.
+pub(super) fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(text: &str) -> String {
+    text.to_value().as_sql(false)
+}
+
+/// Cuts a list into runs that each make a statement of bearable size.
+pub(super) fn in_statements<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut runs = Vec::new();
+    let (mut start, mut size) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        size += bytes(item);
+        if size > STATEMENT_BYTES && at > start {
+            runs.push(&items[start..at]);
+            (start, size) = (at, bytes(item));
+        }
+    }
+    if start < items.len() {
+        runs.push(&items[start..]);
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_stays_small_and_no_item_is_left_out() {
+        let items = [10, STATEMENT_BYTES, 20, 30, STATEMENT_BYTES * 2];
+        let runs = in_statements(&items, |size| *size);
+        assert_eq!(runs.concat(), items);
+        assert_eq!(runs.len(), 4);
+        assert!(in_statements(&[] as &[usize], |size| *size).is_empty());
+    }
+
+    #[test]
+    fn quoting_leaves_no_way_out_of_the_string() {
+        assert_eq!(quoted(r"a'b\c"), r"'a\'b\\c'");
+        assert_eq!(quoted("\0\n\r\u{1a}"), r"'\0\n\r\Z'");
+    }
+}
