@@ -108,6 +108,8 @@ impl Connection {
             match resp::parse(&self.buffer) {
                 Parsed::Whole(answer, length) => {
                     self.buffer.drain(..length);
+                    // A page of rows is megabytes, and this is kept for as long as the process lives.
+                    self.buffer.shrink_to(CHUNK);
                     return Ok(answer);
                 }
                 Parsed::Partial if self.buffer.len() <= LONGEST => {}
