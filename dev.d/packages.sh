@@ -118,6 +118,13 @@ install_without_services() {
     rm -f "$log"
 }
 
+# A WebSocket client for the command line, which Debian does not have. Cargo builds it, once.
+websocat() {
+    [ -x target/tools/bin/websocat ] && return 0
+    echo "Building websocat, a WebSocket client of the tests"
+    cargo install --quiet --locked --root target/tools --version 4.0.0-alpha3 --no-default-features websocat
+}
+
 # An old distribution has what we need by name and too early by number.
 require_versions() {
     if php -m 2>/dev/null | grep -qx chatpush; then

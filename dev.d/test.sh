@@ -45,17 +45,19 @@ run_tests() {
 
 # Only what the parts that are asked for use is installed and built.
 needs() {
-    local part sets=build
+    local part sets=build tools=:
     require_rust
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            extension | daemon | fpm | end-to-end | client | browser) sets="build demo test" ;;
+            end-to-end) sets="build demo test" tools=websocat ;;
+            extension | daemon | fpm | client | browser) sets="build demo test" ;;
             demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
     packages $sets
+    $tools
     case "$*" in lint | docs) ;; *) build ;; esac
 }
 

@@ -67,7 +67,7 @@ impl Clients {
             self.ports.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect();
         let port = *rng.choice(&ports).context("no daemon runs")?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let token = token::sign(&Secret::new(SECRET)?, UserId::try_from(i64::from(user))?, now, 60);
+        let token = token::sign(&Secret::new(SECRET)?, UserId::try_from(i64::from(user))?, None, now, 60);
         let mut request = format!("ws://127.0.0.1:{port}/ws?token={token}").into_client_request()?;
         if let Some(protocol) = protocol {
             request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_str(protocol)?);

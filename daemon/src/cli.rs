@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::token;
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock;
 use crate::config::Config;
 
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
@@ -82,6 +82,13 @@ Environment (wins over the file):
   CHATPUSH_SECRET            key of the connect tokens, at least 32 bytes
   CHATPUSH_PREVIOUS_SECRETS  keys that are still good, separated by spaces
   CHATPUSH_ALLOWED_ORIGINS   pages that may connect [those of the same host]
+  CHATPUSH_TOKEN_AUDIENCE    whom tokens are for [nobody in particular]
+  CHATPUSH_TOKEN_CLOCK_SKEW  seconds by which their signer's clock may be ahead [60]
+  CHATPUSH_TRUSTED_PROXIES   whose word for the client's address is taken [127.0.0.0/8 ::1]
+  CHATPUSH_PROXY_PROTOCOL    whether they give it by the PROXY protocol [false]
+  CHATPUSH_TLS_CERT, CHATPUSH_TLS_KEY   certificate chain and key in PEM [no TLS]
+  CHATPUSH_LIMITS_…          see [limits] in chatpush.toml.example
+  CHATPUSH_DRAIN_SECONDS     over how long clients are told that it stops, at most [10]
   CHATPUSH_LISTEN            WebSocket address [127.0.0.1:8089]
   CHATPUSH_ADMIN_LISTEN      health address [127.0.0.1:8090]
   CHATPUSH_PREFIX            start of every Redis name [chatpush]
@@ -115,8 +122,7 @@ impl Arguments {
 ///
 /// Never; the signature is that of the other commands.
 pub fn print_token(config: &Config, user: UserId, ttl: u64) -> anyhow::Result<ExitCode> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    println!("{}", token::sign(&config.secret, user, now, ttl));
+    println!("{}", token::sign(&config.secret, user, config.audience.as_deref(), clock::seconds(), ttl));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,20 +1,25 @@
 //! What can be configured: one struct, each field with its variable, its place in the file and its default.
 
+mod limits;
 mod names;
 mod source;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chatpush_wire::frame::{DEFAULT_TYPE, Type};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::TYPE_BYTES;
-use chatpush_wire::token::Secret;
+use chatpush_wire::token::{Secret, Verifier};
 use mysql_async::Opts;
 
+use crate::address::Proxies;
 use crate::origin::Origins;
 
+pub use self::limits::Limits;
 pub use self::names::{Column, Identifier, Names};
 use self::source::Source;
 
@@ -34,6 +39,26 @@ pub struct Config {
     /// Which pages may connect. `CHATPUSH_ALLOWED_ORIGINS`, `allowed_origins`, separated by spaces; by default
     /// those of the host they connect to.
     pub allowed_origins: Origins,
+    /// What tokens must say beside that. `CHATPUSH_TOKEN_AUDIENCE`, `token.audience`: whom they are for, nobody
+    /// in particular by default.
+    pub audience: Option<Arc<str>>,
+    /// `CHATPUSH_TOKEN_CLOCK_SKEW`, `token.clock_skew`: how many seconds the clock of whoever signs them may be
+    /// ahead, default 60.
+    pub clock_skew: u32,
+    /// Proxies whose word for the client's address is taken. `CHATPUSH_TRUSTED_PROXIES`, `trusted_proxies`,
+    /// addresses and networks separated by spaces, default `127.0.0.0/8 ::1`.
+    pub trusted_proxies: Proxies,
+    /// Whether they give it by the PROXY protocol instead of `X-Forwarded-For`. `CHATPUSH_PROXY_PROTOCOL`,
+    /// `proxy_protocol`, default false; if true, nobody else may connect.
+    pub proxy_protocol: bool,
+    /// Certificate and key, if the daemon speaks TLS itself. `CHATPUSH_TLS_CERT` and `CHATPUSH_TLS_KEY`,
+    /// `tls.cert` and `tls.key`, both or none.
+    pub tls: Option<Certificate>,
+    /// How much clients may use.
+    pub limits: Limits,
+    /// Longest time over which clients are told to connect elsewhere when the daemon stops.
+    /// `CHATPUSH_DRAIN_SECONDS`, `drain_seconds`, default 10.
+    pub drain: Duration,
     /// Start of every Redis name. `CHATPUSH_PREFIX`, `prefix`, default `chatpush`.
     pub prefix: Prefix,
     /// Whether a store counts the message as unread. `CHATPUSH_COUNT_UNREAD`, `count_unread`, default true;
@@ -52,6 +77,15 @@ pub struct Config {
     pub mysql: Mysql,
     /// What is logged and how.
     pub log: Log,
+}
+
+/// Two files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate, and those between it and its root behind it.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// The application's database and what it calls things.
@@ -109,6 +143,18 @@ impl Config {
         });
         let allowed_origins =
             source.parsed("allowed_origins", "CHATPUSH_ALLOWED_ORIGINS", "", Origins::parse);
+        let audience = source.parsed("token.audience", "CHATPUSH_TOKEN_AUDIENCE", "", |text| {
+            Ok(Some(text).filter(|text| !text.is_empty()).map(Arc::from))
+        });
+        let clock_skew =
+            source.parsed("token.clock_skew", "CHATPUSH_TOKEN_CLOCK_SKEW", "60", |text| seconds(text, 3_600));
+        let trusted_proxies =
+            source.parsed("trusted_proxies", "CHATPUSH_TRUSTED_PROXIES", "127.0.0.0/8 ::1", Proxies::parse);
+        let proxy_protocol = source.parsed("proxy_protocol", "CHATPUSH_PROXY_PROTOCOL", "false", boolean);
+        let tls = Certificate::read(&mut source);
+        let limits = Limits::read(&mut source);
+        let drain =
+            source.parsed("drain_seconds", "CHATPUSH_DRAIN_SECONDS", "10", |text| seconds(text, 3_600));
         let prefix = source.parsed("prefix", "CHATPUSH_PREFIX", Prefix::DEFAULT, |text| {
             Prefix::try_from(text.to_owned()).map_err(|error| error.to_string())
         });
@@ -132,6 +178,13 @@ impl Config {
                 secret: secret?,
                 previous_secrets: previous_secrets?,
                 allowed_origins: allowed_origins?,
+                audience: audience?,
+                clock_skew: clock_skew?,
+                trusted_proxies: trusted_proxies?,
+                proxy_protocol: proxy_protocol?,
+                tls,
+                limits: limits?,
+                drain: Duration::from_secs(drain?.into()),
                 prefix: prefix?,
                 count_unread: count_unread?,
                 flush_on_connect: flush_on_connect?,
@@ -141,6 +194,27 @@ impl Config {
                 log: Log { filter: filter?, json: json? },
             })
         })
+    }
+
+    /// What the tokens of browsers are held against.
+    pub fn verifier(&self) -> Verifier {
+        let secrets = std::iter::once(&self.secret).chain(&self.previous_secrets).cloned();
+        Verifier { secrets: secrets.collect(), audience: self.audience.clone(), clock_skew: self.clock_skew }
+    }
+}
+
+impl Certificate {
+    /// Both files, or nothing if neither is set; one alone is a mistake.
+    fn read<E: Fn(&str) -> Option<String>>(source: &mut Source<E>) -> Option<Self> {
+        let path = |text: &str| Ok(Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty()));
+        let cert = source.parsed("tls.cert", "CHATPUSH_TLS_CERT", "", path).flatten();
+        let key = source.parsed("tls.key", "CHATPUSH_TLS_KEY", "", path).flatten();
+        match (&cert, &key) {
+            (Some(_), None) => source.mistake("tls.key", "must be set beside tls.cert"),
+            (None, Some(_)) => source.mistake("tls.cert", "must be set beside tls.key"),
+            _ => {}
+        }
+        Some(Self { cert: cert?, key: key? })
     }
 }
 
@@ -164,6 +238,11 @@ fn boolean(text: &str) -> Result<bool, String> {
         "false" | "0" | "off" | "no" => Ok(false),
         _ => Err(format!("{text:?} must be true or false")),
     }
+}
+
+fn seconds(text: &str, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number <= most);
+    number.ok_or_else(|| format!("{text:?} must be a number of seconds from 0 to {most}"))
 }
 
 fn message_type(text: &str) -> Result<Type, String> {

@@ -10,6 +10,7 @@ use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
 use redis::{PushInfo, PushKind, Value};
 
+use crate::close::Close;
 use crate::hub::{Hub, Outgoing};
 
 /// Hands messages on. It runs on the task that reads the subscription, so it never waits: Redis cuts off a
@@ -47,7 +48,7 @@ impl Delivery {
         };
         let bytes = Bytes::from(envelope);
         let outgoing = match Envelope::decode(&bytes) {
-            Ok(Envelope::Disconnect) => return self.hub.dismiss(user),
+            Ok(Envelope::Disconnect) => return self.hub.dismiss(user, Close::Disconnected),
             Ok(Envelope::Live { frame }) => {
                 shared(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
             }

@@ -13,16 +13,16 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::ROWS_PER_PAGE;
 use chatpush_wire::partition::Partition;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::barrier;
 use crate::bus::{Commands, log};
-use crate::hub::Outgoing;
+use crate::hub::{Epoch, Outgoing};
 use crate::outage::Outage;
 use crate::position::Positions;
-use crate::presence::{Epoch, Presence};
-use crate::store::Store;
+use crate::presence::Presence;
 use crate::store::rows::StoredRow;
+use crate::store::{CONNECTIONS, Store};
 
 /// What a flush needs.
 #[derive(Clone, Debug)]
@@ -41,6 +41,14 @@ pub struct Flush {
     pub default_type: Type,
     /// Whether rows are delivered at all, or the counter alone.
     pub rows: bool,
+    /// See [`pages`].
+    pub pages: Arc<Semaphore>,
+}
+
+/// Pages that may be read at once: half of the database connections, so that a crowd that comes back leaves the
+/// other half to those who are here.
+pub fn pages() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(CONNECTIONS / 2))
 }
 
 /// A part of a flush.
@@ -89,7 +97,11 @@ impl Flush {
         let mut mysql = Outage::of("MySQL (flush)");
         let (mut after, mut more) = (0, self.rows);
         while more {
-            let (page, follows) = match self.store.rows(user, after, ROWS_PER_PAGE).await {
+            // The semaphore is never closed, so there is always a turn.
+            let turn = self.pages.acquire().await;
+            let page = self.store.rows(user, after, ROWS_PER_PAGE).await;
+            drop(turn);
+            let (page, follows) = match page {
                 Ok(page) => page,
                 Err(error) => {
                     mysql.failed(&error).await;

@@ -1,47 +1,45 @@
-//! What the daemon serves: sockets to browsers, and its health to whoever runs it.
-
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//! What browsers are served: sockets, and the client's script.
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chatpush_wire::token::{self, Secret};
+use chatpush_wire::token::Verifier;
 use serde::Deserialize;
-use tokio::time::timeout;
 
-use crate::bus::Commands;
-use crate::bus::lease::Lease;
-use crate::hub::Hub;
+use crate::address::Proxies;
+use crate::admission::{Admission, Guest, Refusal};
+use crate::clock;
 use crate::metrics;
 use crate::origin::Origins;
-use crate::presence::Presence;
 use crate::script;
-use crate::session::{MESSAGE_BYTES, Protocol, Sessions};
-use crate::store::Store;
+use crate::session::{Protocol, Sessions};
 
 /// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
 /// ours are many and send little.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// Bound on each question that `/ready` asks.
-const READY: Duration = Duration::from_secs(2);
-
 /// Start of a subprotocol that is no protocol but carries the token, where neither the address, which servers
 /// log, nor a header of its own, which browsers do not let a page set, will do.
 const TOKEN_PROTOCOL: &str = "chatpush.token.";
 
+/// What a proxy says whose request it hands on.
+const FORWARDED: &str = "x-forwarded-for";
+
 /// Who may connect.
 #[derive(Clone, Debug)]
 pub struct Door {
-    /// The keys of tokens, the one that signs first.
-    pub secrets: Arc<[Secret]>,
+    /// What tokens are held against.
+    pub verifier: Verifier,
     /// The pages.
     pub origins: Origins,
+    /// Who is believed when they speak for others.
+    pub proxies: Proxies,
+    /// How many.
+    pub admission: Admission,
 }
 
 #[derive(Clone, Debug)]
@@ -55,47 +53,27 @@ struct Connect {
     token: Option<String>,
 }
 
-/// What `/ready` looks at.
-#[derive(Clone, Debug)]
-pub struct Readiness {
-    /// Redis.
-    pub commands: Commands,
-    /// MySQL.
-    pub store: Store,
-    /// Who is subscribed.
-    pub presence: Presence,
-    /// Who writes.
-    pub lease: Lease,
-    /// Who is connected.
-    pub hub: Arc<Hub>,
-}
-
-/// The public side: `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the
-/// list of subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
-pub fn browsers(door: Door, sessions: Sessions) -> Router {
+/// `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the list of
+/// subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
+pub fn router(door: Door, sessions: Sessions) -> Router {
     let state = Browsers { door, sessions };
     Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(script::serve))
 }
 
-/// The operator's side: `GET /health` answers while the process lives, `GET /ready` says whether messages
-/// get through, `GET /metrics` what was counted.
-pub fn admin(readiness: Readiness) -> Router {
-    Router::new()
-        .route("/health", get(|| async { "ok\n" }))
-        .route("/ready", get(ready))
-        .route("/metrics", get(counted))
-        .with_state(readiness)
-}
-
-/// Refuses a foreign page and a bad token before the upgrade, so that the reason can be read.
+/// Refuses whoever may not come in before the upgrade, so that the reason can be read.
 async fn connect(
-    State(state): State<Browsers>,
+    State(Browsers { door, sessions }): State<Browsers>,
+    Extension(guest): Extension<Guest>,
     Query(query): Query<Connect>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let guest = match door.counted(guest, &headers) {
+        Ok(guest) => guest,
+        Err(refusal) => return refused(refusal),
+    };
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !state.door.origins.allow(text(header::ORIGIN), text(header::HOST)) {
+    if !door.origins.allow(text(header::ORIGIN), text(header::HOST)) {
         let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
         return (StatusCode::FORBIDDEN, reason).into_response();
     }
@@ -107,7 +85,7 @@ async fn connect(
     let Some(token) = query.token.or_else(bearer).or_else(protocol) else {
         return unauthorized("token is missing: /ws?token=…");
     };
-    let pass = match token::verify(&state.door.secrets, &token, now()) {
+    let pass = match door.verifier.verify(&token, clock::seconds()) {
         Ok(pass) => pass,
         Err(error) => return unauthorized(&error.to_string()),
     };
@@ -115,51 +93,51 @@ async fn connect(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
+    let seat = match sessions.seat(pass.user, guest) {
+        Ok(seat) => seat,
+        Err(refusal) => return refused(refusal),
+    };
+    if let Err(refusal) = door.admission.turn(sessions.hub.connections()).await {
+        return refused(refusal);
+    }
     let upgrade = upgrade.protocols(Protocol::NAMES);
     let protocol = Protocol::agreed(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
+    let message_bytes = door.admission.limits().message_bytes;
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(READ_BUFFER)
-        .max_message_size(MESSAGE_BYTES)
-        .max_frame_size(MESSAGE_BYTES)
-        .on_upgrade(move |socket| state.sessions.serve(socket, pass, state.door.secrets, protocol))
+        .max_message_size(message_bytes)
+        .max_frame_size(message_bytes)
+        .on_upgrade(move |socket| sessions.serve(socket, seat, pass.expires, protocol))
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+impl Door {
+    /// The guest, counted for the address behind the proxy where one has handed the request on.
+    fn counted(&self, mut guest: Guest, headers: &HeaderMap) -> Result<Guest, Refusal> {
+        if guest.arrival.is_none() {
+            let lines: Vec<_> =
+                headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
+            let forwarded = lines.iter().flat_map(|line| line.split(','));
+            // A proxy that does not say for whom it asks is no reason to lock everybody out.
+            if let Some(client) = self.proxies.client(guest.peer, forwarded) {
+                guest.arrival = Some(self.admission.arrive(client)?.into());
+            }
+        }
+        Ok(guest)
+    }
+}
+
+/// RFC 6585 section 4 for what is the client's doing, 503 for what is not.
+fn refused(refusal: Refusal) -> Response {
+    metrics::REFUSED.add(1);
+    let status = match refusal {
+        Refusal::Full | Refusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Address | Refusal::Handshakes | Refusal::User => StatusCode::TOO_MANY_REQUESTS,
+    };
+    (status, [(header::RETRY_AFTER, "1")], format!("{refusal}\n")).into_response()
 }
 
 fn unauthorized(reason: &str) -> Response {
     // RFC 9110 section 15.5.2 wants the challenge beside a 401.
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], format!("{reason}\n")).into_response()
-}
-
-async fn counted(State(readiness): State<Readiness>) -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(readiness.hub.connections())).into_response()
-}
-
-async fn ready(State(readiness): State<Readiness>) -> Response {
-    let redis = async {
-        readiness.commands.ping().await.map_err(|error| error.to_string())?;
-        match readiness.lease.is_held().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("no daemon is the writer".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    let mysql = async { readiness.store.ping().await.map_err(|error| error.to_string()) };
-    let (redis, mysql) = tokio::join!(timeout(READY, redis), timeout(READY, mysql));
-    let late = || Err("no answer in time".to_owned());
-    let subscribed = if readiness.presence.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
-    let parts = [
-        ("redis", redis.unwrap_or_else(|_| late())),
-        ("mysql", mysql.unwrap_or_else(|_| late())),
-        ("subscriptions", subscribed),
-    ];
-    let fine = parts.iter().all(|(_, state)| state.is_ok());
-    let lines = parts
-        .map(|(part, state)| format!("{part}: {}\n", state.map_or_else(|why| why, |()| "ok".to_owned())));
-    let status = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, lines.concat()).into_response()
 }

@@ -1,6 +1,8 @@
 //! Who is connected: users, their connections, and a bounded outbox for each. No I/O happens here, and no
 //! lock is held longer than a look-up.
 
+mod outbox;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
-use tokio::sync::{Notify, mpsc};
 
-/// Frames that may wait for one connection. One more, and the client is too slow to keep.
-pub const OUTBOX: usize = 512;
+pub use self::outbox::Bounds;
+use self::outbox::Outbox;
+use crate::close::Close;
 
 /// A frame on its way to one connection. Cloning shares the bytes.
 #[derive(Clone, Debug)]
@@ -25,83 +27,83 @@ pub struct Outgoing {
 /// All connections of this daemon.
 #[derive(Debug)]
 pub struct Hub {
+    bounds: Bounds,
     /// A lock per partition, so that users do not queue for one. A plain mutex, since nothing awaits
     /// while holding it.
-    users: Vec<Mutex<HashMap<UserId, Vec<Member>>>>,
+    users: Vec<Mutex<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     connections: AtomicUsize,
-    numbers: AtomicU64,
+    /// Bytes that wait in all outboxes.
+    waiting: Arc<AtomicUsize>,
+    epoch: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Member {
-    number: u64,
-    outbox: mpsc::Sender<Outgoing>,
-    overflow: Arc<Notify>,
-    dismissed: Arc<Notify>,
-    /// Whether a frame was lost to it. Nothing may follow that one, or messages would change places.
-    overflowed: bool,
-}
+/// Counts how often the subscriptions were made. A new number means that messages may have been missed in
+/// between, so everybody treats its user as newly connected.
+pub type Epoch = u64;
 
 /// One connection's place in the hub. Dropping it gives the place up.
 #[derive(Debug)]
 pub struct Seat {
     hub: Arc<Hub>,
     user: UserId,
-    number: u64,
-    /// Frames for this connection, in order.
-    pub inbox: mpsc::Receiver<Outgoing>,
-    /// Rings when a frame found the outbox full.
-    pub overflow: Arc<Notify>,
-    /// Rings when the application wants the user gone.
-    pub dismissed: Arc<Notify>,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self {
-            users: Partition::all().map(|_| Mutex::default()).collect(),
-            connections: AtomicUsize::new(0),
-            numbers: AtomicU64::new(0),
-        }
-    }
+    outbox: Arc<Outbox>,
 }
 
 impl Hub {
-    /// Takes a place for one more connection of `user`.
-    pub fn join(self: &Arc<Self>, user: UserId) -> Seat {
-        let (outbox, inbox) = mpsc::channel(OUTBOX);
-        let (overflow, dismissed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let member = Member {
-            number,
-            outbox,
-            overflow: overflow.clone(),
-            dismissed: dismissed.clone(),
-            overflowed: false,
-        };
-        self.users(user).entry(user).or_default().push(member);
+    /// A hub whose connections are bounded like this.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            users: Partition::all().map(|_| Mutex::default()).collect(),
+            connections: AtomicUsize::new(0),
+            waiting: Arc::default(),
+            epoch: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a place for one more connection of `user`, unless that user has `most` already.
+    pub fn join(self: &Arc<Self>, user: UserId, most: usize) -> Option<Seat> {
+        let outbox = Arc::new(Outbox::new(self.bounds, self.waiting.clone()));
+        let mut users = self.users(user);
+        let members = users.entry(user).or_default();
+        if members.len() >= most {
+            return None;
+        }
+        // Most users have one connection, and a vector's first growth makes room for four.
+        members.reserve_exact(1);
+        members.push(outbox.clone());
+        drop(users);
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Seat { hub: self.clone(), user, number, inbox, overflow, dismissed }
+        Some(Seat { hub: self.clone(), user, outbox })
     }
 
     /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
-    /// gets its overflow rung instead: the frame is lost to it and it has to be closed.
+    /// for it ends as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
-        if let Some(members) = self.users(user).get_mut(&user) {
-            for member in members.iter_mut().filter(|member| !member.overflowed) {
-                if member.outbox.try_send(outgoing.clone()).is_err() {
-                    member.overflowed = true;
-                    member.overflow.notify_one();
-                }
-            }
+        for outbox in self.users(user).get(&user).into_iter().flatten() {
+            outbox.push(outgoing);
         }
     }
 
-    /// Asks every connection of `user` to close.
-    pub fn dismiss(&self, user: UserId) {
-        for member in self.users(user).get(&user).into_iter().flatten() {
-            member.dismissed.notify_one();
+    /// Ends every connection of `user`.
+    pub fn dismiss(&self, user: UserId, close: Close) {
+        for outbox in self.users(user).get(&user).into_iter().flatten() {
+            outbox.end(close);
         }
+    }
+
+    /// Begins a new epoch, of which every connection learns before it can take a frame that is delivered later.
+    pub fn begin_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        for users in &self.users {
+            let users = users.lock().unwrap_or_else(PoisonError::into_inner);
+            users.values().flatten().for_each(|outbox| outbox.ring());
+        }
+    }
+
+    /// The epoch; 0 until the first subscription.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch.load(Ordering::SeqCst)
     }
 
     /// Whether this daemon holds a connection of `user`.
@@ -120,7 +122,12 @@ impl Hub {
         self.connections.load(Ordering::Relaxed)
     }
 
-    fn users(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Member>>> {
+    /// How many bytes wait for clients to take them.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn users(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
         // There is a lock for every partition. A poisoned one guards a map that is whole all the same:
         // nothing above panics between two changes.
         self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
@@ -132,13 +139,38 @@ impl Seat {
     pub const fn user(&self) -> UserId {
         self.user
     }
+
+    /// Returns once the connection has to end, the epoch is another than `epoch` or, if `open`, frames wait.
+    pub async fn ready(&self, open: bool, epoch: Epoch) {
+        self.outbox.ready(|frames| self.hub.epoch() != epoch || (open && frames)).await;
+    }
+
+    /// The hub's epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.hub.epoch()
+    }
+
+    /// Takes all frames that wait, in order, or none unless `open`. They count as waiting until
+    /// [`Seat::written`].
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has to end.
+    pub fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
+        self.outbox.take(open)
+    }
+
+    /// The frames that were taken are written.
+    pub fn written(&self) {
+        self.outbox.written();
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut users = self.hub.users(self.user);
         if let Some(members) = users.get_mut(&self.user) {
-            members.retain(|member| member.number != self.number);
+            members.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
             if members.is_empty() {
                 users.remove(&self.user);
             }
@@ -151,6 +183,10 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
+    fn hub() -> Arc<Hub> {
+        Arc::new(Hub::new(Bounds { frames: 8, bytes: 1_000, total: 10_000 }))
+    }
+
     fn user(id: i64) -> UserId {
         UserId::try_from(id).unwrap()
     }
@@ -159,40 +195,42 @@ mod tests {
         Outgoing { frame: Utf8Bytes::from_static(text), tracked: None }
     }
 
+    fn texts(seat: &Seat) -> Vec<String> {
+        seat.take(true).unwrap().iter().map(|outgoing| outgoing.frame.to_string()).collect()
+    }
+
     #[test]
     fn every_device_of_the_user_gets_the_frame_and_nobody_else() {
-        let hub = Arc::new(Hub::default());
-        let (mut phone, mut laptop, mut other) = (hub.join(user(1)), hub.join(user(1)), hub.join(user(2)));
+        let hub = hub();
+        let seats = [1, 1, 2].map(|id| hub.join(user(id), 9).unwrap());
         hub.deliver(user(1), &frame("a"));
-        assert_eq!(phone.inbox.try_recv().unwrap().frame.as_str(), "a");
-        assert_eq!(laptop.inbox.try_recv().unwrap().frame.as_str(), "a");
-        assert!(other.inbox.try_recv().is_err());
+        hub.deliver(user(1), &frame("b"));
+        assert_eq!(texts(&seats[0]), ["a", "b"]);
+        assert_eq!(texts(&seats[1]), ["a", "b"]);
+        assert!(texts(&seats[2]).is_empty());
     }
 
     #[test]
     fn a_user_is_held_until_the_last_connection_goes() {
-        let hub = Arc::new(Hub::default());
-        let (first, second) = (hub.join(user(1)), hub.join(user(1)));
+        let hub = hub();
+        let (first, second) = (hub.join(user(1), 2), hub.join(user(1), 2));
+        assert!(hub.join(user(1), 2).is_none(), "the third is one too many");
         drop(first);
         assert!(hub.holds(user(1)) && hub.held() == [user(1)]);
         drop(second);
         assert!(!hub.holds(user(1)) && hub.held().is_empty() && hub.connections() == 0);
     }
 
-    #[tokio::test]
-    async fn a_full_outbox_rings_and_harms_no_other() {
-        let hub = Arc::new(Hub::default());
-        let (mut slow, mut quick) = (hub.join(user(1)), hub.join(user(1)));
-        for _ in 0..=OUTBOX {
+    #[test]
+    fn a_full_outbox_ends_its_connection_and_harms_no_other() {
+        let hub = hub();
+        let (slow, quick) = (hub.join(user(1), 2).unwrap(), hub.join(user(1), 2).unwrap());
+        for _ in 0..=8 {
             hub.deliver(user(1), &frame("x"));
-            assert!(quick.inbox.try_recv().is_ok());
+            assert_eq!(texts(&quick), ["x"]);
+            quick.written();
         }
-        slow.overflow.notified().await;
-        let mut taken = 0;
-        while slow.inbox.try_recv().is_ok() {
-            taken += 1;
-        }
-        hub.deliver(user(1), &frame("y"));
-        assert_eq!((taken, slow.inbox.try_recv().is_err()), (OUTBOX, true), "nothing follows a lost frame");
+        assert_eq!(slow.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(hub.waiting(), 0);
     }
 }

@@ -4,7 +4,9 @@
 //! write. Modules in reading order, from what is configured to what a browser sees:
 
 pub mod cli;
+pub mod clock;
 pub mod origin;
+pub mod address;
 pub mod config;
 pub mod logging;
 pub mod outage;
@@ -18,15 +20,22 @@ pub mod barrier;
 pub mod repair;
 pub mod writer;
 pub mod reader;
-pub mod hub;
 pub mod close;
+pub mod hub;
 pub mod delivery;
 pub mod presence;
 pub mod confirm;
 pub mod flush;
+pub mod rate;
+pub mod admission;
 pub mod session;
 pub mod script;
 pub mod http;
+pub mod tls;
+pub mod proxied;
+pub mod entrance;
+pub mod admin;
 pub mod check;
 pub mod dead;
+pub mod files;
 pub mod run;

@@ -32,6 +32,10 @@ pub static CONFIRMED: Counter =
 /// Connections that were closed because the client did not keep up.
 pub static SLOW: Counter =
     Counter::new("chatpush_slow_total", "Connections closed because the client did not keep up.");
+/// Handshakes that a limit refused.
+pub static REFUSED: Counter = Counter::new("chatpush_refused_total", "Handshakes refused by a limit.");
+/// Handshakes that were not finished in time.
+pub static LATE: Counter = Counter::new("chatpush_late_total", "Handshakes that were not finished in time.");
 /// How often the subscriptions were lost. What was pushed without being stored meanwhile did not arrive.
 pub static GAPS: Counter = Counter::new(
     "chatpush_gaps_total",
@@ -47,21 +51,23 @@ pub static ENTRIES: Counter =
 pub static DEAD: Counter =
     Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
 
-const COUNTERS: [&Counter; 8] = [&CONNECTED, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &BATCHES, &ENTRIES, &DEAD];
+const COUNTERS: [&Counter; 10] =
+    [&CONNECTED, &REFUSED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &BATCHES, &ENTRIES, &DEAD];
 
-/// Everything counted, and how many connections there are now.
-pub fn text(connections: usize) -> String {
+/// Everything counted, how many connections there are now, and how many bytes wait for them.
+pub fn text(connections: usize, waiting: usize) -> String {
     let mut text = String::new();
     for Counter { name, help, value } in COUNTERS {
         let value = value.load(Ordering::Relaxed);
         // Writing to a String cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
     }
-    let _ = write!(
-        text,
-        "# HELP chatpush_connections Connections open now.\n# TYPE chatpush_connections gauge\n\
-         chatpush_connections {connections}\n"
-    );
+    for (name, help, value) in [
+        ("chatpush_outbox_bytes", "Bytes that wait for clients to take them.", waiting),
+        ("chatpush_connections", "Connections open now.", connections),
+    ] {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+    }
     text
 }
 
@@ -72,7 +78,7 @@ mod tests {
     #[test]
     fn every_number_has_its_help_and_type() {
         GAPS.add(2);
-        let text = text(7);
+        let text = text(7, 0);
         assert!(text.contains("\nchatpush_gaps_total 2\n") && text.ends_with("\nchatpush_connections 7\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(' ').next().unwrap();

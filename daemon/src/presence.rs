@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::{BusError, DEADLINE};
 use crate::delivery::Delivery;
-use crate::hub::Hub;
+use crate::hub::{Epoch, Hub};
 use crate::metrics;
 use crate::outage::Outage;
 use crate::repair::Repair;
@@ -31,10 +31,6 @@ const SILENCE: Duration = Duration::from_secs(9);
 
 /// Most channels in one pipeline.
 const CHANNELS: usize = 256;
-
-/// Counts how often the subscriptions were made. A new number means that messages may have been missed in
-/// between, so everybody treats its user as newly connected.
-pub type Epoch = u64;
 
 /// A handle on the subscriptions. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -50,8 +46,6 @@ struct Shared {
     /// a user, so it is bounded by the connections. A plain mutex: nothing awaits while holding it.
     changed: Mutex<HashMap<UserId, Vec<oneshot::Sender<Epoch>>>>,
     bell: Notify,
-    /// 0 until the first subscription.
-    epoch: watch::Sender<Epoch>,
     /// Whether Redis knows of the subscriptions now.
     up: watch::Sender<bool>,
 }
@@ -65,7 +59,6 @@ impl Presence {
             daemon,
             changed: Mutex::default(),
             bell: Notify::new(),
-            epoch: watch::Sender::new(0),
             up: watch::Sender::new(false),
         }))
     }
@@ -85,11 +78,6 @@ impl Presence {
     /// A connection of `user` has left the hub.
     pub fn left(&self, user: UserId) {
         self.note(user, None);
-    }
-
-    /// The epoch, to be watched for a new one.
-    pub fn epochs(&self) -> watch::Receiver<Epoch> {
-        self.0.epoch.subscribe()
     }
 
     /// Whether Redis knows of the subscriptions now.
@@ -138,7 +126,7 @@ impl Presence {
         send(&mut connection, "SSUBSCRIBE", &channels).await?;
         // The epoch comes before the users' subscriptions: whatever arrives over them finds sessions that know
         // of it and let the rows that were missed go first. Their flush waits for the subscription below.
-        self.0.epoch.send_modify(|epoch| *epoch += 1);
+        self.0.hub.begin_epoch();
         self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
         self.0.up.send_replace(true);
         redis.recovered();
@@ -151,7 +139,7 @@ impl Presence {
             let noted = self.take();
             if !noted.is_empty() {
                 self.reconcile(&mut connection, &mut subscribed, noted.keys().copied().collect()).await?;
-                let epoch = *self.0.epoch.borrow();
+                let epoch = self.0.hub.epoch();
                 for tell in noted.into_values().flatten() {
                     // Who asked may have gone.
                     let _ = tell.send(epoch);

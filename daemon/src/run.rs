@@ -5,69 +5,94 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
-use axum::serve::ListenerExt as _;
 use redis::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::{self, Readiness};
+use crate::admission::Admission;
 use crate::bus::Commands;
 use crate::bus::lease::Lease;
-use crate::config::Config;
+use crate::close::Close;
+use crate::config::{Config, Limits};
 use crate::confirm::{self, Confirms};
 use crate::delivery::Delivery;
-use crate::flush::Flush;
-use crate::http::{self, Door, Readiness};
-use crate::hub::Hub;
+use crate::entrance::Entrance;
+use crate::files;
+use crate::flush::{self, Flush};
+use crate::http::{self, Door};
+use crate::hub::{Bounds, Hub};
 use crate::position::Positions;
 use crate::presence::Presence;
 use crate::reader::Reader;
 use crate::repair::Repair;
 use crate::session::Sessions;
 use crate::store::Store;
+use crate::tls::Tls;
 use crate::writer::Writer;
 
-/// How long each of the three steps of stopping may take; together they stay below ten seconds.
+/// How long each of the steps of stopping may take beside the time over which clients are told; together they
+/// stay below ten seconds.
 const STEP: Duration = Duration::from_secs(3);
+
+/// How often some more clients are told.
+const TICK: Duration = Duration::from_millis(10);
 
 /// The two places the daemon listens at.
 #[derive(Debug)]
 pub struct Listeners {
     /// For browsers.
     pub browsers: TcpListener,
+    /// Their certificate, if TLS is spoken there.
+    pub tls: Option<Arc<Tls>>,
     /// For health and metrics.
     pub admin: TcpListener,
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. SIGHUP reads the certificate again.
 ///
 /// # Errors
 ///
-/// When an address cannot be listened at. Redis and MySQL may be away; they are waited for.
+/// When an address cannot be listened at, or the certificate cannot be used. Redis and MySQL may be away; they
+/// are waited for.
 pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
+    files::raise_limit();
+    let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let browsers = listen(config.listen, "CHATPUSH_LISTEN").await?;
     let admin = listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?;
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let told = stop.clone();
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let (told, certificate) = (stop.clone(), tls.clone());
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => reload(certificate.as_deref()),
+            }
         }
         tracing::info!("stopping");
         told.cancel();
     });
-    run(config, Listeners { browsers, admin }, stop).await?;
+    run(config, Listeners { browsers, tls, admin }, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until `stop` is cancelled, then stops in order: no new work, goodbye to the clients, the last
-/// batch. Takes at most ten seconds for it.
+fn reload(tls: Option<&Tls>) {
+    match tls.map(Tls::reload) {
+        Some(Ok(())) => tracing::info!("the certificate was read again"),
+        Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+        None => tracing::info!("SIGHUP: there is no certificate to read again"),
+    }
+}
+
+/// Serves until `stop` is cancelled, then stops in order: no new connections, goodbye to the clients, the last
+/// batch. Takes at most ten seconds for it beside those over which clients are told.
 ///
 /// # Errors
 ///
@@ -77,8 +102,12 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let commands = Commands::new(client.clone());
     let store = Store::new(&config.mysql);
     let positions = Arc::new(Positions::default());
-    let hub = Arc::new(Hub::default());
-    let prefix = config.prefix.clone();
+    let limits = config.limits;
+    let bounds =
+        Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes };
+    let hub = Arc::new(Hub::new(bounds));
+    let verifier = config.verifier();
+    let prefix = config.prefix;
     let name = name();
     let presence = Presence::new(hub.clone(), prefix.clone(), name.clone());
     let delivery = Delivery::new(hub.clone(), prefix.clone(), &config.default_type);
@@ -90,17 +119,25 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         store: store.clone(),
         positions: positions.clone(),
         presence: presence.clone(),
-        default_type: config.default_type.clone(),
+        default_type: config.default_type,
         rows: config.flush_on_connect,
+        pages: flush::pages(),
     };
-    let sessions =
-        Sessions { hub: hub.clone(), presence: presence.clone(), flush, confirms, stop: stop.clone() };
+    let sessions = Sessions {
+        hub: hub.clone(),
+        presence: presence.clone(),
+        flush,
+        confirms,
+        verifier: verifier.clone(),
+        limits,
+    };
     let readiness = Readiness {
         commands: commands.clone(),
         store: store.clone(),
         presence: presence.clone(),
         lease: lease.clone(),
         hub: hub.clone(),
+        stop: stop.clone(),
     };
     let reader = Reader {
         commands: commands.clone(),
@@ -117,35 +154,39 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         positions: positions.clone(),
         count_unread: config.count_unread,
     };
-
-    let secrets: Vec<_> = std::iter::once(config.secret).chain(config.previous_secrets).collect();
-    let door = Door { secrets: secrets.into(), origins: config.allowed_origins };
+    let admission = Admission::new(limits);
+    let entrance = Entrance {
+        admission: admission.clone(),
+        proxies: config.trusted_proxies.clone(),
+        proxy_protocol: config.proxy_protocol,
+        tls: listeners.tls,
+    };
+    let door = Door { verifier, origins: config.allowed_origins, proxies: config.trusted_proxies, admission };
     let repair =
         Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
-    // The writer outlives the clients, whose last confirmations it still applies.
-    let finish = CancellationToken::new();
-    let (front, log, back) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+    // Whoever is still connected is served until told to go, and the writer outlives the clients, whose last
+    // confirmations it still applies.
+    let (gone, finish) = (CancellationToken::new(), CancellationToken::new());
+    let (clients, log, back) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
     back.spawn(writer.run(finish.clone()));
     log.spawn(confirm::run(commands, prefix, entries));
-    front.spawn(presence.run(client, repair, delivery, stop.clone()));
-    front.spawn(reader.run(stop.clone()));
-    front.spawn(serve(listeners.browsers, http::browsers(door, sessions), stop.clone()));
-    let admin = tokio::spawn(serve(listeners.admin, http::admin(readiness), finish.clone()));
+    log.spawn(presence.run(client, repair, delivery, gone.clone()));
+    log.spawn(reader.run(gone.clone()));
+    clients.spawn(entrance.run(listeners.browsers, http::router(door, sessions), stop.clone()));
+    let admin = tokio::spawn(
+        axum::serve(listeners.admin, admin::router(readiness))
+            .with_graceful_shutdown(finish.clone().cancelled_owned())
+            .into_future(),
+    );
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.listen, "serving");
 
     stop.cancelled().await;
-    for (tracker, what) in [(&front, "clients"), (&log, "confirmations")] {
+    say_goodbye(&hub, &limits, config.drain).await;
+    gone.cancel();
+    for (tracker, what) in [(&clients, "clients"), (&log, "confirmations")] {
         tracker.close();
-        let clients = async {
-            tracker.wait().await;
-            // Upgraded sockets are no longer the server's (axum's graceful shutdown passes them by); each
-            // session closes its own and leaves the hub.
-            while hub.connections() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if timeout(STEP, clients).await.is_err() {
+        if timeout(STEP, tracker.wait()).await.is_err() {
             tracing::warn!(what, "not finished in time");
         }
     }
@@ -160,21 +201,34 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     Ok(())
 }
 
-async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} ({setting})"))
+/// Tells every client to connect elsewhere, no faster than another daemon with the same limits lets them in,
+/// unless that would take longer than `most`; and waits until they have gone, though not for ever.
+async fn say_goodbye(hub: &Hub, limits: &Limits, most: Duration) {
+    let window = Duration::from_secs(hub.connections() as u64).div_f64(limits.admissions.into()).min(most);
+    let (start, mut users) = (Instant::now(), hub.held());
+    fastrand::shuffle(&mut users);
+    let all = users.len();
+    while hub.connections() > 0 && start.elapsed() < window + STEP {
+        let part = start.elapsed().div_duration_f64(window.max(TICK)).min(1.0);
+        // A part of all of them, so the cast is exact enough and never negative.
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let stay = all - (all as f64 * part) as usize;
+        for user in users.drain(stay.min(users.len())..) {
+            hub.dismiss(user, Close::Restart);
+        }
+        if users.is_empty() {
+            // Also those who came as the door was closed.
+            hub.held().into_iter().for_each(|user| hub.dismiss(user, Close::Restart));
+        }
+        tokio::time::sleep(TICK).await;
+    }
+    if hub.connections() > 0 {
+        tracing::warn!(connections = hub.connections(), "clients were not gone in time");
+    }
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    // Frames are small and wanted at once, so they must not wait for more (Nagle's algorithm).
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "a listener has failed");
-    }
+async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} ({setting})"))
 }
 
 /// A name that no other daemon has: where it runs and when it started.

@@ -8,27 +8,28 @@ mod tracking;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use chatpush_wire::entry::Entry;
 use chatpush_wire::frame;
-use chatpush_wire::id::MessageId;
-use chatpush_wire::token::{self, Pass, Secret};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::token::Verifier;
 use futures_util::SinkExt as _;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, timeout};
 
-pub use self::inbound::MESSAGE_BYTES;
 use self::inbound::{Inbound, Pace};
 use self::tracking::Tracking;
+use crate::admission::{Guest, Refusal};
+use crate::clock;
 use crate::close::Close;
+use crate::config::Limits;
 use crate::confirm::Confirms;
 use crate::flush::{Flush, Part};
-use crate::hub::{Hub, Outgoing, Seat};
+use crate::hub::{Epoch, Hub, Outgoing, Seat};
 use crate::metrics;
-use crate::presence::{Epoch, Presence};
+use crate::presence::Presence;
 use crate::sabotage::{self, Promise};
 
 /// How often a ping goes out; a client that was silent over two of them is gone.
@@ -45,9 +46,6 @@ const RESTART: Duration = Duration::from_secs(1);
 
 /// How long a close may take.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Frames that are written before the socket is flushed.
-const BURST: usize = 64;
 
 /// How a client confirms and what it wants to see, by the subprotocol it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,31 +83,55 @@ pub struct Sessions {
     pub flush: Flush,
     /// Where confirmations go.
     pub confirms: Confirms,
-    /// When the daemon stops.
-    pub stop: CancellationToken,
+    /// What new tokens are held against.
+    pub verifier: Verifier,
+    /// How much a client may say.
+    pub limits: Limits,
+}
+
+/// A place in the hub that gives notice when it is given up.
+#[derive(Debug)]
+pub struct Place {
+    /// Nothing only while it is given up.
+    seat: Option<Seat>,
+    user: UserId,
+    presence: Presence,
+    #[allow(dead_code, reason = "held for its end")]
+    guest: Guest,
 }
 
 impl Sessions {
-    /// Serves one socket until either side closes it.
-    pub async fn serve(self, socket: WebSocket, pass: Pass, secrets: Arc<[Secret]>, protocol: Protocol) {
-        let user = pass.user;
+    /// Takes a place for one more connection of `user`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::User`].
+    pub fn seat(&self, user: UserId, guest: Guest) -> Result<Place, Refusal> {
+        let seat = self.hub.join(user, self.limits.connections_per_user).ok_or(Refusal::User)?;
+        Ok(Place { seat: Some(seat), user, presence: self.presence.clone(), guest })
+    }
+
+    /// Serves one socket until either side closes it. The token expires at `expires`, in seconds since 1970.
+    pub async fn serve(self, socket: WebSocket, mut place: Place, expires: u64, protocol: Protocol) {
+        let Some(seat) = place.seat.take() else { return };
+        let user = seat.user();
         metrics::CONNECTED.add(1);
-        let seat = self.hub.join(user);
         let mut session = Session {
             socket,
             protocol,
             tracking: Tracking::default(),
             pace: Pace::default(),
             heard: Instant::now(),
-            expires: until(pass.expires),
-            secrets,
+            // A crowd that came at once is not pinged at once.
+            ping: Instant::now() + PING.mul_f64(0.5 + fastrand::f64() / 2.0),
+            expires: until(expires),
             sessions: &self,
             seat,
         };
         let close = session.run().await;
         let Session { mut socket, seat, .. } = session;
-        drop(seat);
-        self.presence.left(user);
+        place.seat = Some(seat);
+        drop(place);
         if close == Some(Close::Slow) {
             metrics::SLOW.add(1);
         }
@@ -126,6 +148,13 @@ impl Sessions {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.seat = None;
+        self.presence.left(self.user);
+    }
+}
+
 struct Session<'a> {
     socket: WebSocket,
     protocol: Protocol,
@@ -133,10 +162,10 @@ struct Session<'a> {
     pace: Pace,
     /// When the client was last heard of.
     heard: Instant,
-    /// When the token does.
+    /// When the next ping is due.
+    ping: Instant,
+    /// When the token expires.
     expires: Instant,
-    /// What a new one is verified by.
-    secrets: Arc<[Secret]>,
     sessions: &'a Sessions,
     seat: Seat,
 }
@@ -146,23 +175,26 @@ type Ended = Option<Close>;
 
 impl Session<'_> {
     async fn run(&mut self) -> Ended {
-        let mut epochs = self.sessions.presence.epochs();
-        let mut ticks = tokio::time::interval_at(Instant::now() + PING, PING);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let alarm = tokio::time::sleep_until(self.ping.min(self.expires));
+        tokio::pin!(alarm);
         let mut flush = Some(self.sessions.flush.start(self.seat.user()));
         let mut current: Epoch = 0;
-        // Frames that were taken from the inbox just as a new epoch began.
+        // Frames that were taken from the outbox just as a new epoch began.
         let mut late = Vec::new();
         loop {
             // A page that confirms nothing is sent no more than can be remembered.
             let room = self.tracking.has_room();
-            let open = flush.is_none() && room;
+            let flushing = flush.is_some();
+            let open = !flushing && room;
+            let epoch = if flushing { self.seat.epoch() } else { current };
             let step = tokio::select! {
-                part = next(&mut flush), if flush.is_some() && room => match part {
+                part = next(&mut flush), if flushing && room => match part {
                     Some(Part::Frames(frames)) => self.write(frames).await,
                     Some(Part::Done(epoch)) => {
                         (flush, current) = (None, epoch);
-                        self.write(std::mem::take(&mut late)).await
+                        let written = self.write(std::mem::take(&mut late)).await;
+                        self.seat.written();
+                        written
                     }
                     // A flush that ends early has failed in a way that may last.
                     None => {
@@ -170,37 +202,41 @@ impl Session<'_> {
                         Ok(())
                     }
                 },
-                Some(first) = self.seat.inbox.recv(), if open => {
-                    let mut frames = vec![first];
-                    while frames.len() < BURST && let Ok(frame) = self.seat.inbox.try_recv() {
-                        frames.push(frame);
+                () = self.seat.ready(open, epoch) => match self.seat.take(open) {
+                    Err(close) => Err(Some(close)),
+                    Ok(frames) if self.seat.epoch() == current => {
+                        let written = self.write(frames).await;
+                        self.seat.written();
+                        written
                     }
-                    if *epochs.borrow() == current {
-                        self.write(frames).await
-                    } else {
-                        // Older messages may have been missed: they go first.
-                        late = frames;
+                    // Older messages may have been missed: they go first.
+                    Ok(frames) => {
+                        late.extend(frames);
                         Ok(())
                     }
-                }
+                },
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.hear(message).await,
                     Some(Err(error)) => Err(inbound::violation(&error)),
                     None => Err(None),
                 },
-                Ok(()) = epochs.changed() => Ok(()),
-                _ = ticks.tick() => self.tick().await,
-                () = self.seat.overflow.notified() => Err(Some(Close::Slow)),
-                () = self.seat.dismissed.notified() => Err(Some(Close::Disconnected)),
-                () = tokio::time::sleep_until(self.expires) => Err(Some(Close::Expired)),
-                () = self.sessions.stop.cancelled() => Err(Some(Close::Restart)),
+                () = &mut alarm => self.wake().await,
             };
             if let Err(ended) = step {
                 return ended;
             }
-            if flush.is_none() && *epochs.borrow_and_update() != current {
+            if flush.is_none() && self.seat.epoch() != current {
                 flush = Some(self.sessions.flush.start(self.seat.user()));
             }
+            self.set(alarm.as_mut());
+        }
+    }
+
+    /// Sets the alarm to what is due next, if that has changed.
+    fn set(&self, alarm: std::pin::Pin<&mut Sleep>) {
+        let next = self.ping.min(self.expires);
+        if alarm.deadline() != next {
+            alarm.reset(next);
         }
     }
 
@@ -262,6 +298,7 @@ impl Session<'_> {
 
     async fn hear(&mut self, message: Message) -> Result<(), Ended> {
         self.heard = Instant::now();
+        let bytes = length(&message);
         let confirmed = match message {
             Message::Pong(payload) if self.protocol != Protocol::V1 => {
                 let number = std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok());
@@ -275,7 +312,7 @@ impl Session<'_> {
                     Vec::new()
                 }
                 Some(Inbound::Token(token)) => {
-                    match token::verify(&self.secrets, &token, unix_now()) {
+                    match self.sessions.verifier.verify(&token, clock::seconds()) {
                         Ok(pass) if pass.user == self.seat.user() => self.expires = until(pass.expires),
                         // The old one counts until it ends.
                         _ => tracing::debug!(user = %self.seat.user(), "a new token is not good"),
@@ -283,11 +320,7 @@ impl Session<'_> {
                     Vec::new()
                 }
                 Some(Inbound::Ping) => {
-                    let pong = Message::Text(Utf8Bytes::from_static(r#"{"pong":true}"#));
-                    match timeout(WRITE, self.socket.send(pong)).await {
-                        Ok(sent) => sent.map_err(|_| None)?,
-                        Err(_) => return Err(Some(Close::Slow)),
-                    }
+                    self.send(Message::Text(Utf8Bytes::from_static(r#"{"pong":true}"#))).await?;
                     Vec::new()
                 }
                 None => Vec::new(),
@@ -298,7 +331,7 @@ impl Session<'_> {
             Message::Close(_) => return Err(None),
         };
         // What confirms something was asked for, however much it is.
-        if confirmed.is_empty() && !self.pace.allows(self.heard) {
+        if confirmed.is_empty() && !self.pace.allows(self.heard, bytes, &self.sessions.limits) {
             return Err(Some(Close::Flooding));
         }
         self.confirm(confirmed).await;
@@ -313,12 +346,26 @@ impl Session<'_> {
         }
     }
 
-    async fn tick(&mut self) -> Result<(), Ended> {
+    /// The alarm went off: the token has expired, or a ping is due.
+    async fn wake(&mut self) -> Result<(), Ended> {
+        let now = Instant::now();
+        if now >= self.expires {
+            return Err(Some(Close::Expired));
+        }
+        if now < self.ping {
+            return Ok(());
+        }
         if self.heard.elapsed() > PING * 2 {
             return Err(Some(Close::Silent));
         }
+        self.ping = now + PING;
         let ping = ping(&mut self.tracking);
-        match timeout(WRITE, self.socket.send(ping)).await {
+        self.send(ping).await
+    }
+
+    /// Sends one frame of our own.
+    async fn send(&mut self, message: Message) -> Result<(), Ended> {
+        match timeout(WRITE, self.socket.send(message)).await {
             Ok(sent) => sent.map_err(|_| None),
             Err(_) => Err(Some(Close::Slow)),
         }
@@ -329,11 +376,16 @@ impl Session<'_> {
 /// lives to see.
 fn until(expires: u64) -> Instant {
     const YEAR: u64 = 31_536_000;
-    Instant::now() + Duration::from_secs(expires.saturating_sub(unix_now()).min(YEAR))
+    Instant::now() + Duration::from_secs(expires.saturating_sub(clock::seconds()).min(YEAR))
 }
 
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+/// Bytes of what a client said.
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
+    }
 }
 
 fn ping(tracking: &mut Tracking) -> Message {

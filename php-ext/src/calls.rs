@@ -199,7 +199,9 @@ pub(crate) fn acknowledge(user: UserId, rows: Vec<u64>) -> Result<u64, Error> {
 pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
     let settings = settings::current()?;
     match &settings.secret {
-        Ok(Some(secret)) => Ok(token::sign(secret, user, now_ms() / 1000, ttl)),
+        Ok(Some(secret)) => {
+            Ok(token::sign(secret, user, settings.audience.as_deref(), now_ms() / 1000, ttl))
+        }
         Ok(None) => Err(Error::Setting(
             "chatpush.secret is not set: give it the CHATPUSH_SECRET of chatpushd (make one with: openssl rand -hex 32)"
                 .to_owned(),

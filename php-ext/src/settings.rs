@@ -19,6 +19,7 @@ use crate::zend;
 const REDIS_URL: &CStr = c"chatpush.redis_url";
 const PREFIX: &CStr = c"chatpush.prefix";
 const SECRET: &CStr = c"chatpush.secret";
+const AUDIENCE: &CStr = c"chatpush.audience";
 const CONNECT_TIMEOUT: &CStr = c"chatpush.connect_timeout_ms";
 const TIMEOUT: &CStr = c"chatpush.timeout_ms";
 const DURABILITY: &CStr = c"chatpush.durability";
@@ -28,12 +29,13 @@ const GLOBAL_FUNCTIONS: &CStr = c"chatpush.global_functions";
 /// Longest time that can be set, in milliseconds: an hour.
 const LONGEST: u64 = 3_600_000;
 
-/// A script may not change the secret or who owns the global names: the one would let it sign for an
-/// installation it was not given, the other is decided when PHP starts.
-static DIRECTIVES: IniEntryDefs<9> = IniEntryDefs::new([
+/// A script may not change the secret, the audience or who owns the global names: the first two would let it
+/// sign for an installation it was not given, the last is decided when PHP starts.
+static DIRECTIVES: IniEntryDefs<10> = IniEntryDefs::new([
     directive(REDIS_URL, c"redis://127.0.0.1:6379", IniEntryPermission::All),
     directive(PREFIX, c"chatpush", IniEntryPermission::All),
     directive(SECRET, c"", IniEntryPermission::PerDir.union(IniEntryPermission::System)),
+    directive(AUDIENCE, c"", IniEntryPermission::PerDir.union(IniEntryPermission::System)),
     directive(CONNECT_TIMEOUT, c"500", IniEntryPermission::All),
     directive(TIMEOUT, c"2000", IniEntryPermission::All),
     directive(DURABILITY, c"committed", IniEntryPermission::All),
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) prefix: Prefix,
     /// `chatpush.secret`: none if it is not set, or what is wrong with it.
     pub(crate) secret: Result<Option<Secret>, String>,
+    /// `chatpush.audience`: whom tokens are for, if it is set.
+    pub(crate) audience: Option<String>,
     /// `chatpush.connect_timeout_ms`.
     pub(crate) connect_timeout: Duration,
     /// `chatpush.timeout_ms`: the bound on one whole call.
@@ -136,6 +140,7 @@ pub(crate) fn shown() -> Vec<(String, String)> {
         (text(REDIS_URL.to_bytes()), url),
         plain(PREFIX),
         (text(SECRET.to_bytes()), secret),
+        plain(AUDIENCE),
         plain(CONNECT_TIMEOUT),
         plain(TIMEOUT),
         plain(DURABILITY),
@@ -166,7 +171,9 @@ impl Settings {
             (Some(address), Some(prefix), Some(connect_timeout), Some(timeout), Some(committed))
                 if wrong.is_empty() =>
             {
-                Ok(Self { address, prefix, secret: read_secret(), connect_timeout, timeout, committed })
+                let audience = Some(text(&zend::ini(AUDIENCE))).filter(|audience| !audience.is_empty());
+                let secret = read_secret();
+                Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, committed })
             }
             _ => Err(wrong),
         }

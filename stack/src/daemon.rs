@@ -26,7 +26,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon and waits for nothing.
     pub fn launch(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
-        let (port, admin) = (port::free()?, port::free()?);
+        Self::launch_at(folder, environment, port::free()?)
+    }
+
+    /// The same where browsers look for it already.
+    pub fn launch_at(folder: &Path, environment: &[(&str, String)], port: u16) -> anyhow::Result<Self> {
+        let admin = port::free()?;
         let mut environment = environment.to_vec();
         environment.push(("CHATPUSH_LISTEN", format!("127.0.0.1:{port}")));
         environment.push(("CHATPUSH_ADMIN_LISTEN", format!("127.0.0.1:{admin}")));

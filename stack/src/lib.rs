@@ -14,6 +14,7 @@ mod guard;
 pub mod folder;
 pub mod patience;
 pub mod port;
+pub mod certificate;
 pub mod built;
 pub mod demo;
 pub mod story;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio::net::TcpStream;
 
+use crate::certificate::Certificate;
 use crate::patience::until;
 use crate::server::{Server, is_root};
 use crate::{php_fpm, port};
@@ -26,9 +27,24 @@ impl Nginx {
         daemon: u16,
     ) -> anyhow::Result<Self> {
         let port = port.map_or_else(port::free, Ok)?;
+        Self::launch(folder, port, configuration(folder, &port.to_string(), pages, daemon)?).await
+    }
+
+    /// Serves the daemon at `/ws` by TLS, on a free port.
+    pub async fn start_tls(folder: &Path, certificate: &Certificate, daemon: u16) -> anyhow::Result<Self> {
+        let port = port::free()?;
+        let listen = format!(
+            "{port} ssl;\n    ssl_certificate {};\n    ssl_certificate_key {}",
+            certificate.cert.display(),
+            certificate.key.display()
+        );
+        Self::launch(folder, port, configuration(folder, &listen, &[], daemon)?).await
+    }
+
+    async fn launch(folder: &Path, port: u16, configuration: String) -> anyhow::Result<Self> {
         let log = folder.join("nginx.log");
         let file = folder.join("nginx.conf");
-        std::fs::write(&file, configuration(folder, port, pages, daemon)?)?;
+        std::fs::write(&file, configuration)?;
         let arguments = ["-e", &log.display().to_string(), "-c", &file.display().to_string()];
         let server = Server::start("nginx", &arguments.map(str::to_owned), &[], &log)?;
         until("nginx listens", &log, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
@@ -41,7 +57,12 @@ impl Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16, pages: &[(&str, &Path)], daemon: u16) -> anyhow::Result<String> {
+fn configuration(
+    folder: &Path,
+    listen: &str,
+    pages: &[(&str, &Path)],
+    daemon: u16,
+) -> anyhow::Result<String> {
     let mut text = String::from("daemon off;\n");
     if is_root() {
         // The workers stay root's: they must read the sources wherever they are.
@@ -59,12 +80,13 @@ fn configuration(folder: &Path, port: u16, pages: &[(&str, &Path)], daemon: u16)
     for name in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "  {name}_temp_path {}/{name};", folder.display())?;
     }
-    writeln!(text, "  server {{\n    listen 127.0.0.1:{port};")?;
+    writeln!(text, "  server {{\n    listen 127.0.0.1:{listen};")?;
     writeln!(
         text,
         "    location = /ws {{\n      proxy_pass http://127.0.0.1:{daemon};\n      proxy_http_version 1.1;\n      \
          proxy_set_header Upgrade $http_upgrade;\n      proxy_set_header Connection upgrade;\n      \
-         proxy_set_header Host $http_host;\n      proxy_read_timeout 75s;\n    }}"
+         proxy_set_header Host $http_host;\n      \
+         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n      proxy_read_timeout 75s;\n    }}"
     )?;
     writeln!(text, "    location = /chatpush.js {{ proxy_pass http://127.0.0.1:{daemon}; }}")?;
     for (path, pages) in pages {

@@ -8,7 +8,13 @@ mod connect;
 mod delivery;
 /// Who may connect, for how long, and who is shown out.
 mod door;
-/// A client of another language.
+/// How many, how often, how much.
+mod limits;
+/// Proxies that say whose connection it is.
+mod proxy;
+/// TLS, by the daemon and by nginx.
+mod tls;
+/// Clients of other languages.
 mod foreign;
 /// Hostile and mistaken input on the socket.
 mod input;

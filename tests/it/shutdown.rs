@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use chatpush_tests::client::{Client, Event};
+use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::site::Site;
 
@@ -25,6 +27,86 @@ async fn a_client_that_does_not_answer_the_goodbye_holds_up_nobody() {
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
     drop(deaf);
+}
+
+/// Connects until some daemon takes it, as a browser behind a load balancer would.
+async fn anywhere(ports: [u16; 2], user: u32) -> Client {
+    let mut turn = user as usize;
+    loop {
+        turn += 1;
+        if let Some(client) = Client::attempt(ports[turn % 2], &token(user)).await {
+            return client;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_once() {
+    const USERS: std::ops::Range<u32> = 100..200;
+    let site = Site::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "100");
+    site.users(&USERS.collect::<Vec<_>>()).await;
+    let (first, second) = (site.daemon().await, site.daemon().await);
+    let ports = [first.port(), second.port()];
+    let crowd = futures_util::future::join_all(USERS.map(|user| anywhere(ports, user))).await;
+    let browsers = crowd.into_iter().zip(USERS).map(|(mut client, user)| {
+        tokio::spawn(async move {
+            let (mut seen, mut ended) = (Vec::new(), Vec::new());
+            loop {
+                match client.event().await {
+                    Event::Text(text) => {
+                        let frame: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                        let data = frame["data"].as_str().unwrap_or_default().to_owned();
+                        if data == "end" {
+                            return (seen, ended);
+                        }
+                        // A message whose confirmation was under way comes again, under the same id.
+                        let id = frame["id"].as_str().unwrap_or_default().to_owned();
+                        if frame["type"] == "text" && !seen.iter().any(|(known, _)| *known == id) {
+                            seen.push((id, data));
+                        }
+                    }
+                    Event::Closed(code) => {
+                        ended.push((Instant::now(), code));
+                        client = anywhere(ports, user).await;
+                    }
+                }
+            }
+        })
+    });
+    let browsers: Vec<_> = browsers.collect();
+    let php = site.php().with("chatpush.timeout_ms=20000");
+    let sending = tokio::spawn(async move {
+        php.get(
+            "for ($round = 0; $round < 20; $round++)
+                 for ($user = 100; $user < 200; $user++) ChatPush\\sendMessage(1, $user, (string) $round);
+             for ($user = 100; $user < 200; $user++) ChatPush\\sendMessage(1, $user, 'end');",
+        )
+        .await
+    });
+    eventually("messages flow", || first.get("/metrics"), |text| count(text, "chatpush_frames_total") > 200)
+        .await;
+    let first_again = first.restart(&site).await;
+    let _second_again = second.restart(&site).await;
+    assert_eq!(sending.await.expect("PHP ran"), "");
+    let wanted: Vec<_> = (0..20).map(|round| round.to_string()).collect();
+    let mut goodbyes = Vec::new();
+    for browser in browsers {
+        let (seen, ended) = browser.await.expect("it saw the end");
+        assert_eq!(seen.into_iter().map(|(_, data)| data).collect::<Vec<_>>(), wanted);
+        assert!(ended.iter().all(|(_, code)| *code == Some(1012)), "{ended:?}");
+        goodbyes.extend(ended.into_iter().map(|(at, _)| at));
+    }
+    assert!(goodbyes.len() >= USERS.len(), "everybody was sent away at least once");
+    // At a hundred a second, those of one daemon go over about half a second and not at once.
+    goodbyes.sort();
+    let spread = goodbyes[goodbyes.len() / 4] - goodbyes[0];
+    assert!(spread > Duration::from_millis(100), "{spread:?}");
+    drop(first_again);
+}
+
+fn count(metrics: &str, name: &str) -> u64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 #[tokio::test]

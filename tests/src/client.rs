@@ -1,21 +1,37 @@
 //! A WebSocket client as any front end has one: it answers pings by itself while it is read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async, connect_async_tls_with_config,
+};
 
 use crate::eventually::PATIENCE;
 
 /// One connection.
 #[derive(Debug)]
 pub struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// Something that a connection shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A text frame.
+    Text(String),
+    /// The end, and the code it was given.
+    Closed(Option<u16>),
+}
 
 /// A refused handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +69,23 @@ impl Client {
             }
             Err(other) => panic!("the daemon cannot be reached: {other}"),
         }
+    }
+
+    /// Connects by TLS to whoever has the certificate `root`, in PEM.
+    pub async fn secure(port: u16, token: &str, root: Vec<u8>) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(&root).expect("a certificate in PEM");
+        roots.add(root).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the library has some")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let request = format!("wss://127.0.0.1:{port}/ws?token={token}");
+        let connector = Some(Connector::Rustls(Arc::new(config)));
+        let connecting = connect_async_tls_with_config(request, None, false, connector);
+        let (socket, _) = timeout(PATIENCE, connecting).await.expect("the handshake is answered")?;
+        Ok(Self(socket))
     }
 
     /// The next text frame.
@@ -104,6 +137,27 @@ impl Client {
     pub async fn send(&mut self, message: Message) {
         // The daemon may close while a large frame is under way.
         let _ = self.0.send(message).await;
+    }
+
+    /// Connects, or nothing if the daemon is not there or not willing.
+    pub async fn attempt(port: u16, token: &str) -> Option<Self> {
+        let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
+        let (socket, _) = timeout(PATIENCE, connect_async(url)).await.expect("an answer or none").ok()?;
+        Some(Self(socket))
+    }
+
+    /// What comes next.
+    pub async fn event(&mut self) -> Event {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("something comes") {
+                Some(Ok(Message::Text(text))) => return Event::Text(text.to_string()),
+                Some(Ok(Message::Close(frame))) => {
+                    return Event::Closed(frame.map(|frame| frame.code.into()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Event::Closed(None),
+            }
+        }
     }
 
     /// Keeps reading, and so answering pings, until the daemon closes; the code it gives.

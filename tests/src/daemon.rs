@@ -8,6 +8,7 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
 use crate::client::Client;
+use crate::eventually::eventually;
 use crate::site::{SECRET, Site};
 
 /// A running daemon.
@@ -25,6 +26,17 @@ impl Daemon {
     pub fn launch(site: &Site) -> Self {
         let launched = daemon::Daemon::launch(site.servers().folder(), &site.environment());
         Self(launched.expect("the daemon starts"))
+    }
+
+    /// Stops it and starts another in its place; waits until that is ready.
+    pub async fn restart(self, site: &Site) -> Self {
+        let port = self.port();
+        let code = tokio::task::spawn_blocking(move || self.stop()).await.expect("the daemon stops");
+        assert_eq!(code, Some(0));
+        let launched = daemon::Daemon::launch_at(site.servers().folder(), &site.environment(), port);
+        let started = Self(launched.expect("the daemon starts"));
+        eventually("it is ready", async || started.is_ready().await, |ready| *ready).await;
+        started
     }
 
     /// Runs a command of the daemon to its end.
@@ -72,5 +84,5 @@ pub fn token(user: u32) -> String {
 pub fn token_of(secret: &str, user: u32, ttl: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     let user = UserId::try_from(i64::from(user)).expect("a user id");
-    token::sign(&Secret::new(secret).expect("long enough"), user, now.as_secs(), ttl)
+    token::sign(&Secret::new(secret).expect("long enough"), user, None, now.as_secs(), ttl)
 }

@@ -3,6 +3,8 @@
 //! The algorithm is pinned: a token that names another one is refused before anything else is looked at,
 //! which closes the "alg":"none" hole of RFC 8725 section 2.1.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,9 +13,6 @@ use sha2::Sha256;
 
 use crate::id::UserId;
 use crate::limit::SECRET_BYTES;
-
-/// How far the clocks of the web server and the daemon may differ, in seconds.
-const LEEWAY: f64 = 60.0;
 
 /// Longest token that is looked at, in bytes. Ours have about 150.
 const TOKEN_BYTES: usize = 4_096;
@@ -78,6 +77,9 @@ pub enum TokenError {
     /// `sub` is no user id.
     #[error("token subject must be a user id")]
     Subject,
+    /// `aud` does not name this installation, or names one where none is expected.
+    #[error("token is for another audience: see token.audience in chatpush.toml")]
+    Audience,
 }
 
 #[derive(Deserialize)]
@@ -92,12 +94,26 @@ struct Claims {
     nbf: Option<f64>,
     iat: Option<serde_json::Number>,
     exp: Option<serde_json::Number>,
+    aud: Option<Audience>,
 }
 
-/// A token for `user`, valid from now for `ttl` seconds. `now` is in seconds since 1970.
-pub fn sign(secret: &Secret, user: UserId, now: u64, ttl: u64) -> String {
+/// RFC 7519 section 4.1.3: a list or, in the special case, one text.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A token for `user`, valid from now for `ttl` seconds, for an installation that calls itself `audience`.
+/// `now` is in seconds since 1970.
+pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl: u64) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims = format!(r#"{{"sub":"{user}","iat":{now},"exp":{}}}"#, now.saturating_add(ttl));
+    // A JSON text is what serde_json makes of any text.
+    let audience =
+        audience.map(|name| format!(r#","aud":{}"#, serde_json::Value::from(name))).unwrap_or_default();
+    let expires = now.saturating_add(ttl);
+    let claims = format!(r#"{{"sub":"{user}","iat":{now},"exp":{expires}{audience}}}"#);
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(secret.mac(&signed).finalize().into_bytes());
     format!("{signed}.{signature}")
@@ -112,50 +128,75 @@ pub struct Pass {
     pub expires: u64,
 }
 
-/// What a token says. Any of the keys may have signed it, so that a new key can be brought in while tokens of
-/// the old one are still about. `now` is in seconds since 1970.
-///
-/// # Errors
-///
-/// [`TokenError`], which names what is wrong.
-pub fn verify(secrets: &[Secret], token: &str, now: u64) -> Result<Pass, TokenError> {
-    if token.len() > TOKEN_BYTES {
-        return Err(TokenError::Malformed);
-    }
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-    let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-    let header: Header = decode(header)?;
-    if header.alg != "HS256" {
-        return Err(TokenError::Algorithm);
-    }
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
-    if !secrets.iter().any(|secret| secret.mac(signed).verify_slice(&signature).is_ok()) {
-        return Err(TokenError::Signature);
+/// What tokens are held against. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    /// The keys. Any of them may have signed, so that a new one can be brought in while tokens of the old one
+    /// are still about.
+    pub secrets: Arc<[Secret]>,
+    /// What `aud` must name. Without it a token must name nobody, as RFC 7519 section 4.1.3 demands.
+    pub audience: Option<Arc<str>>,
+    /// How far the clock of whoever signs may be ahead, in seconds: bounds `nbf` and `iat`.
+    pub clock_skew: u32,
+}
+
+impl Verifier {
+    /// What a token says. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`], which names what is wrong.
+    pub fn verify(&self, token: &str, now: u64) -> Result<Pass, TokenError> {
+        if token.len() > TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let header: Header = decode(header)?;
+        if header.alg != "HS256" {
+            return Err(TokenError::Algorithm);
+        }
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+        if !self.secrets.iter().any(|secret| secret.mac(signed).verify_slice(&signature).is_ok()) {
+            return Err(TokenError::Signature);
+        }
+
+        let claims: Claims = decode(claims)?;
+        // Seconds since 1970 stay exact in a double for 285 million years.
+        #[allow(clippy::cast_precision_loss)]
+        let now = now as f64;
+        let seconds = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
+        let expiry = claims.exp.as_ref().map(seconds).ok_or(TokenError::NoExpiry)?;
+        if expiry <= now {
+            return Err(TokenError::Expired);
+        }
+        let starts = [claims.nbf, claims.iat.as_ref().map(seconds)];
+        if starts.into_iter().flatten().any(|start| start > now + f64::from(self.clock_skew)) {
+            return Err(TokenError::NotYet);
+        }
+        if !self.is_meant(claims.aud.as_ref()) {
+            return Err(TokenError::Audience);
+        }
+        let subject = match &claims.sub {
+            Some(serde_json::Value::String(text)) => text.parse().ok(),
+            Some(serde_json::Value::Number(number)) => number.as_i64(),
+            _ => None,
+        };
+        let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
+        // It is behind `now`; an expiry beyond every clock is as good as the last second there is.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let expires = expiry as u64;
+        Ok(Pass { user, expires })
     }
 
-    let claims: Claims = decode(claims)?;
-    // Seconds since 1970 stay exact in a double for 285 million years.
-    #[allow(clippy::cast_precision_loss)]
-    let now = now as f64;
-    let seconds = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
-    let expiry = claims.exp.as_ref().map(seconds).ok_or(TokenError::NoExpiry)?;
-    if expiry <= now {
-        return Err(TokenError::Expired);
+    fn is_meant(&self, named: Option<&Audience>) -> bool {
+        match (&self.audience, named) {
+            (None, None) => true,
+            (Some(own), Some(Audience::One(one))) => **own == *one,
+            (Some(own), Some(Audience::Many(many))) => many.iter().any(|one| **own == *one),
+            _ => false,
+        }
     }
-    let starts = [claims.nbf, claims.iat.as_ref().map(seconds)];
-    if starts.into_iter().flatten().any(|start| start > now + LEEWAY) {
-        return Err(TokenError::NotYet);
-    }
-    let subject = match &claims.sub {
-        Some(serde_json::Value::String(text)) => text.parse().ok(),
-        Some(serde_json::Value::Number(number)) => number.as_i64(),
-        _ => None,
-    };
-    let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
-    // It is behind `now`; an expiry beyond every clock is as good as the last second there is.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let expires = expiry as u64;
-    Ok(Pass { user, expires })
 }
 
 fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
@@ -177,8 +218,16 @@ mod tests {
         UserId::try_from(42).unwrap()
     }
 
+    fn verifier(secrets: &[Secret]) -> Verifier {
+        Verifier { secrets: secrets.into(), audience: None, clock_skew: 60 }
+    }
+
     fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenError> {
-        super::verify(std::slice::from_ref(secret), token, now).map(|pass| pass.user)
+        verifier(std::slice::from_ref(secret)).verify(token, now).map(|pass| pass.user)
+    }
+
+    fn signed_now(secret: &Secret) -> String {
+        sign(secret, user(), None, NOW, 10)
     }
 
     fn with_claims(header: &str, claims: &str) -> Result<UserId, TokenError> {
@@ -193,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_token_speaks_for_its_user_until_it_expires() {
-        let token = sign(&secret(), user(), NOW, 10);
+        let token = signed_now(&secret());
         assert_eq!(verify(&secret(), &token, NOW), Ok(user()));
         assert_eq!(verify(&secret(), &token, NOW + 9), Ok(user()));
         assert_eq!(verify(&secret(), &token, NOW + 10), Err(TokenError::Expired));
@@ -212,7 +261,7 @@ mod tests {
     #[test]
     fn each_wrong_token_says_what_is_wrong() {
         let other = Secret::new([8_u8; 32]).unwrap();
-        assert_eq!(verify(&other, &sign(&secret(), user(), NOW, 10), NOW), Err(TokenError::Signature));
+        assert_eq!(verify(&other, &signed_now(&secret()), NOW), Err(TokenError::Signature));
         let unsigned = with_claims(r#"{"alg":"none"}"#, r#"{"sub":"1","exp":1800000000}"#);
         assert_eq!(unsigned, Err(TokenError::Algorithm));
         assert_eq!(with_claims(r#"{"alg":"HS512"}"#, "{}"), Err(TokenError::Algorithm));
@@ -230,11 +279,26 @@ mod tests {
     #[test]
     fn a_token_of_any_of_the_keys_is_good_and_says_until_when() {
         let (new, old) = (Secret::new([8_u8; 32]).unwrap(), secret());
-        let token = sign(&old, user(), NOW, 10);
+        let token = signed_now(&old);
         let pass = Pass { user: user(), expires: NOW + 10 };
-        assert_eq!(super::verify(&[new.clone(), old], &token, NOW), Ok(pass));
-        assert_eq!(super::verify(&[new], &token, NOW), Err(TokenError::Signature));
-        assert_eq!(super::verify(&[], &token, NOW), Err(TokenError::Signature));
+        assert_eq!(verifier(&[new.clone(), old]).verify(&token, NOW), Ok(pass));
+        assert_eq!(verifier(&[new]).verify(&token, NOW), Err(TokenError::Signature));
+        assert_eq!(verifier(&[]).verify(&token, NOW), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn a_token_is_for_its_audience_alone() {
+        let for_shop = sign(&secret(), user(), Some("shop \"1\""), NOW, 10);
+        let verify = |audience: Option<&str>, token: &str| {
+            let audience = audience.map(Arc::from);
+            Verifier { audience, ..verifier(&[secret()]) }.verify(token, NOW).map(|pass| pass.user)
+        };
+        assert_eq!(verify(Some("shop \"1\""), &for_shop), Ok(user()));
+        assert_eq!(verify(Some("forum"), &for_shop), Err(TokenError::Audience));
+        assert_eq!(verify(None, &for_shop), Err(TokenError::Audience));
+        assert_eq!(verify(Some("forum"), &signed_now(&secret())), Err(TokenError::Audience));
+        assert_eq!(claims(r#"{"sub":"1","exp":1800000000,"aud":["a","b"]}"#), Err(TokenError::Audience));
+        assert_eq!(claims(r#"{"sub":"1","exp":1800000000,"aud":7}"#), Err(TokenError::Malformed));
     }
 
     #[test]

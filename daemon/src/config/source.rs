@@ -55,6 +55,11 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
         parse(&text).map_err(|what| self.mistake(&name, &what)).ok()
     }
 
+    /// The variable of a setting that is called as in the file.
+    pub(super) fn variable(key: &str) -> String {
+        format!("CHATPUSH_{}", key.to_uppercase().replace('.', "_"))
+    }
+
     /// A setting of the file alone.
     pub(super) fn in_file(&mut self, key: &str) -> Option<String> {
         self.file.remove(key)

@@ -67,6 +67,20 @@ fn every_mistake_is_named_at_once_and_no_secret_is_shown() {
 }
 
 #[test]
+fn limits_have_variables_of_their_own_and_a_certificate_has_a_key() {
+    let env = [
+        ("CHATPUSH_SECRET", SECRET),
+        ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app"),
+        ("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "3"),
+    ];
+    assert_eq!(load("limits", "", &env).unwrap().limits.connections_per_user, 3);
+    let text = "trusted_proxies = 'here'\n[tls]\ncert = '/a'\n[limits]\nconnections = 0\nmessages = '1e3'";
+    let Mistakes(mistakes) = load("wrong-limits", text, &env).unwrap_err();
+    let names: Vec<_> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+    assert_eq!(names, ["trusted_proxies", "tls.key", "limits.messages", "limits.connections"]);
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let Mistakes(mistakes) =
         Config::load(Some(Path::new("/nonexistent/chatpush.toml")), |_| None).unwrap_err();
@@ -87,5 +101,5 @@ fn the_example_shows_every_default() {
     let (shown, default) = (load("shown", example, &env).unwrap(), load("default", "", &env).unwrap());
     assert_eq!(format!("{shown:?}"), format!("{default:?}"));
     let settings = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
-    assert_eq!(settings(example), 22, "a new setting belongs into the example");
+    assert_eq!(settings(example), 41, "a new setting belongs into the example");
 }

@@ -7,13 +7,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::close::Close;
+use crate::config::Limits;
 
-/// Longest message that is read from a client: an ack of a thousand generated ids has about 30 KiB.
-pub const MESSAGE_BYTES: usize = 64 * 1024;
-
-/// Messages a client may send within [`WINDOW`] beside those that confirm something.
-const MESSAGES: u32 = 2_000;
-
+/// What messages that confirm nothing are counted over.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// What a `chatpush.v1` client says.
@@ -57,17 +53,18 @@ impl Inbound {
 pub(super) struct Pace {
     since: Option<Instant>,
     messages: u32,
+    bytes: usize,
 }
 
 impl Pace {
-    /// Counts one message; false if there were too many within the window.
-    pub(super) fn allows(&mut self, now: Instant) -> bool {
+    /// Counts one message; false if there were too many, or too many bytes, within the window.
+    pub(super) fn allows(&mut self, now: Instant, bytes: usize, limits: &Limits) -> bool {
         if self.since.is_none_or(|since| now.duration_since(since) > WINDOW) {
-            self.since = Some(now);
-            self.messages = 0;
+            *self = Self { since: Some(now), ..Self::default() };
         }
         self.messages += 1;
-        self.messages <= MESSAGES
+        self.bytes += bytes;
+        self.messages <= limits.messages && self.bytes <= limits.bytes
     }
 }
 
@@ -95,10 +92,12 @@ mod tests {
 
     #[test]
     fn a_pace_is_measured_over_a_window() {
-        let mut pace = Pace::default();
+        let limits = Limits { messages: 10, bytes: 1_000, ..Limits::default() };
         let start = Instant::now();
-        assert!((0..MESSAGES).all(|_| pace.allows(start)));
-        assert!(!pace.allows(start));
-        assert!(pace.allows(start + WINDOW * 2));
+        let mut pace = Pace::default();
+        assert!((0..10).all(|_| pace.allows(start, 1, &limits)));
+        assert!(!pace.allows(start, 1, &limits));
+        assert!(pace.allows(start + WINDOW * 2, 1_000, &limits));
+        assert!(!pace.allows(start + WINDOW * 2, 1, &limits));
     }
 }

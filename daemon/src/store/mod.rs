@@ -22,6 +22,9 @@ pub use self::error::StoreError;
 /// Bound on connecting and on any one statement.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Most connections in the pool.
+pub const CONNECTIONS: usize = 8;
+
 /// What every session is set to: strict, so that MySQL refuses what it cannot hold instead of cutting it
 /// short; short lock waits, so that one application's open transaction does not stop the rest; backslash
 /// escapes on, because that is how values are quoted here.
@@ -41,9 +44,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// A pool of at most eight connections, none of them open yet.
+    /// A pool of at most [`CONNECTIONS`], none of them open yet.
     pub fn new(mysql: &Mysql) -> Self {
-        let constraints = PoolConstraints::new(0, 8).unwrap_or_default();
+        let constraints = PoolConstraints::new(0, CONNECTIONS).unwrap_or_default();
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)

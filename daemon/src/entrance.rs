@@ -1,0 +1,166 @@
+//! The public listener: from a socket that was accepted to a request of a client whose address is known, all
+//! within the time for a handshake.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+
+use crate::address::Proxies;
+use crate::admission::{Admission, Guest, Refusal, Socket};
+use crate::metrics;
+use crate::proxied;
+use crate::tls::Tls;
+
+/// Longest head of a request; the library reads no less.
+const HEAD: usize = 16 * 1024;
+
+/// Pause after a socket could not be accepted, for want of files or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where browsers come in. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Who is let in.
+    pub admission: Admission,
+    /// Who is believed when they speak for others.
+    pub proxies: Proxies,
+    /// Whether those begin each connection with a PROXY header.
+    pub proxy_protocol: bool,
+    /// The certificate, if TLS is spoken here.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl Entrance {
+    /// Serves what is accepted until told to stop. Connections that were upgraded are the router's.
+    pub async fn run(self, listener: TcpListener, router: Router, stop: CancellationToken) {
+        let handshakes = TaskTracker::new();
+        loop {
+            let (socket, peer) = tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, peer)) => (socket, peer.ip().to_canonical()),
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                },
+                () = stop.cancelled() => break,
+            };
+            match self.admission.socket() {
+                Ok(place) => {
+                    let (entrance, router) = (self.clone(), router.clone());
+                    handshakes.spawn(async move { entrance.welcome(socket, peer, place, router).await });
+                }
+                Err(refusal) => self.turn_away(&socket, refusal),
+            }
+        }
+        drop(listener);
+        handshakes.close();
+        handshakes.wait().await;
+    }
+
+    async fn welcome(self, socket: TcpStream, peer: IpAddr, place: Socket, router: Router) {
+        // Frames are small and wanted at once, so they must not wait for more (Nagle's algorithm).
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+        let within = self.admission.limits().handshake;
+        let served = timeout(within, self.handshake(socket, peer, place, router)).await;
+        match served {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
+            Err(_) => {
+                metrics::LATE.add(1);
+                tracing::debug!(%peer, "a handshake took too long");
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        mut socket: TcpStream,
+        mut peer: IpAddr,
+        place: Socket,
+        router: Router,
+    ) -> io::Result<()> {
+        if self.proxy_protocol {
+            if !self.proxies.trusts(peer) {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not in trusted_proxies"));
+            }
+            peer = proxied::read(&mut socket).await?.map_or(peer, |address| address.to_canonical());
+        }
+        let arrival = if self.proxies.trusts(peer) {
+            None
+        } else {
+            match self.admission.arrive(peer) {
+                Ok(arrival) => Some(Arc::new(arrival)),
+                Err(refusal) => {
+                    self.turn_away(&socket, refusal);
+                    return Ok(());
+                }
+            }
+        };
+        let guest = Guest { peer, arrival, socket: Arc::new(place) };
+        match &self.tls {
+            Some(tls) => serve(tls.acceptor().accept(socket).await?, guest, router).await,
+            None => serve(socket, guest, router).await,
+        }
+    }
+
+    /// Says why, to who may hear it: without TLS, and as far as the socket takes it at once.
+    fn turn_away(&self, socket: &TcpStream, refusal: Refusal) {
+        metrics::REFUSED.add(1);
+        if self.tls.is_none() {
+            let status =
+                if refusal == Refusal::Full { "503 Service Unavailable" } else { "429 Too Many Requests" };
+            let body = format!("{refusal}\n");
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 1\r\n\
+                 connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            // Who cannot be told sees the connection close.
+            let _ = socket.try_write(answer.as_bytes());
+        }
+    }
+}
+
+/// Serves one request. A second one on the same connection would be a way around the time for a handshake.
+async fn serve<S>(stream: S, guest: Guest, router: Router) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(guest.clone());
+        let mut router = router.clone();
+        async move {
+            let mut response = router.call(request).await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades()
+        .await
+        .map_err(io::Error::other)
+}

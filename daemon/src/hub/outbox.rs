@@ -1,0 +1,208 @@
+//! Frames that wait for one connection: in order, bounded by count and by bytes, taken all at once. An empty
+//! outbox holds no memory for frames.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Outgoing;
+use crate::close::Close;
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Frames for one connection.
+    pub frames: usize,
+    /// Bytes for one connection, those included that are being written.
+    pub bytes: usize,
+    /// Bytes for all connections together.
+    pub total: usize,
+}
+
+/// The queue between the hub and one session.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    bounds: Bounds,
+    /// Bytes that wait for all connections.
+    total: Arc<AtomicUsize>,
+    /// A plain mutex: nothing awaits while holding it.
+    state: Mutex<State>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: Vec<Outgoing>,
+    /// Bytes of the frames above.
+    waiting: usize,
+    /// Bytes that the session has taken and not yet written.
+    taken: usize,
+    /// Why the connection has to end. Nothing follows it.
+    end: Option<Close>,
+}
+
+impl Outbox {
+    pub(super) fn new(bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
+        Self { bounds, total, state: Mutex::default(), bell: Notify::new() }
+    }
+
+    /// Queues a frame. Without room for it the connection ends as too slow, since a frame that is lost to it
+    /// must not be followed by another.
+    pub(super) fn push(&self, outgoing: &Outgoing) {
+        let bytes = outgoing.frame.len();
+        let mut state = self.state();
+        if state.end.is_some() {
+            return;
+        }
+        let fits = state.frames.len() < self.bounds.frames
+            && state.waiting + state.taken + bytes <= self.bounds.bytes
+            && self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total;
+        // A single frame always fits an empty outbox, whatever the bounds.
+        if fits || (state.frames.is_empty() && state.taken == 0) {
+            state.frames.push(outgoing.clone());
+            state.waiting += bytes;
+            self.total.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            state.end = Some(Close::Slow);
+            let dropped = std::mem::take(&mut state.waiting);
+            self.total.fetch_sub(dropped, Ordering::Relaxed);
+            state.frames = Vec::new();
+        }
+        drop(state);
+        self.ring();
+    }
+
+    /// Ends the connection for this reason, unless there is one already.
+    pub(super) fn end(&self, close: Close) {
+        self.state().end.get_or_insert(close);
+        self.ring();
+    }
+
+    /// Lets the session look again.
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Returns once the connection has to end, or `wanted` says so, which is told whether frames wait. For one
+    /// waiter.
+    pub(super) async fn ready(&self, wanted: impl Fn(bool) -> bool) {
+        loop {
+            let (ended, frames) = {
+                let state = self.state();
+                (state.end.is_some(), !state.frames.is_empty())
+            };
+            if ended || wanted(frames) {
+                return;
+            }
+            self.bell.notified().await;
+        }
+    }
+
+    /// Takes all that waits, in order, or nothing unless `open`. What was taken counts as waiting until [`Outbox::written`].
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has to end.
+    pub(super) fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
+        let mut state = self.state();
+        if let Some(close) = state.end {
+            return Err(close);
+        }
+        if !open {
+            return Ok(Vec::new());
+        }
+        state.taken += std::mem::take(&mut state.waiting);
+        Ok(std::mem::take(&mut state.frames))
+    }
+
+    /// What was taken is written.
+    pub(super) fn written(&self) {
+        let written = std::mem::take(&mut self.state().taken);
+        self.total.fetch_sub(written, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.total.fetch_sub(state.waiting + state.taken, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::ws::Utf8Bytes;
+
+    use super::*;
+
+    fn frame(bytes: usize) -> Outgoing {
+        Outgoing { frame: Utf8Bytes::from("x".repeat(bytes)), tracked: None }
+    }
+
+    fn outbox(frames: usize, bytes: usize, total: usize) -> Outbox {
+        Outbox::new(Bounds { frames, bytes, total }, Arc::default())
+    }
+
+    #[test]
+    fn frames_are_bounded_and_nothing_follows_a_lost_one() {
+        let outbox = outbox(2, 100, 100);
+        outbox.push(&frame(1));
+        outbox.push(&frame(1));
+        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(2));
+        (0..3).for_each(|_| outbox.push(&frame(1)));
+        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+        outbox.written();
+        outbox.push(&frame(1));
+        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+    }
+
+    #[test]
+    fn bytes_count_until_they_are_written() {
+        let outbox = outbox(10, 100, 1_000);
+        outbox.push(&frame(60));
+        assert!(outbox.take(true).is_ok());
+        outbox.written();
+        outbox.push(&frame(60));
+        assert!(outbox.take(true).is_ok());
+        outbox.push(&frame(60));
+        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+    }
+
+    #[test]
+    fn a_frame_beyond_the_bounds_passes_an_empty_outbox() {
+        let outbox = outbox(10, 100, 100);
+        outbox.push(&frame(500));
+        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(1));
+    }
+
+    #[test]
+    fn all_outboxes_share_one_bound_and_give_back_what_they_held() {
+        let total = Arc::new(AtomicUsize::new(0));
+        let bounds = Bounds { frames: 10, bytes: 100, total: 150 };
+        let (one, other) = (Outbox::new(bounds, total.clone()), Outbox::new(bounds, total.clone()));
+        one.push(&frame(90));
+        other.push(&frame(50));
+        other.push(&frame(50));
+        assert_eq!(other.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(total.load(Ordering::Relaxed), 90);
+        assert!(one.take(true).is_ok());
+        drop(one);
+        assert_eq!(total.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_lets_only_the_end_through() {
+        use futures_util::FutureExt as _;
+        let outbox = outbox(10, 100, 100);
+        outbox.push(&frame(1));
+        assert!(outbox.ready(|_| false).now_or_never().is_none());
+        assert!(outbox.ready(|frames| frames).now_or_never().is_some());
+        outbox.end(Close::Disconnected);
+        assert!(outbox.ready(|_| false).now_or_never().is_some());
+    }
+}

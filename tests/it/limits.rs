@@ -1,0 +1,167 @@
+use std::time::{Duration, Instant};
+
+use chatpush_tests::client::Client;
+use chatpush_tests::daemon::{Daemon, token};
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::site::Site;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// A client whose request nginx would have handed on for `address`.
+async fn from(daemon: &Daemon, address: &str, user: u32) -> Result<Client, u16> {
+    let path = format!("/ws?token={}", token(user));
+    let opened = Client::open(daemon.port(), &path, &[("X-Forwarded-For", address)]).await;
+    opened.map_err(|refused| refused.status)
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "2");
+    let daemon = site.daemon().await;
+    let (mut first, second) = (daemon.connect(2).await, daemon.connect(2).await);
+    let refused = Client::connect(daemon.port(), &token(2), None).await.expect_err("the third");
+    assert_eq!(refused.status, 429);
+    assert!(refused.reason.contains("limits.connections_per_user"), "{}", refused.reason);
+    daemon.connect(3).await.flushed().await;
+    drop(second);
+    let again = async || Client::connect(daemon.port(), &token(2), None).await;
+    eventually("a place is free", again, Result::is_ok).await.expect("it was waited for");
+    // Whoever was refused has taken nothing from who is here.
+    first.flushed().await;
+    site.php().get("pushMessage(2, 'still here', 'text');").await;
+    assert_eq!(first.json().await["data"], "still here");
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_network_counts() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "2");
+    let daemon = site.daemon().await;
+    for (same, other) in [
+        (["192.0.2.1", "192.0.2.1", "192.0.2.1"], "192.0.2.2"),
+        (["2001:db8::1", "2001:db8::2", "2001:db8::3"], "2001:db8:0:1::1"),
+    ] {
+        let held =
+            (from(&daemon, same[0], 2).await.expect("one"), from(&daemon, same[1], 3).await.expect("two"));
+        assert_eq!(from(&daemon, same[2], 4).await.err(), Some(429));
+        assert!(from(&daemon, other, 4).await.is_ok());
+        drop(held);
+        eventually("a place is free", || from(&daemon, same[2], 4), Result::is_ok)
+            .await
+            .expect("it was waited for");
+    }
+    // A proxy that does not say for whom it asks is not itself the client.
+    let mut unknown = Vec::new();
+    for user in 2..7 {
+        unknown.push(daemon.connect(user).await);
+    }
+}
+
+#[tokio::test]
+async fn only_a_listed_proxy_is_believed() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
+    let site = site.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24");
+    let daemon = site.daemon().await;
+    let held = from(&daemon, "198.51.100.1", 2).await;
+    assert!(held.is_ok());
+    // The same peer claims to be somebody else; it is told without having been listened to.
+    let mut second = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
+    let mut answer = String::new();
+    second.read_to_string(&mut answer).await.expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("connections_per_address"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_address_shakes_hands_so_often() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_HANDSHAKES_PER_ADDRESS", "5");
+    let daemon = site.daemon().await;
+    let mut refused = 0;
+    for _ in 0..20 {
+        refused += usize::from(from(&daemon, "192.0.2.1", 2).await.err() == Some(429));
+    }
+    assert!(refused > 0, "twenty at once are too many");
+    assert!(from(&daemon, "192.0.2.2", 2).await.is_ok());
+    eventually("time goes by", || from(&daemon, "192.0.2.1", 2), Result::is_ok)
+        .await
+        .expect("it was waited for");
+    assert!(!daemon.get("/metrics").await.contains("\nchatpush_refused_total 0\n"));
+}
+
+#[tokio::test]
+async fn a_full_daemon_says_so() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS", "1");
+    let daemon = site.daemon().await;
+    let _held = daemon.connect(2).await;
+    let refused = Client::connect(daemon.port(), &token(3), None).await.expect_err("it is full");
+    assert_eq!(refused.status, 503);
+    assert!(refused.reason.contains("limits.connections"), "{}", refused.reason);
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_is_ended() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "300");
+    let daemon = site.daemon().await;
+    for started in ["", "GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
+        let mut socket = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
+        socket.write_all(started.as_bytes()).await.expect("it listens");
+        let mut answer = Vec::new();
+        // Ended without an answer: there was no request.
+        let _ = socket.read_to_end(&mut answer).await;
+        assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    }
+    assert!(daemon.get("/metrics").await.contains("\nchatpush_late_total 2\n"));
+    // Who was in time may stay.
+    daemon.connect(2).await.flushed().await;
+}
+
+#[tokio::test]
+async fn bytes_that_confirm_nothing_are_bounded() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_BYTES", "65536");
+    let daemon = site.daemon().await;
+    let mut client = daemon.connect(2).await;
+    client.flushed().await;
+    for _ in 0..3 {
+        client.send(Message::text("x".repeat(30_000))).await;
+    }
+    assert_eq!(client.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_theirs() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_OUTBOX_BYTES", "200000");
+    let daemon = site.daemon().await;
+    let (mut stalled, mut reader) = (daemon.connect(2).await, daemon.connect(3).await);
+    stalled.flushed().await;
+    reader.flushed().await;
+    let php = site.php();
+    // Much more than the sockets' buffers take, so that the rest has to wait in the daemon.
+    let pushed = php.get(
+        "$big = str_repeat('x', 60000); $there = 0;
+         for ($i = 0; $i < 400; $i++) { $there += pushMessage(2, $big, 'text'); pushMessage(3, (string) $i, 'text'); }
+         echo $there;",
+    );
+    let reading = async {
+        for number in 0..400 {
+            assert_eq!(reader.json().await["data"], number.to_string());
+        }
+    };
+    let (there, ()) = tokio::join!(pushed, reading);
+    assert!(there.trim().parse::<u32>().expect("a number") > 0);
+    let slow = || daemon.get("/metrics");
+    eventually("it is closed as too slow", slow, |text| text.contains("\nchatpush_slow_total 1\n")).await;
+    eventually("nothing waits any more", slow, |text| text.contains("\nchatpush_outbox_bytes 0\n")).await;
+    assert_eq!(stalled.closed().await, Some(4000));
+}
+
+#[tokio::test]
+async fn a_crowd_is_let_in_one_after_the_other() {
+    let site = Site::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "20");
+    let daemon = site.daemon().await;
+    let start = Instant::now();
+    let tokens: Vec<_> = (100..140).map(token).collect();
+    let crowd = tokens.iter().map(|token| Client::connect(daemon.port(), token, None));
+    let clients = futures_util::future::join_all(crowd).await;
+    assert!(clients.iter().all(Result::is_ok));
+    // Forty at twenty a second, the first of them at once.
+    assert!(start.elapsed() >= Duration::from_millis(1_800), "{:?}", start.elapsed());
+}

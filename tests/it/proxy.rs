@@ -1,0 +1,46 @@
+use chatpush_tests::daemon::{Daemon, token};
+use chatpush_tests::site::Site;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// The first line of the answer to a handshake behind these bytes; nothing if there is none.
+async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
+    let mut socket = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
+    let request = format!(
+        "GET /ws?token={} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        token(2)
+    );
+    socket.write_all(&[header, request.as_bytes()].concat()).await.expect("it listens");
+    let mut line = Vec::new();
+    // A connection that is refused ends before or while it is read.
+    while !line.ends_with(b"\r\n")
+        && let Ok(byte) = socket.read_u8().await
+    {
+        line.push(byte);
+    }
+    (String::from_utf8_lossy(&line).trim().to_owned(), socket)
+}
+
+#[tokio::test]
+async fn the_proxy_protocol_says_whose_connection_it_is() {
+    let site = Site::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
+    let site = site.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
+    let daemon = site.daemon().await;
+    let one = b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n";
+    let mut two = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
+    two.extend([0x21, 0x11, 0, 12, 192, 0, 2, 2, 127, 0, 0, 1, 0x12, 0x34, 0x1f, 0x99]);
+    let switching = "HTTP/1.1 101 Switching Protocols";
+    let (first, second) = (answer(&daemon, one).await, answer(&daemon, &two).await);
+    assert_eq!((first.0.as_str(), second.0.as_str()), (switching, switching));
+    assert_eq!(answer(&daemon, one).await.0, "HTTP/1.1 429 Too Many Requests");
+    assert_eq!(answer(&daemon, &two).await.0, "HTTP/1.1 429 Too Many Requests");
+    assert_eq!(answer(&daemon, b"").await.0, "", "who has no header is not listened to");
+}
+
+#[tokio::test]
+async fn only_a_listed_proxy_may_speak_the_proxy_protocol() {
+    let site = Site::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
+    let daemon = site.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
+    assert_eq!(answer(&daemon, b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n").await.0, "");
+}
