@@ -20,7 +20,7 @@ use crate::session::{Protocol, Sessions};
 
 /// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
 /// ours are many and send little.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER: usize = 512;
 
 /// Start of a subprotocol that is no protocol but carries the token, where neither the address, which servers
 /// log, nor a header of its own, which browsers do not let a page set, will do.
