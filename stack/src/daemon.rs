@@ -26,12 +26,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon and waits for nothing.
     pub fn launch(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
-        Self::launch_at(folder, environment, port::free()?)
+        Self::launch_at(folder, environment, (port::free()?, port::free()?))
     }
 
-    /// The same where browsers look for it already.
-    pub fn launch_at(folder: &Path, environment: &[(&str, String)], port: u16) -> anyhow::Result<Self> {
-        let admin = port::free()?;
+    fn launch_at(
+        folder: &Path,
+        environment: &[(&str, String)],
+        (port, admin): (u16, u16),
+    ) -> anyhow::Result<Self> {
         let mut environment = environment.to_vec();
         environment.push(("CHATPUSH_LISTEN", format!("127.0.0.1:{port}")));
         environment.push(("CHATPUSH_ADMIN_LISTEN", format!("127.0.0.1:{admin}")));
@@ -42,9 +44,21 @@ impl Daemon {
 
     /// Starts a daemon and waits until it is ready.
     pub async fn start(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
-        let daemon = Self::launch(folder, environment)?;
-        until("the daemon is ready", &daemon.log, async || daemon.is_ready().await).await?;
-        Ok(daemon)
+        Self::launch(folder, environment)?.ready().await
+    }
+
+    /// Starts a daemon on the ports of one that has gone, the one for browsers first, and waits until it is ready.
+    pub async fn start_at(
+        folder: &Path,
+        environment: &[(&str, String)],
+        ports: (u16, u16),
+    ) -> anyhow::Result<Self> {
+        Self::launch_at(folder, environment, ports)?.ready().await
+    }
+
+    async fn ready(self) -> anyhow::Result<Self> {
+        until("the daemon is ready", &self.log, async || self.is_ready().await).await?;
+        Ok(self)
     }
 
     /// Runs a command of the daemon to its end.

@@ -37,7 +37,7 @@ pub async fn seed(folder: &Path) -> anyhow::Result<[Person; 2]> {
         let password = std::iter::repeat_with(fastrand::lowercase).take(10).collect();
         Person { id, name, password }
     };
-    let people = [person(1, "buyer"), person(2, "seller")];
+    let people = [person(1, "Mira"), person(2, "Tom")];
     // The table is the application's: that names are unique is its own wish.
     mariadb::sql(folder, &format!("ALTER TABLE `{DATABASE}`.`user` ADD UNIQUE KEY (`username`)")).await?;
     for Person { id, name, password } in &people {

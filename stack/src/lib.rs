@@ -3,6 +3,7 @@
 //!
 //! Modules in reading order:
 
+pub mod control;
 pub mod stack;
 pub mod redis;
 pub mod mariadb;

@@ -3,6 +3,7 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::Context as _;
+use chatpush_stack::control::Control;
 use chatpush_stack::stack::Stack;
 use chatpush_stack::{built, demo, story};
 use clap::{Parser, Subcommand};
@@ -76,26 +77,26 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Run { demo, command } => {
-            let (stack, people) = if demo {
+            let (mut stack, people) = if demo {
                 let (stack, people) = demo::start(None).await?;
                 (stack, people.to_vec())
             } else {
                 let pages = built::root().join("tests/phpunit/fpm/pages");
                 (Stack::start(None, &[("/", &pages)]).await?, Vec::new())
             };
+            let control = Control::listen(&stack)?;
             let mut environment = stack.environment()?;
-            for (variable, person) in ["CHATPUSH_TEST_BUYER", "CHATPUSH_TEST_SELLER"].into_iter().zip(people)
-            {
+            environment.push(control.environment());
+            for (variable, person) in ["CHATPUSH_TEST_MIRA", "CHATPUSH_TEST_TOM"].into_iter().zip(people) {
                 environment.push((variable, person.password));
             }
             let (program, arguments) = command.split_first().context("no command")?;
-            let status = Command::new(program)
-                .args(arguments)
-                .envs(environment)
-                .kill_on_drop(true)
-                .status()
-                .await
-                .with_context(|| format!("cannot start {program}"))?;
+            let mut command = Command::new(program);
+            command.args(arguments).envs(environment).kill_on_drop(true);
+            let status = tokio::select! {
+                status = command.status() => status.with_context(|| format!("cannot start {program}"))?,
+                served = control.serve(&mut stack) => return served.map(|()| ExitCode::FAILURE),
+            };
             Ok(status
                 .code()
                 .and_then(|code| u8::try_from(code).ok())

@@ -22,7 +22,11 @@ pub struct Stack {
     // Dropped in this order: what is served from goes before what it is served by.
     nginx: Nginx,
     _php_fpm: PhpFpm,
-    daemon: Daemon,
+    daemon: Option<Daemon>,
+    /// The daemon's, also while it is down: for browsers, and for health.
+    ports: (u16, u16),
+    /// What the daemon is started with.
+    configuration: [(&'static str, String); 4],
     _mariadb: MariaDb,
     _redis: Redis,
     secret: String,
@@ -43,20 +47,17 @@ impl Stack {
         eprintln!("MariaDB            {}", mariadb::socket(folder).display());
 
         let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
-        let environment = [
+        let configuration = [
             ("CHATPUSH_REDIS_URL", redis.url()),
             ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(folder), DATABASE)),
             ("CHATPUSH_SECRET", secret.clone()),
             ("CHATPUSH_PREFIX", PREFIX.to_owned()),
         ];
-        let migrated = Daemon::command(folder, &environment, &["migrate"]).await?;
+        let migrated = Daemon::command(folder, &configuration, &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        let daemon = Daemon::start(folder, &environment).await?;
-        eprintln!(
-            "chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}",
-            daemon.port(),
-            daemon.admin_port()
-        );
+        let daemon = Daemon::start(folder, &configuration).await?;
+        let ports = (daemon.port(), daemon.admin_port());
+        eprintln!("chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}", ports.0, ports.1);
 
         let settings = [
             ("chatpush.redis_url", redis.url()),
@@ -71,9 +72,19 @@ impl Stack {
         ];
         let extension = format!("extension={}", built::extension()?);
         let php_fpm = PhpFpm::start(folder, &[extension], &settings, &database).await?;
-        let nginx = Nginx::start(folder, port, pages, daemon.port()).await?;
+        let nginx = Nginx::start(folder, port, pages, ports.0).await?;
         eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
-        Ok(Self { nginx, _php_fpm: php_fpm, daemon, _mariadb: mariadb, _redis: redis, secret, folder: held })
+        Ok(Self {
+            nginx,
+            _php_fpm: php_fpm,
+            daemon: Some(daemon),
+            ports,
+            configuration,
+            _mariadb: mariadb,
+            _redis: redis,
+            secret,
+            folder: held,
+        })
     }
 
     /// What a program beside the stack needs to know.
@@ -89,12 +100,27 @@ impl Stack {
             ("CHATPUSH_TEST_MYSQL_USER", mariadb::USER.to_owned()),
             ("CHATPUSH_TEST_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
             ("CHATPUSH_TEST_HTTP_URL", self.url()),
-            ("CHATPUSH_TEST_WS_URL", format!("ws://127.0.0.1:{}/ws", self.daemon.port())),
+            ("CHATPUSH_TEST_WS_URL", format!("ws://127.0.0.1:{}/ws", self.ports.0)),
             ("CHATPUSH_TEST_SECRET", self.secret.clone()),
             ("CHATPUSH_TEST_PREFIX", PREFIX.to_owned()),
             ("CHATPUSH_EXTENSION", built::extension()?),
             ("CHATPUSH_DAEMON", built::daemon()?),
         ])
+    }
+
+    /// Kills the daemon as a power cut would; nothing if it is down already.
+    pub fn kill_daemon(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.kill();
+        }
+    }
+
+    /// Starts the daemon again as it was, on the same ports, and waits until it is ready; nothing if it is up.
+    pub async fn start_daemon(&mut self) -> anyhow::Result<()> {
+        if self.daemon.is_none() {
+            self.daemon = Some(Daemon::start_at(self.folder.path(), &self.configuration, self.ports).await?);
+        }
+        Ok(())
     }
 
     /// Where nginx serves the pages, without a slash at the end.

@@ -116,6 +116,7 @@ const WIRE: &[(&str, &[&str])] = &[
 
 /// Arrows inside what starts the real parts.
 const STACK: &[(&str, &[&str])] = &[
+    ("control", &["stack"]),
     ("story", &["demo", "mariadb", "stack", "visitor"]),
     ("visitor", &[]),
     ("demo", &["built", "mariadb", "stack"]),
