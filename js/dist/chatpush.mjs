@@ -64,7 +64,7 @@ function userOf(world, token) {
 }
 
 // src/heartbeat.js
-var EVERY = 25e3;
+var EVERY = 18e3;
 var PATIENCE = 1e4;
 var Heartbeat = class {
   /** Sends the first ping, so that it is known early whether the daemon answers. */

@@ -184,14 +184,14 @@ test('a link that no answer comes back on is left, if the daemon answers pings a
   const { clock } = tab.browser;
   await tab.open(alone);
   const pings = (socket) => socket.sent.filter(({ ping }) => ping === true).length;
-  await clock.advance(100_000);
-  assert.equal(pings(tab.socket), 5, 'an old daemon is asked every 25 seconds, and answers nothing');
+  await clock.advance(90_000);
+  assert.equal(pings(tab.socket), 6, 'an old daemon is asked every 18 seconds, and answers nothing');
   assert.equal(tab.sockets.length, 1);
 
   tab.socket.say({ pong: true });
-  await clock.advance(25_000);
+  await clock.advance(18_000);
   tab.socket.say({ type: 'unread_count', data: 1 });
-  await clock.advance(24_999);
+  await clock.advance(17_999);
   assert.equal(tab.sockets.length, 1, 'any frame is an answer');
   await clock.advance(1 + 10_000);
   assert.ok(tab.sockets[0].closedByPage);
