@@ -45,7 +45,7 @@ class Clock {
 /** One socket, from the side of the daemon. */
 class Socket {
   readyState = 0;
-  sent = [];
+  texts = [];
   closedByPage = false;
 
   constructor(url, protocol) {
@@ -54,7 +54,7 @@ class Socket {
 
   send(text) {
     if (this.readyState === 0) throw new Error('InvalidStateError');
-    if (this.readyState === 1) this.sent.push(JSON.parse(text));
+    if (this.readyState === 1) this.texts.push(text);
   }
 
   /** The page closes; a dead link would take minutes to say so, hence nothing is fired. */
@@ -75,6 +75,11 @@ class Socket {
   end(code = 1006, reason = '') {
     this.readyState = 3;
     this.onclose?.({ code, reason });
+  }
+
+  /** What the page has sent. */
+  get sent() {
+    return this.texts.map((text) => JSON.parse(text));
   }
 
   /** The acks that were sent, each a list of ids. */

@@ -4,7 +4,7 @@
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
-use chatpush_wire::frame::{Message, Type};
+use chatpush_wire::frame::{self, Message, Type};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::token::{self, Secret, Verifier};
 use serde_json::Value;
@@ -34,13 +34,17 @@ fn id() -> MessageId {
     MessageId::try_from(ID.to_owned()).unwrap()
 }
 
+fn kind(line: &Value) -> Type {
+    match &line["type"] {
+        Value::Number(number) => Type::Number(number.as_i64().unwrap()),
+        name => Type::Name(name.as_str().unwrap().to_owned()),
+    }
+}
+
 #[test]
 fn a_push_is_rendered_as_the_file_says() {
     for line in lines(include_str!("../../tests/golden/pushed.json")) {
-        let kind = match &line["type"] {
-            Value::Number(number) => Type::Number(number.as_i64().unwrap()),
-            name => Type::Name(name.as_str().unwrap().to_owned()),
-        };
+        let kind = kind(&line);
         let message = Message { id: &id(), kind: Some(&kind), data: text(&line, "content"), from: None };
         let channel = filled(text(&line, "channel"));
         assert_eq!(envelope::LIVE.to_owned() + &message.live(TIME), channel);
@@ -76,6 +80,27 @@ fn a_stored_message_is_rendered_and_logged_as_the_file_says() {
         assert_eq!(fields, golden);
         let pairs: Vec<_> = golden.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
         assert_eq!(Entry::decode(&pairs), Ok(entry));
+    }
+}
+
+#[test]
+fn a_frame_is_rendered_as_the_file_says() {
+    for line in lines(include_str!("../../tests/golden/frames.json")) {
+        let golden = text(&line, "frame");
+        let rendered = match text(&line, "kind") {
+            "unread" => frame::unread(line["count"].as_u64().unwrap()),
+            name @ ("live" | "stored") => {
+                let message = &line["message"];
+                let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
+                let (kind, time) = (kind(message), message["time"].as_u64().unwrap());
+                let from = message["from"].as_i64();
+                let message = Message { id: &id, kind: Some(&kind), data: text(message, "data"), from };
+                if name == "live" { message.live(time) } else { message.stored(time) }
+            }
+            // The daemon answers pings itself, and says nothing newer than this.
+            _ => continue,
+        };
+        assert_eq!(rendered, golden);
     }
 }
 
