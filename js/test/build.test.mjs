@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createContext, runInContext } from 'node:vm';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { bundles } from '../build.mjs';
 import { Browser, message, settle } from './world.mjs';
@@ -17,9 +16,6 @@ test('dist was built from these sources', async () => {
   }
 });
 
-test('the classic script is below 6 KB gzipped', async () => {
-  assert.ok(gzipSync(await dist('chatpush.js')).length < 6 * 1024);
-});
 
 test('both builds connect, hand out a message and ack it', async () => {
   const context = createContext({ URL });
