@@ -28,10 +28,23 @@ pub async fn play(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Resul
     let mut socket = one.connect().await?;
     let mut received = Received::default();
     received.until_counter(&mut socket, 0).await?;
-    ensure!(send(&other, buyer, "Good morning")? == "pushed", "the message was not pushed");
+    let (id, how) = send(&other, buyer, "Good morning")?;
+    ensure!(how == "live", "the message was not live");
     received.until(&mut socket, "Good morning").await?;
-    ensure!(rows(stack, buyer).await? == 0, "a pushed message is in the table");
-    step("a message to somebody who is there arrives at once and is not stored");
+    received.until_confirmed(&mut socket, stack, buyer).await?;
+    ensure!(unread(stack, buyer).await? == 1, "what is delivered is not counted");
+    step(
+        "a message to somebody who is there arrives at once, and its row goes when the browser has confirmed it",
+    );
+
+    let again = other.call("send.php", &message(buyer, "Good morning", &id))?;
+    ensure!(again.json()?["how"] == "live", "the second call answers otherwise: {again:?}");
+    ensure!(rows(stack, buyer).await? == 0 && unread(stack, buyer).await? == 1, "it is a second message");
+    step("sent again under the same id, it is the same message");
+
+    socket.say(r#"{"read":true}"#).await?;
+    received.until_counter(&mut socket, 0).await?;
+    step("the buyer has looked, and the counter is 0");
 
     socket.close().await?;
     one.leave()?;
@@ -39,7 +52,7 @@ pub async fn play(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Resul
     step("one closes the page and signs out, and is seen to be gone");
 
     for (number, text) in (1..).zip(said) {
-        ensure!(send(&other, buyer, text)? == "stored", "the message was not stored");
+        ensure!(send(&other, buyer, text)?.1 == "stored", "the message was not stored");
         ensure!(rows(stack, buyer).await? == number, "the row is not there when the call returns");
         ensure!(unread(stack, buyer).await? == number, "the counter is not {number}");
     }
@@ -52,30 +65,22 @@ pub async fn play(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Resul
     ensure!(received.texts == said, "wrong messages or order: {:?}", received.texts);
     step("they arrive on return, in order, each once, and the unread counter is 3");
 
-    let drained = async {
-        loop {
-            received.take(&socket.frame().await?)?;
-        }
-    };
-    let gone = until("the rows are gone", async || Ok(rows(stack, buyer).await? == 0));
-    tokio::select! {
-        ended = drained => { let ended: anyhow::Result<()> = ended; ended?; }
-        gone = gone => gone?,
-    }
+    received.until_confirmed(&mut socket, stack, buyer).await?;
     ensure!(unread(stack, buyer).await? == 3, "delivered is not read");
     step("the rows go once the browser has confirmed them");
 
-    ensure!(one.call("view.php", &[])?.json()?["unread"] == 0, "the view page failed");
-    ensure!(unread(stack, buyer).await? == 0, "the counter is not 0");
-    step("the conversation is opened and the counter is 0");
+    let waiting = other.get("waiting.php?receiver_id=1")?.json()?;
+    ensure!(waiting["waiting"] == serde_json::json!([]), "the seller does not see that: {waiting}");
+    step("and the seller sees that they are delivered");
 
-    ensure!(send(&other, buyer, "Deal")? == "pushed", "the message was not pushed");
+    ensure!(send(&other, buyer, "Deal")?.1 == "live", "the message was not live");
     received.until(&mut socket, "Deal").await?;
     step("and the talk goes on live");
 
-    let refused = other.form("send.php", &[("receiver_id", "1"), ("text", "forged")])?;
+    let refused = other.form("send.php", &message(buyer, "forged", &new_id()))?;
     ensure!(refused.status == 403, "a forged form was taken: {refused:?}");
-    let refused = other.call("send.php", &[("receiver_id", "999"), ("text", "anybody?")])?;
+    let nobody = Person { id: 999, ..buyer.clone() };
+    let refused = other.call("send.php", &message(&nobody, "anybody?", &new_id()))?;
     ensure!(refused.status == 422, "a message to nobody was taken: {refused:?}");
     let mut guest = Visitor::new(&stack.url());
     ensure!(guest.enter(buyer.name, "not the password", false).is_err(), "a wrong password was taken");
@@ -114,6 +119,24 @@ impl Received {
         Ok(())
     }
 
+    /// Reads on, and so confirms, until no row of the receiver is left.
+    async fn until_confirmed(
+        &mut self,
+        socket: &mut Socket,
+        stack: &Stack,
+        person: &Person,
+    ) -> anyhow::Result<()> {
+        let drained = async {
+            loop {
+                self.take(&socket.frame().await?)?;
+            }
+        };
+        tokio::select! {
+            ended = drained => ended,
+            gone = until("the rows are gone", async || Ok(rows(stack, person).await? == 0)) => gone,
+        }
+    }
+
     async fn until(&mut self, socket: &mut Socket, text: &str) -> anyhow::Result<()> {
         while self.texts.last().is_none_or(|last| last != text) {
             self.take(&socket.frame().await?)?;
@@ -126,10 +149,21 @@ fn step(what: &str) {
     println!("ok  {what}");
 }
 
-fn send(from: &Visitor, to: &Person, text: &str) -> anyhow::Result<String> {
-    let page = from.call("send.php", &[("receiver_id", &to.id.to_string()), ("text", text)])?;
+/// Sends a new message; its id, and how it went.
+fn send(from: &Visitor, to: &Person, text: &str) -> anyhow::Result<(String, String)> {
+    let id = new_id();
+    let page = from.call("send.php", &message(to, text, &id))?;
     let how = page.json()?["how"].as_str().map(str::to_owned);
-    how.with_context(|| format!("not sent ({}): {}", page.status, page.text))
+    Ok((id, how.with_context(|| format!("not sent ({}): {}", page.status, page.text))?))
+}
+
+/// The fields of a message, as the chat's script sends them.
+fn message(to: &Person, text: &str, id: &str) -> [(&'static str, String); 3] {
+    [("receiver_id", to.id.to_string()), ("text", text.to_owned()), ("id", id.to_owned())]
+}
+
+fn new_id() -> String {
+    std::iter::repeat_with(|| fastrand::char('a'..='z')).take(24).collect()
 }
 
 fn is_online(asking: &Visitor, person: &Person) -> anyhow::Result<bool> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -79,31 +79,31 @@ impl Visitor {
     }
 
     /// Sends a form, as HTML does.
-    pub fn form(&self, page: &str, fields: &[(&str, &str)]) -> anyhow::Result<Page> {
-        let request = self.agent.post(format!("{}/{page}", self.url));
-        Page::read(request.send_form(fields.iter().copied())?)
+    pub fn form(&self, page: &str, fields: &[(&str, impl AsRef<str>)]) -> anyhow::Result<Page> {
+        Page::read(self.agent.post(format!("{}/{page}", self.url)).send_form(pairs(fields))?)
     }
 
     /// Calls a page as the chat's script does.
-    pub fn call(&self, page: &str, fields: &[(&str, &str)]) -> anyhow::Result<Page> {
+    pub fn call(&self, page: &str, fields: &[(&str, impl AsRef<str>)]) -> anyhow::Result<Page> {
         let request = self.agent.post(format!("{}/{page}", self.url)).header("X-CSRF-Token", &self.csrf);
-        Page::read(request.send_form(fields.iter().copied())?)
+        Page::read(request.send_form(pairs(fields))?)
     }
 
     /// Opens the chat's WebSocket and calls the sign-in hook, as the chat's script does.
     pub async fn connect(&self) -> anyhow::Result<Socket> {
-        let token = self.call("token.php", &[])?.json()?;
+        let token = self.call("token.php", NOTHING)?.json()?;
         let token = token["token"].as_str().context("no token")?;
         let url = format!("{}/ws?token={token}", self.url.replacen("http", "ws", 1));
+        let request = ClientRequestBuilder::new(url.parse()?).with_sub_protocol("chatpush.v1");
         let (socket, _) =
-            timeout(PATIENCE, connect_async(url)).await.context("the handshake takes too long")??;
-        let online = self.call("online.php", &[])?;
+            timeout(PATIENCE, connect_async(request)).await.context("the handshake takes too long")??;
+        let online = self.call("online.php", NOTHING)?;
         ensure!(online.status == 200, "the sign-in hook failed ({}): {}", online.status, online.text);
         Ok(Socket(socket))
     }
 }
 
-/// An open WebSocket. It answers pings while it is read.
+/// An open WebSocket, which confirms what is read from it.
 #[derive(Debug)]
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -112,17 +112,37 @@ impl Socket {
     pub async fn frame(&mut self) -> anyhow::Result<Value> {
         loop {
             match timeout(PATIENCE, self.0.next()).await.context("no frame came")? {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text)?),
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text)?;
+                    if frame["id"].is_string() {
+                        self.say(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await?;
+                    }
+                    return Ok(frame);
+                }
                 Some(Ok(_)) => {}
                 other => bail!("the connection ended: {other:?}"),
             }
         }
     }
 
+    /// Sends a text.
+    pub async fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(timeout(PATIENCE, self.0.send(Message::text(text)))
+            .await
+            .context("the socket takes nothing")??)
+    }
+
     /// Closes it as a browser does that leaves the page.
     pub async fn close(mut self) -> anyhow::Result<()> {
         Ok(self.0.close(None).await?)
     }
+}
+
+/// No fields.
+const NOTHING: &[(&str, &str)] = &[];
+
+fn pairs<'a>(fields: &'a [(&'a str, impl AsRef<str>)]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    fields.iter().map(|(name, value)| (*name, value.as_ref()))
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

@@ -1,195 +1,192 @@
-// The chat page: one socket, one conversation in view, what was said kept in this browser.
-'use strict';
+// The chat page: puts its parts together.
+import { Conversation } from './conversation.js';
+import { Kept } from './kept.js';
+import { Outbox } from './outbox.js';
+import { People } from './people.js';
+import { ask, post } from './server.js';
+import { waits } from './ticks.js';
+
+/** How often the page looks who is there and what has been delivered, in milliseconds. */
+const LOOK = 5_000;
+
+/** How long a message that was just sent is given to be confirmed, in milliseconds. */
+const SOON = 700;
+
+/** What comes within so many milliseconds is marked as read together. */
+const MOMENT = 300;
 
 const me = Number(document.body.dataset.user);
-const csrf = document.body.dataset.csrf;
 const $ = (id) => document.getElementById(id);
-const KEPT = 500;
 
-const shown = new Set();
-let openPerson = null;
-let sending = Promise.resolve();
-
-// --- The application's pages
-
-async function ask(page, options) {
-  const response = await fetch(page, options);
-  if (response.status === 401) location.href = 'sign-in.php';
-  const answer = await response.json().catch(() => ({ error: 'The server has a problem.' }));
-  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
-  return answer;
-}
-
-const post = (page, fields = {}) =>
-  ask(page, { method: 'POST', headers: { 'X-CSRF-Token': csrf }, body: new URLSearchParams(fields) });
-
-// --- What was said
-
-const place = (person) => `chat.${me}.${person}`;
-const read = (person) => JSON.parse(localStorage.getItem(place(person)) ?? '[]');
-
-function keep(person, message) {
-  const messages = read(person);
-  if (messages.some((known) => known.id === message.id)) return;
-  messages.push(message);
-  try {
-    localStorage.setItem(place(person), JSON.stringify(messages.slice(-KEPT)));
-  } catch {
-    // A full or forbidden storage forgets what was said; it is still shown now.
-  }
-}
-
-// --- Who is there
-
-async function look() {
-  try {
-    const { people } = await ask('people.php');
-    for (const { id, username, online } of people) {
-      (button(id) ?? introduce(id, username)).classList.toggle('online', online);
-    }
-  } catch {
-    // The next look may be luckier.
-  }
-}
-
-// Somebody who has registered since the page was made.
-function introduce(id, username) {
-  const made = $('person').content.firstElementChild.cloneNode(true);
-  made.dataset.person = id;
-  made.querySelector('.face').textContent = [...username][0];
-  made.querySelector('.name').textContent = username;
-  document.querySelector('nav').append(made);
-  return made;
-}
-
-// --- What comes
-
-function receive(frame) {
-  const content = JSON.parse(frame.data);
-  const message = { id: frame.id, text: content.text, time: frame.time, waited: frame.offline === true };
-  // Tabs share what is kept, so each remembers for itself what it has shown.
-  if (shown.has(message.id)) return;
-  shown.add(message.id);
-  keep(content.from, message);
-  if (content.from === openPerson) {
-    show(message);
-    if (message.waited) viewed();
-  } else {
-    count(content.from, 1);
-  }
-}
+const kept = await Kept.open(me).catch((problem) => {
+  complain('This browser keeps nothing for this page, and the chat needs that.');
+  throw problem;
+});
+const people = new People($('people'), kept);
+const conversation = new Conversation(kept);
+const outbox = new Outbox(kept, { everybody: () => people.ids(), changed: sent, problem: complain });
+kept.changed = refresh;
 
 // --- The connection
 
 const chat = ChatPush.connect({ name: String(me), token: async () => (await post('token.php')).token });
+let signedIn = false;
+let unread = 0;
+let reading;
 
-chat.on('message', receive);
-chat.on('unread', showUnread);
-chat.on('state', (state) => {
-  say(state === 'open' ? 'online' : state === 'closed' ? 'offline' : 'connecting');
-  if (state === 'open') post('online.php').catch((problem) => complain(problem));
+// The message is confirmed, and its row goes, when this has ended: the browser has it by then.
+chat.on('message', async ({ id, data, time }) => {
+  const { from, text } = JSON.parse(data);
+  if (await kept.add({ person: from, id, text, time })) announce(`${people.name(from)}: ${text}`);
+  refresh(from);
+  if (from === conversation.person) await view();
 });
 
-// --- The page
+chat.on('unread', (count) => {
+  unread = count;
+  // It is about to be 0 again.
+  if (!reading) showUnread();
+});
 
-function say(state) {
-  $('state').textContent = state;
+chat.on('state', (state) => {
   $('state').dataset.state = state;
-}
+  $('state').textContent = { open: 'Connected', closed: 'Not connected' }[state] ?? 'Connecting…';
+  if (state !== 'open') return;
+  outbox.run();
+  if (!signedIn) signIn();
+});
 
-function showUnread(number) {
-  $('unread').hidden = number === 0;
-  $('unread').textContent = number;
-}
+// The next attempt comes by itself, and the line at the top says what the state is.
+chat.on('error', (error) => console.warn(error));
 
-const button = (person) => document.querySelector(`nav button[data-person="${person}"]`);
-
-function count(person, more) {
-  const badge = button(person)?.querySelector('.badge');
-  if (!badge) return;
-  badge.textContent = more === 0 ? '' : Number(badge.textContent) + more;
-  badge.hidden = badge.textContent === '';
-}
-
-function show(message) {
-  const line = document.createElement('li');
-  line.classList.toggle('mine', message.mine === true);
-  line.dataset.id = message.id;
-  const text = document.createElement('p');
-  text.textContent = message.text;
-  const time = document.createElement('time');
-  time.dateTime = new Date(message.time).toISOString();
-  time.textContent = new Date(message.time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  if (message.how) time.textContent += message.how === 'pushed' ? ' · live' : ' · waiting for them';
-  line.append(text, time);
-  $('messages').append(line);
-  line.scrollIntoView({ block: 'end' });
-}
-
-async function viewed() {
+/** What an application does when somebody signs in. */
+async function signIn() {
   try {
-    showUnread((await post('view.php')).unread);
-  } catch (problem) {
-    complain(problem);
+    await post('online.php');
+    signedIn = true;
+  } catch {
+    // The daemon sends what waits in any case.
   }
 }
+
+// --- What was seen
+
+/** The user looks at the open conversation, unless the page is hidden. */
+async function view() {
+  const { person } = conversation;
+  if (person === undefined || document.visibilityState !== 'visible') return;
+  if (unread > 0 || kept.unseen(person).length > 0) markRead();
+  await kept.see(person);
+  refresh(person);
+}
+
+/** Says so to the server: at once, and once more for all that comes within a moment. */
+function markRead() {
+  if (reading) {
+    reading.again = true;
+    return;
+  }
+  chat.markRead();
+  reading = { again: false };
+  setTimeout(() => {
+    const { again } = reading;
+    reading = undefined;
+    if (again) markRead();
+    else showUnread();
+  }, MOMENT);
+}
+
+function showUnread() {
+  $('unread').hidden = unread === 0;
+  $('unread').querySelector('.count').textContent = unread || '';
+  document.title = unread === 0 ? 'Chat' : `(${unread}) Chat`;
+}
+
+// --- What is shown
+
+/** A conversation has changed, here or in another tab. */
+function refresh(person) {
+  if (person === conversation.person) conversation.refresh();
+  people.refresh(person);
+}
+
+/** One of the user's own messages has changed. */
+function sent(person) {
+  refresh(person);
+  if (kept.of(person).some(waits)) setTimeout(() => deliveries(person).catch(() => {}), SOON);
+}
+
+/** Says something to those who do not see the page. */
+function announce(words) {
+  $('announce').textContent = words;
+}
+
+function complain(words) {
+  $('problem').textContent = words ?? '';
+}
+
+async function deliveries(person) {
+  const waiting = kept.of(person).filter(waits);
+  if (waiting.length === 0) return;
+  const still = new Set((await ask(`waiting.php?receiver_id=${person}`)).waiting);
+  for (const { id, state } of waiting) {
+    if (!still.has(id)) await kept.change(person, id, state, 'delivered');
+  }
+  refresh(person);
+}
+
+async function look() {
+  try {
+    people.look((await ask('people.php')).people);
+    for (const person of people.ids()) await deliveries(person);
+  } catch {
+    // The next look may be luckier.
+  }
+  setTimeout(look, LOOK);
+}
+
+// --- What the user does
 
 function open(person) {
-  openPerson = person;
-  for (const other of document.querySelectorAll('nav button')) {
-    other.setAttribute('aria-current', String(Number(other.dataset.person) === person));
-  }
-  count(person, 0);
-  $('with').textContent = button(person).querySelector('.name').textContent;
-  $('messages').replaceChildren();
+  $('with').textContent = people.name(person);
   $('welcome').hidden = true;
   $('conversation').hidden = false;
   document.body.classList.add('talking');
-  for (const message of read(person)) {
-    shown.add(message.id);
-    show(message);
-  }
-  $('text').focus();
-  viewed();
+  people.choose(person);
+  conversation.open(person);
+  view();
+  // A finger has not asked for the keyboard yet, which would hide half of what was said.
+  (matchMedia('(pointer: coarse)').matches ? $('with') : $('text')).focus();
 }
 
-function complain(problem) {
-  $('problem').textContent = problem?.message ?? '';
-  $('problem').hidden = !problem;
+/** Goes back to the list of people. */
+function leave() {
+  document.body.classList.remove('talking');
+  people.button(conversation.person)?.focus();
+  // On a wide page the conversation stays in view.
+  if (matchMedia('(max-width: 40rem)').matches) {
+    conversation.person = undefined;
+    people.choose();
+  }
 }
 
 function submit(event) {
-  event?.preventDefault();
-  const person = openPerson;
+  event.preventDefault();
   const text = $('text').value.trim();
-  if (text === '' || person === null) return;
-  complain(null);
+  if (text === '' || conversation.person === undefined) return;
   $('text').value = '';
-  // One after the other, so that they arrive in the order in which they were written.
-  sending = sending.then(() => send(person, text));
+  outbox.take(conversation.person, text);
 }
 
-async function send(person, text) {
-  try {
-    const { how } = await post('send.php', { receiver_id: person, text });
-    const message = { id: `${Date.now()}-${Math.random()}`, text, time: Date.now(), mine: true, how };
-    keep(person, message);
-    if (person === openPerson) show(message);
-  } catch (problem) {
-    complain(problem);
-    // What may have been sent all the same is not offered for sending again.
-    if (problem.status !== 504 && person === openPerson && $('text').value === '') $('text').value = text;
-  }
-}
-
-document.querySelector('nav').addEventListener('click', (event) => {
+$('people').addEventListener('click', (event) => {
   const chosen = event.target.closest('button');
   if (chosen) open(Number(chosen.dataset.person));
 });
-$('back').addEventListener('click', () => document.body.classList.remove('talking'));
+$('back').addEventListener('click', leave);
+$('conversation').addEventListener('keydown', (event) => event.key === 'Escape' && leave());
 $('send').addEventListener('submit', submit);
 $('text').addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
 });
+document.addEventListener('visibilitychange', view);
 look();
-setInterval(look, 5_000);

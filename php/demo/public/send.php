@@ -1,5 +1,5 @@
 <?php
-// Sends a message: to the receiver's devices if there are any, else into the mailbox.
+// Sends a message: stored exactly once, and to the receiver's devices at once if there are any.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
@@ -7,32 +7,30 @@ $sender_id = require_user();
 require_own_post();
 $receiver_id = filter_var($_POST['receiver_id'] ?? null, FILTER_VALIDATE_INT);
 $text = is_string($_POST['text'] ?? null) ? trim($_POST['text']) : '';
+$id = is_string($_POST['id'] ?? null) ? $_POST['id'] : '';
 if ($receiver_id === false || query('SELECT 1 FROM `user` WHERE `id` = ?', [$receiver_id]) === []) {
     refuse(422, 'There is nobody of that name.');
 }
 if ($text === '' || preg_match('//u', $text) !== 1 || strlen($text) > 8000) {
     refuse(422, 'A message has 1 to 8,000 bytes.');
 }
-$content = json_encode(['type' => 'chat', 'from' => $sender_id, 'text' => $text]);
-$type = 'chat';
+if (preg_match('/^[a-z0-9]{16,32}$/D', $id) !== 1) {
+    refuse(422, 'The page is too old. Please reload it.');
+}
+$content = json_encode(['type' => 'chat', 'from' => $sender_id, 'id' => $id, 'text' => $text]);
 
-$how = null;
+$delivery = null;
 try {
-    $is_online = ChatPush\isOnline($receiver_id);
-    if ($is_online) {
-        // The receiver is online: push. False says that they left in between, and the mailbox takes it.
-        $how = pushMessage($receiver_id, $content, $type) ? 'pushed' : null;
-    }
-    $how ??= storeOfflineMessage($sender_id, $receiver_id, $content) ? 'stored' : null;
+    // The page sends again what it had no answer to. By its id that is the same message.
+    $delivery = ChatPush\sendMessage($sender_id, $receiver_id, $content, 'chat', $id);
 } catch (ChatPush\TimeoutException $timeout) {
     error_log($timeout->getMessage());
-    refuse(504, 'This takes unusually long. The message may still arrive.');
+    refuse(504, 'This takes unusually long.');
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
-    refuse(503, 'The message was not sent. Please try again.');
 }
-if ($how === null) {
+if (!$delivery instanceof ChatPush\Delivery) {
     // With chatpush.errors=warning a failed call returns false.
-    refuse(503, 'The message was not sent. Please try again.');
+    refuse(503, 'The message was not sent.');
 }
-answer(['how' => $how]);
+answer(['how' => $delivery === ChatPush\Delivery::Live ? 'live' : 'stored']);

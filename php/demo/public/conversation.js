@@ -1,0 +1,62 @@
+// The conversation in view.
+import { mark } from './ticks.js';
+
+export class Conversation {
+  constructor(kept) {
+    this.kept = kept;
+    this.log = document.getElementById('log');
+    this.list = document.getElementById('messages');
+    this.lines = new Map();
+  }
+
+  /** Shows another conversation, with a line before what is new. */
+  open(person) {
+    this.person = person;
+    this.lines.clear();
+    this.list.replaceChildren();
+    const [firstNew] = this.kept.unseen(person);
+    for (const message of this.kept.of(person)) {
+      if (message.id === firstNew?.id) this.list.append(divider());
+      this.show(message);
+    }
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** Shows what has come, and what has changed. */
+  refresh() {
+    // Who has scrolled up to read is left there.
+    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
+    for (const message of this.kept.of(this.person)) this.show(message);
+    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  show(message) {
+    let line = this.lines.get(message.id);
+    if (!line) {
+      line = made(message);
+      this.lines.set(message.id, line);
+      this.list.append(line);
+    }
+    if (message.mine) mark(line.querySelector('.tick'), message);
+  }
+}
+
+function made({ id, text, time, mine }) {
+  const line = document.getElementById('line').content.firstElementChild.cloneNode(true);
+  line.dataset.id = id;
+  line.classList.toggle('mine', mine === true);
+  line.querySelector('.who').textContent = mine ? 'You:' : '';
+  line.querySelector('p').textContent = text;
+  const said = new Date(time);
+  line.querySelector('time').dateTime = said.toISOString();
+  line.querySelector('time').textContent = said.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
+  if (!mine) line.querySelector('.tick').remove();
+  return line;
+}
+
+function divider() {
+  const line = document.createElement('li');
+  line.className = 'divider';
+  line.textContent = 'New';
+  return line;
+}

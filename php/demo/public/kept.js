@@ -1,0 +1,122 @@
+// What was said, kept in this browser's database, which its tabs share.
+
+/** Messages that are kept of each conversation. */
+const KEPT = 500;
+
+/**
+ * Every message is `{ place, person, id, text, time }`: its place in the order of arrival, and with whom it was
+ * exchanged. Those that were written here have `mine: true` and a `state`, see ticks.js.
+ *
+ * Reading is from memory. Writing ends when the database has it, and is then known to all tabs.
+ */
+export class Kept {
+  /** For each person: the messages, the place of the last one seen, and the number of the load they are from. */
+  conversations = new Map();
+  places = new Map();
+  loaded = new Map();
+  loads = 0;
+
+  /** Called with a person when another tab has changed that conversation. */
+  changed = () => {};
+
+  /** @throws {DOMException} If the browser keeps nothing for this page. */
+  static async open(me) {
+    const kept = new Kept();
+    kept.database = await database(`chat.${me}`);
+    kept.tabs = new BroadcastChannel(`chat.${me}`);
+    kept.tabs.onmessage = async ({ data: person }) => {
+      await kept.load(person);
+      kept.changed(person);
+    };
+    const messages = kept.database.transaction('messages').objectStore('messages');
+    for (const { person } of await result(messages.getAll())) kept.conversations.set(person, []);
+    for (const person of kept.conversations.keys()) await kept.load(person);
+    return kept;
+  }
+
+  /** The messages of a conversation in the order in which they came. */
+  of(person) {
+    return this.conversations.get(person) ?? [];
+  }
+
+  /** The other's messages behind the last one that was seen. */
+  unseen(person) {
+    return this.of(person).filter(({ mine, place }) => !mine && place > (this.places.get(person) ?? 0));
+  }
+
+  /** Adds a message; false if it is there already, from this tab or another. */
+  add(message) {
+    const { person, id } = message;
+    return this.write(person, async ({ messages }) => {
+      const conversation = messages.index('person');
+      if (await result(messages.index('id').getKey(id))) return false;
+      await result(messages.add(message));
+      if (await result(conversation.count(person)) > KEPT) messages.delete(await result(conversation.getKey(person)));
+      return true;
+    });
+  }
+
+  /** Moves a message from one state to another; nothing if another tab has moved it meanwhile. */
+  change(person, id, from, to) {
+    return this.write(person, async ({ messages }) => {
+      const message = await result(messages.index('id').get(id));
+      if (message?.state === from) messages.put({ ...message, state: to });
+    });
+  }
+
+  /** Everything in the conversation was seen. */
+  async see(person) {
+    if (this.unseen(person).length === 0) return;
+    const { place } = this.of(person).at(-1);
+    await this.write(person, async ({ seen }) => {
+      if (place > ((await result(seen.get(person)))?.place ?? 0)) seen.put({ person, place });
+    });
+  }
+
+  async write(person, change) {
+    const transaction = this.database.transaction(['messages', 'seen'], 'readwrite');
+    const done = new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error);
+    });
+    const [changed] = await Promise.all([change(stores(transaction)), done]);
+    await this.load(person);
+    this.tabs.postMessage(person);
+    return changed;
+  }
+
+  async load(person) {
+    const load = ++this.loads;
+    const { messages, seen } = stores(this.database.transaction(['messages', 'seen']));
+    const [conversation, last] = await Promise.all([
+      result(messages.index('person').getAll(person)),
+      result(seen.get(person)),
+    ]);
+    // One that began later may have ended earlier.
+    if (load < (this.loaded.get(person) ?? 0)) return;
+    this.loaded.set(person, load);
+    this.conversations.set(person, conversation);
+    this.places.set(person, last?.place);
+  }
+}
+
+function database(name) {
+  const opening = indexedDB.open(name, 1);
+  opening.onupgradeneeded = () => {
+    const messages = opening.result.createObjectStore('messages', { keyPath: 'place', autoIncrement: true });
+    messages.createIndex('id', 'id', { unique: true });
+    messages.createIndex('person', 'person');
+    opening.result.createObjectStore('seen', { keyPath: 'person' });
+  };
+  return result(opening);
+}
+
+const stores = (transaction) =>
+  ({ messages: transaction.objectStore('messages'), seen: transaction.objectStore('seen') });
+
+function result(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,22 @@
+// The application's own pages.
+
+/** How long a page may take, in milliseconds. One that hangs would hold up those behind it. */
+const PATIENCE = 10_000;
+
+const { csrf } = document.body.dataset;
+
+/**
+ * Asks a page of the application.
+ * @throws {Error} With words for the person in front of the page, and the HTTP `status` if there was an answer.
+ */
+export async function ask(page, options = {}) {
+  const response = await fetch(page, { signal: AbortSignal.timeout(PATIENCE), ...options });
+  if (response.status === 401) location.href = 'sign-in.php';
+  const answer = await response.json().catch(() => ({ error: 'The server has a problem.' }));
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
+  return answer;
+}
+
+export function post(page, fields = {}) {
+  return ask(page, { method: 'POST', headers: { 'X-CSRF-Token': csrf }, body: new URLSearchParams(fields) });
+}
