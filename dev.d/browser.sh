@@ -21,6 +21,6 @@ browser_tests() {
 
 take_picture() {
     browser_library \
-        && target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png \
-        && echo "docs/demo.png is written"
+        && target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png docs/demo-phone.png \
+        && echo "docs/demo.png and docs/demo-phone.png are written"
 }

@@ -13,8 +13,8 @@ extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions against the running daemon, from the command line
 fpm          PHPUnit: the same under PHP-FPM, through nginx
 end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences
-client       chatpush.js, and that dist/ is what its sources build
-browser      the demo in headless Chromium, by two people
+client       chatpush.js, that dist/ is what its sources build, and the npm package with its types
+browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
 demo         the demo's story over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
 TEXT

@@ -1,0 +1,48 @@
+// Every case, in one browser. Some of them wait half a minute for a dead network, so they wait together.
+import { after, before, describe, test } from 'node:test';
+import { launch } from './browser.mjs';
+import * as chat from './cases/chat.mjs';
+import * as contrast from './cases/contrast.mjs';
+import * as cut from './cases/cut.mjs';
+import * as flood from './cases/flood.mjs';
+import * as hole from './cases/hole.mjs';
+import * as idle from './cases/idle.mjs';
+import * as keyboard from './cases/keyboard.mjs';
+import * as labels from './cases/labels.mjs';
+import * as pack from './cases/package.mjs';
+import * as phone from './cases/phone.mjs';
+import * as restart from './cases/restart.mjs';
+import * as tabs from './cases/tabs.mjs';
+import * as token from './cases/token.mjs';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser?.close());
+
+const cases = (...modules) => {
+  for (const { title, default: live } of modules) test(title, { timeout: 150_000 }, () => alone(live));
+};
+
+/** Lives through a case with contexts of its own, and closes them. */
+async function alone(live) {
+  const contexts = [];
+  const newContext = async (options) => {
+    contexts.push(await browser.newContext(options));
+    return contexts.at(-1);
+  };
+  try {
+    await live({ newContext });
+  } finally {
+    for (const context of contexts) {
+      await context.unrouteAll({ behavior: 'ignoreErrors' });
+      await context.close();
+    }
+  }
+}
+
+describe('together', { concurrency: 6 }, () => {
+  cases(hole, idle, cut, token, tabs, flood, chat, keyboard, labels, phone, contrast, pack);
+});
+
+// The daemon is everybody's.
+describe('alone', () => cases(restart));

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { Person } from '../person.mjs';
+
+export const title = 'two people talk, one leaves, and returns to what was said';
+
+export default async function (browser) {
+  const ann = await Person.register(browser, 'Chat Ann');
+  const ben = await Person.register(browser, 'Chat Ben');
+  await ann.page.reload();
+  await ann.open(ben);
+  await ben.open(ann);
+
+  await ben.say('Good morning');
+  await ann.reads('Good morning');
+  await ann.say('Good morning to you');
+  await ben.hasRead(['Good morning', 'Good morning to you']);
+  const tick = (word) => ben.page.getByRole('log').getByRole('img', { name: word });
+  await tick('Delivered').waitFor();
+
+  // The browser's last page is closed; what it keeps, it keeps.
+  await ann.page.close();
+  await ben.sees(ann, 'away');
+  for (const text of ['Is it still there?', '<img src=x onerror=alert(1)>', 'I take it 👍']) await ben.say(text);
+  await tick('Stored; waits until they are back').nth(2).waitFor();
+
+  await ann.tab();
+  await ann.is('Connected');
+  await ann.badges(ben, '3');
+  await tick('Delivered').nth(3).waitFor();
+  await ann.open(ben);
+  await ann.badges(ben, '');
+  const said = ['Good morning', 'Good morning to you', 'Is it still there?', '<img src=x onerror=alert(1)>', 'I take it 👍'];
+  await ann.hasRead(said);
+
+  await ben.sees(ann, 'online');
+  await ben.say('Deal');
+  await ann.hasRead([...said, 'Deal']);
+  await ann.page.reload();
+  await ann.is('Connected');
+  await ann.badges(ben, '');
+  await ann.open(ben);
+  await ann.hasRead([...said, 'Deal']);
+  ann.wasHandedOnce();
+  assert.deepEqual([...ann.problems, ...ben.problems], [], 'neither page has complained');
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { Person } from '../person.mjs';
+
+export const title = 'a screen reader is told what is what, and what is new';
+
+export default async function (browser) {
+  const ben = await Person.register(browser, 'Label Ben');
+  const ann = await Person.register(browser, 'Label Ann');
+  const { page } = ann;
+  const people = page.getByRole('navigation', { name: 'People' });
+  const ofBen = (rest) => people.getByRole('button', { name: new RegExp(`^Label Ben ${rest}`) });
+  await ofBen('online').waitFor();
+  await ben.send(ann, 'Hello');
+  await ofBen('online 1 new Hello').waitFor();
+  await page.getByRole('status').filter({ hasText: '1 new since you last looked' }).waitFor();
+  const announced = page.locator('[aria-live=polite]', { hasText: 'Label Ben: Hello' });
+  await announced.waitFor({ state: 'attached' });
+  assert.equal(await page.title(), '(1) Chat');
+
+  await ofBen('').click();
+  assert.equal(await ofBen('').getAttribute('aria-current'), '');
+  const log = page.getByRole('log', { name: 'What was said' });
+  await page.getByRole('region', { name: 'Label Ben' }).waitFor();
+  assert.match(await log.ariaSnapshot(), /list:[^]*listitem: New[^]*listitem:[^]*Hello/);
+  assert.equal(await log.getAttribute('aria-live'), 'off', 'opening a conversation does not read all of it aloud');
+  await ann.say('And to you');
+  await log.getByRole('listitem').filter({ hasText: 'You:' }).getByRole('img', { name: 'Delivered' }).waitFor();
+
+  const nameless = await page.evaluate(() => {
+    const named = (element) => element.getAttribute('aria-label') || element.labels?.length || element.textContent.trim();
+    const all = document.querySelectorAll('button, input:not([type=hidden]), textarea, [role=img], [role=log]');
+    return [...all].filter((element) => !named(element)).map((element) => element.outerHTML);
+  });
+  assert.deepEqual(nameless, []);
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+  assert.deepEqual([...ann.problems, ...ben.problems], []);
+}

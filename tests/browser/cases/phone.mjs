@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { Person } from '../person.mjs';
+
+export const title = 'a phone shows one thing at a time, and nothing beside the screen';
+
+export default async function (browser) {
+  const ben = await Person.register(browser, 'Phone Ben');
+  const options = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
+  const ann = await Person.register(browser, 'Phone Ann with a long name', options);
+  const { page } = ann;
+  const isNarrow = async () => {
+    const wide = await page.locator('html, nav, main, #log').evaluateAll((parts) =>
+      parts.filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.localName));
+    assert.deepEqual(wide, [], 'nothing scrolls sideways');
+  };
+  await ben.send(ann, `A word that has no end: ${'x'.repeat(200)}`);
+  await ann.badges(ben, '1');
+  await isNarrow();
+  await ann.entry(ben).tap();
+  await page.getByRole('heading', { name: ben.name }).waitFor();
+  assert.equal(await page.getByRole('navigation').isVisible(), false);
+  await isNarrow();
+  assert.notEqual(await page.evaluate(() => document.activeElement.id), 'text', 'the keyboard stays away');
+  await ann.say('A short one');
+  await isNarrow();
+
+  const small = await page.locator('button:visible').evaluateAll((buttons) =>
+    buttons.filter((button) => button.offsetHeight < 44).map((button) => button.outerHTML));
+  assert.deepEqual(small, [], 'a finger hits every button');
+
+  await page.getByRole('button', { name: 'Back to people' }).tap();
+  assert.equal(await page.getByRole('navigation').isVisible(), true);
+  assert.ok(await ann.entry(ben).evaluate((entry) => entry === document.activeElement));
+  // It is not in view any more, so what comes is new.
+  await ben.send(ann, 'Are you there?');
+  await ann.badges(ben, '1');
+  await isNarrow();
+  assert.deepEqual(ann.problems, []);
+}

@@ -1,0 +1,91 @@
+// The network between a browser and the web server, as bad as a test wants it.
+import { connect, createServer } from 'node:net';
+
+/** A TCP proxy. What it does to its connections is done to the bytes: the browser is told nothing. */
+export class Wire {
+  /**
+   * @param {string} target The address of the web server.
+   * @param {number} [idle] Cuts connections that nothing has passed for so many milliseconds, as some proxies do.
+   */
+  static async to(target, idle = 0) {
+    const wire = new Wire();
+    Object.assign(wire, { target: new URL(target), idle, pairs: new Set(), state: 'passing', webSockets: 0 });
+    wire.server = createServer((browser) => wire.accept(browser));
+    await new Promise((resolve) => wire.server.listen(0, '127.0.0.1', resolve));
+    // A test that has failed leaves it open.
+    wire.server.unref();
+    wire.url = `http://127.0.0.1:${wire.server.address().port}`;
+    return wire;
+  }
+
+  /** Lets bytes pass again, those that were held up first. */
+  pass() {
+    this.state = 'passing';
+    for (const pair of this.pairs) pair.go();
+  }
+
+  /** Lets no byte pass any more, and no end either: nobody can tell it from silence. */
+  swallow() {
+    this.state = 'swallowing';
+    for (const pair of this.pairs) pair.stop();
+  }
+
+  /** Closes every connection, and refuses new ones. */
+  cut() {
+    this.state = 'cut';
+    for (const pair of this.pairs) pair.end();
+  }
+
+  /** The open WebSocket connections. */
+  open() {
+    return [...this.pairs].filter(({ isWebSocket }) => isWebSocket);
+  }
+
+  close() {
+    this.cut();
+    this.server.close();
+  }
+
+  accept(browser) {
+    if (this.state === 'cut') browser.destroy();
+    else this.pairs.add(new Pair(this, browser));
+  }
+}
+
+/** One connection: the browser's end and the web server's. */
+class Pair {
+  constructor(wire, browser) {
+    const server = connect(Number(wire.target.port), wire.target.hostname);
+    Object.assign(this, { wire, browser, server, ends: [browser, server], since: Date.now(), isWebSocket: false });
+    browser.once('data', (head) => {
+      this.isWebSocket = head.toString('latin1').startsWith('GET /ws');
+      if (this.isWebSocket) wire.webSockets++;
+    });
+    browser.setTimeout(wire.idle, () => this.end());
+    for (const [from, to] of [[browser, server], [server, browser]]) {
+      from.on('data', (bytes) => to.write(bytes) || from.pause());
+      to.on('drain', () => wire.state === 'passing' && from.resume());
+      // How it ended is no matter.
+      from.on('error', () => {});
+      from.on('close', () => {
+        this.ended = true;
+        if (wire.state !== 'swallowing') this.end();
+      });
+    }
+    if (wire.state === 'swallowing') this.stop();
+  }
+
+  stop() {
+    for (const end of this.ends) end.pause();
+  }
+
+  go() {
+    if (this.ended) this.end();
+    for (const end of this.ends) end.resume();
+  }
+
+  end() {
+    this.wire.pairs.delete(this);
+    for (const end of this.ends) end.destroy();
+  }
+}
