@@ -8,7 +8,6 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
 use crate::client::Client;
-use crate::eventually::eventually;
 use crate::site::{SECRET, Site};
 
 /// A running daemon.
@@ -30,13 +29,11 @@ impl Daemon {
 
     /// Stops it and starts another in its place; waits until that is ready.
     pub async fn restart(self, site: &Site) -> Self {
-        let port = self.port();
+        let ports = (self.port(), self.admin_port());
         let code = tokio::task::spawn_blocking(move || self.stop()).await.expect("the daemon stops");
         assert_eq!(code, Some(0));
-        let launched = daemon::Daemon::launch_at(site.servers().folder(), &site.environment(), port);
-        let started = Self(launched.expect("the daemon starts"));
-        eventually("it is ready", async || started.is_ready().await, |ready| *ready).await;
-        started
+        let started = daemon::Daemon::start_at(site.servers().folder(), &site.environment(), ports).await;
+        Self(started.expect("the daemon becomes ready"))
     }
 
     /// Runs a command of the daemon to its end.

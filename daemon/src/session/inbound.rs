@@ -91,6 +91,23 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_a_client_say_what_the_golden_file_says() {
+        let lines: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../../../tests/golden/client.json")).unwrap();
+        for line in lines {
+            let ids = || serde_json::from_value(line["ids"].clone()).unwrap();
+            let says = match line["says"].as_str().unwrap() {
+                "ack" => Inbound::Ack(ids()),
+                "read" => Inbound::Read,
+                "token" => Inbound::Token(line["token"].as_str().unwrap().to_owned()),
+                "ping" => Inbound::Ping,
+                other => panic!("{other}"),
+            };
+            assert_eq!(Inbound::read(line["frame"].as_str().unwrap()), Some(says));
+        }
+    }
+
+    #[test]
     fn a_pace_is_measured_over_a_window() {
         let limits = Limits { messages: 10, bytes: 1_000, ..Limits::default() };
         let start = Instant::now();
