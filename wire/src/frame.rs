@@ -104,7 +104,9 @@ pub fn content_of(frame: &str) -> Option<String> {
     struct Data {
         data: String,
     }
-    serde_json::from_str::<Data>(frame).ok().map(|frame| frame.data)
+    // serde would fill a structure from an array too.
+    let object = frame.trim_start().starts_with('{').then_some(frame)?;
+    serde_json::from_str::<Data>(object).ok().map(|frame| frame.data)
 }
 
 fn head(id: &MessageId, kind: Option<&Type>) -> String {
@@ -190,6 +192,13 @@ mod tests {
                 let frame = Message { id: &id, kind: None, data: &data, from: None }.live(5);
                 assert_eq!(content_of(&frame), Some(data));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_has_no_content() {
+        for text in ["", "{}", r#"["hello"]"#, r#"{"data":5}"#, r#"{"type":"unread_count","data":3}"#] {
+            assert_eq!(content_of(text), None, "{text}");
         }
     }
 

@@ -201,6 +201,10 @@ impl Verifier {
 
 fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
+    // RFC 7519 section 7.2 wants objects; serde would fill a structure from an array too.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(TokenError::Malformed);
+    }
     serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)
 }
 
@@ -299,6 +303,14 @@ mod tests {
         assert_eq!(verify(Some("forum"), &signed_now(&secret())), Err(TokenError::Audience));
         assert_eq!(claims(r#"{"sub":"1","exp":1800000000,"aud":["a","b"]}"#), Err(TokenError::Audience));
         assert_eq!(claims(r#"{"sub":"1","exp":1800000000,"aud":7}"#), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn header_and_claims_are_objects_and_no_arrays() {
+        let (header, body) = (r#"{"alg":"HS256"}"#, r#"{"sub":"42","exp":1800000000}"#);
+        assert_eq!(with_claims(header, &format!(" {body}")), Ok(user()));
+        assert_eq!(with_claims(header, r#"["42",null,null,1800000000]"#), Err(TokenError::Malformed));
+        assert_eq!(with_claims(r#"["HS256"]"#, body), Err(TokenError::Malformed));
     }
 
     #[test]

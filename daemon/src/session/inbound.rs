@@ -37,7 +37,9 @@ impl Inbound {
             #[serde(default)]
             ping: bool,
         }
-        let frame: Frame = serde_json::from_str(text).ok()?;
+        // serde would fill a structure from an array too.
+        let object = text.trim_start().starts_with('{').then_some(text)?;
+        let frame: Frame = serde_json::from_str(object).ok()?;
         match frame {
             Frame { ack: Some(ids), .. } => Some(Self::Ack(ids)),
             Frame { token: Some(token), .. } => Some(Self::Token(token)),
@@ -85,7 +87,16 @@ mod tests {
         assert_eq!(Inbound::read(r#"{"read":true}"#), Some(Inbound::Read));
         assert_eq!(Inbound::read(r#"{"ping":true}"#), Some(Inbound::Ping));
         assert_eq!(Inbound::read(r#"{"token":"t"}"#), Some(Inbound::Token("t".to_owned())));
-        for other in ["", "ping", "{}", "[]", r#"{"read":false}"#, r#"{"ack":[""]}"#, r#"{"ack":"a"}"#] {
+        for other in [
+            "",
+            "ping",
+            "{}",
+            "[]",
+            r#"{"read":false}"#,
+            r#"{"ack":[""]}"#,
+            r#"{"ack":"a"}"#,
+            r#"[["a"],false,null,false]"#,
+        ] {
             assert_eq!(Inbound::read(other), None, "{other}");
         }
     }

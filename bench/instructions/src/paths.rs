@@ -1,0 +1,99 @@
+//! The hot paths, each as often as asked for.
+
+use std::fmt;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use chatpush_daemon::delivery::Delivery;
+use chatpush_daemon::hub::{Bounds, Hub, Seat};
+use chatpush_daemon::session::inbound::Inbound;
+use chatpush_wire::envelope;
+use chatpush_wire::frame::{DEFAULT_TYPE, Message, Type};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::key::Prefix;
+use clap::ValueEnum;
+use redis::{PushInfo, PushKind, Value};
+
+/// What people say to each other, in length and in letters.
+const CONTENT: &str = "Are you coming tonight? We start at eight, \"as always\".";
+
+/// Something that happens for every message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Path {
+    /// The extension renders a client's frame.
+    Render,
+    /// A push of Redis becomes a frame in the outbox of one connection, which takes it.
+    Forward,
+    /// The same for a user with eight connections.
+    FanOut,
+    /// The ack of a client, for ten messages, is read.
+    Ack,
+}
+
+impl Path {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Render, Self::Forward, Self::FanOut, Self::Ack];
+
+    /// Walks it so many times.
+    pub(crate) fn run(self, times: u32) -> anyhow::Result<()> {
+        match self {
+            Self::Render => {
+                let id = id(1)?;
+                for _ in 0..times {
+                    let message = Message { id: &id, kind: None, data: black_box(CONTENT), from: Some(7) };
+                    black_box(message.live(1_700_000_000_000));
+                }
+                Ok(())
+            }
+            Self::Forward => forward(1, times),
+            Self::FanOut => forward(8, times),
+            Self::Ack => {
+                let ids: Vec<_> = (0..10).map(|number| id(number).map(|id| format!("\"{id}\""))).collect();
+                let ids = ids.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+                let frame = format!("{{\"ack\":[{}]}}", ids.join(","));
+                for _ in 0..times {
+                    ensure!(Inbound::read(black_box(&frame)).is_some(), "the ack is not understood");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Render => "render",
+            Self::Forward => "forward",
+            Self::FanOut => "fan-out",
+            Self::Ack => "ack",
+        })
+    }
+}
+
+fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
+    let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1 << 20, total: 1 << 30 }));
+    let prefix = Prefix::default();
+    let user = UserId::try_from(42)?;
+    let seats: Vec<Seat> = (0..devices).filter_map(|_| hub.join(user, devices)).collect();
+    let delivery = Delivery::new(hub, prefix.clone(), &Type::Name(DEFAULT_TYPE.to_owned()));
+    let id = id(1)?;
+    let frame = Message { id: &id, kind: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
+    let channel = prefix.user_channel(user).into_bytes();
+    let envelope = [envelope::tracked(&id, false), frame].concat().into_bytes();
+    for _ in 0..times {
+        let data = vec![Value::BulkString(channel.clone()), Value::BulkString(envelope.clone())];
+        delivery.push(PushInfo { kind: PushKind::SMessage, data });
+        for seat in &seats {
+            let taken = seat.take(true).ok().context("the outbox has ended")?;
+            ensure!(taken.len() == 1, "one push is one frame");
+            seat.written();
+        }
+    }
+    Ok(())
+}
+
+fn id(number: u32) -> anyhow::Result<MessageId> {
+    Ok(MessageId::try_from(format!("01KB2Y5Q8ZC3W0D4V6T1N7{number:04}"))?)
+}
