@@ -62,7 +62,7 @@ impl<'a> Envelope<'a> {
             Some(rest) => (false, rest),
             None => (true, body.strip_prefix('U').ok_or(UnknownEnvelope)?),
         };
-        let (id, frame) = rest.split_once('\n').ok_or(UnknownEnvelope)?;
+        let (id, frame) = rest.split_once('\n').filter(|(id, _)| !id.is_empty()).ok_or(UnknownEnvelope)?;
         Ok(Self::Tracked { id, untyped, frame })
     }
 }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_it_refuses() {
-        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1F\xFF"] {
+        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1T\nno-id", b"1F\xFF"] {
             assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
         }
     }
