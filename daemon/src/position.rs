@@ -19,12 +19,15 @@ impl Position {
         self.ms
     }
 
-    /// The smallest id behind this one: what `XTRIM MINID` keeps.
+    /// The smallest id behind this one: what `XTRIM MINID` keeps. Nothing is behind the largest but itself.
     #[must_use]
     pub const fn next(self) -> Self {
         match self.seq.checked_add(1) {
             Some(seq) => Self { ms: self.ms, seq },
-            None => Self { ms: self.ms.saturating_add(1), seq: 0 },
+            None => match self.ms.checked_add(1) {
+                Some(ms) => Self { ms, seq: 0 },
+                None => self,
+            },
         }
     }
 }
@@ -110,6 +113,8 @@ mod tests {
         assert!(position("10-9") < position("10-10"));
         assert_eq!(position("10-9").next(), position("10-10"));
         assert_eq!(position(&format!("10-{}", u64::MAX)).next(), position("11-0"));
+        let last = position(&format!("{0}-{0}", u64::MAX));
+        assert_eq!(last.next(), last, "an id never goes back");
         for bad in ["", "1", "1-", "-1", "1-1-1", "a-b"] {
             assert_eq!(bad.parse::<Position>(), Err(InvalidPosition));
         }
