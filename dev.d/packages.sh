@@ -3,7 +3,7 @@
 # Each line: the set that needs it, how to see that it is there, the package, why.
 wanted() {
     cat <<'TABLE'
-build|command cc|build-essential|a C compiler and linker for Rust
+build|command cc|build-essential|a C and C++ compiler and a linker for Rust
 build|command php|php-cli|PHP 8.1 or newer
 build|command php-config|php-dev|the headers that the extension is built against
 build|libclang|libclang-dev|reads those headers during the build

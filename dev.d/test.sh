@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos)
+parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos fuzz)
 
 describe() {
     cat <<'TEXT'
@@ -17,6 +17,7 @@ client       chatpush.js, that dist/ is what its sources build, and the npm pack
 browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
 demo         the demo's story over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
+fuzz         five seconds of nonsense for each function that reads what strangers send, and for a running daemon
 TEXT
 }
 
@@ -52,7 +53,7 @@ needs() {
         case "$part" in
             end-to-end) sets="build demo test" tools=websocat ;;
             extension | daemon | fpm | client | browser) sets="build demo test" ;;
-            demo | chaos) [ "$sets" != build ] || sets="build demo" ;;
+            demo | chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
@@ -69,13 +70,14 @@ run_part() {
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" = 0 ]; then
         echo "ok, $good passed ($((SECONDS - start)) s)"
+        sed -n 's/^target \(.*\): ok, /             \1: /p' "$file"
     else
         echo "FAILED, $good passed, $bad failed ($((SECONDS - start)) s):"
         tail -n 80 "$file" | sed 's/^/    /'
     fi
 }
 
-# Passed and failed tests in the words of cargo, PHPUnit and node. A part that counts none is one test itself.
+# Passed and failed tests in the words of cargo, PHPUnit, node and the fuzzer. A part that counts none is one test itself.
 count() {
     awk -v status="$2" '
         /^test result: / { good += $4; bad += $6 }
@@ -89,6 +91,8 @@ count() {
         }
         /^# pass [0-9]+$/ { good += $3 }
         /^# (fail|cancelled) [0-9]+$/ { bad += $3 }
+        /^target .*: ok, / { good++ }
+        /^target .*: FAILED/ { bad++ }
         END {
             if (status != 0 && bad == 0) bad = 1
             if (status == 0 && good == 0) good = 1
@@ -108,6 +112,7 @@ part_end_to_end() { cargo test --release --workspace --locked --test it; }
 part_client() { client_tests; }
 part_browser() { browser_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
+part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     target/release/chatpush-chaos --seconds 60 --seed "${CHATPUSH_CHAOS_SEED:-1}" \
         && cargo build --release --workspace --locked --features chatpush-daemon/sabotage --bin chatpushd-sabotaged \

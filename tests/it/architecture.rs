@@ -148,6 +148,19 @@ const CHAOS: &[(&str, &[&str])] = &[
     ("verdict", &["ledger"]),
 ];
 
+/// Arrows inside the fuzzer: none, a target knows no other.
+const FUZZ: &[(&str, &[&str])] = &[("target", &[])];
+
+/// Arrows inside the fuzzer's program that talks to a running daemon.
+const FUZZ_LIVE: &[(&str, &[&str])] = &[
+    ("cli", &[]),
+    ("run", &["cli", "scene", "stranger"]),
+    ("scene", &[]),
+    ("stranger", &["frames", "handshake", "scene"]),
+    ("handshake", &[]),
+    ("frames", &[]),
+];
+
 /// Arrows between crates, by folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
@@ -156,6 +169,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("stack", &[]),
     ("tests", &["stack", "wire"]),
     ("chaos", &["stack", "wire"]),
+    ("fuzz", &["daemon", "stack", "wire"]),
 ];
 
 fn root() -> PathBuf {
@@ -262,6 +276,8 @@ fn modules_use_what_the_table_says() {
     compare("wire/src", WIRE, &["lib"]);
     compare("stack/src", STACK, &["lib", "main"]);
     compare("chaos/src", CHAOS, &["lib", "main"]);
+    compare("fuzz/src", FUZZ, &["lib", "main"]);
+    compare("fuzz/live", FUZZ_LIVE, &["main"]);
 }
 
 #[test]
@@ -272,6 +288,8 @@ fn no_arrows_go_round_in_a_circle() {
         ("wire", WIRE),
         ("stack", STACK),
         ("chaos", CHAOS),
+        ("fuzz", FUZZ),
+        ("fuzz/live", FUZZ_LIVE),
         ("crates", CRATES),
     ] {
         assert_eq!(circle(table), Vec::<String>::new(), "{name}");

@@ -1,0 +1,80 @@
+//! A frame is JSON that holds the content verbatim, whatever it is, and under any other type the same.
+
+use arbitrary::{Arbitrary, Unstructured};
+use chatpush_wire::frame::{self, DEFAULT_TYPE, Message, Type};
+use chatpush_wire::id::MessageId;
+use serde_json::{Value, json};
+
+#[derive(Arbitrary, Debug)]
+enum Kind<'a> {
+    Name(&'a str),
+    Number(i64),
+}
+
+impl Kind<'_> {
+    fn to_type(&self) -> Type {
+        match self {
+            Self::Name(name) => Type::Name((*name).to_owned()),
+            Self::Number(number) => Type::Number(*number),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    kind: Option<Kind<'a>>,
+    configured: Kind<'a>,
+    from: Option<i64>,
+    time_ms: u64,
+    id: &'a str,
+    data: &'a str,
+}
+
+pub(super) fn run(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Some(content) = frame::content_of(text)
+        && let Ok(whole) = serde_json::from_str::<Value>(text)
+    {
+        assert_eq!(whole["data"], content, "the content of a frame that somebody else wrote");
+    }
+    if let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) {
+        render(&input);
+    }
+}
+
+fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
+    let id = MessageId::try_from((*id).to_owned()).unwrap_or_else(|_| MessageId::of_row(1, 2));
+    let (kind, configured) = (kind.as_ref().map(Kind::to_type), configured.to_type());
+    for kind in kind.iter().chain([&configured]) {
+        assert_eq!(Type::decode(&kind.encode()).as_ref(), Some(kind));
+    }
+    let message = Message { id: &id, kind: kind.as_ref(), data, from: *from };
+    let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
+    assert!(live.starts_with(&message.open()), "a script ends what was opened");
+
+    let mut expected = json!({ "id": id, "type": spelled(kind.as_ref()), "data": data, "time": time_ms });
+    if let Some(from) = from {
+        expected["from"] = json!(from);
+    }
+    assert_eq!(parsed(&live), expected);
+    assert_eq!(frame::content_of(&live).as_deref(), Some(*data));
+    if kind.is_none() {
+        let retyped = frame::retyped(&live, &id, &configured);
+        assert_eq!(retyped, Message { kind: Some(&configured), ..message }.live(*time_ms));
+    }
+    expected["offline"] = json!(true);
+    assert_eq!(parsed(&stored), expected);
+    assert_eq!(parsed(&frame::unread(*time_ms)), json!({ "type": "unread_count", "data": time_ms }));
+}
+
+fn spelled(kind: Option<&Type>) -> Value {
+    match kind {
+        None => json!(DEFAULT_TYPE),
+        Some(Type::Name(name)) => json!(name),
+        Some(Type::Number(number)) => json!(number),
+    }
+}
+
+fn parsed(frame: &str) -> Value {
+    serde_json::from_str(frame).expect("a frame is JSON")
+}

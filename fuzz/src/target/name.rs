@@ -1,0 +1,91 @@
+//! Ids, positions and the names of channels: read back as written, told apart, and in their order.
+
+use arbitrary::{Arbitrary, Unstructured};
+use chatpush_daemon::position::Position;
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    users: [i64; 2],
+    times: [u64; 2],
+    numbers: [u64; 2],
+    entropy: [[u8; 10]; 2],
+    texts: [&'a str; 2],
+}
+
+pub(super) fn run(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        message_id(text);
+        if let Ok(position) = text.parse::<Position>() {
+            assert_eq!(position.to_string().parse(), Ok(position));
+        }
+    }
+    if let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) {
+        made_ids(&input);
+        positions(input.times, input.numbers);
+        names(&input);
+    }
+}
+
+fn message_id(text: &str) {
+    let printable = text.chars().all(|c| (' '..='~').contains(&c));
+    let id = MessageId::try_from(text.to_owned());
+    assert_eq!(id.is_ok(), (1..=MessageId::MAX_BYTES).contains(&text.len()) && printable);
+    if let Ok(id) = id {
+        assert_eq!(id.to_string(), text);
+        assert!(!(id.is_chosen() && id.as_row().is_some()), "one kind of id is taken for another");
+    }
+}
+
+/// The three ways to make an id.
+fn made_ids(input: &Input<'_>) {
+    let generated = [0, 1].map(|which| MessageId::generate(input.times[which], input.entropy[which]));
+    let millis = input.times.map(|time| time & 0xFFFF_FFFF_FFFF);
+    assert_eq!(
+        (millis[0], input.entropy[0]).cmp(&(millis[1], input.entropy[1])),
+        generated[0].as_str().cmp(generated[1].as_str())
+    );
+    assert!(generated.iter().all(|id| !id.is_chosen() && id.as_row().is_none()));
+
+    let row = MessageId::of_row(input.numbers[0], input.users[0]);
+    assert_eq!(row.as_row(), Some((input.numbers[0], input.users[0])));
+    assert!(!row.is_chosen() && MessageId::try_from(row.to_string()).is_ok());
+
+    let chosen = [0, 1].map(|which| {
+        let sender = UserId::try_from(input.users[which]).ok()?;
+        MessageId::chosen(sender, input.texts[which].as_bytes()).ok()
+    });
+    assert!(chosen.iter().flatten().all(|id| id.is_chosen() && id.as_row().is_none()));
+    if let [Some(one), Some(other)] = &chosen {
+        let same = input.users[0] == input.users[1] && input.texts[0] == input.texts[1];
+        assert_eq!(one == other, same, "an id is its sender's own");
+    }
+}
+
+fn positions(times: [u64; 2], numbers: [u64; 2]) {
+    let text = [0, 1].map(|which| format!("{}-{}", times[which], numbers[which]));
+    let [one, other] = text.map(|text| text.parse::<Position>().expect("two numbers"));
+    assert_eq!(one.cmp(&other), (times[0], numbers[0]).cmp(&(times[1], numbers[1])));
+    assert!(one.next() > one || (times[0], numbers[0]) == (u64::MAX, u64::MAX));
+    assert!(one.next() >= one, "no position is behind the one before it");
+    assert!(one >= other || one.next() <= other, "there is nothing between");
+}
+
+fn names(input: &Input<'_>) {
+    let Ok(prefix) = Prefix::try_from(input.texts[0].to_owned()) else { return };
+    for user in input.users.into_iter().filter_map(|user| UserId::try_from(user).ok()) {
+        let channel = prefix.user_channel(user);
+        assert_eq!(prefix.user_of_channel(&channel), Some(user));
+        let partition = Partition::of(user);
+        assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
+        if let Ok(other) = Prefix::try_from(input.texts[1].to_owned())
+            && other != prefix
+        {
+            assert_eq!(other.user_of_channel(&channel), None, "installations are kept apart");
+        }
+    }
+    let _ = prefix.user_of_channel(input.texts[1]);
+    let _ = prefix.partition_of_log(input.texts[1]);
+}

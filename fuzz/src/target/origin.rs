@@ -1,0 +1,64 @@
+//! A page may connect only to its own host, or if the list names the place that it is from.
+//!
+//! The lines of an input are the list, the page's origin and the host that it connects to. The judge is the `url`
+//! crate, which takes origins apart as browsers do (WHATWG URL, "origin").
+
+use chatpush_daemon::origin::Origins;
+use url::{Host, Url};
+
+pub(super) fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.split('\n');
+    let (Some(list), Some(origin), host) = (lines.next(), lines.next(), lines.next()) else { return };
+    let Ok(origins) = Origins::parse(list) else { return };
+    assert!(origins.allow(None, host), "who is no page sends no origin");
+
+    let allowed = origins.allow(Some(origin), host);
+    let entries: Vec<_> = list.split_whitespace().collect();
+    let Some(page) = place(origin) else {
+        // No browser sends this. It must not look like a place that it is not.
+        let listed = entries.iter().any(|entry| *entry == "*" || entry.eq_ignore_ascii_case(origin));
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        let strange = authority.contains(['/', '\\', '@', '?', '#', ' ', '\t', '%']);
+        assert!(entries.is_empty() || listed || !strange || !allowed, "{origin:?} is taken for a page");
+        return;
+    };
+    if !allowed {
+        let own = host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, own)| own == host));
+        assert!(!entries.is_empty() || !own, "a page of the host itself is refused");
+        let listed = |entry: &&str| *entry == "*" || (*entry == origin && !entry.contains('*'));
+        assert!(!entries.iter().any(listed), "what is on the list is refused");
+        return;
+    }
+    let may = if entries.is_empty() {
+        let asked = host.and_then(|host| place(&format!("{}://{host}", page.scheme())));
+        asked.is_some_and(|asked| same(&page, &asked))
+    } else {
+        entries.iter().any(|entry| *entry == "*" || matches(&page, entry))
+    };
+    assert!(may, "{origin:?} may not connect to {host:?} by {list:?}");
+}
+
+/// An origin as a browser writes it: scheme, host and perhaps a port, and nothing else.
+fn place(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
+    (url.origin().ascii_serialization() == text.to_ascii_lowercase()).then_some(url)
+}
+
+fn same(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin()
+}
+
+fn matches(page: &Url, entry: &str) -> bool {
+    let entry = entry.to_ascii_lowercase();
+    let Some((scheme, below)) = entry.split_once("://*.") else {
+        return Url::parse(&entry).is_ok_and(|entry| same(page, &entry));
+    };
+    let Ok(above) = Url::parse(&format!("{scheme}://{below}")) else { return false };
+    let (Some(Host::Domain(page_host)), Some(above_host)) = (page.host(), above.host_str()) else {
+        return false;
+    };
+    page.scheme() == above.scheme()
+        && page.port_or_known_default() == above.port_or_known_default()
+        && page_host.strip_suffix(above_host).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
+}
