@@ -18,6 +18,7 @@ test|command chromium|chromium|the browser of the browser tests
 test|command node|nodejs|Node.js 18 or newer, runs the browser tests
 test|command npm|npm|fetches the library that drives the browser
 test|python websockets|python3-websockets|a WebSocket client of another language
+test|command valgrind|valgrind|counts instructions, for the test of what a message costs
 test|command openssl|openssl|makes the certificates of the TLS tests
 TABLE
 }

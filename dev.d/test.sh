@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos fuzz)
+parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos fuzz instructions)
 
 describe() {
     cat <<'TEXT'
@@ -17,6 +17,7 @@ client       chatpush.js, that dist/ is what its sources build, and the npm pack
 browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
 demo         the demo's story over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
+instructions what a message costs on the hot paths, counted by valgrind, against bench/instructions/baseline.toml
 fuzz         five seconds of nonsense for each function that reads what strangers send, and for a running daemon
 TEXT
 }
@@ -53,7 +54,7 @@ needs() {
         case "$part" in
             end-to-end) sets="build demo test" tools=websocat ;;
             extension | daemon | fpm | client | browser) sets="build demo test" ;;
-            demo | chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
+            demo | chaos | fuzz | instructions) [ "$sets" != build ] || sets="build demo" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
@@ -132,3 +133,5 @@ finds_out() {
     done
     [ "$status" = 1 ] || { echo "the broken promise '$promise' was not found out (exit code $status)"; return 1; }
 }
+# Counts what the hot paths cost and compares it with what they cost before.
+part_instructions() { target/release/chatpush-instructions; }

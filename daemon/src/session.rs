@@ -3,8 +3,8 @@
 //! A session is in one of two states. While it flushes, frames that arrive live wait in its outbox, which is
 //! the gate; once the flush is done they follow. A new epoch of the subscriptions sends it back to flushing.
 
-mod inbound;
-mod tracking;
+pub mod inbound;
+pub mod tracking;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

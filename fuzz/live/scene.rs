@@ -130,5 +130,5 @@ impl Scene {
 /// A token for a user, as PHP would make it.
 pub(crate) fn token_of(user: i64) -> anyhow::Result<String> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    Ok(token::sign(&Secret::new(SECRET)?, UserId::try_from(user)?, now, 3_600 * 24))
+    Ok(token::sign(&Secret::new(SECRET)?, UserId::try_from(user)?, None, now, 3_600 * 24))
 }

@@ -7,7 +7,4 @@
 //!
 //! What only a running daemon can show is in `live/`.
 
-// The files of the daemon that a target compiles for itself look for it here.
-use chatpush_daemon::close;
-
 pub mod target;

@@ -4,6 +4,8 @@ mod token;
 mod client;
 mod session;
 mod origin;
+mod address;
+mod proxied;
 mod entry;
 mod envelope;
 mod frame;
@@ -18,6 +20,8 @@ const TARGETS: &[(&str, Run)] = &[
     ("client", client::run),
     ("session", session::run),
     ("origin", origin::run),
+    ("address", address::run),
+    ("proxied", proxied::run),
     ("entry", entry::run),
     ("envelope", envelope::run),
     ("frame", frame::run),

@@ -29,6 +29,8 @@ impl MariaDb {
             .arg("--force")
             .arg("--innodb-log-file-size=8M")
             .arg(format!("--datadir={}", folder.join("db").display()))
+            // Two that are made at once take each other's temporary files away in a common folder.
+            .env("TMPDIR", folder)
             .kill_on_drop(true)
             .output()
             .await

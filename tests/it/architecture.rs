@@ -161,6 +161,9 @@ const FUZZ_LIVE: &[(&str, &[&str])] = &[
     ("frames", &[]),
 ];
 
+/// Arrows inside the counter of instructions.
+const INSTRUCTIONS: &[(&str, &[&str])] = &[("callgrind", &["paths"]), ("baseline", &[]), ("paths", &[])];
+
 /// Arrows between crates, by folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
@@ -170,6 +173,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tests", &["stack", "wire"]),
     ("chaos", &["stack", "wire"]),
     ("fuzz", &["daemon", "stack", "wire"]),
+    ("bench/instructions", &["daemon", "wire"]),
 ];
 
 fn root() -> PathBuf {
@@ -278,6 +282,7 @@ fn modules_use_what_the_table_says() {
     compare("chaos/src", CHAOS, &["lib", "main"]);
     compare("fuzz/src", FUZZ, &["lib", "main"]);
     compare("fuzz/live", FUZZ_LIVE, &["main"]);
+    compare("bench/instructions/src", INSTRUCTIONS, &["main"]);
 }
 
 #[test]
@@ -290,6 +295,7 @@ fn no_arrows_go_round_in_a_circle() {
         ("chaos", CHAOS),
         ("fuzz", FUZZ),
         ("fuzz/live", FUZZ_LIVE),
+        ("bench/instructions", INSTRUCTIONS),
         ("crates", CRATES),
     ] {
         assert_eq!(circle(table), Vec::<String>::new(), "{name}");

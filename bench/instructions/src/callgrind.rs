@@ -8,7 +8,8 @@ use crate::paths::Path;
 
 /// Whether it is installed.
 pub(crate) fn is_there() -> bool {
-    let asked = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked =
+        Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
 }
 

@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// What a `chatpush.v1` client says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Inbound {
+pub enum Inbound {
     /// `{"ack":["id",…]}`: the page has handled these messages.
     Ack(Vec<MessageId>),
     /// `{"read":true}`: the user has read everything.
@@ -27,7 +27,7 @@ pub(super) enum Inbound {
 
 impl Inbound {
     /// Reads a text frame; nothing if it is not one of ours.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Frame {
             ack: Option<Vec<MessageId>>,
@@ -52,7 +52,7 @@ impl Inbound {
 
 /// How fast a client talks.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     since: Option<Instant>,
     messages: u32,
     bytes: usize,
@@ -60,7 +60,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Counts one message; false if there were too many, or too many bytes, within the window.
-    pub(super) fn allows(&mut self, now: Instant, bytes: usize, limits: &Limits) -> bool {
+    pub fn allows(&mut self, now: Instant, bytes: usize, limits: &Limits) -> bool {
         if self.since.is_none_or(|since| now.duration_since(since) > WINDOW) {
             *self = Self { since: Some(now), ..Self::default() };
         }
@@ -71,7 +71,7 @@ impl Pace {
 }
 
 /// The close that answers a socket error: the client's fault has a code, a broken connection has none.
-pub(super) fn violation(error: &axum::Error) -> Option<Close> {
+pub fn violation(error: &axum::Error) -> Option<Close> {
     // axum boxes the error of the WebSocket library, whose text is the only thing it shows of it.
     error.to_string().contains("too long").then_some(Close::TooBig)
 }

@@ -10,7 +10,7 @@ const REMEMBERED: usize = 1_024;
 
 /// The tracked messages of one connection. Takes no memory until there is one.
 #[derive(Debug, Default)]
-pub(super) struct Tracking {
+pub struct Tracking {
     /// Sent and not confirmed, each with the number of the ping that follows it.
     unconfirmed: VecDeque<(u64, Arc<MessageId>)>,
     /// Confirmed, oldest first.
@@ -26,12 +26,12 @@ const UNCONFIRMED: usize = 4_096;
 
 impl Tracking {
     /// Whether more may be sent before something is confirmed.
-    pub(super) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         self.unconfirmed.len() < UNCONFIRMED
     }
 
     /// Notes that a message is sent. False if this connection has had it already.
-    pub(super) fn send(&mut self, id: &Arc<MessageId>) -> bool {
+    pub fn send(&mut self, id: &Arc<MessageId>) -> bool {
         if !self.known.insert(id.clone()) {
             return false;
         }
@@ -40,14 +40,14 @@ impl Tracking {
     }
 
     /// The number for a ping that goes out now: its pong confirms everything sent before it.
-    pub(super) fn ping(&mut self) -> u64 {
+    pub fn ping(&mut self) -> u64 {
         self.ping += 1;
         self.ping
     }
 
     /// The pong to ping `number` came: what it confirms. A client may answer only the latest of several
     /// pings (RFC 6455 section 5.5.3), so it speaks for all before it; a number never sent says nothing.
-    pub(super) fn pong(&mut self, number: u64) -> Vec<MessageId> {
+    pub fn pong(&mut self, number: u64) -> Vec<MessageId> {
         if number > self.ping {
             return Vec::new();
         }
@@ -57,7 +57,7 @@ impl Tracking {
     }
 
     /// The client names what it has: what of that was sent here and not confirmed before.
-    pub(super) fn ack(&mut self, ids: &[MessageId]) -> Vec<MessageId> {
+    pub fn ack(&mut self, ids: &[MessageId]) -> Vec<MessageId> {
         let named: HashSet<_> = ids.iter().collect();
         let mut confirmed = Vec::new();
         self.unconfirmed.retain(|(_, id)| {

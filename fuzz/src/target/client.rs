@@ -3,19 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use chatpush_daemon::config::Limits;
+use chatpush_daemon::session::inbound::{Inbound, Pace};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use self::inbound::{Inbound, MESSAGE_BYTES, Pace};
-
-/// The daemon's own file: what it holds is private to a session and stays so.
-#[path = "../../../daemon/src/session/inbound.rs"]
-#[allow(dead_code, unreachable_pub, reason = "only the parser and the pace are looked at")]
-mod inbound;
-
 pub(super) fn run(data: &[u8]) {
     match std::str::from_utf8(data) {
-        Ok(text) if text.len() <= MESSAGE_BYTES => read(text),
+        Ok(text) if text.len() <= Limits::default().message_bytes => read(text),
         Ok(_) => {}
         Err(_) => {
             // No text begins with this byte, so what follows it is put to another use.
@@ -51,7 +46,9 @@ fn read(text: &str) {
 /// Takes each pair of bytes as a pause and a number of messages after it.
 fn talk(data: &[u8]) {
     const WINDOW: Duration = Duration::from_secs(10);
-    const MESSAGES: usize = 2_000;
+    const MESSAGES: usize = 200;
+    const BYTES: usize = 1_000;
+    let limits = Limits { messages: 200, bytes: BYTES, ..Limits::default() };
     let mut pace = Pace::default();
     let mut now = Instant::now();
     // What was said within the last window, and what of that was allowed.
@@ -63,15 +60,18 @@ fn talk(data: &[u8]) {
                 list.pop_front();
             }
         }
-        for _ in 0..usize::from(pair[1]) * 16 {
+        for _ in 0..usize::from(pair[1]) * 2 {
             said.push_back(now);
-            if pace.allows(now) {
+            if pace.allows(now, 4, &limits) {
                 allowed.push_back(now);
             } else {
-                assert!(said.len() > MESSAGES, "whoever keeps to the pace may go on");
+                assert!(
+                    said.len() > MESSAGES || said.len() * 4 > BYTES,
+                    "whoever keeps to the pace may go on"
+                );
             }
             // A window that has just begun knows nothing of the one before.
-            assert!(allowed.len() <= 2 * MESSAGES, "a flood is noticed");
+            assert!(allowed.len() <= 2 * MESSAGES && allowed.len() * 4 <= 2 * BYTES, "a flood is noticed");
         }
     }
 }

@@ -6,13 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
+use chatpush_daemon::session::tracking::Tracking;
 use chatpush_wire::id::MessageId;
-
-use self::tracking::Tracking;
-
-/// The daemon's own file: what it holds is private to a session and stays so.
-#[path = "../../../daemon/src/session/tracking.rs"]
-mod tracking;
 
 /// What happens on a connection. Messages are known by numbers; few of them, so that they come again.
 #[derive(Arbitrary, Debug)]
