@@ -1,6 +1,6 @@
 # Runs the tests, one part after the other, and counts what passed.
 
-parts=(format lint docs unit stubs extension daemon fpm end-to-end client browser demo chaos fuzz instructions)
+parts=(format lint docs unit instructions stubs extension daemon fpm end-to-end client browser demo chaos fuzz)
 
 describe() {
     cat <<'TEXT'
@@ -8,6 +8,7 @@ format       the sources are formatted
 lint         clippy has nothing to say
 docs         the documentation builds without a warning
 unit         the contract with its golden files, and the daemon's parts without I/O
+instructions what a message costs on the hot paths, counted by valgrind, against bench/instructions/baseline.toml
 stubs        php/stubs is what the built extension says of itself
 extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions against the running daemon, from the command line
@@ -17,7 +18,6 @@ client       chatpush.js, that dist/ is what its sources build, and the npm pack
 browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
 demo         the demo's story over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
-instructions what a message costs on the hot paths, counted by valgrind, against bench/instructions/baseline.toml
 fuzz         five seconds of nonsense for each function that reads what strangers send, and for a running daemon
 TEXT
 }
@@ -54,7 +54,8 @@ needs() {
         case "$part" in
             end-to-end) sets="build demo test" tools=websocat ;;
             extension | daemon | fpm | client | browser) sets="build demo test" ;;
-            demo | chaos | fuzz | instructions) [ "$sets" != build ] || sets="build demo" ;;
+            demo | chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
+            instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
@@ -105,6 +106,7 @@ part_format() { cargo fmt --all --check; }
 part_lint() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked; }
 part_unit() { cargo test --release --workspace --locked --lib --bins --test golden; }
+part_instructions() { target/release/chatpush-instructions; }
 part_stubs() { check_stubs; }
 part_extension() { phpunit_beside_stack extension; }
 part_daemon() { phpunit_beside_stack daemon; }
@@ -133,5 +135,3 @@ finds_out() {
     done
     [ "$status" = 1 ] || { echo "the broken promise '$promise' was not found out (exit code $status)"; return 1; }
 }
-# Counts what the hot paths cost and compares it with what they cost before.
-part_instructions() { target/release/chatpush-instructions; }

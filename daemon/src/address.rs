@@ -23,7 +23,7 @@ impl Proxies {
     pub fn parse(text: &str) -> Result<Self, String> {
         let network = |one: &str| {
             one.parse::<IpNet>()
-                .or_else(|_| one.parse::<IpAddr>().map(IpNet::from))
+                .or_else(|_| one.parse::<IpAddr>().map(|address| address.to_canonical().into()))
                 .map_err(|_| format!("{one:?} must be an address or a network, such as 10.0.0.0/8"))
         };
         text.split_whitespace().map(network).collect::<Result<_, _>>().map(Self)

@@ -12,8 +12,8 @@ use crate::address::Network;
 use crate::config::Limits;
 use crate::rate::{Due, Rate};
 
-/// Sockets beside the connections that are let in: handshakes, and requests that are answered with a refusal.
-const HANDSHAKES: usize = 1_024;
+/// Sockets there may be beyond the connections that are let in, so that a full daemon can still say so.
+pub const HANDSHAKES: usize = 1_024;
 
 /// How many may be let in at once after a quiet time, as a part of a second's.
 const BURST: Duration = Duration::from_millis(100);
@@ -141,16 +141,22 @@ impl Admission {
         Ok(Arrival { shared: self.0.clone(), network })
     }
 
-    /// Waits until one more connection may be let in, so that a crowd that comes back does not starve those
-    /// who are here. `connections` is how many are here, with this one.
+    /// Whether one more may come to so many connections.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Full`], or [`Refusal::Crowded`] if the turn comes too late.
-    pub async fn turn(&self, connections: usize) -> Result<(), Refusal> {
-        if connections > self.0.limits.connections {
-            return Err(Refusal::Full);
-        }
+    /// [`Refusal::Full`].
+    pub fn room(&self, connections: usize) -> Result<(), Refusal> {
+        if connections < self.0.limits.connections { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Waits until one more connection may be let in, so that a crowd that comes back does not starve those
+    /// who are here.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Crowded`] if the turn comes too late.
+    pub async fn turn(&self) -> Result<(), Refusal> {
         // The client still has to be answered within the time for its handshake.
         let patience = self.0.limits.handshake / 2;
         let wait = {
@@ -234,12 +240,13 @@ mod tests {
     async fn a_crowd_is_let_in_at_the_rate_and_what_would_wait_too_long_is_sent_away() {
         let admission = admission(|limits| limits.admissions = 100);
         let start = Instant::now();
-        let turns: Vec<_> = (0..2_000).map(|_| admission.turn(1)).collect();
+        let turns: Vec<_> = (0..2_000).map(|_| admission.turn()).collect();
         let outcomes = futures_util::future::join_all(turns).await;
         let passed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert!((500..=511).contains(&passed), "{passed}");
         assert_eq!(start.elapsed().as_secs(), 5);
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(Refusal::Crowded))));
-        assert_eq!(admission.turn(100_001).await, Err(Refusal::Full));
+        assert_eq!(admission.room(99_999), Ok(()));
+        assert_eq!(admission.room(100_000), Err(Refusal::Full));
     }
 }

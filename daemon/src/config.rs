@@ -151,6 +151,12 @@ impl Config {
         let trusted_proxies =
             source.parsed("trusted_proxies", "CHATPUSH_TRUSTED_PROXIES", "127.0.0.0/8 ::1", Proxies::parse);
         let proxy_protocol = source.parsed("proxy_protocol", "CHATPUSH_PROXY_PROTOCOL", "false", boolean);
+        if proxy_protocol == Some(true) && trusted_proxies == Some(Proxies::default()) {
+            source.mistake(
+                "trusted_proxies",
+                "must name who speaks the PROXY protocol; nobody else can connect",
+            );
+        }
         let tls = Certificate::read(&mut source);
         let limits = Limits::read(&mut source);
         let drain =

@@ -30,7 +30,7 @@ use crate::tls::Tls;
 const HEAD: usize = 16 * 1024;
 
 /// Pause after a socket could not be accepted, for want of files or memory.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where browsers come in. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ impl Entrance {
             let (socket, peer) = tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((socket, peer)) => (socket, peer.ip().to_canonical()),
+                    // Gone before it was looked at (accept(2)).
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(PAUSE).await;
@@ -63,13 +65,19 @@ impl Entrance {
             };
             match self.admission.socket() {
                 Ok(place) => {
-                    let (entrance, router) = (self.clone(), router.clone());
-                    handshakes.spawn(async move { entrance.welcome(socket, peer, place, router).await });
+                    let (entrance, router, stop) = (self.clone(), router.clone(), stop.clone());
+                    handshakes.spawn(async move {
+                        tokio::select! {
+                            () = entrance.welcome(socket, peer, place, router) => {}
+                            // Nobody is let in any more; the client finds another daemon.
+                            () = stop.cancelled() => {}
+                        }
+                    });
                 }
                 Err(refusal) => self.turn_away(&socket, refusal),
             }
         }
-        drop(listener);
+        drop((listener, router));
         handshakes.close();
         handshakes.wait().await;
     }
@@ -83,6 +91,9 @@ impl Entrance {
         let served = timeout(within, self.handshake(socket, peer, place, router)).await;
         match served {
             Ok(Ok(())) => {}
+            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::warn!(%peer, %error, "refused");
+            }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
             Err(_) => {
                 metrics::LATE.add(1);
@@ -98,13 +109,15 @@ impl Entrance {
         place: Socket,
         router: Router,
     ) -> io::Result<()> {
-        if self.proxy_protocol {
-            if !self.proxies.trusts(peer) {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not in trusted_proxies"));
-            }
-            peer = proxied::read(&mut socket).await?.map_or(peer, |address| address.to_canonical());
+        if self.proxy_protocol && !self.proxies.trusts(peer) {
+            metrics::REFUSED.add(1);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not in trusted_proxies"));
         }
-        let arrival = if self.proxies.trusts(peer) {
+        let proxied = if self.proxy_protocol { proxied::read(&mut socket).await? } else { None };
+        // Who stands in a PROXY header is the client, on the list or not.
+        let unnamed = proxied.is_none() && self.proxies.trusts(peer);
+        peer = proxied.unwrap_or(peer).to_canonical();
+        let arrival = if unnamed {
             None
         } else {
             match self.admission.arrive(peer) {

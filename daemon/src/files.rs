@@ -2,6 +2,16 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::admission::HANDSHAKES;
+
+/// Files beside those of clients: Redis, MySQL, listeners, the library's own.
+const SPARE: u64 = 64;
+
+/// How many connections there may be with so many files.
+pub fn connections(files: u64) -> u64 {
+    files.saturating_sub(SPARE + HANDSHAKES as u64).max(1)
+}
+
 /// Raises the limit of this process to what it is allowed to, without asking for more rights (`setrlimit(2)`).
 /// Returns what it is now; nothing if there is none.
 pub fn raise_limit() -> Option<u64> {

@@ -11,7 +11,6 @@ use axum::extract::ws::Utf8Bytes;
 use chatpush_wire::frame::{self, Message, Type};
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
-use chatpush_wire::limit::ROWS_PER_PAGE;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -23,6 +22,13 @@ use crate::position::Positions;
 use crate::presence::Presence;
 use crate::store::rows::StoredRow;
 use crate::store::{CONNECTIONS, Store};
+
+/// Rows in a page. Three pages are held for a client at most: the one that it takes, one that waits, one that
+/// was read.
+const PAGE_ROWS: u32 = 200;
+
+/// Bytes of content in a page, beyond which it has one row.
+const PAGE_BYTES: usize = 256 * 1024;
 
 /// What a flush needs.
 #[derive(Clone, Debug)]
@@ -45,7 +51,7 @@ pub struct Flush {
     pub pages: Arc<Semaphore>,
 }
 
-/// Pages that may be read at once: half of the database connections, so that a crowd that comes back leaves the
+/// Questions that flushes may ask at once: half as many as there are database connections, so that a crowd that comes back leaves the
 /// other half to those who are here.
 pub fn pages() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(CONNECTIONS / 2))
@@ -99,7 +105,7 @@ impl Flush {
         while more {
             // The semaphore is never closed, so there is always a turn.
             let turn = self.pages.acquire().await;
-            let page = self.store.rows(user, after, ROWS_PER_PAGE).await;
+            let page = self.store.rows(user, after, PAGE_ROWS, PAGE_BYTES).await;
             drop(turn);
             let (page, follows) = match page {
                 Ok(page) => page,
@@ -111,12 +117,15 @@ impl Flush {
             more = follows && !page.is_empty();
             after = page.last().map_or(after, |stored| stored.row.id);
             if !page.is_empty() {
-                let frames = page.iter().map(|stored| self.outgoing(stored)).collect();
+                let frames = page.into_iter().map(|stored| self.outgoing(&stored)).collect();
                 parts.send(Part::Frames(frames)).await?;
             }
         }
         let unread = loop {
-            match self.store.unread(user).await {
+            let turn = self.pages.acquire().await;
+            let unread = self.store.unread(user).await;
+            drop(turn);
+            match unread {
                 Ok(unread) => break unread,
                 Err(error) => mysql.failed(&error).await,
             }

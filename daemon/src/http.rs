@@ -1,6 +1,7 @@
 //! What browsers are served: sockets, and the client's script.
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Extension, Query, State};
@@ -22,6 +23,10 @@ use crate::session::{Protocol, Sessions};
 /// ours are many and send little.
 const READ_BUFFER: usize = 512;
 
+/// Bytes that are gathered before they are written to the socket. What a burst has needed stays with the
+/// connection, so it is no more than a few frames' worth.
+const WRITE_BUFFER: usize = 8 * 1024;
+
 /// Start of a subprotocol that is no protocol but carries the token, where neither the address, which servers
 /// log, nor a header of its own, which browsers do not let a page set, will do.
 const TOKEN_PROTOCOL: &str = "chatpush.token.";
@@ -36,7 +41,7 @@ pub struct Door {
     pub verifier: Verifier,
     /// The pages.
     pub origins: Origins,
-    /// Who is believed when they speak for others.
+    /// Who is believed when they name others in a header.
     pub proxies: Proxies,
     /// How many.
     pub admission: Admission,
@@ -64,7 +69,7 @@ pub fn router(door: Door, sessions: Sessions) -> Router {
 async fn connect(
     State(Browsers { door, sessions }): State<Browsers>,
     Extension(guest): Extension<Guest>,
-    Query(query): Query<Connect>,
+    query: Result<Query<Connect>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -72,17 +77,25 @@ async fn connect(
         Ok(guest) => guest,
         Err(refusal) => return refused(refusal),
     };
+    let token = match query {
+        Ok(Query(query)) => query.token.filter(|token| !token.is_empty()),
+        Err(rejection) => return rejection.into_response(),
+    };
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if !door.origins.allow(text(header::ORIGIN), text(header::HOST)) {
         let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
         return (StatusCode::FORBIDDEN, reason).into_response();
     }
-    let bearer = || text(header::AUTHORIZATION)?.strip_prefix("Bearer ").map(str::to_owned);
+    let bearer = || {
+        // RFC 9110 section 11.1: the scheme's case says nothing.
+        let (scheme, token) = text(header::AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("Bearer").then(|| token.to_owned())
+    };
     let protocol = || {
         let mut offered = text(header::SEC_WEBSOCKET_PROTOCOL)?.split(',').map(str::trim);
         offered.find_map(|name| name.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned)
     };
-    let Some(token) = query.token.or_else(bearer).or_else(protocol) else {
+    let Some(token) = token.or_else(bearer).or_else(protocol) else {
         return unauthorized("token is missing: /ws?token=…");
     };
     let pass = match door.verifier.verify(&token, clock::seconds()) {
@@ -93,11 +106,15 @@ async fn connect(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let seat = match sessions.seat(pass.user, guest) {
+    let seat = match door
+        .admission
+        .room(sessions.hub.connections())
+        .and_then(|()| sessions.seat(pass.user, guest))
+    {
         Ok(seat) => seat,
         Err(refusal) => return refused(refusal),
     };
-    if let Err(refusal) = door.admission.turn(sessions.hub.connections()).await {
+    if let Err(refusal) = door.admission.turn().await {
         return refused(refusal);
     }
     let upgrade = upgrade.protocols(Protocol::NAMES);
@@ -105,7 +122,7 @@ async fn connect(
     let message_bytes = door.admission.limits().message_bytes;
     upgrade
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(message_bytes)
         .max_frame_size(message_bytes)
         .on_upgrade(move |socket| sessions.serve(socket, seat, pass.expires, protocol))
@@ -115,8 +132,10 @@ impl Door {
     /// The guest, counted for the address behind the proxy where one has handed the request on.
     fn counted(&self, mut guest: Guest, headers: &HeaderMap) -> Result<Guest, Refusal> {
         if guest.arrival.is_none() {
-            let lines: Vec<_> =
-                headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
+            // The nearest proxy's word stands last, whatever bytes a client has put before it.
+            let lines =
+                headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+            let lines: Vec<_> = lines.collect();
             let forwarded = lines.iter().flat_map(|line| line.split(','));
             // A proxy that does not say for whom it asks is no reason to lock everybody out.
             if let Some(client) = self.proxies.client(guest.peer, forwarded) {

@@ -150,6 +150,11 @@ impl Seat {
         self.hub.epoch()
     }
 
+    /// Returns once the connection has to end without delay, and why.
+    pub async fn cut_short(&self) -> Close {
+        self.outbox.cut_short().await
+    }
+
     /// Takes all frames that wait, in order, or none unless `open`. They count as waiting until
     /// [`Seat::written`].
     ///

@@ -38,4 +38,5 @@ pub mod admin;
 pub mod check;
 pub mod dead;
 pub mod files;
+pub mod goodbye;
 pub mod run;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
-use chatpush_wire::limit::ROWS_PER_PAGE;
+use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::request::{Ask, Request};
@@ -106,7 +106,8 @@ impl Reader {
     async fn look(&self, ask: &Ask) -> Result<Reply, StoreError> {
         match *ask {
             Ask::Rows { user, after, limit } => {
-                let (rows, more) = self.store.rows(user, after, limit.min(ROWS_PER_PAGE)).await?;
+                let (rows, more) =
+                    self.store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
                 Ok(Reply::Rows { rows: rows.into_iter().map(|stored| stored.row).collect(), more })
             }
             Ask::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),

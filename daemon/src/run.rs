@@ -8,21 +8,22 @@ use anyhow::Context as _;
 use redis::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::address::Proxies;
 use crate::admin::{self, Readiness};
 use crate::admission::Admission;
 use crate::bus::Commands;
 use crate::bus::lease::Lease;
-use crate::close::Close;
 use crate::config::{Config, Limits};
 use crate::confirm::{self, Confirms};
 use crate::delivery::Delivery;
 use crate::entrance::Entrance;
 use crate::files;
 use crate::flush::{self, Flush};
+use crate::goodbye;
 use crate::http::{self, Door};
 use crate::hub::{Bounds, Hub};
 use crate::position::Positions;
@@ -36,10 +37,7 @@ use crate::writer::Writer;
 
 /// How long each of the steps of stopping may take beside the time over which clients are told; together they
 /// stay below ten seconds.
-const STEP: Duration = Duration::from_secs(3);
-
-/// How often some more clients are told.
-const TICK: Duration = Duration::from_millis(10);
+const STEP: Duration = Duration::from_millis(2_500);
 
 /// The two places the daemon listens at.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ pub struct Listeners {
 /// When an address cannot be listened at, or the certificate cannot be used. Redis and MySQL may be away; they
 /// are waited for.
 pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
-    files::raise_limit();
+    let config = within_files(config, files::raise_limit());
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let browsers = listen(config.listen, "CHATPUSH_LISTEN").await?;
     let admin = listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?;
@@ -76,11 +74,27 @@ pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
                 _ = hangup.recv() => reload(certificate.as_deref()),
             }
         }
-        tracing::info!("stopping");
+        tracing::info!("stopping; Ctrl-C ends it at once");
         told.cancel();
+        // Supervisors repeat SIGTERM; a person at the terminal means it. What is not written waits in the log.
+        interrupt.recv().await;
+        std::process::exit(1);
     });
     run(config, Listeners { browsers, tls, admin }, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// As many connections as there can be files for.
+fn within_files(mut config: Config, files: Option<u64>) -> Config {
+    let room = files.map(files::connections).and_then(|room| usize::try_from(room).ok());
+    if let Some(room) = room.filter(|room| *room < config.limits.connections) {
+        tracing::warn!(
+            connections = room,
+            "fewer than limits.connections: the open-file limit allows no more (LimitNOFILE in systemd)"
+        );
+        config.limits.connections = room;
+    }
+    config
 }
 
 fn reload(tls: Option<&Tls>) {
@@ -103,9 +117,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let store = Store::new(&config.mysql);
     let positions = Arc::new(Positions::default());
     let limits = config.limits;
-    let bounds =
-        Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes };
-    let hub = Arc::new(Hub::new(bounds));
+    let hub = Arc::new(Hub::new(bounds(&limits)));
     let verifier = config.verifier();
     let prefix = config.prefix;
     let name = name();
@@ -161,19 +173,22 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         proxy_protocol: config.proxy_protocol,
         tls: listeners.tls,
     };
-    let door = Door { verifier, origins: config.allowed_origins, proxies: config.trusted_proxies, admission };
+    // Who speaks the PROXY protocol passes the client's own headers on.
+    let proxies = if config.proxy_protocol { Proxies::default() } else { config.trusted_proxies };
+    let door = Door { verifier, origins: config.allowed_origins, proxies, admission };
     let repair =
         Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
     // Whoever is still connected is served until told to go, and the writer outlives the clients, whose last
     // confirmations it still applies.
     let (gone, finish) = (CancellationToken::new(), CancellationToken::new());
-    let (clients, log, back) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+    let (log, back) = (TaskTracker::new(), TaskTracker::new());
     back.spawn(writer.run(finish.clone()));
     log.spawn(confirm::run(commands, prefix, entries));
     log.spawn(presence.run(client, repair, delivery, gone.clone()));
     log.spawn(reader.run(gone.clone()));
-    clients.spawn(entrance.run(listeners.browsers, http::router(door, sessions), stop.clone()));
+    let door_closed =
+        tokio::spawn(entrance.run(listeners.browsers, http::router(door, sessions), stop.clone()));
     let admin = tokio::spawn(
         axum::serve(listeners.admin, admin::router(readiness))
             .with_graceful_shutdown(finish.clone().cancelled_owned())
@@ -182,13 +197,15 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.listen, "serving");
 
     stop.cancelled().await;
-    say_goodbye(&hub, &limits, config.drain).await;
+    // Once the door is closed nobody comes any more, and all who are here are told.
+    if timeout(STEP, door_closed).await.is_err() {
+        tracing::warn!("handshakes were not ended in time");
+    }
+    goodbye::say(&hub, limits.admissions, config.drain).await;
     gone.cancel();
-    for (tracker, what) in [(&clients, "clients"), (&log, "confirmations")] {
-        tracker.close();
-        if timeout(STEP, tracker.wait()).await.is_err() {
-            tracing::warn!(what, "not finished in time");
-        }
+    log.close();
+    if timeout(STEP, log.wait()).await.is_err() {
+        tracing::warn!("confirmations were not finished in time; their messages come again");
     }
     finish.cancel();
     back.close();
@@ -201,30 +218,9 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     Ok(())
 }
 
-/// Tells every client to connect elsewhere, no faster than another daemon with the same limits lets them in,
-/// unless that would take longer than `most`; and waits until they have gone, though not for ever.
-async fn say_goodbye(hub: &Hub, limits: &Limits, most: Duration) {
-    let window = Duration::from_secs(hub.connections() as u64).div_f64(limits.admissions.into()).min(most);
-    let (start, mut users) = (Instant::now(), hub.held());
-    fastrand::shuffle(&mut users);
-    let all = users.len();
-    while hub.connections() > 0 && start.elapsed() < window + STEP {
-        let part = start.elapsed().div_duration_f64(window.max(TICK)).min(1.0);
-        // A part of all of them, so the cast is exact enough and never negative.
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let stay = all - (all as f64 * part) as usize;
-        for user in users.drain(stay.min(users.len())..) {
-            hub.dismiss(user, Close::Restart);
-        }
-        if users.is_empty() {
-            // Also those who came as the door was closed.
-            hub.held().into_iter().for_each(|user| hub.dismiss(user, Close::Restart));
-        }
-        tokio::time::sleep(TICK).await;
-    }
-    if hub.connections() > 0 {
-        tracing::warn!(connections = hub.connections(), "clients were not gone in time");
-    }
+/// What may wait for clients.
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes }
 }
 
 async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {

@@ -131,6 +131,8 @@ impl Sessions {
         let close = session.run().await;
         let Session { mut socket, seat, .. } = session;
         place.seat = Some(seat);
+        // The user has left; the socket counts until it is closed.
+        let _guest = place.guest.clone();
         drop(place);
         if close == Some(Close::Slow) {
             metrics::SLOW.add(1);
@@ -245,7 +247,7 @@ impl Session<'_> {
         let mut frames = VecDeque::from(frames);
         let began = Instant::now();
         while !frames.is_empty() {
-            // A slow link is given time for each slice, and confirms one before the next.
+            // A slow link is given time for each slice, and a ping behind it.
             let mut bytes = 0;
             let slice = frames.iter().take_while(|outgoing| {
                 let fits = bytes < SLICE;
@@ -261,38 +263,38 @@ impl Session<'_> {
     }
 
     async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
+        let Self { socket, protocol, tracking, sessions, seat, expires, .. } = self;
         metrics::DELIVERED.add(frames.len() as u64);
-        let mut tracked = false;
         let written = timeout(WRITE, async {
+            let mut tracked = false;
             for Outgoing { frame, tracked: id } in frames {
                 if let Some(id) = id {
-                    if !self.tracking.send(&id) {
+                    if !tracking.send(&id) {
                         continue;
                     }
                     tracked = true;
                     if sabotage::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(&id)];
-                        let entry = Entry::Confirm { receiver: self.seat.user(), ids };
-                        self.sessions.confirms.append(entry).await;
+                        let entry = Entry::Confirm { receiver: seat.user(), ids };
+                        sessions.confirms.append(entry).await;
                     }
                 }
-                self.socket.feed(Message::Text(self.rendered(frame))).await?;
+                socket.feed(Message::Text(rendered(*protocol, frame))).await?;
             }
-            if tracked && self.protocol != Protocol::V1 {
-                self.socket.feed(ping(&mut self.tracking)).await?;
+            if tracked && *protocol != Protocol::V1 {
+                socket.feed(ping(tracking)).await?;
             }
-            self.socket.flush().await
+            socket.flush().await
         });
-        match written.await {
-            Ok(written) => written.map_err(|_| None),
-            Err(_) => Err(Some(Close::Slow)),
-        }
-    }
-
-    fn rendered(&self, json: Utf8Bytes) -> Utf8Bytes {
-        match self.protocol {
-            Protocol::Raw => frame::content_of(&json).map_or(json, Utf8Bytes::from),
-            Protocol::Plain | Protocol::V1 => json,
+        tokio::select! {
+            // Most sockets take everything at once, and the rest is not looked at.
+            biased;
+            written = written => match written {
+                Ok(written) => written.map_err(|_| None),
+                Err(_) => Err(Some(Close::Slow)),
+            },
+            close = seat.cut_short() => Err(Some(close)),
+            () = tokio::time::sleep_until(*expires) => Err(Some(Close::Expired)),
         }
     }
 
@@ -369,6 +371,14 @@ impl Session<'_> {
             Ok(sent) => sent.map_err(|_| None),
             Err(_) => Err(Some(Close::Slow)),
         }
+    }
+}
+
+/// The frame as the protocol shows it.
+fn rendered(protocol: Protocol, json: Utf8Bytes) -> Utf8Bytes {
+    match protocol {
+        Protocol::Raw => frame::content_of(&json).map_or(json, Utf8Bytes::from),
+        Protocol::Plain | Protocol::V1 => json,
     }
 }
 

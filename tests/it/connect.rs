@@ -202,7 +202,7 @@ async fn each_wrong_token_is_refused_with_its_reason() {
     )
     .expect("a token");
     for (token, reason) in [
-        ("", "token is malformed"),
+        ("", "token is missing: /ws?token=…"),
         (unsigned.as_str(), "token signature does not match"),
         ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIiwiZXhwIjo5OTk5OTk5OTk5fQ.", "token algorithm must be HS256"),
     ] {

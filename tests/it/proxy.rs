@@ -1,7 +1,9 @@
 use chatpush_tests::daemon::{Daemon, token};
+use chatpush_tests::eventually::PATIENCE;
 use chatpush_tests::site::Site;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// The first line of the answer to a handshake behind these bytes; nothing if there is none.
 async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
@@ -14,11 +16,14 @@ async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
     socket.write_all(&[header, request.as_bytes()].concat()).await.expect("it listens");
     let mut line = Vec::new();
     // A connection that is refused ends before or while it is read.
-    while !line.ends_with(b"\r\n")
-        && let Ok(byte) = socket.read_u8().await
-    {
-        line.push(byte);
-    }
+    let reading = async {
+        while !line.ends_with(b"\r\n")
+            && let Ok(byte) = socket.read_u8().await
+        {
+            line.push(byte);
+        }
+    };
+    timeout(PATIENCE, reading).await.expect("an answer or the end");
     (String::from_utf8_lossy(&line).trim().to_owned(), socket)
 }
 

@@ -97,10 +97,10 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
         goodbyes.extend(ended.into_iter().map(|(at, _)| at));
     }
     assert!(goodbyes.len() >= USERS.len(), "everybody was sent away at least once");
-    // At a hundred a second, those of one daemon go over about half a second and not at once.
+    // At a hundred a second, those of one daemon cannot all be told at once.
     goodbyes.sort();
-    let spread = goodbyes[goodbyes.len() / 4] - goodbyes[0];
-    assert!(spread > Duration::from_millis(100), "{spread:?}");
+    let moments = goodbyes.chunk_by(|one, next| *next - *one < Duration::from_millis(5)).count();
+    assert!(moments > 3, "{moments}");
     drop(first_again);
 }
 

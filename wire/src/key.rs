@@ -28,7 +28,7 @@ impl Prefix {
     /// The user whose channel this is.
     pub fn user_of_channel(&self, channel: &str) -> Option<UserId> {
         let rest = channel.strip_prefix(&self.0)?.strip_prefix(":{")?;
-        let (_, user) = rest.split_once("}:user:")?;
+        let user = rest.split_once('}')?.1.strip_prefix(":user:")?;
         UserId::try_from(user.parse::<i64>().ok()?).ok()
     }
 

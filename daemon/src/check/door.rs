@@ -5,9 +5,6 @@ use crate::config::Config;
 use crate::files;
 use crate::tls::Tls;
 
-/// Files beside those of the connections: Redis, MySQL, listeners, the library's own.
-const SPARE: u64 = 64;
-
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let mut findings = vec![files(config.limits.connections as u64)];
     if let Some(files) = config.tls.clone() {
@@ -22,11 +19,12 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 
 fn files(connections: u64) -> Finding {
     match files::raise_limit() {
-        Some(limit) if limit < connections + SPARE => Finding::warning(
+        Some(limit) if files::connections(limit) < connections => Finding::warning(
             "open files",
             format!(
-                "{limit} are allowed, for limits.connections = {connections}: set LimitNOFILE in the systemd \
-                 unit, or a lower limits.connections"
+                "{limit} are allowed here, which is room for {} connections and not for limits.connections = \
+                 {connections}: set LimitNOFILE in the systemd unit, or a lower limits.connections",
+                files::connections(limit)
             ),
         ),
         Some(limit) => Finding::fine("open files", format!("{limit} are allowed")),

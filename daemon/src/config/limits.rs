@@ -21,7 +21,7 @@ pub struct Limits {
     /// Connections that are let in within a second, whoever they are; the others wait.
     /// `limits.admissions`, default 2,000.
     pub admissions: u32,
-    /// From the first byte of a connection to the end of its handshake. `limits.handshake_ms`, default 10,000.
+    /// From the start of a connection to the end of its handshake. `limits.handshake_ms`, default 10,000.
     pub handshake: Duration,
     /// Longest message of a client, in bytes. `limits.message_bytes`, default 65,536.
     pub message_bytes: usize,
@@ -33,7 +33,8 @@ pub struct Limits {
     pub outbox_frames: usize,
     /// Bytes that wait for one client. `limits.outbox_bytes`, default 1 MiB.
     pub outbox_bytes: usize,
-    /// Bytes that wait for all clients together. `limits.outbox_total_bytes`, default 256 MiB.
+    /// Bytes that wait for all clients together; beyond it each may still have 64 KiB waiting.
+    /// `limits.outbox_total_bytes`, default 256 MiB.
     pub outbox_total_bytes: usize,
 }
 

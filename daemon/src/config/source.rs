@@ -21,7 +21,7 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
         match std::fs::read_to_string(path) {
             Ok(text) => match text.parse::<toml::Table>() {
                 Ok(table) => source.flatten("", &table),
-                Err(error) => source.mistake(&path.display().to_string(), error.to_string().trim_end()),
+                Err(error) => source.mistake(&path.display().to_string(), error.message()),
             },
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => source.mistake(&path.display().to_string(), &error.to_string()),

@@ -9,6 +9,10 @@ use tokio::sync::Notify;
 use super::Outgoing;
 use crate::close::Close;
 
+/// Bytes that may wait for a connection whatever waits for others, so that those who do not read cannot take
+/// the room of those who do.
+const SHARE: usize = 64 * 1024;
+
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -16,7 +20,7 @@ pub struct Bounds {
     pub frames: usize,
     /// Bytes for one connection, those included that are being written.
     pub bytes: usize,
-    /// Bytes for all connections together.
+    /// Bytes for all connections together; beyond it each may still have 64 KiB waiting.
     pub total: usize,
 }
 
@@ -55,9 +59,10 @@ impl Outbox {
         if state.end.is_some() {
             return;
         }
+        let own = state.waiting + state.taken + bytes;
         let fits = state.frames.len() < self.bounds.frames
-            && state.waiting + state.taken + bytes <= self.bounds.bytes
-            && self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total;
+            && own <= self.bounds.bytes
+            && (own <= SHARE || self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total);
         // A single frame always fits an empty outbox, whatever the bounds.
         if fits || (state.frames.is_empty() && state.taken == 0) {
             state.frames.push(outgoing.clone());
@@ -99,6 +104,16 @@ impl Outbox {
         }
     }
 
+    /// Returns once the connection has to end without delay, and why.
+    pub(super) async fn cut_short(&self) -> Close {
+        loop {
+            if let Some(close) = self.state().end.filter(|close| *close != Close::Restart) {
+                return close;
+            }
+            self.bell.notified().await;
+        }
+    }
+
     /// Takes all that waits, in order, or nothing unless `open`. What was taken counts as waiting until [`Outbox::written`].
     ///
     /// # Errors
@@ -106,7 +121,11 @@ impl Outbox {
     /// Why the connection has to end.
     pub(super) fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
         let mut state = self.state();
-        if let Some(close) = state.end {
+        // A daemon that stops still hands over what it has.
+        let last = open && state.end == Some(Close::Restart) && !state.frames.is_empty();
+        if let Some(close) = state.end
+            && !last
+        {
             return Err(close);
         }
         if !open {
@@ -174,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_that_stops_hands_over_what_it_has() {
+        let outbox = outbox(10, 100, 100);
+        outbox.push(&frame(1));
+        outbox.end(Close::Restart);
+        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(1));
+        assert_eq!(outbox.take(true).unwrap_err(), Close::Restart);
+    }
+
+    #[test]
     fn a_frame_beyond_the_bounds_passes_an_empty_outbox() {
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(500));
@@ -181,15 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn all_outboxes_share_one_bound_and_give_back_what_they_held() {
+    fn all_outboxes_share_one_bound_beyond_their_shares_and_give_back_what_they_held() {
         let total = Arc::new(AtomicUsize::new(0));
-        let bounds = Bounds { frames: 10, bytes: 100, total: 150 };
+        let bounds = Bounds { frames: 10, bytes: 10 * SHARE, total: 3 * SHARE };
         let (one, other) = (Outbox::new(bounds, total.clone()), Outbox::new(bounds, total.clone()));
-        one.push(&frame(90));
-        other.push(&frame(50));
-        other.push(&frame(50));
+        one.push(&frame(3 * SHARE));
+        other.push(&frame(SHARE / 2));
+        other.push(&frame(SHARE / 2));
+        assert_eq!(total.load(Ordering::Relaxed), 4 * SHARE, "its own share is there for everybody");
+        other.push(&frame(1));
         assert_eq!(other.take(true).unwrap_err(), Close::Slow);
-        assert_eq!(total.load(Ordering::Relaxed), 90);
+        assert_eq!(total.load(Ordering::Relaxed), 3 * SHARE);
         assert!(one.take(true).is_ok());
         drop(one);
         assert_eq!(total.load(Ordering::Relaxed), 0);

@@ -2,7 +2,6 @@
 
 use chatpush_wire::frame::Type;
 use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::limit::BYTES_PER_PAGE;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Row;
 use mysql_async::prelude::Queryable;
@@ -34,7 +33,7 @@ type Columns = (
 
 impl Store {
     /// One page of a user's rows with ids above `after`, oldest first: at most `limit` of them and at most
-    /// [`BYTES_PER_PAGE`] bytes of content, but always one row if there is one. The flag says whether rows
+    /// `most` bytes of content, but always one row if there is one. The flag says whether rows
     /// may follow.
     ///
     /// # Errors
@@ -45,6 +44,7 @@ impl Store {
         user: UserId,
         after: u64,
         limit: u32,
+        most: usize,
     ) -> Result<(Vec<StoredRow>, bool), StoreError> {
         let names = self.names();
         let sql = format!(
@@ -70,7 +70,7 @@ impl Store {
         let mut page = Vec::with_capacity(found.len());
         for columns in found {
             bytes += columns.3.as_ref().map_or(0, Vec::len);
-            if bytes > BYTES_PER_PAGE && !page.is_empty() {
+            if bytes > most && !page.is_empty() {
                 return Ok((page, true));
             }
             page.push(stored_row(columns));
