@@ -92,6 +92,11 @@ impl Daemon {
         &self.server
     }
 
+    /// The process alone, to be held with others.
+    pub fn into_server(self) -> Server {
+        self.server
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -46,6 +46,11 @@ impl MariaDb {
 
     /// Starts MariaDB on what it had written before.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same with more arguments, which win.
+    pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let mut arguments = vec![
             "--no-defaults".to_owned(),
             format!("--datadir={}", folder.join("db").display()),
@@ -58,10 +63,16 @@ impl MariaDb {
         if is_root() {
             arguments.push("--user=root".to_owned());
         }
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let log = folder.join("mariadb.log");
         let server = Server::start("mariadbd", &arguments, &[], &log)?;
         until("MariaDB answers", &log, async || sql(folder, "DO 1").await.is_ok()).await?;
         Ok(Self { server })
+    }
+
+    /// Its process id.
+    pub const fn pid(&self) -> u32 {
+        self.server.pid()
     }
 
     /// Kills it as a power cut would.

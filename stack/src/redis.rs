@@ -36,6 +36,11 @@ impl Redis {
         url(&self.socket)
     }
 
+    /// Its process id.
+    pub const fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
     /// Kills it as a power cut would.
     pub fn kill(self) {
         self.server.kill();

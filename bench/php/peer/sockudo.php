@@ -1,0 +1,19 @@
+<?php
+// Sockudo: Pusher's HTTP API (https://pusher.com/docs/channels/library_auth_reference/rest-api/), signed as it asks.
+declare(strict_types=1);
+
+require __DIR__ . '/../http.php';
+
+function push(int $user, string $content): bool
+{
+    $body = json_encode(['name' => 'text', 'channels' => ["user-$user"], 'data' => $content]);
+    $path = '/apps/bench/events';
+    $query = 'auth_key=bench&auth_timestamp=' . time() . '&auth_version=1.0&body_md5=' . md5($body);
+    $signature = hash_hmac('sha256', "POST\n$path\n$query", getenv('BENCH_KEY'));
+    return post("$path?$query&auth_signature=$signature", "Content-Type: application/json\r\n", $body)[0] === 200;
+}
+
+function push_warm(int $user): void
+{
+    push($user, 'warm');
+}

@@ -1,0 +1,233 @@
+//! One client's connection: opened, greeted, read.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdTcpStream};
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Socket, Type};
+
+use crate::clock;
+use crate::frame::{Cut, Kind, client_frame};
+use crate::hello::Hello;
+
+/// Clients of one source address, so that neither ports nor a server's limits per address run out.
+const PER_ADDRESS: usize = 16;
+
+/// What a deaf client lets the kernel keep for it, in bytes; the kernel may round it up.
+const DEAF_BUFFER: usize = 4_096;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    hello: Hello,
+    stage: Stage,
+    /// How much of what it has to say is said.
+    said: usize,
+    /// The beginning of what has not come to its end yet.
+    rest: Vec<u8>,
+    /// What the socket did not take yet.
+    unsent: Vec<u8>,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The handshake is not answered.
+    Greeting,
+    /// It is open, and the server has not said that messages come.
+    Talking,
+    /// Messages come.
+    Ready,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Connection {
+    /// Begins to connect. `count` tells clients apart that have to come from different addresses.
+    pub fn open(hello: Hello, count: usize, deaf: bool) -> io::Result<Self> {
+        let stream = if hello.is_redis() {
+            Stream::Unix(UnixStream::connect(&hello.to)?)
+        } else {
+            Stream::Tcp(connect(&hello.to, count, deaf)?)
+        };
+        let unsent = if hello.is_redis() { Vec::new() } else { hello.request().into_bytes() };
+        let stage = if hello.is_redis() { Stage::Talking } else { Stage::Greeting };
+        let mut connection = Self { stream, hello, stage, said: 0, rest: Vec::new(), unsent };
+        if stage == Stage::Talking {
+            connection.say(&[]);
+        }
+        Ok(connection)
+    }
+
+    /// How far it is.
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Lets the poll tell of it.
+    pub fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.stream.source().register(registry, Token(token), interest)
+    }
+
+    /// Has the poll forget it; the socket stays open.
+    pub fn forget(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.source().deregister(registry)
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub fn write(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            let written = match &mut self.stream {
+                Stream::Tcp(stream) => stream.write(&self.unsent),
+                Stream::Unix(stream) => stream.write(&self.unsent),
+            };
+            match written {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                // A socket that is still connecting says so in one of these ways.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all there is and gives each payload that may hold messages to `take`, with the time it came.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is at its end, in the server's words if it has any.
+    pub fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8], u64, u32)) -> io::Result<()> {
+        loop {
+            let got = match &mut self.stream {
+                Stream::Tcp(stream) => stream.read(buffer),
+                Stream::Unix(stream) => stream.read(buffer),
+            };
+            let count = match got {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the server")),
+                Ok(count) => count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    return self.write();
+                }
+                Err(error) => return Err(error),
+            };
+            let now = clock::now();
+            // Most reads end where a frame ends; then nothing is copied.
+            if self.rest.is_empty() {
+                let used = self.cut(&buffer[..count], now, &mut take)?;
+                self.rest.extend_from_slice(&buffer[used..count]);
+            } else {
+                let mut bytes = std::mem::take(&mut self.rest);
+                bytes.extend_from_slice(&buffer[..count]);
+                let used = self.cut(&bytes, now, &mut take)?;
+                bytes.drain(..used);
+                if !bytes.is_empty() {
+                    self.rest = bytes;
+                }
+            }
+        }
+    }
+
+    /// Goes through whole pieces and returns how many bytes they were.
+    fn cut(&mut self, bytes: &[u8], now: u64, take: &mut impl FnMut(&[u8], u64, u32)) -> io::Result<usize> {
+        let mut at = 0;
+        if self.stage == Stage::Greeting {
+            let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(0) };
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            if head.split(' ').nth(1) != Some("101") {
+                let line = head.lines().next().unwrap_or_default().to_owned();
+                return Err(io::Error::other(format!("refused: {line}")));
+            }
+            at = end + 4;
+            self.stage = Stage::Talking;
+            self.say(&[]);
+        }
+        let cut = if self.hello.is_redis() { Cut::Redis } else { Cut::WebSocket };
+        while let Some(piece) = cut.first(&bytes[at..]) {
+            match piece.kind {
+                Kind::Data => {
+                    if self.stage != Stage::Ready {
+                        self.say(piece.payload);
+                    }
+                    if let Some((_, answer)) =
+                        self.hello.heartbeat.as_ref().filter(|(call, _)| call.as_bytes() == piece.payload)
+                    {
+                        self.unsent.extend(client_frame(1, answer.as_bytes()));
+                    } else {
+                        take(piece.payload, now, self.hello.user);
+                    }
+                }
+                Kind::Ping => self.unsent.extend(client_frame(10, piece.payload)),
+                Kind::Close => {
+                    let reason = String::from_utf8_lossy(piece.payload.get(2..).unwrap_or_default());
+                    let code = piece.payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
+                    return Err(io::Error::other(format!("closed with {code} {reason}")));
+                }
+                Kind::Other => {}
+            }
+            at += piece.bytes;
+        }
+        self.write()?;
+        Ok(at)
+    }
+
+    /// Says whatever is due after the server said `heard`, and sees whether it is ready.
+    fn say(&mut self, heard: &[u8]) {
+        let holds = |text: &str| text.is_empty() || memchr::memmem::find(heard, text.as_bytes()).is_some();
+        while let Some(say) = self.hello.says.get(self.said).filter(|say| holds(&say.after)) {
+            if self.hello.is_redis() {
+                self.unsent.extend(say.text.as_bytes());
+            } else {
+                self.unsent.extend(client_frame(1, say.text.as_bytes()));
+            }
+            self.said += 1;
+        }
+        if self.said == self.hello.says.len() && holds(&self.hello.ready) {
+            self.stage = Stage::Ready;
+            // Thousands of them are kept; what was for the beginning is not needed any more.
+            self.hello.target = String::new();
+            self.hello.says = Vec::new();
+            self.said = 0;
+        }
+    }
+}
+
+impl Stream {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+        }
+    }
+}
+
+fn connect(to: &str, count: usize, deaf: bool) -> io::Result<TcpStream> {
+    let to: SocketAddr = to.parse().map_err(io::Error::other)?;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    if deaf {
+        socket.set_recv_buffer_size(DEAF_BUFFER)?;
+    }
+    // All of 127.0.0.0/8 is this machine (RFC 1122 section 3.2.1.3 g).
+    let host = count / PER_ADDRESS;
+    let octet = |value: usize| u8::try_from(value).unwrap_or(1);
+    let from = Ipv4Addr::new(127, 1, octet(host / 250 % 250), octet(1 + host % 250));
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    match socket.connect(&to.into()) {
+        Err(error) if error.raw_os_error() != Some(IN_PROGRESS) && error.kind() != ErrorKind::WouldBlock => {
+            return Err(error);
+        }
+        _ => {}
+    }
+    Ok(TcpStream::from_std(StdTcpStream::from(socket)))
+}
+
+/// `EINPROGRESS` of Linux: the socket connects while nobody waits for it.
+const IN_PROGRESS: i32 = 115;

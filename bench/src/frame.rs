@@ -1,0 +1,136 @@
+//! What a server's bytes consist of: WebSocket frames (RFC 6455 section 5.2) or Redis's pushes.
+
+/// How the bytes of a connection are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// WebSocket frames, which a server does not mask.
+    WebSocket,
+    /// RESP2 arrays of bulk strings, as a subscriber of Redis gets them.
+    Redis,
+}
+
+/// One whole piece at the start of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// What it says.
+    pub payload: &'a [u8],
+    /// How many bytes it takes.
+    pub bytes: usize,
+}
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text or binary, whole or a fragment.
+    Data,
+    /// A ping, which wants its payload back.
+    Ping,
+    /// The end.
+    Close,
+    /// Anything else.
+    Other,
+}
+
+impl Cut {
+    /// The first piece, if it is there to its end.
+    pub fn first(self, bytes: &[u8]) -> Option<Piece<'_>> {
+        match self {
+            Self::WebSocket => websocket(bytes),
+            Self::Redis => redis(bytes),
+        }
+    }
+}
+
+fn websocket(bytes: &[u8]) -> Option<Piece<'_>> {
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let kind = match head[0] & 0x0F {
+        0..=2 => Kind::Data,
+        8 => Kind::Close,
+        9 => Kind::Ping,
+        _ => Kind::Other,
+    };
+    let (length, start): (usize, usize) = match head[1] & 0x7F {
+        126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
+        127 => (usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?, 10),
+        length => (usize::from(length), 2),
+    };
+    let end = start.checked_add(length)?;
+    Some(Piece { kind, payload: bytes.get(start..end)?, bytes: end })
+}
+
+/// An array of bulk strings; the last of them is the payload.
+fn redis(bytes: &[u8]) -> Option<Piece<'_>> {
+    let (count, mut at) = line(bytes, 0)?;
+    let mut payload: &[u8] = &[];
+    for _ in 0..count.strip_prefix(b"*").and_then(number).unwrap_or(0) {
+        let (head, start) = line(bytes, at)?;
+        at = start;
+        if let Some(length) = head.strip_prefix(b"$").and_then(number) {
+            payload = bytes.get(start..start + length)?;
+            bytes.get(start + length..start + length + 2)?;
+            at = start + length + 2;
+        }
+    }
+    Some(Piece { kind: Kind::Data, payload, bytes: at })
+}
+
+fn line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
+    let rest = bytes.get(from..)?;
+    let end = memchr::memchr(b'\n', rest)?;
+    Some((rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]), from + end + 1))
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A frame of a client. The mask is zero: it protects proxies from pages (section 10.3), and here is neither.
+pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match u16::try_from(payload.len()) {
+        Ok(length @ 0..=125) => frame.push(0x80 | length.to_le_bytes()[0]),
+        Ok(length) => {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(0x80 | 127);
+            frame.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_cut_only_when_it_is_whole() {
+        let bytes = [0x81, 3, b'a', b'b', b'c', 0x89];
+        for end in 0..5 {
+            assert_eq!(Cut::WebSocket.first(&bytes[..end]), None);
+        }
+        let piece = Cut::WebSocket.first(&bytes).expect("a frame");
+        assert_eq!((piece.kind, piece.payload, piece.bytes), (Kind::Data, &b"abc"[..], 5));
+        let mut long = vec![0x82, 126, 1, 0];
+        long.extend([7; 256]);
+        assert_eq!(Cut::WebSocket.first(&long).expect("a frame").payload.len(), 256);
+    }
+
+    #[test]
+    fn a_push_is_cut_only_when_it_is_whole() {
+        let bytes = b"*3\r\n$7\r\nmessage\r\n$2\r\nu1\r\n$5\r\nhello\r\n*";
+        for end in 0..bytes.len() - 1 {
+            assert_eq!(Cut::Redis.first(&bytes[..end]), None, "{end}");
+        }
+        let piece = Cut::Redis.first(bytes).expect("a push");
+        assert_eq!((piece.payload, piece.bytes), (&b"hello"[..], bytes.len() - 1));
+        let piece = Cut::Redis.first(b"*3\r\n$9\r\nsubscribe\r\n$2\r\nu1\r\n:1\r\n").expect("an answer");
+        assert_eq!(piece.bytes, 31);
+    }
+}

@@ -1,0 +1,115 @@
+//! Which messages came, and how: each once, in order, at the right user, or not.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stamp::Stamp;
+
+/// What one publisher sent to one user.
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    /// A bit for each number that came.
+    seen: Vec<u64>,
+    /// The highest number that came, plus one.
+    next: u32,
+}
+
+/// Everything that a receiver got, by publisher and user.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    streams: HashMap<(u16, u32), Stream>,
+    counts: Counts,
+}
+
+/// What became of the messages, exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Different messages that came.
+    pub received: u64,
+    /// Copies beyond the first.
+    pub doubled: u64,
+    /// Messages that came behind one that was sent after them.
+    pub swapped: u64,
+    /// Messages that came to somebody else; they count in nothing above.
+    pub astray: u64,
+}
+
+impl Counts {
+    /// Adds what another receiver counted.
+    pub fn add(&mut self, other: Self) {
+        self.received += other.received;
+        self.doubled += other.doubled;
+        self.swapped += other.swapped;
+        self.astray += other.astray;
+    }
+
+    /// How many of the messages that were `sent` never came.
+    pub const fn lost(&self, sent: u64) -> u64 {
+        sent.saturating_sub(self.received)
+    }
+}
+
+impl Ledger {
+    /// Notes a message that came on a connection of `user`; 0 stands for whoever the stamp says.
+    /// Returns whether it is new and in the right place.
+    pub fn note(&mut self, stamp: &Stamp, user: u32) -> bool {
+        if user != 0 && user != stamp.user {
+            self.counts.astray += 1;
+            return false;
+        }
+        let stream = self.streams.entry((stamp.publisher, stamp.user)).or_default();
+        let (word, bit) = (stamp.number as usize / 64, 1u64 << (stamp.number % 64));
+        if stream.seen.len() <= word {
+            stream.seen.resize(word + 1, 0);
+        }
+        if stream.seen[word] & bit != 0 {
+            self.counts.doubled += 1;
+            return false;
+        }
+        stream.seen[word] |= bit;
+        self.counts.received += 1;
+        if stamp.number < stream.next {
+            self.counts.swapped += 1;
+        } else {
+            stream.next = stamp.number + 1;
+        }
+        true
+    }
+
+    /// What has come so far.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(numbers: &[u32]) -> Counts {
+        let mut ledger = Ledger::default();
+        for number in numbers {
+            let stamp = Stamp { publisher: 1, user: 2, number: *number, intended: 0, called: 0 };
+            ledger.note(&stamp, 2);
+        }
+        ledger.counts()
+    }
+
+    #[test]
+    fn each_fault_is_counted_as_itself() {
+        assert_eq!(take(&[0, 1, 2]), Counts { received: 3, ..Counts::default() });
+        assert_eq!(take(&[0, 2]).lost(3), 1);
+        assert_eq!(take(&[0, 1, 1, 0, 2]), Counts { received: 3, doubled: 2, ..Counts::default() });
+        assert_eq!(take(&[1, 0, 2]), Counts { received: 3, swapped: 1, ..Counts::default() });
+        assert_eq!(take(&[3, 0, 1, 2]), Counts { received: 4, swapped: 3, ..Counts::default() });
+    }
+
+    #[test]
+    fn a_message_for_somebody_else_is_no_delivery() {
+        let mut ledger = Ledger::default();
+        let stamp = Stamp { publisher: 1, user: 2, number: 0, intended: 0, called: 0 };
+        assert!(!ledger.note(&stamp, 3));
+        assert_eq!(ledger.counts(), Counts { astray: 1, ..Counts::default() });
+    }
+}

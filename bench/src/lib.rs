@@ -1,0 +1,34 @@
+//! Measures chatpush beside what a user would pick instead: real servers, real PHP, one machine, one run.
+//!
+//! PHP processes publish, receiver processes hold the connections, and this program starts both, reads what the
+//! kernel says of the servers, and sets the figures side by side.
+//!
+//! Modules in reading order:
+
+pub mod cli;
+pub mod run;
+pub mod scenarios;
+pub mod verdict;
+pub mod rounds;
+pub mod peers;
+pub mod contender;
+pub mod place;
+pub mod cache;
+pub mod publisher;
+pub mod page;
+pub mod crowd;
+pub mod order;
+pub mod talk;
+pub mod receiver;
+pub mod connection;
+pub mod hello;
+pub mod frame;
+pub mod ledger;
+pub mod stamp;
+pub mod delays;
+pub mod clock;
+pub mod usage;
+pub mod profile;
+pub mod machine;
+pub mod report;
+pub mod plot;

@@ -1,0 +1,76 @@
+//! What it was measured on, and with what.
+
+use std::process::Command;
+
+use serde::Serialize;
+
+use crate::cache::{Cache, output, version};
+use crate::peers::Name;
+
+/// The machine, the day, and every version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// The processor's name and how many of it there are for us.
+    pub processor: String,
+    /// Memory in GiB.
+    pub memory: u64,
+    /// The kernel.
+    pub kernel: String,
+    /// The day, in UTC.
+    pub date: String,
+    /// Programs and their versions.
+    pub versions: Vec<(String, String)>,
+}
+
+impl Machine {
+    /// Looks around.
+    pub fn look(cache: &Cache, peers: &[Name]) -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+            line.split(':').nth(1).unwrap_or_default().trim().to_owned()
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = field(&read("/proc/meminfo"), "MemTotal");
+        let memory: u64 = memory.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let found = |program, arguments: &[&str]| {
+            output(program, arguments).and_then(|text| version(&text)).unwrap_or_else(|| "unknown".to_owned())
+        };
+        let mut versions = vec![
+            ("PHP".to_owned(), found("php", &["-n", "-v"])),
+            ("Redis".to_owned(), found("redis-server", &["--version"])),
+            ("MariaDB".to_owned(), found("mariadbd", &["--no-defaults", "--version"])),
+            ("nginx".to_owned(), found("nginx", &["-v"])),
+        ];
+        for peer in peers {
+            let title = if *peer == Name::Article { "phpredis" } else { peer.title() };
+            if let Ok(version) = peer.version(cache) {
+                versions.push((title.to_owned(), version));
+            }
+        }
+        Self {
+            processor: format!("{cores} × {}", field(&read("/proc/cpuinfo"), "model name")),
+            memory: memory.div_ceil(1_048_576),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            date: today(),
+            versions,
+        }
+    }
+
+    /// A line for captions.
+    pub fn caption(&self) -> String {
+        let Self { processor, memory, kernel, date, .. } = self;
+        format!("{processor}, {memory} GiB, Linux {kernel}, {date}; everything on this one machine")
+    }
+
+    /// A second line: every version.
+    pub fn versions(&self) -> String {
+        let versions: Vec<_> = self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        versions.join(", ")
+    }
+}
+
+fn today() -> String {
+    let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
+    date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}

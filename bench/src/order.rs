@@ -1,0 +1,57 @@
+//! What the bench tells a receiver process, and what it hears, one JSON value a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::delays::Pairs;
+use crate::hello::Hello;
+use crate::ledger::Counts;
+
+/// An order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Open these connections.
+    Connect {
+        /// One for each.
+        hellos: Vec<Hello>,
+        /// How many may be opening at a time.
+        window: usize,
+        /// Whether they are left alone, unread, once they are open.
+        deaf: bool,
+    },
+    /// Say how far it is.
+    Progress,
+    /// Say everything, and forget it.
+    Report,
+    /// Close every connection.
+    Leave,
+}
+
+/// How far a receiver is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Connections that are still to be opened.
+    pub opening: usize,
+    /// Connections that are open and ready.
+    pub ready: usize,
+    /// Connections that failed or were closed by the server.
+    pub gone: usize,
+    /// Why the first of them.
+    pub why: String,
+    /// Different messages so far.
+    pub received: u64,
+    /// When the latest of them came, in nanoseconds of [`crate::clock`].
+    pub latest: u64,
+}
+
+/// What a receiver has seen since the last report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// What came.
+    pub counts: Counts,
+    /// How late, from the intended time on.
+    pub intended: Pairs,
+    /// How late, from the beginning of the call on.
+    pub called: Pairs,
+    /// When the latest came, in nanoseconds of [`crate::clock`].
+    pub latest: u64,
+}

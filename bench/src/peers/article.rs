@@ -1,0 +1,82 @@
+//! phpredis and PDO, as tutorials use them. What is published reaches a bare subscriber of Redis, with neither
+//! daemon nor WebSocket in between: nothing that goes through Redis can be faster.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::cache::{Cache, output, version as find_version};
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::{Hello, Say};
+use crate::peers::{Name, missing};
+use crate::place::Place;
+
+/// phpredis's version.
+pub fn version(cache: &Cache) -> Result<String, String> {
+    let directives = directives(cache).ok_or_else(|| missing("phpredis", "article"))?;
+    let mut arguments: Vec<&str> = directives.iter().flat_map(|directive| ["-d", directive]).collect();
+    arguments.extend(["-r", "echo phpversion('redis');"]);
+    output("php", &arguments).and_then(|text| find_version(&text)).ok_or_else(|| missing("phpredis", "article"))
+}
+
+/// Unpacks Debian's phpredis for the PHP on the path.
+pub fn install(cache: &Cache) -> anyhow::Result<()> {
+    if version(cache).is_ok() {
+        return Ok(());
+    }
+    let php = output("php", &["-r", "echo PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION;"]).unwrap_or_default();
+    cache.unpack("phpredis", &[&format!("php{php}-redis"), &format!("php{php}-igbinary")])
+}
+
+/// Starts nothing: Redis and MariaDB run already.
+pub fn start(place: &Place) -> anyhow::Result<Contender> {
+    let socket = place.redis_socket();
+    let hello = move |users: &[u32]| {
+        let mut subscribe = format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", users.len() + 1);
+        for channel in users.iter().map(channel) {
+            // Writing to a text cannot fail.
+            let _ = write!(subscribe, "${}\r\n{channel}\r\n", channel.len());
+        }
+        Hello {
+            to: socket.clone(),
+            says: vec![Say { after: String::new(), text: subscribe }],
+            ready: users.last().map(channel).unwrap_or_default(),
+            ..Hello::default()
+        }
+    };
+    Ok(Contender {
+        name: Name::Article,
+        hellos: Hellos::All(Box::new(hello)),
+        php: php(place),
+        servers: Vec::new(),
+        uses_redis: true,
+    })
+}
+
+/// How PHP calls it.
+pub fn php(place: &Place) -> Php {
+    Php {
+        peer: "article",
+        settings: directives(&place.cache).unwrap_or_default(),
+        environment: place.servers(),
+    }
+}
+
+/// What loads phpredis: nothing if php.ini does already, or what was unpacked.
+pub fn directives(cache: &Cache) -> Option<Vec<String>> {
+    let loaded = output("php", &["-m"])?;
+    let is_loaded = |name: &str| loaded.lines().any(|line| line.eq_ignore_ascii_case(name));
+    if is_loaded("redis") {
+        return Some(Vec::new());
+    }
+    let load = |path: PathBuf| format!("extension={}", path.display());
+    let mut directives = Vec::new();
+    if !is_loaded("igbinary") {
+        directives.extend(cache.file("phpredis", "igbinary.so").map(load));
+    }
+    directives.push(load(cache.file("phpredis", "redis.so")?));
+    Some(directives)
+}
+
+fn channel(user: &u32) -> String {
+    format!("user:{user}")
+}

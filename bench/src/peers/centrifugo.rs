@@ -1,0 +1,83 @@
+//! Centrifugo on its own, with the memory engine, a personal channel for each user, and its HTTP API for PHP.
+
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chatpush_stack::port;
+use chatpush_stack::server::Server;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::cache::{Cache, output, run, version as find_version};
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::{Hello, Say};
+use crate::peers::{Name, fill, missing};
+use crate::place::{Place, SECRET, sources};
+
+/// What is built. `CHATPUSH_BENCH_CENTRIFUGO` names a program that is there already.
+const MODULE: &str = "github.com/centrifugal/centrifugo/v6@latest";
+
+/// Its version.
+pub fn version(cache: &Cache) -> Result<String, String> {
+    let program = program(cache);
+    let text = output(&program, &["version"]).ok_or_else(|| missing("Centrifugo", "centrifugo"))?;
+    Ok(find_version(&text).unwrap_or(text))
+}
+
+/// Has Go build it.
+pub fn install(cache: &Cache) -> anyhow::Result<()> {
+    let folder = cache.make("centrifugo")?;
+    run(Command::new("go").args(["install", MODULE]).env("GOBIN", &folder).env("GOFLAGS", "-modcacherw"))
+}
+
+/// Starts it.
+pub fn start(place: &Place) -> anyhow::Result<Contender> {
+    let folder = place.new_folder("centrifugo")?;
+    let (port, log, configuration) = (port::free()?, folder.join("log"), folder.join("centrifugo.json"));
+    let values = [("port", &*port.to_string()), ("secret", SECRET)];
+    fill(&sources().join("peers/centrifugo.json"), &values, &configuration)?;
+    let arguments = ["--config".to_owned(), configuration.display().to_string()];
+    let server = Server::start(&program(&place.cache), &arguments, &[], &log)?;
+    place.until_listening("Centrifugo listens", port, &log)?;
+    let hello = move |user| Hello {
+        to: format!("127.0.0.1:{port}"),
+        user,
+        target: "/connection/websocket".to_owned(),
+        says: vec![Say {
+            after: String::new(),
+            text: format!("{{\"id\":1,\"connect\":{{\"token\":\"{}\"}}}}", token(user)),
+        }],
+        ready: "\"connect\"".to_owned(),
+        heartbeat: Some(("{}".to_owned(), "{}".to_owned())),
+    };
+    Ok(Contender {
+        name: Name::Centrifugo,
+        hellos: Hellos::Each(Box::new(hello)),
+        php: Php {
+            peer: "centrifugo",
+            settings: Vec::new(),
+            environment: vec![
+                ("BENCH_ADDRESS", format!("127.0.0.1:{port}")),
+                ("BENCH_KEY", SECRET.to_owned()),
+            ],
+        },
+        servers: vec![server],
+        uses_redis: false,
+    })
+}
+
+fn program(cache: &Cache) -> String {
+    let named = std::env::var("CHATPUSH_BENCH_CENTRIFUGO").ok();
+    named.unwrap_or_else(|| cache.folder("centrifugo").join("centrifugo").display().to_string())
+}
+
+/// A JSON Web Token of HS256 (RFC 7519) for a user, without an end.
+fn token(user: u32) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let head = encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let signed = format!("{head}.{}", encode(format!("{{\"sub\":\"{user}\"}}").as_bytes()));
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()) else { return signed };
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", encode(&mac.finalize().into_bytes()))
+}

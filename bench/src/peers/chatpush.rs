@@ -1,0 +1,64 @@
+//! The product: the extension and one daemon, or several, as they were built.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chatpush_stack::built;
+use chatpush_stack::daemon::Daemon;
+use chatpush_wire::id::UserId;
+use chatpush_wire::token::{self, Secret};
+
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::Hello;
+use crate::peers::Name;
+use crate::place::{NAME, Place, SECRET};
+
+/// One daemon.
+pub fn start(place: &Place) -> anyhow::Result<Contender> {
+    start_daemons(place, 1)
+}
+
+/// Several daemons, to which users connect in turn.
+pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Contender> {
+    let mut ports = Vec::new();
+    let mut servers = Vec::new();
+    for _ in 0..count {
+        let daemon = place.wait(Daemon::start(place.folder(), &place.daemon()))?;
+        ports.push(daemon.port());
+        servers.push(daemon.into_server());
+    }
+    let secret = Secret::new(SECRET)?;
+    let hello = move |user: u32| Hello {
+        to: format!("127.0.0.1:{}", ports[user as usize % ports.len()]),
+        user,
+        target: format!("/ws?token={}", token(&secret, user)),
+        // The counter comes once everything stored is through; from then on messages come live.
+        ready: "\"unread_count\"".to_owned(),
+        ..Hello::default()
+    };
+    Ok(Contender {
+        name: Name::Chatpush,
+        hellos: Hellos::Each(Box::new(hello)),
+        php: php(place)?,
+        servers,
+        uses_redis: true,
+    })
+}
+
+/// How PHP calls it.
+pub fn php(place: &Place) -> anyhow::Result<Php> {
+    Ok(Php {
+        peer: "chatpush",
+        settings: vec![
+            format!("extension={}", built::extension()?),
+            format!("chatpush.redis_url={}", place.redis_url()),
+            format!("chatpush.prefix={NAME}"),
+            "chatpush.timeout_ms=20000".to_owned(),
+        ],
+        environment: Vec::new(),
+    })
+}
+
+fn token(secret: &Secret, user: u32) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    UserId::try_from(i64::from(user)).map(|user| token::sign(secret, user, now, 86_400)).unwrap_or_default()
+}

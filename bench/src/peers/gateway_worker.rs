@@ -1,0 +1,81 @@
+//! GatewayWorker with GatewayClient. They come from Packagist by Composer, so a folder with them is named instead.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use chatpush_stack::port;
+use chatpush_stack::server::Server;
+
+use crate::cache::output;
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::Hello;
+use crate::peers::Name;
+use crate::place::{Place, sources};
+
+/// Names the folder.
+const VARIABLE: &str = "CHATPUSH_BENCH_GATEWAYWORKER";
+
+/// The folder's versions of GatewayWorker and Workerman, as far as it tells.
+pub fn version() -> Result<String, String> {
+    let autoload = folder().map(|folder| folder.join("vendor/autoload.php")).filter(|file| file.is_file());
+    let Some(autoload) = autoload else {
+        return Err(format!(
+            "GatewayWorker is missing: in an empty folder, composer require workerman/gateway-worker \
+             workerman/gatewayclient; then name the folder in {VARIABLE}"
+        ));
+    };
+    let code = "require $argv[1]; echo Workerman\\Worker::VERSION;";
+    let text = output("php", &["-r", code, &autoload.display().to_string()]).unwrap_or_default();
+    Ok(format!("on Workerman {}", text.trim().trim_start_matches('v')))
+}
+
+/// Says how to get it.
+pub fn install() -> anyhow::Result<()> {
+    if let Err(missing) = version() {
+        bail!(missing);
+    }
+    Ok(())
+}
+
+/// Starts a register, two gateways and two business workers.
+pub fn start(place: &Place) -> anyhow::Result<Contender> {
+    let folder = place.new_folder("gateway-worker")?;
+    let log = folder.join("php.log");
+    let (port, register, start_port) = (port::free()?, port::free()?, port::free()?);
+    let library = self::folder().unwrap_or_default().display().to_string();
+    let environment = [
+        ("BENCH_GATEWAYWORKER", library.clone()),
+        ("BENCH_FOLDER", folder.display().to_string()),
+        ("BENCH_PORT", port.to_string()),
+        ("BENCH_REGISTER", register.to_string()),
+        ("BENCH_START_PORT", start_port.to_string()),
+    ];
+    let script = sources().join("peers/gateway-worker.php").display().to_string();
+    let server = Server::start("php", &[script, "start".to_owned()], &environment, &log)?;
+    place.until_listening("GatewayWorker listens", port, &log)?;
+    let hello = move |user| Hello {
+        to: format!("127.0.0.1:{port}"),
+        user,
+        target: format!("/?user={user}"),
+        ready: "bound".to_owned(),
+        ..Hello::default()
+    };
+    Ok(Contender {
+        name: Name::GatewayWorker,
+        hellos: Hellos::Each(Box::new(hello)),
+        php: Php {
+            peer: "gateway-worker",
+            settings: Vec::new(),
+            environment: vec![
+                ("BENCH_GATEWAYWORKER", library),
+                ("BENCH_REGISTER", format!("127.0.0.1:{register}")),
+            ],
+        },
+        servers: vec![server],
+        uses_redis: false,
+    })
+}
+
+fn folder() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE).map(PathBuf::from)
+}

@@ -1,0 +1,66 @@
+//! nchan, a module of nginx: PHP posts to the process that holds the sockets.
+
+use chatpush_stack::port;
+use chatpush_stack::server::Server;
+
+use crate::cache::{Cache, output, version as find_version};
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::Hello;
+use crate::peers::{Name, fill, missing};
+use crate::place::{Place, sources};
+
+const MODULE: &str = "ngx_nchan_module.so";
+
+/// The version of the Debian package.
+pub fn version(cache: &Cache) -> Result<String, String> {
+    if output("nginx", &["-v"]).is_none() {
+        return Err("nginx is missing: ./dev packages demo".to_owned());
+    }
+    cache.file("nchan", MODULE).ok_or_else(|| missing("nchan", "nchan"))?;
+    let changes = cache.file("nchan", "changelog.Debian.gz").map(|path| path.display().to_string());
+    let text = changes.and_then(|path| output("zcat", &[&path])).unwrap_or_default();
+    Ok(find_version(text.lines().next().unwrap_or_default()).unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// Unpacks the Debian package that belongs to the nginx of the system.
+pub fn install(cache: &Cache) -> anyhow::Result<()> {
+    cache.unpack("nchan", &["libnginx-mod-nchan"])
+}
+
+/// Starts an nginx with so many workers.
+pub fn start(place: &Place, workers: usize) -> anyhow::Result<Contender> {
+    let folder = place.new_folder("nchan")?;
+    let port = port::free()?;
+    let module = place.cache.file("nchan", MODULE).unwrap_or_default().display().to_string();
+    let (configuration, log) = (folder.join("nginx.conf"), folder.join("nginx.log"));
+    fill(
+        &sources().join("peers/nchan.conf"),
+        &[
+            ("module", &module),
+            ("workers", &workers.to_string()),
+            ("folder", &folder.display().to_string()),
+            ("port", &port.to_string()),
+        ],
+        &configuration,
+    )?;
+    let arguments = ["-e", &log.display().to_string(), "-c", &configuration.display().to_string()];
+    let server = Server::start("nginx", &arguments.map(str::to_owned), &[], &log)?;
+    place.until_listening("nchan listens", port, &log)?;
+    let hello = move |user| Hello {
+        to: format!("127.0.0.1:{port}"),
+        user,
+        target: format!("/sub/{user}"),
+        ..Hello::default()
+    };
+    Ok(Contender {
+        name: if workers == 1 { Name::Nchan } else { Name::Nchan2 },
+        hellos: Hellos::Each(Box::new(hello)),
+        php: Php {
+            peer: "nchan",
+            settings: Vec::new(),
+            environment: vec![("BENCH_ADDRESS", format!("127.0.0.1:{port}"))],
+        },
+        servers: vec![server],
+        uses_redis: false,
+    })
+}

@@ -1,0 +1,64 @@
+//! socket.io with its Redis adapter; PHP publishes what its Redis emitter would.
+
+use std::process::Command;
+
+use chatpush_stack::port;
+use chatpush_stack::server::Server;
+
+use crate::cache::{Cache, output, run};
+use crate::contender::{Contender, Hellos, Php};
+use crate::hello::{Hello, Say};
+use crate::peers::{Name, article, missing};
+use crate::place::{Place, sources};
+
+/// socket.io's version.
+pub fn version(cache: &Cache) -> Result<String, String> {
+    if output("node", &["--version"]).is_none() {
+        return Err("Node.js is missing: ./dev packages test".to_owned());
+    }
+    article::version(cache)?;
+    let manifest = cache.folder("socket.io").join("node_modules/socket.io/package.json");
+    let text = std::fs::read_to_string(manifest).map_err(|_| missing("socket.io", "socket-io"))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    Ok(manifest["version"].as_str().unwrap_or("unknown").to_owned())
+}
+
+/// Has npm fetch it.
+pub fn install(cache: &Cache) -> anyhow::Result<()> {
+    article::install(cache)?;
+    let folder = cache.make("socket.io")?;
+    run(Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+        .arg(&folder)
+        .args(["socket.io@4", "@socket.io/redis-adapter@8", "redis@6"]))
+}
+
+/// Starts one Node.js process.
+pub fn start(place: &Place) -> anyhow::Result<Contender> {
+    let folder = place.new_folder("socket.io")?;
+    let (port, log) = (port::free()?, folder.join("node.log"));
+    let arguments = [
+        sources().join("peers/socket.io.mjs").display().to_string(),
+        place.cache.folder("socket.io").display().to_string(),
+        place.redis_socket(),
+        port.to_string(),
+    ];
+    let server = Server::start("node", &arguments, &[("NODE_ENV", "production".to_owned())], &log)?;
+    place.until_listening("socket.io listens", port, &log)?;
+    let hello = move |user| Hello {
+        to: format!("127.0.0.1:{port}"),
+        user,
+        // Engine.IO 4 says hello with 0 and pings with 2; Socket.IO 5 asks to connect with 40.
+        target: "/socket.io/?EIO=4&transport=websocket".to_owned(),
+        says: vec![Say { after: "\"sid\"".to_owned(), text: format!("40{{\"user\":{user}}}") }],
+        ready: "40{\"sid\"".to_owned(),
+        heartbeat: Some(("2".to_owned(), "3".to_owned())),
+    };
+    Ok(Contender {
+        name: Name::SocketIo,
+        hellos: Hellos::Each(Box::new(hello)),
+        php: Php { peer: "socket-io", ..article::php(place) },
+        servers: vec![server],
+        uses_redis: true,
+    })
+}

@@ -1,0 +1,149 @@
+//! What all peers share: a folder, Redis, MariaDB with the application's tables, and the sources.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use chatpush_stack::daemon::Daemon;
+use chatpush_stack::folder::Folder;
+use chatpush_stack::mariadb::{self, MariaDb};
+use chatpush_stack::redis::{self, Redis};
+use chatpush_stack::{built, patience};
+use tokio::runtime::Runtime;
+
+use crate::cache::Cache;
+
+/// The database, and the prefix in Redis.
+pub const NAME: &str = "bench";
+/// The key of every token here.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// How many users the application has.
+pub const USERS: u32 = 65_536;
+
+/// The shared parts, private to this run.
+#[derive(Debug)]
+pub struct Place {
+    mariadb: MariaDb,
+    redis: Redis,
+    /// Where peers are installed.
+    pub cache: Cache,
+    runtime: Runtime,
+    numbers: Cell<u32>,
+    folder: Folder,
+}
+
+impl Place {
+    /// Starts Redis and MariaDB, and makes the tables and the users.
+    pub fn start(cache: Cache) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let held = Folder::new()?;
+        let folder = held.path();
+        let (redis, mariadb) = runtime.block_on(async {
+            let redis = Redis::start(folder).await?;
+            MariaDb::install(folder).await?;
+            let mariadb = MariaDb::start_with(folder, MARIADB).await?;
+            mariadb::create_database(folder, NAME).await?;
+            anyhow::Ok((redis, mariadb))
+        })?;
+        let place = Self { mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
+        let migrated = place.wait(Daemon::command(place.folder(), &place.daemon(), &["migrate"]))?;
+        ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        place.sql(&format!(
+            "INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
+             ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
+        ))?;
+        Ok(place)
+    }
+
+    /// The folder of data and logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A new, empty folder in it.
+    pub fn new_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.numbers.set(self.numbers.get() + 1);
+        let folder = self.folder().join(format!("{name}-{}", self.numbers.get()));
+        std::fs::create_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Runs something that waits.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits until a TCP port of 127.0.0.1 is listened on.
+    pub fn until_listening(&self, what: &str, port: u16, log: &Path) -> anyhow::Result<()> {
+        let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
+        self.wait(patience::until(what, log, listens))
+    }
+
+    /// Runs statements in the application's database and returns what they select.
+    pub fn sql(&self, statements: &str) -> anyhow::Result<String> {
+        self.wait(mariadb::sql(self.folder(), &format!("USE {NAME}; {statements}")))
+    }
+
+    /// A counter of MariaDB's (`SHOW GLOBAL STATUS`).
+    pub fn status(&self, counter: &str) -> anyhow::Result<f64> {
+        let text = self.sql(&format!("SHOW GLOBAL STATUS LIKE '{counter}'"))?;
+        let value = text.split_whitespace().last().and_then(|value| value.parse().ok());
+        value.ok_or_else(|| anyhow::anyhow!("MariaDB has no counter {counter}"))
+    }
+
+    /// Empties the mailboxes, for the next to begin as the one before did. No daemon may run.
+    pub fn empty(&self) -> anyhow::Result<()> {
+        self.sql("TRUNCATE offline_message; TRUNCATE chatpush_message; UPDATE `user` SET unread_count = 0 WHERE unread_count > 0")
+            .map(drop)
+    }
+
+    /// Redis's process id.
+    pub fn redis_pid(&self) -> u32 {
+        self.redis.pid()
+    }
+
+    /// MariaDB's process id.
+    pub fn mariadb_pid(&self) -> u32 {
+        self.mariadb.pid()
+    }
+
+    /// Redis's socket.
+    pub fn redis_socket(&self) -> String {
+        redis::socket(self.folder()).display().to_string()
+    }
+
+    /// Redis's address.
+    pub fn redis_url(&self) -> String {
+        self.redis.url()
+    }
+
+    /// What PHP has to know of the servers.
+    pub fn servers(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("BENCH_REDIS_SOCKET", self.redis_socket()),
+            ("BENCH_MYSQL_SOCKET", mariadb::socket(self.folder()).display().to_string()),
+            ("BENCH_MYSQL_DATABASE", NAME.to_owned()),
+            ("BENCH_MYSQL_USER", mariadb::USER.to_owned()),
+            ("BENCH_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
+        ]
+    }
+
+    /// The daemon's environment.
+    pub fn daemon(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("CHATPUSH_REDIS_URL", self.redis_url()),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(self.folder(), NAME)),
+            ("CHATPUSH_SECRET", SECRET.to_owned()),
+            ("CHATPUSH_PREFIX", NAME.to_owned()),
+            ("CHATPUSH_LOG", "warn".to_owned()),
+        ]
+    }
+}
+
+/// MariaDB as it comes, for everybody, instead of the small one of the tests.
+const MARIADB: &[&str] = &["--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M"];
+
+/// The folder of this crate.
+pub fn sources() -> PathBuf {
+    built::root().join("bench")
+}

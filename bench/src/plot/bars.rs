@@ -1,0 +1,39 @@
+//! A bar for each peer, with the least and the most of the rounds as a whisker.
+
+use crate::plot::canvas::{Canvas, colour, linear};
+use crate::report::digits;
+use crate::rounds::Spread;
+
+/// From one bar to the next, in pixels.
+const STEP: f64 = 34.0;
+
+pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: &[String]) -> String {
+    let longest = bars.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let left = 30.0 + 7.4 * longest as f64;
+    let mut canvas = Canvas::new(title, Some(left), 110.0, STEP * bars.len() as f64 + 6.0);
+    let ticks = linear(bars.iter().map(|(_, spread)| spread.most).fold(0.0, f64::max));
+    let most = ticks[ticks.len() - 1];
+    for tick in &ticks {
+        canvas.tick_across(tick / most, &digits(*tick));
+    }
+    canvas.names(unit, "");
+    for (place, (name, Spread { median, least, most: highest })) in bars.iter().enumerate() {
+        let y = canvas.top + 6.0 + STEP * place as f64;
+        let (start, end) = (canvas.x(0.0), canvas.x(median / most));
+        let (width, middle) = (end - start, y + 12.0);
+        let product = if name.starts_with("chatpush") { "chatpush" } else { name };
+        canvas.draw(&format!(
+            "<rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"24\" rx=\"2\" fill=\"{}\"/>",
+            colour(product, place)
+        ));
+        let (low, high) = (canvas.x(least / most), canvas.x(highest / most));
+        canvas.draw(&format!(
+            "<path d=\"M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v8M{high:.1} {:.1}v8\" stroke=\"#24292f\" fill=\"none\"/>",
+            middle - 4.0,
+            middle - 4.0
+        ));
+        canvas.label(start - 8.0, middle + 4.0, "end", "legend", name);
+        canvas.label(high + 8.0, middle + 4.0, "start", "value", &format!("{} {unit}", digits(*median)));
+    }
+    canvas.finish(caption)
+}

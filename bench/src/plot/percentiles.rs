@@ -1,0 +1,56 @@
+//! Delays over percentiles.
+
+use crate::delays::Delays;
+use crate::plot::canvas::{Canvas, colour, logarithmic};
+
+const TICKS: [(f64, &str); 7] =
+    [(0.0, "0"), (50.0, "50"), (90.0, "90"), (99.0, "99"), (99.9, "99.9"), (99.99, "99.99"), (99.999, "99.999 %")];
+
+pub(super) fn draw(title: &str, series: &[(String, Delays)], caption: &[String]) -> String {
+    let mut canvas = Canvas::new(title, None, 190.0, 380.0);
+    let curves: Vec<_> = series.iter().map(|(name, delays)| (name, delays.curve())).collect();
+    let values = || curves.iter().flat_map(|(_, curve)| curve.iter().map(|(_, value)| *value));
+    let furthest = curves.iter().flat_map(|(_, curve)| curve.last()).map(|(percent, _)| nines(*percent));
+    let furthest = furthest.fold(1.0, f64::max);
+    let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
+    let ticks = logarithmic(least.min(most), most);
+    let (low, high) = (ticks[0].log10(), ticks[ticks.len() - 1].log10());
+    for tick in &ticks {
+        canvas.tick_up((tick.log10() - low) / (high - low), &time(*tick));
+    }
+    for (percent, text) in TICKS {
+        if nines(percent) <= furthest + 1e-6 {
+            canvas.tick_across(nines(percent) / furthest, text);
+        }
+    }
+    canvas.names("percentile: so many messages or calls are no slower than the line", "delay");
+    let mut names = Vec::new();
+    for (place, (name, curve)) in curves.iter().enumerate() {
+        let colour = colour(name, place);
+        let points: Vec<_> = curve
+            .iter()
+            .map(|(percent, value)| {
+                let up = (value.max(ticks[0]).log10() - low) / (high - low);
+                (canvas.x(nines(*percent) / furthest), canvas.y(up))
+            })
+            .collect();
+        canvas.line(&points, name, colour);
+        names.push((name.as_str(), colour));
+    }
+    canvas.legend(&names);
+    canvas.finish(caption)
+}
+
+/// How many nines a percentile has: 90 one, 99 two.
+fn nines(percent: f64) -> f64 {
+    -(1.0 - percent / 100.0).log10()
+}
+
+/// A time in the unit that suits it.
+fn time(micros: f64) -> String {
+    match micros {
+        _ if micros >= 1_000_000.0 => format!("{} s", micros / 1_000_000.0),
+        _ if micros >= 1_000.0 => format!("{} ms", micros / 1_000.0),
+        _ => format!("{micros} µs"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Figures of several rounds, and how they compare: within each round, since what disturbs a round disturbs both.
+
+use serde::Serialize;
+
+/// Everything that was measured in a scenario, in the order in which it came up.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Figures(Vec<Measure>);
+
+/// One quantity.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measure {
+    /// What it is.
+    pub name: String,
+    /// In what.
+    pub unit: &'static str,
+    /// By whom, a value for each round.
+    pub peers: Vec<(String, Vec<f64>)>,
+}
+
+/// The middle and the ends of some values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// The median.
+    pub median: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+}
+
+impl Figures {
+    /// Adds the value of one round.
+    pub fn note(&mut self, name: &str, unit: &'static str, peer: &str, value: f64) {
+        let at = self.0.iter().position(|measure| measure.name == name).unwrap_or_else(|| {
+            self.0.push(Measure { name: name.to_owned(), unit, peers: Vec::new() });
+            self.0.len() - 1
+        });
+        let peers = &mut self.0[at].peers;
+        match peers.iter_mut().find(|(known, _)| known == peer) {
+            Some((_, values)) => values.push(value),
+            None => peers.push((peer.to_owned(), vec![value])),
+        }
+    }
+
+    /// All quantities.
+    pub fn measures(&self) -> &[Measure] {
+        &self.0
+    }
+
+    /// One of them.
+    pub fn measure(&self, name: &str) -> Option<&Measure> {
+        self.0.iter().find(|measure| measure.name == name)
+    }
+}
+
+impl Measure {
+    /// What one peer reached.
+    pub fn of(&self, peer: &str) -> Option<Spread> {
+        Spread::of(self.values(peer)?)
+    }
+
+    /// Something made of the values of two peers, round by round.
+    pub fn compare(&self, one: &str, other: &str, with: impl Fn(f64, f64) -> f64) -> Option<Spread> {
+        let pairs = self.values(one)?.iter().zip(self.values(other)?);
+        Spread::of(&pairs.map(|(one, other)| with(*one, *other)).collect::<Vec<_>>())
+    }
+
+    fn values(&self, peer: &str) -> Option<&Vec<f64>> {
+        self.peers.iter().find(|(name, _)| name == peer).map(|(_, values)| values)
+    }
+}
+
+impl Spread {
+    /// Of any values, in any order.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (least, most) = (*sorted.first()?, *sorted.last()?);
+        let middle = sorted.len() / 2;
+        let median =
+            if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) };
+        Some(Self { median, least, most })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let mut figures = Figures::default();
+        for (ours, theirs) in [(10.0, 20.0), (30.0, 40.0), (20.0, 20.0)] {
+            figures.note("p50", "µs", "ours", ours);
+            figures.note("p50", "µs", "theirs", theirs);
+        }
+        let measure = figures.measure("p50").expect("it is noted");
+        let ratio = measure.compare("ours", "theirs", |ours, theirs| ours / theirs);
+        assert_eq!(ratio, Some(Spread { median: 0.75, least: 0.5, most: 1.0 }));
+        assert_eq!(measure.of("nobody"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! A run: who takes part, scenario after scenario, and what is written of it.
+
+use anyhow::ensure;
+use chatpush_stack::built;
+use clap::ValueEnum as _;
+
+use crate::cache::Cache;
+use crate::cli::Arguments;
+use crate::machine::Machine;
+use crate::peers::Name;
+use crate::place::Place;
+use crate::report::Report;
+use crate::scenarios::{Bench, Scenario};
+
+/// Does what the arguments say. False: a scenario came to nothing.
+pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let cache = Cache::find()?;
+    if let Some(peers) = &arguments.install {
+        return install(if peers.is_empty() { &Name::ALL } else { peers }, &cache);
+    }
+    if arguments.list {
+        list(&cache);
+        return Ok(true);
+    }
+
+    let wanted = if arguments.peers.is_empty() { Name::ALL.to_vec() } else { arguments.peers.clone() };
+    let mut peers = Vec::new();
+    for peer in Name::ALL.into_iter().filter(|peer| wanted.contains(peer)) {
+        match peer.version(&cache) {
+            Ok(_) => peers.push(peer),
+            Err(missing) => eprintln!("{} does not take part: {missing}", peer.title()),
+        }
+    }
+    ensure!(!peers.is_empty(), "nobody takes part");
+    let scenarios =
+        if arguments.scenarios.is_empty() { Scenario::value_variants() } else { &arguments.scenarios };
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 });
+    let folder = arguments.output.clone().unwrap_or_else(|| {
+        built::root().join(if arguments.quick { "target/bench" } else { "docs/bench" })
+    });
+    std::fs::create_dir_all(&folder)?;
+
+    let machine = Machine::look(&cache, &peers);
+    let place = Place::start(cache)?;
+    let bench = Bench { place: &place, peers: &peers, rounds, quick: arguments.quick };
+    let mut all = true;
+    for scenario in scenarios {
+        eprintln!("{}: {}", scenario.name(), scenario.title());
+        match scenario.run(&bench) {
+            Ok(outcome) => Report::new(*scenario, outcome, &machine, rounds).publish(&folder)?,
+            Err(error) => {
+                all = false;
+                eprintln!("{} came to nothing: {error:#}", scenario.name());
+            }
+        }
+    }
+    eprintln!("The results are in {}", folder.display());
+    Ok(all)
+}
+
+fn install(peers: &[Name], cache: &Cache) -> anyhow::Result<bool> {
+    let mut all = true;
+    for peer in peers {
+        match peer.install(cache).map(|()| peer.version(cache)) {
+            Ok(Ok(version)) => println!("{} {version}", peer.title()),
+            Ok(Err(missing)) => {
+                all = false;
+                println!("{}: {missing}", peer.title());
+            }
+            Err(error) => {
+                all = false;
+                println!("{}: {error:#}", peer.title());
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn list(cache: &Cache) {
+    println!("Scenarios:");
+    for scenario in Scenario::value_variants() {
+        println!("  {:<16} {}", scenario.name(), scenario.title());
+    }
+    println!("Peers:");
+    for peer in Name::ALL {
+        let name = peer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        match peer.version(cache) {
+            Ok(version) => println!("  {name:<16} {} {version}", peer.title()),
+            Err(missing) => println!("  {name:<16} {missing}"),
+        }
+    }
+}

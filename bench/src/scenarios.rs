@@ -1,0 +1,177 @@
+//! What is measured.
+
+pub mod calls;
+pub mod frames;
+pub mod flood;
+pub mod stores;
+pub mod idle;
+pub mod crowd;
+pub mod growth;
+pub mod stalled;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::contender::Contender;
+use crate::delays::Delays;
+use crate::peers::Name;
+use crate::place::Place;
+use crate::plot::Chart;
+use crate::rounds::Figures;
+use crate::usage;
+use crate::verdict::Budget;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// What a PHP call costs, on the command line and inside PHP-FPM
+    Calls,
+    /// From the PHP call to the client's frame, at three rates
+    Frames,
+    /// As much as PHP can send: throughput, processor time, loss
+    Flood,
+    /// Stores per second, at 1 to 64 callers
+    Stores,
+    /// Memory and processor time of connections on which nothing happens
+    Idle,
+    /// Thousands reconnect at once, each with stored messages
+    Crowd,
+    /// What all of it costs per unit at 1, 4 and 16 times the work
+    Growth,
+    /// Others' delays while some clients never read
+    Stalled,
+}
+
+/// What a scenario works with.
+pub struct Bench<'a> {
+    /// The shared servers.
+    pub place: &'a Place,
+    /// Who takes part, the product first.
+    pub peers: &'a [Name],
+    /// How often each has its turn.
+    pub rounds: u32,
+    /// Whether it is only to be seen that everything works.
+    pub quick: bool,
+}
+
+/// What came of a scenario.
+#[derive(Default)]
+pub struct Outcome {
+    /// What was measured.
+    pub figures: Figures,
+    /// How it looks.
+    pub charts: Vec<(String, Chart)>,
+    /// What it is held against.
+    pub budgets: Vec<Budget>,
+    /// What else is to be said: who failed, and why.
+    pub notes: Vec<String>,
+    /// A profile of where the time goes.
+    pub profile: Option<String>,
+}
+
+impl Scenario {
+    /// Its name on the command line, and the beginning of its files.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
+    /// What it shows.
+    pub fn title(self) -> String {
+        let help = self.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+        help.unwrap_or_default()
+    }
+
+    /// Runs it.
+    pub fn run(self, bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Calls => calls::run(bench),
+            Self::Frames => frames::run(bench),
+            Self::Flood => flood::run(bench),
+            Self::Stores => stores::run(bench),
+            Self::Idle => idle::run(bench),
+            Self::Crowd => crowd::run(bench),
+            Self::Growth => growth::run(bench),
+            Self::Stalled => stalled::run(bench),
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// One value for the real thing, another for a quick look.
+    pub const fn choose<T: Copy>(&self, real: T, quick: T) -> T {
+        if self.quick { quick } else { real }
+    }
+
+    /// Gives each of the peers that `wanted` lets in its turn, round by round, every other round in the opposite
+    /// order. One that fails is left out from then on, and the outcome says so.
+    pub fn in_turn(
+        &self,
+        outcome: &mut Outcome,
+        wanted: impl Fn(Name) -> bool,
+        mut turn: impl FnMut(Name, &mut Outcome) -> anyhow::Result<()>,
+    ) {
+        let mut peers: Vec<Name> = self.peers.iter().copied().filter(|peer| wanted(*peer)).collect();
+        for round in 0..self.rounds {
+            for peer in peers.clone() {
+                eprintln!("  round {}: {}", round + 1, peer.title());
+                if let Err(error) = turn(peer, outcome) {
+                    let note = format!("{} failed and is left out: {error:#}", peer.title());
+                    eprintln!("  {note}");
+                    outcome.notes.push(note);
+                    peers.retain(|other| *other != peer);
+                }
+            }
+            peers.reverse();
+        }
+    }
+}
+
+impl Outcome {
+    /// Notes the usual percentiles of some delays.
+    fn note_delays(&mut self, what: &str, peer: &str, delays: &Delays, percents: &[f64]) {
+        for percent in percents {
+            let name = format!("{what}, p{percent}");
+            self.figures.note(&name, "µs", peer, delays.percentile(*percent));
+        }
+    }
+
+    /// Adds delays to the curve of a peer in a chart of percentiles, which is begun if it is new.
+    fn add_curve(&mut self, file: &str, title: &str, peer: &str, delays: &Delays) {
+        let at = self.charts.iter().position(|(name, _)| name == file).unwrap_or_else(|| {
+            self.charts.push((file.to_owned(), Chart::percentiles(title)));
+            self.charts.len() - 1
+        });
+        self.charts[at].1.add_delays(peer, delays);
+    }
+}
+
+/// Processor seconds that a peer's servers and Redis use while something runs.
+struct Meter {
+    pids: Vec<u32>,
+    redis: Option<u32>,
+    servers_before: f64,
+    redis_before: f64,
+}
+
+impl Meter {
+    fn start(contender: &Contender, place: &Place) -> Self {
+        let pids = contender.pids();
+        let redis = contender.uses_redis.then(|| place.redis_pid());
+        let servers_before = usage::processor(&pids);
+        let redis_before = redis.map_or(0.0, |pid| usage::processor(&[pid]));
+        Self { pids, redis, servers_before, redis_before }
+    }
+
+    /// Of the servers and of Redis.
+    fn read(&self) -> (f64, f64) {
+        let redis = self.redis.map_or(0.0, |pid| usage::processor(&[pid]));
+        (usage::processor(&self.pids) - self.servers_before, redis - self.redis_before)
+    }
+}
+
+/// How long nothing may come before what is missing counts as lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of a content: a line of chat.
+const SIZE: u32 = 128;

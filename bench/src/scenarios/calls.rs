@@ -1,0 +1,151 @@
+//! What a PHP call costs: warm, on the command line, and inside requests of PHP-FPM through nginx.
+
+use std::time::Duration;
+
+use crate::contender::Php;
+use crate::crowd::{Crowd, Manner};
+use crate::delays::Delays;
+use crate::page::Page;
+use crate::peers::{Name, article};
+use crate::publisher::Repeat;
+use crate::scenarios::{Bench, Outcome, SIZE};
+use crate::stamp;
+use crate::verdict::{Budget, Rule};
+
+/// Users who are connected and are pushed to.
+const CONNECTED: u32 = 100;
+/// The first user with stored messages.
+const FULL: u32 = 1_001;
+/// How many of them there are, with how many messages each.
+const MAILBOXES: (u32, u32) = (100, 20);
+/// The first user who is stored to, and how many of them there are.
+const AWAY: (u32, u32) = (2_001, 1_000);
+
+/// The calls that every way of connecting to Redis and MySQL is measured with.
+const READS: [(&str, &str); 2] = [("count_unread", "getUnreadCount"), ("fetch", "getOfflineMessage")];
+
+/// How the article's code connects.
+const CONNECTING: [(&str, &str); 3] =
+    [("once", "PDO held"), ("persistent", "PDO persistent"), ("call", "PDO per call")];
+
+/// Runs it.
+pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    bench.place.empty()?;
+    fill_mailboxes(bench)?;
+    bench.in_turn(&mut outcome, |_| true, |peer, outcome| turn(bench, peer, outcome));
+    outcome.budgets = vec![
+        Budget {
+            measure: "pushMessage, p50",
+            rule: Rule::AtMostTimes(1.0, "phpredis held"),
+            goal: 0.85,
+        },
+        Budget {
+            measure: "storeOfflineMessage committed, p50",
+            rule: Rule::AtMostTimes(0.8, "PDO held"),
+            goal: 0.6,
+        },
+        Budget {
+            measure: "storeOfflineMessage queued, p50",
+            rule: Rule::AtMostTimes(0.2, "PDO held"),
+            goal: 0.12,
+        },
+        Budget { measure: "getUnreadCount, p50", rule: Rule::AtMostTimes(0.8, "PDO per call"), goal: 0.6 },
+    ];
+    Ok(outcome)
+}
+
+fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let (users, messages) = MAILBOXES;
+    let content = "x".repeat(SIZE as usize - stamp::BYTES);
+    let last = FULL + users - 1;
+    bench.place.sql(&format!(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         SELECT 1, u.seq, '{content}', NOW() FROM seq_{FULL}_to_{last} u, seq_1_to_{messages} m; \
+         UPDATE `user` SET unread_count = {messages} WHERE id BETWEEN {FULL} AND {last}"
+    ))?;
+    Ok(())
+}
+
+fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let contender = peer.start(bench.place)?;
+    let users = 1..=CONNECTED;
+    let _crowd = Crowd::connect(contender.hellos(users), Manner::default())?;
+    let push = if peer == Name::Article { "phpredis held" } else { peer.title() };
+    let delays = repeat(&contender.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
+    note(outcome, "pushMessage", push, &delays);
+
+    let stores = bench.choose(2_000, 300);
+    let reads = bench.choose(5_000, 500);
+    match peer {
+        Name::Chatpush => {
+            for (durability, what) in
+                [("committed", "storeOfflineMessage committed"), ("queued", "storeOfflineMessage queued")]
+            {
+                let php = contender.php.set(&format!("chatpush.durability={durability}"));
+                note(outcome, what, peer.title(), &repeat(&php, "store", AWAY, stores)?);
+            }
+            for (call, what) in READS {
+                let delays = repeat(&contender.php, call, (FULL, MAILBOXES.0), reads)?;
+                note(outcome, what, peer.title(), &delays);
+            }
+        }
+        Name::Article => {
+            for (how, title) in CONNECTING {
+                let php = article::php(bench.place).with("BENCH_CONNECT", how);
+                let delays = repeat(&php, "store", AWAY, stores)?;
+                // The same code stands against both ways of storing.
+                note(outcome, "storeOfflineMessage committed", title, &delays);
+                note(outcome, "storeOfflineMessage queued", title, &delays);
+                for (call, what) in READS {
+                    note(outcome, what, title, &repeat(&php, call, (FULL, MAILBOXES.0), reads)?);
+                }
+            }
+        }
+        _ => {}
+    }
+    pages(bench, peer, &contender.php, outcome)
+}
+
+/// The same inside PHP-FPM.
+fn pages(bench: &Bench<'_>, peer: Name, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let calls = bench.choose(1_000, 60);
+    let ways: &[(&str, &str)] = match peer {
+        Name::Article => &[("call", "connection per request"), ("persistent", "persistent connection")],
+        _ => &[("", peer.title())],
+    };
+    for (how, title) in ways {
+        let page = Page::start(bench.place, &php.with("BENCH_CONNECT", how))?;
+        let delays = page.calls("push", 1..CONNECTED + 1, calls)?;
+        outcome.note_delays("pushMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
+        if matches!(peer, Name::Chatpush | Name::Article) {
+            let delays = page.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
+            outcome.note_delays("storeOfflineMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
+            for (call, what) in READS {
+                let delays = page.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
+                outcome.note_delays(&format!("{what} in PHP-FPM"), title, &delays, &[50.0, 99.0]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn repeat(php: &Php, call: &str, (first, users): (u32, u32), calls: u32) -> anyhow::Result<Delays> {
+    let repeat = Repeat {
+        call,
+        callers: 1,
+        first,
+        users,
+        calls,
+        time: Duration::ZERO,
+        size: SIZE,
+        warm: calls / 10,
+    };
+    Ok(repeat.start(php)?.run()?.delays)
+}
+
+fn note(outcome: &mut Outcome, what: &str, peer: &str, delays: &Delays) {
+    outcome.note_delays(what, peer, delays, &[50.0, 99.0]);
+    let file = what.replace(' ', "-").to_lowercase();
+    outcome.add_curve(&file, &format!("{what}: how long the call takes in PHP"), peer, delays);
+}

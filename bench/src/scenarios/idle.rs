@@ -1,0 +1,85 @@
+//! What connections cost on which nothing happens.
+
+use std::time::Duration;
+
+use crate::contender::Contender;
+use crate::crowd::{Crowd, Manner};
+use crate::peers::{Name, chatpush};
+use crate::plot::Chart;
+use crate::scenarios::{Bench, Meter, Outcome};
+use crate::usage;
+use crate::verdict::{Budget, Rule};
+
+const RESIDENT: &str = "resident per connection";
+const KERNEL: &str = "kernel per connection, both ends";
+
+/// What the system uses for connections.
+pub(super) struct Weight {
+    /// Resident bytes of the servers, each.
+    pub(super) resident: f64,
+    /// Bytes of the kernel for both ends, each.
+    kernel: f64,
+    /// Processor seconds of servers and Redis per second and 10,000 connections.
+    processor: f64,
+    /// Connections that the servers closed meanwhile.
+    gone: usize,
+}
+
+/// Runs it.
+pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    bench.place.empty()?;
+    let connections = bench.choose(15_000, 1_000);
+    let rest = Duration::from_secs(bench.choose(30, 2));
+    bench.in_turn(&mut outcome, |peer| peer != Name::Article, |peer, outcome| {
+        let contender = peer.start(bench.place)?;
+        note(outcome, peer.title(), &weigh(bench, &contender, connections, rest)?);
+        Ok(())
+    });
+    if bench.peers.contains(&Name::Chatpush) {
+        let contender = chatpush::start_daemons(bench.place, 4)?;
+        let weight = weigh(bench, &contender, connections * 4, rest)?;
+        note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &weight);
+    }
+    outcome.notes.push(format!("{connections} connections where nothing else is said"));
+    outcome.budgets = vec![Budget { measure: RESIDENT, rule: Rule::AtMost(8.0), goal: 5.0 }];
+    if let Some(measure) = outcome.figures.measure(RESIDENT) {
+        let bars = Chart::bars("Resident memory of the server per idle connection", measure);
+        outcome.charts.push(("idle".to_owned(), bars));
+    }
+    Ok(outcome)
+}
+
+/// Connects so many clients and looks at what that takes.
+pub(super) fn weigh(
+    bench: &Bench<'_>,
+    contender: &Contender,
+    connections: u32,
+    rest: Duration,
+) -> anyhow::Result<Weight> {
+    let pids = contender.pids();
+    // The first connections bring what is needed once; it is not theirs.
+    drop(Crowd::connect(contender.hellos(1..=50), Manner::default())?);
+    let kernel = || usage::socket_buffers() + usage::socket_records();
+    let before = (usage::resident(&pids), kernel());
+    let mut crowd = Crowd::connect(contender.hellos(1..=connections), Manner::default())?;
+    let count = f64::from(connections);
+    let meter = Meter::start(contender, bench.place);
+    std::thread::sleep(rest);
+    let used = meter.read();
+    let after = (usage::resident(&pids), kernel());
+    Ok(Weight {
+        resident: (after.0 - before.0) / count,
+        kernel: (after.1 - before.1) / count,
+        processor: (used.0 + used.1) / rest.as_secs_f64() / count * 10_000.0,
+        gone: crowd.progress()?.gone,
+    })
+}
+
+fn note(outcome: &mut Outcome, title: &str, weight: &Weight) {
+    let figures = &mut outcome.figures;
+    figures.note(RESIDENT, "KiB", title, weight.resident / 1024.0);
+    figures.note(KERNEL, "KiB", title, weight.kernel / 1024.0);
+    figures.note("processor per second and 10,000 connections", "ms", title, weight.processor * 1_000.0);
+    figures.note("closed by the server", "", title, weight.gone as f64);
+}

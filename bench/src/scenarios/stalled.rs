@@ -1,0 +1,90 @@
+//! Some clients never read. What it is to the others, and to the server's memory, side by side with the same
+//! traffic while everybody reads.
+
+use crate::crowd::{Crowd, Manner, Seen};
+use crate::peers::Name;
+use crate::publisher::Timetable;
+use crate::scenarios::{Bench, Outcome, PATIENCE, SIZE};
+use crate::usage;
+
+/// Messages a second to those who read.
+const RATE: u32 = 1_000;
+/// Messages a second to the others, and bytes of each: more than buffers of sockets hold in the end.
+const FLOOD: (u32, u32) = (2_000, 8_192);
+/// Number of the first publisher who writes to them.
+const FLOOD_PUBLISHER: u32 = 500;
+
+/// Runs it.
+pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    bench.place.empty()?;
+    bench.in_turn(&mut outcome, |peer| peer != Name::Article, |peer, outcome| {
+        for deaf in [false, true] {
+            turn(bench, peer, deaf, outcome)?;
+        }
+        Ok(())
+    });
+    let (all, few) = numbers(bench);
+    outcome.notes.push(format!(
+        "{all} connections; {few} of them get {} messages of {} bytes a second, and read them or never do",
+        FLOOD.0, FLOOD.1
+    ));
+    Ok(outcome)
+}
+
+/// All connections, and those of them that may be deaf.
+fn numbers(bench: &Bench<'_>) -> (u32, u32) {
+    bench.choose((5_000, 500), (500, 50))
+}
+
+fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (all, few) = numbers(bench);
+    let seconds = bench.choose(20, 2);
+    let contender = peer.start(bench.place)?;
+    let mut readers = Crowd::connect(contender.hellos(1..=all - few), Manner::default())?;
+    let manner = Manner { deaf, ..Manner::default() };
+    let mut others = Crowd::connect(contender.hellos(all - few + 1..=all), manner)?;
+    let pids = contender.pids();
+    let before = usage::resident(&pids);
+
+    let timetable = Timetable {
+        first: 1,
+        users: all - few,
+        rate: RATE,
+        messages: RATE * seconds,
+        size: SIZE,
+        publisher: 0,
+    };
+    let flood = Timetable {
+        first: all - few + 1,
+        users: few,
+        rate: FLOOD.0,
+        messages: FLOOD.0 * seconds,
+        size: FLOOD.1,
+        publisher: FLOOD_PUBLISHER,
+    };
+    let (mut calm, mut wild) = (timetable.start(&contender.php)?, flood.start(&contender.php)?);
+    wild.begin()?;
+    calm.begin()?;
+    let called = calm.finish()?;
+    wild.finish()?;
+    let after = usage::resident(&pids);
+    readers.settle(called.accepted(), PATIENCE)?;
+    let seen: Seen = readers.report()?;
+
+    let (title, what) = (peer.title(), if deaf { "with deaf clients" } else { "while all read" });
+    outcome.note_delays(&format!("others' delay {what}"), title, &seen.intended, &[50.0, 99.0]);
+    let figures = &mut outcome.figures;
+    figures.note(&format!("server's memory more than before, {what}"), "MiB", title, (after - before) / 1_048_576.0);
+    figures.note(&format!("others' messages lost {what}"), "", title, seen.counts.lost(called.accepted()) as f64);
+    figures.note(&format!("others' connections lost {what}"), "", title, readers.progress()?.gone as f64);
+    figures.note(&format!("memory before, {what}"), "MiB", title, before / 1_048_576.0);
+    let caption = format!("Delay of those who read, {what}: {all} connections, {few} of them flooded");
+    outcome.add_curve(if deaf { "stalled-deaf" } else { "stalled-reading" }, &caption, title, &seen.intended);
+    // A deaf client is not seen to be closed; one that reads must not be.
+    if !deaf {
+        let closed = others.progress()?.gone;
+        outcome.figures.note("flooded connections lost while all read", "", title, closed as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Stores per second: callers that each wait for their commit.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::contender::Php;
+use crate::peers::{Name, article, chatpush};
+use crate::place::Place;
+use crate::plot::Chart;
+use crate::publisher::{Called, Repeat};
+use crate::scenarios::{Bench, Outcome, SIZE};
+use crate::verdict::{Budget, Rule};
+
+/// Users who are stored to, of whom nobody is connected.
+const USERS: u32 = 10_000;
+
+/// What came of one run.
+pub(super) struct Stored {
+    pub(super) called: Called,
+    /// Transactions that MariaDB committed meanwhile.
+    commits: f64,
+}
+
+/// Runs it.
+pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let callers: &[u32] = bench.choose(&[1, 4, 16, 64], &[1, 16]);
+    let time = Duration::from_secs(bench.choose(5, 1));
+    let wanted = |peer| matches!(peer, Name::Chatpush | Name::Article);
+    bench.in_turn(&mut outcome, wanted, |peer, outcome| {
+        bench.place.empty()?;
+        let contender = peer.start(bench.place)?;
+        let (php, title) = match peer {
+            Name::Article => (article::php(bench.place).with("BENCH_CONNECT", "persistent"), "PDO persistent"),
+            _ => (chatpush::php(bench.place)?, peer.title()),
+        };
+        for callers in callers {
+            let stored = store(bench.place, &php, *callers, 0, time)?;
+            note(outcome, title, *callers, &stored);
+        }
+        drop(contender);
+        Ok(())
+    });
+    outcome.budgets =
+        vec![Budget { measure: "16 callers", rule: Rule::AtLeastTimes(3.0, "PDO persistent"), goal: 5.0 }];
+    let mut lines = Chart::lines("Stores per second", "callers at a time", "rows/s");
+    for callers in callers {
+        if let Some(measure) = outcome.figures.measure(&name(*callers)) {
+            lines.add_points(f64::from(*callers), measure);
+        }
+    }
+    outcome.charts.push(("stores".to_owned(), lines));
+    Ok(outcome)
+}
+
+/// Stores for some time, or so often each, and sees that every row is there.
+pub(super) fn store(
+    place: &Place,
+    php: &Php,
+    callers: u32,
+    calls: u32,
+    time: Duration,
+) -> anyhow::Result<Stored> {
+    let before = rows(place)?;
+    let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
+    let publishers = repeat.start(php)?;
+    let commits = place.status("Handler_commit")?;
+    let called = publishers.run()?;
+    let commits = place.status("Handler_commit")? - commits;
+    let (there, said) = (rows(place)? - before, called.accepted());
+    ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
+    Ok(Stored { called, commits })
+}
+
+fn rows(place: &Place) -> anyhow::Result<u64> {
+    Ok(place.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
+}
+
+fn name(callers: u32) -> String {
+    if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") }
+}
+
+fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &Stored) {
+    let (called, what) = (&stored.called, name(callers));
+    let rows = called.accepted().max(1) as f64;
+    outcome.figures.note(&what, "rows/s", title, rows / called.seconds());
+    outcome.note_delays(&what, title, &called.delays, &[50.0, 99.0]);
+    outcome.figures.note(&format!("{what}, commits per row"), "", title, stored.commits / rows);
+    outcome.figures.note(&format!("{what}, refused"), "", title, called.refused as f64);
+}

@@ -1,0 +1,120 @@
+//! What the kernel says that processes use: `/proc` (proc(5)) and `ss`.
+
+use std::collections::HashMap;
+use std::process::Command;
+
+use anyhow::Context as _;
+
+/// Clock ticks a second in `/proc/<pid>/stat`; Linux shows a hundred to every program (time(7)).
+const TICKS: f64 = 100.0;
+
+/// The processes and all that descend from them.
+pub fn tree(roots: &[u32]) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        if let Some(parent) = fields(pid).and_then(|fields| fields.get(1)?.parse().ok()) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = roots.to_vec();
+    let mut at = 0;
+    while let Some(pid) = found.get(at) {
+        found.extend(children.remove(pid).unwrap_or_default());
+        at += 1;
+    }
+    found
+}
+
+/// Processor seconds that the processes and all that descend from them have used so far.
+pub fn processor(roots: &[u32]) -> f64 {
+    let ticks = |pid: &u32| -> Option<f64> {
+        let fields = fields(*pid)?;
+        let user: f64 = fields.get(11)?.parse().ok()?;
+        let system: f64 = fields.get(12)?.parse().ok()?;
+        Some(user + system)
+    };
+    tree(roots).iter().filter_map(ticks).sum::<f64>() / TICKS
+}
+
+/// What `/proc/<pid>/stat` says behind the name, which may hold anything.
+fn fields(pid: u32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, behind) = text.rsplit_once(')')?;
+    Some(behind.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Resident bytes of the processes and all that descend from them; what several share is counted once
+/// (the `Pss` of `smaps_rollup`).
+pub fn resident(roots: &[u32]) -> f64 {
+    let kilobytes = |pid: &u32| -> Option<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    tree(roots).iter().filter_map(kilobytes).sum::<f64>() * 1024.0
+}
+
+/// Bytes that the kernel keeps for the buffers of all TCP sockets (`mem` in `/proc/net/sockstat`, in pages).
+pub fn socket_buffers() -> f64 {
+    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:")).unwrap_or_default();
+    let pages = line.split_whitespace().skip_while(|word| *word != "mem").nth(1);
+    pages.and_then(|pages| pages.parse().ok()).unwrap_or(0.0) * 4096.0
+}
+
+/// Bytes that the kernel keeps for its own records of sockets, both ends of each connection: the slabs of
+/// TCP sockets, files and inodes. 0 where only root may look and we are not root.
+pub fn socket_records() -> f64 {
+    let text = std::fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+    let slab = |line: &str| -> Option<f64> {
+        let mut words = line.split_whitespace();
+        let name = words.next()?;
+        let wanted = ["TCP", "sock_inode_cache", "filp", "dentry", "eventpoll_epi", "eventpoll_pwq"];
+        if !wanted.contains(&name) {
+            return None;
+        }
+        let numbers: Vec<f64> = words.take(3).filter_map(|word| word.parse().ok()).collect();
+        Some(numbers.first()? * numbers.get(2)?)
+    };
+    text.lines().filter_map(slab).sum()
+}
+
+/// Bytes that wait in the kernel to be read or to be acknowledged, on sockets whose own port is one of these:
+/// the queues that `ss -m` shows as `r` and `t`.
+pub fn queued(ports: &[u16]) -> anyhow::Result<f64> {
+    let output = Command::new("ss").args(["-tnmH", "state", "established"]).output().context("cannot start ss")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut sum = 0.0;
+    let mut ours = false;
+    for line in text.lines() {
+        if line.contains("skmem:(") {
+            if ours {
+                let inside = line.split("skmem:(").nth(1).unwrap_or_default();
+                let numbers = inside.split([',', ')']).filter_map(|word| match word.split_at_checked(1) {
+                    Some(("r" | "t" | "w" | "f", digits)) => digits.parse::<f64>().ok(),
+                    _ => None,
+                });
+                sum += numbers.sum::<f64>();
+            }
+        } else {
+            let local = line.split_whitespace().nth(2).unwrap_or_default();
+            let port = local.rsplit(':').next().and_then(|port| port.parse().ok());
+            ours = port.is_some_and(|port| ports.contains(&port));
+        }
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_uses_memory_and_has_itself_in_its_tree() {
+        let own = std::process::id();
+        assert!(tree(&[own]).contains(&own));
+        assert!(resident(&[own]) > 100_000.0);
+        assert!(processor(&[own]) >= 0.0);
+    }
+}

@@ -1,0 +1,95 @@
+//! The budgets, and whether they are met.
+
+use serde::Serialize;
+
+use crate::rounds::{Figures, Spread};
+
+/// What a quantity of the product is held against.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// At most so many times the peer's.
+    AtMostTimes(f64, &'static str),
+    /// At least so many times the peer's.
+    AtLeastTimes(f64, &'static str),
+    /// At most so much more than the peer's.
+    AtMostAbove(f64, &'static str),
+    /// At most so much.
+    AtMost(f64),
+}
+
+/// One line of the table of budgets.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// The quantity.
+    pub measure: &'static str,
+    /// What it has to be.
+    pub rule: Rule,
+    /// What it is to become.
+    pub goal: f64,
+}
+
+/// How a budget was kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The budget in words.
+    pub budget: String,
+    /// What was measured in its terms.
+    pub spread: Spread,
+    /// Whether the median keeps it.
+    pub met: bool,
+    /// Whether the median reaches the goal as well.
+    pub goal: bool,
+}
+
+impl Budget {
+    /// Holds it against what `product` reached; none if one of the two was not measured.
+    pub fn judge(&self, figures: &Figures, product: &str) -> Option<Verdict> {
+        let measure = figures.measure(self.measure)?;
+        let (unit, goal) = (measure.unit, self.goal);
+        let times = |peer| measure.compare(product, peer, |ours, theirs| ours / theirs);
+        let (words, spread, met, goal) = match self.rule {
+            Rule::AtMostTimes(most, peer) => {
+                let spread = times(peer)?;
+                let words = format!("at most {most} × {peer}, goal {goal} ×");
+                (words, spread, spread.median <= most, spread.median <= goal)
+            }
+            Rule::AtLeastTimes(least, peer) => {
+                let spread = times(peer)?;
+                let words = format!("at least {least} × {peer}, goal {goal} ×");
+                (words, spread, spread.median >= least, spread.median >= goal)
+            }
+            Rule::AtMostAbove(most, peer) => {
+                let spread = measure.compare(product, peer, |ours, theirs| ours - theirs)?;
+                let words = format!("at most {most} {unit} above the {peer}, goal {goal} {unit}");
+                (words, spread, spread.median <= most, spread.median <= goal)
+            }
+            Rule::AtMost(most) => {
+                let spread = measure.of(product)?;
+                let words = format!("at most {most} {unit}, goal {goal} {unit}");
+                (words, spread, spread.median <= most, spread.median <= goal)
+            }
+        };
+        Some(Verdict { budget: format!("{}: {words}", self.measure), spread, met, goal })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_met_or_missed_by_the_median() {
+        let mut figures = Figures::default();
+        for (ours, theirs) in [(8.0, 10.0), (9.0, 10.0), (12.0, 10.0)] {
+            figures.note("p50", "µs", "ours", ours);
+            figures.note("p50", "µs", "theirs", theirs);
+        }
+        let judge = |rule, goal| Budget { measure: "p50", rule, goal }.judge(&figures, "ours").expect("a verdict");
+        assert!(judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).met);
+        assert!(!judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).goal);
+        assert!(!judge(Rule::AtMostTimes(0.89, "theirs"), 0.8).met);
+        assert!(!judge(Rule::AtLeastTimes(1.0, "theirs"), 2.0).met);
+        assert!(judge(Rule::AtMostAbove(-1.0, "theirs"), -1.0).goal);
+        assert!(judge(Rule::AtMost(9.0), 8.0).met);
+    }
+}
