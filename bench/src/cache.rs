@@ -14,7 +14,9 @@ impl Cache {
     pub fn find() -> anyhow::Result<Self> {
         let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
         let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-        Ok(Self(caches.context("set HOME or XDG_CACHE_HOME: peers are installed there")?.join("chatpush-bench")))
+        Ok(Self(
+            caches.context("set HOME or XDG_CACHE_HOME: peers are installed there")?.join("chatpush-bench"),
+        ))
     }
 
     /// The folder of a peer, which need not exist.

@@ -92,7 +92,9 @@ impl Connection {
             match written {
                 Ok(count) => drop(self.unsent.drain(..count)),
                 // A socket that is still connecting says so in one of these ways.
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => break,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }

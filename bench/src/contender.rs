@@ -3,12 +3,9 @@
 use chatpush_stack::server::Server;
 
 use crate::hello::Hello;
-use crate::peers::Name;
 
 /// A running peer. Its servers end when it is dropped.
 pub struct Contender {
-    /// Which it is.
-    pub name: Name,
     /// How the clients of some users connect.
     pub hellos: Hellos,
     /// How PHP calls it.

@@ -16,9 +16,8 @@ pub struct Pairs(Vec<(u64, u64)>);
 
 impl Default for Delays {
     fn default() -> Self {
-        let mut histogram = Histogram::new(3).unwrap_or_else(|_| unreachable!("3 is between 0 and 5"));
-        histogram.auto(true);
-        Self(histogram)
+        let bounds = Histogram::new_with_bounds(1, LONGEST, 3);
+        Self(bounds.unwrap_or_else(|_| unreachable!("the bounds are as the crate asks for")))
     }
 }
 

@@ -32,3 +32,4 @@ pub mod profile;
 pub mod machine;
 pub mod report;
 pub mod plot;
+pub mod digits;

@@ -65,7 +65,8 @@ impl Machine {
 
     /// A second line: every version.
     pub fn versions(&self) -> String {
-        let versions: Vec<_> = self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        let versions: Vec<_> =
+            self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         versions.join(", ")
     }
 }

@@ -32,12 +32,23 @@ impl Profile {
         Command::new("kill").args(["-INT", &self.perf.id().to_string()]).status().ok()?;
         self.perf.wait().ok()?;
         let output = Command::new("perf")
-            .args(["report", "--stdio", "--no-children", "-q", "--percent-limit", "0.8", "--sort", "comm,dso,sym", "-i"])
+            .args([
+                "report",
+                "--stdio",
+                "--no-children",
+                "-q",
+                "--percent-limit",
+                "0.8",
+                "--sort",
+                "comm,dso,sym",
+                "-i",
+            ])
             .arg(&self.file)
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| line.contains('%')).take(60).collect();
+        let lines: Vec<_> =
+            text.lines().map(str::trim_end).filter(|line| line.contains('%')).take(60).collect();
         (!lines.is_empty()).then(|| lines.join("\n") + "\n")
     }
 }

@@ -124,8 +124,7 @@ impl Repeat<'_> {
         for number in 0..self.callers {
             let mut arguments = vec![self.call.to_owned()];
             let milliseconds = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
-            let numbers =
-                [number, self.first, self.users, self.calls, milliseconds, self.size, self.warm];
+            let numbers = [number, self.first, self.users, self.calls, milliseconds, self.size, self.warm];
             arguments.extend(numbers.map(|value| value.to_string()));
             started.push(start(php, "repeat.php", &arguments)?);
         }

@@ -51,7 +51,8 @@ fn listen(waker: Arc<Waker>) -> Orders<Order> {
     let (sender, orders) = channel();
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {
-            let Ok(order) = line.map_err(anyhow::Error::from).and_then(|line| Ok(serde_json::from_str(&line)?))
+            let Ok(order) =
+                line.map_err(anyhow::Error::from).and_then(|line| Ok(serde_json::from_str(&line)?))
             else {
                 break;
             };

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::digits::digits;
 use crate::machine::Machine;
 use crate::peers::Name;
 use crate::rounds::{Measure, Spread};
@@ -32,7 +33,10 @@ impl<'a> Report<'a> {
     pub fn publish(&self, folder: &Path) -> anyhow::Result<()> {
         println!("{}", self.table());
         let name = self.scenario.name();
-        std::fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(&self.json())? + "\n")?;
+        std::fs::write(
+            folder.join(format!("{name}.json")),
+            serde_json::to_string_pretty(&self.json())? + "\n",
+        )?;
         std::fs::write(folder.join(format!("{name}.txt")), self.table())?;
         for (file, chart) in &self.outcome.charts {
             let caption = [self.machine.caption(), self.machine.versions()];
@@ -61,10 +65,15 @@ impl<'a> Report<'a> {
         for line in [self.machine.caption(), self.machine.versions()] {
             text += &format!("{line}\n");
         }
-        let rounds = if self.rounds == 1 { String::new() } else { format!(" (least–most of {})", self.rounds) };
+        let rounds =
+            if self.rounds == 1 { String::new() } else { format!(" (least–most of {})", self.rounds) };
         text += &format!("Medians{rounds}; × is what chatpush's figure is to the peer's, round by round.\n");
         for measure in self.outcome.figures.measures() {
             let unit = if measure.unit.is_empty() { String::new() } else { format!(" [{}]", measure.unit) };
+            if measure.peers.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
+                text += &format!("\n{}: 0 for everybody\n", measure.name);
+                continue;
+            }
             text += &format!("\n{}{unit}\n", measure.name);
             for (peer, _) in &measure.peers {
                 text += &line(measure, peer);
@@ -107,39 +116,4 @@ fn shown(spread: Spread) -> String {
     let Spread { median, least, most } = spread;
     let (median, least, most) = (digits(median), digits(least), digits(most));
     if least == most { median } else { format!("{median} ({least}–{most})") }
-}
-
-/// Three digits that mean something, and thousands apart.
-pub fn digits(value: f64) -> String {
-    let decimals = match value.abs() {
-        size if size == 0.0 || size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.decimals$}");
-    let (whole, fraction) = text.split_once('.').map_or((&*text, None), |(whole, part)| (whole, Some(part)));
-    let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
-    let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match fraction {
-        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
-        None => format!("{sign}{grouped}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_have_three_digits() {
-        let shown: Vec<_> = [0.0, 0.1234, 1.2345, 12.345, 123.45, 1_234_567.8, -1_234.0].map(digits).into();
-        assert_eq!(shown, ["0", "0.123", "1.23", "12.3", "123", "1,234,568", "-1,234"]);
-    }
 }

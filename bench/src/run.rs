@@ -35,9 +35,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let scenarios =
         if arguments.scenarios.is_empty() { Scenario::value_variants() } else { &arguments.scenarios };
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 });
-    let folder = arguments.output.clone().unwrap_or_else(|| {
-        built::root().join(if arguments.quick { "target/bench" } else { "docs/bench" })
-    });
+    let folder = arguments
+        .output
+        .clone()
+        .unwrap_or_else(|| built::root().join(if arguments.quick { "target/bench" } else { "docs/bench" }));
     std::fs::create_dir_all(&folder)?;
 
     let machine = Machine::look(&cache, &peers);

@@ -48,7 +48,9 @@ impl Talk {
     /// Says one line.
     pub fn say(&mut self, line: &str) -> anyhow::Result<()> {
         let input = self.input.as_mut().context("its input has ended")?;
-        writeln!(input, "{line}").and_then(|()| input.flush()).with_context(|| format!("{} is gone", self.name))
+        writeln!(input, "{line}")
+            .and_then(|()| input.flush())
+            .with_context(|| format!("{} is gone", self.name))
     }
 
     /// The next line.

@@ -83,7 +83,8 @@ pub fn socket_records() -> f64 {
 /// Bytes that wait in the kernel to be read or to be acknowledged, on sockets whose own port is one of these:
 /// the queues that `ss -m` shows as `r` and `t`.
 pub fn queued(ports: &[u16]) -> anyhow::Result<f64> {
-    let output = Command::new("ss").args(["-tnmH", "state", "established"]).output().context("cannot start ss")?;
+    let output =
+        Command::new("ss").args(["-tnmH", "state", "established"]).output().context("cannot start ss")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut sum = 0.0;
     let mut ours = false;

@@ -84,7 +84,8 @@ mod tests {
             figures.note("p50", "µs", "ours", ours);
             figures.note("p50", "µs", "theirs", theirs);
         }
-        let judge = |rule, goal| Budget { measure: "p50", rule, goal }.judge(&figures, "ours").expect("a verdict");
+        let judge =
+            |rule, goal| Budget { measure: "p50", rule, goal }.judge(&figures, "ours").expect("a verdict");
         assert!(judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).met);
         assert!(!judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).goal);
         assert!(!judge(Rule::AtMostTimes(0.89, "theirs"), 0.8).met);

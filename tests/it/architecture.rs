@@ -166,6 +166,56 @@ const FUZZ_LIVE: &[(&str, &[&str])] = &[
 /// Arrows inside the counter of instructions.
 const INSTRUCTIONS: &[(&str, &[&str])] = &[("callgrind", &["paths"]), ("baseline", &[]), ("paths", &[])];
 
+/// Arrows inside the measurements.
+const BENCH: &[(&str, &[&str])] = &[
+    ("cli", &["peers", "scenarios"]),
+    ("run", &["cache", "cli", "machine", "peers", "place", "report", "scenarios"]),
+    (
+        "scenarios",
+        &[
+            "clock",
+            "contender",
+            "crowd",
+            "delays",
+            "page",
+            "peers",
+            "place",
+            "plot",
+            "profile",
+            "publisher",
+            "rounds",
+            "stamp",
+            "usage",
+            "verdict",
+        ],
+    ),
+    ("verdict", &["rounds"]),
+    ("rounds", &[]),
+    ("peers", &["cache", "contender", "hello", "place"]),
+    ("contender", &["hello"]),
+    ("place", &["cache"]),
+    ("cache", &[]),
+    ("publisher", &["clock", "contender", "delays", "place", "talk"]),
+    ("page", &["contender", "delays", "place"]),
+    ("crowd", &["delays", "hello", "ledger", "order", "talk"]),
+    ("order", &["delays", "hello", "ledger"]),
+    ("talk", &[]),
+    ("receiver", &["connection", "delays", "hello", "ledger", "order", "stamp"]),
+    ("connection", &["clock", "frame", "hello"]),
+    ("hello", &[]),
+    ("frame", &[]),
+    ("ledger", &["stamp"]),
+    ("stamp", &[]),
+    ("delays", &[]),
+    ("clock", &[]),
+    ("usage", &[]),
+    ("profile", &[]),
+    ("machine", &["cache", "peers"]),
+    ("report", &["digits", "machine", "peers", "rounds", "scenarios", "verdict"]),
+    ("plot", &["delays", "digits", "rounds"]),
+    ("digits", &[]),
+];
+
 /// Arrows between crates, by folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
@@ -176,6 +226,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("chaos", &["stack", "wire"]),
     ("fuzz", &["daemon", "stack", "wire"]),
     ("bench/instructions", &["daemon", "wire"]),
+    ("bench", &["stack", "wire"]),
 ];
 
 fn root() -> PathBuf {
@@ -285,6 +336,7 @@ fn modules_use_what_the_table_says() {
     compare("fuzz/src", FUZZ, &["lib", "main"]);
     compare("fuzz/live", FUZZ_LIVE, &["main"]);
     compare("bench/instructions/src", INSTRUCTIONS, &["main"]);
+    compare("bench/src", BENCH, &["lib", "main"]);
 }
 
 #[test]
@@ -298,6 +350,7 @@ fn no_arrows_go_round_in_a_circle() {
         ("fuzz", FUZZ),
         ("fuzz/live", FUZZ_LIVE),
         ("bench/instructions", INSTRUCTIONS),
+        ("bench", BENCH),
         ("crates", CRATES),
     ] {
         assert_eq!(circle(table), Vec::<String>::new(), "{name}");

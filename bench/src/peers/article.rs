@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::cache::{Cache, output, version as find_version};
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::{Hello, Say};
-use crate::peers::{Name, missing};
+use crate::peers::missing;
 use crate::place::Place;
 
 /// phpredis's version.
@@ -15,7 +15,9 @@ pub fn version(cache: &Cache) -> Result<String, String> {
     let directives = directives(cache).ok_or_else(|| missing("phpredis", "article"))?;
     let mut arguments: Vec<&str> = directives.iter().flat_map(|directive| ["-d", directive]).collect();
     arguments.extend(["-r", "echo phpversion('redis');"]);
-    output("php", &arguments).and_then(|text| find_version(&text)).ok_or_else(|| missing("phpredis", "article"))
+    output("php", &arguments)
+        .and_then(|text| find_version(&text))
+        .ok_or_else(|| missing("phpredis", "article"))
 }
 
 /// Unpacks Debian's phpredis for the PHP on the path.
@@ -44,7 +46,6 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         }
     };
     Ok(Contender {
-        name: Name::Article,
         hellos: Hellos::All(Box::new(hello)),
         php: php(place),
         servers: Vec::new(),

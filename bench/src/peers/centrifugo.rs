@@ -12,7 +12,7 @@ use sha2::Sha256;
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::{Hello, Say};
-use crate::peers::{Name, fill, missing};
+use crate::peers::{fill, missing};
 use crate::place::{Place, SECRET, sources};
 
 /// What is built. `CHATPUSH_BENCH_CENTRIFUGO` names a program that is there already.
@@ -52,7 +52,6 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         heartbeat: Some(("{}".to_owned(), "{}".to_owned())),
     };
     Ok(Contender {
-        name: Name::Centrifugo,
         hellos: Hellos::Each(Box::new(hello)),
         php: Php {
             peer: "centrifugo",

@@ -9,7 +9,6 @@ use chatpush_wire::token::{self, Secret};
 
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::Hello;
-use crate::peers::Name;
 use crate::place::{NAME, Place, SECRET};
 
 /// One daemon.
@@ -35,13 +34,7 @@ pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Contender> {
         ready: "\"unread_count\"".to_owned(),
         ..Hello::default()
     };
-    Ok(Contender {
-        name: Name::Chatpush,
-        hellos: Hellos::Each(Box::new(hello)),
-        php: php(place)?,
-        servers,
-        uses_redis: true,
-    })
+    Ok(Contender { hellos: Hellos::Each(Box::new(hello)), php: php(place)?, servers, uses_redis: true })
 }
 
 /// How PHP calls it.

@@ -9,7 +9,6 @@ use chatpush_stack::server::Server;
 use crate::cache::output;
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::Hello;
-use crate::peers::Name;
 use crate::place::{Place, sources};
 
 /// Names the folder.
@@ -61,7 +60,6 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         ..Hello::default()
     };
     Ok(Contender {
-        name: Name::GatewayWorker,
         hellos: Hellos::Each(Box::new(hello)),
         php: Php {
             peer: "gateway-worker",

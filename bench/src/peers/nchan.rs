@@ -6,7 +6,7 @@ use chatpush_stack::server::Server;
 use crate::cache::{Cache, output, version as find_version};
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::Hello;
-use crate::peers::{Name, fill, missing};
+use crate::peers::{fill, missing};
 use crate::place::{Place, sources};
 
 const MODULE: &str = "ngx_nchan_module.so";
@@ -53,7 +53,6 @@ pub fn start(place: &Place, workers: usize) -> anyhow::Result<Contender> {
         ..Hello::default()
     };
     Ok(Contender {
-        name: if workers == 1 { Name::Nchan } else { Name::Nchan2 },
         hellos: Hellos::Each(Box::new(hello)),
         php: Php {
             peer: "nchan",

@@ -8,7 +8,7 @@ use chatpush_stack::server::Server;
 use crate::cache::{Cache, output, run};
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::{Hello, Say};
-use crate::peers::{Name, article, missing};
+use crate::peers::{article, missing};
 use crate::place::{Place, sources};
 
 /// socket.io's version.
@@ -55,7 +55,6 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         heartbeat: Some(("2".to_owned(), "3".to_owned())),
     };
     Ok(Contender {
-        name: Name::SocketIo,
         hellos: Hellos::Each(Box::new(hello)),
         php: Php { peer: "socket-io", ..article::php(place) },
         servers: vec![server],

@@ -8,7 +8,7 @@ use chatpush_stack::server::Server;
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::contender::{Contender, Hellos, Php};
 use crate::hello::{Hello, Say};
-use crate::peers::{Name, missing};
+use crate::peers::missing;
 use crate::place::{Place, SECRET};
 
 /// Its version.
@@ -72,7 +72,6 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         )),
     };
     Ok(Contender {
-        name: Name::Sockudo,
         hellos: Hellos::Each(Box::new(hello)),
         php: Php {
             peer: "sockudo",

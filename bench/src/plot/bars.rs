@@ -1,7 +1,7 @@
 //! A bar for each peer, with the least and the most of the rounds as a whisker.
 
+use crate::digits::digits;
 use crate::plot::canvas::{Canvas, colour, linear};
-use crate::report::digits;
 use crate::rounds::Spread;
 
 /// From one bar to the next, in pixels.

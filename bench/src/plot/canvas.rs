@@ -27,8 +27,7 @@ impl Canvas {
     /// A sheet with a field of some size at its usual place.
     pub(super) fn new(title: &str, left: Option<f64>, right: f64, height: f64) -> Self {
         let left = left.unwrap_or(LEFT);
-        let mut canvas =
-            Self { text: String::new(), left, width: WIDTH - left - right, top: TOP, height };
+        let mut canvas = Self { text: String::new(), left, width: WIDTH - left - right, top: TOP, height };
         canvas.label(24.0, 32.0, "start", "title", title);
         canvas
     }
@@ -71,7 +70,9 @@ impl Canvas {
     /// Text of a class at a place.
     pub(super) fn label(&mut self, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
         let text = escape(text);
-        self.draw(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"));
+        self.draw(&format!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"
+        ));
     }
 
     /// A line through points, in the colour and weight of a name.

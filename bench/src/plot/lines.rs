@@ -1,8 +1,8 @@
 //! Lines over a quantity that doubles.
 
+use crate::digits::digits;
 use crate::plot::Point;
 use crate::plot::canvas::{Canvas, colour, linear};
-use crate::report::digits;
 
 pub(super) fn draw(
     title: &str,
@@ -35,8 +35,11 @@ pub(super) fn draw(
         let mut drawn = Vec::new();
         for Point { x, y } in points {
             let x = canvas.x((x.log2() - first) / width);
-            let (middle, low, high) = (canvas.y(y.median / most), canvas.y(y.least / most), canvas.y(y.most / most));
-            canvas.draw(&format!("<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\" stroke-width=\"1.5\"/>"));
+            let (middle, low, high) =
+                (canvas.y(y.median / most), canvas.y(y.least / most), canvas.y(y.most / most));
+            canvas.draw(&format!(
+                "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\" stroke-width=\"1.5\"/>"
+            ));
             canvas.draw(&format!("<circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"4\" fill=\"{colour}\"/>"));
             drawn.push((x, middle));
         }

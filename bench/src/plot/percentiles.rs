@@ -3,8 +3,15 @@
 use crate::delays::Delays;
 use crate::plot::canvas::{Canvas, colour, logarithmic};
 
-const TICKS: [(f64, &str); 7] =
-    [(0.0, "0"), (50.0, "50"), (90.0, "90"), (99.0, "99"), (99.9, "99.9"), (99.99, "99.99"), (99.999, "99.999 %")];
+const TICKS: [(f64, &str); 7] = [
+    (0.0, "0"),
+    (50.0, "50"),
+    (90.0, "90"),
+    (99.0, "99"),
+    (99.9, "99.9"),
+    (99.99, "99.99"),
+    (99.999, "99.999 %"),
+];
 
 pub(super) fn draw(title: &str, series: &[(String, Delays)], caption: &[String]) -> String {
     let mut canvas = Canvas::new(title, None, 190.0, 380.0);

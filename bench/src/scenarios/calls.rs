@@ -35,11 +35,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     fill_mailboxes(bench)?;
     bench.in_turn(&mut outcome, |_| true, |peer, outcome| turn(bench, peer, outcome));
     outcome.budgets = vec![
-        Budget {
-            measure: "pushMessage, p50",
-            rule: Rule::AtMostTimes(1.0, "phpredis held"),
-            goal: 0.85,
-        },
+        Budget { measure: "pushMessage, p50", rule: Rule::AtMostTimes(1.0, "phpredis held"), goal: 0.85 },
         Budget {
             measure: "storeOfflineMessage committed, p50",
             rule: Rule::AtMostTimes(0.8, "PDO held"),
@@ -112,7 +108,7 @@ fn pages(bench: &Bench<'_>, peer: Name, php: &Php, outcome: &mut Outcome) -> any
     let calls = bench.choose(1_000, 60);
     let ways: &[(&str, &str)] = match peer {
         Name::Article => &[("call", "connection per request"), ("persistent", "persistent connection")],
-        _ => &[("", peer.title())],
+        _ => &[("once", peer.title())],
     };
     for (how, title) in ways {
         let page = Page::start(bench.place, &php.with("BENCH_CONNECT", how))?;
@@ -131,16 +127,8 @@ fn pages(bench: &Bench<'_>, peer: Name, php: &Php, outcome: &mut Outcome) -> any
 }
 
 fn repeat(php: &Php, call: &str, (first, users): (u32, u32), calls: u32) -> anyhow::Result<Delays> {
-    let repeat = Repeat {
-        call,
-        callers: 1,
-        first,
-        users,
-        calls,
-        time: Duration::ZERO,
-        size: SIZE,
-        warm: calls / 10,
-    };
+    let repeat =
+        Repeat { call, callers: 1, first, users, calls, time: Duration::ZERO, size: SIZE, warm: calls / 10 };
     Ok(repeat.start(php)?.run()?.delays)
 }
 

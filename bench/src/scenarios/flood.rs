@@ -37,13 +37,17 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
     let time = Duration::from_secs(bench.choose(10, 2));
-    bench.in_turn(&mut outcome, |_| true, |peer, outcome| {
-        let contender = peer.start(bench.place)?;
-        let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
-        let flooded = flood(bench.place, &contender, &mut crowd, WORKERS, 0, time)?;
-        note(outcome, peer, &flooded);
-        Ok(())
-    });
+    bench.in_turn(
+        &mut outcome,
+        |_| true,
+        |peer, outcome| {
+            let contender = peer.start(bench.place)?;
+            let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
+            let flooded = flood(bench.place, &contender, &mut crowd, WORKERS, 0, time)?;
+            note(outcome, peer, &flooded);
+            Ok(())
+        },
+    );
     if bench.peers.contains(&Name::Chatpush) {
         outcome.profile = profile(bench, time)?;
     }

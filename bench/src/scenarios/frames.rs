@@ -27,15 +27,19 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
     let seconds = bench.choose(10, 2);
-    bench.in_turn(&mut outcome, |_| true, |peer, outcome| {
-        let contender = peer.start(bench.place)?;
-        let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
-        for rate in RATES {
-            let delivered = deliver(bench.place, &contender, &mut crowd, USERS, rate, rate * seconds)?;
-            note(outcome, peer, rate, &delivered);
-        }
-        Ok(())
-    });
+    bench.in_turn(
+        &mut outcome,
+        |_| true,
+        |peer, outcome| {
+            let contender = peer.start(bench.place)?;
+            let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
+            for rate in RATES {
+                let delivered = deliver(bench.place, &contender, &mut crowd, USERS, rate, rate * seconds)?;
+                note(outcome, peer, rate, &delivered);
+            }
+            Ok(())
+        },
+    );
     outcome.budgets = vec![
         Budget { measure: "1000/s, p50", rule: Rule::AtMostAbove(60.0, "floor"), goal: 40.0 },
         Budget { measure: "1000/s, p50", rule: Rule::AtMostTimes(1.0, "nchan"), goal: 1.0 },

@@ -25,8 +25,11 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         }
         Ok(())
     });
-    let mut lines =
-        Chart::lines("Cost of a unit of work, against the smallest amount", "times the work", "times the cost");
+    let mut lines = Chart::lines(
+        "Cost of a unit of work, against the smallest amount",
+        "times the work",
+        "times the cost",
+    );
     for measure in outcome.figures.measures() {
         for (times, value) in relative(measure) {
             lines.add_point(&measure.name, times, value);

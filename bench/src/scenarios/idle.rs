@@ -31,11 +31,15 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.place.empty()?;
     let connections = bench.choose(15_000, 1_000);
     let rest = Duration::from_secs(bench.choose(30, 2));
-    bench.in_turn(&mut outcome, |peer| peer != Name::Article, |peer, outcome| {
-        let contender = peer.start(bench.place)?;
-        note(outcome, peer.title(), &weigh(bench, &contender, connections, rest)?);
-        Ok(())
-    });
+    bench.in_turn(
+        &mut outcome,
+        |peer| peer != Name::Article,
+        |peer, outcome| {
+            let contender = peer.start(bench.place)?;
+            note(outcome, peer.title(), &weigh(bench, &contender, connections, rest)?);
+            Ok(())
+        },
+    );
     if bench.peers.contains(&Name::Chatpush) {
         let contender = chatpush::start_daemons(bench.place, 4)?;
         let weight = weigh(bench, &contender, connections * 4, rest)?;

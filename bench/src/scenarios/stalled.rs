@@ -18,12 +18,16 @@ const FLOOD_PUBLISHER: u32 = 500;
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
-    bench.in_turn(&mut outcome, |peer| peer != Name::Article, |peer, outcome| {
-        for deaf in [false, true] {
-            turn(bench, peer, deaf, outcome)?;
-        }
-        Ok(())
-    });
+    bench.in_turn(
+        &mut outcome,
+        |peer| peer != Name::Article,
+        |peer, outcome| {
+            for deaf in [false, true] {
+                turn(bench, peer, deaf, outcome)?;
+            }
+            Ok(())
+        },
+    );
     let (all, few) = numbers(bench);
     outcome.notes.push(format!(
         "{all} connections; {few} of them get {} messages of {} bytes a second, and read them or never do",
@@ -75,8 +79,18 @@ fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> any
     let (title, what) = (peer.title(), if deaf { "with deaf clients" } else { "while all read" });
     outcome.note_delays(&format!("others' delay {what}"), title, &seen.intended, &[50.0, 99.0]);
     let figures = &mut outcome.figures;
-    figures.note(&format!("server's memory more than before, {what}"), "MiB", title, (after - before) / 1_048_576.0);
-    figures.note(&format!("others' messages lost {what}"), "", title, seen.counts.lost(called.accepted()) as f64);
+    figures.note(
+        &format!("server's memory more than before, {what}"),
+        "MiB",
+        title,
+        (after - before) / 1_048_576.0,
+    );
+    figures.note(
+        &format!("others' messages lost {what}"),
+        "",
+        title,
+        seen.counts.lost(called.accepted()) as f64,
+    );
     figures.note(&format!("others' connections lost {what}"), "", title, readers.progress()?.gone as f64);
     figures.note(&format!("memory before, {what}"), "MiB", title, before / 1_048_576.0);
     let caption = format!("Delay of those who read, {what}: {all} connections, {few} of them flooded");

@@ -32,7 +32,9 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         bench.place.empty()?;
         let contender = peer.start(bench.place)?;
         let (php, title) = match peer {
-            Name::Article => (article::php(bench.place).with("BENCH_CONNECT", "persistent"), "PDO persistent"),
+            Name::Article => {
+                (article::php(bench.place).with("BENCH_CONNECT", "persistent"), "PDO persistent")
+            }
             _ => (chatpush::php(bench.place)?, peer.title()),
         };
         for callers in callers {

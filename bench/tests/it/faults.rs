@@ -1,0 +1,130 @@
+//! Messages that are dropped, doubled, swapped or sent to the wrong user on purpose.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chatpush_bench::crowd::{Crowd, Manner};
+use chatpush_bench::hello::Hello;
+use chatpush_bench::ledger::Counts;
+use chatpush_bench::stamp::Stamp;
+
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A WebSocket server for one client at a time, which sends every client what it is given and then waits for
+/// the client to go.
+struct Server {
+    address: String,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    fn start(clients: Vec<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let thread = std::thread::spawn(move || {
+            let sockets: Vec<_> = clients.iter().map(|bytes| serve(&listener, bytes)).collect();
+            for mut socket in sockets {
+                let _ = socket.read_to_end(&mut Vec::new());
+            }
+        });
+        Self { address, thread }
+    }
+
+    fn hello(&self, user: u32) -> Hello {
+        Hello { to: self.address.clone(), user, target: "/".to_owned(), ..Hello::default() }
+    }
+}
+
+fn serve(listener: &TcpListener, bytes: &[u8]) -> TcpStream {
+    let (mut socket, _) = listener.accept().expect("a client");
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).expect("a request");
+        request.push(byte[0]);
+    }
+    socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").expect("an answer");
+    // In pieces that end anywhere, as a network would deliver them.
+    for piece in bytes.chunks(37) {
+        socket.write_all(piece).expect("the client reads");
+    }
+    socket
+}
+
+/// A frame of a server with a message in some protocol's clothes.
+fn frame(user: u32, number: u32) -> Vec<u8> {
+    let stamp = Stamp { publisher: 3, user, number, intended: 1, called: 1 };
+    let text = format!("{{\"data\":\"{} {}\"}}", stamp.text(), "x".repeat(number as usize % 90));
+    let length = u16::try_from(text.len()).expect("short");
+    let mut frame = vec![0x81, 126];
+    frame.extend(length.to_be_bytes());
+    if length < 126 {
+        frame = vec![0x81, length.to_be_bytes()[1]];
+    }
+    frame.extend(text.as_bytes());
+    frame
+}
+
+fn frames(user: u32, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    numbers.into_iter().flat_map(|number| frame(user, number)).collect()
+}
+
+fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
+    let count = u32::try_from(clients.len()).expect("few");
+    let server = Server::start(clients);
+    let hellos = (1..=count).map(|user| server.hello(user)).collect();
+    let mut crowd = Crowd::connect(hellos, Manner { window: 1, deaf: false }).expect("they connect");
+    crowd.settle(sent, PATIENCE).expect("it answers");
+    let counts = crowd.report().expect("a report").counts;
+    drop(crowd);
+    server.thread.join().expect("the server did its part");
+    counts
+}
+
+#[test]
+fn what_arrives_as_it_should_counts_as_nothing_else() {
+    let counts = receive(vec![frames(1, 0..500), frames(2, 0..500)], 1_000);
+    assert_eq!(counts, Counts { received: 1_000, ..Counts::default() });
+    assert_eq!(counts.lost(1_000), 0);
+}
+
+#[test]
+fn every_fault_is_counted_exactly() {
+    // 0 to 999 with every hundredth missing.
+    let dropped = (0..1_000).filter(|number| number % 100 != 50);
+    // Every fiftieth twice, the second time much later.
+    let doubled = (0..1_000).chain((0..1_000).filter(|number| number % 50 == 7));
+    // Every twentieth changes places with the next.
+    let swapped = (0..1_000u32).map(|number| match number % 20 {
+        4 => number + 1,
+        5 => number - 1,
+        _ => number,
+    });
+    let clients = vec![
+        frames(1, dropped),
+        frames(2, doubled),
+        frames(3, swapped),
+        [frames(4, 0..1_000), frames(1, [50, 150, 250])].concat(),
+    ];
+    let counts = receive(clients, 4_000);
+    assert_eq!(counts, Counts { received: 3_990, doubled: 20, swapped: 50, astray: 3 });
+    assert_eq!(counts.lost(4_000), 10);
+}
+
+#[test]
+fn a_server_that_refuses_is_told_with_its_words() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a client");
+        let _ = socket.read(&mut [0; 1_024]);
+        socket.write_all(b"HTTP/1.1 401 Unauthorized\r\n\r\n").expect("an answer");
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let hello = Hello { to: address, user: 1, target: "/".to_owned(), ..Hello::default() };
+    let error = Crowd::connect(vec![hello], Manner::default()).expect_err("it is refused");
+    assert!(error.to_string().contains("401 Unauthorized"), "{error:#}");
+    thread.join().expect("the server did its part");
+}
