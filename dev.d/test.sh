@@ -13,7 +13,8 @@ stubs        php/stubs is what the built extension says of itself
 extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions against the running daemon, from the command line
 fpm          PHPUnit: the same under PHP-FPM, through nginx
-end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences
+end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences;
+             the load generator counts what is known beforehand
 client       chatpush.js, that dist/ is what its sources build, and the npm package with its types
 browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
 demo         the demo's story over HTTP and WebSocket

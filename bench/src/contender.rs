@@ -21,8 +21,11 @@ pub enum Hellos {
     /// Each by itself.
     Each(Box<dyn Fn(u32) -> Hello>),
     /// One for everybody.
-    All(Box<dyn Fn(&[u32]) -> Hello>),
+    All(Box<Together>),
 }
+
+/// The one client of several users.
+pub type Together = dyn Fn(&[u32]) -> Hello;
 
 /// How PHP calls a peer.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,7 @@ pub struct Php {
 
 impl Php {
     /// The same with one more thing to know, or another value for it.
+    #[must_use]
     pub fn with(&self, name: &'static str, value: &str) -> Self {
         let mut php = self.clone();
         php.environment.retain(|(known, _)| *known != name);
@@ -45,6 +49,7 @@ impl Php {
     }
 
     /// The same with one more directive.
+    #[must_use]
     pub fn set(&self, directive: &str) -> Self {
         let mut php = self.clone();
         php.settings.push(directive.to_owned());

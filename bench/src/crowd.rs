@@ -59,7 +59,7 @@ impl Crowd {
     /// # Errors
     ///
     /// When one of them cannot be opened, with the server's reason.
-    pub fn connect(hellos: Vec<Hello>, manner: Manner) -> anyhow::Result<Self> {
+    pub fn connect(hellos: &[Hello], manner: Manner) -> anyhow::Result<Self> {
         let mut crowd = Self::begin(hellos, manner)?;
         let deadline = Instant::now() + OPENING;
         loop {
@@ -74,7 +74,7 @@ impl Crowd {
     }
 
     /// Begins to open a connection for each and waits for nothing.
-    pub fn begin(hellos: Vec<Hello>, manner: Manner) -> anyhow::Result<Self> {
+    pub fn begin(hellos: &[Hello], manner: Manner) -> anyhow::Result<Self> {
         let program = receiver()?;
         let mut crowd = Self { receivers: Vec::new() };
         for hellos in hellos.chunks(PER_PROCESS) {

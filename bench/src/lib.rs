@@ -5,6 +5,9 @@
 //!
 //! Modules in reading order:
 
+// Figures are shown with three digits and drawn in pixels; what a conversion may cost is far below that.
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
 pub mod cli;
 pub mod run;
 pub mod scenarios;

@@ -23,8 +23,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks around.
-    pub fn look(cache: &Cache, peers: &[Name]) -> Self {
+    /// Looks around; how Redis was told to sync belongs to its version.
+    pub fn look(cache: &Cache, peers: &[Name], appendfsync: &str) -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -38,7 +38,10 @@ impl Machine {
         };
         let mut versions = vec![
             ("PHP".to_owned(), found("php", &["-n", "-v"])),
-            ("Redis".to_owned(), found("redis-server", &["--version"])),
+            (
+                "Redis".to_owned(),
+                format!("{} (appendfsync {appendfsync})", found("redis-server", &["--version"])),
+            ),
             ("MariaDB".to_owned(), found("mariadbd", &["--no-defaults", "--version"])),
             ("nginx".to_owned(), found("nginx", &["-v"])),
         ];

@@ -23,7 +23,7 @@ pub const USERS: u32 = 65_536;
 /// The shared parts, private to this run.
 #[derive(Debug)]
 pub struct Place {
-    mariadb: MariaDb,
+    _mariadb: MariaDb,
     redis: Redis,
     /// Where peers are installed.
     pub cache: Cache,
@@ -33,24 +33,25 @@ pub struct Place {
 }
 
 impl Place {
-    /// Starts Redis and MariaDB, and makes the tables and the users.
-    pub fn start(cache: Cache) -> anyhow::Result<Self> {
+    /// Starts Redis, which syncs its file `always` or `everysec`, and MariaDB, and makes the tables and the users.
+    pub fn start(cache: Cache, appendfsync: &str) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let held = Folder::new()?;
         let folder = held.path();
         let (redis, mariadb) = runtime.block_on(async {
-            let redis = Redis::start(folder).await?;
+            let redis = Redis::start_with(folder, &["--appendfsync", appendfsync]).await?;
             MariaDb::install(folder).await?;
             let mariadb = MariaDb::start_with(folder, MARIADB).await?;
             mariadb::create_database(folder, NAME).await?;
             anyhow::Ok((redis, mariadb))
         })?;
-        let place = Self { mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
+        let place = Self { _mariadb: mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
         let migrated = place.wait(Daemon::command(place.folder(), &place.daemon(), &["migrate"]))?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         place.sql(&format!(
             "INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
-             ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
+             ALTER TABLE offline_message ADD INDEX (receiver_id, id); \
+             SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'"
         ))?;
         Ok(place)
     }
@@ -91,6 +92,13 @@ impl Place {
         value.ok_or_else(|| anyhow::anyhow!("MariaDB has no counter {counter}"))
     }
 
+    /// How many transactions that changed something MariaDB has committed.
+    pub fn commits(&self) -> anyhow::Result<f64> {
+        let text =
+            self.sql("SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rw_commits'")?;
+        Ok(text.trim().parse()?)
+    }
+
     /// Empties the mailboxes, for the next to begin as the one before did. No daemon may run.
     pub fn empty(&self) -> anyhow::Result<()> {
         self.sql("TRUNCATE offline_message; TRUNCATE chatpush_message; UPDATE `user` SET unread_count = 0 WHERE unread_count > 0")
@@ -100,11 +108,6 @@ impl Place {
     /// Redis's process id.
     pub fn redis_pid(&self) -> u32 {
         self.redis.pid()
-    }
-
-    /// MariaDB's process id.
-    pub fn mariadb_pid(&self) -> u32 {
-        self.mariadb.pid()
     }
 
     /// Redis's socket.

@@ -175,11 +175,6 @@ impl Publishers {
         self.begin()?;
         self.finish()
     }
-
-    /// The processes.
-    pub fn pids(&self) -> Vec<u32> {
-        self.processes.iter().map(Talk::pid).collect()
-    }
 }
 
 impl Called {

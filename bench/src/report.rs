@@ -31,13 +31,14 @@ impl<'a> Report<'a> {
 
     /// Prints the table and writes everything else into a folder.
     pub fn publish(&self, folder: &Path) -> anyhow::Result<()> {
-        println!("{}", self.table());
+        let table = self.table()?;
+        println!("{table}");
         let name = self.scenario.name();
         std::fs::write(
             folder.join(format!("{name}.json")),
             serde_json::to_string_pretty(&self.json())? + "\n",
         )?;
-        std::fs::write(folder.join(format!("{name}.txt")), self.table())?;
+        std::fs::write(folder.join(format!("{name}.txt")), table)?;
         for (file, chart) in &self.outcome.charts {
             let caption = [self.machine.caption(), self.machine.versions()];
             std::fs::write(folder.join(format!("{file}.svg")), chart.svg(&caption))?;
@@ -60,27 +61,28 @@ impl<'a> Report<'a> {
         })
     }
 
-    fn table(&self) -> String {
-        let mut text = format!("\n{}: {}\n", self.scenario.name(), self.scenario.title());
-        for line in [self.machine.caption(), self.machine.versions()] {
-            text += &format!("{line}\n");
-        }
+    fn table(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        writeln!(text, "\n{}: {}", self.scenario.name(), self.scenario.title())?;
+        writeln!(text, "{}\n{}", self.machine.caption(), self.machine.versions())?;
         let rounds =
             if self.rounds == 1 { String::new() } else { format!(" (least–most of {})", self.rounds) };
-        text += &format!("Medians{rounds}; × is what chatpush's figure is to the peer's, round by round.\n");
+        writeln!(text, "Medians{rounds}; × is what chatpush's figure is to the peer's, round by round.")?;
         for measure in self.outcome.figures.measures() {
-            let unit = if measure.unit.is_empty() { String::new() } else { format!(" [{}]", measure.unit) };
             if measure.peers.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
-                text += &format!("\n{}: 0 for everybody\n", measure.name);
+                writeln!(text, "\n{}: 0 for everybody", measure.name)?;
                 continue;
             }
-            text += &format!("\n{}{unit}\n", measure.name);
+            let unit = if measure.unit.is_empty() { String::new() } else { format!(" [{}]", measure.unit) };
+            writeln!(text, "\n{}{unit}", measure.name)?;
             for (peer, _) in &measure.peers {
-                text += &line(measure, peer);
+                if let Some(line) = line(measure, peer) {
+                    writeln!(text, "{}", line.trim_end())?;
+                }
             }
         }
         if !self.verdicts.is_empty() {
-            text += "\nBudgets\n";
+            writeln!(text, "\nBudgets")?;
         }
         for Verdict { budget, spread, met, goal } in &self.verdicts {
             let word = match (met, goal) {
@@ -88,27 +90,21 @@ impl<'a> Report<'a> {
                 (true, false) => "met",
                 _ => "MISSED",
             };
-            text += &format!("  {word:<18} {budget}: {}\n", shown(*spread));
+            writeln!(text, "  {word:<18} {budget}: {}", shown(*spread))?;
         }
         for note in &self.outcome.notes {
-            text += &format!("\n{note}\n");
+            writeln!(text, "\n{note}")?;
         }
-        text
+        Ok(text)
     }
 }
 
-fn line(measure: &Measure, peer: &str) -> String {
-    let mut line = String::new();
-    let Some(spread) = measure.of(peer) else { return line };
+fn line(measure: &Measure, peer: &str) -> Option<String> {
     let product = Name::Chatpush.title();
-    let ratio = measure.compare(product, peer, |ours, theirs| ours / theirs);
-    // Writing to a text cannot fail.
-    let _ = write!(line, "  {peer:<30} {:<28}", shown(spread));
-    if let Some(ratio) = ratio.filter(|_| peer != product) {
-        let _ = write!(line, " × {}", shown(ratio));
-    }
-    line.truncate(line.trim_end().len());
-    line + "\n"
+    let reached = shown(measure.of(peer)?);
+    let ratio = measure.compare(product, peer, |ours, theirs| ours / theirs).filter(|_| peer != product);
+    let ratio = ratio.map(|ratio| format!("× {}", shown(ratio))).unwrap_or_default();
+    Some(format!("  {peer:<34} {reached:<28} {ratio}"))
 }
 
 /// The median, and the ends where they differ.

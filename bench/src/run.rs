@@ -16,7 +16,7 @@ use crate::scenarios::{Bench, Scenario};
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let cache = Cache::find()?;
     if let Some(peers) = &arguments.install {
-        return install(if peers.is_empty() { &Name::ALL } else { peers }, &cache);
+        return Ok(install(if peers.is_empty() { &Name::ALL } else { peers }, &cache));
     }
     if arguments.list {
         list(&cache);
@@ -41,8 +41,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         .unwrap_or_else(|| built::root().join(if arguments.quick { "target/bench" } else { "docs/bench" }));
     std::fs::create_dir_all(&folder)?;
 
-    let machine = Machine::look(&cache, &peers);
-    let place = Place::start(cache)?;
+    let machine = Machine::look(&cache, &peers, &arguments.appendfsync);
+    let place = Place::start(cache, &arguments.appendfsync)?;
     let bench = Bench { place: &place, peers: &peers, rounds, quick: arguments.quick };
     let mut all = true;
     for scenario in scenarios {
@@ -59,7 +59,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(all)
 }
 
-fn install(peers: &[Name], cache: &Cache) -> anyhow::Result<bool> {
+/// Whether all of them are there in the end.
+fn install(peers: &[Name], cache: &Cache) -> bool {
     let mut all = true;
     for peer in peers {
         match peer.install(cache).map(|()| peer.version(cache)) {
@@ -74,7 +75,7 @@ fn install(peers: &[Name], cache: &Cache) -> anyhow::Result<bool> {
             }
         }
     }
-    Ok(all)
+    all
 }
 
 fn list(cache: &Cache) {

@@ -20,12 +20,17 @@ pub struct Redis {
 impl Redis {
     /// Starts Redis on what it had written to the folder before, or empty.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same with more arguments, which win.
+    pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let socket = socket(folder);
         let log = folder.join("redis.log");
         let mut arguments = vec!["--unixsocket".to_owned(), socket.display().to_string()];
         arguments.extend(["--dir".to_owned(), folder.display().to_string()]);
         let settings = ["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-        arguments.extend(settings.map(str::to_owned));
+        arguments.extend(settings.iter().chain(more).map(|&argument| argument.to_owned()));
         let server = Server::start("redis-server", &arguments, &[], &log)?;
         until("Redis answers", &log, async || answers(&socket).await).await?;
         Ok(Self { server, socket })

@@ -191,7 +191,7 @@ const BENCH: &[(&str, &[&str])] = &[
     ),
     ("verdict", &["rounds"]),
     ("rounds", &[]),
-    ("peers", &["cache", "contender", "hello", "place"]),
+    ("peers", &["cache", "contender", "crowd", "hello", "place"]),
     ("contender", &["hello"]),
     ("place", &["cache"]),
     ("cache", &[]),

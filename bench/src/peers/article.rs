@@ -34,14 +34,14 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
     let socket = place.redis_socket();
     let hello = move |users: &[u32]| {
         let mut subscribe = format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", users.len() + 1);
-        for channel in users.iter().map(channel) {
+        for channel in users.iter().copied().map(channel) {
             // Writing to a text cannot fail.
             let _ = write!(subscribe, "${}\r\n{channel}\r\n", channel.len());
         }
         Hello {
             to: socket.clone(),
             says: vec![Say { after: String::new(), text: subscribe }],
-            ready: users.last().map(channel).unwrap_or_default(),
+            ready: users.last().copied().map(channel).unwrap_or_default(),
             ..Hello::default()
         }
     };
@@ -78,6 +78,6 @@ pub fn directives(cache: &Cache) -> Option<Vec<String>> {
     Some(directives)
 }
 
-fn channel(user: &u32) -> String {
+fn channel(user: u32) -> String {
     format!("user:{user}")
 }

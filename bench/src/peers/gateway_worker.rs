@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use chatpush_stack::patience::until;
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
 use crate::cache::output;
 use crate::contender::{Contender, Hellos, Php};
+use crate::crowd::{Crowd, Manner};
 use crate::hello::Hello;
 use crate::place::{Place, sources};
 
@@ -59,6 +61,10 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
         ready: "bound".to_owned(),
         ..Hello::default()
     };
+    // A gateway listens before it knows a business worker, and sends clients away until then.
+    let answers =
+        async || Crowd::connect(&(1..=20).map(hello).collect::<Vec<_>>(), Manner::default()).is_ok();
+    place.wait(until("GatewayWorker's workers have found each other", &log, answers))?;
     Ok(Contender {
         hellos: Hellos::Each(Box::new(hello)),
         php: Php {

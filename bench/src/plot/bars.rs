@@ -14,7 +14,7 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
     let ticks = linear(bars.iter().map(|(_, spread)| spread.most).fold(0.0, f64::max));
     let most = ticks[ticks.len() - 1];
     for tick in &ticks {
-        canvas.tick_across(tick / most, &digits(*tick));
+        canvas.number_across(tick / most, *tick);
     }
     canvas.names(unit, "");
     for (place, (name, Spread { median, least, most: highest })) in bars.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::digits::digits;
+
 /// Width of every plot, in pixels.
 pub(super) const WIDTH: f64 = 960.0;
 const LEFT: f64 = 76.0;
@@ -10,6 +12,15 @@ const TOP: f64 = 56.0;
 /// The product stands out; the others can be told apart by those who see fewer colours (Okabe and Ito).
 const PRODUCT: &str = "#d55e00";
 const FLOOR: &str = "#8a8f98";
+const PEERS: [(&str, &str); 7] = [
+    ("nchan", "#009e73"),
+    ("nchan, 2 workers", "#66c2a5"),
+    ("socket.io", "#b58900"),
+    ("Centrifugo", "#6a51a3"),
+    ("Sockudo", "#4d4d4d"),
+    ("GatewayWorker", "#0072b2"),
+    ("phpredis, PDO", "#8a8f98"),
+];
 const OTHERS: [&str; 7] = ["#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#b58900", "#6a51a3", "#4d4d4d"];
 
 /// A sheet that is drawn on.
@@ -40,6 +51,16 @@ impl Canvas {
     /// Where a share of the field's height is, from the bottom.
     pub(super) fn y(&self, share: f64) -> f64 {
         self.top + (1.0 - share) * self.height
+    }
+
+    /// A line of the grid, with the number it stands for.
+    pub(super) fn number_up(&mut self, share: f64, number: f64) {
+        self.tick_up(share, &round(number));
+    }
+
+    /// The same for the axis across.
+    pub(super) fn number_across(&mut self, share: f64, number: f64) {
+        self.tick_across(share, &round(number));
     }
 
     /// A line of the grid with what it stands for.
@@ -123,12 +144,15 @@ impl Canvas {
     }
 }
 
-/// The colour of a name: always the same for the product and the floor, the others by their place.
+/// The colour of a name: the same in every plot for whom it is known, by its place for the rest.
 pub(super) fn colour(name: &str, place: usize) -> &'static str {
     match name {
         "chatpush" => PRODUCT,
         "floor" => FLOOR,
-        _ => OTHERS[place % OTHERS.len()],
+        _ => {
+            let known = PEERS.iter().find(|(peer, _)| *peer == name);
+            known.map_or(OTHERS[place % OTHERS.len()], |(_, colour)| colour)
+        }
     }
 }
 
@@ -138,9 +162,9 @@ pub(super) fn logarithmic(least: f64, most: f64) -> Vec<f64> {
     let steps: &[f64] = if high - low <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let ticks = (low..=high).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
     let ticks: Vec<f64> = ticks.collect();
-    let first = ticks.iter().rposition(|tick| *tick <= least).unwrap_or(0);
-    let last = ticks.iter().position(|tick| *tick >= most).unwrap_or(ticks.len() - 1);
-    ticks.get(first..=last).map(<[f64]>::to_vec).unwrap_or(ticks)
+    let begin = ticks.iter().rposition(|tick| *tick <= least).unwrap_or(0);
+    let end = ticks.iter().position(|tick| *tick >= most).unwrap_or(ticks.len() - 1);
+    ticks.get(begin..=end).map(<[f64]>::to_vec).unwrap_or(ticks)
 }
 
 /// Round numbers from zero that cover a range.
@@ -150,6 +174,12 @@ pub(super) fn linear(most: f64) -> Vec<f64> {
     let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power).into_iter().find(|step| *step >= rough);
     let step = step.unwrap_or(rough);
     (0..=(most / step).ceil() as u32).map(|number| f64::from(number) * step).collect()
+}
+
+/// A round number without the zeros behind its point.
+fn round(number: f64) -> String {
+    let text = digits(number);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn wrapped(line: &str) -> Vec<String> {

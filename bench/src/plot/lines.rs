@@ -1,6 +1,5 @@
 //! Lines over a quantity that doubles.
 
-use crate::digits::digits;
 use crate::plot::Point;
 use crate::plot::canvas::{Canvas, colour, linear};
 
@@ -23,10 +22,10 @@ pub(super) fn draw(
     let ticks = linear(points().map(|point| point.y.most).fold(0.0, f64::max));
     let most = ticks[ticks.len() - 1];
     for tick in &ticks {
-        canvas.tick_up(tick / most, &digits(*tick));
+        canvas.number_up(tick / most, *tick);
     }
     for column in &columns {
-        canvas.tick_across((column.log2() - first) / width, &digits(*column));
+        canvas.number_across((column.log2() - first) / width, *column);
     }
     canvas.names(across, up);
     let mut names = Vec::new();
@@ -62,5 +61,5 @@ fn legend_below(canvas: &mut Canvas, names: &[(&str, &str)]) {
         canvas.line(&[(x, y), (x + 22.0, y)], name, colour);
         canvas.label(x + 30.0, y + 4.0, "start", "legend", name);
     }
-    canvas.height += 24.0 * names.len().div_ceil(2) as f64;
+    canvas.height += 24.0 * names.len().div_ceil(2) as f64 + 8.0;
 }

@@ -16,8 +16,10 @@ const TICKS: [(f64, &str); 7] = [
 pub(super) fn draw(title: &str, series: &[(String, Delays)], caption: &[String]) -> String {
     let mut canvas = Canvas::new(title, None, 190.0, 380.0);
     let curves: Vec<_> = series.iter().map(|(name, delays)| (name, delays.curve())).collect();
-    let values = || curves.iter().flat_map(|(_, curve)| curve.iter().map(|(_, value)| *value));
-    let furthest = curves.iter().flat_map(|(_, curve)| curve.last()).map(|(percent, _)| nines(*percent));
+    // The very fastest are an accident, for which the scale is not stretched.
+    let shown = |(percent, _): &&(f64, f64)| *percent > 10.0;
+    let values = || curves.iter().flat_map(|(_, curve)| curve.iter().filter(shown).map(|(_, value)| *value));
+    let furthest = curves.iter().filter_map(|(_, curve)| curve.last()).map(|(percent, _)| nines(*percent));
     let furthest = furthest.fold(1.0, f64::max);
     let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
     let ticks = logarithmic(least.min(most), most);

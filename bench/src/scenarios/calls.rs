@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use crate::contender::Php;
 use crate::crowd::{Crowd, Manner};
 use crate::delays::Delays;
@@ -66,7 +68,7 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
 fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<()> {
     let contender = peer.start(bench.place)?;
     let users = 1..=CONNECTED;
-    let _crowd = Crowd::connect(contender.hellos(users), Manner::default())?;
+    let _crowd = Crowd::connect(&contender.hellos(users), Manner::default())?;
     let push = if peer == Name::Article { "phpredis held" } else { peer.title() };
     let delays = repeat(&contender.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
     note(outcome, "pushMessage", push, &delays);
@@ -129,7 +131,9 @@ fn pages(bench: &Bench<'_>, peer: Name, php: &Php, outcome: &mut Outcome) -> any
 fn repeat(php: &Php, call: &str, (first, users): (u32, u32), calls: u32) -> anyhow::Result<Delays> {
     let repeat =
         Repeat { call, callers: 1, first, users, calls, time: Duration::ZERO, size: SIZE, warm: calls / 10 };
-    Ok(repeat.start(php)?.run()?.delays)
+    let called = repeat.start(php)?.run()?;
+    ensure!(called.refused == 0, "{} of {} calls of {call} said no", called.refused, called.calls);
+    Ok(called.delays)
 }
 
 fn note(outcome: &mut Outcome, what: &str, peer: &str, delays: &Delays) {

@@ -50,7 +50,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         bench.place.empty()?;
         let contender = peer.start(bench.place)?;
         let live = LIVE.0..LIVE.0 + LIVE.1;
-        let mut chatting = Crowd::connect(contender.hellos(live), Manner::default())?;
+        let mut chatting = Crowd::connect(&contender.hellos(live), Manner::default())?;
         let title = peer.title();
         if peer == Name::Chatpush {
             fill(bench.place, &contender.php, users)?;
@@ -133,7 +133,7 @@ pub(super) fn reconnect(place: &Place, contender: &Contender, users: u32) -> any
     let hellos = contender.hellos(1..=users);
     let statements = place.status("Questions")?;
     let began = clock::now();
-    let mut crowd = Crowd::begin(hellos, Manner { window: WINDOW, deaf: false })?;
+    let mut crowd = Crowd::begin(&hellos, Manner { window: WINDOW, deaf: false })?;
     wait_for(&mut crowd, total)?;
     let latest = crowd.progress()?.latest;
     let asked = until_rows(place, 0)?;
@@ -152,7 +152,7 @@ pub(super) fn reconnect(place: &Place, contender: &Contender, users: u32) -> any
 /// PHP delivers to each user in turn, as at a login.
 fn log_in(place: &Place, contender: &Contender, users: u32) -> anyhow::Result<Returned> {
     let total = u64::from(users * MESSAGES);
-    let mut crowd = Crowd::connect(contender.hellos(1..=users), Manner::default())?;
+    let mut crowd = Crowd::connect(&contender.hellos(1..=users), Manner::default())?;
     let mut logins = Vec::new();
     let share = users / WORKERS;
     for worker in 0..WORKERS {

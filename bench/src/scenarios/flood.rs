@@ -36,13 +36,13 @@ pub(super) struct Flooded {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
-    let time = Duration::from_secs(bench.choose(10, 2));
+    let time = Duration::from_secs(bench.choose(10, 1));
     bench.in_turn(
         &mut outcome,
         |_| true,
         |peer, outcome| {
             let contender = peer.start(bench.place)?;
-            let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
+            let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
             let flooded = flood(bench.place, &contender, &mut crowd, WORKERS, 0, time)?;
             note(outcome, peer, &flooded);
             Ok(())
@@ -92,14 +92,14 @@ pub(super) fn flood(
 fn note(outcome: &mut Outcome, peer: Name, flooded: &Flooded) {
     let Flooded { called, seen, used, clients, seconds } = flooded;
     let (title, counts) = (peer.live_title(), seen.counts);
-    let per = 100_000.0 / counts.received.max(1) as f64;
+    let scale = 100_000.0 / counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
     figures.note(DELIVERIES, "/s", title, counts.received as f64 / seconds);
     if peer != Name::Article {
-        figures.note(PROCESSOR, "s", title, used.0 * per);
+        figures.note(PROCESSOR, "s", title, used.0 * scale);
         figures.note("server's share of a core", "", title, used.0 / seconds);
     }
-    figures.note("Redis' processor per 100,000", "s", title, used.1 * per);
+    figures.note("Redis' processor per 100,000", "s", title, used.1 * scale);
     figures.note("Redis' share of a core", "", title, used.1 / seconds);
     figures.note("clients' share of a core", "", title, clients / seconds);
     figures.note("lost", "", title, counts.lost(called.accepted()) as f64);
@@ -111,7 +111,7 @@ fn note(outcome: &mut Outcome, peer: Name, flooded: &Flooded) {
 /// One flood more, with perf at the daemon and at Redis.
 fn profile(bench: &Bench<'_>, time: Duration) -> anyhow::Result<Option<String>> {
     let contender = Name::Chatpush.start(bench.place)?;
-    let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
+    let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
     let mut pids = contender.pids();
     pids.push(bench.place.redis_pid());
     let profile = Profile::start(&bench.place.new_folder("profile")?, &pids);

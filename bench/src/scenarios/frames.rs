@@ -26,13 +26,13 @@ pub(super) struct Delivered {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
-    let seconds = bench.choose(10, 2);
+    let seconds = bench.choose(10, 1);
     bench.in_turn(
         &mut outcome,
         |_| true,
         |peer, outcome| {
             let contender = peer.start(bench.place)?;
-            let mut crowd = Crowd::connect(contender.hellos(1..=USERS), Manner::default())?;
+            let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
             for rate in RATES {
                 let delivered = deliver(bench.place, &contender, &mut crowd, USERS, rate, rate * seconds)?;
                 note(outcome, peer, rate, &delivered);
@@ -75,12 +75,12 @@ fn note(outcome: &mut Outcome, peer: Name, rate: u32, delivered: &Delivered) {
     let (what, title) = (format!("{rate}/s"), peer.live_title());
     outcome.note_delays(&what, title, &seen.intended, &[50.0, 99.0, 99.9]);
     outcome.note_delays(&format!("{what}, from the call"), title, &seen.called, &[50.0]);
-    let per = 100_000.0 / seen.counts.received.max(1) as f64;
+    let scale = 100_000.0 / seen.counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
     if peer != Name::Article {
-        figures.note(&format!("{what}, processor per 100,000"), "s", title, used.0 * per);
+        figures.note(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
     }
-    figures.note(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * per);
+    figures.note(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);
     let counts = seen.counts;
     figures.note(&format!("{what}, lost"), "", title, counts.lost(called.accepted()) as f64);
     let wrong = counts.doubled + counts.swapped + counts.astray + called.refused;

@@ -47,7 +47,7 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
 
     let contender = chatpush::start(bench.place)?;
     let users = 250 * times;
-    let mut clients = Crowd::connect(contender.hellos(1..=users), Manner::default())?;
+    let mut clients = Crowd::connect(&contender.hellos(1..=users), Manner::default())?;
     let calls = repeat(bench, &contender, "push", (1, users), 3_000 / small)?;
     note("push, among 250 users and more", "µs", calls);
     let rate = 250 * times;
@@ -57,7 +57,7 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     note("processor per 100,000 frames, at 250 messages/s and more", "s", used);
     drop(clients);
 
-    let mut clients = Crowd::connect(contender.hellos(1..=1_000), Manner::default())?;
+    let mut clients = Crowd::connect(&contender.hellos(1..=1_000), Manner::default())?;
     let calls = 10_000 * times / small;
     let flooded = flood::flood(bench.place, &contender, &mut clients, 4, calls, Duration::ZERO)?;
     let received = flooded.seen.counts.received.max(1) as f64;

@@ -63,10 +63,10 @@ pub(super) fn weigh(
 ) -> anyhow::Result<Weight> {
     let pids = contender.pids();
     // The first connections bring what is needed once; it is not theirs.
-    drop(Crowd::connect(contender.hellos(1..=50), Manner::default())?);
+    drop(Crowd::connect(&contender.hellos(1..=50), Manner::default())?);
     let kernel = || usage::socket_buffers() + usage::socket_records();
     let before = (usage::resident(&pids), kernel());
-    let mut crowd = Crowd::connect(contender.hellos(1..=connections), Manner::default())?;
+    let mut crowd = Crowd::connect(&contender.hellos(1..=connections), Manner::default())?;
     let count = f64::from(connections);
     let meter = Meter::start(contender, bench.place);
     std::thread::sleep(rest);

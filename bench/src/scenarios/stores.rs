@@ -67,9 +67,9 @@ pub(super) fn store(
     let before = rows(place)?;
     let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
     let publishers = repeat.start(php)?;
-    let commits = place.status("Handler_commit")?;
+    let commits = place.commits()?;
     let called = publishers.run()?;
-    let commits = place.status("Handler_commit")? - commits;
+    let commits = place.commits()? - commits;
     let (there, said) = (rows(place)? - before, called.accepted());
     ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
     Ok(Stored { called, commits })

@@ -74,8 +74,8 @@ fn frames(user: u32, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
 fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
     let count = u32::try_from(clients.len()).expect("few");
     let server = Server::start(clients);
-    let hellos = (1..=count).map(|user| server.hello(user)).collect();
-    let mut crowd = Crowd::connect(hellos, Manner { window: 1, deaf: false }).expect("they connect");
+    let hellos: Vec<_> = (1..=count).map(|user| server.hello(user)).collect();
+    let mut crowd = Crowd::connect(&hellos, Manner { window: 1, deaf: false }).expect("they connect");
     crowd.settle(sent, PATIENCE).expect("it answers");
     let counts = crowd.report().expect("a report").counts;
     drop(crowd);
@@ -124,7 +124,7 @@ fn a_server_that_refuses_is_told_with_its_words() {
         let _ = socket.read_to_end(&mut Vec::new());
     });
     let hello = Hello { to: address, user: 1, target: "/".to_owned(), ..Hello::default() };
-    let error = Crowd::connect(vec![hello], Manner::default()).expect_err("it is refused");
+    let error = Crowd::connect(&[hello], Manner::default()).expect_err("it is refused");
     assert!(error.to_string().contains("401 Unauthorized"), "{error:#}");
     thread.join().expect("the server did its part");
 }

@@ -24,7 +24,7 @@ fn a_stall_shows_in_every_message_that_was_due_meanwhile() {
         ready: "user:2".to_owned(),
         ..Hello::default()
     };
-    let mut crowd = Crowd::connect(vec![hello], Manner::default()).expect("it subscribes");
+    let mut crowd = Crowd::connect(&[hello], Manner::default()).expect("it subscribes");
     let php = Php {
         peer: "bare",
         settings: Vec::new(),
