@@ -27,13 +27,14 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
     let seconds = bench.choose(10, 1);
+    let rates: &[u32] = bench.choose(&RATES, &[1_000]);
     bench.in_turn(
         &mut outcome,
         |_| true,
         |peer, outcome| {
             let contender = peer.start(bench.place)?;
             let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
-            for rate in RATES {
+            for rate in rates.iter().copied() {
                 let delivered = deliver(bench.place, &contender, &mut crowd, USERS, rate, rate * seconds)?;
                 note(outcome, peer, rate, &delivered);
             }
