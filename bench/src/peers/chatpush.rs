@@ -53,5 +53,7 @@ pub fn php(place: &Place) -> anyhow::Result<Php> {
 
 fn token(secret: &Secret, user: u32) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    UserId::try_from(i64::from(user)).map(|user| token::sign(secret, user, now, 86_400)).unwrap_or_default()
+    UserId::try_from(i64::from(user))
+        .map(|user| token::sign(secret, user, None, now, 86_400))
+        .unwrap_or_default()
 }
