@@ -135,7 +135,7 @@ impl Place {
     pub fn daemon(&self) -> Vec<(&'static str, String)> {
         vec![
             ("CHATPUSH_REDIS_URL", self.redis_url()),
-            ("CHATPUSH_MYSQL_URL", mariadb::url(self.folder(), NAME)),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(self.folder()), NAME)),
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             ("CHATPUSH_PREFIX", NAME.to_owned()),
             ("CHATPUSH_LOG", "warn".to_owned()),

@@ -43,6 +43,9 @@ pub async fn read(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ip
             }
             header.push(socket.read_u8().await?);
         }
+        if !header.ends_with(b"\r\n") {
+            return Err(invalid("its line has another end"));
+        }
     }
     match HeaderResult::parse(&header) {
         HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
@@ -104,7 +107,14 @@ mod tests {
         let mut huge = SIGNATURE.to_vec();
         huge.extend([0x21, 0x11, 0xff, 0xff]);
         huge.resize(70_000, 0);
-        for bad in [b"GET /ws HTTP/1.1\r\n".as_slice(), b"PROXY TCP4 a b c d\r\n", &long, &huge, b"PROXY"] {
+        for bad in [
+            b"GET /ws HTTP/1.1\r\n".as_slice(),
+            b"PROXY TCP4 a b c d\r\n",
+            b"PROXY UNKNOWN \n",
+            &long,
+            &huge,
+            b"PROXY",
+        ] {
             assert!(parse(bad).await.is_err());
         }
     }

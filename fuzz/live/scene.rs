@@ -54,7 +54,7 @@ impl Scene {
         mariadb::create_database(folder, "fuzz").await?;
         let environment = [
             ("CHATPUSH_REDIS_URL", redis.url()),
-            ("CHATPUSH_MYSQL_URL", mariadb::url(folder, "fuzz")),
+            ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(folder), "fuzz")),
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             // What the strangers do is worth a line only if it is the daemon's fault.
             ("CHATPUSH_LOG", "info".to_owned()),
