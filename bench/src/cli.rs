@@ -26,8 +26,8 @@ pub struct Arguments {
     /// Which peers, separated by commas [default: all that are installed]
     #[arg(long, value_delimiter = ',', value_name = "PEER")]
     pub peers: Vec<Name>,
-    /// When Redis syncs its append-only file: `always` loses nothing in a crash, `everysec` is Redis's default
-    #[arg(long, default_value = "always", value_parser = ["always", "everysec"], value_name = "WHEN")]
+    /// When Redis syncs its append-only file: `everysec` is its default, with `always` a crash loses nothing queued
+    #[arg(long, default_value = "everysec", value_parser = ["everysec", "always"], value_name = "WHEN")]
     pub appendfsync: String,
     /// Where results are written [default: docs/bench]
     #[arg(long, value_name = "FOLDER")]

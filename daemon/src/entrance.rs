@@ -13,6 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -28,6 +30,10 @@ use crate::tls::Tls;
 
 /// Longest head of a request; the library reads no less.
 const HEAD: usize = 16 * 1024;
+
+/// Bytes that the kernel keeps for a client beyond those that are on their way.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
 
 /// Pause after a socket could not be accepted, for want of files or memory.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -83,10 +89,7 @@ impl Entrance {
     }
 
     async fn welcome(self, socket: TcpStream, peer: IpAddr, place: Socket, router: Router) {
-        // Frames are small and wanted at once, so they must not wait for more (Nagle's algorithm).
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
+        tune(&socket);
         let within = self.admission.limits().handshake;
         let served = timeout(within, self.handshake(socket, peer, place, router)).await;
         match served {
@@ -150,6 +153,17 @@ impl Entrance {
             // Who cannot be told sees the connection close.
             let _ = socket.try_write(answer.as_bytes());
         }
+    }
+}
+
+/// Frames are small and wanted at once, so they must not wait for more (Nagle's algorithm). What a client does not
+/// take waits in the outbox, where it is counted, and not in the kernel (`TCP_NOTSENT_LOWAT` in tcp(7)).
+fn tune(socket: &TcpStream) {
+    let tuned = socket.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tuned = tuned.and_then(|()| SockRef::from(socket).set_tcp_notsent_lowat(UNSENT));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "an option of the socket was refused");
     }
 }
 
