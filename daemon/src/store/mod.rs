@@ -44,9 +44,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// A pool of at most [`CONNECTIONS`], none of them open yet.
+    /// A pool of at most [`CONNECTIONS`], none of them open yet; what is opened stays.
     pub fn new(mysql: &Mysql) -> Self {
-        let constraints = PoolConstraints::new(0, CONNECTIONS).unwrap_or_default();
+        // The pool closes what comes back beyond the lower bound, and opening a connection costs more than a query.
+        let constraints = PoolConstraints::new(CONNECTIONS, CONNECTIONS).unwrap_or_default();
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
