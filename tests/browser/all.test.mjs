@@ -11,6 +11,7 @@ import * as keyboard from './cases/keyboard.mjs';
 import * as labels from './cases/labels.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
+import * as plain from './cases/plain.mjs';
 import * as restart from './cases/restart.mjs';
 import * as tabs from './cases/tabs.mjs';
 import * as token from './cases/token.mjs';
@@ -41,7 +42,7 @@ async function alone(live) {
 }
 
 describe('together', { concurrency: 6 }, () => {
-  cases(hole, idle, cut, token, tabs, flood, chat, keyboard, labels, phone, contrast, pack);
+  cases(hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack);
 });
 
 // The daemon is everybody's.

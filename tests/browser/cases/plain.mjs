@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { Person, demo } from '../person.mjs';
+import { until } from '../until.mjs';
+
+export const title = 'a plain new WebSocket(url) gets what waited and what is new, and confirms it without a word';
+
+/** Opens a WebSocket on the page with nothing around it; the frames up to the first that `last` is in. */
+function listen(page, token, last) {
+  return page.evaluate(([token, last]) => new Promise((resolve, reject) => {
+    const frames = [];
+    const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/ws?token=${token}`);
+    socket.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
+    socket.onmessage = ({ data }) => {
+      frames.push(JSON.parse(data));
+      if (data.includes(last)) resolve(frames);
+    };
+  }), [token, last]);
+}
+
+export default async function (browser) {
+  const ben = await Person.register(browser, 'Plain Ben');
+  const ann = await Person.register(browser, 'Plain Ann');
+  const token = await ann.page.evaluate(async () => {
+    const headers = { 'X-CSRF-Token': document.body.dataset.csrf };
+    return (await (await fetch('token.php', { method: 'POST', headers })).json()).token;
+  });
+  // A page of the same host on which no script of ours runs.
+  await ann.page.goto(`${demo}/chat.css`);
+  assert.ok(await ben.send(ann, 'it waited'));
+  const waited = await listen(ann.page, token, 'unread_count');
+  assert.deepEqual(waited.slice(0, -1).map(({ data }) => data), ['it waited']);
+  assert.deepEqual(waited.at(-1), { type: 'unread_count', data: 1 });
+
+  const live = listen(ann.page, token, 'it is new');
+  await until('it is gone once it was confirmed', async () => {
+    const frames = await listen(ann.page, token, 'unread_count');
+    return frames.length === 1;
+  });
+  assert.ok(await ben.send(ann, 'it is new'));
+  assert.equal((await live).at(-1).data, 'it is new');
+}
