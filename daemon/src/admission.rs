@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -39,6 +40,16 @@ pub enum Refusal {
     /// The user holds as many connections as one may.
     #[error("too many connections of this user: see limits.connections_per_user in chatpush.toml")]
     User,
+}
+
+impl Refusal {
+    /// RFC 6585 section 4 for what is the client's doing, 503 for what is not.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Full | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Address | Self::Handshakes | Self::User => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
 }
 
 /// The bounds, and what is in use of them. Cloning is shallow.

@@ -142,8 +142,7 @@ impl Entrance {
     fn turn_away(&self, socket: &TcpStream, refusal: Refusal) {
         metrics::REFUSED.add(1);
         if self.tls.is_none() {
-            let status =
-                if refusal == Refusal::Full { "503 Service Unavailable" } else { "429 Too Many Requests" };
+            let status = refusal.status();
             let body = format!("{refusal}\n");
             let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 1\r\n\

@@ -146,14 +146,9 @@ impl Door {
     }
 }
 
-/// RFC 6585 section 4 for what is the client's doing, 503 for what is not.
 fn refused(refusal: Refusal) -> Response {
     metrics::REFUSED.add(1);
-    let status = match refusal {
-        Refusal::Full | Refusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Address | Refusal::Handshakes | Refusal::User => StatusCode::TOO_MANY_REQUESTS,
-    };
-    (status, [(header::RETRY_AFTER, "1")], format!("{refusal}\n")).into_response()
+    (refusal.status(), [(header::RETRY_AFTER, "1")], format!("{refusal}\n")).into_response()
 }
 
 fn unauthorized(reason: &str) -> Response {

@@ -114,7 +114,8 @@ impl Outbox {
         }
     }
 
-    /// Takes all that waits, in order, or nothing unless `open`. What was taken counts as waiting until [`Outbox::written`].
+    /// Takes all that waits, in order, or nothing unless `open`. What was taken counts as waiting until
+    /// [`Outbox::written`].
     ///
     /// # Errors
     ///
