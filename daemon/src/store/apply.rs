@@ -3,16 +3,20 @@
 use std::collections::HashSet;
 
 use chatpush_wire::id::{MessageId, UserId};
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Transaction, TxOpts};
 
-use super::{Store, StoreError, bounded, schema, statements};
-use crate::batch::{Ack, Batch, Logged, Move};
+use super::transaction::{Answers, Role, Transaction};
+use super::{Store, StoreError, bounded, statements};
+use crate::batch::{Batch, Logged, Move};
 use crate::config::Names;
 use crate::sabotage::{self, Promise};
 
 /// Names the lock that the writer's connection holds, one for each database.
 const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
+
+const BEGIN: &str = "START TRANSACTION";
+const COMMIT: &str = "COMMIT";
 
 /// What to do about rows that others have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,25 +111,20 @@ impl Writing {
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
     /// After any error but that of the commit itself nothing was changed; after that the positions tell.
     pub async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
+        let mut transaction = Transaction::default();
         if self.locks != locks {
             // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
             let seconds = u8::from(locks == Locks::Wait);
-            let sql = format!("SET SESSION innodb_lock_wait_timeout = {seconds}");
-            bounded(self.connection.query_drop(sql)).await?;
+            transaction.add(Role::Step, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
             self.locks = locks;
         }
-        let mut transaction = bounded(self.connection.start_transaction(TxOpts::default())).await?;
-        match perform(&mut transaction, &self.names, self.increment, batch, locks).await {
-            Ok(applied) => {
-                bounded(transaction.commit()).await?;
-                Ok(applied)
-            }
-            Err(error) => {
-                // MySQL undoes only the statement that failed, and what the others have locked must not rest.
-                bounded(transaction.rollback()).await?;
-                Err(error)
-            }
-        }
+        self.write(&mut transaction, batch, locks);
+        let answers = self.carry_out(transaction).await?;
+        let counters = answers.rows.into_iter().filter_map(|row| {
+            let (user, count) = mysql_async::from_row_opt::<(i64, i64)>(row).ok()?;
+            Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
+        });
+        Ok(Applied { removed: answers.counts, counters: counters.collect() })
     }
 
     /// Sets one entry aside that MySQL refuses: it goes to `chatpush_dead` with the reason, and the position
@@ -136,76 +135,54 @@ impl Writing {
     /// As [`Writing::apply`].
     pub async fn bury(&mut self, step: Move, logged: &Logged, error: &str) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
-        let mut transaction = bounded(self.connection.start_transaction(TxOpts::default())).await?;
-        bounded(transaction.query_drop(statements::moves(&[step]))).await?;
-        if transaction.affected_rows() != 1 {
-            bounded(transaction.rollback()).await?;
-            return Err(StoreError::Fenced);
+        let mut transaction = Transaction::default();
+        transaction.add(Role::Step, BEGIN);
+        transaction.add(Role::Fence, statements::moves(&[step]));
+        transaction.add(Role::Step, statements::bury(logged, &entry, error));
+        transaction.add(Role::Step, COMMIT);
+        self.carry_out(transaction).await.map(drop)
+    }
+
+    /// The transaction of one batch.
+    fn write(&self, transaction: &mut Transaction, batch: &Batch<'_>, locks: Locks) {
+        let names = &self.names;
+        transaction.add(Role::Step, BEGIN);
+        // The positions come first: their row locks keep a second writer out until this one is done.
+        transaction.add(Role::Fence, statements::moves(&batch.moves));
+        if locks == Locks::Probe && !batch.counters.is_empty() {
+            let users: Vec<_> = batch.counters.keys().collect();
+            transaction.add(Role::Step, statements::probe(names, &users));
         }
-        let sql = format!(
-            "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES (?, ?, ?, ?, NOW())",
-            schema::DEAD
-        );
-        let values = (logged.partition.number(), logged.position.to_string(), entry, error);
-        bounded(transaction.exec_drop(sql, values)).await?;
-        bounded(transaction.commit()).await
+        for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
+            transaction.add(Role::Step, statements::insert_rows(names, inserts));
+            transaction.add(Role::Step, statements::insert_records(inserts, self.increment));
+        }
+        for statement in statements::deletes(names, batch) {
+            transaction.add(Role::Step, statement);
+        }
+        for ack in &batch.acks {
+            let [records, rows] = statements::acknowledged(names, ack);
+            transaction.add(Role::Step, records);
+            transaction.add(Role::Count, rows);
+        }
+        // Counters last and by id: the fewer locks are held while they are taken, and the same order for
+        // everybody, the fewer deadlocks.
+        if !batch.counters.is_empty() {
+            transaction.add(Role::Step, statements::counters(names, batch));
+        }
+        if !batch.tell.is_empty() {
+            transaction.add(Role::Rows, statements::unread(names, &batch.tell));
+        }
+        transaction.add(Role::Step, COMMIT);
     }
-}
 
-/// The statements of one batch, within its transaction.
-async fn perform(
-    transaction: &mut Transaction<'_>,
-    names: &Names,
-    increment: u64,
-    batch: &Batch<'_>,
-    locks: Locks,
-) -> Result<Applied, StoreError> {
-    // The positions come first: their row locks keep a second writer out until this one is done.
-    bounded(transaction.query_drop(statements::moves(&batch.moves))).await?;
-    if transaction.affected_rows() != batch.moves.len() as u64 && !sabotage::breaks(Promise::Fence) {
-        return Err(StoreError::Fenced);
+    async fn carry_out(&mut self, transaction: Transaction) -> Result<Answers, StoreError> {
+        let done = transaction.run(&mut self.connection).await;
+        if let Err(StoreError::Busy(_) | StoreError::Rejected(_)) = done {
+            // MySQL undoes only the statement that failed, and what the others have locked must not rest. After any
+            // other failure this connection is given up, and with it the transaction.
+            bounded(self.connection.query_drop("ROLLBACK")).await?;
+        }
+        done
     }
-    if locks == Locks::Probe && !batch.counters.is_empty() {
-        let users: Vec<_> = batch.counters.keys().collect();
-        bounded(transaction.query_drop(statements::probe(names, &users))).await?;
-    }
-    for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
-        bounded(transaction.query_drop(statements::insert_rows(names, inserts))).await?;
-        // One INSERT of known length takes neighbouring ids (MySQL manual, "AUTO_INCREMENT Handling in
-        // InnoDB", simple inserts), and LAST_INSERT_ID is the first of them.
-        let first = transaction.last_insert_id().unwrap_or(0);
-        bounded(transaction.query_drop(statements::insert_records(inserts, first, increment))).await?;
-    }
-    for statement in statements::deletes(names, batch) {
-        bounded(transaction.query_drop(statement)).await?;
-    }
-    let mut applied = Applied::default();
-    for ack in &batch.acks {
-        applied.removed.push(remove(transaction, names, ack).await?);
-    }
-    // Counters last and by id: the fewer locks are held while they are taken, and the same order for
-    // everybody, the fewer deadlocks.
-    if !batch.counters.is_empty() {
-        bounded(transaction.query_drop(statements::counters(names, batch))).await?;
-    }
-    if !batch.tell.is_empty() {
-        let found: Vec<(i64, i64)> =
-            bounded(transaction.query(statements::unread(names, &batch.tell))).await?;
-        let counters = found.into_iter().filter_map(|(user, count)| {
-            Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
-        });
-        applied.counters = counters.collect();
-    }
-    Ok(applied)
-}
-
-/// Removes the rows of one ack and their records; how many rows there were.
-async fn remove(transaction: &mut Transaction<'_>, names: &Names, ack: &Ack<'_>) -> Result<u64, StoreError> {
-    if ack.rows.is_empty() {
-        return Ok(0);
-    }
-    for statement in statements::acknowledged(names, ack) {
-        bounded(transaction.query_drop(statement)).await?;
-    }
-    Ok(transaction.affected_rows())
 }

@@ -1,11 +1,12 @@
-//! All SQL. Reading in `rows`, the writer's transaction in `apply` and what it says in
-//! `statements`, the tables in `schema`.
+//! All SQL. Reading in `rows`, the writer's transaction in `apply`, what it says in `statements` and how that is sent in
+//! `transaction`, the tables in `schema`.
 
 pub mod error;
 pub mod schema;
 pub mod migrate;
 pub mod rows;
 mod statements;
+mod transaction;
 pub mod apply;
 pub mod dead;
 
@@ -19,7 +20,7 @@ use crate::config::{Mysql, Names};
 
 pub use self::error::StoreError;
 
-/// Bound on connecting and on any one statement.
+/// Bound on connecting and on any one round trip.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Most connections in the pool.

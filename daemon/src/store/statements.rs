@@ -6,11 +6,13 @@ use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::prelude::ToValue as _;
 
 use super::schema;
-use crate::batch::{Ack, Batch, Insert, Move};
+use crate::batch::{Ack, Batch, Counter, Insert, Logged, Move};
 use crate::config::Names;
+use crate::sabotage::{self, Promise};
 
-/// A statement is sent before it grows much beyond this; `max_allowed_packet` is 16 MiB by default.
-const STATEMENT_BYTES: usize = 1024 * 1024;
+/// Neither a statement nor what is sent of a transaction at a time grows much beyond this; `max_allowed_packet` is
+/// 16 MiB by default.
+pub(super) const STATEMENT_BYTES: usize = 1024 * 1024;
 
 /// Which of these messages have a record and a row.
 pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
@@ -26,19 +28,36 @@ pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String 
     )
 }
 
-/// Moves each position that is where the batch begins.
+/// Moves each position. One that is not where the batch begins would become NULL, which the column does not take: in
+/// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it.
 pub(super) fn moves(moves: &[Move]) -> String {
+    let fenced = !sabotage::breaks(Promise::Fence);
     let mut set = String::new();
-    let mut at = Vec::with_capacity(moves.len());
     for Move { partition, from, to } in moves {
         // Writing to a String cannot fail; a position is digits and a hyphen.
-        let _ = write!(set, " WHEN {partition} THEN '{to}'");
-        at.push(format!("({partition}, '{from}')"));
+        let _ = if fenced {
+            write!(set, " WHEN {partition} THEN IF(`log_id` = '{from}', '{to}', NULL)")
+        } else {
+            write!(set, " WHEN {partition} THEN '{to}'")
+        };
     }
+    let partitions: Vec<_> = moves.iter().map(|step| step.partition).collect();
     format!(
-        "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE (`partition_id`, `log_id`) IN ({})",
+        "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE `partition_id` IN ({})",
         schema::POSITION,
-        at.join(", ")
+        list(&partitions)
+    )
+}
+
+/// An entry that MySQL refuses, with the reason.
+pub(super) fn bury(logged: &Logged, entry: &str, error: &str) -> String {
+    format!(
+        "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES ({}, '{}', {}, {}, NOW())",
+        schema::DEAD,
+        logged.partition,
+        logged.position,
+        quoted(entry),
+        quoted(error)
     )
 }
 
@@ -77,15 +96,17 @@ pub(super) fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
     )
 }
 
-/// Our records of rows that begin with `first` and are `increment` apart.
-pub(super) fn insert_records(inserts: &[Insert<'_>], first: u64, increment: u64) -> String {
+/// Our records of the rows that the statement before has inserted, whose ids are `increment` apart. One INSERT of
+/// known length takes neighbouring ids (MySQL manual, "`AUTO_INCREMENT` Handling in `InnoDB`", simple inserts), and
+/// `LAST_INSERT_ID` is the first of them.
+pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
     let rows: Vec<_> = inserts
         .iter()
-        .zip((first..).step_by(usize::try_from(increment).unwrap_or(1)))
+        .zip((0_u64..).map(|row| row * increment))
         .map(|(insert, row)| {
             let kind = insert.kind.map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
             format!(
-                "({row}, {}, {}, {kind}, {})",
+                "(LAST_INSERT_ID() + {row}, {}, {}, {kind}, {})",
                 insert.receiver,
                 quoted(insert.id.as_str()),
                 insert.time_ms
@@ -138,7 +159,8 @@ pub(super) fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
 
 /// Those that remove rows that the application acknowledged: the records, then the rows.
 pub(super) fn acknowledged(names: &Names, ack: &Ack<'_>) -> [String; 2] {
-    let rows = list(ack.rows);
+    // No row has the id 0, so an ack of nothing removes nothing.
+    let rows = if ack.rows.is_empty() { "0".to_owned() } else { list(ack.rows) };
     [
         format!(
             "DELETE FROM `{}` WHERE `receiver_id` = {} AND `offline_id` IN ({rows})",
@@ -155,14 +177,23 @@ pub(super) fn acknowledged(names: &Names, ack: &Ack<'_>) -> [String; 2] {
 /// Clears and adds to counters.
 pub(super) fn counters(names: &Names, batch: &Batch<'_>) -> String {
     let Names { user, user_id, unread_count, .. } = names;
-    let mut cases = String::new();
-    for (id, counter) in &batch.counters {
+    let value = |counter: &Counter| {
         let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
-        let _ = write!(cases, " WHEN {id} THEN {base} + {}", counter.added);
+        format!("{base} + {}", counter.added)
+    };
+    // Most get one more, and a long CASE costs more than the rows.
+    let one_more = Counter { cleared: false, added: 1 };
+    let mut new = value(&one_more);
+    if batch.counters.values().any(|counter| *counter != one_more) {
+        let mut cases = String::new();
+        for (id, counter) in batch.counters.iter().filter(|(_, counter)| **counter != one_more) {
+            let _ = write!(cases, " WHEN {id} THEN {}", value(counter));
+        }
+        new = format!("CASE {user_id}{cases} ELSE {new} END");
     }
     let users: Vec<_> = batch.counters.keys().collect();
     format!(
-        "UPDATE {user} SET {unread_count} = CASE {user_id}{cases} END WHERE {user_id} IN ({}) ORDER BY {user_id}",
+        "UPDATE {user} SET {unread_count} = {new} WHERE {user_id} IN ({}) ORDER BY {user_id}",
         list(&users)
     )
 }
