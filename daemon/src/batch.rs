@@ -92,15 +92,15 @@ pub struct Ack<'a> {
 /// Who is told what after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting<'a> {
-    /// The request's partition.
+    /// The partition of the mailbox it is about.
     pub partition: Partition,
-    /// The request.
-    pub request: &'a str,
+    /// Who waits.
+    pub ticket: &'a str,
     /// What it waits for.
     pub outcome: Outcome,
 }
 
-/// What a waiting request is told.
+/// What a waiting caller is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The message is stored; whether its receiver was connected.
@@ -129,7 +129,7 @@ pub struct Batch<'a> {
     pub counters: BTreeMap<UserId, Counter>,
     /// Users whose devices are told the new counter.
     pub tell: Vec<UserId>,
-    /// Requests that wait for the commit.
+    /// Callers that wait for the commit.
     pub waiting: Vec<Waiting<'a>>,
 }
 
@@ -196,8 +196,8 @@ impl<'a> Batch<'a> {
                 }
                 Entry::Echo { live, .. } => Outcome::Stored { live: *live },
             };
-            if let Some(request) = entry.request() {
-                batch.waiting.push(Waiting { partition: logged.partition, request, outcome });
+            if let Some(ticket) = entry.ticket() {
+                batch.waiting.push(Waiting { partition: logged.partition, ticket, outcome });
             }
         }
         batch.inserts = inserts.into_iter().flatten().collect();

@@ -87,6 +87,7 @@ Environment (wins over the file):
   CHATPUSH_TRUSTED_PROXIES   whose word for the client's address is taken [127.0.0.0/8 ::1]
   CHATPUSH_PROXY_PROTOCOL    whether they give it by the PROXY protocol [false]
   CHATPUSH_TLS_CERT, CHATPUSH_TLS_KEY   certificate chain and key in PEM [no TLS]
+  CHATPUSH_THREADS           threads of the daemon [half as many as there are processors]
   CHATPUSH_LIMITS_…          see [limits] in chatpush.toml.example
   CHATPUSH_DRAIN_SECONDS     over how long clients are told that it stops, at most [10]
   CHATPUSH_LISTEN            WebSocket address [127.0.0.1:8089]

@@ -54,6 +54,10 @@ pub struct Config {
     /// Certificate and key, if the daemon speaks TLS itself. `CHATPUSH_TLS_CERT` and `CHATPUSH_TLS_KEY`,
     /// `tls.cert` and `tls.key`, both or none.
     pub tls: Option<Certificate>,
+    /// How many threads serve clients, Redis and MySQL. `CHATPUSH_THREADS`, `threads`, 0 to 1024; 0, which is the
+    /// default, makes it half as many as there are processors, and at least one. Redis, MySQL and PHP need the others
+    /// where they are on the same machine, and one thread hands work on without waking another.
+    pub threads: usize,
     /// How much clients may use.
     pub limits: Limits,
     /// Longest time over which clients are told to connect elsewhere when the daemon stops.
@@ -158,6 +162,7 @@ impl Config {
             );
         }
         let tls = Certificate::read(&mut source);
+        let threads = source.parsed("threads", "CHATPUSH_THREADS", "0", threads);
         let limits = Limits::read(&mut source);
         let drain =
             source.parsed("drain_seconds", "CHATPUSH_DRAIN_SECONDS", "10", |text| seconds(text, 3_600));
@@ -189,6 +194,7 @@ impl Config {
                 trusted_proxies: trusted_proxies?,
                 proxy_protocol: proxy_protocol?,
                 tls,
+                threads: threads?,
                 limits: limits?,
                 drain: Duration::from_secs(drain?.into()),
                 prefix: prefix?,
@@ -249,6 +255,14 @@ fn boolean(text: &str) -> Result<bool, String> {
 fn seconds(text: &str, most: u32) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| *number <= most);
     number.ok_or_else(|| format!("{text:?} must be a number of seconds from 0 to {most}"))
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Ok((std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1)),
+        Ok(number) if number <= 1024 => Ok(number),
+        _ => Err(format!("{text:?} must be a number from 0 to 1024")),
+    }
 }
 
 fn message_type(text: &str) -> Result<Type, String> {

@@ -1,4 +1,5 @@
-//! From Redis to the hub: one message on a user's channel, handed to that user's connections.
+//! From Redis to the hub: one message on a user's channel, handed to that user's connections; and questions, handed to the
+//! reader.
 
 use std::sync::Arc;
 
@@ -12,25 +13,41 @@ use redis::{PushInfo, PushKind, Value};
 
 use crate::close::Close;
 use crate::hub::{Hub, Outgoing};
+use crate::question::Questions;
 
 /// Hands messages on. It runs on the task that reads the subscription, so it never waits: Redis cuts off a
 /// subscriber that falls behind.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     hub: Arc<Hub>,
+    questions: Questions,
     prefix: Prefix,
+    /// This daemon's name.
+    name: String,
     /// The type for messages stored without one, if it is not the one they were rendered with.
     retype: Option<Type>,
 }
 
 impl Delivery {
-    /// A delivery into `hub` for an installation's channels.
-    pub fn new(hub: Arc<Hub>, prefix: Prefix, default_type: &Type) -> Self {
+    /// A delivery into `hub` for an installation's channels, of which some bring questions to the daemon with that name.
+    pub fn new(
+        hub: Arc<Hub>,
+        questions: Questions,
+        prefix: Prefix,
+        name: String,
+        default_type: &Type,
+    ) -> Self {
         let rendered = Type::Name(DEFAULT_TYPE.to_owned());
-        Self { hub, prefix, retype: (*default_type != rendered).then(|| default_type.clone()) }
+        Self {
+            hub,
+            questions,
+            prefix,
+            name,
+            retype: (*default_type != rendered).then(|| default_type.clone()),
+        }
     }
 
-    /// Delivers what Redis pushed, if it is a message on a user's channel.
+    /// Delivers what Redis pushed, if it is a message on a user's channel or a question.
     pub fn push(&self, push: PushInfo) {
         if push.kind != PushKind::SMessage {
             return;
@@ -41,9 +58,11 @@ impl Delivery {
         else {
             return;
         };
-        let Some(user) =
-            std::str::from_utf8(&channel).ok().and_then(|name| self.prefix.user_of_channel(name))
-        else {
+        let Ok(channel) = std::str::from_utf8(&channel) else { return };
+        let Some(user) = self.prefix.user_of_channel(channel) else {
+            if self.prefix.is_question_to(&self.name, channel) {
+                self.questions.ask(&envelope);
+            }
             return;
         };
         let bytes = Bytes::from(envelope);

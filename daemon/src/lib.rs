@@ -19,6 +19,7 @@ pub mod store;
 pub mod barrier;
 pub mod repair;
 pub mod writer;
+pub mod question;
 pub mod reader;
 pub mod close;
 pub mod hub;

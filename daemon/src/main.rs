@@ -1,13 +1,13 @@
-//! `chatpushd`: arguments, configuration, logs, the command, the exit code.
+//! `chatpushd`: arguments, configuration, logs, threads, the command, the exit code.
 
 use std::process::ExitCode;
 
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
 use chatpush_daemon::{check, cli, dead, logging, run, store};
+use tokio::runtime::Builder;
 
-#[tokio::main]
-pub(crate) async fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(code) => return code,
@@ -20,18 +20,32 @@ pub(crate) async fn main() -> ExitCode {
         }
     };
     logging::start(&config.log);
-    let outcome = match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::until_signalled(config).await,
-        Command::Check => check::print(&config).await,
-        Command::Migrate => store::migrate::print(&config.mysql).await,
-        Command::Dead { task } => dead::perform(&config, task).await,
-        Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
+    let runtime = match Builder::new_multi_thread().worker_threads(config.threads).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("chatpushd: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
     };
+    let outcome = runtime.block_on(async {
+        // On a thread of the runtime, as everything that it spawns.
+        tokio::spawn(perform(arguments.command.unwrap_or(Command::Run), config)).await?
+    });
     match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("chatpushd: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run => run::until_signalled(config).await,
+        Command::Check => check::print(&config).await,
+        Command::Migrate => store::migrate::print(&config.mysql).await,
+        Command::Dead { task } => dead::perform(&config, task).await,
+        Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
 }

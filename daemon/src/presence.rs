@@ -29,6 +29,9 @@ const BEAT: Duration = Duration::from_secs(3);
 /// do not count as present; it makes them again when it wakes up.
 const SILENCE: Duration = Duration::from_secs(9);
 
+/// How long it may take to give up the channels of questions when the daemon stops.
+const LEAVE: Duration = Duration::from_millis(500);
+
 /// Most channels in one pipeline.
 const CHANNELS: usize = 256;
 
@@ -96,10 +99,10 @@ impl Presence {
         let mut redis = Outage::of("Redis (subscriptions)");
         while !stop.is_cancelled() {
             let ended = tokio::select! {
-                ended = self.hold(&client, &repair, &delivery, &mut redis) => ended,
-                () = stop.cancelled() => break,
+                ended = self.hold(&client, &repair, &delivery, &mut redis, &stop) => ended,
+                () = async { stop.cancelled().await; tokio::time::sleep(LEAVE).await } => break,
             };
-            if self.0.up.send_replace(false) {
+            if self.0.up.send_replace(false) && !stop.is_cancelled() {
                 metrics::GAPS.add(1);
             }
             if let Err(error) = ended {
@@ -115,6 +118,7 @@ impl Presence {
         repair: &Repair,
         delivery: &Delivery,
         redis: &mut Outage,
+        stop: &CancellationToken,
     ) -> Result<(), BusError> {
         repair.logs().await?;
         let lost = Arc::new(Notify::new());
@@ -123,6 +127,7 @@ impl Presence {
         let mut subscribed = HashSet::new();
         let mut channels = vec![self.0.prefix.daemon_channel(&self.0.daemon)];
         channels.extend(Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)));
+        channels.extend(self.questions());
         send(&mut connection, "SSUBSCRIBE", &channels).await?;
         // The epoch comes before the users' subscriptions: whatever arrives over them finds sessions that know
         // of it and let the rows that were missed go first. Their flush waits for the subscription below.
@@ -150,8 +155,17 @@ impl Presence {
                 () = self.0.bell.notified() => {}
                 () = lost.notified() => return Err(BusError::new("subscription lost")),
                 () = tokio::time::sleep_until(next_beat) => {}
+                // Once Redis has confirmed this, what was asked before has arrived, and the rest is asked elsewhere.
+                () = stop.cancelled() => {
+                    return send(&mut connection, "SUNSUBSCRIBE", &self.questions().collect::<Vec<_>>()).await;
+                }
             }
         }
+    }
+
+    /// The channels of questions to this daemon.
+    fn questions(&self) -> impl Iterator<Item = String> {
+        Partition::all().map(|partition| self.0.prefix.questions(partition, &self.0.daemon))
     }
 
     /// Names the connection, by which a peer knows it again, and asks for its number.

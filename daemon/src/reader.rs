@@ -1,4 +1,7 @@
 //! Answers look-ups: waits until MySQL holds everything that was accepted before the question, then reads.
+//!
+//! Who asks for the first time leaves the question in a list, from which any daemon takes it. From then on it asks the
+//! daemon that answered, over a channel of that daemon's own: Redis then writes nothing down for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::request::{Ask, Request};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +22,15 @@ use crate::position::Positions;
 use crate::store::{Store, StoreError};
 
 /// Look-ups under way at once in this daemon. Others wait in Redis, where another daemon may take them.
-const AT_ONCE: usize = 64;
+const AT_ONCE: u32 = 64;
 
 /// How long a look-up waits for the log to be applied before it gives up. Callers wait less.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Room for look-ups under way.
+pub fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(AT_ONCE as usize))
+}
 
 /// What the reader works with.
 #[derive(Clone, Debug)]
@@ -31,6 +39,10 @@ pub struct Reader {
     pub commands: Commands,
     /// The start of every Redis name.
     pub prefix: Prefix,
+    /// This daemon's name.
+    pub name: String,
+    /// Room for look-ups under way; see [`room`].
+    pub free: Arc<Semaphore>,
     /// MySQL.
     pub store: Store,
     /// How far the log is applied.
@@ -38,7 +50,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Answers until told to stop; look-ups under way are finished by their own tasks.
+    /// Answers what this daemon is asked, until nobody can ask it any more and all is answered.
+    pub async fn answer_asked(self, mut questions: mpsc::Receiver<String>) {
+        while let Some(question) = questions.recv().await {
+            self.begin(question).await;
+        }
+        _ = self.free.acquire_many(AT_ONCE).await;
+    }
+
+    /// Answers what waits in the lists until told to stop; look-ups under way are finished by their own tasks.
     pub async fn run(self, stop: CancellationToken) {
         let mut redis = Outage::of("Redis (reads)");
         while !stop.is_cancelled() {
@@ -54,31 +74,34 @@ impl Reader {
 
     async fn serve(&self, redis: &mut Outage) -> Result<(), BusError> {
         let mut connection = waiting_connection(self.commands.client()).await?;
-        let free = Arc::new(Semaphore::new(AT_ONCE));
         let mut first = 0;
         loop {
             // Room first, request second: what this daemon has no room for stays for others to take.
-            let room = free.clone().acquire_owned().await;
-            let most = free.available_permits().max(1);
+            let room = self.free.acquire().await;
+            let most = self.free.available_permits().max(1);
             let requests = reads::take(&mut connection, &self.prefix, first, most.min(16)).await?;
             redis.recovered();
             drop(room);
             first = (first + 1) % Partition::COUNT;
             for text in requests {
-                let Ok(room) = free.clone().acquire_owned().await else {
-                    return Ok(());
-                };
-                let reader = self.clone();
-                tokio::spawn(async move {
-                    reader.answer(&text).await;
-                    drop(room);
-                });
+                self.begin(text).await;
             }
         }
     }
 
+    /// Begins to answer as soon as there is room.
+    async fn begin(&self, text: String) {
+        // The semaphore is never closed.
+        let Ok(room) = self.free.clone().acquire_owned().await else { return };
+        let reader = self.clone();
+        tokio::spawn(async move {
+            reader.answer(&text).await;
+            drop(room);
+        });
+    }
+
     async fn answer(&self, text: &str) {
-        let (position, request) = match Request::decode(text) {
+        let (position, ticket, request) = match Request::decode(text) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, "request not read: is an extension of another version in use?");
@@ -97,7 +120,7 @@ impl Reader {
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::answer(&mut pipeline, &self.prefix, partition, &[(&request.reply, reply)]);
+        replies::answer(&mut pipeline, &self.prefix, &self.name, partition, ticket, &reply);
         if let Err(error) = self.commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "an answer did not reach Redis; its caller asks again");
         }

@@ -28,7 +28,8 @@ use crate::http::{self, Door};
 use crate::hub::{Bounds, Hub};
 use crate::position::Positions;
 use crate::presence::Presence;
-use crate::reader::Reader;
+use crate::question::Questions;
+use crate::reader::{self, Reader};
 use crate::repair::Repair;
 use crate::session::Sessions;
 use crate::store::Store;
@@ -117,13 +118,15 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let store = Store::new(&config.mysql);
     let positions = Arc::new(Positions::default());
     let limits = config.limits;
+    let (entrance, door) = doors(&config, listeners.tls);
     let hub = Arc::new(Hub::new(bounds(&limits)));
     let verifier = config.verifier();
     let prefix = config.prefix;
     let name = name();
     let presence = Presence::new(hub.clone(), prefix.clone(), name.clone());
-    let delivery = Delivery::new(hub.clone(), prefix.clone(), &config.default_type);
-    let lease = Lease::new(commands.clone(), &prefix, name);
+    let (questions, asked) = Questions::new();
+    let delivery = Delivery::new(hub.clone(), questions, prefix.clone(), name.clone(), &config.default_type);
+    let lease = Lease::new(commands.clone(), &prefix, name.clone());
     let (confirms, entries) = Confirms::new();
     let flush = Flush {
         commands: commands.clone(),
@@ -135,14 +138,8 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         rows: config.flush_on_connect,
         pages: flush::pages(),
     };
-    let sessions = Sessions {
-        hub: hub.clone(),
-        presence: presence.clone(),
-        flush,
-        confirms,
-        verifier: verifier.clone(),
-        limits,
-    };
+    let sessions =
+        Sessions { hub: hub.clone(), presence: presence.clone(), flush, confirms, verifier, limits };
     let readiness = Readiness {
         commands: commands.clone(),
         store: store.clone(),
@@ -154,6 +151,8 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let reader = Reader {
         commands: commands.clone(),
         prefix: prefix.clone(),
+        name: name.clone(),
+        free: reader::room(),
         store: store.clone(),
         positions: positions.clone(),
     };
@@ -161,21 +160,12 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         commands: commands.clone(),
         prefix: prefix.clone(),
         store: store.clone(),
+        name,
         lease,
         present: presence.ups(),
         positions: positions.clone(),
         count_unread: config.count_unread,
     };
-    let admission = Admission::new(limits);
-    let entrance = Entrance {
-        admission: admission.clone(),
-        proxies: config.trusted_proxies.clone(),
-        proxy_protocol: config.proxy_protocol,
-        tls: listeners.tls,
-    };
-    // Who speaks the PROXY protocol passes the client's own headers on.
-    let proxies = if config.proxy_protocol { Proxies::default() } else { config.trusted_proxies };
-    let door = Door { verifier, origins: config.allowed_origins, proxies, admission };
     let repair =
         Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
@@ -186,6 +176,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     back.spawn(writer.run(finish.clone()));
     log.spawn(confirm::run(commands, prefix, entries));
     log.spawn(presence.run(client, repair, delivery, gone.clone()));
+    log.spawn(reader.clone().answer_asked(asked));
     log.spawn(reader.run(gone.clone()));
     let door_closed =
         tokio::spawn(entrance.run(listeners.browsers, http::router(door, sessions), stop.clone()));
@@ -216,6 +207,21 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let _ = timeout(Duration::from_millis(500), store.close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Where browsers come in.
+fn doors(config: &Config, tls: Option<Arc<Tls>>) -> (Entrance, Door) {
+    let admission = Admission::new(config.limits);
+    let entrance = Entrance {
+        admission: admission.clone(),
+        proxies: config.trusted_proxies.clone(),
+        proxy_protocol: config.proxy_protocol,
+        tls,
+    };
+    // Who speaks the PROXY protocol passes the client's own headers on.
+    let proxies = if config.proxy_protocol { Proxies::default() } else { config.trusted_proxies.clone() };
+    let origins = config.allowed_origins.clone();
+    (entrance, Door { verifier: config.verifier(), origins, proxies, admission })
 }
 
 /// What may wait for clients.

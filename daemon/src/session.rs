@@ -309,7 +309,7 @@ impl Session<'_> {
             Message::Text(text) if self.protocol == Protocol::V1 => match Inbound::read(&text) {
                 Some(Inbound::Ack(ids)) => self.tracking.ack(&ids),
                 Some(Inbound::Read) => {
-                    let clear = Entry::Clear { receiver: self.seat.user(), request: None };
+                    let clear = Entry::Clear { receiver: self.seat.user(), ticket: None };
                     self.sessions.confirms.append(clear).await;
                     Vec::new()
                 }

@@ -4,6 +4,7 @@
 //! under way the next batch gathers, so batches grow with the load and no timer is needed.
 
 mod aside;
+mod trimming;
 mod term;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Writer {
     pub prefix: Prefix,
     /// MySQL.
     pub store: Store,
+    /// This daemon's name.
+    pub name: String,
     /// Who holds the pen.
     pub lease: Lease,
     /// Whether Redis knows this daemon. Whoever it does not know cannot keep the lease.

@@ -6,7 +6,7 @@ use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{Message, Type};
 use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, REPLY_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, READ_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Reply, Row};
 use chatpush_wire::request::{Ask, Request};
@@ -15,7 +15,7 @@ use chatpush_wire::token;
 
 use crate::delivery::Delivery;
 use crate::error::Error;
-use crate::exchange::{Done, Plain, Progress, Scripted};
+use crate::exchange::{Done, Keys, Plain, Progress, Scripted};
 use crate::link::{self, Answer, LinkError};
 use crate::recall;
 use crate::settings::{self, Settings};
@@ -66,7 +66,7 @@ pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
 pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
     let (id, _) = new_id()?;
-    accept(&settings, &id, SEEN_TTL, sender, receiver, content, None).map(|_live| true)
+    accept(&settings, &id, remembered(&settings), sender, receiver, content, None).map(|_live| true)
 }
 
 /// Stores a message and pushes it in the same step. Under an id that the sender has chosen, a second call is
@@ -81,10 +81,15 @@ pub(crate) fn send(
     let settings = settings::current()?;
     let (id, remembered) = match chosen {
         Some(id) => (id, CHOSEN_SEEN_TTL),
-        None => (new_id()?.0, SEEN_TTL),
+        None => (new_id()?.0, remembered(&settings)),
     };
     let live = accept(&settings, &id, remembered, sender, receiver, content, Some(kind))?;
     Ok(if live { Delivery::Live } else { Delivery::Stored })
+}
+
+/// How long a generated message id is remembered.
+fn remembered(settings: &Settings) -> Duration {
+    SEEN_TTL.max(settings.timeout * 2)
 }
 
 /// Accepts a message under an id that makes a repeated call the same message; whether its receiver was
@@ -109,29 +114,22 @@ fn accept(
         content: content.to_owned(),
         kind: kind.cloned(),
         live: false,
-        request: None,
+        ticket: None,
     };
-    let request = new_id()?.0.to_string();
-    let mut arguments = vec![
-        if settings.committed { "committed" } else { "queued" }.to_owned(),
-        LOG_ENTRIES.to_string(),
-        remembered.as_millis().to_string(),
-        REPLY_TTL.as_millis().to_string(),
-        request.clone(),
-        envelope,
-    ];
+    let mut arguments = vec![LOG_ENTRIES.to_string(), remembered.as_millis().to_string(), envelope];
     arguments.extend(fields(&entry));
     let mut exchange = Scripted {
         script: &ACCEPT,
-        keys: vec![
+        keys: Keys::Known(vec![
             prefix.log(partition),
             prefix.seen(receiver, id),
             prefix.user_channel(receiver),
             prefix.daemons_channel(partition),
-            prefix.reply(partition, &request),
-        ],
+        ]),
         arguments,
         repeatable: true,
+        partition,
+        prefix,
         waits: settings.committed,
         unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
                      or does the calling transaction hold this user's row?)",
@@ -178,7 +176,7 @@ pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
 
 /// Sets the unread counter to 0.
 pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
-    match append(&Entry::Clear { receiver: user, request: None })? {
+    match append(&Entry::Clear { receiver: user, ticket: None })? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
     }
@@ -189,7 +187,7 @@ pub(crate) fn acknowledge(user: UserId, rows: Vec<u64>) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
-    match append(&Entry::Ack { receiver: user, rows, request: None })? {
+    match append(&Entry::Ack { receiver: user, rows, ticket: None })? {
         Reply::Removed(count) => Ok(count),
         other => Err(unexpected(other)),
     }
@@ -212,20 +210,24 @@ pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
 
 fn read(settings: &Settings, ask: Ask, deadline: Instant) -> Result<Reply, Error> {
     let partition = Partition::of(ask.user());
-    let request = new_id()?.0.to_string();
-    let json = serde_json::to_string(&Request::new(request.clone(), ask))
-        .map_err(|error| Error::Refused(error.to_string()))?;
+    let json =
+        serde_json::to_string(&Request::new(ask)).map_err(|error| Error::Refused(error.to_string()))?;
     let prefix = &settings.prefix;
+    let keys = |daemon: &str| {
+        vec![
+            prefix.log(partition),
+            prefix.questions(partition, daemon),
+            prefix.daemons_channel(partition),
+            prefix.reads(partition),
+        ]
+    };
     let mut exchange = Scripted {
         script: &READ,
-        keys: vec![
-            prefix.reads(partition),
-            prefix.log(partition),
-            prefix.daemons_channel(partition),
-            prefix.reply(partition, &request),
-        ],
-        arguments: vec![json, WAITING_READS.to_string(), REPLY_TTL.as_millis().to_string()],
+        keys: Keys::By(&keys),
+        arguments: vec![json, WAITING_READS.to_string(), READ_TTL.as_millis().to_string()],
         repeatable: true,
+        partition,
+        prefix,
         waits: true,
         unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
         progress: Progress::default(),
@@ -236,21 +238,15 @@ fn read(settings: &Settings, ask: Ask, deadline: Instant) -> Result<Reply, Error
 fn append(entry: &Entry) -> Result<Reply, Error> {
     let settings = settings::current()?;
     let partition = Partition::of(entry.receiver());
-    let request = new_id()?.0.to_string();
-    let mut arguments = vec![REPLY_TTL.as_millis().to_string()];
-    arguments.extend(fields(entry));
-    arguments.extend(["q".to_owned(), request.clone()]);
     let prefix = &settings.prefix;
     let mut exchange = Scripted {
         script: &APPEND,
-        keys: vec![
-            prefix.log(partition),
-            prefix.daemons_channel(partition),
-            prefix.reply(partition, &request),
-        ],
-        arguments,
+        keys: Keys::Known(vec![prefix.log(partition), prefix.daemons_channel(partition)]),
+        arguments: fields(entry).collect(),
         // A second ack would count other rows, and a second clear what came meanwhile.
         repeatable: false,
+        partition,
+        prefix,
         waits: true,
         unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
                      hold this user's row?)",

@@ -1,15 +1,14 @@
-//! Conversations with Redis: one command, or a script and the wait for its reply.
+//! Conversations with Redis: one command, or a script and the wait for its answer.
 
 use std::time::Instant;
 
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
 use chatpush_wire::script::Script;
+use chatpush_wire::ticket;
 
-use crate::link::{Answer, Connection, Exchange, LinkError, command};
-
-/// How long before the call's own deadline Redis is asked to give up waiting, so that its answer still
-/// arrives and the connection can be kept.
-const MARGIN: f64 = 0.02;
+use crate::link::{Answer, Connection, Exchange, From, LinkError, command};
 
 /// One command with one answer.
 pub(crate) struct Plain<'a, T> {
@@ -40,24 +39,40 @@ impl<T> Exchange for Plain<'_, T> {
     }
 }
 
-/// A script and, where its effect takes time, the wait for the reply, in one write.
-pub(crate) struct Scripted {
+/// A script and, where its effect takes time, the wait for the answer, in one write.
+pub(crate) struct Scripted<'a> {
     pub(crate) script: &'static Script,
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Keys<'a>,
+    /// What the script is given behind the ticket of who waits.
     pub(crate) arguments: Vec<String>,
     /// Whether doing it twice does no harm and gives the same answer.
     pub(crate) repeatable: bool,
-    /// Whether there is a reply to wait for. It comes under the last of the keys.
+    /// Whose mailbox it is about.
+    pub(crate) partition: Partition,
+    pub(crate) prefix: &'a Prefix,
+    /// Whether there is an answer to wait for.
     pub(crate) waits: bool,
-    /// What is known when the script was carried out and no reply came.
+    /// What is known when the script was carried out and no answer came.
     pub(crate) unanswered: &'static str,
     /// How far it is.
     pub(crate) progress: Progress,
 }
 
+/// The keys of a script, of which one may depend on the connection.
+pub(crate) enum Keys<'a> {
+    /// They are known.
+    Known(Vec<String>),
+    /// They depend on the daemon that answered last.
+    By(&'a dyn Fn(&str) -> Vec<String>),
+}
+
 /// How far the conversation about a script is.
 #[derive(Default)]
 pub(crate) struct Progress {
+    /// The number of the call.
+    call: u64,
+    /// Whether a subscription goes before the script, since this connection does not hear the answer yet.
+    listens: bool,
     /// Whether the script goes before its call, since this connection has not loaded it yet.
     loads: bool,
     /// Whether the script was carried out.
@@ -68,31 +83,43 @@ pub(crate) struct Progress {
 pub(crate) enum Done {
     /// It was carried out, and that is all there is to know; with its detail.
     Accepted(String),
-    /// The reply.
+    /// The answer.
     Replied(Reply),
 }
 
-impl Exchange for Scripted {
+impl Exchange for Scripted<'_> {
     type Outcome = Done;
 
-    fn commands(&mut self, connection: &mut Connection, deadline: Instant) -> Vec<u8> {
-        let bytes: usize = self.keys.iter().chain(&self.arguments).map(|part| part.len() + 16).sum();
-        let mut commands = Vec::with_capacity(bytes + 128);
-        self.progress = Progress { loads: connection.load(&mut commands, self.script), accepted: false };
-        let count = self.keys.len().to_string();
-        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
-        parts.extend(self.keys.iter().chain(&self.arguments).map(String::as_bytes));
-        command(&mut commands, &parts);
-        if let Some(reply) = self.keys.last().filter(|_| self.waits) {
-            let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
-            // BLPOP takes 0 for "for ever".
-            let wait = format!("{:.3}", (left - MARGIN).max(0.001));
-            command(&mut commands, &[b"BLPOP", reply.as_bytes(), wait.as_bytes()]);
+    fn commands(&mut self, connection: &mut Connection, _deadline: Instant) -> Vec<u8> {
+        self.progress = Progress::default();
+        let keys = match &self.keys {
+            Keys::Known(keys) => keys,
+            Keys::By(keys) => &keys(connection.daemon()),
+        };
+        let bytes: usize = keys.iter().chain(&self.arguments).map(|part| part.len() + 16).sum();
+        let mut commands = Vec::with_capacity(bytes + 256);
+        let mut ticket = String::new();
+        if self.waits {
+            self.progress.call = connection.begin_call();
+            ticket = ticket::make(connection.caller(), self.progress.call);
+            let channel = self.prefix.reply(self.partition, connection.caller());
+            self.progress.listens = connection.listen(&mut commands, channel);
         }
+        self.progress.loads = connection.load(&mut commands, self.script);
+        let count = keys.len().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
+        parts.extend(keys.iter().map(String::as_bytes));
+        parts.push(ticket.as_bytes());
+        parts.extend(self.arguments.iter().map(String::as_bytes));
+        command(&mut commands, &parts);
         commands
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
+        if self.progress.listens {
+            // It is confirmed as the first message, whose last part is a number.
+            connection.receive(deadline)?.into_result()?;
+        }
         if self.progress.loads {
             connection.receive(deadline)?.into_result()?;
         }
@@ -103,19 +130,19 @@ impl Exchange for Scripted {
         };
         let detail = detail.into_bytes()?;
         self.progress.accepted = word.into_bytes()? == b"ok";
-        if !self.waits {
-            return if self.progress.accepted {
-                Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()))
-            } else {
-                reply(&detail)
-            };
+        if !self.progress.accepted {
+            return reply(&detail);
         }
-        match connection.receive(deadline)?.into_result()? {
-            Answer::Array(mut key_and_value) => match key_and_value.pop() {
-                Some(Answer::Bytes(json)) => reply(&json),
-                _ => Err(LinkError::Broken("the reply is not a text".to_owned())),
-            },
-            _ => Err(LinkError::Timeout),
+        if !self.waits {
+            return Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()));
+        }
+        loop {
+            let said = connection.receive_from(From::Daemon, deadline)?.into_message()?;
+            let said = String::from_utf8(said).map_err(|_| not_ours())?;
+            if let Some((daemon, json)) = ticket::answer_to(self.progress.call, &said) {
+                connection.answered_by(daemon);
+                return reply(json.as_bytes());
+            }
         }
     }
 
@@ -134,7 +161,9 @@ impl Exchange for Scripted {
 }
 
 fn reply(json: &[u8]) -> Result<Done, LinkError> {
-    serde_json::from_slice(json)
-        .map(Done::Replied)
-        .map_err(|_| LinkError::Broken("the reply is not of this version".to_owned()))
+    serde_json::from_slice(json).map(Done::Replied).map_err(|_| not_ours())
+}
+
+fn not_ours() -> LinkError {
+    LinkError::Broken("the answer is not of this version".to_owned())
 }

@@ -22,6 +22,7 @@ const SECRET: &CStr = c"chatpush.secret";
 const AUDIENCE: &CStr = c"chatpush.audience";
 const CONNECT_TIMEOUT: &CStr = c"chatpush.connect_timeout_ms";
 const TIMEOUT: &CStr = c"chatpush.timeout_ms";
+const BUSY_POLL: &CStr = c"chatpush.busy_poll_us";
 const DURABILITY: &CStr = c"chatpush.durability";
 const ERRORS: &CStr = c"chatpush.errors";
 const GLOBAL_FUNCTIONS: &CStr = c"chatpush.global_functions";
@@ -29,15 +30,19 @@ const GLOBAL_FUNCTIONS: &CStr = c"chatpush.global_functions";
 /// Longest time that can be set, in milliseconds: an hour.
 const LONGEST: u64 = 3_600_000;
 
+/// Longest time that an answer can be watched for, in microseconds.
+const LONGEST_POLL: u64 = 10_000;
+
 /// A script may not change the secret, the audience or who owns the global names: the first two would let it
 /// sign for an installation it was not given, the last is decided when PHP starts.
-static DIRECTIVES: IniEntryDefs<10> = IniEntryDefs::new([
+static DIRECTIVES: IniEntryDefs<11> = IniEntryDefs::new([
     directive(REDIS_URL, c"redis://127.0.0.1:6379", IniEntryPermission::All),
     directive(PREFIX, c"chatpush", IniEntryPermission::All),
     directive(SECRET, c"", IniEntryPermission::PerDir.union(IniEntryPermission::System)),
     directive(AUDIENCE, c"", IniEntryPermission::PerDir.union(IniEntryPermission::System)),
     directive(CONNECT_TIMEOUT, c"500", IniEntryPermission::All),
     directive(TIMEOUT, c"2000", IniEntryPermission::All),
+    directive(BUSY_POLL, c"200", IniEntryPermission::All),
     directive(DURABILITY, c"committed", IniEntryPermission::All),
     directive(ERRORS, c"exception", IniEntryPermission::All),
     directive(GLOBAL_FUNCTIONS, c"1", IniEntryPermission::System),
@@ -59,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     /// `chatpush.timeout_ms`: the bound on one whole call.
     pub(crate) timeout: Duration,
+    /// `chatpush.busy_poll_us`: how long an answer is watched for before the process goes to sleep.
+    pub(crate) busy_poll: Duration,
     /// `chatpush.durability`: whether a store waits for the commit.
     pub(crate) committed: bool,
 }
@@ -143,6 +150,7 @@ pub(crate) fn shown() -> Vec<(String, String)> {
         plain(AUDIENCE),
         plain(CONNECT_TIMEOUT),
         plain(TIMEOUT),
+        plain(BUSY_POLL),
         plain(DURABILITY),
         plain(ERRORS),
         plain(GLOBAL_FUNCTIONS),
@@ -158,6 +166,10 @@ impl Settings {
         });
         let connect_timeout = noted(&mut wrong, CONNECT_TIMEOUT, milliseconds);
         let timeout = noted(&mut wrong, TIMEOUT, milliseconds);
+        let busy_poll = noted(&mut wrong, BUSY_POLL, |text| match text.trim().parse::<u64>() {
+            Ok(number) if number <= LONGEST_POLL => Ok(Duration::from_micros(number)),
+            _ => Err(format!("{text:?} must be a number of microseconds between 0 and {LONGEST_POLL}")),
+        });
         let committed = noted(&mut wrong, DURABILITY, |text| match text {
             "committed" => Ok(true),
             "queued" => Ok(false),
@@ -167,13 +179,18 @@ impl Settings {
             "exception" | "warning" => Ok(()),
             _ => Err(format!("{text:?} must be exception or warning")),
         });
-        match (address, prefix, connect_timeout, timeout, committed) {
-            (Some(address), Some(prefix), Some(connect_timeout), Some(timeout), Some(committed))
-                if wrong.is_empty() =>
-            {
+        match (address, prefix, connect_timeout, timeout, busy_poll, committed) {
+            (
+                Some(address),
+                Some(prefix),
+                Some(connect_timeout),
+                Some(timeout),
+                Some(busy_poll),
+                Some(committed),
+            ) if wrong.is_empty() => {
                 let audience = Some(text(&zend::ini(AUDIENCE))).filter(|audience| !audience.is_empty());
                 let secret = read_secret();
-                Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, committed })
+                Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, busy_poll, committed })
             }
             _ => Err(wrong),
         }

@@ -29,6 +29,31 @@ async fn a_client_that_does_not_answer_the_goodbye_holds_up_nobody() {
     drop(deaf);
 }
 
+#[tokio::test]
+async fn questions_are_answered_while_one_daemon_after_the_other_is_restarted() {
+    let site = Site::new().await;
+    site.users(&[2]).await;
+    let mut daemon = site.daemon().await;
+    let end = site.servers().folder().join(format!("{}-end", site.name()));
+    let asks = (0..4).map(|_| {
+        let (php, end) = (site.php(), end.display().to_string());
+        tokio::spawn(async move {
+            php.get(&format!("while (!file_exists('{end}')) getUnreadCount(2); echo 'answered';")).await
+        })
+    });
+    let asks: Vec<_> = asks.collect();
+    for _ in 0..5 {
+        let next = site.daemon().await;
+        let old = std::mem::replace(&mut daemon, next);
+        let code = tokio::task::spawn_blocking(move || old.stop()).await.expect("the daemon stops");
+        assert_eq!(code, Some(0));
+    }
+    std::fs::write(end, "").expect("a file can be written");
+    for asked in asks {
+        assert_eq!(asked.await.expect("PHP ran"), "answered");
+    }
+}
+
 /// Connects until some daemon takes it, as a browser behind a load balancer would.
 async fn anywhere(ports: [u16; 2], user: u32) -> Client {
     let mut turn = user as usize;

@@ -77,6 +77,45 @@ async fn a_hung_daemon_stops_counting_as_present_and_comes_back_clean() {
 }
 
 #[tokio::test]
+async fn a_question_goes_to_the_daemon_that_answered_last_and_to_another_when_that_is_gone() {
+    let site = Site::with_own_servers().await;
+    site.users(&[2]).await;
+    let first = site.daemon().await;
+    // One process of PHP lives on while the daemons come and go.
+    let folder = site.servers().folder().join("steps");
+    std::fs::create_dir(&folder).expect("a folder can be made");
+    let at = folder.display();
+    let code = format!(
+        "foreach (['a', 'b', 'c'] as $step) {{
+             for ($n = 0; $n < 2000 && !file_exists(\"{at}/$step\"); $n++) usleep(10000);
+             for ($n = 0; $n < 20; $n++) if (getUnreadCount(2) !== 0) exit(1);
+             touch(\"{at}/$step-done\");
+         }} echo 'all';"
+    );
+    let php = site.php();
+    let asking = tokio::spawn(async move { php.get(&code).await });
+    let step = async |name: &str| {
+        std::fs::write(folder.join(name), "").expect("a file can be written");
+        let done = folder.join(format!("{name}-done"));
+        eventually("the questions are answered", async || done.exists(), |done| *done).await;
+    };
+    let written = async || {
+        let stats: String = site.redis(&["INFO", "commandstats"]).await;
+        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_rpush:calls="));
+        calls.and_then(|rest| rest.split(',').next()).map(str::to_owned)
+    };
+    step("a").await;
+    let before = written().await;
+    assert!(before.is_some(), "the first question waits for whoever is free");
+    step("b").await;
+    assert_eq!(written().await, before, "the others are written down nowhere");
+    let _second = site.daemon().await;
+    first.kill();
+    step("c").await;
+    assert_eq!(asking.await.expect("PHP ran"), "all");
+}
+
+#[tokio::test]
 async fn a_clock_that_went_back_loses_no_message() {
     let site = Site::with_own_servers().await;
     site.users(&[2]).await;

@@ -29,7 +29,10 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         }
         assert_eq!(site.unread(receiver).await, 200);
     }
-    assert_eq!([site.waiting(2).await, site.waiting(3).await], [0, 0], "the log is cut behind the commit");
+    for receiver in [2, 3] {
+        eventually("the log is cut behind the commit", || site.waiting(receiver), |waiting| *waiting == 0)
+            .await;
+    }
 }
 
 #[tokio::test]
@@ -52,11 +55,40 @@ async fn a_position_that_another_has_moved_stops_a_writer_from_writing_twice() {
     site.users(&[2]).await;
     let daemon = site.daemon().await;
     site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    eventually("the log is cut", || site.waiting(2), |waiting| *waiting == 0).await;
     // Another writer has got ahead: whatever this one holds as the position is stale.
     site.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
     site.php().get("storeOfflineMessage(1, 2, 'two');").await;
     assert_eq!(site.stored(2).await, ["one", "two"], "it read the position again and went on from there");
-    assert!(daemon.log().contains("another daemon has taken over"));
+    assert!(daemon.log().contains("another daemon has taken over"), "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn what_waited_is_one_batch_however_much_it_is() {
+    let site = Site::new().await;
+    site.users(&[2, 3, 18]).await;
+    site.execute("UPDATE user SET unread_count = 5 WHERE id = 18").await;
+    // More than is sent to MySQL at a time: quotes double when they are written into a statement.
+    let queue = site.php().with("chatpush.durability=queued");
+    let code = "for ($i = 0; $i < 40; $i++) storeOfflineMessage(1, 2, str_pad(\"$i \", 60000, \"'\"));
+                storeOfflineMessage(1, 18, 'a'); storeOfflineMessage(1, 18, 'b'); storeOfflineMessage(1, 3, 'c');";
+    queue.get(code).await;
+    let daemon = site.daemon().await;
+    let php = site.php();
+    let seen = php.get("foreach (getOfflineMessage(2) as $m) echo strtok($m['content'], ' '), ' ';").await;
+    let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    assert_eq!(seen.trim(), numbers.join(" "));
+    assert_eq!(
+        php.get("echo getUnreadCount(2), ' ', getUnreadCount(18), ' ', getUnreadCount(3);").await,
+        "40 7 1"
+    );
+    let recorded: Vec<u64> = site
+        .query("SELECT COUNT(*) FROM chatpush_message m JOIN offline_message o ON o.id = m.offline_id AND o.receiver_id = m.receiver_id")
+        .await;
+    assert_eq!(recorded, [43], "each row has its own record");
+    php.get("ChatPush\\clearUnreadCount(18);").await;
+    assert_eq!(php.get("echo getUnreadCount(18);").await, "0");
+    daemon.stop();
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@
 //! | `i` | message id, or the ids of a confirm parted by line feeds |
 //! | `n` | row ids of an ack parted by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
-//! | `q` | the request that waits for the commit |
+//! | `q` | who waits for the commit ([`crate::ticket`]) |
 
 use crate::frame::Type;
 use crate::id::{MessageId, UserId};
@@ -35,7 +35,7 @@ pub enum Entry {
         /// Whether the receiver was connected when the message was accepted.
         live: bool,
         /// Who waits for the commit.
-        request: Option<String>,
+        ticket: Option<String>,
     },
     /// A client has these messages: their rows go.
     Confirm {
@@ -51,14 +51,14 @@ pub enum Entry {
         /// Row ids.
         rows: Vec<u64>,
         /// Who waits for the number of removed rows.
-        request: Option<String>,
+        ticket: Option<String>,
     },
     /// The unread counter becomes 0.
     Clear {
         /// Whose counter.
         receiver: UserId,
         /// Who waits for the commit.
-        request: Option<String>,
+        ticket: Option<String>,
     },
     /// A call was repeated: answer it once what it repeats is committed.
     Echo {
@@ -67,7 +67,7 @@ pub enum Entry {
         /// What the first call found: whether the receiver was connected.
         live: bool,
         /// Who waits.
-        request: Option<String>,
+        ticket: Option<String>,
     },
 }
 
@@ -128,7 +128,7 @@ impl Entry {
         }
         let receiver = user("r")?;
         let live = get("l").is_some_and(|live| live == "1");
-        let request = get("q").cloned();
+        let ticket = get("q").cloned();
         match text("k")?.as_str() {
             "m" => Ok(Self::Message {
                 id: MessageId::try_from(text("i")?.clone()).map_err(|_| Malformed::Field("i"))?,
@@ -140,7 +140,7 @@ impl Entry {
                     None => None,
                 },
                 live,
-                request,
+                ticket,
             }),
             "c" => Ok(Self::Confirm {
                 receiver,
@@ -150,10 +150,10 @@ impl Entry {
             "a" => Ok(Self::Ack {
                 receiver,
                 rows: split(text("n")?, |row| row.parse().ok()).ok_or(Malformed::Field("n"))?,
-                request,
+                ticket,
             }),
-            "z" => Ok(Self::Clear { receiver, request }),
-            "e" => Ok(Self::Echo { receiver, live, request }),
+            "z" => Ok(Self::Clear { receiver, ticket }),
+            "e" => Ok(Self::Echo { receiver, live, ticket }),
             other => Err(Malformed::Kind(other.to_owned())),
         }
     }
@@ -169,13 +169,13 @@ impl Entry {
         }
     }
 
-    /// The request that waits for this entry's commit, if anybody waits.
-    pub fn request(&self) -> Option<&str> {
+    /// Who waits for this entry's commit, if anybody does.
+    pub fn ticket(&self) -> Option<&str> {
         match self {
-            Self::Message { request, .. }
-            | Self::Ack { request, .. }
-            | Self::Clear { request, .. }
-            | Self::Echo { request, .. } => request.as_deref(),
+            Self::Message { ticket, .. }
+            | Self::Ack { ticket, .. }
+            | Self::Clear { ticket, .. }
+            | Self::Echo { ticket, .. } => ticket.as_deref(),
             Self::Confirm { .. } => None,
         }
     }
@@ -222,13 +222,13 @@ mod tests {
                 content: "a\0b \"😀\"".to_owned(),
                 kind: Some(Type::Number(3)),
                 live: false,
-                request: None,
+                ticket: None,
             },
             Entry::Confirm { receiver: user(2), ids: vec![id, MessageId::of_row(5, 6)] },
-            Entry::Ack { receiver: user(2), rows: vec![1, u64::MAX], request: None },
-            Entry::Ack { receiver: user(2), rows: Vec::new(), request: None },
-            Entry::Clear { receiver: user(2), request: None },
-            Entry::Echo { receiver: user(2), live: false, request: None },
+            Entry::Ack { receiver: user(2), rows: vec![1, u64::MAX], ticket: None },
+            Entry::Ack { receiver: user(2), rows: Vec::new(), ticket: None },
+            Entry::Clear { receiver: user(2), ticket: None },
+            Entry::Echo { receiver: user(2), live: false, ticket: None },
         ] {
             assert_eq!(Entry::decode(&owned(&entry.fields())), Ok(entry));
         }
@@ -236,16 +236,16 @@ mod tests {
 
     #[test]
     fn what_the_script_appends_is_read() {
-        let entry = Entry::Clear { receiver: user(2), request: None };
+        let entry = Entry::Clear { receiver: user(2), ticket: None };
         let mut fields = owned(&entry.fields());
         fields.push(("q".to_owned(), "R".to_owned()));
-        assert_eq!(Entry::decode(&fields).unwrap().request(), Some("R"));
+        assert_eq!(Entry::decode(&fields).unwrap().ticket(), Some("R"));
     }
 
     #[test]
     fn the_error_names_what_is_wrong() {
         let with = |name: &str, value: &str| {
-            let mut fields = owned(&Entry::Clear { receiver: user(2), request: None }.fields());
+            let mut fields = owned(&Entry::Clear { receiver: user(2), ticket: None }.fields());
             fields.retain(|(field, _)| field != name);
             fields.push((name.to_owned(), value.to_owned()));
             Entry::decode(&fields)

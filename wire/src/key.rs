@@ -42,20 +42,32 @@ impl Prefix {
         format!("{}:{{{partition}}}:log", self.0)
     }
 
+    /// Whether this is the channel of questions to that daemon.
+    pub fn is_question_to(&self, daemon: &str, channel: &str) -> bool {
+        let rest = channel.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(":{"));
+        let rest = rest.and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest);
+        rest.and_then(|rest| rest.strip_prefix(":ask:")) == Some(daemon)
+    }
+
     /// The partition whose log this is.
     pub fn partition_of_log(&self, key: &str) -> Option<Partition> {
         let rest = key.strip_prefix(&self.0)?.strip_prefix(":{")?;
         Partition::new(rest.strip_suffix("}:log")?.parse().ok()?)
     }
 
-    /// Requests for rows and counters; any daemon answers.
+    /// The list of questions that any daemon may answer.
     pub fn reads(&self, partition: Partition) -> String {
         format!("{}:{{{partition}}}:reads", self.0)
     }
 
-    /// Where the answer to one request arrives.
-    pub fn reply(&self, partition: Partition, request: &str) -> String {
-        format!("{}:{{{partition}}}:reply:{request}", self.0)
+    /// The channel of questions to one daemon. With an empty name, what all of them begin with.
+    pub fn questions(&self, partition: Partition, daemon: &str) -> String {
+        format!("{}:{{{partition}}}:ask:{daemon}", self.0)
+    }
+
+    /// The channel on which one connection of the extension hears its answers.
+    pub fn reply(&self, partition: Partition, caller: &str) -> String {
+        format!("{}:{{{partition}}}:reply:{caller}", self.0)
     }
 
     /// Remembers that a message was accepted, so that a repeated call is not a second message.
@@ -124,7 +136,8 @@ mod tests {
             prefix.daemons_channel(partition),
             prefix.log(partition),
             prefix.reads(partition),
-            prefix.reply(partition, "q"),
+            prefix.questions(partition, "d"),
+            prefix.reply(partition, "c"),
             prefix.seen(user, &message),
         ] {
             assert!(name.starts_with("chatpush:{3}:"), "{name}");
@@ -141,6 +154,9 @@ mod tests {
         let partition = Partition::of(user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
         assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
+        assert!(prefix.is_question_to("d:1", &prefix.questions(partition, "d:1")));
+        assert!(!prefix.is_question_to("d:1", &prefix.questions(partition, "d:12")));
+        assert!(!prefix.is_question_to("user:35", &prefix.user_channel(user)));
     }
 
     #[test]

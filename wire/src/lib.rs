@@ -9,8 +9,8 @@
 //! | --- | --- | --- | --- |
 //! | extension | user channel | every daemon that holds the user | [`envelope::Envelope`] |
 //! | extension, daemon | log (stream) | the writer | [`entry::Entry`] |
-//! | extension | reads (list) | any daemon | [`request::Request`] |
-//! | daemon | reply (list) | the waiting extension | [`reply::Reply`] |
+//! | extension | questions, or reads (list) | the daemon that answered last, or any | [`request::Request`] |
+//! | daemon | reply channel | the extension that waits | [`ticket::Ticket`], [`reply::Reply`] |
 //! | daemon | socket | the browser | [`frame`] |
 
 pub mod id;
@@ -20,6 +20,7 @@ pub mod key;
 pub mod frame;
 pub mod envelope;
 pub mod entry;
+pub mod ticket;
 pub mod request;
 pub mod reply;
 pub mod script;

@@ -26,14 +26,16 @@ pub const ACK_IDS: usize = 10_000;
 /// Messages that may wait in one partition's log. Beyond it stores are refused; confirms never are.
 pub const LOG_ENTRIES: u32 = 100_000;
 
-/// Requests that may wait in one partition's read list before further ones are refused.
+/// Questions that may wait in one partition's list before further ones are refused, and in a daemon before further
+/// ones are let go.
 pub const WAITING_READS: u32 = 10_000;
 
-/// How long an answer waits for a caller that has gone.
-pub const REPLY_TTL: Duration = Duration::from_secs(60);
+/// How long a question waits for a daemon.
+pub const READ_TTL: Duration = Duration::from_secs(60);
 
 /// How long a message id that the caller chose is remembered, beside as long as its row is there.
 pub const CHOSEN_SEEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a generated message id is remembered: longer than any caller repeats a call.
-pub const SEEN_TTL: Duration = Duration::from_secs(600);
+/// How long a generated message id is remembered at least. A call repeats itself only within its own time, so twice that
+/// is enough where it is longer.
+pub const SEEN_TTL: Duration = Duration::from_secs(60);

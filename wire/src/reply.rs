@@ -1,4 +1,4 @@
-//! What comes back to the extension, as JSON on the request's reply list.
+//! What comes back to the extension, as JSON behind the number of its call.
 
 use serde::{Deserialize, Serialize};
 

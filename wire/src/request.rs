@@ -1,20 +1,19 @@
 //! What the extension asks a daemon to look up.
 //!
-//! On the reads list a request is `<barrier> <json>`. The script that queues it writes the barrier: the last
+//! It is asked as `<barrier> <ticket> <json>`. The script that asks writes the barrier: the last
 //! id of the partition's log at that moment. A daemon answers once MySQL holds everything up to there, so
 //! the answer sees every store that returned before the call.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
+use crate::ticket::Ticket;
 
 /// One look-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// [`crate::VERSION`].
     pub v: String,
-    /// Where the answer goes: the last part of the reply key.
-    pub reply: String,
     /// What is asked.
     pub ask: Ask,
 }
@@ -50,26 +49,28 @@ impl Ask {
 
 impl Request {
     /// A request of this version.
-    pub fn new(reply: String, ask: Ask) -> Self {
-        Self { v: crate::VERSION.to_owned(), reply, ask }
+    pub fn new(ask: Ask) -> Self {
+        Self { v: crate::VERSION.to_owned(), ask }
     }
 
-    /// Reads what stands on the list: the barrier and the request.
+    /// Reads what is asked: the barrier, who waits, and the request.
     ///
     /// # Errors
     ///
     /// When the text is not a request of this version.
-    pub fn decode(text: &str) -> Result<(&str, Self), UnknownRequest> {
-        let (barrier, json) = text.split_once(' ').ok_or(UnknownRequest)?;
+    pub fn decode(text: &str) -> Result<(&str, Ticket<'_>, Self), UnknownRequest> {
+        let (barrier, rest) = text.split_once(' ').ok_or(UnknownRequest)?;
+        let (ticket, json) = rest.split_once(' ').ok_or(UnknownRequest)?;
+        let ticket = Ticket::parse(ticket).ok_or(UnknownRequest)?;
         let request: Self = serde_json::from_str(json).map_err(|_| UnknownRequest)?;
         if request.v != crate::VERSION {
             return Err(UnknownRequest);
         }
-        Ok((barrier, request))
+        Ok((barrier, ticket, request))
     }
 }
 
-/// A text on the reads list that this version does not read.
+/// A question that this version does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a request of version {}", crate::VERSION)]
 pub struct UnknownRequest;

@@ -12,11 +12,8 @@ pub static ACCEPT: Script = Script::new(include_str!("scripts/accept.lua"));
 /// Appends an entry that somebody waits for.
 pub static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
 
-/// Queues a look-up.
+/// Asks a daemon to look something up.
 pub static READ: Script = Script::new(include_str!("scripts/read.lua"));
-
-/// Answers requests.
-pub static REPLY: Script = Script::new(include_str!("scripts/reply.lua"));
 
 /// Puts a refused entry back into the log.
 pub static PUT_BACK: Script = Script::new(include_str!("scripts/put_back.lua"));

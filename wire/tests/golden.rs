@@ -71,7 +71,7 @@ fn a_stored_message_is_rendered_and_logged_as_the_file_says() {
             content: content.to_owned(),
             kind: None,
             live: false,
-            request: None,
+            ticket: None,
         };
         let golden: Vec<String> =
             line["entry"].as_array().unwrap().iter().map(|field| filled(field.as_str().unwrap())).collect();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::delivery::Delivery;
 use chatpush_daemon::hub::{Bounds, Hub, Seat};
+use chatpush_daemon::question::Questions;
 use chatpush_daemon::session::inbound::Inbound;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, Type};
@@ -77,7 +78,9 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let prefix = Prefix::default();
     let user = UserId::try_from(42)?;
     let seats: Vec<Seat> = (0..devices).filter_map(|_| hub.join(user, devices)).collect();
-    let delivery = Delivery::new(hub, prefix.clone(), &Type::Name(DEFAULT_TYPE.to_owned()));
+    let (questions, _asked) = Questions::new();
+    let kind = Type::Name(DEFAULT_TYPE.to_owned());
+    let delivery = Delivery::new(hub, questions, prefix.clone(), "chatpushd".to_owned(), &kind);
     let id = id(1)?;
     let frame = Message { id: &id, kind: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
     let channel = prefix.user_channel(user).into_bytes();

@@ -16,7 +16,7 @@ fn message(number: u8, receiver: i64) -> Entry {
         content: format!("m{number}"),
         kind: None,
         live: false,
-        request: Some(format!("q{number}")),
+        ticket: Some(format!("q{number}")),
     }
 }
 
@@ -25,7 +25,7 @@ fn confirm(number: u8, receiver: i64) -> Entry {
 }
 
 fn clear(receiver: i64) -> Entry {
-    Entry::Clear { receiver: user(receiver), request: None }
+    Entry::Clear { receiver: user(receiver), ticket: None }
 }
 
 fn logged(entries: Vec<Entry>) -> Vec<Logged> {
@@ -95,15 +95,15 @@ fn counting_can_be_left_to_the_application() {
 }
 
 #[test]
-fn each_ack_answers_its_own_request() {
-    let ack = |rows: &[u64], request: &str| Entry::Ack {
+fn each_ack_answers_its_own_caller() {
+    let ack = |rows: &[u64], ticket: &str| Entry::Ack {
         receiver: user(5),
         rows: rows.to_vec(),
-        request: Some(request.to_owned()),
+        ticket: Some(ticket.to_owned()),
     };
     let entries = logged(vec![ack(&[1], "a"), ack(&[2], "b")]);
     let batch = plan(&entries);
-    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.request, w.outcome)).collect();
+    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.ticket, w.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }
 

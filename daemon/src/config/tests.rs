@@ -29,6 +29,24 @@ fn secret_and_database_are_enough() {
     assert_eq!(config.prefix, Prefix::default());
     assert!(config.count_unread && config.flush_on_connect && !config.log.json);
     assert_eq!(config.mysql.names.user.to_string(), "`user`");
+    assert!(config.threads >= 1);
+}
+
+#[test]
+fn threads_are_as_many_as_are_wanted_and_never_none() {
+    let env = |threads| {
+        [
+            ("CHATPUSH_SECRET", SECRET),
+            ("CHATPUSH_MYSQL_URL", "mysql://u:p@h/app"),
+            ("CHATPUSH_THREADS", threads),
+        ]
+    };
+    assert_eq!(load("three", "", &env("3")).unwrap().threads, 3);
+    assert!(load("default", "", &env("0")).unwrap().threads >= 1);
+    for bad in ["-1", "1025", "many"] {
+        let Mistakes(mistakes) = load("bad", "", &env(bad)).unwrap_err();
+        assert_eq!(mistakes[0].name, "CHATPUSH_THREADS");
+    }
 }
 
 #[test]
@@ -101,5 +119,5 @@ fn the_example_shows_every_default() {
     let (shown, default) = (load("shown", example, &env).unwrap(), load("default", "", &env).unwrap());
     assert_eq!(format!("{shown:?}"), format!("{default:?}"));
     let settings = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
-    assert_eq!(settings(example), 41, "a new setting belongs into the example");
+    assert_eq!(settings(example), 42, "a new setting belongs into the example");
 }

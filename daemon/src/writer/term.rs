@@ -6,11 +6,13 @@ use chatpush_wire::entry::Entry;
 use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::ticket::Ticket;
 use redis::Pipeline;
 use tokio_util::sync::CancellationToken;
 
 use super::Writer;
 use super::aside::SetAside;
+use super::trimming::Trimming;
 use crate::batch::{Batch, Logged, Move, Outcome};
 use crate::bus::{BusError, WAIT, log, replies, waiting_connection};
 use crate::metrics;
@@ -40,6 +42,7 @@ pub(super) struct Term<'a> {
     applied: BTreeMap<Partition, Position>,
     /// What Redis is told of the commits, sent while the next batch is read.
     settled: Pipeline,
+    trimming: Trimming,
 }
 
 /// Cuts what was read to what one transaction may do. What is cut off is read again; whose it was is returned.
@@ -62,7 +65,8 @@ impl<'a> Term<'a> {
             log::repair(&writer.commands, &writer.prefix, *partition, *position).await?;
         }
         writer.positions.advance_all(&found);
-        Ok(Self { writer, writing, applied: found.into_iter().collect(), settled: redis::pipe() })
+        let trimming = Trimming::of(found.iter().copied());
+        Ok(Self { writer, writing, applied: found.into_iter().collect(), settled: redis::pipe(), trimming })
     }
 
     /// Batch after batch, until either of the two ends it; what is committed is told first.
@@ -80,15 +84,18 @@ impl<'a> Term<'a> {
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
+            self.trimming.cut(&mut self.settled, &self.writer.prefix, last);
+            let wait = aside.next().min(WAIT).min(self.trimming.next().unwrap_or(WAIT));
             let mut ready = self.ready(&aside, turn);
             if ready.is_empty() {
                 // Everything is held back by others; there is nothing to read until one may be tried again.
-                tokio::time::sleep(aside.next().min(WAIT)).await;
+                let settled = std::mem::take(&mut self.settled);
+                self.settle(&settled).await?;
+                tokio::time::sleep(wait).await;
                 continue;
             }
             // Told to stop, the writer takes once more what is there.
-            let wait = (!last).then(|| aside.next().min(WAIT));
-            let read = log::read(&mut connection, &self.writer.prefix, &ready, wait);
+            let read = log::read(&mut connection, &self.writer.prefix, &ready, (!last).then_some(wait));
             // The answers of the last batch go out while the next one is read.
             let settled = std::mem::take(&mut self.settled);
             let (entries, sent) = tokio::join!(read, self.settle(&settled));
@@ -108,6 +115,7 @@ impl<'a> Term<'a> {
             mysql.recovered();
             aside.update(&ready, &busy);
         }
+        self.trimming.cut(&mut self.settled, &self.writer.prefix, true);
         Ok(self.settle(&self.settled).await?)
     }
 
@@ -209,8 +217,8 @@ impl<'a> Term<'a> {
             let remembered = if id.is_chosen() { CHOSEN_SEEN_TTL } else { SEEN_TTL };
             self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_millis()).ignore();
         }
-        if let Some((_, request)) = logged.fields.iter().find(|(field, _)| field == "q") {
-            replies::answer(&mut self.settled, &self.writer.prefix, partition, &[(request, refused)]);
+        if let Some((_, ticket)) = logged.fields.iter().find(|(field, _)| field == "q") {
+            self.answer(partition, ticket, &refused);
         }
         Ok(())
     }
@@ -222,25 +230,27 @@ impl<'a> Term<'a> {
     fn moved(&mut self, step: Move) {
         self.applied.insert(step.partition, step.to);
         self.writer.positions.advance(step.partition, step.to);
-        log::trim(&mut self.settled, &self.writer.prefix, step.partition, step.to);
+        self.trimming.note(step.partition, step.to);
     }
 
     fn tell(&mut self, batch: &Batch<'_>, done: &Applied) {
-        let prefix = &self.writer.prefix;
-        let mut by_partition: BTreeMap<Partition, Vec<(&str, Reply)>> = BTreeMap::new();
         for waiting in &batch.waiting {
             let reply = match waiting.outcome {
                 Outcome::Stored { live } => Reply::Stored { live },
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
-            by_partition.entry(waiting.partition).or_default().push((waiting.request, reply));
-        }
-        for (partition, answers) in by_partition {
-            replies::answer(&mut self.settled, prefix, partition, &answers);
+            self.answer(waiting.partition, waiting.ticket, &reply);
         }
         for (user, count) in &done.counters {
-            replies::tell_unread(&mut self.settled, prefix, *user, *count);
+            replies::tell_unread(&mut self.settled, &self.writer.prefix, *user, *count);
+        }
+    }
+
+    fn answer(&mut self, partition: Partition, ticket: &str, reply: &Reply) {
+        let Writer { prefix, name, .. } = self.writer;
+        if let Some(ticket) = Ticket::parse(ticket) {
+            replies::answer(&mut self.settled, prefix, name, partition, ticket, reply);
         }
     }
 

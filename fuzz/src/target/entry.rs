@@ -22,8 +22,8 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
     if let Entry::Message { live: true, .. } | Entry::Echo { live: true, .. } = entry {
         fields.push(("l".to_owned(), "1".to_owned()));
     }
-    if let Some(request) = entry.request() {
-        fields.push(("q".to_owned(), request.to_owned()));
+    if let Some(ticket) = entry.ticket() {
+        fields.push(("q".to_owned(), ticket.to_owned()));
     }
     fields
 }

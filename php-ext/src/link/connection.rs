@@ -1,7 +1,9 @@
 //! One connection: opening it, logging in, sending and receiving under a deadline.
 
-use std::time::Instant;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::busy_poll::BusyPoll;
 use super::error::LinkError;
 use super::resp::{self, Answer, Parsed, command};
 use super::stream::Stream;
@@ -29,6 +31,27 @@ pub(crate) struct Connection {
     chunk: Box<[u8]>,
     /// Digests of the scripts that were loaded over this connection.
     loaded: Vec<&'static str>,
+    /// What it is called where it waits for answers. No other connection is called so.
+    caller: String,
+    /// How many calls have waited.
+    calls: u64,
+    /// The channels on which it hears answers.
+    channels: Vec<String>,
+    /// The daemon that answered last.
+    daemon: String,
+    /// How long an answer is watched for.
+    busy_poll: Duration,
+    /// Whether that pays for Redis's own answers, and for those of a daemon.
+    polls: [BusyPoll; 2],
+}
+
+/// Who is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From {
+    /// Redis itself.
+    Redis = 0,
+    /// A daemon.
+    Daemon = 1,
 }
 
 impl Connection {
@@ -42,6 +65,12 @@ impl Connection {
             buffer: Vec::new(),
             chunk: vec![0; CHUNK].into(),
             loaded: Vec::new(),
+            caller: new_caller(),
+            calls: 0,
+            channels: Vec::new(),
+            daemon: String::new(),
+            busy_poll: Duration::ZERO,
+            polls: Default::default(),
         };
         let mut commands = Vec::new();
         let mut expected = 0;
@@ -56,6 +85,9 @@ impl Connection {
             command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
             expected += 1;
         }
+        // With version 3 of the protocol, answers and what a subscription brings share one connection.
+        command(&mut commands, &[b"HELLO", b"3"]);
+        expected += 1;
         command(&mut commands, &[b"CLIENT", b"SETNAME", NAME]);
         connection.send(&commands, deadline)?;
         for _ in 0..expected {
@@ -97,13 +129,56 @@ impl Connection {
         true
     }
 
+    /// A number for a call that waits for an answer.
+    pub(crate) fn begin_call(&mut self) -> u64 {
+        self.calls += 1;
+        self.calls
+    }
+
+    /// What it is called where it waits for answers.
+    pub(crate) fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    /// Adds a subscription to the commands, once a channel. They are few: a caller has one in each partition.
+    pub(crate) fn listen(&mut self, commands: &mut Vec<u8>, channel: String) -> bool {
+        if self.channels.contains(&channel) {
+            return false;
+        }
+        command(commands, &[b"SSUBSCRIBE", channel.as_bytes()]);
+        self.channels.push(channel);
+        true
+    }
+
+    /// The daemon that answered last, or nothing.
+    pub(crate) fn daemon(&self) -> &str {
+        &self.daemon
+    }
+
+    /// Notes who answered.
+    pub(crate) fn answered_by(&mut self, daemon: &str) {
+        if self.daemon != daemon {
+            daemon.clone_into(&mut self.daemon);
+        }
+    }
+
     /// Sends everything or fails.
     pub(crate) fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
         self.stream.write_all(bytes, deadline)
     }
 
+    /// How long answers are watched for from now on.
+    pub(crate) const fn set_busy_poll(&mut self, bound: Duration) {
+        self.busy_poll = bound;
+    }
+
     /// The next answer.
     pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Answer, LinkError> {
+        self.receive_from(From::Redis, deadline)
+    }
+
+    /// The next answer, which comes from there.
+    pub(crate) fn receive_from(&mut self, from: From, deadline: Instant) -> Result<Answer, LinkError> {
         loop {
             match resp::parse(&self.buffer) {
                 Parsed::Whole(answer, length) => {
@@ -116,8 +191,18 @@ impl Connection {
                 Parsed::Partial => return Err(LinkError::Broken("the answer is too long".to_owned())),
                 Parsed::Malformed => return Err(LinkError::Broken("the answer is not RESP".to_owned())),
             }
+            if let Some(poll) = self.polls.get_mut(from as usize) {
+                poll.watch(self.busy_poll, || self.stream.has_bytes());
+            }
             let read = self.stream.read(&mut self.chunk, deadline)?;
             self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         }
     }
+}
+
+/// A name of 128 bits. The keys of the hash are random, and a forked child, which has its parent's, differs in the rest.
+fn new_caller() -> String {
+    let now = SystemTime::now();
+    let half = |which: u8| RandomState::new().hash_one((which, std::process::id(), now));
+    format!("{:016x}{:016x}", half(0), half(1))
 }

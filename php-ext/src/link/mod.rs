@@ -1,6 +1,7 @@
 //! The connection to Redis: one a process, opened by the first call, kept over requests, replaced when it
 //! is found broken.
 
+mod busy_poll;
 mod connection;
 mod error;
 mod resp;
@@ -9,7 +10,7 @@ mod stream;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::connection::Connection;
+pub(crate) use self::connection::{Connection, From};
 pub(crate) use self::error::LinkError;
 pub(crate) use self::resp::{Answer, command};
 use crate::error::Error;
@@ -73,6 +74,7 @@ pub(crate) fn hold<E: Exchange>(
             }
             other => other?,
         };
+        connection.set_busy_poll(settings.busy_poll);
         let commands = exchange.commands(&mut connection, deadline);
         let sent = connection.send(&commands, deadline);
         let unsent = sent.is_err();

@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use super::error::LinkError;
 
-/// How deep arrays may nest. Our answers are two deep.
-const DEPTH: usize = 4;
+/// How deep arrays may nest. Our answers are two deep, and what a server says of its modules four.
+const DEPTH: usize = 6;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub(crate) enum Answer {
     Number(i64),
     /// A string of bytes.
     Bytes(Vec<u8>),
-    /// Answers in order.
+    /// Answers in order; of a map, each name and its value.
     Array(Vec<Self>),
+    /// What a subscription brought.
+    Push(Vec<Self>),
     /// Nothing: a missing string or array.
     Nil,
 }
@@ -62,6 +64,14 @@ impl Answer {
         }
     }
 
+    /// The last part of the message it is.
+    pub(crate) fn into_message(self) -> Result<Vec<u8>, LinkError> {
+        match self.into_result()? {
+            Self::Push(mut parts) => parts.pop().map_or_else(|| Ok(Vec::new()), Self::into_bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// The bytes it is.
     pub(crate) fn into_bytes(self) -> Result<Vec<u8>, LinkError> {
         match self.into_result()? {
@@ -79,6 +89,7 @@ fn unexpected(answer: &Answer) -> LinkError {
         Answer::Number(_) => "a number",
         Answer::Bytes(_) => "a string",
         Answer::Array(_) => "an array",
+        Answer::Push(_) => "a message",
         Answer::Nil => "nothing",
     };
     LinkError::Broken(format!("Redis answered with {kind}"))
@@ -121,15 +132,17 @@ fn value(buffer: &[u8], depth: usize) -> Result<(Answer, &[u8]), Parsed> {
             }
             Ok((Answer::Bytes(bytes.to_vec()), rest.get(length + 2..).unwrap_or_default()))
         }
-        b'*' if depth > 0 => {
+        b'_' if text.is_empty() => Ok((Answer::Nil, rest)),
+        b'*' | b'%' | b'>' if depth > 0 => {
             let count: usize = text.parse().map_err(|_| Parsed::Malformed)?;
+            let count = if *kind == b'%' { count.saturating_mul(2) } else { count };
             let (mut items, mut rest) = (Vec::new(), rest);
             for _ in 0..count {
                 let (item, behind) = value(rest, depth - 1)?;
                 items.push(item);
                 rest = behind;
             }
-            Ok((Answer::Array(items), rest))
+            Ok((if *kind == b'>' { Answer::Push(items) } else { Answer::Array(items) }, rest))
         }
         _ => Err(Parsed::Malformed),
     }

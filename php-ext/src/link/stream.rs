@@ -65,6 +65,14 @@ impl Stream {
         })
     }
 
+    /// Whether a read would find something. Never so with TLS, where bytes on the socket need not be an answer.
+    pub(super) fn has_bytes(&self) -> bool {
+        match self.channel {
+            Channel::Tcp(_) | Channel::Unix(_) => !matches!(peek(&self.channel.socket()), Seen::Nothing),
+            Channel::Tls(_) => false,
+        }
+    }
+
     pub(super) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, LinkError> {
         loop {
             let wait = whole_steps(left(deadline)?);

@@ -25,6 +25,8 @@ final class SettingsTest extends ChatPushTestCase
         yield ['chatpush.timeout_ms', '0'];
         yield ['chatpush.timeout_ms', 'soon'];
         yield ['chatpush.connect_timeout_ms', '-5'];
+        yield ['chatpush.busy_poll_us', '-1'];
+        yield ['chatpush.busy_poll_us', '10001'];
         yield ['chatpush.durability', 'perhaps'];
         yield ['chatpush.errors', 'silence'];
         yield ['chatpush.prefix', 'with space'];

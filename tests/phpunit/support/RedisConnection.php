@@ -72,7 +72,7 @@ final class RedisConnection
     /** The ids of the connections that the extension has to this server now. */
     public function connectionsOfExtension(): array
     {
-        $clients = explode("\n", trim($this->call('CLIENT', 'LIST', 'TYPE', 'NORMAL')));
+        $clients = explode("\n", trim($this->call('CLIENT', 'LIST')));
         $ids = [];
         foreach ($clients as $client) {
             if (preg_match('/^id=(\d+) .*\bname=chatpush-php\b/', $client, $found) === 1) {

@@ -1,14 +1,14 @@
 -- Appends one entry that somebody waits for (ack, clear). Small and bounded, so never refused for backlog.
 --
--- KEYS[1] log   KEYS[2] daemons   KEYS[3] reply:<request>
--- ARGV[1] how long an answer waits, ms   ARGV[2…] fields of the log entry, names and values in turn
+-- KEYS[1] log   KEYS[2] daemons
+-- ARGV[1] who waits for the commit   ARGV[2…] fields of the log entry, names and values in turn
 --
--- Returns {"ok", entry id} or {"refused", the reply's JSON}, which is then also pushed to KEYS[3].
+-- Returns {"ok", entry id} or {"refused", the reply's JSON}.
 
 if redis.call('PUBSUB', 'SHARDNUMSUB', KEYS[2])[2] == 0 then
-  local reply = '{"refused":"no_daemon"}'
-  redis.call('RPUSH', KEYS[3], reply)
-  redis.call('PEXPIRE', KEYS[3], ARGV[1])
-  return {'refused', reply}
+  return {'refused', '{"refused":"no_daemon"}'}
 end
-return {'ok', redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))}
+local entry = {unpack(ARGV, 2)}
+entry[#entry + 1] = 'q'
+entry[#entry + 1] = ARGV[1]
+return {'ok', redis.call('XADD', KEYS[1], '*', unpack(entry))}

@@ -1,0 +1,79 @@
+//! What is applied and still in the log. It is cut off once in a while: to do it after each batch would be much of
+//! what Redis does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+use redis::Pipeline;
+use tokio::time::Instant;
+
+use crate::bus::log;
+use crate::position::Position;
+
+/// How long it may stay.
+const STAY: Duration = Duration::from_millis(100);
+
+/// How far the logs can be cut off, and when that is due.
+#[derive(Debug)]
+pub(super) struct Trimming {
+    applied: BTreeMap<Partition, Position>,
+    due: Instant,
+}
+
+impl Trimming {
+    /// All of this is to be cut off at once.
+    pub(super) fn of(applied: impl IntoIterator<Item = (Partition, Position)>) -> Self {
+        Self { applied: applied.into_iter().collect(), due: Instant::now() }
+    }
+
+    /// A partition is applied up to here.
+    pub(super) fn note(&mut self, partition: Partition, position: Position) {
+        if self.applied.is_empty() {
+            self.due = Instant::now() + STAY;
+        }
+        self.applied.insert(partition, position);
+    }
+
+    /// How long until it is due, if there is something to cut off.
+    pub(super) fn next(&self) -> Option<Duration> {
+        (!self.applied.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Cuts off if it is due, or if this is the last chance.
+    pub(super) fn cut(&mut self, pipeline: &mut Pipeline, prefix: &Prefix, last: bool) {
+        if last || self.due <= Instant::now() {
+            for (partition, position) in std::mem::take(&mut self.applied) {
+                log::trim(pipeline, prefix, partition, position);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_is_cut_off_once_for_all_batches_of_a_while() {
+        let prefix = Prefix::default();
+        let partition = Partition::new(3).unwrap();
+        let mut trimming = Trimming::of([]);
+        assert_eq!(trimming.next(), None);
+        let mut pipeline = redis::pipe();
+        for position in ["5-0", "6-0"] {
+            trimming.note(partition, position.parse().unwrap());
+            trimming.cut(&mut pipeline, &prefix, false);
+            assert!(pipeline.is_empty());
+            tokio::time::advance(STAY / 2).await;
+        }
+        trimming.cut(&mut pipeline, &prefix, false);
+        let sent = String::from_utf8(pipeline.get_packed_pipeline()).unwrap();
+        assert!(sent.matches("XTRIM").count() == 1 && sent.contains("6-1"), "{sent}");
+        assert_eq!(trimming.next(), None);
+        trimming.note(partition, "7-0".parse().unwrap());
+        trimming.cut(&mut pipeline, &prefix, true);
+        assert_eq!(trimming.next(), None);
+    }
+}
