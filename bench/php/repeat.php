@@ -1,7 +1,7 @@
 <?php
 // Makes one call again and again, each as soon as the one before has returned, and measures each.
 //
-// Arguments: which call (push, store, count_unread, fetch), number of the caller, first user, users, most calls (0: no
+// Arguments: which call (push, store, count_unread, fetch and what else the peer has), number of the caller, first user, users, most calls (0: no
 // limit), most milliseconds (0: no limit), bytes of a content, calls before the measured ones.
 declare(strict_types=1);
 

@@ -23,7 +23,7 @@ pub const USERS: u32 = 65_536;
 /// The shared parts, private to this run.
 #[derive(Debug)]
 pub struct Place {
-    _mariadb: MariaDb,
+    mariadb: MariaDb,
     redis: Redis,
     /// Where peers are installed.
     pub cache: Cache,
@@ -45,7 +45,7 @@ impl Place {
             mariadb::create_database(folder, NAME).await?;
             anyhow::Ok((redis, mariadb))
         })?;
-        let place = Self { _mariadb: mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
+        let place = Self { mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
         let migrated = place.wait(Daemon::command(place.folder(), &place.daemon(), &["migrate"]))?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         place.sql(&format!(
@@ -108,6 +108,11 @@ impl Place {
     /// Redis's process id.
     pub fn redis_pid(&self) -> u32 {
         self.redis.pid()
+    }
+
+    /// MariaDB's process id.
+    pub fn mariadb_pid(&self) -> u32 {
+        self.mariadb.pid()
     }
 
     /// Redis's socket.

@@ -40,6 +40,18 @@ pub fn processor(roots: &[u32]) -> f64 {
     tree(roots).iter().filter_map(ticks).sum::<f64>() / TICKS
 }
 
+/// Seconds that all processors of the machine have spent so far: on nothing, and in all (the first line of
+/// `/proc/stat`).
+pub fn machine() -> (f64, f64) {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
+    // Behind the eighth, times are told a second time.
+    let all = ticks.iter().take(8).sum::<f64>();
+    let idle = ticks.iter().skip(3).take(2).sum::<f64>();
+    (idle / TICKS, all / TICKS)
+}
+
 /// What `/proc/<pid>/stat` says behind the name, which may hold anything.
 fn fields(pid: u32) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -70,6 +70,11 @@ impl MariaDb {
         Ok(Self { server })
     }
 
+    /// Its process id.
+    pub const fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
     /// Kills it as a power cut would.
     pub fn kill(self) {
         self.server.kill();

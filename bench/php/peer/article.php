@@ -55,6 +55,24 @@ function store(int $user, string $content): bool
     return $update->execute([':receiver_id' => $user]);
 }
 
+/** The same by somebody who knows of transactions: one commit, and no counter without its row. */
+function store_together(int $user, string $content): bool
+{
+    $pdo = database();
+    return $pdo->beginTransaction() && store($user, $content) && $pdo->commit();
+}
+
+/** Round trips that do nothing. */
+function ask_redis(int $user): bool
+{
+    return (bool) redis()->ping();
+}
+
+function ask_database(int $user): bool
+{
+    return database()->exec('DO 1') !== false;
+}
+
 function count_unread(int $user): int
 {
     $select = database()->prepare('SELECT `unread_count` FROM `user` WHERE `id` = :id');

@@ -22,7 +22,13 @@ const MODULE: &str = "github.com/centrifugal/centrifugo/v6@latest";
 pub fn version(cache: &Cache) -> Result<String, String> {
     let program = program(cache);
     let text = output(&program, &["version"]).ok_or_else(|| missing("Centrifugo", "centrifugo"))?;
-    Ok(find_version(&text).unwrap_or(text))
+    // A program that Go has built from its proxy does not know its own version, but Go has written it down.
+    let built = output("go", &["version", "-m", &program]).unwrap_or_default();
+    let module = built.lines().find(|line| line.split_whitespace().next() == Some("mod"));
+    Ok(module
+        .and_then(|line| find_version(line.rsplit("centrifugo").next()?))
+        .or_else(|| find_version(&text))
+        .unwrap_or(text))
 }
 
 /// Has Go build it.

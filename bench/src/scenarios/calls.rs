@@ -26,6 +26,13 @@ const AWAY: (u32, u32) = (2_001, 1_000);
 /// The calls that every way of connecting to Redis and MySQL is measured with.
 const READS: [(&str, &str); 2] = [("count_unread", "getUnreadCount"), ("fetch", "getOfflineMessage")];
 
+/// What says how fast this machine is: round trips that do nothing, and the article's store as one transaction.
+const FLOORS: [(&str, &str); 3] = [
+    ("ask_redis", "PING to Redis"),
+    ("ask_database", "DO 1 to MariaDB"),
+    ("store_together", "PDO held, store in one transaction"),
+];
+
 /// How the article's code connects.
 const CONNECTING: [(&str, &str); 3] =
     [("once", "PDO held"), ("persistent", "PDO persistent"), ("call", "PDO per call")];
@@ -89,6 +96,9 @@ fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<
             }
         }
         Name::Article => {
+            for (call, what) in FLOORS {
+                note(outcome, "for comparison", what, &repeat(&contender.php, call, AWAY, stores)?);
+            }
             for (how, title) in CONNECTING {
                 let php = article::php(bench.place).with("BENCH_CONNECT", how);
                 let delays = repeat(&php, "store", AWAY, stores)?;

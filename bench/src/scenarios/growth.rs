@@ -65,7 +65,7 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     drop(clients);
 
     let calls = 125 * times / small.min(2);
-    let stored = stores::store(bench.place, &contender.php, 16, calls, Duration::ZERO)?;
+    let stored = stores::store(bench.place, &contender, &contender.php, 16, calls, Duration::ZERO)?;
     let rows = stored.called.accepted().max(1) as f64;
     note("2,000 stores and more by 16 callers, each", "µs", stored.called.seconds() / rows * 1e6);
 

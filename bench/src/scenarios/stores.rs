@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::contender::Php;
+use crate::contender::{Contender, Php};
 use crate::peers::{Name, article, chatpush};
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::publisher::{Called, Repeat};
 use crate::scenarios::{Bench, Outcome, SIZE};
+use crate::usage;
 use crate::verdict::{Budget, Rule};
 
 /// Users who are stored to, of whom nobody is connected.
@@ -20,6 +21,23 @@ pub(super) struct Stored {
     pub(super) called: Called,
     /// Transactions that MariaDB committed meanwhile.
     commits: f64,
+    /// Processor seconds by whom.
+    used: [(&'static str, f64); 5],
+}
+
+/// Who uses the processors now: each one's seconds so far. What the servers do not use is PHP's and the kernel's.
+fn used(place: &Place, servers: &[u32]) -> [(&'static str, f64); 5] {
+    let (idle, all) = usage::machine();
+    let daemon = usage::processor(servers);
+    let (redis, mariadb) = (usage::processor(&[place.redis_pid()]), usage::processor(&[place.mariadb_pid()]));
+    let rest = all - idle - daemon - redis - mariadb;
+    [
+        ("the daemon", daemon),
+        ("Redis", redis),
+        ("MariaDB", mariadb),
+        ("PHP and the rest", rest),
+        ("nobody", idle),
+    ]
 }
 
 /// Runs it.
@@ -38,7 +56,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             _ => (chatpush::php(bench.place)?, peer.title()),
         };
         for callers in callers {
-            let stored = store(bench.place, &php, *callers, 0, time)?;
+            let stored = store(bench.place, &contender, &php, *callers, 0, time)?;
             note(outcome, title, *callers, &stored);
         }
         drop(contender);
@@ -59,6 +77,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 /// Stores for some time, or so often each, and sees that every row is there.
 pub(super) fn store(
     place: &Place,
+    contender: &Contender,
     php: &Php,
     callers: u32,
     calls: u32,
@@ -68,11 +87,17 @@ pub(super) fn store(
     let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
     let publishers = repeat.start(php)?;
     let commits = place.commits()?;
+    let servers = contender.pids();
+    let before = (before, used(place, &servers));
     let called = publishers.run()?;
+    let mut used = used(place, &servers);
+    for ((_, now), (_, before)) in used.iter_mut().zip(before.1) {
+        *now -= before;
+    }
     let commits = place.commits()? - commits;
-    let (there, said) = (rows(place)? - before, called.accepted());
+    let (there, said) = (rows(place)? - before.0, called.accepted());
     ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
-    Ok(Stored { called, commits })
+    Ok(Stored { called, commits, used })
 }
 
 fn rows(place: &Place) -> anyhow::Result<u64> {
@@ -90,4 +115,8 @@ fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &Stored) {
     outcome.note_delays(&what, title, &called.delays, &[50.0, 99.0]);
     outcome.figures.note(&format!("{what}, commits per row"), "", title, stored.commits / rows);
     outcome.figures.note(&format!("{what}, refused"), "", title, called.refused as f64);
+    for (who, seconds) in stored.used {
+        let measure = format!("{what}, processor per row: {who}");
+        outcome.figures.note(&measure, "µs", title, seconds / rows * 1e6);
+    }
 }

@@ -31,6 +31,21 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
     }
 
+    public function testWhatIsAcceptedIsNotRefusedWhenItIsSentAgain(): void
+    {
+        $prefix = self::lonelyPrefix();
+        $send = fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'order-1');
+        ini_set('chatpush.durability', 'queued');
+        self::assertSame(ChatPush\Delivery::Stored, $send());
+        ini_set('chatpush.durability', 'committed');
+        ini_set('chatpush.timeout_ms', '150');
+        $thrown = self::thrown(ChatPush\TimeoutException::class, $send);
+        self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
+        $log = Stack::redis()->call('XRANGE', self::log($prefix, 2), '-', '+');
+        $kinds = array_map(fn ($entry) => $entry[1][3], $log);
+        self::assertSame(['m', 'e'], $kinds, 'the message once, and the wish to hear of its commit');
+    }
+
     public function testTooMuchWaitingIsRefused(): void
     {
         $prefix = self::lonelyPrefix();

@@ -25,14 +25,15 @@ end
 if seen and #seen > 1 then
   return {'refused', seen}
 end
-if alone then
-  return {'refused', '{"refused":"no_daemon"}'}
-end
 if seen then
+  -- It is accepted, also while no daemon is there to say so.
   if waits then
     redis.call('XADD', KEYS[1], '*', 'v', '1', 'k', 'e', 'r', string.match(KEYS[3], '%d+$'), 'l', seen, 'q', ARGV[1])
   end
   return {'ok', seen}
+end
+if alone then
+  return {'refused', '{"refused":"no_daemon"}'}
 end
 if full then
   return {'refused', '{"refused":"backlog"}'}
