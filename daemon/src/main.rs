@@ -5,7 +5,13 @@ use std::process::ExitCode;
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
 use chatpush_daemon::{check, cli, dead, logging, run, store};
+use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
+
+/// A handshake leaves holes between what a connection keeps. With the system's allocator an idle connection holds a
+/// fifth more memory.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 pub(crate) fn main() -> ExitCode {
     let arguments = match Arguments::read() {

@@ -41,6 +41,9 @@ pub static GAPS: Counter = Counter::new(
     "chatpush_gaps_total",
     "Subscriptions lost; pushes in between did not arrive, stored messages did.",
 );
+/// Questions of the extension that were let go because too many waited.
+pub static UNANSWERED: Counter =
+    Counter::new("chatpush_unanswered_total", "Questions let go because too many waited.");
 /// Transactions that the writer committed.
 pub static BATCHES: Counter =
     Counter::new("chatpush_batches_total", "Transactions committed by this daemon as the writer.");
@@ -51,8 +54,19 @@ pub static ENTRIES: Counter =
 pub static DEAD: Counter =
     Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
 
-const COUNTERS: [&Counter; 10] =
-    [&CONNECTED, &REFUSED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &BATCHES, &ENTRIES, &DEAD];
+const COUNTERS: [&Counter; 11] = [
+    &CONNECTED,
+    &REFUSED,
+    &LATE,
+    &DELIVERED,
+    &CONFIRMED,
+    &SLOW,
+    &GAPS,
+    &UNANSWERED,
+    &BATCHES,
+    &ENTRIES,
+    &DEAD,
+];
 
 /// Everything counted, how many connections there are now, and how many bytes wait for them.
 pub fn text(connections: usize, waiting: usize) -> String {

@@ -105,7 +105,9 @@ impl Presence {
             if self.0.up.send_replace(false) && !stop.is_cancelled() {
                 metrics::GAPS.add(1);
             }
-            if let Err(error) = ended {
+            if let Err(error) = ended
+                && !stop.is_cancelled()
+            {
                 redis.failed(&error).await;
             }
         }

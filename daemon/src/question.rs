@@ -2,14 +2,20 @@
 
 use chatpush_wire::limit::WAITING_READS;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::metrics;
+
+/// What is asked, and when it came.
+pub type Asked = (String, Instant);
 
 /// A handle on the way to the reader. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Questions(mpsc::Sender<String>);
+pub struct Questions(mpsc::Sender<Asked>);
 
 impl Questions {
     /// A handle, and what it sends to.
-    pub fn new() -> (Self, mpsc::Receiver<String>) {
+    pub fn new() -> (Self, mpsc::Receiver<Asked>) {
         let (sender, receiver) = mpsc::channel(WAITING_READS as usize);
         (Self(sender), receiver)
     }
@@ -18,8 +24,8 @@ impl Questions {
     /// not have heard in time.
     pub fn ask(&self, question: &[u8]) {
         let question = String::from_utf8_lossy(question).into_owned();
-        if self.0.try_send(question).is_err() {
-            tracing::warn!("a question was let go because too many wait");
+        if self.0.try_send((question, Instant::now())).is_err() {
+            metrics::UNANSWERED.add(1);
         }
     }
 }

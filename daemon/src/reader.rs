@@ -19,9 +19,11 @@ use crate::barrier;
 use crate::bus::{BusError, Commands, reads, replies, waiting_connection};
 use crate::outage::Outage;
 use crate::position::Positions;
+use crate::question::Asked;
 use crate::store::{Store, StoreError};
 
-/// Look-ups under way at once in this daemon. Others wait in Redis, where another daemon may take them.
+/// Look-ups under way at once in this daemon. Others wait: those for this daemon here, the rest in Redis, where another
+/// may take them.
 const AT_ONCE: u32 = 64;
 
 /// How long a look-up waits for the log to be applied before it gives up. Callers wait less.
@@ -51,9 +53,12 @@ pub struct Reader {
 
 impl Reader {
     /// Answers what this daemon is asked, until nobody can ask it any more and all is answered.
-    pub async fn answer_asked(self, mut questions: mpsc::Receiver<String>) {
-        while let Some(question) = questions.recv().await {
-            self.begin(question).await;
+    pub async fn answer_asked(self, mut questions: mpsc::Receiver<Asked>) {
+        while let Some((question, came)) = questions.recv().await {
+            // Whoever asked so long ago does not wait any more.
+            if came.elapsed() < PATIENCE {
+                self.begin(question).await;
+            }
         }
         _ = self.free.acquire_many(AT_ONCE).await;
     }
@@ -62,24 +67,27 @@ impl Reader {
     pub async fn run(self, stop: CancellationToken) {
         let mut redis = Outage::of("Redis (reads)");
         while !stop.is_cancelled() {
-            let served = tokio::select! {
-                served = self.serve(&mut redis) => served,
-                () = stop.cancelled() => return,
-            };
-            if let Err(error) = served {
-                redis.failed(&error).await;
+            if let Err(error) = self.serve(&stop, &mut redis).await {
+                tokio::select! {
+                    () = redis.failed(&error) => {}
+                    () = stop.cancelled() => {}
+                }
             }
         }
     }
 
-    async fn serve(&self, redis: &mut Outage) -> Result<(), BusError> {
+    async fn serve(&self, stop: &CancellationToken, redis: &mut Outage) -> Result<(), BusError> {
         let mut connection = waiting_connection(self.commands.client()).await?;
         let mut first = 0;
         loop {
             // Room first, request second: what this daemon has no room for stays for others to take.
             let room = self.free.acquire().await;
             let most = self.free.available_permits().max(1);
-            let requests = reads::take(&mut connection, &self.prefix, first, most.min(16)).await?;
+            // What is taken is answered, also by a daemon that stops.
+            let requests = tokio::select! {
+                taken = reads::take(&mut connection, &self.prefix, first, most.min(16)) => taken?,
+                () = stop.cancelled() => return Ok(()),
+            };
             redis.recovered();
             drop(room);
             first = (first + 1) % Partition::COUNT;

@@ -196,7 +196,9 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     gone.cancel();
     log.close();
     if timeout(STEP, log.wait()).await.is_err() {
-        tracing::warn!("confirmations were not finished in time; their messages come again");
+        tracing::warn!(
+            "confirmations or look-ups were not finished in time; messages come again, callers hear nothing"
+        );
     }
     finish.cancel();
     back.close();

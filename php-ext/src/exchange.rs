@@ -8,7 +8,7 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::script::Script;
 use chatpush_wire::ticket;
 
-use crate::link::{Answer, Connection, Exchange, From, LinkError, command};
+use crate::link::{Answer, Connection, Exchange, LinkError, Peer, command};
 
 /// One command with one answer.
 pub(crate) struct Plain<'a, T> {
@@ -116,10 +116,12 @@ impl Exchange for Scripted<'_> {
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
-        if self.progress.listens {
-            // It is confirmed as the first message, whose last part is a number.
-            connection.receive(deadline)?.into_result()?;
-        }
+        // The subscription is confirmed by the first message. An account that may not subscribe learns that after what
+        // became of the script, which was sent with it.
+        let heard = match self.progress.listens {
+            true => connection.receive(deadline)?.into_result().map(drop),
+            false => Ok(()),
+        };
         if self.progress.loads {
             connection.receive(deadline)?.into_result()?;
         }
@@ -133,15 +135,21 @@ impl Exchange for Scripted<'_> {
         if !self.progress.accepted {
             return reply(&detail);
         }
+        if let Err(LinkError::Answer(text)) = heard {
+            return Err(LinkError::Answer(format!("{text}; {}", self.unanswered)));
+        }
         if !self.waits {
             return Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()));
         }
         loop {
-            let said = connection.receive_from(From::Daemon, deadline)?.into_message()?;
+            let said = connection.receive_from(Peer::Daemon, deadline)?.into_message()?;
             let said = String::from_utf8(said).map_err(|_| not_ours())?;
             if let Some((daemon, json)) = ticket::answer_to(self.progress.call, &said) {
-                connection.answered_by(daemon);
-                return reply(json.as_bytes());
+                let done = reply(json.as_bytes())?;
+                // A daemon that could not answer is not asked again before another.
+                let failed = matches!(done, Done::Replied(Reply::Refused(_)));
+                connection.answered_by(if failed { "" } else { daemon });
+                return Ok(done);
             }
         }
     }

@@ -42,7 +42,7 @@ static DIRECTIVES: IniEntryDefs<11> = IniEntryDefs::new([
     directive(AUDIENCE, c"", IniEntryPermission::PerDir.union(IniEntryPermission::System)),
     directive(CONNECT_TIMEOUT, c"500", IniEntryPermission::All),
     directive(TIMEOUT, c"2000", IniEntryPermission::All),
-    directive(BUSY_POLL, c"200", IniEntryPermission::All),
+    directive(BUSY_POLL, c"300", IniEntryPermission::All),
     directive(DURABILITY, c"committed", IniEntryPermission::All),
     directive(ERRORS, c"exception", IniEntryPermission::All),
     directive(GLOBAL_FUNCTIONS, c"1", IniEntryPermission::System),

@@ -23,7 +23,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("repair", &["bus", "position", "store"]),
     ("batch", &["position"]),
     ("writer", &["batch", "bus", "metrics", "outage", "position", "store"]),
-    ("question", &[]),
+    ("question", &["metrics"]),
     ("reader", &["barrier", "bus", "outage", "position", "store"]),
     ("hub", &["close"]),
     ("close", &[]),

@@ -17,7 +17,8 @@ pub const ROWS_PER_CALL: u32 = 100_000;
 /// Most rows in one reply; the extension asks again for the rest of a longer list.
 pub const ROWS_PER_PAGE: u32 = 1_000;
 
-/// Most bytes of content in one reply, so that neither Redis nor a daemon holds a mailbox at once.
+/// Most bytes of content in one reply, so that neither Redis nor a daemon holds a mailbox at once. In JSON a byte takes six
+/// at most, and Redis cuts a subscriber off for whom more than 32 MB wait (`client-output-buffer-limit pubsub`).
 pub const BYTES_PER_PAGE: usize = 4 * 1024 * 1024;
 
 /// Most row ids in one `ackOfflineMessage` call.

@@ -97,7 +97,8 @@ fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<
         }
         Name::Article => {
             for (call, what) in FLOORS {
-                note(outcome, "for comparison", what, &repeat(&contender.php, call, AWAY, stores)?);
+                let delays = repeat(&contender.php, call, AWAY, stores)?;
+                outcome.note_delays("for comparison", what, &delays, &[50.0, 99.0]);
             }
             for (how, title) in CONNECTING {
                 let php = article::php(bench.place).with("BENCH_CONNECT", how);

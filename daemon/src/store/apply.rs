@@ -109,7 +109,8 @@ impl Writing {
     /// # Errors
     ///
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
-    /// After any error but that of the commit itself nothing was changed; after that the positions tell.
+    /// Of [`StoreError::Unavailable`] it is not known whether it was committed: the positions tell. After any other
+    /// error nothing was changed.
     pub async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
         let mut transaction = Transaction::default();
         if self.locks != locks {

@@ -29,7 +29,8 @@ pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String 
 }
 
 /// Moves each position. One that is not where the batch begins would become NULL, which the column does not take: in
-/// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it.
+/// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it. A row that is
+/// missing would not be noticed; there are as many as `migrate` has made, and every term counts them as it begins.
 pub(super) fn moves(moves: &[Move]) -> String {
     let fenced = !sabotage::breaks(Promise::Fence);
     let mut set = String::new();

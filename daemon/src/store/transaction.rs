@@ -58,7 +58,7 @@ impl Transaction {
                 text.push_str("; ");
                 text.push_str(&next);
             }
-            if !bounded(send(connection, text, &roles, &mut answers)).await? {
+            if !send(connection, text, &roles, &mut answers).await? {
                 return Err(StoreError::Fenced);
             }
         }
@@ -66,28 +66,29 @@ impl Transaction {
     }
 }
 
-/// Sends statements in one write and reads what each of them answers. False: the fence was in the way.
+/// Sends statements in one write and reads what each of them answers, each within the deadline. False: the fence was in
+/// the way.
 async fn send(
     connection: &mut Conn,
     text: String,
     roles: &[Role],
     answers: &mut Answers,
-) -> Result<bool, Error> {
+) -> Result<bool, StoreError> {
     let fenced = |at: usize, error: &Error| {
         let refused = matches!(error, Error::Server(error) if error.code == NULL_REFUSED);
         refused && roles.get(at) == Some(&Role::Fence)
     };
-    let mut result = match connection.query_iter(text).await {
-        Err(error) if fenced(0, &error) => return Ok(false),
-        first => first?,
-    };
+    let mut result = bounded(connection.query_iter(text)).await?;
     for (at, role) in roles.iter().enumerate() {
         let affected = result.affected_rows();
         // Reading an answer to its end brings the next. If that statement has failed, reading its answer says so.
-        let rows = match result.collect::<Row>().await {
-            Err(error) if fenced(at, &error) => return Ok(false),
-            rows => rows?,
+        let read = async {
+            match result.collect::<Row>().await {
+                Err(error) if fenced(at, &error) => Ok(None),
+                rows => rows.map(Some),
+            }
         };
+        let Some(rows) = bounded(read).await? else { return Ok(false) };
         match role {
             Role::Step | Role::Fence => {}
             Role::Count => answers.counts.push(affected),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chatpush_wire::entry::Entry;
-use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
+use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::ticket::Ticket;
@@ -211,11 +211,10 @@ impl<'a> Term<'a> {
         self.moved(step);
         let refused = Reply::Refused(Refusal::Rejected(error));
         if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
-            // A repeated call gets the same answer for as long as it would have been taken for the first.
+            // A repeated call gets the same answer for longer than it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.writer.prefix.seen(*receiver, id);
-            let remembered = if id.is_chosen() { CHOSEN_SEEN_TTL } else { SEEN_TTL };
-            self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(remembered.as_millis()).ignore();
+            self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
         }
         if let Some((_, ticket)) = logged.fields.iter().find(|(field, _)| field == "q") {
             self.answer(partition, ticket, &refused);
@@ -249,8 +248,11 @@ impl<'a> Term<'a> {
 
     fn answer(&mut self, partition: Partition, ticket: &str, reply: &Reply) {
         let Writer { prefix, name, .. } = self.writer;
-        if let Some(ticket) = Ticket::parse(ticket) {
-            replies::answer(&mut self.settled, prefix, name, partition, ticket, reply);
+        match Ticket::parse(ticket) {
+            Some(ticket) => replies::answer(&mut self.settled, prefix, name, partition, ticket, reply),
+            None => {
+                tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?")
+            }
         }
     }
 

@@ -15,6 +15,10 @@ const CHUNK: usize = 16 * 1024;
 /// Longest answer: a page of rows in JSON, each byte possibly escaped to six.
 const LONGEST: usize = 64 * 1024 * 1024;
 
+/// Most channels. One installation has one a partition; a process that serves more than four gets a new connection
+/// once in a while.
+const CHANNELS: usize = 64;
+
 /// What `CLIENT LIST` calls our connections.
 const NAME: &[u8] = b"chatpush-php";
 
@@ -41,17 +45,19 @@ pub(crate) struct Connection {
     daemon: String,
     /// How long an answer is watched for.
     busy_poll: Duration,
-    /// Whether that pays for Redis's own answers, and for those of a daemon.
-    polls: [BusyPoll; 2],
+    /// Whether that pays for Redis's own answers.
+    redis_poll: BusyPoll,
+    /// Whether it pays for a daemon's.
+    daemon_poll: BusyPoll,
 }
 
 /// Who is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum From {
+pub(crate) enum Peer {
     /// Redis itself.
-    Redis = 0,
+    Redis,
     /// A daemon.
-    Daemon = 1,
+    Daemon,
 }
 
 impl Connection {
@@ -70,7 +76,8 @@ impl Connection {
             channels: Vec::new(),
             daemon: String::new(),
             busy_poll: Duration::ZERO,
-            polls: Default::default(),
+            redis_poll: BusyPoll::default(),
+            daemon_poll: BusyPoll::default(),
         };
         let mut commands = Vec::new();
         let mut expected = 0;
@@ -108,9 +115,10 @@ impl Connection {
         self.process == std::process::id()
     }
 
-    /// Whether it can be used: the other side has not closed it and has said nothing unasked.
+    /// Whether it can be used: the other side has not closed it and has said nothing unasked, and it does not listen
+    /// to more than it can remember.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.buffer.is_empty() && self.stream.is_quiet()
+        self.channels.len() <= CHANNELS && self.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// Adds a script's source to the commands, once a connection: Redis forgets scripts when it restarts,
@@ -140,7 +148,7 @@ impl Connection {
         &self.caller
     }
 
-    /// Adds a subscription to the commands, once a channel. They are few: a caller has one in each partition.
+    /// Adds a subscription to the commands, once a channel.
     pub(crate) fn listen(&mut self, commands: &mut Vec<u8>, channel: String) -> bool {
         if self.channels.contains(&channel) {
             return false;
@@ -174,11 +182,11 @@ impl Connection {
 
     /// The next answer.
     pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Answer, LinkError> {
-        self.receive_from(From::Redis, deadline)
+        self.receive_from(Peer::Redis, deadline)
     }
 
     /// The next answer, which comes from there.
-    pub(crate) fn receive_from(&mut self, from: From, deadline: Instant) -> Result<Answer, LinkError> {
+    pub(crate) fn receive_from(&mut self, peer: Peer, deadline: Instant) -> Result<Answer, LinkError> {
         loop {
             match resp::parse(&self.buffer) {
                 Parsed::Whole(answer, length) => {
@@ -191,9 +199,11 @@ impl Connection {
                 Parsed::Partial => return Err(LinkError::Broken("the answer is too long".to_owned())),
                 Parsed::Malformed => return Err(LinkError::Broken("the answer is not RESP".to_owned())),
             }
-            if let Some(poll) = self.polls.get_mut(from as usize) {
-                poll.watch(self.busy_poll, || self.stream.has_bytes());
-            }
+            let poll = match peer {
+                Peer::Redis => &mut self.redis_poll,
+                Peer::Daemon => &mut self.daemon_poll,
+            };
+            poll.watch(self.busy_poll, || self.stream.has_bytes());
             let read = self.stream.read(&mut self.chunk, deadline)?;
             self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         }

@@ -10,7 +10,7 @@ mod stream;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::connection::{Connection, From};
+pub(crate) use self::connection::{Connection, Peer};
 pub(crate) use self::error::LinkError;
 pub(crate) use self::resp::{Answer, command};
 use crate::error::Error;
@@ -65,11 +65,13 @@ pub(crate) fn hold<E: Exchange>(
     deadline: Instant,
 ) -> Result<E::Outcome, Error> {
     let mut tries = 2;
+    // Whether an earlier try got through whole, so that it may have been carried out.
+    let mut was_sent = false;
     loop {
         tries -= 1;
         let mut connection = match connection(settings, deadline) {
             // The first try may have been carried out, and that says more than that a second cannot be made.
-            Err(Error::Connection(why)) if tries == 0 => {
+            Err(Error::Connection(why)) if was_sent => {
                 return Err(Error::Timeout(format!("{} ({why})", exchange.timed_out())));
             }
             other => other?,
@@ -88,7 +90,9 @@ pub(crate) fn hold<E: Exchange>(
             // A command that did not get through whole was not carried out, and neither was one that Redis
             // did not know.
             Err(LinkError::NoScript) if tries > 0 => {}
-            Err(LinkError::Broken(_)) if tries > 0 && (unsent || exchange.is_repeatable()) => {}
+            Err(LinkError::Broken(_)) if tries > 0 && (unsent || exchange.is_repeatable()) => {
+                was_sent |= !unsent
+            }
             Err(LinkError::Broken(why)) => {
                 return Err(Error::Connection(format!(
                     "the connection to Redis at {} broke ({why}); {}",

@@ -1,4 +1,4 @@
-//! RESP2, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
+//! RESP3, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
 //! "Redis serialization protocol specification").
 
 use std::io::Write as _;

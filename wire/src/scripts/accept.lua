@@ -26,8 +26,8 @@ if seen and #seen > 1 then
   return {'refused', seen}
 end
 if seen then
-  -- It is accepted, also while no daemon is there to say so.
-  if waits then
+  -- It is accepted, also while no daemon is there to say so. A log that is full takes no more wishes to hear of it.
+  if waits and not full then
     redis.call('XADD', KEYS[1], '*', 'v', '1', 'k', 'e', 'r', string.match(KEYS[3], '%d+$'), 'l', seen, 'q', ARGV[1])
   end
   return {'ok', seen}
@@ -46,7 +46,12 @@ if waits then
   entry[#entry + 1] = 'q'
   entry[#entry + 1] = ARGV[1]
 end
-local id = redis.call(unpack(entry))
+local id = redis.pcall(unpack(entry))
+if type(id) == 'table' then
+  -- What is not in the log must not be remembered as accepted.
+  redis.call('DEL', KEYS[2])
+  return id
+end
 
 if live == '1' then
   -- The entry's id begins with the time of acceptance, so that the frame, the row and every later delivery agree.
