@@ -118,9 +118,10 @@ impl Exchange for Scripted<'_> {
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
         // The subscription is confirmed by the first message. An account that may not subscribe learns that after what
         // became of the script, which was sent with it.
-        let heard = match self.progress.listens {
-            true => connection.receive(deadline)?.into_result().map(drop),
-            false => Ok(()),
+        let heard = if self.progress.listens {
+            connection.receive(deadline)?.into_result().map(drop)
+        } else {
+            Ok(())
         };
         if self.progress.loads {
             connection.receive(deadline)?.into_result()?;

@@ -248,12 +248,11 @@ impl<'a> Term<'a> {
 
     fn answer(&mut self, partition: Partition, ticket: &str, reply: &Reply) {
         let Writer { prefix, name, .. } = self.writer;
-        match Ticket::parse(ticket) {
-            Some(ticket) => replies::answer(&mut self.settled, prefix, name, partition, ticket, reply),
-            None => {
-                tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?")
-            }
-        }
+        let Some(ticket) = Ticket::parse(ticket) else {
+            tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
+            return;
+        };
+        replies::answer(&mut self.settled, prefix, name, partition, ticket, reply);
     }
 
     async fn settle(&self, settled: &Pipeline) -> Result<(), BusError> {

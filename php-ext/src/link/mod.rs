@@ -91,7 +91,7 @@ pub(crate) fn hold<E: Exchange>(
             // did not know.
             Err(LinkError::NoScript) if tries > 0 => {}
             Err(LinkError::Broken(_)) if tries > 0 && (unsent || exchange.is_repeatable()) => {
-                was_sent |= !unsent
+                was_sent |= !unsent;
             }
             Err(LinkError::Broken(why)) => {
                 return Err(Error::Connection(format!(
