@@ -24,7 +24,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("batch", &["position"]),
     ("writer", &["batch", "bus", "metrics", "outage", "position", "store"]),
     ("question", &["metrics"]),
-    ("reader", &["barrier", "bus", "outage", "position", "store"]),
+    ("reader", &["barrier", "bus", "outage", "position", "question", "store"]),
     ("hub", &["close"]),
     ("close", &[]),
     ("delivery", &["close", "hub", "question"]),
