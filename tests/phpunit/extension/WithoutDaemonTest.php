@@ -46,6 +46,20 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(['m', 'e'], $kinds, 'the message once, and the wish to hear of its commit');
     }
 
+    public function testWhatCouldNotBeAppendedIsNotTakenForAccepted(): void
+    {
+        $prefix = self::lonelyPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $send = fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'order-2');
+        $last = '18446744073709551615-18446744073709551615';
+        Stack::redis()->call('XADD', self::log($prefix, 2), $last, 'no id', 'is behind this one');
+        $thrown = self::thrown(ChatPush\ConnectionException::class, $send);
+        self::assertStringContainsString('exhausted', $thrown->getMessage());
+        Stack::redis()->call('DEL', self::log($prefix, 2));
+        self::assertSame(ChatPush\Delivery::Stored, $send());
+        self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
+    }
+
     public function testTooMuchWaitingIsRefused(): void
     {
         $prefix = self::lonelyPrefix();
