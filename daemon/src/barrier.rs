@@ -16,7 +16,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Returns once MySQL holds everything up to `position`. The writer hears of its own commits at once; a
-/// stand-by asks MySQL, soon at first and then more rarely. While MySQL is away the wait goes on; whoever
+/// stand-by asks MySQL, soon at first and then more rarely, and for all who wait at once. While MySQL is away the wait goes on; whoever
 /// waits has a deadline of its own.
 pub async fn passed(positions: &Positions, store: &Store, partition: Partition, position: Position) {
     if sabotage::breaks(Promise::Barrier) {
@@ -28,7 +28,9 @@ pub async fn passed(positions: &Positions, store: &Store, partition: Partition, 
             return;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
-        if let Ok(found) = store.positions().await {
+        if positions.take_turn(FIRST_LOOK)
+            && let Ok(found) = store.positions().await
+        {
             positions.advance_all(&found);
         }
     }

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use chatpush_wire::partition::Partition;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The id of a log entry: milliseconds and a sequence number (Redis manual, "Redis Streams", entry IDs).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,18 +59,23 @@ pub struct InvalidPosition;
 /// The newest known position of every partition. They only ever move forward, so whoever waits for one may
 /// look at any older answer and at worst wait for a newer.
 #[derive(Debug)]
-pub struct Positions(Vec<watch::Sender<Position>>);
+pub struct Positions {
+    known: Vec<watch::Sender<Position>>,
+    /// When MySQL was last asked by somebody who waits.
+    asked: Mutex<Option<Instant>>,
+}
 
 impl Default for Positions {
     fn default() -> Self {
-        Self(Partition::all().map(|_| watch::Sender::new(Position::default())).collect())
+        let known = Partition::all().map(|_| watch::Sender::new(Position::default()));
+        Self { known: known.collect(), asked: Mutex::default() }
     }
 }
 
 impl Positions {
     /// MySQL holds everything up to here.
     pub fn advance(&self, partition: Partition, position: Position) {
-        if let Some(known) = self.0.get(usize::from(partition.number())) {
+        if let Some(known) = self.known.get(usize::from(partition.number())) {
             known.send_if_modified(|known| {
                 let forward = position > *known;
                 *known = position.max(*known);
@@ -85,15 +93,26 @@ impl Positions {
 
     /// What MySQL is known to hold.
     pub fn known(&self, partition: Partition) -> Position {
-        self.0.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()
+        self.known.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()
     }
 
     /// Returns once MySQL is known to hold everything up to `position`.
     pub async fn reached(&self, partition: Partition, position: Position) {
-        if let Some(known) = self.0.get(usize::from(partition.number())) {
+        if let Some(known) = self.known.get(usize::from(partition.number())) {
             // The sender lives as long as `self`, so the wait ends in no other way.
             let _ = known.subscribe().wait_for(|known| *known >= position).await;
         }
+    }
+
+    /// Whether the caller, who waits, is to ask MySQL: the answer serves all who wait, so that one of them asks, and
+    /// nobody sooner than `apart` after that.
+    pub fn take_turn(&self, apart: Duration) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = asked.is_none_or(|asked| asked.elapsed() >= apart);
+        if turn {
+            *asked = Some(Instant::now());
+        }
+        turn
     }
 
     /// Whether MySQL is known to hold everything up to `position`.
@@ -118,6 +137,16 @@ mod tests {
         for bad in ["", "1", "1-", "-1", "1-1-1", "a-b"] {
             assert_eq!(bad.parse::<Position>(), Err(InvalidPosition));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_all_who_wait_one_asks_at_a_time() {
+        let positions = Positions::default();
+        let apart = Duration::from_millis(2);
+        assert!(positions.take_turn(apart));
+        assert!(!positions.take_turn(apart));
+        tokio::time::advance(apart).await;
+        assert_eq!([(); 3].map(|()| positions.take_turn(apart)), [true, false, false]);
     }
 
     #[tokio::test]
