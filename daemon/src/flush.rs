@@ -21,7 +21,7 @@ use crate::outage::Outage;
 use crate::position::Positions;
 use crate::presence::Presence;
 use crate::store::rows::StoredRow;
-use crate::store::{CONNECTIONS, Store};
+use crate::store::{CONNECTIONS, Store, StoreError};
 
 /// Rows in a page. Three pages are held for a client at most: the one that it takes, one that waits, one that
 /// was read.
@@ -60,10 +60,10 @@ pub fn pages() -> Arc<Semaphore> {
 /// A part of a flush.
 #[derive(Debug)]
 pub enum Part {
-    /// Frames to send, in order.
-    Frames(Vec<Outgoing>),
-    /// That was all; live traffic may follow. The epoch is the one the subscription had.
-    Done(Epoch),
+    /// Frames to send, in order; others follow.
+    Page(Vec<Outgoing>),
+    /// The last frames; live traffic may follow. The epoch is the one the subscription had.
+    Last(Vec<Outgoing>, Epoch),
 }
 
 impl Flush {
@@ -101,39 +101,39 @@ impl Flush {
         redis.recovered();
         barrier::passed(&self.positions, &self.store, partition, position).await;
         let mut mysql = Outage::of("MySQL (flush)");
-        let (mut after, mut more) = (0, self.rows);
-        while more {
+        let mut after = 0;
+        loop {
             // The semaphore is never closed, so there is always a turn.
             let turn = self.pages.acquire().await;
-            let page = self.store.rows(user, after, PAGE_ROWS, PAGE_BYTES).await;
+            let read = self.read(user, after).await;
             drop(turn);
-            let (page, follows) = match page {
-                Ok(page) => page,
+            let (page, follows, unread) = match read {
+                Ok(read) => read,
                 Err(error) => {
                     mysql.failed(&error).await;
                     continue;
                 }
             };
-            more = follows && !page.is_empty();
-            after = page.last().map_or(after, |stored| stored.row.id);
-            if !page.is_empty() {
-                let frames = page.into_iter().map(|stored| self.outgoing(&stored)).collect();
-                parts.send(Part::Frames(frames)).await?;
+            mysql.recovered();
+            let last = page.last().map(|stored| stored.row.id);
+            let mut frames: Vec<_> = page.into_iter().map(|stored| self.outgoing(&stored)).collect();
+            if let Some(last) = last.filter(|_| follows) {
+                after = last;
+                parts.send(Part::Page(frames)).await?;
+            } else {
+                frames.push(Outgoing { frame: Utf8Bytes::from(frame::unread(unread)), tracked: None });
+                return parts.send(Part::Last(frames, epoch)).await;
             }
         }
-        let unread = loop {
-            let turn = self.pages.acquire().await;
-            let unread = self.store.unread(user).await;
-            drop(turn);
-            match unread {
-                Ok(unread) => break unread,
-                Err(error) => mysql.failed(&error).await,
-            }
-        };
-        mysql.recovered();
-        let counter = Outgoing { frame: Utf8Bytes::from(frame::unread(unread)), tracked: None };
-        parts.send(Part::Frames(vec![counter])).await?;
-        parts.send(Part::Done(epoch)).await
+    }
+
+    /// The rows behind `after`, whether more may follow, and the counter.
+    async fn read(&self, user: UserId, after: u64) -> Result<(Vec<StoredRow>, bool, u64), StoreError> {
+        if self.rows {
+            self.store.rows_and_unread(user, after, PAGE_ROWS, PAGE_BYTES).await
+        } else {
+            Ok((Vec::new(), false, self.store.unread(user).await?))
+        }
     }
 
     fn outgoing(&self, StoredRow { row, kind }: &StoredRow) -> Outgoing {

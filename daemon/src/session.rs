@@ -191,10 +191,11 @@ impl Session<'_> {
             let epoch = if flushing { self.seat.epoch() } else { current };
             let step = tokio::select! {
                 part = next(&mut flush), if flushing && room => match part {
-                    Some(Part::Frames(frames)) => self.write(frames).await,
-                    Some(Part::Done(epoch)) => {
+                    Some(Part::Page(frames)) => self.write(frames).await,
+                    Some(Part::Last(mut frames, epoch)) => {
                         (flush, current) = (None, epoch);
-                        let written = self.write(std::mem::take(&mut late)).await;
+                        frames.append(&mut late);
+                        let written = self.write(frames).await;
                         self.seat.written();
                         written
                     }

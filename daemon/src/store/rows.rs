@@ -46,8 +46,49 @@ impl Store {
         limit: u32,
         most: usize,
     ) -> Result<(Vec<StoredRow>, bool), StoreError> {
+        let mut connection = self.connection().await?;
+        let found = bounded(connection.query(self.rows_text(user, after, limit))).await?;
+        drop(connection);
+        Ok(page(found, limit, most))
+    }
+
+    /// The unread counter, 0 for a user without a row. An application may have left it NULL or driven it
+    /// below zero; both read as 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`].
+    pub async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
+        let mut connection = self.connection().await?;
+        let counts: Vec<_> = bounded(connection.query(self.unread_text(user))).await?;
+        Ok(counter(&counts))
+    }
+
+    /// A page as of [`Store::rows`], and the counter as it was when the page had been read, in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`].
+    pub async fn rows_and_unread(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: u32,
+        most: usize,
+    ) -> Result<(Vec<StoredRow>, bool, u64), StoreError> {
+        let text = format!("{}; {}", self.rows_text(user, after, limit), self.unread_text(user));
+        let mut connection = self.connection().await?;
+        let mut result = bounded(connection.query_iter(text)).await?;
+        let found = bounded(result.collect()).await?;
+        let counts: Vec<_> = bounded(result.collect()).await?;
+        drop(connection);
+        let (page, follows) = page(found, limit, most);
+        Ok((page, follows, counter(&counts)))
+    }
+
+    fn rows_text(&self, user: UserId, after: u64, limit: u32) -> String {
         let names = self.names();
-        let sql = format!(
+        format!(
             "SELECT o.{id}, o.{sender}, o.{receiver}, o.{content}, CAST(o.{time} AS CHAR), \
              {seconds}, m.`message_id`, m.`type`, m.`time_ms` \
              FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
@@ -61,36 +102,12 @@ impl Store {
             time = names.send_time,
             seconds = names.seconds("o."),
             record_of_row = names.record_of_row(),
-        );
-        let mut connection = self.connection().await?;
-        let found: Vec<Columns> = bounded(connection.query(sql)).await?;
-        drop(connection);
-        let full = found.len() >= limit as usize;
-        let mut bytes = 0;
-        let mut page = Vec::with_capacity(found.len());
-        for columns in found {
-            bytes += columns.3.as_ref().map_or(0, Vec::len);
-            if bytes > most && !page.is_empty() {
-                return Ok((page, true));
-            }
-            page.push(stored_row(columns));
-        }
-        Ok((page, full))
+        )
     }
 
-    /// The unread counter, 0 for a user without a row. An application may have left it NULL or driven it
-    /// below zero; both read as 0.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::rows`].
-    pub async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
+    fn unread_text(&self, user: UserId) -> String {
         let names = self.names();
-        let sql =
-            format!("SELECT {} FROM {} WHERE {} = {user}", names.unread_count, names.user, names.user_id);
-        let mut connection = self.connection().await?;
-        let count: Option<Option<i64>> = bounded(connection.query_first(sql)).await?;
-        Ok(count.flatten().and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+        format!("SELECT {} FROM {} WHERE {} = {user}", names.unread_count, names.user, names.user_id)
     }
 
     /// How far each partition has been applied.
@@ -121,6 +138,25 @@ impl Store {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(mismatch)
     }
+}
+
+fn page(found: Vec<Columns>, limit: u32, most: usize) -> (Vec<StoredRow>, bool) {
+    let full = found.len() >= limit as usize;
+    let mut bytes = 0;
+    let mut page = Vec::with_capacity(found.len());
+    for columns in found {
+        bytes += columns.3.as_ref().map_or(0, Vec::len);
+        if bytes > most && !page.is_empty() {
+            return (page, true);
+        }
+        page.push(stored_row(columns));
+    }
+    (page, full)
+}
+
+/// From the one row there is, or none.
+fn counter(counts: &[Option<i64>]) -> u64 {
+    counts.first().copied().flatten().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
 fn stored_row(columns: Columns) -> StoredRow {
