@@ -61,7 +61,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
 
     eprintln!("Quiet: waiting until the log is applied");
     for link in &scene.links {
-        link.set(Mode::Pass);
+        link.set(Mode::VerifiedToken);
     }
     crew.dismiss().await;
     open(&ledger).close();
@@ -211,7 +211,7 @@ async fn perform(fault: Fault, scene: &mut Scene, crew: &mut Crew) -> anyhow::Re
                 _ => Mode::Slow(Duration::from_millis(20)),
             });
             sleep(fault.lasts).await;
-            link.set(Mode::Pass);
+            link.set(Mode::VerifiedToken);
         }
     }
     Ok(())

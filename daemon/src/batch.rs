@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::entry::{Entry, Malformed};
-use chatpush_wire::frame::Type;
+use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 
@@ -28,8 +28,8 @@ impl Logged {
     /// How many rows it touches.
     pub fn rows(&self) -> usize {
         match &self.entry {
-            Ok(Entry::Confirm { ids, .. }) => ids.len(),
-            Ok(Entry::Ack { rows, .. }) => rows.len(),
+            Ok(Entry::ClientAck { ids, .. }) => ids.len(),
+            Ok(Entry::AppDelete { rows, .. }) => rows.len(),
             _ => 1,
         }
     }
@@ -66,7 +66,7 @@ pub struct Insert<'a> {
     /// The content, verbatim.
     pub content: &'a str,
     /// Its type, if it has one.
-    pub kind: Option<&'a Type>,
+    pub message_type: Option<&'a MessageType>,
     /// When it was accepted.
     pub time_ms: u64,
 }
@@ -95,7 +95,7 @@ pub struct Waiting<'a> {
     /// The partition of the mailbox it is about.
     pub partition: Partition,
     /// Who waits.
-    pub ticket: &'a str,
+    pub reply_to: &'a str,
     /// What it waits for.
     pub outcome: Outcome,
 }
@@ -106,7 +106,7 @@ pub enum Outcome {
     /// The message is stored; whether its receiver was connected.
     Stored {
         /// Whether the receiver was connected when the message was accepted.
-        live: bool,
+        receiver_online: bool,
     },
     /// The counter is cleared.
     Cleared,
@@ -154,7 +154,7 @@ impl<'a> Batch<'a> {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
-                Entry::Message { id, sender, receiver, content, kind, live, .. } => {
+                Entry::Message { id, sender, receiver, content, message_type, receiver_online, .. } => {
                     if let Place::Vacant(place) = places.entry((*receiver, id)) {
                         place.insert(Some(inserts.len()));
                         inserts.push(Some(Insert {
@@ -162,19 +162,19 @@ impl<'a> Batch<'a> {
                             sender: *sender,
                             receiver: *receiver,
                             content,
-                            kind: kind.as_ref(),
+                            message_type: message_type.as_ref(),
                             time_ms: logged.position.time_ms(),
                         }));
                         if count_unread {
                             batch.counters.entry(*receiver).or_default().added += 1;
-                            if *live {
+                            if *receiver_online {
                                 batch.tell.push(*receiver);
                             }
                         }
                     }
-                    Outcome::Stored { live: *live }
+                    Outcome::Stored { receiver_online: *receiver_online }
                 }
-                Entry::Confirm { receiver, ids } => {
+                Entry::ClientAck { receiver, ids } => {
                     for id in ids {
                         // A message that was delivered before it was stored never becomes a row.
                         let place = places.get(&(*receiver, id)).copied().flatten();
@@ -185,7 +185,7 @@ impl<'a> Batch<'a> {
                     }
                     continue;
                 }
-                Entry::Ack { receiver, rows, .. } => {
+                Entry::AppDelete { receiver, rows, .. } => {
                     batch.acks.push(Ack { receiver: *receiver, rows });
                     Outcome::Removed(batch.acks.len() - 1)
                 }
@@ -194,10 +194,12 @@ impl<'a> Batch<'a> {
                     batch.tell.push(*receiver);
                     Outcome::Cleared
                 }
-                Entry::Echo { live, .. } => Outcome::Stored { live: *live },
+                Entry::Duplicate { receiver_online, .. } => {
+                    Outcome::Stored { receiver_online: *receiver_online }
+                }
             };
-            if let Some(ticket) = entry.ticket() {
-                batch.waiting.push(Waiting { partition: logged.partition, ticket, outcome });
+            if let Some(reply_to) = entry.reply_to() {
+                batch.waiting.push(Waiting { partition: logged.partition, reply_to, outcome });
             }
         }
         batch.inserts = inserts.into_iter().flatten().collect();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::frame::{DEFAULT_TYPE, Type};
+use chatpush_wire::frame::{DEFAULT_TYPE, MessageType};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::TYPE_BYTES;
 use chatpush_wire::token::{Secret, Verifier};
@@ -71,9 +71,9 @@ pub struct Config {
     /// Whether stored messages are delivered on connect. `CHATPUSH_FLUSH_ON_CONNECT`, `flush_on_connect`,
     /// default true; false leaves it to the application's own loop.
     pub flush_on_connect: bool,
-    /// Type of messages that were stored without one. `CHATPUSH_DEFAULT_TYPE`, `default_type`, default
+    /// MessageType of messages that were stored without one. `CHATPUSH_DEFAULT_TYPE`, `default_type`, default
     /// `text`.
-    pub default_type: Type,
+    pub default_type: MessageType,
     /// The Redis that the extension uses too. `CHATPUSH_REDIS_URL`, `redis.url`, default
     /// `redis://127.0.0.1:6379`.
     pub redis: redis::ConnectionInfo,
@@ -265,11 +265,11 @@ fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
-fn message_type(text: &str) -> Result<Type, String> {
+fn message_type(text: &str) -> Result<MessageType, String> {
     if text.len() > TYPE_BYTES {
         return Err(format!("must have at most {TYPE_BYTES} bytes"));
     }
-    Ok(Type::Name(text.to_owned()))
+    Ok(MessageType::Name(text.to_owned()))
 }
 
 fn redis_url(text: &str) -> Result<redis::ConnectionInfo, String> {

@@ -86,9 +86,9 @@ fn described(entry: &DeadEntry) -> String {
 const fn kind(entry: &Entry) -> &'static str {
     match entry {
         Entry::Message { .. } => "message",
-        Entry::Confirm { .. } => "confirmation",
-        Entry::Ack { .. } => "acknowledgement",
+        Entry::ClientAck { .. } => "confirmation",
+        Entry::AppDelete { .. } => "acknowledgement",
         Entry::Clear { .. } => "clearing",
-        Entry::Echo { .. } => "repetition",
+        Entry::Duplicate { .. } => "repetition",
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use chatpush_wire::envelope::Envelope;
-use chatpush_wire::frame::{self, DEFAULT_TYPE, Type};
+use chatpush_wire::frame::{self, DEFAULT_TYPE, MessageType};
 use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
 use redis::{PushInfo, PushKind, Value};
@@ -25,7 +25,7 @@ pub struct Delivery {
     /// This daemon's name.
     name: String,
     /// The type for messages stored without one, if it is not the one they were rendered with.
-    retype: Option<Type>,
+    retype: Option<MessageType>,
 }
 
 impl Delivery {
@@ -35,9 +35,9 @@ impl Delivery {
         questions: Questions,
         prefix: Prefix,
         name: String,
-        default_type: &Type,
+        default_type: &MessageType,
     ) -> Self {
-        let rendered = Type::Name(DEFAULT_TYPE.to_owned());
+        let rendered = MessageType::Name(DEFAULT_TYPE.to_owned());
         Self {
             hub,
             questions,
@@ -60,7 +60,7 @@ impl Delivery {
         };
         let Ok(channel) = std::str::from_utf8(&channel) else { return };
         let Some(user) = self.prefix.user_of_channel(channel) else {
-            if self.prefix.is_question_to(&self.name, channel) {
+            if self.prefix.is_query_channel_of(&self.name, channel) {
                 self.questions.ask(&envelope);
             }
             return;
@@ -68,7 +68,7 @@ impl Delivery {
         let bytes = Bytes::from(envelope);
         let outgoing = match Envelope::decode(&bytes) {
             Ok(Envelope::Disconnect) => return self.hub.dismiss(user, Close::Disconnected),
-            Ok(Envelope::Live { frame }) => {
+            Ok(Envelope::Ephemeral { frame }) => {
                 shared(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
             }
             Ok(Envelope::Tracked { id, untyped, frame }) => self.tracked(&bytes, id, untyped, frame),
@@ -84,7 +84,9 @@ impl Delivery {
     fn tracked(&self, bytes: &Bytes, id: &str, untyped: bool, frame: &str) -> Option<Outgoing> {
         let id = MessageId::try_from(id.to_owned()).ok()?;
         let frame = match &self.retype {
-            Some(kind) if untyped => Utf8Bytes::from(frame::retyped(frame, &id, kind).into_owned()),
+            Some(message_type) if untyped => {
+                Utf8Bytes::from(frame::retyped(frame, &id, message_type).into_owned())
+            }
             _ => shared(bytes, frame)?,
         };
         Some(Outgoing { frame, tracked: Some(Arc::new(id)) })

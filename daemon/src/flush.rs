@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use chatpush_wire::frame::{self, Message, Type};
+use chatpush_wire::frame::{self, Message, MessageType};
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -44,7 +44,7 @@ pub struct Flush {
     /// Who is subscribed.
     pub presence: Presence,
     /// The type for rows stored without one.
-    pub default_type: Type,
+    pub default_type: MessageType,
     /// Whether rows are delivered at all, or the counter alone.
     pub rows: bool,
     /// See [`pages`].
@@ -136,10 +136,10 @@ impl Flush {
         }
     }
 
-    fn outgoing(&self, StoredRow { row, kind }: &StoredRow) -> Outgoing {
+    fn outgoing(&self, StoredRow { row, message_type }: &StoredRow) -> Outgoing {
         let message = Message {
             id: &row.message_id,
-            kind: Some(kind.as_ref().unwrap_or(&self.default_type)),
+            message_type: Some(message_type.as_ref().unwrap_or(&self.default_type)),
             data: &row.content,
             from: Some(row.sender_id),
         };

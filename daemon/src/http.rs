@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use crate::address::Proxies;
 use crate::admission::{Admission, Guest, Refusal};
+use crate::client_js;
 use crate::clock;
 use crate::metrics;
 use crate::origin::Origins;
-use crate::script;
 use crate::session::{Protocol, Sessions};
 
 /// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
@@ -62,7 +62,7 @@ struct Connect {
 /// subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
 pub fn router(door: Door, sessions: Sessions) -> Router {
     let state = Browsers { door, sessions };
-    Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(script::serve))
+    Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(client_js::serve))
 }
 
 /// Refuses whoever may not come in before the upgrade, so that the reason can be read.

@@ -30,7 +30,7 @@ pub mod flush;
 pub mod rate;
 pub mod admission;
 pub mod session;
-pub mod script;
+pub mod client_js;
 pub mod http;
 pub mod tls;
 pub mod proxied;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
+use chatpush_wire::lua;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::script;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
 use tokio::sync::{Notify, oneshot, watch};
@@ -167,7 +167,7 @@ impl Presence {
 
     /// The channels of questions to this daemon.
     fn questions(&self) -> impl Iterator<Item = String> {
-        Partition::all().map(|partition| self.0.prefix.questions(partition, &self.0.daemon))
+        Partition::all().map(|partition| self.0.prefix.query_channel(partition, &self.0.daemon))
     }
 
     /// Names the connection, by which a peer knows it again, and asks for its number.
@@ -181,7 +181,7 @@ impl Presence {
     /// Tells that this daemon serves its subscriptions and ends those of daemons that hang.
     async fn beat(&self, connection: &mut MultiplexedConnection, client_id: u64) -> Result<(), BusError> {
         let mut command = redis::cmd("EVAL");
-        command.arg(script::BEAT.source()).arg(1).arg(self.0.prefix.beats());
+        command.arg(lua::HEARTBEAT.source()).arg(1).arg(self.0.prefix.heartbeats());
         command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_millis());
         let silent: Vec<(String, String)> = command.query_async(connection).await?;
         for (daemon, client_id) in &silent {

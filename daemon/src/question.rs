@@ -1,6 +1,6 @@
 //! Questions of the extension to this daemon, from the subscription they come over to the reader.
 
-use chatpush_wire::limit::WAITING_READS;
+use chatpush_wire::limit::WAITING_QUERIES;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ pub struct Questions(mpsc::Sender<Asked>);
 impl Questions {
     /// A handle, and what it sends to.
     pub fn new() -> (Self, mpsc::Receiver<Asked>) {
-        let (sender, receiver) = mpsc::channel(WAITING_READS as usize);
+        let (sender, receiver) = mpsc::channel(WAITING_QUERIES as usize);
         (Self(sender), receiver)
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
+use chatpush_wire::query::{Query, QueryRequest};
 use chatpush_wire::reply::{Refusal, Reply};
-use chatpush_wire::request::{Ask, Request};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -109,18 +109,18 @@ impl Reader {
     }
 
     async fn answer(&self, text: &str) {
-        let (position, ticket, request) = match Request::decode(text) {
+        let (position, reply_to, request) = match QueryRequest::decode(text) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, "request not read: is an extension of another version in use?");
                 return;
             }
         };
-        let partition = Partition::of(request.ask.user());
+        let partition = Partition::of(request.query.user());
         let position = position.parse().unwrap_or_default();
         let looked = timeout(PATIENCE, async {
             barrier::passed(&self.positions, &self.store, partition, position).await;
-            self.look(&request.ask).await
+            self.look(&request.query).await
         });
         let reply = match looked.await {
             Ok(Ok(reply)) => reply,
@@ -128,20 +128,20 @@ impl Reader {
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::answer(&mut pipeline, &self.prefix, &self.name, partition, ticket, &reply);
+        replies::answer(&mut pipeline, &self.prefix, &self.name, partition, reply_to, &reply);
         if let Err(error) = self.commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "an answer did not reach Redis; its caller asks again");
         }
     }
 
-    async fn look(&self, ask: &Ask) -> Result<Reply, StoreError> {
+    async fn look(&self, ask: &Query) -> Result<Reply, StoreError> {
         match *ask {
-            Ask::Rows { user, after, limit } => {
+            Query::Rows { user, after, limit } => {
                 let (rows, more) =
                     self.store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
                 Ok(Reply::Rows { rows: rows.into_iter().map(|stored| stored.row).collect(), more })
             }
-            Ask::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),
+            Query::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),
         }
     }
 }

@@ -276,7 +276,7 @@ impl Session<'_> {
                     tracked = true;
                     if sabotage::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(&id)];
-                        let entry = Entry::Confirm { receiver: seat.user(), ids };
+                        let entry = Entry::ClientAck { receiver: seat.user(), ids };
                         sessions.confirms.append(entry).await;
                     }
                 }
@@ -310,7 +310,7 @@ impl Session<'_> {
             Message::Text(text) if self.protocol == Protocol::V1 => match Inbound::read(&text) {
                 Some(Inbound::Ack(ids)) => self.tracking.ack(&ids),
                 Some(Inbound::Read) => {
-                    let clear = Entry::Clear { receiver: self.seat.user(), ticket: None };
+                    let clear = Entry::Clear { receiver: self.seat.user(), reply_to: None };
                     self.sessions.confirms.append(clear).await;
                     Vec::new()
                 }
@@ -345,7 +345,7 @@ impl Session<'_> {
         if !ids.is_empty() {
             metrics::CONFIRMED.add(ids.len() as u64);
             let receiver = self.seat.user();
-            self.sessions.confirms.append(Entry::Confirm { receiver, ids }).await;
+            self.sessions.confirms.append(Entry::ClientAck { receiver, ids }).await;
         }
     }
 

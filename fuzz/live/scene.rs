@@ -98,7 +98,7 @@ impl Scene {
         let arrived = timeout(PATIENCE, async {
             while redis::cmd("SPUBLISH")
                 .arg(Prefix::default().user_channel(honest))
-                .arg(format!("{}{text}", envelope::LIVE))
+                .arg(format!("{}{text}", envelope::EPHEMERAL))
                 .query_async::<u32>(&mut self.publisher)
                 .await?
                 == 0

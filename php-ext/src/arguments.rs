@@ -1,7 +1,7 @@
 //! Checked arguments. What is wrong with one is a `ValueError` that names it, in every mode, before anything
 //! is queued.
 
-use chatpush_wire::frame::Type;
+use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::{ACK_IDS, CONTENT_BYTES, ROWS_PER_CALL, TYPE_BYTES};
 use ext_php_rs::types::ZendHashTable;
@@ -26,14 +26,14 @@ pub(crate) fn content(position: u32, bytes: &[u8]) -> Option<&str> {
 }
 
 /// The message type at a position: a number, or valid UTF-8 of at most 64 bytes.
-pub(crate) fn kind(position: u32, either: TextOrNumber<'_>) -> Option<Type> {
+pub(crate) fn message_type(position: u32, either: TextOrNumber<'_>) -> Option<MessageType> {
     match either {
-        TextOrNumber::Number(number) => Some(Type::Number(number)),
+        TextOrNumber::Number(number) => Some(MessageType::Number(number)),
         TextOrNumber::Text(bytes) if bytes.len() > TYPE_BYTES => {
             zend::value_error(position, &format!("must have at most {TYPE_BYTES} bytes"));
             None
         }
-        TextOrNumber::Text(bytes) => utf8(position, bytes).map(|name| Type::Name(name.to_owned())),
+        TextOrNumber::Text(bytes) => utf8(position, bytes).map(|name| MessageType::Name(name.to_owned())),
     }
 }
 

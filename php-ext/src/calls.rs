@@ -4,13 +4,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope;
-use chatpush_wire::frame::{Message, Type};
+use chatpush_wire::frame::{Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, READ_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_READS};
+use chatpush_wire::limit::{
+    CHOSEN_SEEN_TTL, LOG_ENTRIES, QUERY_TTL, ROWS_PER_PAGE, SEEN_TTL, WAITING_QUERIES,
+};
+use chatpush_wire::lua::{ACCEPT, APPEND, QUERY};
 use chatpush_wire::partition::Partition;
+use chatpush_wire::query::{Query, QueryRequest};
 use chatpush_wire::reply::{Reply, Row};
-use chatpush_wire::request::{Ask, Request};
-use chatpush_wire::script::{ACCEPT, APPEND, READ};
 use chatpush_wire::token;
 
 use crate::delivery::Delivery;
@@ -21,15 +23,16 @@ use crate::recall;
 use crate::settings::{self, Settings};
 
 /// Pushes to whoever is connected now; whether somebody was.
-pub(crate) fn push(receiver: UserId, content: &str, kind: &Type) -> Result<bool, Error> {
+pub(crate) fn push(receiver: UserId, content: &str, message_type: &MessageType) -> Result<bool, Error> {
     let settings = settings::current()?;
     let envelope = if let Some(row) = recall::take(receiver, content) {
-        let message = Message { id: &row.id, kind: Some(kind), data: content, from: Some(row.sender) };
+        let message =
+            Message { id: &row.id, message_type: Some(message_type), data: content, from: Some(row.sender) };
         envelope::tracked(&row.id, false) + &message.stored(row.time_ms)
     } else {
         let (id, now) = new_id()?;
-        let message = Message { id: &id, kind: Some(kind), data: content, from: None };
-        envelope::LIVE.to_owned() + &message.live(now)
+        let message = Message { id: &id, message_type: Some(message_type), data: content, from: None };
+        envelope::EPHEMERAL.to_owned() + &message.live(now)
     };
     let channel = settings.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
@@ -75,7 +78,7 @@ pub(crate) fn send(
     sender: UserId,
     receiver: UserId,
     content: &str,
-    kind: &Type,
+    message_type: &MessageType,
     chosen: Option<MessageId>,
 ) -> Result<Delivery, Error> {
     let settings = settings::current()?;
@@ -83,7 +86,7 @@ pub(crate) fn send(
         Some(id) => (id, CHOSEN_SEEN_TTL),
         None => (new_id()?.0, remembered(&settings)),
     };
-    let live = accept(&settings, &id, remembered, sender, receiver, content, Some(kind))?;
+    let live = accept(&settings, &id, remembered, sender, receiver, content, Some(message_type))?;
     Ok(if live { Delivery::Live } else { Delivery::Stored })
 }
 
@@ -101,20 +104,20 @@ fn accept(
     sender: UserId,
     receiver: UserId,
     content: &str,
-    kind: Option<&Type>,
+    message_type: Option<&MessageType>,
 ) -> Result<bool, Error> {
     let partition = Partition::of(receiver);
     let prefix = &settings.prefix;
-    let message = Message { id, kind, data: content, from: Some(sender.get().into()) };
-    let envelope = envelope::tracked(id, kind.is_none()) + &message.open();
+    let message = Message { id, message_type, data: content, from: Some(sender.get().into()) };
+    let envelope = envelope::tracked(id, message_type.is_none()) + &message.open();
     let entry = Entry::Message {
         id: id.clone(),
         sender,
         receiver,
         content: content.to_owned(),
-        kind: kind.cloned(),
-        live: false,
-        ticket: None,
+        message_type: message_type.cloned(),
+        receiver_online: false,
+        reply_to: None,
     };
     let mut arguments = vec![LOG_ENTRIES.to_string(), remembered.as_millis().to_string(), envelope];
     arguments.extend(fields(&entry));
@@ -137,7 +140,7 @@ fn accept(
     };
     match link::hold(settings, &mut exchange, settings.deadline())? {
         Done::Accepted(live) => Ok(live == "1"),
-        Done::Replied(Reply::Stored { live }) => Ok(live),
+        Done::Replied(Reply::Stored { receiver_online }) => Ok(receiver_online),
         Done::Replied(other) => Err(unexpected(other)),
     }
 }
@@ -150,8 +153,8 @@ pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>,
     let mut rows = Vec::new();
     loop {
         let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        let ask = Ask::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
-        let (page, more) = match read(&settings, ask, deadline)? {
+        let query = Query::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
+        let (page, more) = match read(&settings, query, deadline)? {
             Reply::Rows { rows, more } => (rows, more),
             other => return Err(unexpected(other)),
         };
@@ -168,7 +171,7 @@ pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>,
 /// The unread counter.
 pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
     let settings = settings::current()?;
-    match read(&settings, Ask::Unread { user }, settings.deadline())? {
+    match read(&settings, Query::Unread { user }, settings.deadline())? {
         Reply::Unread(count) => Ok(count),
         other => Err(unexpected(other)),
     }
@@ -176,7 +179,7 @@ pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
 
 /// Sets the unread counter to 0.
 pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
-    match append(&Entry::Clear { receiver: user, ticket: None })? {
+    match append(&Entry::Clear { receiver: user, reply_to: None })? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
     }
@@ -187,7 +190,7 @@ pub(crate) fn acknowledge(user: UserId, rows: Vec<u64>) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
-    match append(&Entry::Ack { receiver: user, rows, ticket: None })? {
+    match append(&Entry::AppDelete { receiver: user, rows, reply_to: None })? {
         Reply::Removed(count) => Ok(count),
         other => Err(unexpected(other)),
     }
@@ -208,23 +211,23 @@ pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
     }
 }
 
-fn read(settings: &Settings, ask: Ask, deadline: Instant) -> Result<Reply, Error> {
-    let partition = Partition::of(ask.user());
-    let json =
-        serde_json::to_string(&Request::new(ask)).map_err(|error| Error::Refused(error.to_string()))?;
+fn read(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
+    let partition = Partition::of(query.user());
+    let json = serde_json::to_string(&QueryRequest::new(query))
+        .map_err(|error| Error::Refused(error.to_string()))?;
     let prefix = &settings.prefix;
     let keys = |daemon: &str| {
         vec![
             prefix.log(partition),
-            prefix.questions(partition, daemon),
+            prefix.query_channel(partition, daemon),
             prefix.daemons_channel(partition),
-            prefix.reads(partition),
+            prefix.query_list(partition),
         ]
     };
     let mut exchange = Scripted {
-        script: &READ,
+        script: &QUERY,
         keys: Keys::By(&keys),
-        arguments: vec![json, WAITING_READS.to_string(), READ_TTL.as_millis().to_string()],
+        arguments: vec![json, WAITING_QUERIES.to_string(), QUERY_TTL.as_millis().to_string()],
         repeatable: true,
         partition,
         prefix,

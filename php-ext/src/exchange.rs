@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use chatpush_wire::key::Prefix;
+use chatpush_wire::lua::Script;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
-use chatpush_wire::script::Script;
-use chatpush_wire::ticket;
+use chatpush_wire::reply_to;
 
 use crate::link::{Answer, Connection, Exchange, LinkError, Peer, command};
 
@@ -43,7 +43,7 @@ impl<T> Exchange for Plain<'_, T> {
 pub(crate) struct Scripted<'a> {
     pub(crate) script: &'static Script,
     pub(crate) keys: Keys<'a>,
-    /// What the script is given behind the ticket of who waits.
+    /// What the script is given behind the reply_to of who waits.
     pub(crate) arguments: Vec<String>,
     /// Whether doing it twice does no harm and gives the same answer.
     pub(crate) repeatable: bool,
@@ -98,18 +98,18 @@ impl Exchange for Scripted<'_> {
         };
         let bytes: usize = keys.iter().chain(&self.arguments).map(|part| part.len() + 16).sum();
         let mut commands = Vec::with_capacity(bytes + 256);
-        let mut ticket = String::new();
+        let mut reply_to = String::new();
         if self.waits {
             self.progress.call = connection.begin_call();
-            ticket = ticket::make(connection.caller(), self.progress.call);
-            let channel = self.prefix.reply(self.partition, connection.caller());
+            reply_to = reply_to::encode(connection.caller(), self.progress.call);
+            let channel = self.prefix.reply_channel(self.partition, connection.caller());
             self.progress.listens = connection.listen(&mut commands, channel);
         }
         self.progress.loads = connection.load(&mut commands, self.script);
         let count = keys.len().to_string();
         let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
         parts.extend(keys.iter().map(String::as_bytes));
-        parts.push(ticket.as_bytes());
+        parts.push(reply_to.as_bytes());
         parts.extend(self.arguments.iter().map(String::as_bytes));
         command(&mut commands, &parts);
         commands
@@ -145,7 +145,7 @@ impl Exchange for Scripted<'_> {
         loop {
             let said = connection.receive_from(Peer::Daemon, deadline)?.into_message()?;
             let said = String::from_utf8(said).map_err(|_| not_ours())?;
-            if let Some((daemon, json)) = ticket::answer_to(self.progress.call, &said) {
+            if let Some((daemon, json)) = reply_to::answer_to(self.progress.call, &said) {
                 let done = reply(json.as_bytes())?;
                 // A daemon that could not answer is not asked again before another.
                 let failed = matches!(done, Done::Replied(Reply::Refused(_)));

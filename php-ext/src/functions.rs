@@ -51,11 +51,11 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     push_message(call, answer) {
-        let (receiver, content, kind) = call.number_text_and_either()?;
+        let (receiver, content, message_type) = call.number_text_and_either()?;
         let receiver = arguments::user(1, receiver)?;
         let content = arguments::content(2, content)?;
-        let kind = arguments::kind(3, kind)?;
-        told(calls::push(receiver, content, &kind), answer, false, Zval::set_bool);
+        let message_type = arguments::message_type(3, message_type)?;
+        told(calls::push(receiver, content, &message_type), answer, false, Zval::set_bool);
         Some(())
     }
 }
@@ -155,12 +155,12 @@ function! {
         let sender = arguments::user(1, given.sender)?;
         let receiver = arguments::user(2, given.receiver)?;
         let content = arguments::content(3, given.content)?;
-        let kind = arguments::kind(4, given.kind.unwrap_or(TextOrNumber::Text(DEFAULT_TYPE.as_bytes())))?;
+        let message_type = arguments::message_type(4, given.message_type.unwrap_or(TextOrNumber::Text(DEFAULT_TYPE.as_bytes())))?;
         let id = match given.id {
             Some(chosen) => Some(arguments::message_id(5, sender, chosen)?),
             None => None,
         };
-        match calls::send(sender, receiver, content, &kind, id) {
+        match calls::send(sender, receiver, content, &message_type, id) {
             // An enum case that is registered has no way to fail.
             Ok(delivery) => _ = delivery.set_zval(answer, false),
             Err(error) => error.throw(),

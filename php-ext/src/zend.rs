@@ -31,7 +31,7 @@ unsafe extern "C" {
     fn zend_argument_value_error(position: u32, format: *const c_char, ...);
     fn zend_argument_type_error(position: u32, format: *const c_char, ...);
     fn zend_zval_type_name(value: *const Zval) -> *const c_char;
-    fn zend_error(kind: c_int, format: *const c_char, ...);
+    fn zend_error(level: c_int, format: *const c_char, ...);
     fn zend_ini_string_ex(
         name: *const c_char,
         length: usize,
@@ -58,7 +58,7 @@ pub(crate) struct MessageArguments<'a> {
     pub(crate) sender: i64,
     pub(crate) receiver: i64,
     pub(crate) content: &'a [u8],
-    pub(crate) kind: Option<TextOrNumber<'a>>,
+    pub(crate) message_type: Option<TextOrNumber<'a>>,
     pub(crate) id: Option<&'a [u8]>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Call<'a> {
     /// `int, int, string, string|int = …, ?string = null`.
     pub(crate) fn message(&self) -> Option<MessageArguments<'a>> {
         let (mut sender, mut receiver, mut content) = (0_i64, 0_i64, std::ptr::null_mut::<ZendStr>());
-        let (mut kind, mut id) = (std::ptr::null_mut::<Zval>(), std::ptr::null_mut::<ZendStr>());
+        let (mut message_type, mut id) = (std::ptr::null_mut::<Zval>(), std::ptr::null_mut::<ZendStr>());
         // SAFETY: as above; "S!" writes a null pointer for null, and what the caller left out is not written.
         let parsed = unsafe {
             zend_parse_parameters(
@@ -144,16 +144,17 @@ impl<'a> Call<'a> {
                 &raw mut sender,
                 &raw mut receiver,
                 &raw mut content,
-                &raw mut kind,
+                &raw mut message_type,
                 &raw mut id,
             )
         };
         (parsed == SUCCESS).then_some(())?;
         // An argument that is passed over by naming a later one leaves a place of no type.
         // SAFETY: the pointer is null or to the argument's place in the call frame.
-        let given = unsafe { kind.as_ref() }.is_some_and(|kind| kind.get_type() != DataType::Undef);
-        let kind = if given { Some(text_or_number(kind, 4)?) } else { None };
-        Some(MessageArguments { sender, receiver, content: bytes(content)?, kind, id: bytes(id) })
+        let given = unsafe { message_type.as_ref() }
+            .is_some_and(|message_type| message_type.get_type() != DataType::Undef);
+        let message_type = if given { Some(text_or_number(message_type, 4)?) } else { None };
+        Some(MessageArguments { sender, receiver, content: bytes(content)?, message_type, id: bytes(id) })
     }
 
     /// A number and an array: `int, array`.
@@ -220,13 +221,13 @@ pub(crate) fn value_error(position: u32, message: &str) {
     unsafe { zend_argument_value_error(position, c"%s".as_ptr(), message.as_ptr()) };
 }
 
-/// Raises an error of a kind; the application's handler may end the request.
-pub(crate) fn raise(kind: ErrorType, message: &str) {
+/// Raises an error of a level; the application's handler may end the request.
+pub(crate) fn raise(level: ErrorType, message: &str) {
     let message = without_nul(message).into_raw();
     // SAFETY: the format has one %s for the one text. The text is given back afterwards; if the handler
     // ends the request by longjmp it leaks, which a worker survives.
     unsafe {
-        zend_error(c_int::try_from(kind.bits()).unwrap_or(2), c"%s".as_ptr(), message);
+        zend_error(c_int::try_from(level.bits()).unwrap_or(2), c"%s".as_ptr(), message);
         drop(CString::from_raw(message));
     }
 }

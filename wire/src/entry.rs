@@ -6,15 +6,15 @@
 //! | field | holds |
 //! | --- | --- |
 //! | `v` | [`crate::VERSION`] |
-//! | `k` | kind: `m` message, `c` confirm, `a` ack, `z` clear, `e` echo |
+//! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate |
 //! | `r` | receiver |
 //! | `s`, `c`, `t` | sender, content, type of a message |
 //! | `i` | message id, or the ids of a confirm parted by line feeds |
 //! | `n` | row ids of an ack parted by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
-//! | `q` | who waits for the commit ([`crate::ticket`]) |
+//! | `q` | who waits for the commit ([`crate::reply_to`]) |
 
-use crate::frame::Type;
+use crate::frame::MessageType;
 use crate::id::{MessageId, UserId};
 
 /// One entry of a partition's log.
@@ -31,43 +31,43 @@ pub enum Entry {
         /// The content, verbatim.
         content: String,
         /// Its type, if it has one.
-        kind: Option<Type>,
+        message_type: Option<MessageType>,
         /// Whether the receiver was connected when the message was accepted.
-        live: bool,
+        receiver_online: bool,
         /// Who waits for the commit.
-        ticket: Option<String>,
+        reply_to: Option<String>,
     },
     /// A client has these messages: their rows go.
-    Confirm {
+    ClientAck {
         /// Whose messages.
         receiver: UserId,
         /// Their ids.
         ids: Vec<MessageId>,
     },
     /// The application has rendered these rows itself: they go.
-    Ack {
+    AppDelete {
         /// Whose rows; rows of others stay.
         receiver: UserId,
         /// Row ids.
         rows: Vec<u64>,
         /// Who waits for the number of removed rows.
-        ticket: Option<String>,
+        reply_to: Option<String>,
     },
     /// The unread counter becomes 0.
     Clear {
         /// Whose counter.
         receiver: UserId,
         /// Who waits for the commit.
-        ticket: Option<String>,
+        reply_to: Option<String>,
     },
     /// A call was repeated: answer it once what it repeats is committed.
-    Echo {
+    Duplicate {
         /// Whose message the first call was for.
         receiver: UserId,
         /// What the first call found: whether the receiver was connected.
-        live: bool,
+        receiver_online: bool,
         /// Who waits.
-        ticket: Option<String>,
+        reply_to: Option<String>,
     },
 }
 
@@ -80,9 +80,9 @@ pub enum Malformed {
         /// The version it names.
         found: String,
     },
-    /// A kind that this version does not have.
-    #[error("unknown kind {0:?}")]
-    Kind(String),
+    /// An entry kind that this version does not have.
+    #[error("unknown entry kind {0:?}")]
+    EntryKind(String),
     /// A field is missing or holds what it must not.
     #[error("field {0:?} is missing or invalid")]
     Field(&'static str),
@@ -92,20 +92,20 @@ impl Entry {
     /// The entry as stream fields, names and values in turn. The script that accepts a message appends
     /// `l` and `q` itself, so they are left out here.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![("v", crate::VERSION.to_owned()), ("k", self.kind().to_owned())];
+        let mut fields = vec![("v", crate::VERSION.to_owned()), ("k", self.entry_kind().to_owned())];
         fields.push(("r", self.receiver().to_string()));
         match self {
-            Self::Message { id, sender, content, kind, .. } => {
+            Self::Message { id, sender, content, message_type, .. } => {
                 fields.push(("i", id.to_string()));
                 fields.push(("s", sender.to_string()));
                 fields.push(("c", content.clone()));
-                if let Some(kind) = kind {
-                    fields.push(("t", kind.encode()));
+                if let Some(message_type) = message_type {
+                    fields.push(("t", message_type.encode()));
                 }
             }
-            Self::Confirm { ids, .. } => fields.push(("i", join(ids))),
-            Self::Ack { rows, .. } => fields.push(("n", join(rows))),
-            Self::Clear { .. } | Self::Echo { .. } => {}
+            Self::ClientAck { ids, .. } => fields.push(("i", join(ids))),
+            Self::AppDelete { rows, .. } => fields.push(("n", join(rows))),
+            Self::Clear { .. } | Self::Duplicate { .. } => {}
         }
         fields
     }
@@ -114,7 +114,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// [`Malformed`], which names the version, kind or field that this version does not read.
+    /// [`Malformed`], which names the version, entry kind or field that this version does not read.
     pub fn decode(fields: &[(String, String)]) -> Result<Self, Malformed> {
         let get = |name: &'static str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         let text = |name| get(name).ok_or(Malformed::Field(name));
@@ -127,34 +127,36 @@ impl Entry {
             return Err(Malformed::Version { found: version.clone() });
         }
         let receiver = user("r")?;
-        let live = get("l").is_some_and(|live| live == "1");
-        let ticket = get("q").cloned();
+        let receiver_online = get("l").is_some_and(|live| live == "1");
+        let reply_to = get("q").cloned();
         match text("k")?.as_str() {
             "m" => Ok(Self::Message {
                 id: MessageId::try_from(text("i")?.clone()).map_err(|_| Malformed::Field("i"))?,
                 sender: user("s")?,
                 receiver,
                 content: text("c")?.clone(),
-                kind: match get("t") {
-                    Some(kind) => Some(Type::decode(kind).ok_or(Malformed::Field("t"))?),
+                message_type: match get("t") {
+                    Some(message_type) => {
+                        Some(MessageType::decode(message_type).ok_or(Malformed::Field("t"))?)
+                    }
                     None => None,
                 },
-                live,
-                ticket,
+                receiver_online,
+                reply_to,
             }),
-            "c" => Ok(Self::Confirm {
+            "c" => Ok(Self::ClientAck {
                 receiver,
                 ids: split(text("i")?, |id| MessageId::try_from(id.to_owned()).ok())
                     .ok_or(Malformed::Field("i"))?,
             }),
-            "a" => Ok(Self::Ack {
+            "a" => Ok(Self::AppDelete {
                 receiver,
                 rows: split(text("n")?, |row| row.parse().ok()).ok_or(Malformed::Field("n"))?,
-                ticket,
+                reply_to,
             }),
-            "z" => Ok(Self::Clear { receiver, ticket }),
-            "e" => Ok(Self::Echo { receiver, live, ticket }),
-            other => Err(Malformed::Kind(other.to_owned())),
+            "z" => Ok(Self::Clear { receiver, reply_to }),
+            "e" => Ok(Self::Duplicate { receiver, receiver_online, reply_to }),
+            other => Err(Malformed::EntryKind(other.to_owned())),
         }
     }
 
@@ -162,31 +164,31 @@ impl Entry {
     pub const fn receiver(&self) -> UserId {
         match self {
             Self::Message { receiver, .. }
-            | Self::Confirm { receiver, .. }
-            | Self::Ack { receiver, .. }
+            | Self::ClientAck { receiver, .. }
+            | Self::AppDelete { receiver, .. }
             | Self::Clear { receiver, .. }
-            | Self::Echo { receiver, .. } => *receiver,
+            | Self::Duplicate { receiver, .. } => *receiver,
         }
     }
 
     /// Who waits for this entry's commit, if anybody does.
-    pub fn ticket(&self) -> Option<&str> {
+    pub fn reply_to(&self) -> Option<&str> {
         match self {
-            Self::Message { ticket, .. }
-            | Self::Ack { ticket, .. }
-            | Self::Clear { ticket, .. }
-            | Self::Echo { ticket, .. } => ticket.as_deref(),
-            Self::Confirm { .. } => None,
+            Self::Message { reply_to, .. }
+            | Self::AppDelete { reply_to, .. }
+            | Self::Clear { reply_to, .. }
+            | Self::Duplicate { reply_to, .. } => reply_to.as_deref(),
+            Self::ClientAck { .. } => None,
         }
     }
 
-    const fn kind(&self) -> &'static str {
+    const fn entry_kind(&self) -> &'static str {
         match self {
             Self::Message { .. } => "m",
-            Self::Confirm { .. } => "c",
-            Self::Ack { .. } => "a",
+            Self::ClientAck { .. } => "c",
+            Self::AppDelete { .. } => "a",
             Self::Clear { .. } => "z",
-            Self::Echo { .. } => "e",
+            Self::Duplicate { .. } => "e",
         }
     }
 }
@@ -220,15 +222,15 @@ mod tests {
                 sender: user(1),
                 receiver: user(2),
                 content: "a\0b \"😀\"".to_owned(),
-                kind: Some(Type::Number(3)),
-                live: false,
-                ticket: None,
+                message_type: Some(MessageType::Number(3)),
+                receiver_online: false,
+                reply_to: None,
             },
-            Entry::Confirm { receiver: user(2), ids: vec![id, MessageId::of_row(5, 6)] },
-            Entry::Ack { receiver: user(2), rows: vec![1, u64::MAX], ticket: None },
-            Entry::Ack { receiver: user(2), rows: Vec::new(), ticket: None },
-            Entry::Clear { receiver: user(2), ticket: None },
-            Entry::Echo { receiver: user(2), live: false, ticket: None },
+            Entry::ClientAck { receiver: user(2), ids: vec![id, MessageId::of_row(5, 6)] },
+            Entry::AppDelete { receiver: user(2), rows: vec![1, u64::MAX], reply_to: None },
+            Entry::AppDelete { receiver: user(2), rows: Vec::new(), reply_to: None },
+            Entry::Clear { receiver: user(2), reply_to: None },
+            Entry::Duplicate { receiver: user(2), receiver_online: false, reply_to: None },
         ] {
             assert_eq!(Entry::decode(&owned(&entry.fields())), Ok(entry));
         }
@@ -236,22 +238,22 @@ mod tests {
 
     #[test]
     fn what_the_script_appends_is_read() {
-        let entry = Entry::Clear { receiver: user(2), ticket: None };
+        let entry = Entry::Clear { receiver: user(2), reply_to: None };
         let mut fields = owned(&entry.fields());
         fields.push(("q".to_owned(), "R".to_owned()));
-        assert_eq!(Entry::decode(&fields).unwrap().ticket(), Some("R"));
+        assert_eq!(Entry::decode(&fields).unwrap().reply_to(), Some("R"));
     }
 
     #[test]
     fn the_error_names_what_is_wrong() {
         let with = |name: &str, value: &str| {
-            let mut fields = owned(&Entry::Clear { receiver: user(2), ticket: None }.fields());
+            let mut fields = owned(&Entry::Clear { receiver: user(2), reply_to: None }.fields());
             fields.retain(|(field, _)| field != name);
             fields.push((name.to_owned(), value.to_owned()));
             Entry::decode(&fields)
         };
         assert_eq!(with("v", "2"), Err(Malformed::Version { found: "2".to_owned() }));
-        assert_eq!(with("k", "?"), Err(Malformed::Kind("?".to_owned())));
+        assert_eq!(with("k", "?"), Err(Malformed::EntryKind("?".to_owned())));
         assert_eq!(with("r", "0"), Err(Malformed::Field("r")));
         assert_eq!(Entry::decode(&[]), Err(Malformed::Field("v")));
     }

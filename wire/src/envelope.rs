@@ -15,7 +15,7 @@ use crate::id::MessageId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Envelope<'a> {
     /// Delivered at most once, to whoever is connected now.
-    Live {
+    Ephemeral {
         /// The client's frame.
         frame: &'a str,
     },
@@ -36,7 +36,7 @@ pub enum Envelope<'a> {
 pub const DISCONNECT: &str = "1X";
 
 /// The bytes before the frame of a push that is not stored.
-pub const LIVE: &str = "1F";
+pub const EPHEMERAL: &str = "1F";
 
 /// The bytes before the frame of a stored message.
 pub fn tracked(id: &MessageId, untyped: bool) -> String {
@@ -53,7 +53,7 @@ impl<'a> Envelope<'a> {
         let text = std::str::from_utf8(bytes).map_err(|_| UnknownEnvelope)?;
         let body = text.strip_prefix(crate::VERSION).ok_or(UnknownEnvelope)?;
         if let Some(frame) = body.strip_prefix('F') {
-            return Ok(Self::Live { frame });
+            return Ok(Self::Ephemeral { frame });
         }
         if body == "X" {
             return Ok(Self::Disconnect);
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn every_kind_reads_back() {
         let id = MessageId::try_from("7:order".to_owned()).unwrap();
-        assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Live { frame: "{}" }));
+        assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Ephemeral { frame: "{}" }));
         assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";

@@ -13,15 +13,15 @@ pub const DEFAULT_TYPE: &str = "text";
 
 /// What the application calls the kind of a message: PHP's `string|int`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum MessageType {
     /// A name of up to 64 bytes, possibly empty.
     Name(String),
     /// A number, as applications with integer constants use.
     Number(i64),
 }
 
-impl Type {
-    /// The type as one text that [`Type::decode`] reads back.
+impl MessageType {
+    /// The type as one text that [`MessageType::decode`] reads back.
     pub fn encode(&self) -> String {
         match self {
             Self::Name(name) => format!("s:{name}"),
@@ -29,7 +29,7 @@ impl Type {
         }
     }
 
-    /// The type that [`Type::encode`] wrote, or nothing if the text is not one.
+    /// The type that [`MessageType::encode`] wrote, or nothing if the text is not one.
     pub fn decode(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("s", name) => Some(Self::Name(name.to_owned())),
@@ -45,7 +45,7 @@ pub struct Message<'a> {
     /// Its id, or none for a push that nobody tracks and the article's own code never names.
     pub id: &'a MessageId,
     /// Its type; `None` stands for [`DEFAULT_TYPE`].
-    pub kind: Option<&'a Type>,
+    pub message_type: Option<&'a MessageType>,
     /// The content, verbatim.
     pub data: &'a str,
     /// Who sent it, where that is known. The application's column is a signed number, hence not a user id.
@@ -57,7 +57,7 @@ impl Message<'_> {
     /// the two below.
     pub fn open(&self) -> String {
         let mut frame = String::with_capacity(self.data.len() + self.data.len() / 8 + 96);
-        frame.push_str(&head(self.id, self.kind));
+        frame.push_str(&head(self.id, self.message_type));
         frame.push_str(",\"data\":");
         push_json(&mut frame, self.data);
         if let Some(from) = self.from {
@@ -91,9 +91,9 @@ pub fn unread(count: u64) -> String {
 }
 
 /// A frame that was rendered with [`DEFAULT_TYPE`] for want of one, with the type that is configured.
-pub fn retyped<'a>(frame: &'a str, id: &MessageId, kind: &Type) -> Cow<'a, str> {
+pub fn retyped<'a>(frame: &'a str, id: &MessageId, message_type: &MessageType) -> Cow<'a, str> {
     match frame.strip_prefix(&head(id, None)) {
-        Some(rest) => Cow::Owned(head(id, Some(kind)) + rest),
+        Some(rest) => Cow::Owned(head(id, Some(message_type)) + rest),
         None => Cow::Borrowed(frame),
     }
 }
@@ -109,14 +109,14 @@ pub fn content_of(frame: &str) -> Option<String> {
     serde_json::from_str::<Data>(object).ok().map(|frame| frame.data)
 }
 
-fn head(id: &MessageId, kind: Option<&Type>) -> String {
+fn head(id: &MessageId, message_type: Option<&MessageType>) -> String {
     let mut head = String::with_capacity(96);
     head.push_str("{\"id\":");
     push_json(&mut head, id.as_str());
     head.push_str(",\"type\":");
-    match kind {
-        Some(Type::Name(name)) => push_json(&mut head, name),
-        Some(Type::Number(number)) => head.push_str(&number.to_string()),
+    match message_type {
+        Some(MessageType::Name(name)) => push_json(&mut head, name),
+        Some(MessageType::Number(number)) => head.push_str(&number.to_string()),
         None => push_json(&mut head, DEFAULT_TYPE),
     }
     head
@@ -178,7 +178,7 @@ mod tests {
         for data in
             ["", "hello", "😀", "\"'; DROP TABLE `user`; --\\", "a\0b", "</script>\u{2028}", &every_control]
         {
-            let frame = Message { id: &id, kind: None, data, from: None }.live(5);
+            let frame = Message { id: &id, message_type: None, data, from: None }.live(5);
             assert_eq!(content_of(&frame).as_deref(), Some(data), "{frame}");
         }
     }
@@ -189,7 +189,7 @@ mod tests {
         for at in 0..100 {
             for special in ["\"", "\\", "\n", "\u{1f}"] {
                 let data = format!("{}{special}{}{special}", "x".repeat(at), "é".repeat(at));
-                let frame = Message { id: &id, kind: None, data: &data, from: None }.live(5);
+                let frame = Message { id: &id, message_type: None, data: &data, from: None }.live(5);
                 assert_eq!(content_of(&frame), Some(data));
             }
         }
@@ -204,19 +204,21 @@ mod tests {
 
     #[test]
     fn a_type_keeps_its_kind() {
-        for kind in [Type::Name(String::new()), Type::Name("a:b".to_owned()), Type::Number(-5)] {
-            assert_eq!(Type::decode(&kind.encode()), Some(kind));
+        for message_type in
+            [MessageType::Name(String::new()), MessageType::Name("a:b".to_owned()), MessageType::Number(-5)]
+        {
+            assert_eq!(MessageType::decode(&message_type.encode()), Some(message_type));
         }
-        assert_eq!(Type::decode("x:1"), None);
-        assert_eq!(Type::decode("i:one"), None);
+        assert_eq!(MessageType::decode("x:1"), None);
+        assert_eq!(MessageType::decode("i:one"), None);
     }
 
     #[test]
     fn the_configured_type_replaces_the_default_and_nothing_else() {
         let id = id();
-        let message = Message { id: &id, kind: None, data: "\"type\":\"text\"", from: Some(7) };
-        let kind = Type::Name("chat".to_owned());
-        let expected = Message { kind: Some(&kind), ..message }.live(5);
-        assert_eq!(retyped(&message.live(5), &id, &kind), expected);
+        let message = Message { id: &id, message_type: None, data: "\"type\":\"text\"", from: Some(7) };
+        let message_type = MessageType::Name("chat".to_owned());
+        let expected = Message { message_type: Some(&message_type), ..message }.live(5);
+        assert_eq!(retyped(&message.live(5), &id, &message_type), expected);
     }
 }

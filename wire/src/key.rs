@@ -43,10 +43,10 @@ impl Prefix {
     }
 
     /// Whether this is the channel of questions to that daemon.
-    pub fn is_question_to(&self, daemon: &str, channel: &str) -> bool {
+    pub fn is_query_channel_of(&self, daemon: &str, channel: &str) -> bool {
         let rest = channel.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(":{"));
         let rest = rest.and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest);
-        rest.and_then(|rest| rest.strip_prefix(":ask:")) == Some(daemon)
+        rest.and_then(|rest| rest.strip_prefix(":query:")) == Some(daemon)
     }
 
     /// The partition whose log this is.
@@ -56,17 +56,17 @@ impl Prefix {
     }
 
     /// The list of questions that any daemon may answer.
-    pub fn reads(&self, partition: Partition) -> String {
-        format!("{}:{{{partition}}}:reads", self.0)
+    pub fn query_list(&self, partition: Partition) -> String {
+        format!("{}:{{{partition}}}:queries", self.0)
     }
 
     /// The channel of questions to one daemon. With an empty name, what all of them begin with.
-    pub fn questions(&self, partition: Partition, daemon: &str) -> String {
-        format!("{}:{{{partition}}}:ask:{daemon}", self.0)
+    pub fn query_channel(&self, partition: Partition, daemon: &str) -> String {
+        format!("{}:{{{partition}}}:query:{daemon}", self.0)
     }
 
     /// The channel on which one connection of the extension hears its answers.
-    pub fn reply(&self, partition: Partition, caller: &str) -> String {
+    pub fn reply_channel(&self, partition: Partition, caller: &str) -> String {
         format!("{}:{{{partition}}}:reply:{caller}", self.0)
     }
 
@@ -76,8 +76,8 @@ impl Prefix {
     }
 
     /// Remembers that a refused entry was put back into the log.
-    pub fn put_back(&self, partition: Partition, number: u64) -> String {
-        format!("{}:{{{partition}}}:back:{number}", self.0)
+    pub fn requeued(&self, partition: Partition, number: u64) -> String {
+        format!("{}:{{{partition}}}:requeued:{number}", self.0)
     }
 
     /// Names the daemon that writes.
@@ -92,8 +92,8 @@ impl Prefix {
     }
 
     /// When each daemon last told that it serves its subscriptions.
-    pub fn beats(&self) -> String {
-        format!("{}:beats", self.0)
+    pub fn heartbeats(&self) -> String {
+        format!("{}:heartbeats", self.0)
     }
 }
 
@@ -135,9 +135,9 @@ mod tests {
             prefix.user_channel(user),
             prefix.daemons_channel(partition),
             prefix.log(partition),
-            prefix.reads(partition),
-            prefix.questions(partition, "d"),
-            prefix.reply(partition, "c"),
+            prefix.query_list(partition),
+            prefix.query_channel(partition, "d"),
+            prefix.reply_channel(partition, "c"),
             prefix.seen(user, &message),
         ] {
             assert!(name.starts_with("chatpush:{3}:"), "{name}");
@@ -154,9 +154,9 @@ mod tests {
         let partition = Partition::of(user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
         assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
-        assert!(prefix.is_question_to("d:1", &prefix.questions(partition, "d:1")));
-        assert!(!prefix.is_question_to("d:1", &prefix.questions(partition, "d:12")));
-        assert!(!prefix.is_question_to("user:35", &prefix.user_channel(user)));
+        assert!(prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:1")));
+        assert!(!prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:12")));
+        assert!(!prefix.is_query_channel_of("user:35", &prefix.user_channel(user)));
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //! | --- | --- | --- | --- |
 //! | extension | user channel | every daemon that holds the user | [`envelope::Envelope`] |
 //! | extension, daemon | log (stream) | the writer | [`entry::Entry`] |
-//! | extension | questions, or reads (list) | the daemon that answered last, or any | [`request::Request`] |
-//! | daemon | reply channel | the extension that waits | [`ticket::Ticket`], [`reply::Reply`] |
+//! | extension | questions, or reads (list) | the daemon that answered last, or any | [`query::QueryRequest`] |
+//! | daemon | reply channel | the extension that waits | [`reply_to::ReplyTo`], [`reply::Reply`] |
 //! | daemon | socket | the browser | [`frame`] |
 
 pub mod id;
@@ -20,10 +20,10 @@ pub mod key;
 pub mod frame;
 pub mod envelope;
 pub mod entry;
-pub mod ticket;
-pub mod request;
+pub mod reply_to;
+pub mod query;
 pub mod reply;
-pub mod script;
+pub mod lua;
 pub mod token;
 
 /// Version of every message that crosses a process border. A reader refuses a version it does not know

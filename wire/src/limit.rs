@@ -29,10 +29,10 @@ pub const LOG_ENTRIES: u32 = 100_000;
 
 /// Questions that may wait in one partition's list before further ones are refused, and in a daemon before further
 /// ones are let go.
-pub const WAITING_READS: u32 = 10_000;
+pub const WAITING_QUERIES: u32 = 10_000;
 
 /// How long a question waits for a daemon.
-pub const READ_TTL: Duration = Duration::from_secs(60);
+pub const QUERY_TTL: Duration = Duration::from_secs(60);
 
 /// How long a message id that the caller chose is remembered, beside as long as its row is there.
 pub const CHOSEN_SEEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);

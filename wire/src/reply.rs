@@ -11,7 +11,7 @@ pub enum Reply {
     /// The message is committed, now or by the call that this one repeats.
     Stored {
         /// Whether the receiver was connected when it was accepted.
-        live: bool,
+        receiver_online: bool,
     },
     /// The counter is cleared.
     Cleared,
@@ -78,11 +78,8 @@ mod tests {
             (Refusal::Backlog, r#"{"refused":"backlog"}"#),
         ] {
             assert_eq!(serde_json::to_string(&Reply::Refused(refusal)).unwrap(), spelled);
-            let scripts = [
-                crate::script::ACCEPT.source(),
-                crate::script::APPEND.source(),
-                crate::script::READ.source(),
-            ];
+            let scripts =
+                [crate::lua::ACCEPT.source(), crate::lua::APPEND.source(), crate::lua::QUERY.source()];
             assert!(scripts.iter().any(|source| source.contains(spelled)), "{spelled}");
         }
     }

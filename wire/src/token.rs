@@ -121,7 +121,7 @@ pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl
 
 /// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
+pub struct VerifiedToken {
     /// The user it speaks for.
     pub user: UserId,
     /// Until when, in seconds since 1970.
@@ -146,7 +146,7 @@ impl Verifier {
     /// # Errors
     ///
     /// [`TokenError`], which names what is wrong.
-    pub fn verify(&self, token: &str, now: u64) -> Result<Pass, TokenError> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedToken, TokenError> {
         if token.len() > TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
@@ -186,7 +186,7 @@ impl Verifier {
         // It is behind `now`; an expiry beyond every clock is as good as the last second there is.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let expires = expiry as u64;
-        Ok(Pass { user, expires })
+        Ok(VerifiedToken { user, expires })
     }
 
     fn is_meant(&self, named: Option<&Audience>) -> bool {
@@ -284,7 +284,7 @@ mod tests {
     fn a_token_of_any_of_the_keys_is_good_and_says_until_when() {
         let (new, old) = (Secret::new([8_u8; 32]).unwrap(), secret());
         let token = signed_now(&old);
-        let pass = Pass { user: user(), expires: NOW + 10 };
+        let pass = VerifiedToken { user: user(), expires: NOW + 10 };
         assert_eq!(verifier(&[new.clone(), old]).verify(&token, NOW), Ok(pass));
         assert_eq!(verifier(&[new]).verify(&token, NOW), Err(TokenError::Signature));
         assert_eq!(verifier(&[]).verify(&token, NOW), Err(TokenError::Signature));

@@ -4,7 +4,7 @@
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
-use chatpush_wire::frame::{self, Message, Type};
+use chatpush_wire::frame::{self, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::token::{self, Secret, Verifier};
 use serde_json::Value;
@@ -34,21 +34,26 @@ fn id() -> MessageId {
     MessageId::try_from(ID.to_owned()).unwrap()
 }
 
-fn kind(line: &Value) -> Type {
+fn message_type(line: &Value) -> MessageType {
     match &line["type"] {
-        Value::Number(number) => Type::Number(number.as_i64().unwrap()),
-        name => Type::Name(name.as_str().unwrap().to_owned()),
+        Value::Number(number) => MessageType::Number(number.as_i64().unwrap()),
+        name => MessageType::Name(name.as_str().unwrap().to_owned()),
     }
 }
 
 #[test]
 fn a_push_is_rendered_as_the_file_says() {
     for line in lines(include_str!("../../tests/golden/pushed.json")) {
-        let kind = kind(&line);
-        let message = Message { id: &id(), kind: Some(&kind), data: text(&line, "content"), from: None };
+        let message_type = message_type(&line);
+        let message = Message {
+            id: &id(),
+            message_type: Some(&message_type),
+            data: text(&line, "content"),
+            from: None,
+        };
         let channel = filled(text(&line, "channel"));
-        assert_eq!(envelope::LIVE.to_owned() + &message.live(TIME), channel);
-        let Ok(Envelope::Live { frame }) = Envelope::decode(channel.as_bytes()) else {
+        assert_eq!(envelope::EPHEMERAL.to_owned() + &message.live(TIME), channel);
+        let Ok(Envelope::Ephemeral { frame }) = Envelope::decode(channel.as_bytes()) else {
             panic!("{channel} is not a live envelope");
         };
         let frame: Value = serde_json::from_str(frame).unwrap();
@@ -61,7 +66,8 @@ fn a_stored_message_is_rendered_and_logged_as_the_file_says() {
     for line in lines(include_str!("../../tests/golden/stored.json")) {
         let (sender, receiver, content) =
             (user(&line, "sender"), user(&line, "receiver"), text(&line, "content"));
-        let message = Message { id: &id(), kind: None, data: content, from: Some(sender.get().into()) };
+        let message =
+            Message { id: &id(), message_type: None, data: content, from: Some(sender.get().into()) };
         assert_eq!(envelope::tracked(&id(), true) + &message.live(TIME), filled(text(&line, "channel")));
 
         let entry = Entry::Message {
@@ -69,9 +75,9 @@ fn a_stored_message_is_rendered_and_logged_as_the_file_says() {
             sender,
             receiver,
             content: content.to_owned(),
-            kind: None,
-            live: false,
-            ticket: None,
+            message_type: None,
+            receiver_online: false,
+            reply_to: None,
         };
         let golden: Vec<String> =
             line["entry"].as_array().unwrap().iter().map(|field| filled(field.as_str().unwrap())).collect();
@@ -92,9 +98,10 @@ fn a_frame_is_rendered_as_the_file_says() {
             name @ ("live" | "stored") => {
                 let message = &line["message"];
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
-                let (kind, time) = (kind(message), message["time"].as_u64().unwrap());
+                let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
                 let from = message["from"].as_i64();
-                let message = Message { id: &id, kind: Some(&kind), data: text(message, "data"), from };
+                let message =
+                    Message { id: &id, message_type: Some(&message_type), data: text(message, "data"), from };
                 if name == "live" { message.live(time) } else { message.stored(time) }
             }
             // The daemon answers pings itself, and says nothing newer than this.

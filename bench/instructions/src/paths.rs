@@ -10,7 +10,7 @@ use chatpush_daemon::hub::{Bounds, Hub, Seat};
 use chatpush_daemon::question::Questions;
 use chatpush_daemon::session::inbound::Inbound;
 use chatpush_wire::envelope;
-use chatpush_wire::frame::{DEFAULT_TYPE, Message, Type};
+use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use clap::ValueEnum;
@@ -42,7 +42,8 @@ impl Path {
             Self::Render => {
                 let id = id(1)?;
                 for _ in 0..times {
-                    let message = Message { id: &id, kind: None, data: black_box(CONTENT), from: Some(7) };
+                    let message =
+                        Message { id: &id, message_type: None, data: black_box(CONTENT), from: Some(7) };
                     black_box(message.live(1_700_000_000_000));
                 }
                 Ok(())
@@ -79,10 +80,10 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let user = UserId::try_from(42)?;
     let seats: Vec<Seat> = (0..devices).filter_map(|_| hub.join(user, devices)).collect();
     let (questions, _asked) = Questions::new();
-    let kind = Type::Name(DEFAULT_TYPE.to_owned());
+    let kind = MessageType::Name(DEFAULT_TYPE.to_owned());
     let delivery = Delivery::new(hub, questions, prefix.clone(), "chatpushd".to_owned(), &kind);
     let id = id(1)?;
-    let frame = Message { id: &id, kind: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
+    let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
     let channel = prefix.user_channel(user).into_bytes();
     let envelope = [envelope::tracked(&id, false), frame].concat().into_bytes();
     for _ in 0..times {

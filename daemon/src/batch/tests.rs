@@ -14,18 +14,18 @@ fn message(number: u8, receiver: i64) -> Entry {
         sender: user(1),
         receiver: user(receiver),
         content: format!("m{number}"),
-        kind: None,
-        live: false,
-        ticket: Some(format!("q{number}")),
+        message_type: None,
+        receiver_online: false,
+        reply_to: Some(format!("q{number}")),
     }
 }
 
 fn confirm(number: u8, receiver: i64) -> Entry {
-    Entry::Confirm { receiver: user(receiver), ids: vec![id(number)] }
+    Entry::ClientAck { receiver: user(receiver), ids: vec![id(number)] }
 }
 
 fn clear(receiver: i64) -> Entry {
-    Entry::Clear { receiver: user(receiver), ticket: None }
+    Entry::Clear { receiver: user(receiver), reply_to: None }
 }
 
 fn logged(entries: Vec<Entry>) -> Vec<Logged> {
@@ -96,14 +96,14 @@ fn counting_can_be_left_to_the_application() {
 
 #[test]
 fn each_ack_answers_its_own_caller() {
-    let ack = |rows: &[u64], ticket: &str| Entry::Ack {
+    let ack = |rows: &[u64], reply_to: &str| Entry::AppDelete {
         receiver: user(5),
         rows: rows.to_vec(),
-        ticket: Some(ticket.to_owned()),
+        reply_to: Some(reply_to.to_owned()),
     };
     let entries = logged(vec![ack(&[1], "a"), ack(&[2], "b")]);
     let batch = plan(&entries);
-    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.ticket, w.outcome)).collect();
+    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.reply_to, w.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
-use chatpush_wire::script::{RELEASE, RENEW, Script, TAKE};
+use chatpush_wire::lua::{ACQUIRE, RELEASE, RENEW, Script};
 use redis::Pipeline;
 
 use super::{BusError, Commands};
@@ -37,7 +37,7 @@ impl Lease {
     ///
     /// When Redis cannot be reached.
     pub async fn take(&self) -> Result<bool, BusError> {
-        let mut pipeline = self.eval(&TAKE);
+        let mut pipeline = self.eval(&ACQUIRE);
         pipeline.arg(LENGTH.as_millis()).arg(&self.channels);
         let (taken,): (bool,) = self.commands.send(&pipeline).await?;
         Ok(taken)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
+use chatpush_wire::lua::REQUEUE;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::script::PUT_BACK;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, Value};
 
@@ -130,13 +130,13 @@ pub async fn put_back(
     number: u64,
     fields: &[(String, String)],
 ) -> Result<(), BusError> {
-    let remembered = prefix.put_back(partition, number);
+    let remembered = prefix.requeued(partition, number);
     let seen = match Entry::decode(fields) {
         Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
         _ => remembered.clone(),
     };
     let mut pipeline = redis::pipe();
-    pipeline.cmd("EVAL").arg(PUT_BACK.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
+    pipeline.cmd("EVAL").arg(REQUEUE.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
     pipeline.arg(CHOSEN_SEEN_TTL.as_millis());
     for (field, value) in fields.iter().filter(|(field, _)| field != "q") {
         pipeline.arg(field).arg(value);

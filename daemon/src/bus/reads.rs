@@ -22,7 +22,7 @@ pub async fn take(
     command.arg(WAIT.as_secs_f64()).arg(Partition::COUNT);
     for step in 0..Partition::COUNT {
         if let Some(partition) = Partition::new((first + step) % Partition::COUNT) {
-            command.arg(prefix.reads(partition));
+            command.arg(prefix.query_list(partition));
         }
     }
     command.arg("LEFT").arg("COUNT").arg(most);

@@ -6,7 +6,7 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
-use chatpush_wire::ticket::Ticket;
+use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
 /// Answers a call. If its caller is gone, nobody hears it.
@@ -15,17 +15,17 @@ pub fn answer(
     prefix: &Prefix,
     daemon: &str,
     partition: Partition,
-    ticket: Ticket<'_>,
+    reply_to: ReplyTo<'_>,
     reply: &Reply,
 ) {
     // A reply is numbers, texts and flags, all of which JSON has.
     let json = serde_json::to_string(reply).unwrap_or_default();
-    let channel = prefix.reply(partition, ticket.caller);
-    pipeline.cmd("SPUBLISH").arg(channel).arg(ticket.answer(daemon, &json)).ignore();
+    let channel = prefix.reply_channel(partition, reply_to.caller);
+    pipeline.cmd("SPUBLISH").arg(channel).arg(reply_to.answer(daemon, &json)).ignore();
 }
 
 /// Tells a user's devices what the unread counter is now.
 pub fn tell_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
-    let envelope = format!("{}{}", envelope::LIVE, frame::unread(count));
+    let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }

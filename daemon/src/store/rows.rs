@@ -1,6 +1,6 @@
 //! Reading: stored rows, unread counters, positions.
 
-use chatpush_wire::frame::Type;
+use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Row;
@@ -15,7 +15,7 @@ pub struct StoredRow {
     /// What the extension gets.
     pub row: Row,
     /// Its type; none for a plain store.
-    pub kind: Option<Type>,
+    pub message_type: Option<MessageType>,
 }
 
 /// The application's columns may be NULL, whatever the article's are.
@@ -160,7 +160,8 @@ fn counter(counts: &[Option<i64>]) -> u64 {
 }
 
 fn stored_row(columns: Columns) -> StoredRow {
-    let (id, sender_id, receiver_id, content, send_time, unix_time, message_id, kind, time_ms) = columns;
+    let (id, sender_id, receiver_id, content, send_time, unix_time, message_id, message_type, time_ms) =
+        columns;
     let known = message_id.and_then(|id| MessageId::try_from(id).ok());
     let row = Row {
         id,
@@ -172,5 +173,5 @@ fn stored_row(columns: Columns) -> StoredRow {
         message_id: known.unwrap_or_else(|| MessageId::of_row(id, unix_time)),
         time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
     };
-    StoredRow { row, kind: kind.as_deref().and_then(Type::decode) }
+    StoredRow { row, message_type: message_type.as_deref().and_then(MessageType::decode) }
 }

@@ -105,9 +105,10 @@ pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
         .iter()
         .zip((0_u64..).map(|row| row * increment))
         .map(|(insert, row)| {
-            let kind = insert.kind.map_or("NULL".to_owned(), |kind| quoted(&kind.encode()));
+            let message_type =
+                insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()));
             format!(
-                "(LAST_INSERT_ID() + {row}, {}, {}, {kind}, {})",
+                "(LAST_INSERT_ID() + {row}, {}, {}, {message_type}, {})",
                 insert.receiver,
                 quoted(insert.id.as_str()),
                 insert.time_ms

@@ -6,7 +6,7 @@ use chatpush_wire::entry::Entry;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
-use chatpush_wire::ticket::Ticket;
+use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 use tokio_util::sync::CancellationToken;
 
@@ -216,8 +216,8 @@ impl<'a> Term<'a> {
             let seen = self.writer.prefix.seen(*receiver, id);
             self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
         }
-        if let Some((_, ticket)) = logged.fields.iter().find(|(field, _)| field == "q") {
-            self.answer(partition, ticket, &refused);
+        if let Some((_, reply_to)) = logged.fields.iter().find(|(field, _)| field == "q") {
+            self.answer(partition, reply_to, &refused);
         }
         Ok(())
     }
@@ -235,24 +235,24 @@ impl<'a> Term<'a> {
     fn tell(&mut self, batch: &Batch<'_>, done: &Applied) {
         for waiting in &batch.waiting {
             let reply = match waiting.outcome {
-                Outcome::Stored { live } => Reply::Stored { live },
+                Outcome::Stored { receiver_online } => Reply::Stored { receiver_online },
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
-            self.answer(waiting.partition, waiting.ticket, &reply);
+            self.answer(waiting.partition, waiting.reply_to, &reply);
         }
         for (user, count) in &done.counters {
             replies::tell_unread(&mut self.settled, &self.writer.prefix, *user, *count);
         }
     }
 
-    fn answer(&mut self, partition: Partition, ticket: &str, reply: &Reply) {
+    fn answer(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
         let Writer { prefix, name, .. } = self.writer;
-        let Some(ticket) = Ticket::parse(ticket) else {
+        let Some(reply_to) = ReplyTo::parse(reply_to) else {
             tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
             return;
         };
-        replies::answer(&mut self.settled, prefix, name, partition, ticket, reply);
+        replies::answer(&mut self.settled, prefix, name, partition, reply_to, reply);
     }
 
     async fn settle(&self, settled: &Pipeline) -> Result<(), BusError> {

@@ -19,11 +19,13 @@ pub(super) fn run(data: &[u8]) {
 fn written(entry: &Entry) -> Vec<(String, String)> {
     let mut fields: Vec<_> =
         entry.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    if let Entry::Message { live: true, .. } | Entry::Echo { live: true, .. } = entry {
+    if let Entry::Message { receiver_online: true, .. } | Entry::Duplicate { receiver_online: true, .. } =
+        entry
+    {
         fields.push(("l".to_owned(), "1".to_owned()));
     }
-    if let Some(ticket) = entry.ticket() {
-        fields.push(("q".to_owned(), ticket.to_owned()));
+    if let Some(reply_to) = entry.reply_to() {
+        fields.push(("q".to_owned(), reply_to.to_owned()));
     }
     fields
 }

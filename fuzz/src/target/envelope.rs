@@ -6,7 +6,7 @@ use chatpush_wire::id::MessageId;
 pub(super) fn run(data: &[u8]) {
     let Ok(envelope) = Envelope::decode(data) else { return };
     let written = match envelope {
-        Envelope::Live { frame } => format!("{}{frame}", envelope::LIVE),
+        Envelope::Ephemeral { frame } => format!("{}{frame}", envelope::EPHEMERAL),
         Envelope::Tracked { id, untyped, frame } => {
             assert!(!id.is_empty(), "an envelope without its id is none");
             // Whoever delivers it checks the id, and drops a frame that it could not settle.

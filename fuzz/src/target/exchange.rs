@@ -3,22 +3,22 @@
 use std::fmt::Debug;
 
 use chatpush_wire::VERSION;
+use chatpush_wire::query::QueryRequest;
 use chatpush_wire::reply::Reply;
-use chatpush_wire::request::Request;
-use chatpush_wire::ticket::{self, Ticket};
+use chatpush_wire::reply_to::{self, ReplyTo};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok((barrier, ticket, request)) = Request::decode(text) {
+    if let Ok((barrier, reply_to, request)) = QueryRequest::decode(text) {
         assert!(text.starts_with(barrier) && request.v == VERSION);
-        let written = format!("{barrier} {}.{} {}", ticket.caller, ticket.call, json(&request));
-        assert_eq!(Request::decode(&written), Ok((barrier, ticket, request)));
+        let written = format!("{barrier} {}.{} {}", reply_to.caller, reply_to.correlation_id, json(&request));
+        assert_eq!(QueryRequest::decode(&written), Ok((barrier, reply_to, request)));
     }
-    if let Some((daemon, answer)) = ticket::answer_to(7, text) {
-        let ticket = Ticket { caller: "C", call: "7" };
-        assert_eq!(ticket::answer_to(7, &ticket.answer(daemon, answer)), Some((daemon, answer)));
+    if let Some((daemon, answer)) = reply_to::answer_to(7, text) {
+        let reply_to = ReplyTo { caller: "C", correlation_id: "7" };
+        assert_eq!(reply_to::answer_to(7, &reply_to.answer(daemon, answer)), Some((daemon, answer)));
     }
     if let Ok(reply) = serde_json::from_str::<Reply>(text) {
         reads_back(&reply);

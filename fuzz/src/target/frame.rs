@@ -1,7 +1,7 @@
 //! A frame is JSON that holds the content verbatim, whatever it is, and under any other type the same.
 
 use arbitrary::{Arbitrary, Unstructured};
-use chatpush_wire::frame::{self, DEFAULT_TYPE, Message, Type};
+use chatpush_wire::frame::{self, DEFAULT_TYPE, Message, MessageType};
 use chatpush_wire::id::MessageId;
 use serde_json::{Value, json};
 
@@ -12,10 +12,10 @@ enum Kind<'a> {
 }
 
 impl Kind<'_> {
-    fn to_type(&self) -> Type {
+    fn to_type(&self) -> MessageType {
         match self {
-            Self::Name(name) => Type::Name((*name).to_owned()),
-            Self::Number(number) => Type::Number(*number),
+            Self::Name(name) => MessageType::Name((*name).to_owned()),
+            Self::Number(number) => MessageType::Number(*number),
         }
     }
 }
@@ -46,9 +46,9 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     let id = MessageId::try_from((*id).to_owned()).unwrap_or_else(|_| MessageId::of_row(1, 2));
     let (kind, configured) = (kind.as_ref().map(Kind::to_type), configured.to_type());
     for kind in kind.iter().chain([&configured]) {
-        assert_eq!(Type::decode(&kind.encode()).as_ref(), Some(kind));
+        assert_eq!(MessageType::decode(&kind.encode()).as_ref(), Some(kind));
     }
-    let message = Message { id: &id, kind: kind.as_ref(), data, from: *from };
+    let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from };
     let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
     assert!(live.starts_with(&message.open()), "a script ends what was opened");
 
@@ -60,18 +60,18 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     assert_eq!(frame::content_of(&live).as_deref(), Some(*data));
     if kind.is_none() {
         let retyped = frame::retyped(&live, &id, &configured);
-        assert_eq!(retyped, Message { kind: Some(&configured), ..message }.live(*time_ms));
+        assert_eq!(retyped, Message { message_type: Some(&configured), ..message }.live(*time_ms));
     }
     expected["offline"] = json!(true);
     assert_eq!(parsed(&stored), expected);
     assert_eq!(parsed(&frame::unread(*time_ms)), json!({ "type": "unread_count", "data": time_ms }));
 }
 
-fn spelled(kind: Option<&Type>) -> Value {
+fn spelled(kind: Option<&MessageType>) -> Value {
     match kind {
         None => json!(DEFAULT_TYPE),
-        Some(Type::Name(name)) => json!(name),
-        Some(Type::Number(number)) => json!(number),
+        Some(MessageType::Name(name)) => json!(name),
+        Some(MessageType::Number(number)) => json!(number),
     }
 }
 

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chatpush_wire::id::UserId;
-use chatpush_wire::token::{Pass, Secret, Verifier};
+use chatpush_wire::token::{Secret, VerifiedToken, Verifier};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -29,7 +29,7 @@ pub(super) fn run(data: &[u8]) {
     }
 }
 
-fn verify(token: &str) -> Option<Pass> {
+fn verify(token: &str) -> Option<VerifiedToken> {
     let secrets = KEYS.map(|key| Secret::new(key).expect("32 bytes"));
     Verifier { secrets: secrets.into(), audience: None, clock_skew: 60 }.verify(token, NOW).ok()
 }

@@ -126,7 +126,7 @@ impl Connection {
     pub(crate) fn load(
         &mut self,
         commands: &mut Vec<u8>,
-        script: &'static chatpush_wire::script::Script,
+        script: &'static chatpush_wire::lua::Script,
     ) -> bool {
         let sha1 = script.sha1();
         if self.loaded.contains(&sha1) {

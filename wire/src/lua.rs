@@ -7,28 +7,28 @@ use std::sync::OnceLock;
 use sha1::{Digest, Sha1};
 
 /// Accepts a message: remembers it, appends it to the log and pushes it to whoever is connected.
-pub static ACCEPT: Script = Script::new(include_str!("scripts/accept.lua"));
+pub static ACCEPT: Script = Script::new(include_str!("lua/accept.lua"));
 
 /// Appends an entry that somebody waits for.
-pub static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
+pub static APPEND: Script = Script::new(include_str!("lua/append.lua"));
 
 /// Asks a daemon to look something up.
-pub static READ: Script = Script::new(include_str!("scripts/read.lua"));
+pub static QUERY: Script = Script::new(include_str!("lua/query.lua"));
 
 /// Puts a refused entry back into the log.
-pub static PUT_BACK: Script = Script::new(include_str!("scripts/put_back.lua"));
+pub static REQUEUE: Script = Script::new(include_str!("lua/requeue.lua"));
 
 /// Takes the writer's lease if its holder is gone.
-pub static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
+pub static ACQUIRE: Script = Script::new(include_str!("lua/acquire.lua"));
 
 /// Renews the writer's lease if it is still held.
-pub static RENEW: Script = Script::new(include_str!("scripts/renew.lua"));
+pub static RENEW: Script = Script::new(include_str!("lua/renew.lua"));
 
 /// Gives the writer's lease up if it is still held.
-pub static RELEASE: Script = Script::new(include_str!("scripts/release.lua"));
+pub static RELEASE: Script = Script::new(include_str!("lua/release.lua"));
 
 /// Tells that a daemon lives and finds those that hang.
-pub static BEAT: Script = Script::new(include_str!("scripts/beat.lua"));
+pub static HEARTBEAT: Script = Script::new(include_str!("lua/heartbeat.lua"));
 
 /// A script and the digest by which Redis knows it.
 #[derive(Debug)]
