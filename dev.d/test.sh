@@ -17,7 +17,7 @@ end-to-end   daemons, PHP and WebSocket clients on real servers, some of them ki
              the load generator counts what is known beforehand
 client       chatpush.js, that dist/ is what its sources build, and the npm package with its types
 browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
-demo         the demo's story over HTTP and WebSocket
+demo         the demo's smoke test: two users over HTTP and WebSocket
 chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
 fuzz         five seconds of nonsense for each function that reads what strangers send, and for a running daemon
 TEXT
@@ -119,7 +119,7 @@ part_demo() { target/release/chatpush-stack demo --check; }
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     target/release/chatpush-chaos --seconds 60 --seed "${CHATPUSH_CHAOS_SEED:-1}" \
-        && cargo build --release --workspace --locked --features chatpush-daemon/sabotage --bin chatpushd-sabotaged \
+        && cargo build --release --workspace --locked --features chatpush-daemon/fault_injection --bin chatpushd-fault-injection \
         && finds_out fence end-subscriptions,stop-daemon \
         && finds_out confirm kill-daemon,kill-worker \
         && finds_out barrier kill-daemon,restart-daemon,slow
@@ -130,8 +130,8 @@ finds_out() {
     local promise=$1 faults=$2 seed status
     for seed in 3 4 5 6 7 8 9 10; do
         status=0
-        CHATPUSH_DAEMON=$PWD/target/release/chatpushd-sabotaged \
-            target/release/chatpush-chaos --seconds 20 --seed "$seed" --sabotage "$promise" --faults "$faults" --discard || status=$?
+        CHATPUSH_DAEMON=$PWD/target/release/chatpushd-fault-injection \
+            target/release/chatpush-chaos --seconds 20 --seed "$seed" --fault-injection "$promise" --faults "$faults" --discard || status=$?
         [ "$status" = 0 ] || break
     done
     [ "$status" = 1 ] || { echo "the broken promise '$promise' was not found out (exit code $status)"; return 1; }

@@ -8,7 +8,7 @@ use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::redis::{self, Redis};
-use chatpush_stack::{built, patience};
+use chatpush_stack::{artifacts, wait};
 use tokio::runtime::Runtime;
 
 use crate::cache::Cache;
@@ -77,7 +77,7 @@ impl Place {
     /// Waits until a TCP port of 127.0.0.1 is listened on.
     pub fn until_listening(&self, what: &str, port: u16, log: &Path) -> anyhow::Result<()> {
         let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
-        self.wait(patience::until(what, log, listens))
+        self.wait(wait::until(what, log, listens))
     }
 
     /// Runs statements in the application's database and returns what they select.
@@ -153,5 +153,5 @@ const MARIADB: &[&str] = &["--innodb-buffer-pool-size=128M", "--innodb-log-file-
 
 /// The folder of this crate.
 pub fn sources() -> PathBuf {
-    built::root().join("bench")
+    artifacts::root().join("bench")
 }

@@ -1,7 +1,7 @@
 //! A run: who takes part, scenario after scenario, and what is written of it.
 
 use anyhow::ensure;
-use chatpush_stack::built;
+use chatpush_stack::artifacts;
 use clap::ValueEnum as _;
 
 use crate::cache::Cache;
@@ -35,10 +35,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let scenarios =
         if arguments.scenarios.is_empty() { Scenario::value_variants() } else { &arguments.scenarios };
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 });
-    let folder = arguments
-        .output
-        .clone()
-        .unwrap_or_else(|| built::root().join(if arguments.quick { "target/bench" } else { "docs/bench" }));
+    let folder = arguments.output.clone().unwrap_or_else(|| {
+        artifacts::root().join(if arguments.quick { "target/bench" } else { "docs/bench" })
+    });
     std::fs::create_dir_all(&folder)?;
 
     let machine = Machine::look(&cache, &peers, &arguments.appendfsync);

@@ -171,7 +171,7 @@ impl Meter {
 }
 
 /// How long nothing may come before what is missing counts as lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a content: a line of chat.
 const SIZE: u32 = 128;

@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Keep no folder, whatever is found
     #[arg(long, hide = true)]
     pub discard: bool,
-    /// Run daemons that break a promise on purpose (they must be built with the feature `sabotage`)
+    /// Run daemons that break a promise on purpose (they must be built with the feature `fault_injection`)
     #[arg(long, hide = true)]
-    pub sabotage: Option<String>,
+    pub fault_injection: Option<String>,
 }

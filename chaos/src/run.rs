@@ -20,7 +20,7 @@ use crate::verdict::{Tables, violations};
 use crate::workers::Worker;
 
 /// How long everything may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(90);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// For how long each fault kept every store from succeeding.
 type Recoveries = BTreeMap<Kind, Vec<Duration>>;
@@ -36,7 +36,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         "Starting Redis, MariaDB, {daemons} daemons, {} PHP workers, {} clients",
         arguments.workers, arguments.users
     );
-    let mut scene = Scene::start(daemons, arguments.users, arguments.sabotage.clone()).await?;
+    let mut scene = Scene::start(daemons, arguments.users, arguments.fault_injection.clone()).await?;
     eprintln!("Data and logs: {}", scene.folder().display());
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     settle(&scene).await.context("before the first fault")?;
@@ -142,8 +142,8 @@ async fn break_things(
         while open(ledger).last_success.is_none_or(|at| at < ended) {
             sleep(Duration::from_millis(5)).await;
             ensure!(
-                ended.elapsed() < PATIENCE,
-                "no store has succeeded for {PATIENCE:?} after {}",
+                ended.elapsed() < SETTLE_TIMEOUT,
+                "no store has succeeded for {SETTLE_TIMEOUT:?} after {}",
                 fault.kind
             );
         }
@@ -219,7 +219,7 @@ async fn perform(fault: Fault, scene: &mut Scene, crew: &mut Crew) -> anyhow::Re
 
 /// Waits until every daemon is ready and every log is applied.
 async fn settle(scene: &Scene) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
     let client = redis::Client::open(scene.redis_url())?;
     loop {
         let mut calm = true;
@@ -241,7 +241,7 @@ async fn settle(scene: &Scene) -> anyhow::Result<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            bail!("not every daemon is ready, or a log is not applied, after {PATIENCE:?}");
+            bail!("not every daemon is ready, or a log is not applied, after {SETTLE_TIMEOUT:?}");
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -257,7 +257,7 @@ async fn stored(scene: &Scene) -> anyhow::Result<BTreeMap<u32, Vec<String>>> {
 
 /// Waits until the last clients have confirmed everything; how many rows are left if they do not.
 async fn drained(scene: &Scene) -> anyhow::Result<u64> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
         let left = scene.number("SELECT COUNT(*) FROM offline_message").await?;
         if left == 0 || Instant::now() > deadline {

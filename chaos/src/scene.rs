@@ -29,13 +29,13 @@ pub struct Scene {
     pub links: Vec<Proxy>,
     /// Where clients find the daemons.
     pub ports: Ports,
-    sabotage: Option<String>,
+    fault_injection: Option<String>,
     folder: Folder,
 }
 
 impl Scene {
     /// Starts Redis, MariaDB with `users` users, and `daemons` daemons.
-    pub async fn start(daemons: usize, users: u32, sabotage: Option<String>) -> anyhow::Result<Self> {
+    pub async fn start(daemons: usize, users: u32, fault_injection: Option<String>) -> anyhow::Result<Self> {
         let held = Folder::new()?;
         let folder = held.path();
         let redis = Redis::start(folder).await?;
@@ -54,7 +54,7 @@ impl Scene {
             mariadb: Some(mariadb),
             links,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
-            sabotage,
+            fault_injection,
             folder: held,
         };
         let migrated = Daemon::command(scene.folder(), &scene.environment(0), &["migrate"]).await?;
@@ -166,8 +166,8 @@ impl Scene {
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             ("CHATPUSH_PREFIX", NAME.to_owned()),
         ];
-        if let Some(sabotage) = &self.sabotage {
-            environment.push(("CHATPUSH_SABOTAGE", sabotage.clone()));
+        if let Some(fault_injection) = &self.fault_injection {
+            environment.push(("CHATPUSH_FAULT_INJECTION", fault_injection.clone()));
         }
         environment
     }

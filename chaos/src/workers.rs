@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
-use chatpush_stack::built;
+use chatpush_stack::artifacts;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -28,9 +28,9 @@ impl Worker {
         redis_url: &str,
         ledger: Arc<Mutex<Ledger>>,
     ) -> anyhow::Result<Self> {
-        let script = built::root().join("chaos/src/worker.php");
+        let script = artifacts::root().join("chaos/src/worker.php");
         let settings = [
-            format!("extension={}", built::extension()?),
+            format!("extension={}", artifacts::extension()?),
             format!("chatpush.redis_url={redis_url}"),
             format!("chatpush.prefix={NAME}"),
             "chatpush.timeout_ms=3000".to_owned(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chatpush_wire::partition::Partition;
 use tokio::time::timeout;
 
+use crate::fault_injection::{self, Promise};
 use crate::position::{Position, Positions};
-use crate::sabotage::{self, Promise};
 use crate::store::Store;
 
 /// How long a stand-by waits before it first asks MySQL.
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// stand-by asks MySQL, soon at first and then more rarely, and for all who wait at once. While MySQL is away
 /// the wait goes on; whoever waits has a deadline of its own.
 pub async fn passed(positions: &Positions, store: &Store, partition: Partition, position: Position) {
-    if sabotage::breaks(Promise::Barrier) {
+    if fault_injection::breaks(Promise::Barrier) {
         return;
     }
     let mut pause = FIRST_LOOK;

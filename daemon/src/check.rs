@@ -1,6 +1,6 @@
 //! `chatpushd check`: every prerequisite, each with `ok` or the fix.
 
-mod door;
+mod listener;
 mod mysql;
 mod redis;
 
@@ -47,7 +47,7 @@ impl Finding {
 pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     let mut findings = redis::look(config).await;
     findings.extend(mysql::look(config).await);
-    findings.extend(door::look(config));
+    findings.extend(listener::look(config));
     let mut code = ExitCode::SUCCESS;
     for Finding { what, verdict } in findings {
         match verdict {

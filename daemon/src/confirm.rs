@@ -18,7 +18,7 @@ const QUEUE: usize = 8_192;
 const PIPELINE: usize = 256;
 
 /// How long a session waits for room before it lets the confirmation go: the message then comes again.
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A handle on the way to the log. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Confirms {
 
     /// Hands an entry over to be appended.
     pub async fn append(&self, entry: Entry) {
-        if timeout(PATIENCE, self.0.send(entry)).await.is_err() {
+        if timeout(QUEUE_TIMEOUT, self.0.send(entry)).await.is_err() {
             tracing::warn!(
                 "a confirmation was let go because Redis does not keep up; its message comes again"
             );

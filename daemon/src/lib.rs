@@ -11,7 +11,7 @@ pub mod config;
 pub mod logging;
 pub mod outage;
 pub mod metrics;
-pub mod sabotage;
+pub mod fault_injection;
 pub mod position;
 pub mod batch;
 pub mod bus;

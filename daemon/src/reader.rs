@@ -27,7 +27,7 @@ use crate::store::{Store, StoreError};
 const AT_ONCE: u32 = 64;
 
 /// How long a look-up waits for the log to be applied before it gives up. Callers wait less.
-const PATIENCE: Duration = Duration::from_secs(10);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Room for look-ups under way.
 pub fn room() -> Arc<Semaphore> {
@@ -56,7 +56,7 @@ impl Reader {
     pub async fn answer_asked(self, mut questions: mpsc::Receiver<Asked>) {
         while let Some((question, came)) = questions.recv().await {
             // Whoever asked so long ago does not wait any more.
-            if came.elapsed() < PATIENCE {
+            if came.elapsed() < QUERY_TIMEOUT {
                 self.begin(question).await;
             }
         }
@@ -118,7 +118,7 @@ impl Reader {
         };
         let partition = Partition::of(request.query.user());
         let position = position.parse().unwrap_or_default();
-        let looked = timeout(PATIENCE, async {
+        let looked = timeout(QUERY_TIMEOUT, async {
             barrier::passed(&self.positions, &self.store, partition, position).await;
             self.look(&request.query).await
         });

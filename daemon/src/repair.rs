@@ -12,7 +12,7 @@ use crate::position::Positions;
 use crate::store::Store;
 
 /// How long MySQL is asked for the positions. While it is away, what this process knows of them has to do.
-const PATIENCE: Duration = Duration::from_secs(1);
+const POSITIONS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Moves logs behind what MySQL has applied. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Repair {
     ///
     /// When Redis cannot be reached.
     pub async fn logs(&self) -> Result<(), BusError> {
-        match timeout(PATIENCE, self.store.positions()).await {
+        match timeout(POSITIONS_TIMEOUT, self.store.positions()).await {
             Ok(Ok(found)) => self.positions.advance_all(&found),
             Ok(Err(error)) => tracing::debug!(%error, "the positions cannot be read"),
             Err(_) => tracing::debug!("the positions cannot be read in time"),

@@ -26,11 +26,11 @@ use crate::clock;
 use crate::close::Close;
 use crate::config::Limits;
 use crate::confirm::Confirms;
+use crate::fault_injection::{self, Promise};
 use crate::flush::{Flush, Part};
 use crate::hub::{Epoch, Hub, Outgoing, Seat};
 use crate::metrics;
 use crate::presence::Presence;
-use crate::sabotage::{self, Promise};
 
 /// How often a ping goes out; a client that was silent over two of them is gone.
 const PING: Duration = Duration::from_secs(25);
@@ -274,7 +274,7 @@ impl Session<'_> {
                         continue;
                     }
                     tracked = true;
-                    if sabotage::breaks(Promise::Confirm) {
+                    if fault_injection::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(&id)];
                         let entry = Entry::ClientAck { receiver: seat.user(), ids };
                         sessions.confirms.append(entry).await;

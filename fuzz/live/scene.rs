@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb::{self, MariaDb};
-use chatpush_stack::patience::until;
 use chatpush_stack::redis::Redis;
+use chatpush_stack::wait::until;
 use chatpush_wire::envelope;
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
@@ -23,7 +23,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 const SECRET: &str = "a key for an hour of nonsense, and no more";
 
 /// Bound on each thing that the honest client waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who is honest.
 const HONEST: i64 = 1;
@@ -65,7 +65,7 @@ impl Scene {
         let publisher =
             redis::Client::open(redis.url())?.get_multiplexed_async_connection().await.context("Redis")?;
         let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token_of(HONEST)?);
-        let (client, _) = timeout(PATIENCE, connect_async(url)).await??;
+        let (client, _) = timeout(STEP_TIMEOUT, connect_async(url)).await??;
         let mut scene =
             Self { client, publisher, daemon, _mariadb: mariadb, _redis: redis, folder: held, sent: 0 };
         scene.look().await?;
@@ -95,7 +95,7 @@ impl Scene {
         let text = format!("{{\"data\":\"message {}\"}}", self.sent);
         let honest = UserId::try_from(HONEST)?;
         // The daemon subscribes after the handshake: the first message may be too early.
-        let arrived = timeout(PATIENCE, async {
+        let arrived = timeout(STEP_TIMEOUT, async {
             while redis::cmd("SPUBLISH")
                 .arg(Prefix::default().user_channel(honest))
                 .arg(format!("{}{text}", envelope::EPHEMERAL))

@@ -15,7 +15,7 @@ use crate::{frames, handshake};
 const LISTENS: Duration = Duration::from_millis(200);
 
 /// Bound on getting in, and on writing to a daemon that does not read.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Plays one visit.
 ///
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the daemon did that it must not, whatever it was sent.
 pub(crate) async fn visit(port: u16, mut rng: Rng) -> anyhow::Result<()> {
     let token = token_of(STRANGER)?;
-    let mut socket = timeout(PATIENCE, TcpStream::connect(("127.0.0.1", port)))
+    let mut socket = timeout(IO_TIMEOUT, TcpStream::connect(("127.0.0.1", port)))
         .await
         .context("nobody takes the connection")?
         .context("the daemon does not listen")?;
@@ -53,7 +53,7 @@ pub(crate) async fn visit(port: u16, mut rng: Rng) -> anyhow::Result<()> {
 
 /// Writes in pieces of any size. A daemon that has closed reads none of it, as it may.
 async fn speak(socket: &mut TcpStream, rng: &mut Rng, mut bytes: &[u8]) {
-    let _ = timeout(PATIENCE, async {
+    let _ = timeout(IO_TIMEOUT, async {
         while !bytes.is_empty() {
             let whole = rng.u8(..3) > 0;
             let (piece, rest) = bytes.split_at(if whole { bytes.len() } else { rng.usize(1..=bytes.len()) });

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::stack::Stack;
 
 /// How long somebody who has connected may take to say what they want.
-const PATIENCE: Duration = Duration::from_secs(10);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest command, in bytes.
 const COMMAND: u64 = 64;
@@ -47,7 +47,7 @@ impl Control {
                 Err(error) => format!("{error:#}\n"),
             };
             // Who does not wait for the answer does without.
-            let _ = timeout(PATIENCE, stream.write_all(answer.as_bytes())).await;
+            let _ = timeout(COMMAND_TIMEOUT, stream.write_all(answer.as_bytes())).await;
         }
     }
 }
@@ -55,7 +55,7 @@ impl Control {
 async fn obey(stack: &mut Stack, stream: &mut UnixStream) -> anyhow::Result<()> {
     let mut command = String::new();
     let mut reader = BufReader::new(stream.take(COMMAND));
-    timeout(PATIENCE, reader.read_line(&mut command)).await.context("no command came")??;
+    timeout(COMMAND_TIMEOUT, reader.read_line(&mut command)).await.context("no command came")??;
     match command.trim_end() {
         "kill daemon" => stack.kill_daemon(),
         "start daemon" => stack.start_daemon().await?,

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::patience::until;
 use crate::server::Server;
-use crate::{built, port};
+use crate::wait::until;
+use crate::{artifacts, port};
 
 /// A running daemon on ports of its own.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Daemon {
         environment.push(("CHATPUSH_LISTEN", format!("127.0.0.1:{port}")));
         environment.push(("CHATPUSH_ADMIN_LISTEN", format!("127.0.0.1:{admin}")));
         let log = folder.join(format!("chatpushd-{port}.log"));
-        let server = Server::start(&built::daemon()?, &["run".to_owned()], &environment, &log)?;
+        let server = Server::start(&artifacts::daemon()?, &["run".to_owned()], &environment, &log)?;
         Ok(Self { server, port, admin, log })
     }
 
@@ -67,7 +67,7 @@ impl Daemon {
         environment: &[(&str, String)],
         arguments: &[&str],
     ) -> anyhow::Result<Output> {
-        Command::new(built::daemon()?)
+        Command::new(artifacts::daemon()?)
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (*name, value)))
             .current_dir(folder)

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::process::Command;
 
 use crate::stack::{DATABASE, Stack};
-use crate::{built, mariadb};
+use crate::{artifacts, mariadb};
 
 /// Somebody who can sign in.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Person {
 
 /// The folder of the demo's pages.
 pub fn pages() -> PathBuf {
-    built::root().join("php/demo/public")
+    artifacts::root().join("php/demo/public")
 }
 
 /// Starts the demo with two people.

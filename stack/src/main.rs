@@ -5,7 +5,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::Context as _;
 use chatpush_stack::control::Control;
 use chatpush_stack::stack::Stack;
-use chatpush_stack::{built, demo, story};
+use chatpush_stack::{artifacts, demo, smoke};
 use clap::{Parser, Subcommand};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ struct Arguments {
 enum Task {
     /// Serve the demo chat until Ctrl-C
     Demo {
-        /// Live through the demo's story instead, and exit 0 if every step holds
+        /// Run the demo's smoke test instead; exit 0 if every step passes
         #[arg(long)]
         check: bool,
         /// Keep the folder of data and logs
@@ -64,7 +64,7 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
                 stack.keep();
             }
             if check {
-                story::play(&stack, &people).await?;
+                smoke::run(&stack, &people).await?;
                 println!("The demo works.");
                 return Ok(ExitCode::SUCCESS);
             }
@@ -81,7 +81,7 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
                 let (stack, people) = demo::start(None).await?;
                 (stack, people.to_vec())
             } else {
-                let pages = built::root().join("tests/phpunit/fpm/pages");
+                let pages = artifacts::root().join("tests/phpunit/fpm/pages");
                 (Stack::start(None, &[("/", &pages)]).await?, Vec::new())
             };
             let control = Control::listen(&stack)?;

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
-use crate::patience::until;
 use crate::server::{Server, is_root};
+use crate::wait::until;
 
 /// The account that applications and daemons use.
 pub const USER: &str = "chatpush";

@@ -6,8 +6,8 @@ use std::path::Path;
 use tokio::net::TcpStream;
 
 use crate::certificate::Certificate;
-use crate::patience::until;
 use crate::server::{Server, is_root};
+use crate::wait::until;
 use crate::{php_fpm, port};
 
 /// nginx on a port of 127.0.0.1.

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::patience::until;
 use crate::server::{Server, is_root};
+use crate::wait::until;
 
 /// PHP-FPM with one pool on a Unix socket.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::patience::until;
 use crate::server::Server;
+use crate::wait::until;
 
 /// A Redis that syncs every write to its append-only file.
 #[derive(Debug)]

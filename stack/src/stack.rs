@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::ensure;
 
-use crate::built;
+use crate::artifacts;
 use crate::daemon::Daemon;
 use crate::folder::Folder;
 use crate::mariadb::{self, MariaDb};
@@ -70,7 +70,7 @@ impl Stack {
             ("CHAT_MYSQL_USER", mariadb::USER.to_owned()),
             ("CHAT_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
         ];
-        let extension = format!("extension={}", built::extension()?);
+        let extension = format!("extension={}", artifacts::extension()?);
         let php_fpm = PhpFpm::start(folder, &[extension], &settings, &database).await?;
         let nginx = Nginx::start(folder, port, pages, ports.0).await?;
         eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
@@ -103,8 +103,8 @@ impl Stack {
             ("CHATPUSH_TEST_WS_URL", format!("ws://127.0.0.1:{}/ws", self.ports.0)),
             ("CHATPUSH_TEST_SECRET", self.secret.clone()),
             ("CHATPUSH_TEST_PREFIX", PREFIX.to_owned()),
-            ("CHATPUSH_EXTENSION", built::extension()?),
-            ("CHATPUSH_DAEMON", built::daemon()?),
+            ("CHATPUSH_EXTENSION", artifacts::extension()?),
+            ("CHATPUSH_DAEMON", artifacts::daemon()?),
         ])
     }
 

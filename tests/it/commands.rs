@@ -1,5 +1,5 @@
 use chatpush_tests::daemon::Daemon;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -7,10 +7,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn migrate_makes_the_tables_as_published_and_alters_none() {
-    let site = Site::bare().await;
-    let first = Daemon::command(&site, &["migrate"]).await;
+    let env = TestEnv::bare().await;
+    let first = Daemon::command(&env, &["migrate"]).await;
     assert!(first.status.success() && text(&first.stdout).contains("offline_message: created"));
-    let created: Vec<(String, String)> = site.query("SHOW CREATE TABLE offline_message").await;
+    let created: Vec<(String, String)> = env.query("SHOW CREATE TABLE offline_message").await;
     for line in [
         "`id` int(11) NOT NULL AUTO_INCREMENT",
         "`sender_id` int(11) NOT NULL COMMENT '发送者ID'",
@@ -21,10 +21,10 @@ async fn migrate_makes_the_tables_as_published_and_alters_none() {
     ] {
         assert!(created[0].1.contains(line), "{line}\n{}", created[0].1);
     }
-    let again = Daemon::command(&site, &["migrate"]).await;
+    let again = Daemon::command(&env, &["migrate"]).await;
     assert!(again.status.success() && !text(&again.stdout).contains("created"), "{}", text(&again.stdout));
 
-    let other = Site::bare().await;
+    let other = TestEnv::bare().await;
     other.execute("CREATE TABLE offline_message (id int) ENGINE=MyISAM").await;
     assert!(Daemon::command(&other, &["migrate"]).await.status.success());
     let kept: Vec<(String, String)> = other.query("SHOW CREATE TABLE offline_message").await;
@@ -33,8 +33,8 @@ async fn migrate_makes_the_tables_as_published_and_alters_none() {
 
 #[tokio::test]
 async fn check_names_every_fault_with_its_fix() {
-    let site = Site::bare().await;
-    let missing = Daemon::command(&site, &["check"]).await;
+    let env = TestEnv::bare().await;
+    let missing = Daemon::command(&env, &["check"]).await;
     assert_eq!(missing.status.code(), Some(1));
     assert!(
         text(&missing.stdout).contains("WRONG    table offline_message: is missing"),
@@ -42,15 +42,15 @@ async fn check_names_every_fault_with_its_fix() {
         text(&missing.stdout)
     );
 
-    let site = Site::new().await;
-    let fine = Daemon::command(&site, &["check"]).await;
+    let env = TestEnv::new().await;
+    let fine = Daemon::command(&env, &["check"]).await;
     assert!(fine.status.success(), "{}", text(&fine.stdout));
     assert!(!text(&fine.stdout).contains("WRONG"));
 
-    site.execute("ALTER TABLE offline_message ENGINE=MyISAM, MODIFY send_time date, ADD extra int NOT NULL")
+    env.execute("ALTER TABLE offline_message ENGINE=MyISAM, MODIFY send_time date, ADD extra int NOT NULL")
         .await;
-    site.execute("DELETE FROM chatpush_position WHERE partition_id = 15").await;
-    let broken = Daemon::command(&site, &["check"]).await;
+    env.execute("DELETE FROM chatpush_position WHERE partition_id = 15").await;
+    let broken = Daemon::command(&env, &["check"]).await;
     let report = text(&broken.stdout);
     assert_eq!(broken.status.code(), Some(1));
     for fault in [
@@ -65,28 +65,28 @@ async fn check_names_every_fault_with_its_fix() {
 
 #[tokio::test]
 async fn check_finds_missing_privileges_by_trying() {
-    let site = Site::new().await;
-    let database = site.name();
+    let env = TestEnv::new().await;
+    let database = env.name();
     let user = format!("r_{}", &database[3..]);
     let grants = format!(
         "CREATE USER {user}@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON {database}.* TO {user}@localhost"
     );
-    site.servers().sql(&grants).await;
-    let url = site.servers().mysql_url(database).replace("chatpush:pw", &format!("{user}:pw"));
-    let report = Daemon::command(&site.clone().with("CHATPUSH_MYSQL_URL", url), &["check"]).await;
+    env.servers().sql(&grants).await;
+    let url = env.servers().mysql_url(database).replace("chatpush:pw", &format!("{user}:pw"));
+    let report = Daemon::command(&env.clone().with("CHATPUSH_MYSQL_URL", url), &["check"]).await;
     assert!(text(&report.stdout).contains("GRANT UPDATE ON `user`"), "{}", text(&report.stdout));
     assert!(text(&report.stdout).contains("GRANT UPDATE, INSERT, DELETE ON `offline_message`"));
 }
 
 #[tokio::test]
 async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
-    let site = Site::bare()
+    let env = TestEnv::bare()
         .await
         .with("CHATPUSH_LISTEN", "nowhere")
         .with("CHATPUSH_SECRET", "too-short-a-secret")
         .with("CHATPUSH_COUNT_UNREAD", "maybe");
     for command in ["run", "check", "migrate"] {
-        let output = Daemon::command(&site, &[command]).await;
+        let output = Daemon::command(&env, &[command]).await;
         let report = text(&output.stderr);
         assert_eq!(output.status.code(), Some(64), "{report}");
         for name in ["CHATPUSH_LISTEN", "CHATPUSH_SECRET", "CHATPUSH_COUNT_UNREAD"] {
@@ -94,17 +94,17 @@ async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
         }
         assert!(!report.contains("too-short-a-secret"), "a secret is never shown");
     }
-    assert_eq!(Daemon::command(&site, &["dance"]).await.status.code(), Some(64));
-    assert_eq!(Daemon::command(&site, &["--help"]).await.status.code(), Some(0));
-    assert_eq!(Daemon::command(&site, &["--version"]).await.status.code(), Some(0));
+    assert_eq!(Daemon::command(&env, &["dance"]).await.status.code(), Some(64));
+    assert_eq!(Daemon::command(&env, &["--help"]).await.status.code(), Some(0));
+    assert_eq!(Daemon::command(&env, &["--version"]).await.status.code(), Some(0));
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address").to_string();
-    let site = Site::bare().await.with("CHATPUSH_LISTEN", address.clone());
-    let output = Daemon::command(&site, &["run"]).await;
+    let env = TestEnv::bare().await.with("CHATPUSH_LISTEN", address.clone());
+    let output = Daemon::command(&env, &["run"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains(&format!("cannot listen at {address} (CHATPUSH_LISTEN)")));
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 fn store(receiver: u32, content: &str) -> String {
     format!("var_dump(storeOfflineMessage(1, {receiver}, '{content}'));")
@@ -11,31 +11,31 @@ fn store(receiver: u32, content: &str) -> String {
 
 #[tokio::test]
 async fn a_row_stays_until_the_client_answers_the_ping_behind_it() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
-    site.php().get(&store(2, "kept")).await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    env.php().get(&store(2, "kept")).await;
     {
         let mut hasty = daemon.connect(2).await;
         let frame = hasty.json().await;
         assert_eq!(frame["data"], "kept");
         // The socket is dropped here: the frame was read, the ping behind it was not.
     }
-    eventually("the user is gone", || online(&site, 2), |online| !online).await;
-    assert_eq!(site.stored(2).await, ["kept"]);
+    eventually("the user is gone", || online(&env, 2), |online| !online).await;
+    assert_eq!(env.stored(2).await, ["kept"]);
     let mut again = daemon.connect(2).await;
     assert_eq!(again.flushed().await, (vec!["kept".to_owned()], 1), "it comes again");
 }
 
 #[tokio::test]
 async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
     let mut first = daemon.connect(2).await;
     first.flushed().await;
     // A raw TCP view of the client does not answer pings: it is simply not read any further.
-    site.php().get(&store(2, "twice")).await;
+    env.php().get(&store(2, "twice")).await;
     let live = first.json().await;
     assert_eq!(
         (&live["data"], &live["from"], &live["offline"]),
@@ -49,17 +49,17 @@ async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
 
 #[tokio::test]
 async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
-    let php = site.php();
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
     let storing = tokio::spawn(async move {
         php.get("for ($i = 0; $i < 400; $i++) storeOfflineMessage(1, 2, sprintf('m%03d', $i));").await
     });
-    eventually("some are stored", || site.stored(2), |rows| rows.len() > 20).await;
+    eventually("some are stored", || env.stored(2), |rows| rows.len() > 20).await;
     let reading = daemon.connect(2).await.keep_reading();
     storing.await.expect("PHP ran");
-    eventually("all rows are gone", || site.stored(2), Vec::is_empty).await;
+    eventually("all rows are gone", || env.stored(2), Vec::is_empty).await;
     daemon.stop();
     let texts = reading.await.expect("the client reads to the end");
     let shown: Vec<_> = texts
@@ -73,14 +73,14 @@ async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
 
 #[tokio::test]
 async fn all_devices_get_everything_on_whichever_daemon_they_are() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let (one, other) = (site.daemon().await, site.daemon().await);
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let (one, other) = (env.daemon().await, env.daemon().await);
     let mut devices = [one.connect(2).await, one.connect(2).await, other.connect(2).await];
     for device in &mut devices {
         assert_eq!(device.flushed().await, (Vec::new(), 0));
     }
-    let php = site.php();
+    let php = env.php();
     php.get(&store(2, "stored")).await;
     php.get("var_dump(pushMessage(2, 'pushed', 'text'));").await;
     for device in &mut devices {
@@ -95,30 +95,30 @@ async fn all_devices_get_everything_on_whichever_daemon_they_are() {
         assert_eq!(seen, ["pushed", "stored"]);
     }
     let reading = devices.map(Client::keep_reading);
-    eventually("the first confirmation settles it", || site.stored(2), Vec::is_empty).await;
+    eventually("the first confirmation settles it", || env.stored(2), Vec::is_empty).await;
     reading.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
 async fn devices_are_told_the_counter_when_it_changes() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
     assert_eq!(browser.flushed().await, (Vec::new(), 0));
-    site.php().get(&store(2, "x")).await;
+    env.php().get(&store(2, "x")).await;
     assert_eq!(browser.flushed().await, (vec!["x".to_owned()], 1));
-    site.php().get(r"ChatPush\clearUnreadCount(2);").await;
+    env.php().get(r"ChatPush\clearUnreadCount(2);").await;
     assert_eq!(browser.flushed().await, (Vec::new(), 0));
-    assert_eq!(site.unread(2).await, 0);
+    assert_eq!(env.unread(2).await, 0);
 }
 
 #[tokio::test]
 async fn a_row_that_the_application_inserted_is_delivered_and_removed() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
-    site.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'by hand', '2024-05-06 07:08:09')").await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    env.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'by hand', '2024-05-06 07:08:09')").await;
     let mut browser = daemon.connect(2).await;
     let frame = browser.json().await;
     assert_eq!(
@@ -126,79 +126,79 @@ async fn a_row_that_the_application_inserted_is_delivered_and_removed() {
         (&"by hand".into(), &"text".into(), &1.into())
     );
     let reading = browser.keep_reading();
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }
 
 #[tokio::test]
 async fn after_a_truncate_old_records_describe_no_new_rows() {
-    let site = Site::new().await;
-    site.users(&[1, 2]).await;
-    let daemon = site.daemon().await;
-    site.php().get(&store(2, "old")).await;
-    site.execute("TRUNCATE offline_message").await;
-    site.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'new', '2024-05-06 07:08:09')").await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    env.php().get(&store(2, "old")).await;
+    env.execute("TRUNCATE offline_message").await;
+    env.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'new', '2024-05-06 07:08:09')").await;
     let mut browser = daemon.connect(2).await;
     let frame = browser.json().await;
     assert_eq!(frame["id"].as_str().map(|id| id.starts_with("row:1:")), Some(true), "{frame}");
     let reading = browser.keep_reading();
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
-    site.execute("TRUNCATE offline_message").await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    env.execute("TRUNCATE offline_message").await;
     reading.abort();
-    eventually("the user is gone", || online(&site, 2), |online| !online).await;
-    site.php().get(&store(2, "again")).await;
-    assert_eq!(site.stored(2).await, ["again"], "a row id that comes again is no obstacle");
+    eventually("the user is gone", || online(&env, 2), |online| !online).await;
+    env.php().get(&store(2, "again")).await;
+    assert_eq!(env.stored(2).await, ["again"], "a row id that comes again is no obstacle");
 }
 
 #[tokio::test]
 async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
-    let site = Site::new().await;
-    site.users(&[1, 2, 3]).await;
-    let daemon = site.daemon().await;
-    site.php().get(&(store(2, "bare") + &store(3, "acked"))).await;
+    let env = TestEnv::new().await;
+    env.users(&[1, 2, 3]).await;
+    let daemon = env.daemon().await;
+    env.php().get(&(store(2, "bare") + &store(3, "acked"))).await;
 
     let mut raw = daemon.connect_with(2, "chatpush.raw").await;
     assert_eq!(raw.text().await, "bare");
     let reading = raw.keep_reading();
-    eventually("the pong confirms", || site.stored(2), Vec::is_empty).await;
+    eventually("the pong confirms", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 
     let mut page = daemon.connect_with(3, "chatpush.v1").await;
     let frame = page.json().await;
     page.flushed().await;
     assert!(page.quiet(Duration::from_millis(300)).await.is_empty());
-    assert_eq!(site.stored(3).await, ["acked"], "a pong proves nothing of the page");
+    assert_eq!(env.stored(3).await, ["acked"], "a pong proves nothing of the page");
     page.say(r#"{"ack":["nonsense"]}"#).await;
     page.say(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
     page.say(r#"{"read":true}"#).await;
-    eventually("the ack confirms", || site.stored(3), Vec::is_empty).await;
-    eventually("the counter is cleared", || site.unread(3), |unread| *unread == 0).await;
+    eventually("the ack confirms", || env.stored(3), Vec::is_empty).await;
+    eventually("the counter is cleared", || env.unread(3), |unread| *unread == 0).await;
 }
 
 #[tokio::test]
 async fn presence_follows_the_connections_and_a_killed_daemon() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
-    assert!(!online(&site, 2).await);
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    assert!(!online(&env, 2).await);
     let (first, second) = (daemon.connect(2).await, daemon.connect(2).await);
-    eventually("the user is there", || online(&site, 2), |online| *online).await;
+    eventually("the user is there", || online(&env, 2), |online| *online).await;
     drop(first);
     drop(second);
-    eventually("the user has left", || online(&site, 2), |online| !online).await;
+    eventually("the user has left", || online(&env, 2), |online| !online).await;
     let _again = daemon.connect(2).await;
-    eventually("the user is back", || online(&site, 2), |online| *online).await;
+    eventually("the user is back", || online(&env, 2), |online| *online).await;
     daemon.kill();
-    eventually("the daemon's users are gone", || online(&site, 2), |online| !online).await;
+    eventually("the daemon's users are gone", || online(&env, 2), |online| !online).await;
 }
 
 #[tokio::test]
 async fn each_wrong_token_is_refused_with_its_reason() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let good = token(2);
     let unsigned = format!("{}.", good.rsplit_once('.').expect("three parts").0);
     let expired = String::from_utf8(
-        chatpush_tests::daemon::Daemon::command(&site, &["token", "2", "--ttl", "1"]).await.stdout,
+        chatpush_tests::daemon::Daemon::command(&env, &["token", "2", "--ttl", "1"]).await.stdout,
     )
     .expect("a token");
     for (token, reason) in [
@@ -219,8 +219,8 @@ async fn each_wrong_token_is_refused_with_its_reason() {
     .await;
 }
 
-async fn online(site: &Site, user: u32) -> bool {
-    let channel = format!("{}:{{{}}}:user:{user}", site.name(), user % 16);
-    let counts: (String, u32) = site.redis(&["PUBSUB", "SHARDNUMSUB", &channel]).await;
+async fn online(env: &TestEnv, user: u32) -> bool {
+    let channel = format!("{}:{{{}}}:user:{user}", env.name(), user % 16);
+    let counts: (String, u32) = env.redis(&["PUBSUB", "SHARDNUMSUB", &channel]).await;
     counts.1 > 0
 }

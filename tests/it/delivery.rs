@@ -1,14 +1,14 @@
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
 async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none() {
-    let site = Site::with_own_servers().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
     browser.flushed().await;
-    let php = site.php();
+    let php = env.php();
     let storing = tokio::spawn(async move {
         // While its only daemon is not subscribed a store is refused, and the caller tries again.
         let send = "function send($i) { try { ChatPush\\sendMessage(1, 2, \"m$i\", message_id: \"$i\"); return true; } \
@@ -23,15 +23,15 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
             shown.push(frame["data"].as_str().expect("a content").to_owned());
             if shown.len() % 100 == 0 {
                 // As Redis does with a subscriber that falls behind.
-                let _: u64 = site.redis(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await;
+                let _: u64 = env.redis(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await;
             }
         }
     }
     assert_eq!(shown, (1..=600).map(|i| format!("m{i}")).collect::<Vec<_>>());
     storing.await.expect("PHP ran");
     let reading = browser.keep_reading();
-    eventually("the rows are gone", || site.stored_count(2), |count| *count == 0).await;
-    assert_eq!(site.unread(2).await, 600);
+    eventually("the rows are gone", || env.stored_count(2), |count| *count == 0).await;
+    assert_eq!(env.unread(2).await, 600);
     let counted = daemon.get("/metrics").await;
     assert!(counted.contains("\nchatpush_gaps_total 6\n"), "{counted}");
     assert!(counted.contains("\nchatpush_connections 1\n"), "{counted}");
@@ -42,13 +42,13 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_is_stored() {
-    let site = Site::new().await;
-    site.users(&[2, 3]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
     let (mut slow, mut quick) = (daemon.connect(2).await, daemon.connect(3).await);
     slow.flushed().await;
     quick.flushed().await;
-    let php = site.php();
+    let php = env.php();
     php.get("ChatPush\\sendMessage(1, 2, 'kept');").await;
     let flood = "foreach (range(1, 1500) as $i) pushMessage(2, str_repeat('x', 60000), 'flood');";
     php.get(flood).await;
@@ -59,20 +59,20 @@ async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_
     let (messages, _) = again.flushed().await;
     assert!(messages.is_empty() || messages == ["kept"], "{messages:?}");
     let reading = again.keep_reading();
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }
 
 #[tokio::test]
 async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    site.execute(
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
          SELECT 1, 2, seq, NOW() FROM seq_1_to_9000",
     )
     .await;
-    let daemon = site.daemon().await;
+    let daemon = env.daemon().await;
     let mut page = daemon.connect_with(2, "chatpush.v1").await;
     let mut shown = 0;
     while shown < 4_096 {
@@ -81,24 +81,24 @@ async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
     }
     let rest = page.quiet(std::time::Duration::from_millis(500)).await;
     assert!(shown + rest.len() <= 6_000, "{} more came", rest.len());
-    assert_eq!(site.stored_count(2).await, 9_000, "nothing was confirmed");
+    assert_eq!(env.stored_count(2).await, 9_000, "nothing was confirmed");
     page.say("{\"read\":true}").await;
-    eventually("the page is still heard", || site.unread(2), |count| *count == 0).await;
+    eventually("the page is still heard", || env.unread(2), |count| *count == 0).await;
 }
 
 #[tokio::test]
 async fn row_ids_that_count_in_steps_are_told_apart() {
-    let site = Site::with_own_servers().await;
-    site.users(&[2]).await;
-    site.servers().sql("SET GLOBAL auto_increment_increment = 7; SET GLOBAL auto_increment_offset = 3").await;
-    let daemon = site.daemon().await;
-    let queued = site.php().with("chatpush.durability=queued");
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    env.servers().sql("SET GLOBAL auto_increment_increment = 7; SET GLOBAL auto_increment_offset = 3").await;
+    let daemon = env.daemon().await;
+    let queued = env.php().with("chatpush.durability=queued");
     queued.get("foreach (range(1, 200) as $i) ChatPush\\sendMessage(1, 2, \"m$i\", \"t$i\");").await;
-    eventually("they are stored", || site.stored_count(2), |count| *count == 200).await;
+    eventually("they are stored", || env.stored_count(2), |count| *count == 200).await;
     let apart = "SELECT COUNT(*) FROM offline_message o JOIN chatpush_message m ON m.offline_id = o.id \
                  AND m.type = CONCAT('s:t', SUBSTRING(o.content, 2))";
-    assert_eq!(site.query::<u64>(apart).await, [200], "each record is that of its row");
+    assert_eq!(env.query::<u64>(apart).await, [200], "each record is that of its row");
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("the rows are gone", || site.stored_count(2), |count| *count == 0).await;
+    eventually("the rows are gone", || env.stored_count(2), |count| *count == 0).await;
     reading.abort();
 }

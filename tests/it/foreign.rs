@@ -3,16 +3,16 @@ use std::process::Stdio;
 
 use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 #[tokio::test]
 async fn a_client_of_another_language_gets_its_messages_and_confirms_them() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    let php = site.php();
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
     php.get("storeOfflineMessage(1, 2, 'one'); storeOfflineMessage(1, 2, 'zwei äöü 👍');").await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/foreign.py");
     let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token(2));
@@ -22,7 +22,7 @@ async fn a_client_of_another_language_gets_its_messages_and_confirms_them() {
     for wanted in ["connected", "text one", "text zwei äöü 👍", "unread_count 2"] {
         assert_eq!(next().await, wanted);
     }
-    eventually("the rows are gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the rows are gone", || env.stored(2), Vec::is_empty).await;
     php.get("pushMessage(2, 'live', 7); pushMessage(2, 'end', 'text');").await;
     assert_eq!((next().await, next().await), ("7 live".to_owned(), "text end".to_owned()));
     assert!(python.wait().await.expect("it ends").success());
@@ -30,10 +30,10 @@ async fn a_client_of_another_language_gets_its_messages_and_confirms_them() {
 
 #[tokio::test]
 async fn websocat_shows_what_comes_on_the_command_line_and_confirms_it() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    let php = site.php();
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
     php.get("storeOfflineMessage(1, 2, 'waited');").await;
     let websocat = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/websocat");
     let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token(2));
@@ -45,7 +45,7 @@ async fn websocat_shows_what_comes_on_the_command_line_and_confirms_it() {
     };
     assert_eq!(next().await["data"], "waited");
     assert_eq!(next().await, serde_json::json!({"type": "unread_count", "data": 1}));
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     php.get("pushMessage(2, 'live', 'text');").await;
     assert_eq!(next().await["data"], "live");
     websocat.kill().await.expect("it runs");

@@ -1,12 +1,12 @@
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[tokio::test]
 async fn text_that_is_none_of_ours_is_ignored() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
     client.flushed().await;
     for text in ["ping", "", "{", "[1,2]", r#"{"ack":["x"]}"#, "\u{0}"] {
@@ -19,14 +19,14 @@ async fn text_that_is_none_of_ours_is_ignored() {
     client
         .send(Message::Frame(Frame::message("lo".as_bytes().to_vec(), OpCode::Data(Data::Continue), true)))
         .await;
-    assert_eq!(site.php().get("var_dump(pushMessage(2, 'still here', 'text'));").await.trim(), "bool(true)");
+    assert_eq!(env.php().get("var_dump(pushMessage(2, 'still here', 'text'));").await.trim(), "bool(true)");
     assert_eq!(client.json().await["data"], "still here");
 }
 
 #[tokio::test]
 async fn a_binary_frame_is_closed_with_1003() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
     client.flushed().await;
     client.send(Message::binary(vec![0, 1, 2])).await;
@@ -35,8 +35,8 @@ async fn a_binary_frame_is_closed_with_1003() {
 
 #[tokio::test]
 async fn a_huge_message_is_closed_with_1009() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
     client.flushed().await;
     client.send(Message::text("x".repeat(64 * 1024 + 1))).await;
@@ -45,8 +45,8 @@ async fn a_huge_message_is_closed_with_1009() {
 
 #[tokio::test]
 async fn a_flood_is_closed_with_1008() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
     client.flushed().await;
     for _ in 0..3_000 {

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{Daemon, token};
-use chatpush_tests::eventually::{PATIENCE, eventually};
-use chatpush_tests::site::Site;
+use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
+use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,8 +18,8 @@ async fn from(daemon: &Daemon, address: &str, user: u32) -> Result<Client, u16> 
 
 #[tokio::test]
 async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "2");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "2");
+    let daemon = env.daemon().await;
     let (mut first, second) = (daemon.connect(2).await, daemon.connect(2).await);
     let refused = Client::connect(daemon.port(), &token(2), None).await.expect_err("the third");
     assert_eq!(refused.status, 429);
@@ -30,14 +30,14 @@ async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes(
     eventually("a place is free", again, Result::is_ok).await.expect("it was waited for");
     // Whoever was refused has taken nothing from who is here.
     first.flushed().await;
-    site.php().get("pushMessage(2, 'still here', 'text');").await;
+    env.php().get("pushMessage(2, 'still here', 'text');").await;
     assert_eq!(first.json().await["data"], "still here");
 }
 
 #[tokio::test]
 async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_network_counts() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "2");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "2");
+    let daemon = env.daemon().await;
     for (same, other) in [
         (["192.0.2.1", "192.0.2.1", "192.0.2.1"], "192.0.2.2"),
         (["2001:db8::1", "2001:db8::2", "2001:db8::3"], "2001:db8:0:1::1"),
@@ -63,9 +63,9 @@ async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_netwo
 
 #[tokio::test]
 async fn only_a_listed_proxy_is_believed() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
-    let site = site.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
+    let env = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24");
+    let daemon = env.daemon().await;
     let held = from(&daemon, "198.51.100.1", 2).await;
     assert!(held.is_ok());
     // The same peer claims to be somebody else; it is told without having been listened to.
@@ -77,8 +77,8 @@ async fn only_a_listed_proxy_is_believed() {
 
 #[tokio::test]
 async fn an_address_shakes_hands_so_often() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_HANDSHAKES_PER_ADDRESS", "5");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_HANDSHAKES_PER_ADDRESS", "5");
+    let daemon = env.daemon().await;
     let crowd = futures_util::future::join_all((0..40).map(|_| from(&daemon, "192.0.2.1", 2))).await;
     let refused = crowd.iter().filter(|outcome| matches!(outcome, Err(429))).count();
     assert!(refused > 0, "forty at once are too many");
@@ -91,8 +91,8 @@ async fn an_address_shakes_hands_so_often() {
 
 #[tokio::test]
 async fn a_full_daemon_says_so() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS", "1");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS", "1");
+    let daemon = env.daemon().await;
     let _held = daemon.connect(2).await;
     let refused = Client::connect(daemon.port(), &token(3), None).await.expect_err("it is full");
     assert_eq!(refused.status, 503);
@@ -101,14 +101,14 @@ async fn a_full_daemon_says_so() {
 
 #[tokio::test]
 async fn a_handshake_that_takes_too_long_is_ended() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "2000");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "2000");
+    let daemon = env.daemon().await;
     for started in ["", "GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
         let mut socket = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
         socket.write_all(started.as_bytes()).await.expect("it listens");
         let mut answer = Vec::new();
         // Ended without an answer: there was no request.
-        let _ = timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("it is ended");
+        let _ = timeout(TEST_TIMEOUT, socket.read_to_end(&mut answer)).await.expect("it is ended");
         assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
     }
     let counted = || daemon.get("/metrics");
@@ -119,8 +119,8 @@ async fn a_handshake_that_takes_too_long_is_ended() {
 
 #[tokio::test]
 async fn bytes_that_confirm_nothing_are_bounded() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_BYTES", "65536");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_BYTES", "65536");
+    let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
     client.flushed().await;
     for _ in 0..3 {
@@ -131,12 +131,12 @@ async fn bytes_that_confirm_nothing_are_bounded() {
 
 #[tokio::test]
 async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_theirs() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_OUTBOX_BYTES", "200000");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_OUTBOX_BYTES", "200000");
+    let daemon = env.daemon().await;
     let (mut stalled, mut reader) = (daemon.connect(2).await, daemon.connect(3).await);
     stalled.flushed().await;
     reader.flushed().await;
-    let php = site.php();
+    let php = env.php();
     // Much more than the sockets' buffers take, so that the rest has to wait in the daemon.
     let pushed = php.get(
         "$big = str_repeat('x', 60000); $there = 0;
@@ -159,8 +159,8 @@ async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_th
 
 #[tokio::test]
 async fn a_crowd_is_let_in_one_after_the_other() {
-    let site = Site::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "20");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "20");
+    let daemon = env.daemon().await;
     let start = Instant::now();
     let tokens: Vec<_> = (100..140).map(token).collect();
     let crowd = tokens.iter().map(|token| Client::connect(daemon.port(), token, None));

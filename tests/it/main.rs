@@ -7,7 +7,7 @@ mod connect;
 /// Subscriptions that end, clients that do not read or do not confirm.
 mod delivery;
 /// Who may connect, for how long, and who is shown out.
-mod door;
+mod handshake;
 /// How many, how often, how much.
 mod limits;
 /// Proxies that say whose connection it is.

@@ -1,5 +1,5 @@
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 /// Calls a function and prints what it returned, or the class of what it threw and how long it took.
 const CALL: &str = r#"
@@ -20,16 +20,16 @@ call(fn() => ChatPush\clearUnreadCount(2));
 call(fn() => ChatPush\ackOfflineMessage(2, [1]));
 ";
 
-async fn calls(site: &Site, code: &str) -> Vec<String> {
-    let php = site.php().with("chatpush.timeout_ms=2000");
+async fn calls(env: &TestEnv, code: &str) -> Vec<String> {
+    let php = env.php().with("chatpush.timeout_ms=2000");
     let output = php.get(&format!("{CALL}{code}")).await;
     output.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
-    let site = Site::new().await;
-    let seen = calls(&site, ALL).await;
+    let env = TestEnv::new().await;
+    let seen = calls(&env, ALL).await;
     for (at, line) in seen.iter().enumerate() {
         if [0, 4].contains(&at) {
             assert_eq!(line, "false (in time)");
@@ -37,37 +37,37 @@ async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
             assert!(line.starts_with(r"ChatPush\UnavailableException: no chatpushd is running"), "{line}");
         }
     }
-    assert_eq!(site.waiting(2).await, 0, "nothing was queued");
+    assert_eq!(env.waiting(2).await, 0, "nothing was queued");
 }
 
 #[tokio::test]
 async fn a_queued_store_needs_no_daemon_and_is_written_when_one_comes() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let php = site.php().with("chatpush.durability=queued");
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let php = env.php().with("chatpush.durability=queued");
     assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'early'));").await.trim(), "bool(true)");
-    assert!(site.stored(2).await.is_empty());
-    let _daemon = site.daemon().await;
-    eventually("the message is stored", || site.stored(2), |rows| *rows == ["early"]).await;
-    assert_eq!(site.unread(2).await, 1);
+    assert!(env.stored(2).await.is_empty());
+    let _daemon = env.daemon().await;
+    eventually("the message is stored", || env.stored(2), |rows| *rows == ["early"]).await;
+    assert_eq!(env.unread(2).await, 1);
 }
 
 #[tokio::test]
 async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards() {
-    let site = Site::with_own_servers().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
     browser.flushed().await;
-    site.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    env.php().get("storeOfflineMessage(1, 2, 'before');").await;
     assert_eq!(browser.flushed().await.0, ["before"]);
-    site.servers().kill_redis().await;
-    for line in calls(&site, ALL).await {
+    env.servers().kill_redis().await;
+    for line in calls(&env, ALL).await {
         assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");
     }
-    site.servers().start_redis().await;
+    env.servers().start_redis().await;
     eventually("the daemon is ready again", || daemon.is_ready(), |ready| *ready).await;
-    site.php().get("storeOfflineMessage(1, 2, 'after');").await;
+    env.php().get("storeOfflineMessage(1, 2, 'after');").await;
     // The connection survived and was treated as new: whatever it missed came with the flush.
     let mut seen = Vec::new();
     while !seen.contains(&"after".to_owned()) {
@@ -75,7 +75,7 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
         seen.extend(frame["data"].as_str().map(str::to_owned));
     }
     assert_eq!(seen.iter().filter(|content| *content == "after").count(), 1);
-    assert_eq!(site.unread(2).await, 2);
+    assert_eq!(env.unread(2).await, 2);
     let log = daemon.log();
     let lost = log.matches("connection lost").count();
     assert!((1..=5).contains(&lost), "an outage is logged once by each task that meets it:\n{log}");
@@ -84,15 +84,15 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
 
 #[tokio::test]
 async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_back() {
-    let site = Site::with_own_servers().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'before');").await;
-    site.servers().kill_mariadb().await;
-    let seen = calls(&site, "call(fn() => storeOfflineMessage(1, 2, 'meanwhile'));").await;
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    env.servers().kill_mariadb().await;
+    let seen = calls(&env, "call(fn() => storeOfflineMessage(1, 2, 'meanwhile'));").await;
     assert!(seen[0].starts_with(r"ChatPush\TimeoutException: "), "{seen:?}");
     assert!(seen[0].contains("queued") && seen[0].ends_with("(in time)"), "{seen:?}");
-    let seen = calls(&site, "call(fn() => getUnreadCount(2)); call(fn() => pushMessage(2, 'x', 1));").await;
+    let seen = calls(&env, "call(fn() => getUnreadCount(2)); call(fn() => pushMessage(2, 'x', 1));").await;
     assert!(
         seen[0].starts_with(r"ChatPush\TimeoutException") || seen[0].starts_with(r"ChatPush\Unavailable"),
         "{seen:?}"
@@ -100,20 +100,20 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
     assert_eq!(seen[1], "false (in time)", "a push needs no MySQL");
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
     assert!(daemon.get("/health").await.starts_with("HTTP/1.1 200"));
-    site.servers().start_mariadb().await;
-    eventually("the message is stored", || site.stored(2), |rows| *rows == ["before", "meanwhile"]).await;
-    assert_eq!(site.unread(2).await, 2);
+    env.servers().start_mariadb().await;
+    eventually("the message is stored", || env.stored(2), |rows| *rows == ["before", "meanwhile"]).await;
+    assert_eq!(env.unread(2).await, 2);
 }
 
 #[tokio::test]
 async fn a_daemon_starts_without_redis_and_mysql_and_waits_for_them() {
-    let site = Site::with_own_servers().await;
-    site.servers().kill_redis().await;
-    site.servers().kill_mariadb().await;
-    let daemon = chatpush_tests::daemon::Daemon::launch(&site);
+    let env = TestEnv::with_own_servers().await;
+    env.servers().kill_redis().await;
+    env.servers().kill_mariadb().await;
+    let daemon = chatpush_tests::daemon::Daemon::launch(&env);
     eventually("it lives", || daemon.get("/health"), |answer| answer.starts_with("HTTP/1.1 200")).await;
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
-    site.servers().start_redis().await;
-    site.servers().start_mariadb().await;
+    env.servers().start_redis().await;
+    env.servers().start_mariadb().await;
     eventually("it is ready", || daemon.is_ready(), |ready| *ready).await;
 }

@@ -1,6 +1,6 @@
 use chatpush_tests::daemon::{Daemon, token};
-use chatpush_tests::eventually::PATIENCE;
-use chatpush_tests::site::Site;
+use chatpush_tests::eventually::TEST_TIMEOUT;
+use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -23,15 +23,15 @@ async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
             line.push(byte);
         }
     };
-    timeout(PATIENCE, reading).await.expect("an answer or the end");
+    timeout(TEST_TIMEOUT, reading).await.expect("an answer or the end");
     (String::from_utf8_lossy(&line).trim().to_owned(), socket)
 }
 
 #[tokio::test]
 async fn the_proxy_protocol_says_whose_connection_it_is() {
-    let site = Site::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
-    let site = site.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
+    let env = env.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
+    let daemon = env.daemon().await;
     let one = b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n";
     let mut two = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
     two.extend([0x21, 0x11, 0, 12, 192, 0, 2, 2, 127, 0, 0, 1, 0x12, 0x34, 0x1f, 0x99]);
@@ -45,7 +45,7 @@ async fn the_proxy_protocol_says_whose_connection_it_is() {
 
 #[tokio::test]
 async fn only_a_listed_proxy_may_speak_the_proxy_protocol() {
-    let site = Site::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
-    let daemon = site.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
+    let daemon = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
     assert_eq!(answer(&daemon, b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n").await.0, "");
 }

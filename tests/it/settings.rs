@@ -1,62 +1,62 @@
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
 async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
-    let site = Site::bare().await;
-    let file = site.servers().folder().join(format!("{}.toml", site.name()));
+    let env = TestEnv::bare().await;
+    let file = env.servers().folder().join(format!("{}.toml", env.name()));
     let text = "[mysql.tables]\noffline_message = 'mail box'\nuser = 'members'\n\
                 [mysql.columns]\nid = 'mid'\nsender_id = 'src'\nreceiver_id = 'dst'\ncontent = 'body'\n\
                 send_time = 'at'\nuser_id = 'uid'\nunread_count = 'news'";
     std::fs::write(&file, text).expect("the file can be written");
-    site.execute(
+    env.execute(
         "CREATE TABLE `mail box` (mid bigint PRIMARY KEY AUTO_INCREMENT, src int, dst int, body mediumtext, \
          at timestamp, folder varchar(9) NOT NULL DEFAULT 'in')",
     )
     .await;
-    site.execute("CREATE TABLE members (uid int PRIMARY KEY, news int)").await;
-    site.execute("INSERT INTO members VALUES (2, NULL)").await;
-    let site = site.with("CHATPUSH_CONFIG", file.display().to_string());
-    let migrated = chatpush_tests::daemon::Daemon::command(&site, &["migrate"]).await;
+    env.execute("CREATE TABLE members (uid int PRIMARY KEY, news int)").await;
+    env.execute("INSERT INTO members VALUES (2, NULL)").await;
+    let env = env.with("CHATPUSH_CONFIG", file.display().to_string());
+    let migrated = chatpush_tests::daemon::Daemon::command(&env, &["migrate"]).await;
     assert!(migrated.status.success());
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'hello');").await;
     assert_eq!(
-        site.query::<(String, i64)>("SELECT body, news FROM `mail box`, members").await,
+        env.query::<(String, i64)>("SELECT body, news FROM `mail box`, members").await,
         [("hello".to_owned(), 1)]
     );
-    assert_eq!(site.php().get("echo getOfflineMessage(2)[0]['content'], getUnreadCount(2);").await, "hello1");
+    assert_eq!(env.php().get("echo getOfflineMessage(2)[0]['content'], getUnreadCount(2);").await, "hello1");
     let mut browser = daemon.connect(2).await;
     assert_eq!(browser.flushed().await, (vec!["hello".to_owned()], 1));
     let reading = browser.keep_reading();
-    let rows = || site.query::<u64>("SELECT COUNT(*) FROM `mail box`");
+    let rows = || env.query::<u64>("SELECT COUNT(*) FROM `mail box`");
     eventually("the row is gone", rows, |rows| *rows == [0]).await;
     reading.abort();
 }
 
 #[tokio::test]
 async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatever_they_lack() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    site.execute(
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
         "ALTER TABLE offline_message MODIFY sender_id int NULL, MODIFY content text NULL, \
          MODIFY send_time datetime(6) NULL",
     )
     .await;
-    site.execute(
+    env.execute(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (NULL, 2, NULL, NULL), \
          (7, 2, 'fraction', '2026-01-02 03:04:05.678901')",
     )
     .await;
     let sequence = "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
                     SELECT 7, 2, seq, NOW() FROM seq_1_to_5000";
-    site.execute(sequence).await;
-    let daemon = site.daemon().await;
+    env.execute(sequence).await;
+    let daemon = env.daemon().await;
     let seen = "$m = getOfflineMessage(2, 10000); echo count($m), json_encode($m[0]);";
     let lacking = r#"5002{"id":1,"sender_id":0,"receiver_id":2,"content":"","send_time":""}"#;
-    assert_eq!(site.php().get(seen).await, lacking);
+    assert_eq!(env.php().get(seen).await, lacking);
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("every row is gone", || site.stored_count(2), |count| *count == 0).await;
+    eventually("every row is gone", || env.stored_count(2), |count| *count == 0).await;
     daemon.stop();
     let frames = reading.await.expect("the client reads to the end");
     assert_eq!(frames.iter().filter(|frame| frame.contains("\"offline\":true")).count(), 5_002);
@@ -64,21 +64,21 @@ async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatev
 
 #[tokio::test]
 async fn counting_can_be_left_to_the_application() {
-    let site = Site::new().await.with("CHATPUSH_COUNT_UNREAD", "false");
-    site.users(&[2]).await;
-    let _daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
-    assert_eq!((site.stored(2).await.len(), site.unread(2).await), (1, 0));
+    let env = TestEnv::new().await.with("CHATPUSH_COUNT_UNREAD", "false");
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    assert_eq!((env.stored(2).await.len(), env.unread(2).await), (1, 0));
 }
 
 #[tokio::test]
 async fn the_default_type_applies_live_and_stored() {
-    let site = Site::new().await.with("CHATPUSH_DEFAULT_TYPE", "chat");
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_DEFAULT_TYPE", "chat");
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
     let mut first = daemon.connect(2).await;
     first.flushed().await;
-    site.php().get("storeOfflineMessage(1, 2, 'hello');").await;
+    env.php().get("storeOfflineMessage(1, 2, 'hello');").await;
     assert_eq!(first.json().await["type"], "chat");
     let mut second = daemon.connect(2).await;
     assert_eq!(second.json().await["type"], "chat");
@@ -86,7 +86,7 @@ async fn the_default_type_applies_live_and_stored() {
 
 #[tokio::test]
 async fn two_installations_share_one_redis_without_meeting() {
-    let (one, other) = (Site::new().await, Site::new().await);
+    let (one, other) = (TestEnv::new().await, TestEnv::new().await);
     let (_first, second) = (one.daemon().await, other.daemon().await);
     let _browser = second.connect(2).await;
     let online = "var_dump(ChatPush\\isOnline(2));";
@@ -97,21 +97,21 @@ async fn two_installations_share_one_redis_without_meeting() {
 
 #[tokio::test]
 async fn neither_secrets_nor_contents_are_logged() {
-    let site = Site::new().await.with("CHATPUSH_LOG", "trace").with("CHATPUSH_LOG_FORMAT", "json");
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'for your eyes only');").await;
+    let env = TestEnv::new().await.with("CHATPUSH_LOG", "trace").with("CHATPUSH_LOG_FORMAT", "json");
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'for your eyes only');").await;
     let mut browser = daemon.connect(2).await;
     browser.flushed().await;
     let reading = browser.keep_reading();
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     reading.abort();
     let log = daemon.log();
     assert!(
         log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
         "one object a line"
     );
-    for secret in ["for your eyes only", chatpush_tests::site::SECRET, "eyJ", ":pw@"] {
+    for secret in ["for your eyes only", chatpush_tests::test_env::SECRET, "eyJ", ":pw@"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }

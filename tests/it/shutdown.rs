@@ -3,12 +3,12 @@ use std::time::{Duration, Instant};
 use chatpush_tests::client::{Client, Event};
 use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
 async fn sigterm_tells_clients_to_come_back_and_ends_in_time() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
     browser.flushed().await;
     let closing = tokio::spawn(browser.closed());
@@ -21,8 +21,8 @@ async fn sigterm_tells_clients_to_come_back_and_ends_in_time() {
 
 #[tokio::test]
 async fn a_client_that_does_not_answer_the_goodbye_holds_up_nobody() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let deaf = daemon.connect(2).await;
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
@@ -31,19 +31,19 @@ async fn a_client_that_does_not_answer_the_goodbye_holds_up_nobody() {
 
 #[tokio::test]
 async fn questions_are_answered_while_one_daemon_after_the_other_is_restarted() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let mut daemon = site.daemon().await;
-    let end = site.servers().folder().join(format!("{}-end", site.name()));
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let mut daemon = env.daemon().await;
+    let end = env.servers().folder().join(format!("{}-end", env.name()));
     let asks = (0..4).map(|_| {
-        let (php, end) = (site.php(), end.display().to_string());
+        let (php, end) = (env.php(), end.display().to_string());
         tokio::spawn(async move {
             php.get(&format!("while (!file_exists('{end}')) getUnreadCount(2); echo 'answered';")).await
         })
     });
     let asks: Vec<_> = asks.collect();
     for _ in 0..5 {
-        let next = site.daemon().await;
+        let next = env.daemon().await;
         let old = std::mem::replace(&mut daemon, next);
         let code = tokio::task::spawn_blocking(move || old.stop()).await.expect("the daemon stops");
         assert_eq!(code, Some(0));
@@ -68,9 +68,9 @@ async fn anywhere(ports: [u16; 2], user: u32) -> Client {
 #[tokio::test]
 async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_once() {
     const USERS: std::ops::Range<u32> = 100..200;
-    let site = Site::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "100");
-    site.users(&USERS.collect::<Vec<_>>()).await;
-    let (first, second) = (site.daemon().await, site.daemon().await);
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "100");
+    env.users(&USERS.collect::<Vec<_>>()).await;
+    let (first, second) = (env.daemon().await, env.daemon().await);
     let ports = [first.port(), second.port()];
     let crowd = futures_util::future::join_all(USERS.map(|user| anywhere(ports, user))).await;
     let browsers = crowd.into_iter().zip(USERS).map(|(mut client, user)| {
@@ -99,7 +99,7 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
         })
     });
     let browsers: Vec<_> = browsers.collect();
-    let php = site.php().with("chatpush.timeout_ms=20000");
+    let php = env.php().with("chatpush.timeout_ms=20000");
     let sending = tokio::spawn(async move {
         php.get(
             "for ($round = 0; $round < 20; $round++)
@@ -110,8 +110,8 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
     });
     eventually("messages flow", || first.get("/metrics"), |text| count(text, "chatpush_frames_total") > 200)
         .await;
-    let first_again = first.restart(&site).await;
-    let _second_again = second.restart(&site).await;
+    let first_again = first.restart(&env).await;
+    let _second_again = second.restart(&env).await;
     assert_eq!(sending.await.expect("PHP ran"), "");
     let wanted: Vec<_> = (0..20).map(|round| round.to_string()).collect();
     let mut goodbyes = Vec::new();
@@ -136,10 +136,10 @@ fn count(metrics: &str, name: &str) -> u64 {
 
 #[tokio::test]
 async fn stores_under_way_at_sigterm_are_written_or_refused_and_never_lost() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    let php = site.php().with("chatpush.timeout_ms=3000");
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php().with("chatpush.timeout_ms=3000");
     let storing = tokio::spawn(async move {
         php.get(
             "for ($i = 0; $i < 100000; $i++) {\
@@ -149,11 +149,11 @@ async fn stores_under_way_at_sigterm_are_written_or_refused_and_never_lost() {
         )
         .await
     });
-    eventually("some are stored", || site.stored(2), |rows| rows.len() > 50).await;
+    eventually("some are stored", || env.stored(2), |rows| rows.len() > 50).await;
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
     let accepted: usize = storing.await.expect("PHP ran").trim().parse().expect("the first refused call");
-    let rows = site.stored(2).await;
+    let rows = env.stored(2).await;
     assert_eq!(rows, (0..accepted).map(|number| number.to_string()).collect::<Vec<_>>());
-    assert_eq!(site.unread(2).await, i64::try_from(accepted).expect("a small number"));
+    assert_eq!(env.unread(2).await, i64::try_from(accepted).expect("a small number"));
 }

@@ -4,11 +4,11 @@ use chatpush_stack::nginx::Nginx;
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
-async fn talks(site: &Site, client: &mut Client) {
+async fn talks(env: &TestEnv, client: &mut Client) {
     client.flushed().await;
-    site.php().get("pushMessage(2, 'by TLS', 'text');").await;
+    env.php().get("pushMessage(2, 'by TLS', 'text');").await;
     assert_eq!(client.json().await["data"], "by TLS");
 }
 
@@ -16,16 +16,16 @@ async fn talks(site: &Site, client: &mut Client) {
 async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connections_are_open() {
     let folder = Folder::new().expect("a folder can be made");
     let first = Certificate::make(folder.path(), "chat").expect("openssl is there");
-    let site = Site::new()
+    let env = TestEnv::new()
         .await
         .with("CHATPUSH_TLS_CERT", first.cert.display().to_string())
         .with("CHATPUSH_TLS_KEY", first.key.display().to_string());
-    let daemon = site.daemon().await;
+    let daemon = env.daemon().await;
     let old_root = std::fs::read(&first.cert).expect("it was written");
     let token = token(2);
     let connect = |root: Vec<u8>| Client::secure(daemon.port(), &token, root);
     let mut client = connect(old_root.clone()).await.expect("the certificate is the daemon's");
-    talks(&site, &mut client).await;
+    talks(&env, &mut client).await;
 
     // A file that is half written must not take the certificate away.
     let key = std::fs::read(&first.key).expect("it was written");
@@ -41,7 +41,7 @@ async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connecti
         .await
         .expect("it was waited for");
     assert!(connect(old_root).await.is_err(), "the old one is not");
-    site.php().get("pushMessage(2, 'still open', 'text');").await;
+    env.php().get("pushMessage(2, 'still open', 'text');").await;
     assert_eq!(client.json().await["data"], "still open");
 }
 
@@ -51,11 +51,11 @@ async fn a_certificate_that_cannot_be_used_is_named_at_start() {
     let (one, other) = (Certificate::make(folder.path(), "one"), Certificate::make(folder.path(), "other"));
     let (one, other) = (one.expect("openssl is there"), other.expect("openssl is there"));
     for (key, complaint) in [(&other.key, "do not fit together"), (&one.cert, "one.crt")] {
-        let site = Site::new()
+        let env = TestEnv::new()
             .await
             .with("CHATPUSH_TLS_CERT", one.cert.display().to_string())
             .with("CHATPUSH_TLS_KEY", key.display().to_string());
-        let output = chatpush_tests::daemon::Daemon::command(&site, &["run"]).await;
+        let output = chatpush_tests::daemon::Daemon::command(&env, &["run"]).await;
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && told.contains(complaint), "{told}");
     }
@@ -65,12 +65,12 @@ async fn a_certificate_that_cannot_be_used_is_named_at_start() {
 async fn nginx_can_speak_tls_for_it() {
     let folder = Folder::new().expect("a folder can be made");
     let certificate = Certificate::make(folder.path(), "chat").expect("openssl is there");
-    let site = Site::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
+    let daemon = env.daemon().await;
     let nginx = Nginx::start_tls(folder.path(), &certificate, daemon.port()).await.expect("nginx starts");
     let root = std::fs::read(&certificate.cert).expect("it was written");
     let mut client = Client::secure(nginx.port(), &token(2), root.clone()).await.expect("it is handed on");
-    talks(&site, &mut client).await;
+    talks(&env, &mut client).await;
     // nginx says for whom it asks; that address, 127.0.0.1, is a proxy's and so nobody's in particular.
     assert!(Client::secure(nginx.port(), &token(3), root).await.is_ok());
 }

@@ -1,14 +1,14 @@
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
 async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
-    let site = Site::new().await;
-    site.users(&[2, 3, 18]).await;
-    let _daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    env.users(&[2, 3, 18]).await;
+    let _daemon = env.daemon().await;
     let callers = (0..4).map(|caller| {
-        let php = site.php();
+        let php = env.php();
         tokio::spawn(async move {
             let code = format!(
                 "for ($i = 0; $i < 150; $i++) storeOfflineMessage(1, [2, 3, 18][$i % 3], sprintf('c{caller}-%03d', $i));"
@@ -20,61 +20,61 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         caller.await.expect("PHP ran");
     }
     for receiver in [2, 3, 18] {
-        let rows = site.stored(receiver).await;
+        let rows = env.stored(receiver).await;
         assert_eq!(rows.len(), 200);
         for caller in 0..4 {
             let own: Vec<_> = rows.iter().filter(|row| row.starts_with(&format!("c{caller}-"))).collect();
             assert!(own.is_sorted(), "rows of one caller are in the order of its calls");
             assert_eq!(own.len(), 50);
         }
-        assert_eq!(site.unread(receiver).await, 200);
+        assert_eq!(env.unread(receiver).await, 200);
     }
     for receiver in [2, 3] {
-        eventually("the log is cut behind the commit", || site.waiting(receiver), |waiting| *waiting == 0)
+        eventually("the log is cut behind the commit", || env.waiting(receiver), |waiting| *waiting == 0)
             .await;
     }
 }
 
 #[tokio::test]
 async fn a_second_daemon_takes_over_when_the_writer_is_killed() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let writer = site.daemon().await;
-    let standby = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let writer = env.daemon().await;
+    let standby = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'one');").await;
     writer.kill();
-    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
-    assert_eq!(site.stored(2).await, ["one", "two"]);
-    assert_eq!(site.unread(2).await, 2);
+    env.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(env.stored(2).await, ["one", "two"]);
+    assert_eq!(env.unread(2).await, 2);
     drop(standby);
 }
 
 #[tokio::test]
 async fn a_position_that_another_has_moved_stops_a_writer_from_writing_twice() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
-    eventually("the log is cut", || site.waiting(2), |waiting| *waiting == 0).await;
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    eventually("the log is cut", || env.waiting(2), |waiting| *waiting == 0).await;
     // Another writer has got ahead: whatever this one holds as the position is stale.
-    site.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
-    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
-    assert_eq!(site.stored(2).await, ["one", "two"], "it read the position again and went on from there");
+    env.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
+    env.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(env.stored(2).await, ["one", "two"], "it read the position again and went on from there");
     assert!(daemon.log().contains("another daemon has taken over"), "{}", daemon.log());
 }
 
 #[tokio::test]
 async fn what_waited_is_one_batch_however_much_it_is() {
-    let site = Site::new().await;
-    site.users(&[2, 3, 18]).await;
-    site.execute("UPDATE user SET unread_count = 5 WHERE id = 18").await;
+    let env = TestEnv::new().await;
+    env.users(&[2, 3, 18]).await;
+    env.execute("UPDATE user SET unread_count = 5 WHERE id = 18").await;
     // More than is sent to MySQL at a time: quotes double when they are written into a statement.
-    let queue = site.php().with("chatpush.durability=queued");
+    let queue = env.php().with("chatpush.durability=queued");
     let code = "for ($i = 0; $i < 40; $i++) storeOfflineMessage(1, 2, str_pad(\"$i \", 60000, \"'\"));
                 storeOfflineMessage(1, 18, 'a'); storeOfflineMessage(1, 18, 'b'); storeOfflineMessage(1, 3, 'c');";
     queue.get(code).await;
-    let daemon = site.daemon().await;
-    let php = site.php();
+    let daemon = env.daemon().await;
+    let php = env.php();
     let seen = php.get("foreach (getOfflineMessage(2) as $m) echo strtok($m['content'], ' '), ' ';").await;
     let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
     assert_eq!(seen.trim(), numbers.join(" "));
@@ -82,7 +82,7 @@ async fn what_waited_is_one_batch_however_much_it_is() {
         php.get("echo getUnreadCount(2), ' ', getUnreadCount(18), ' ', getUnreadCount(3);").await,
         "40 7 1"
     );
-    let recorded: Vec<u64> = site
+    let recorded: Vec<u64> = env
         .query("SELECT COUNT(*) FROM chatpush_message m JOIN offline_message o ON o.id = m.offline_id AND o.receiver_id = m.receiver_id")
         .await;
     assert_eq!(recorded, [43], "each row has its own record");
@@ -93,11 +93,11 @@ async fn what_waited_is_one_batch_however_much_it_is() {
 
 #[tokio::test]
 async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
-    let site = Site::new().await;
-    site.users(&[2, 18]).await;
-    site.execute("ALTER TABLE offline_message MODIFY content varchar(10) NOT NULL").await;
-    let _daemon = site.daemon().await;
-    let output = site
+    let env = TestEnv::new().await;
+    env.users(&[2, 18]).await;
+    env.execute("ALTER TABLE offline_message MODIFY content varchar(10) NOT NULL").await;
+    let _daemon = env.daemon().await;
+    let output = env
         .php()
         .get(
             "var_dump(storeOfflineMessage(1, 2, 'fits'));\
@@ -111,14 +111,14 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
         lines[1].starts_with(r"ChatPush\Exception: MySQL refused the message, it is kept in chatpush_dead"),
         "{output}"
     );
-    assert_eq!(site.stored(2).await, ["fits"]);
-    assert_eq!((site.unread(2).await, site.unread(18).await), (1, 1));
-    let dead: Vec<(u8, String)> = site.query("SELECT partition_id, entry FROM chatpush_dead").await;
+    assert_eq!(env.stored(2).await, ["fits"]);
+    assert_eq!((env.unread(2).await, env.unread(18).await), (1, 1));
+    let dead: Vec<(u8, String)> = env.query("SELECT partition_id, entry FROM chatpush_dead").await;
     assert_eq!(dead.len(), 1);
     assert!(dead[0].1.contains("does not fit"));
 
     let command = async |arguments: &[&str]| {
-        let output = Daemon::command(&site, arguments).await;
+        let output = Daemon::command(&env, arguments).await;
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let (code, list) = command(&["dead", "list"]).await;
@@ -127,16 +127,16 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
     assert_eq!(command(&["dead", "retry", "7"]).await.0, Some(1), "a number that is not there");
     assert_eq!(command(&["dead", "retry"]).await.0, Some(64));
 
-    site.execute("ALTER TABLE offline_message MODIFY content text NOT NULL").await;
+    env.execute("ALTER TABLE offline_message MODIFY content text NOT NULL").await;
     assert_eq!(command(&["dead", "retry", "1"]).await.0, Some(0));
-    eventually("it is stored", || site.stored(2), |rows| rows.len() == 2).await;
+    eventually("it is stored", || env.stored(2), |rows| rows.len() == 2).await;
     assert_eq!(
-        (site.stored(2).await, site.unread(2).await),
+        (env.stored(2).await, env.unread(2).await),
         (vec!["fits".to_owned(), "does not fit".to_owned()], 2)
     );
     assert_eq!(command(&["dead", "list"]).await.1, "");
 
-    site.execute("INSERT INTO chatpush_dead VALUES (9, 2, '1-1', '[]', 'why', NOW())").await;
+    env.execute("INSERT INTO chatpush_dead VALUES (9, 2, '1-1', '[]', 'why', NOW())").await;
     assert_eq!(command(&["dead", "drop", "--all"]).await.0, Some(0));
     assert_eq!(command(&["dead", "list"]).await.1, "");
 }
@@ -144,70 +144,69 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
 #[tokio::test]
 async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_else() {
     use mysql_async::prelude::Queryable as _;
-    let site = Site::new().await;
-    site.users(&[2, 3]).await;
-    let _daemon = site.daemon().await;
-    let mut application = site.mysql().await;
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let _daemon = env.daemon().await;
+    let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("UPDATE `user` SET username = 'x' WHERE id = 2").await.expect("the row is free");
-    let php = site.php();
+    let php = env.php();
     let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
-    eventually("the store waits", || site.waiting(2), |length| *length == 1).await;
+    eventually("the store waits", || env.waiting(2), |length| *length == 1).await;
     // Each of them has less time than one wait for the lock would take.
-    let hurried = site.php().with("chatpush.timeout_ms=900");
+    let hurried = env.php().with("chatpush.timeout_ms=900");
     hurried.get("foreach (range(1, 2) as $i) { try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {} }").await;
-    eventually("they are stored", || site.stored(3), |rows| rows.len() == 2).await;
+    eventually("they are stored", || env.stored(3), |rows| rows.len() == 2).await;
     hurried.get("foreach (range(1, 200) as $i) storeOfflineMessage(1, 3, \"free $i\");").await;
-    assert_eq!((site.stored(3).await.len(), site.unread(3).await), (202, 202));
-    assert!(site.stored(2).await.is_empty());
+    assert_eq!((env.stored(3).await.len(), env.unread(3).await), (202, 202));
+    assert!(env.stored(2).await.is_empty());
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     assert_eq!(held.await.expect("PHP ran").trim(), "bool(true)");
-    assert_eq!((site.stored(2).await, site.unread(2).await), (vec!["held".to_owned()], 1));
+    assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["held".to_owned()], 1));
 }
 
 #[tokio::test]
 async fn a_log_that_lost_its_tail_is_moved_behind_what_mysql_holds() {
-    let site = Site::new().await;
-    site.users(&[2]).await;
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'one');").await;
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'one');").await;
     assert_eq!(daemon.stop(), Some(0));
     // As after a restart of Redis on an older file: the log is gone and the clock may be behind.
-    let log = format!("{}:{{2}}:log", site.name());
-    let _: u64 = site.redis(&["DEL", &log]).await;
-    let held: Vec<String> = site.query("SELECT CONCAT(UNIX_TIMESTAMP() + 86400, '000-5')").await;
-    site.execute(&format!("UPDATE chatpush_position SET log_id = '{}' WHERE partition_id = 2", held[0]))
-        .await;
-    let _daemon = site.daemon().await;
-    let last: Vec<redis::Value> = site.redis(&["XINFO", "STREAM", &log]).await;
+    let log = format!("{}:{{2}}:log", env.name());
+    let _: u64 = env.redis(&["DEL", &log]).await;
+    let held: Vec<String> = env.query("SELECT CONCAT(UNIX_TIMESTAMP() + 86400, '000-5')").await;
+    env.execute(&format!("UPDATE chatpush_position SET log_id = '{}' WHERE partition_id = 2", held[0])).await;
+    let _daemon = env.daemon().await;
+    let last: Vec<redis::Value> = env.redis(&["XINFO", "STREAM", &log]).await;
     assert!(format!("{last:?}").contains(&held[0]), "{last:?}");
-    site.php().get("storeOfflineMessage(1, 2, 'two');").await;
-    assert_eq!(site.stored(2).await, ["one", "two"]);
+    env.php().get("storeOfflineMessage(1, 2, 'two');").await;
+    assert_eq!(env.stored(2).await, ["one", "two"]);
 }
 
 #[tokio::test]
 async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up() {
     use mysql_async::prelude::Queryable as _;
-    let site = Site::new().await;
+    let env = TestEnv::new().await;
     let users: Vec<u32> = (1..=16).collect();
-    site.users(&users).await;
-    let daemon = site.daemon().await;
-    let mut application = site.mysql().await;
+    env.users(&users).await;
+    let daemon = env.daemon().await;
+    let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("UPDATE `user` SET username = 'x'").await.expect("the rows are free");
-    let queued = site.php().with("chatpush.durability=queued");
+    let queued = env.php().with("chatpush.durability=queued");
     queued.get("foreach (range(1, 16) as $user) storeOfflineMessage(20, $user, 'held');").await;
     // The joint transaction has met the lock, and every partition has been tried alone at least once: the writer
     // waits for no lock then, so its share of the lock waits stays where it is while its transactions go on.
     let commits = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status WHERE variable_name = 'COM_ROLLBACK'";
-    let before: u64 = site.query(commits).await[0];
-    eventually("all were tried again and again", || site.query::<u64>(commits), |now| now[0] >= before + 100)
+    let before: u64 = env.query(commits).await[0];
+    eventually("all were tried again and again", || env.query::<u64>(commits), |now| now[0] >= before + 100)
         .await;
-    assert_eq!(site.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     eventually(
         "all are stored",
-        || site.query::<u64>("SELECT COUNT(*) FROM offline_message"),
+        || env.query::<u64>("SELECT COUNT(*) FROM offline_message"),
         |rows| *rows == [16],
     )
     .await;
@@ -218,19 +217,19 @@ async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up(
 #[tokio::test]
 async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_alone() {
     use mysql_async::prelude::Queryable as _;
-    let site = Site::new().await;
-    site.users(&[2, 3]).await;
-    let daemon = site.daemon().await;
-    site.php().get("storeOfflineMessage(1, 2, 'locked');").await;
-    let mut application = site.mysql().await;
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'locked');").await;
+    let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("SELECT * FROM offline_message FOR UPDATE").await.expect("the row is free");
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("the confirmation waits", || site.waiting(2), |length| *length == 1).await;
-    let cleared = site.php().with("chatpush.timeout_ms=900");
+    eventually("the confirmation waits", || env.waiting(2), |length| *length == 1).await;
+    let cleared = env.php().with("chatpush.timeout_ms=900");
     cleared.get("foreach (range(1, 3) as $i) { try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {} }").await;
     cleared.get("foreach (range(1, 100) as $i) ChatPush\\clearUnreadCount(3);").await;
     application.query_drop("COMMIT").await.expect("MariaDB answers");
-    eventually("the row is gone", || site.stored(2), Vec::is_empty).await;
+    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }

@@ -18,7 +18,7 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async, connect_async_tls_with_config,
 };
 
-use crate::eventually::PATIENCE;
+use crate::eventually::TEST_TIMEOUT;
 
 /// One connection.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Client {
             let value = HeaderValue::from_str(value).expect("a header value");
             request.headers_mut().insert(*name, value);
         }
-        match timeout(PATIENCE, connect_async(request)).await.expect("the handshake is answered") {
+        match timeout(TEST_TIMEOUT, connect_async(request)).await.expect("the handshake is answered") {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => {
                 let reason = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -84,14 +84,14 @@ impl Client {
         let request = format!("wss://127.0.0.1:{port}/ws?token={token}");
         let connector = Some(Connector::Rustls(Arc::new(config)));
         let connecting = connect_async_tls_with_config(request, None, false, connector);
-        let (socket, _) = timeout(PATIENCE, connecting).await.expect("the handshake is answered")?;
+        let (socket, _) = timeout(TEST_TIMEOUT, connecting).await.expect("the handshake is answered")?;
         Ok(Self(socket))
     }
 
     /// The next text frame.
     pub async fn text(&mut self) -> String {
         loop {
-            match timeout(PATIENCE, self.0.next()).await {
+            match timeout(TEST_TIMEOUT, self.0.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => return text.to_string(),
                 Ok(Some(Ok(_))) => {}
                 other => panic!("no frame: {other:?}"),
@@ -142,14 +142,14 @@ impl Client {
     /// Connects, or nothing if the daemon is not there or not willing.
     pub async fn attempt(port: u16, token: &str) -> Option<Self> {
         let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
-        let (socket, _) = timeout(PATIENCE, connect_async(url)).await.expect("an answer or none").ok()?;
+        let (socket, _) = timeout(TEST_TIMEOUT, connect_async(url)).await.expect("an answer or none").ok()?;
         Some(Self(socket))
     }
 
     /// What comes next.
     pub async fn event(&mut self) -> Event {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("something comes") {
+            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("something comes") {
                 Some(Ok(Message::Text(text))) => return Event::Text(text.to_string()),
                 Some(Ok(Message::Close(frame))) => {
                     return Event::Closed(frame.map(|frame| frame.code.into()));
@@ -163,7 +163,7 @@ impl Client {
     /// Keeps reading, and so answering pings, until the daemon closes; the code it gives.
     pub async fn closed(mut self) -> Option<u16> {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("the daemon closes") {
+            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("the daemon closes") {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,

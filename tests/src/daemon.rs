@@ -8,7 +8,7 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
 use crate::client::Client;
-use crate::site::{SECRET, Site};
+use crate::test_env::{SECRET, TestEnv};
 
 /// A running daemon.
 #[derive(Debug)]
@@ -16,29 +16,29 @@ pub struct Daemon(daemon::Daemon);
 
 impl Daemon {
     /// Starts a daemon and waits until it is ready.
-    pub async fn start(site: &Site) -> Self {
-        let started = daemon::Daemon::start(site.servers().folder(), &site.environment()).await;
+    pub async fn start(env: &TestEnv) -> Self {
+        let started = daemon::Daemon::start(env.servers().folder(), &env.environment()).await;
         Self(started.expect("the daemon becomes ready"))
     }
 
     /// Starts a daemon and waits for nothing.
-    pub fn launch(site: &Site) -> Self {
-        let launched = daemon::Daemon::launch(site.servers().folder(), &site.environment());
+    pub fn launch(env: &TestEnv) -> Self {
+        let launched = daemon::Daemon::launch(env.servers().folder(), &env.environment());
         Self(launched.expect("the daemon starts"))
     }
 
     /// Stops it and starts another in its place; waits until that is ready.
-    pub async fn restart(self, site: &Site) -> Self {
+    pub async fn restart(self, env: &TestEnv) -> Self {
         let ports = (self.port(), self.admin_port());
         let code = tokio::task::spawn_blocking(move || self.stop()).await.expect("the daemon stops");
         assert_eq!(code, Some(0));
-        let started = daemon::Daemon::start_at(site.servers().folder(), &site.environment(), ports).await;
+        let started = daemon::Daemon::start_at(env.servers().folder(), &env.environment(), ports).await;
         Self(started.expect("the daemon becomes ready"))
     }
 
     /// Runs a command of the daemon to its end.
-    pub async fn command(site: &Site, arguments: &[&str]) -> Output {
-        daemon::Daemon::command(site.servers().folder(), &site.environment(), arguments)
+    pub async fn command(env: &TestEnv, arguments: &[&str]) -> Output {
+        daemon::Daemon::command(env.servers().folder(), &env.environment(), arguments)
             .await
             .expect("the daemon's command starts")
     }

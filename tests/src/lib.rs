@@ -2,7 +2,7 @@
 
 pub mod eventually;
 pub mod servers;
-pub mod site;
+pub mod test_env;
 pub mod daemon;
 pub mod php;
 pub mod client;

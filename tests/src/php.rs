@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use chatpush_stack::built;
+use chatpush_stack::artifacts;
 use tokio::process::Command;
 
-use crate::site::{SECRET, Site};
+use crate::test_env::{SECRET, TestEnv};
 
 /// A way to run PHP code.
 #[derive(Clone, Debug)]
@@ -27,20 +27,20 @@ pub struct Ran {
 
 impl Php {
     /// PHP with the settings of an installation.
-    pub fn new(site: &Site) -> Self {
-        let extension = built::extension().expect("the extension is built");
+    pub fn new(env: &TestEnv) -> Self {
+        let extension = artifacts::extension().expect("the extension is built");
         let settings = vec![
             format!("extension={extension}"),
-            format!("chatpush.redis_url={}", site.servers().redis_url()),
-            format!("chatpush.prefix={}", site.name()),
+            format!("chatpush.redis_url={}", env.servers().redis_url()),
+            format!("chatpush.prefix={}", env.name()),
             format!("chatpush.secret={SECRET}"),
             "display_errors=1".to_owned(),
             "html_errors=0".to_owned(),
             // Tests run side by side on a busy machine; those that are about the bound set it themselves.
             "chatpush.timeout_ms=15000".to_owned(),
         ];
-        let socket = site.servers().mysql_socket().display().to_string();
-        Self { settings, socket, database: site.name().to_owned() }
+        let socket = env.servers().mysql_socket().display().to_string();
+        Self { settings, socket, database: env.name().to_owned() }
     }
 
     /// The same with one more INI setting.

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chatpush_stack::built;
+use chatpush_stack::artifacts;
 use chatpush_stack::daemon::Daemon;
 use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
@@ -42,7 +42,7 @@ pub fn php(place: &Place) -> anyhow::Result<Php> {
     Ok(Php {
         peer: "chatpush",
         settings: vec![
-            format!("extension={}", built::extension()?),
+            format!("extension={}", artifacts::extension()?),
             format!("chatpush.redis_url={}", place.redis_url()),
             format!("chatpush.prefix={NAME}"),
             "chatpush.timeout_ms=20000".to_owned(),

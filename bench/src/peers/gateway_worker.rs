@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use chatpush_stack::patience::until;
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
+use chatpush_stack::wait::until;
 
 use crate::cache::output;
 use crate::contender::{Contender, Hellos, Php};

@@ -13,7 +13,7 @@ use crate::peers::{Name, article};
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::publisher::{Repeat, Timetable};
-use crate::scenarios::{Bench, Outcome, PATIENCE, SIZE};
+use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
 
 /// Messages that wait for each.
 const MESSAGES: u32 = 20;
@@ -69,7 +69,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         };
         // The same without the crowd first, for comparison.
         let called = Timetable { messages: LIVE.2 * 2, ..timetable }.start(&contender.php)?.run()?;
-        chatting.settle(called.accepted(), PATIENCE)?;
+        chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         let quiet = chatting.report()?;
         let mut publishers = timetable.start(&contender.php)?;
         publishers.begin()?;
@@ -78,7 +78,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             _ => log_in(bench.place, &contender, users)?,
         };
         let called = publishers.finish()?;
-        chatting.settle(called.accepted(), PATIENCE)?;
+        chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         note(outcome, title, users, &returned);
         outcome.note_delays("others' live messages before", title, &quiet.intended, &[50.0, 99.0]);
         let seen = chatting.report()?;

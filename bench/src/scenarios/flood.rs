@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::plot::Chart;
 use crate::profile::Profile;
 use crate::publisher::{Called, Repeat};
-use crate::scenarios::{Bench, Meter, Outcome, PATIENCE, SIZE};
+use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
 use crate::usage;
 use crate::verdict::{Budget, Rule};
 
@@ -81,7 +81,7 @@ pub(super) fn flood(
     let clients = usage::processor(&crowd.pids());
     let meter = Meter::start(contender, place);
     let called = publishers.run()?;
-    crowd.settle(called.accepted(), PATIENCE)?;
+    crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
     let clients = usage::processor(&crowd.pids()) - clients;
     let seen = crowd.report()?;

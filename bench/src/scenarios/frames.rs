@@ -7,7 +7,7 @@ use crate::crowd::{Crowd, Manner, Seen};
 use crate::peers::Name;
 use crate::place::Place;
 use crate::publisher::{Called, Timetable};
-use crate::scenarios::{Bench, Meter, Outcome, PATIENCE, SIZE};
+use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
 use crate::verdict::{Budget, Rule};
 
 const USERS: u32 = 1_000;
@@ -66,7 +66,7 @@ pub(super) fn deliver(
     let publishers = timetable.start(&contender.php)?;
     let meter = Meter::start(contender, place);
     let called = publishers.run()?;
-    crowd.settle(called.accepted(), PATIENCE)?;
+    crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
     Ok(Delivered { called, seen: crowd.report()?, used })
 }

@@ -4,7 +4,7 @@
 use crate::crowd::{Crowd, Manner, Seen};
 use crate::peers::Name;
 use crate::publisher::Timetable;
-use crate::scenarios::{Bench, Outcome, PATIENCE, SIZE};
+use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
 use crate::usage;
 
 /// Messages a second to those who read.
@@ -73,7 +73,7 @@ fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> any
     let called = calm.finish()?;
     wild.finish()?;
     let after = (usage::resident(&pids), usage::socket_buffers());
-    readers.settle(called.accepted(), PATIENCE)?;
+    readers.settle(called.accepted(), IDLE_TIMEOUT)?;
     let seen: Seen = readers.report()?;
 
     let (title, what) = (peer.title(), if deaf { "with deaf clients" } else { "while all read" });

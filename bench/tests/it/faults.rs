@@ -10,7 +10,7 @@ use chatpush_bench::hello::Hello;
 use chatpush_bench::ledger::Counts;
 use chatpush_bench::stamp::Stamp;
 
-const PATIENCE: Duration = Duration::from_millis(200);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A WebSocket server for one client at a time, which sends every client what it is given and then waits for
 /// the client to go.
@@ -76,7 +76,7 @@ fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
     let server = Server::start(clients);
     let hellos: Vec<_> = (1..=count).map(|user| server.hello(user)).collect();
     let mut crowd = Crowd::connect(&hellos, Manner { window: 1, deaf: false }).expect("they connect");
-    crowd.settle(sent, PATIENCE).expect("it answers");
+    crowd.settle(sent, IDLE_TIMEOUT).expect("it answers");
     let counts = crowd.report().expect("a report").counts;
     drop(crowd);
     server.thread.join().expect("the server did its part");

@@ -10,7 +10,7 @@ use super::transaction::{Answers, Role, Transaction};
 use super::{Store, StoreError, bounded, statements};
 use crate::batch::{Batch, Logged, Move};
 use crate::config::Names;
-use crate::sabotage::{self, Promise};
+use crate::fault_injection::{self, Promise};
 
 /// Names the lock that the writer's connection holds, one for each database.
 const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
@@ -60,7 +60,7 @@ impl Writing {
         // "Locking Functions").
         let holder: Option<Option<u64>> =
             bounded(connection.query_first(format!("SELECT IS_USED_LOCK({PEN})"))).await?;
-        if sabotage::breaks(Promise::Fence) {
+        if fault_injection::breaks(Promise::Fence) {
             return Ok(Self { connection, names: store.names().clone(), increment: 1, locks: Locks::Wait });
         }
         if let Some(holder) = holder.flatten() {

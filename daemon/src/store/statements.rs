@@ -8,7 +8,7 @@ use mysql_async::prelude::ToValue as _;
 use super::schema;
 use crate::batch::{Ack, Batch, Counter, Insert, Logged, Move};
 use crate::config::Names;
-use crate::sabotage::{self, Promise};
+use crate::fault_injection::{self, Promise};
 
 /// Neither a statement nor what is sent of a transaction at a time grows much beyond this; `max_allowed_packet` is
 /// 16 MiB by default.
@@ -32,7 +32,7 @@ pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String 
 /// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it. A row that is
 /// missing would not be noticed; there are as many as `migrate` has made, and every term counts them as it begins.
 pub(super) fn moves(moves: &[Move]) -> String {
-    let fenced = !sabotage::breaks(Promise::Fence);
+    let fenced = !fault_injection::breaks(Promise::Fence);
     let mut set = String::new();
     for Move { partition, from, to } in moves {
         // Writing to a String cannot fail; a position is digits and a hyphen.

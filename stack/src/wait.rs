@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio::time::{Instant, sleep};
 
 /// How long a server may take to start. Generous, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks again and again until `probe` says yes.
 ///
@@ -18,10 +18,10 @@ pub async fn until(
     log: &std::path::Path,
     mut probe: impl AsyncFnMut() -> bool,
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     while !probe().await {
         if Instant::now() > deadline {
-            bail!("{what}: not within {PATIENCE:?}; the end of {}:\n{}", log.display(), tail(log));
+            bail!("{what}: not within {START_TIMEOUT:?}; the end of {}:\n{}", log.display(), tail(log));
         }
         sleep(Duration::from_millis(20)).await;
     }

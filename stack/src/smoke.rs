@@ -1,4 +1,4 @@
-//! The demo's whole story, lived through without a person.
+//! The demo's smoke test: two users over HTTP and WebSocket.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::demo::Person;
+use crate::http_client::{HttpClient, Socket};
 use crate::mariadb;
 use crate::stack::{DATABASE, Stack};
-use crate::visitor::{Socket, Visitor};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Plays the story and prints each step that holds.
+/// Runs every step and prints it once it has passed.
 ///
 /// # Errors
 ///
 /// At the first step that does not hold, with what was seen instead.
-pub async fn play(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result<()> {
+pub async fn run(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result<()> {
     let said = ["Is it still there?", "<b>Hello?</b> \"'; DROP TABLE user; --", "I take it 👍"];
-    let (mut one, mut other) = (Visitor::new(&stack.url()), Visitor::new(&stack.url()));
+    let (mut one, mut other) = (HttpClient::new(&stack.url()), HttpClient::new(&stack.url()));
     one.enter(buyer.name, &buyer.password, false)?;
     other.enter(seller.name, &seller.password, false)?;
     step("two people sign in, each with cookies of their own");
@@ -82,7 +82,7 @@ pub async fn play(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Resul
     let nobody = Person { id: 999, ..buyer.clone() };
     let refused = other.call("send.php", &message(&nobody, "anybody?", &new_id()))?;
     ensure!(refused.status == 422, "a message to nobody was taken: {refused:?}");
-    let mut guest = Visitor::new(&stack.url());
+    let mut guest = HttpClient::new(&stack.url());
     ensure!(guest.enter(buyer.name, "not the password", false).is_err(), "a wrong password was taken");
     guest.enter("guest", "long enough", true)?;
     ensure!(guest.get("people.php")?.status == 200, "the new user is not signed in");
@@ -150,7 +150,7 @@ fn step(what: &str) {
 }
 
 /// Sends a new message; its id, and how it went.
-fn send(from: &Visitor, to: &Person, text: &str) -> anyhow::Result<(String, String)> {
+fn send(from: &HttpClient, to: &Person, text: &str) -> anyhow::Result<(String, String)> {
     let id = new_id();
     let page = from.call("send.php", &message(to, text, &id))?;
     let how = page.json()?["how"].as_str().map(str::to_owned);
@@ -166,7 +166,7 @@ fn new_id() -> String {
     std::iter::repeat_with(|| fastrand::char('a'..='z')).take(24).collect()
 }
 
-fn is_online(asking: &Visitor, person: &Person) -> anyhow::Result<bool> {
+fn is_online(asking: &HttpClient, person: &Person) -> anyhow::Result<bool> {
     let page = asking.get("people.php")?.json()?;
     let people = page["people"].as_array().context("no people")?;
     let found = people.iter().find(|found| found["id"] == person.id).context("they are not in the list")?;
@@ -187,9 +187,9 @@ async fn number(stack: &Stack, select: &str) -> anyhow::Result<u64> {
 }
 
 async fn until(what: &str, mut probe: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STEP_TIMEOUT;
     while !probe().await? {
-        ensure!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        ensure!(Instant::now() < deadline, "{what}: not within {STEP_TIMEOUT:?}");
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())

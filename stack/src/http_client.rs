@@ -13,11 +13,11 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 /// How long the visitor waits for any one thing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One visitor with cookies of their own.
 #[derive(Debug)]
-pub struct Visitor {
+pub struct HttpClient {
     agent: Agent,
     url: String,
     csrf: String,
@@ -43,10 +43,11 @@ impl Page {
     }
 }
 
-impl Visitor {
+impl HttpClient {
     /// Somebody who has not been here before.
     pub fn new(url: &str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
+        let config =
+            Agent::config_builder().timeout_global(Some(REQUEST_TIMEOUT)).http_status_as_error(false);
         Self { agent: config.build().into(), url: url.to_owned(), csrf: String::new() }
     }
 
@@ -95,8 +96,9 @@ impl Visitor {
         let token = token["token"].as_str().context("no token")?;
         let url = format!("{}/ws?token={token}", self.url.replacen("http", "ws", 1));
         let request = ClientRequestBuilder::new(url.parse()?).with_sub_protocol("chatpush.v1");
-        let (socket, _) =
-            timeout(PATIENCE, connect_async(request)).await.context("the handshake takes too long")??;
+        let (socket, _) = timeout(REQUEST_TIMEOUT, connect_async(request))
+            .await
+            .context("the handshake takes too long")??;
         let online = self.call("online.php", NOTHING)?;
         ensure!(online.status == 200, "the sign-in hook failed ({}): {}", online.status, online.text);
         Ok(Socket(socket))
@@ -111,7 +113,7 @@ impl Socket {
     /// The next frame.
     pub async fn frame(&mut self) -> anyhow::Result<Value> {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.context("no frame came")? {
+            match timeout(REQUEST_TIMEOUT, self.0.next()).await.context("no frame came")? {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text)?;
                     if frame["id"].is_string() {
@@ -127,7 +129,7 @@ impl Socket {
 
     /// Sends a text.
     pub async fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        Ok(timeout(PATIENCE, self.0.send(Message::text(text)))
+        Ok(timeout(REQUEST_TIMEOUT, self.0.send(Message::text(text)))
             .await
             .context("the socket takes nothing")??)
     }

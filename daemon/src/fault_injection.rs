@@ -1,5 +1,5 @@
 //! Promises that can be broken on purpose, so that the tests of faults are seen to notice. Only built with the
-//! feature `sabotage`; without it every question is answered by a constant no.
+//! feature `fault_injection`; without it every question is answered by a constant no.
 
 /// A promise that a test can have broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,19 +12,19 @@ pub enum Promise {
     Barrier,
 }
 
-/// Whether `CHATPUSH_SABOTAGE` names the promise.
-#[cfg(feature = "sabotage")]
+/// Whether `CHATPUSH_FAULT_INJECTION` names the promise.
+#[cfg(feature = "fault_injection")]
 pub fn breaks(promise: Promise) -> bool {
     let name = match promise {
         Promise::Fence => "fence",
         Promise::Confirm => "confirm",
         Promise::Barrier => "barrier",
     };
-    std::env::var("CHATPUSH_SABOTAGE").is_ok_and(|broken| broken == name)
+    std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }
 
 /// No.
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(feature = "fault_injection"))]
 pub const fn breaks(_promise: Promise) -> bool {
     false
 }

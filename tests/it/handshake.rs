@@ -1,12 +1,12 @@
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{token, token_of};
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::site::Site;
+use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
 async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let path = format!("/ws?token={}", token(2));
     let own = format!("http://127.0.0.1:{}", daemon.port());
     assert!(Client::open(daemon.port(), &path, &[("Origin", &own)]).await.is_ok());
@@ -18,7 +18,7 @@ async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
     }
 
     let open =
-        site.with("CHATPUSH_ALLOWED_ORIGINS", "https://chat.example https://*.shop.example").daemon().await;
+        env.with("CHATPUSH_ALLOWED_ORIGINS", "https://chat.example https://*.shop.example").daemon().await;
     for (origin, allowed) in [
         ("https://chat.example", true),
         ("https://www.shop.example", true),
@@ -33,8 +33,8 @@ async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
 
 #[tokio::test]
 async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols() {
-    let site = Site::new().await.with("CHATPUSH_LOG", "trace");
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_LOG", "trace");
+    let daemon = env.daemon().await;
     let token = token(2);
     daemon.connect(2).await.flushed().await;
     let bearer = format!("bearer {token}");
@@ -52,8 +52,8 @@ async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols
 #[tokio::test]
 async fn a_token_of_a_previous_key_is_good_and_one_of_a_forgotten_key_is_not() {
     const OLD: &str = "an-old-key-that-is-still-about-for-a-day";
-    let site = Site::new().await.with("CHATPUSH_PREVIOUS_SECRETS", format!("{OLD} {}", "x".repeat(32)));
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await.with("CHATPUSH_PREVIOUS_SECRETS", format!("{OLD} {}", "x".repeat(32)));
+    let daemon = env.daemon().await;
     assert!(Client::connect(daemon.port(), &token_of(OLD, 2, 60), None).await.is_ok());
     let forgotten = token_of(&"y".repeat(32), 2, 60);
     assert_eq!(Client::connect(daemon.port(), &forgotten, None).await.expect_err("unknown").status, 401);
@@ -61,9 +61,9 @@ async fn a_token_of_a_previous_key_is_good_and_one_of_a_forgotten_key_is_not() {
 
 #[tokio::test]
 async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
-    let short = || token_of(chatpush_tests::site::SECRET, 2, 3);
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    let short = || token_of(chatpush_tests::test_env::SECRET, 2, 3);
     let plain = Client::connect(daemon.port(), &short(), None).await.expect("the token is good");
     let mut refreshed = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
     let mut other = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
@@ -78,14 +78,14 @@ async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
 
 #[tokio::test]
 async fn an_application_can_end_a_users_connections_on_every_daemon() {
-    let site = Site::new().await;
-    let (one, other) = (site.daemon().await, site.daemon().await);
+    let env = TestEnv::new().await;
+    let (one, other) = (env.daemon().await, env.daemon().await);
     let (mut first, mut second, mut bystander) =
         (one.connect(2).await, other.connect(2).await, one.connect(3).await);
     for client in [&mut first, &mut second, &mut bystander] {
         client.flushed().await;
     }
-    let php = site.php();
+    let php = env.php();
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
     assert_eq!((first.closed().await, second.closed().await), (Some(4403), Some(4403)));
     php.get("pushMessage(3, 'still here', 'text');").await;
@@ -95,9 +95,9 @@ async fn an_application_can_end_a_users_connections_on_every_daemon() {
 
 #[tokio::test]
 async fn a_user_is_shown_out_in_the_middle_of_a_long_delivery() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
-    let php = site.php();
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    let php = env.php();
     // Much more than the sockets' buffers take.
     php.get("for ($i = 0; $i < 150; $i++) storeOfflineMessage(1, 2, str_repeat('x', 60000));").await;
     let client = daemon.connect(2).await;
@@ -106,13 +106,13 @@ async fn a_user_is_shown_out_in_the_middle_of_a_long_delivery() {
     eventually("the delivery has begun", waits, delivering).await;
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
     assert_eq!(client.closed().await, Some(4403));
-    assert_eq!(site.stored_count(2).await, 150, "what was not confirmed stays");
+    assert_eq!(env.stored_count(2).await, 150, "what was not confirmed stays");
 }
 
 #[tokio::test]
 async fn the_client_is_served_compressed_and_revalidated_by_its_hash() {
-    let site = Site::new().await;
-    let daemon = site.daemon().await;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
     let get = async |path: &str, headers: &str| {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut socket =

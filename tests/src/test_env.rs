@@ -14,7 +14,7 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// An installation of its own for one test.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct TestEnv {
     servers: Arc<Held>,
     name: String,
     settings: Vec<(&'static str, String)>,
@@ -26,7 +26,7 @@ enum Held {
     Own(Box<Servers>),
 }
 
-impl Site {
+impl TestEnv {
     /// An installation with migrated tables on the shared servers.
     pub async fn new() -> Self {
         Self::bare().await.migrated().await
@@ -44,9 +44,9 @@ impl Site {
 
     async fn empty(servers: Held) -> Self {
         let name = format!("it_{:012x}", fastrand::u64(..0x0001_0000_0000_0000));
-        let site = Self { servers: Arc::new(servers), name, settings: Vec::new() };
-        site.servers().create_database(&site.name).await;
-        site
+        let env = Self { servers: Arc::new(servers), name, settings: Vec::new() };
+        env.servers().create_database(&env.name).await;
+        env
     }
 
     async fn migrated(self) -> Self {

@@ -12,15 +12,15 @@ pub fn root() -> PathBuf {
 
 /// The daemon: `CHATPUSH_DAEMON`, or what `cargo build --release` made.
 pub fn daemon() -> anyhow::Result<String> {
-    artefact("CHATPUSH_DAEMON", "chatpushd")
+    artifact("CHATPUSH_DAEMON", "chatpushd")
 }
 
 /// The extension: `CHATPUSH_EXTENSION`, or what `cargo build --release` made.
 pub fn extension() -> anyhow::Result<String> {
-    artefact("CHATPUSH_EXTENSION", "libchatpush.so")
+    artifact("CHATPUSH_EXTENSION", "libchatpush.so")
 }
 
-fn artefact(variable: &str, name: &str) -> anyhow::Result<String> {
+fn artifact(variable: &str, name: &str) -> anyhow::Result<String> {
     if let Ok(path) = std::env::var(variable) {
         return Ok(path);
     }

@@ -1,8 +1,0 @@
-//! `chatpushd` as it is, built with the feature that lets `CHATPUSH_SABOTAGE` break a promise.
-
-#[path = "../src/main.rs"]
-mod daemon;
-
-fn main() -> std::process::ExitCode {
-    daemon::main()
-}
