@@ -7,7 +7,7 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::token;
 use clap::{Args, Parser, Subcommand};
 
-use crate::clock;
+use crate::base::clock;
 use crate::config::Config;
 
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).

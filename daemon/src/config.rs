@@ -16,8 +16,8 @@ use chatpush_wire::limit::TYPE_BYTES;
 use chatpush_wire::token::{Secret, Verifier};
 use mysql_async::Opts;
 
-use crate::address::Proxies;
-use crate::origin::Origins;
+use crate::net::client_ip::Proxies;
+use crate::net::origin::Origins;
 
 pub use self::limits::Limits;
 pub use self::names::{Column, Identifier, Names};

@@ -1,6 +1,8 @@
 //! Who is connected: users, their connections, and a bounded outbox for each. No I/O happens here, and no
 //! lock is held longer than a look-up.
 
+pub mod close;
+pub mod drain;
 mod outbox;
 
 use std::collections::HashMap;
@@ -13,7 +15,7 @@ use chatpush_wire::partition::Partition;
 
 pub use self::outbox::Bounds;
 use self::outbox::Outbox;
-use crate::close::Close;
+use crate::hub::close::Close;
 
 /// A frame on its way to one connection. Cloning shares the bytes.
 #[derive(Clone, Debug)]

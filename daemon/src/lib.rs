@@ -1,43 +1,36 @@
-//! The push daemon.
+//! The push daemon: it holds the WebSocket connections, answers the extension's queries and performs every MySQL
+//! write.
 //!
-//! It holds the live WebSocket connections, answers the extension's look-ups and performs every MySQL
-//! write. Modules in reading order, from what is configured to what a browser sees:
+//! # Layout
+//!
+//! A group uses only groups above it in this list; `tests/it/architecture.rs` holds the exact table.
+//!
+//! - [`base`]: the clock, metrics, backoff, and faults injected for tests.
+//! - [`net`]: client addresses behind proxies, origins, the PROXY protocol, rate limits.
+//! - [`config`]: the settings, from file and environment.
+//! - [`cli`]: the command line.
+//! - [`log`]: positions in the log, and the plan of one transaction.
+//! - [`broker`]: Redis: commands, the log, the writer's lease, query lists, replies.
+//! - [`store`]: MySQL: every SQL statement.
+//! - [`writer`]: applies the log to MySQL, in order and exactly once.
+//! - [`query`]: answers the extension's queries.
+//! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
+//! - [`fanout`]: subscriptions in Redis, and the dispatch of what they bring to the hub.
+//! - [`edge`]: what browsers reach: listener, admission, handshake, session, replay.
+//! - [`ops`]: what operators use: admin listener, logs, `check`, dead letters.
+//! - [`run`]: puts everything together for `chatpushd run`.
 
+pub mod base;
+pub mod broker;
 pub mod cli;
-pub mod clock;
-pub mod origin;
-pub mod address;
 pub mod config;
-pub mod logging;
-pub mod outage;
-pub mod metrics;
-pub mod fault_injection;
-pub mod position;
-pub mod batch;
-pub mod bus;
-pub mod store;
-pub mod barrier;
-pub mod repair;
-pub mod writer;
-pub mod question;
-pub mod reader;
-pub mod close;
+pub mod edge;
+pub mod fanout;
 pub mod hub;
-pub mod delivery;
-pub mod presence;
-pub mod confirm;
-pub mod flush;
-pub mod rate;
-pub mod admission;
-pub mod session;
-pub mod client_js;
-pub mod http;
-pub mod tls;
-pub mod proxied;
-pub mod entrance;
-pub mod admin;
-pub mod check;
-pub mod dead;
-pub mod files;
-pub mod goodbye;
+pub mod log;
+pub mod net;
+pub mod ops;
+pub mod query;
 pub mod run;
+pub mod store;
+pub mod writer;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
-use chatpush_daemon::{check, cli, dead, logging, run, store};
+use chatpush_daemon::ops::{check, dead_letters, logging};
+use chatpush_daemon::{cli, run, store};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 
@@ -51,7 +52,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Run => run::until_signalled(config).await,
         Command::Check => check::print(&config).await,
         Command::Migrate => store::migrate::print(&config.mysql).await,
-        Command::Dead { task } => dead::perform(&config, task).await,
+        Command::Dead { task } => dead_letters::perform(&config, task).await,
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
 }

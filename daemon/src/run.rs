@@ -12,28 +12,28 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::address::Proxies;
-use crate::admin::{self, Readiness};
-use crate::admission::Admission;
-use crate::bus::Commands;
-use crate::bus::lease::Lease;
+use crate::broker::Commands;
+use crate::broker::lease::Lease;
 use crate::config::{Config, Limits};
-use crate::confirm::{self, Confirms};
-use crate::delivery::Delivery;
-use crate::entrance::Entrance;
-use crate::files;
-use crate::flush::{self, Flush};
-use crate::goodbye;
-use crate::http::{self, Door};
+use crate::edge::acks::{self, Confirms};
+use crate::edge::admission::Admission;
+use crate::edge::handshake::{self, Door};
+use crate::edge::listener::Entrance;
+use crate::edge::replay::{self, Flush};
+use crate::edge::session::Sessions;
+use crate::edge::tls::Tls;
+use crate::fanout::dispatch::Delivery;
+use crate::fanout::log_repair::Repair;
+use crate::fanout::subscriptions::Presence;
+use crate::hub::drain;
 use crate::hub::{Bounds, Hub};
-use crate::position::Positions;
-use crate::presence::Presence;
-use crate::question::Questions;
-use crate::reader::{self, Reader};
-use crate::repair::Repair;
-use crate::session::Sessions;
+use crate::log::position::Positions;
+use crate::net::client_ip::Proxies;
+use crate::ops::admin::{self, Readiness};
+use crate::ops::rlimit;
+use crate::query::queue::Questions;
+use crate::query::server::{self, Reader};
 use crate::store::Store;
-use crate::tls::Tls;
 use crate::writer::Writer;
 
 /// How long each of the steps of stopping may take beside the time over which clients are told; together they
@@ -58,7 +58,7 @@ pub struct Listeners {
 /// When an address cannot be listened at, or the certificate cannot be used. Redis and MySQL may be away; they
 /// are waited for.
 pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
-    let config = within_files(config, files::raise_limit());
+    let config = within_files(config, rlimit::raise_limit());
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let browsers = listen(config.listen, "CHATPUSH_LISTEN").await?;
     let admin = listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?;
@@ -87,7 +87,7 @@ pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
 
 /// As many connections as there can be files for.
 fn within_files(mut config: Config, files: Option<u64>) -> Config {
-    let room = files.map(files::connections).and_then(|room| usize::try_from(room).ok());
+    let room = files.map(rlimit::connections).and_then(|room| usize::try_from(room).ok());
     if let Some(room) = room.filter(|room| *room < config.limits.connections) {
         tracing::warn!(
             connections = room,
@@ -136,7 +136,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         presence: presence.clone(),
         default_type: config.default_type,
         rows: config.flush_on_connect,
-        pages: flush::pages(),
+        pages: replay::pages(),
     };
     let sessions =
         Sessions { hub: hub.clone(), presence: presence.clone(), flush, confirms, verifier, limits };
@@ -152,7 +152,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         commands: commands.clone(),
         prefix: prefix.clone(),
         name: name.clone(),
-        free: reader::room(),
+        free: server::room(),
         store: store.clone(),
         positions: positions.clone(),
     };
@@ -174,12 +174,12 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let (gone, finish) = (CancellationToken::new(), CancellationToken::new());
     let (log, back) = (TaskTracker::new(), TaskTracker::new());
     back.spawn(writer.run(finish.clone()));
-    log.spawn(confirm::run(commands, prefix, entries));
+    log.spawn(acks::run(commands, prefix, entries));
     log.spawn(presence.run(client, repair, delivery, gone.clone()));
     log.spawn(reader.clone().answer_asked(asked));
     log.spawn(reader.run(gone.clone()));
     let door_closed =
-        tokio::spawn(entrance.run(listeners.browsers, http::router(door, sessions), stop.clone()));
+        tokio::spawn(entrance.run(listeners.browsers, handshake::router(door, sessions), stop.clone()));
     let admin = tokio::spawn(
         axum::serve(listeners.admin, admin::router(readiness))
             .with_graceful_shutdown(finish.clone().cancelled_owned())
@@ -192,7 +192,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     if timeout(STEP, door_closed).await.is_err() {
         tracing::warn!("handshakes were not ended in time");
     }
-    goodbye::say(&hub, limits.admissions, config.drain).await;
+    drain::say(&hub, limits.admissions, config.drain).await;
     gone.cancel();
     log.close();
     if timeout(STEP, log.wait()).await.is_err() {

@@ -3,7 +3,7 @@
 //! One daemon writes, the others stand by. It commits whatever waits as one transaction: while a commit is
 //! under way the next batch gathers, so batches grow with the load and no timer is needed.
 
-mod aside;
+mod deferred;
 mod trimming;
 mod term;
 
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::term::{Ended, Term};
-use crate::bus::Commands;
-use crate::bus::lease::{self, Lease};
-use crate::outage::Outage;
-use crate::position::Positions;
+use crate::base::backoff::Outage;
+use crate::broker::Commands;
+use crate::broker::lease::{self, Lease};
+use crate::log::position::Positions;
 use crate::store::{Store, StoreError};
 
 /// How often a stand-by looks whether the lease is free or its holder gone.

@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use chatpush_daemon::delivery::Delivery;
+use chatpush_daemon::edge::session::inbound::Inbound;
+use chatpush_daemon::fanout::dispatch::Delivery;
 use chatpush_daemon::hub::{Bounds, Hub, Seat};
-use chatpush_daemon::question::Questions;
-use chatpush_daemon::session::inbound::Inbound;
+use chatpush_daemon::query::queue::Questions;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::Outgoing;
-use crate::close::Close;
+use crate::hub::close::Close;
 
 /// Bytes that may wait for a connection whatever waits for others, so that those who do not read cannot take
 /// the room of those who do.

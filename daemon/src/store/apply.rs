@@ -8,9 +8,9 @@ use mysql_async::prelude::Queryable;
 
 use super::transaction::{Answers, Role, Transaction};
 use super::{Store, StoreError, bounded, statements};
-use crate::batch::{Batch, Logged, Move};
+use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
-use crate::fault_injection::{self, Promise};
+use crate::log::batch::{Batch, Logged, Move};
 
 /// Names the lock that the writer's connection holds, one for each database.
 const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";

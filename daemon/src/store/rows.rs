@@ -7,7 +7,7 @@ use chatpush_wire::reply::Row;
 use mysql_async::prelude::Queryable;
 
 use super::{Store, StoreError, bounded, schema};
-use crate::position::Position;
+use crate::log::position::Position;
 
 /// A stored row and the type it was stored with.
 #[derive(Clone, Debug, PartialEq, Eq)]

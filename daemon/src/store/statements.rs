@@ -6,9 +6,9 @@ use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::prelude::ToValue as _;
 
 use super::schema;
-use crate::batch::{Ack, Batch, Counter, Insert, Logged, Move};
+use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
-use crate::fault_injection::{self, Promise};
+use crate::log::batch::{Ack, Batch, Counter, Insert, Logged, Move};
 
 /// Neither a statement nor what is sent of a transaction at a time grows much beyond this; `max_allowed_packet` is
 /// 16 MiB by default.

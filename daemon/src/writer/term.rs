@@ -11,13 +11,13 @@ use redis::Pipeline;
 use tokio_util::sync::CancellationToken;
 
 use super::Writer;
-use super::aside::SetAside;
+use super::deferred::SetAside;
 use super::trimming::Trimming;
-use crate::batch::{Batch, Logged, Move, Outcome};
-use crate::bus::{BusError, WAIT, log, replies, waiting_connection};
-use crate::metrics;
-use crate::outage::Outage;
-use crate::position::Position;
+use crate::base::backoff::Outage;
+use crate::base::metrics;
+use crate::broker::{BusError, WAIT, log, replies, waiting_connection};
+use crate::log::batch::{Batch, Logged, Move, Outcome};
+use crate::log::position::Position;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, Writing};
 

@@ -9,8 +9,8 @@ use chatpush_wire::partition::Partition;
 use redis::Pipeline;
 use tokio::time::Instant;
 
-use crate::bus::log;
-use crate::position::Position;
+use crate::broker::log;
+use crate::log::position::Position;
 
 /// How long it may stay.
 const STAY: Duration = Duration::from_millis(100);

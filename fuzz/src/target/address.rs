@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use chatpush_daemon::address::Proxies;
+use chatpush_daemon::net::client_ip::Proxies;
 
 pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chatpush_daemon::config::Limits;
-use chatpush_daemon::session::inbound::{Inbound, Pace};
+use chatpush_daemon::edge::session::inbound::{Inbound, Pace};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! Ids, positions and the names of channels: read back as written, told apart, and in their order.
 
 use arbitrary::{Arbitrary, Unstructured};
-use chatpush_daemon::position::Position;
+use chatpush_daemon::log::position::Position;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;

@@ -3,7 +3,7 @@
 //! The lines of an input are the list, the page's origin and the host that it connects to. The judge is the `url`
 //! crate, which takes origins apart as browsers do (WHATWG URL, "origin").
 
-use chatpush_daemon::origin::Origins;
+use chatpush_daemon::net::origin::Origins;
 use url::{Host, Url};
 
 pub(super) fn run(data: &[u8]) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chatpush_daemon::proxied;
+use chatpush_daemon::net::proxy_protocol;
 use futures_util::FutureExt as _;
 
 /// Longest header of either version that is read.
@@ -11,7 +11,7 @@ const LONGEST: usize = 16 + 1_024;
 pub(super) fn run(data: &[u8]) {
     let mut rest = data;
     // Reading from memory never waits.
-    let Some(Ok(named)) = proxied::read(&mut rest).now_or_never() else { return };
+    let Some(Ok(named)) = proxy_protocol::read(&mut rest).now_or_never() else { return };
     let (header, behind) = data.split_at(data.len() - rest.len());
     assert_eq!(behind, rest);
     assert!(header.len() <= LONGEST, "work is bounded");

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
-use chatpush_daemon::session::tracking::Tracking;
+use chatpush_daemon::edge::session::tracking::Tracking;
 use chatpush_wire::id::MessageId;
 
 /// What happens on a connection. Messages are known by numbers; few of them, so that they come again.

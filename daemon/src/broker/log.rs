@@ -1,0 +1,150 @@
+//! The log: reading it, appending to it, cutting off what MySQL holds.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::limit::CHOSEN_SEEN_TTL;
+use chatpush_wire::lua::REQUEUE;
+use chatpush_wire::partition::Partition;
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue as _, Pipeline, Value};
+
+use super::{BusError, Commands};
+use crate::log::batch::Logged;
+use crate::log::position::Position;
+
+/// Most entries that are read from one partition at a time, and so bound a transaction.
+const ENTRIES_PER_READ: usize = 64;
+
+/// Entries by log: each an id and its fields.
+type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
+
+/// Reads what follows the given positions, over all partitions named, oldest first in each. Waits up to
+/// `wait` for the first entry and returns nothing if none came; without `wait` it answers at once.
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub async fn read(
+    connection: &mut MultiplexedConnection,
+    prefix: &Prefix,
+    after: &[(Partition, Position)],
+    wait: Option<Duration>,
+) -> Result<Vec<Logged>, BusError> {
+    let mut command = redis::cmd("XREAD");
+    command.arg("COUNT").arg(ENTRIES_PER_READ);
+    if let Some(wait) = wait {
+        // BLOCK 0 would wait for ever.
+        command.arg("BLOCK").arg(wait.as_millis().max(1));
+    }
+    command.arg("STREAMS");
+    for (partition, _) in after {
+        command.arg(prefix.log(*partition));
+    }
+    for (_, position) in after {
+        command.arg(position.to_string());
+    }
+    let found: Option<Streams> = command.query_async(connection).await?;
+    let mut entries = Vec::new();
+    for (key, stream) in found.unwrap_or_default() {
+        let Some(partition) = prefix.partition_of_log(&key) else {
+            continue;
+        };
+        for (id, fields) in stream {
+            let Ok(position) = id.parse() else { continue };
+            entries.push(Logged { partition, position, entry: Entry::decode(&fields), fields });
+        }
+    }
+    Ok(entries)
+}
+
+/// The id of the last entry that was ever appended to a partition's log, trimmed or not.
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub async fn last(commands: &Commands, prefix: &Prefix, partition: Partition) -> Result<Position, BusError> {
+    let key = prefix.log(partition);
+    // XREVRANGE would do for a log that holds something; a trimmed one only knows by XINFO. The answer for a
+    // key that does not exist is an error, so EXISTS goes first in the same transaction-free pipeline.
+    let (exists,): (bool,) = commands.send(redis::pipe().cmd("EXISTS").arg(&key)).await?;
+    if !exists {
+        return Ok(Position::default());
+    }
+    let (info,): (HashMap<String, Value>,) =
+        commands.send(redis::pipe().cmd("XINFO").arg("STREAM").arg(&key)).await?;
+    let last = info.get("last-generated-id").cloned().and_then(|id| String::from_redis_value(id).ok());
+    Ok(last.and_then(|id| id.parse().ok()).unwrap_or_default())
+}
+
+/// Moves a log that has lost its tail to behind the position MySQL has, or new entries would get ids that
+/// are taken for applied ones (Redis manual, "XSETID").
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub async fn repair(
+    commands: &Commands,
+    prefix: &Prefix,
+    partition: Partition,
+    applied: Position,
+) -> Result<(), BusError> {
+    let last = last(commands, prefix, partition).await?;
+    if last >= applied {
+        return Ok(());
+    }
+    let key = prefix.log(partition);
+    tracing::warn!(%partition, %last, %applied, "Redis has lost entries that MySQL holds, moving the log behind them");
+    let mut pipeline = redis::pipe();
+    pipeline.atomic();
+    if last == Position::default() {
+        // XSETID wants the key to exist; an entry that is deleted again leaves an empty stream.
+        pipeline.cmd("XADD").arg(&key).arg("0-1").arg("v").arg("0").ignore();
+        pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
+    }
+    pipeline.cmd("XSETID").arg(&key).arg(applied.to_string()).ignore();
+    commands.send(&pipeline).await
+}
+
+/// Adds an append of `entry` to a pipeline.
+pub fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
+    let partition = Partition::of(entry.receiver());
+    pipeline.cmd("XADD").arg(prefix.log(partition)).arg("*");
+    for (field, value) in entry.fields() {
+        pipeline.arg(field).arg(value);
+    }
+    pipeline.ignore();
+}
+
+/// Puts an entry that MySQL had refused back, once however often it is done. Nobody waits for it any more.
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub async fn put_back(
+    commands: &Commands,
+    prefix: &Prefix,
+    partition: Partition,
+    number: u64,
+    fields: &[(String, String)],
+) -> Result<(), BusError> {
+    let remembered = prefix.requeued(partition, number);
+    let seen = match Entry::decode(fields) {
+        Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
+        _ => remembered.clone(),
+    };
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("EVAL").arg(REQUEUE.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
+    pipeline.arg(CHOSEN_SEEN_TTL.as_millis());
+    for (field, value) in fields.iter().filter(|(field, _)| field != "q") {
+        pipeline.arg(field).arg(value);
+    }
+    commands.send(pipeline.ignore()).await
+}
+
+/// Adds the removal of everything that MySQL holds to a pipeline.
+pub fn trim(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, applied: Position) {
+    pipeline.cmd("XTRIM").arg(prefix.log(partition)).arg("MINID").arg(applied.next().to_string()).ignore();
+}

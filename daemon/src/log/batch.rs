@@ -1,0 +1,215 @@
+//! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
+//! rule about order can be tested without a database.
+
+use std::collections::hash_map::Entry as Place;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chatpush_wire::entry::{Entry, Malformed};
+use chatpush_wire::frame::MessageType;
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::partition::Partition;
+
+use crate::log::position::Position;
+
+/// One entry as it was read from a partition's log.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Which log.
+    pub partition: Partition,
+    /// Its id there.
+    pub position: Position,
+    /// The entry, or why this version cannot read it.
+    pub entry: Result<Entry, Malformed>,
+    /// Its fields as they stand in the log, for an entry that has to be set aside.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Logged {
+    /// How many rows it touches.
+    pub fn rows(&self) -> usize {
+        match &self.entry {
+            Ok(Entry::ClientAck { ids, .. }) => ids.len(),
+            Ok(Entry::AppDelete { rows, .. }) => rows.len(),
+            _ => 1,
+        }
+    }
+
+    /// The receiver and id of a message whose sender has chosen the id, so that it may be there already.
+    pub fn chosen(&self) -> Option<(UserId, &MessageId)> {
+        match &self.entry {
+            Ok(Entry::Message { id, receiver, .. }) if id.is_chosen() => Some((*receiver, id)),
+            _ => None,
+        }
+    }
+}
+
+/// A partition's position, from where it was to behind the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which partition.
+    pub partition: Partition,
+    /// Where it has to be, or somebody else has written.
+    pub from: Position,
+    /// Where it goes.
+    pub to: Position,
+}
+
+/// A row to insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Insert<'a> {
+    /// The message's id.
+    pub id: &'a MessageId,
+    /// Who sent it.
+    pub sender: UserId,
+    /// Whose mailbox.
+    pub receiver: UserId,
+    /// The content, verbatim.
+    pub content: &'a str,
+    /// Its type, if it has one.
+    pub message_type: Option<&'a MessageType>,
+    /// When it was accepted.
+    pub time_ms: u64,
+}
+
+/// What happens to one user's unread counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counter {
+    /// Whether it first becomes 0.
+    pub cleared: bool,
+    /// How much is added then.
+    pub added: u32,
+}
+
+/// Rows that the application has rendered itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack<'a> {
+    /// Whose.
+    pub receiver: UserId,
+    /// Their row ids.
+    pub rows: &'a [u64],
+}
+
+/// Who is told what after the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting<'a> {
+    /// The partition of the mailbox it is about.
+    pub partition: Partition,
+    /// Who waits.
+    pub reply_to: &'a str,
+    /// What it waits for.
+    pub outcome: Outcome,
+}
+
+/// What a waiting caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message is stored; whether its receiver was connected.
+    Stored {
+        /// Whether the receiver was connected when the message was accepted.
+        receiver_online: bool,
+    },
+    /// The counter is cleared.
+    Cleared,
+    /// How many rows the ack with this index in [`Batch::acks`] removed.
+    Removed(usize),
+}
+
+/// One transaction's work. It borrows from the entries, which outlive it: they are planned anew when it fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// Positions, in partition order.
+    pub moves: Vec<Move>,
+    /// Rows to insert, in the order of acceptance within each partition.
+    pub inserts: Vec<Insert<'a>>,
+    /// Messages whose rows go, by receiver.
+    pub confirms: Vec<(UserId, &'a MessageId)>,
+    /// Rows that the application acknowledged.
+    pub acks: Vec<Ack<'a>>,
+    /// Counters that change, by user.
+    pub counters: BTreeMap<UserId, Counter>,
+    /// Users whose devices are told the new counter.
+    pub tell: Vec<UserId>,
+    /// Callers that wait for the commit.
+    pub waiting: Vec<Waiting<'a>>,
+}
+
+impl<'a> Batch<'a> {
+    /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
+    /// come in the order of the log and each must be readable; how partitions interleave does not matter.
+    ///
+    /// With `count_unread` off no message counts, because the application counts them itself. What is `known`
+    /// is stored already: a message whose sender sent it again.
+    pub fn plan(
+        entries: &'a [Logged],
+        from: impl Fn(Partition) -> Position,
+        count_unread: bool,
+        known: &HashSet<(UserId, MessageId)>,
+    ) -> Self {
+        let mut batch = Self::default();
+        let mut ends = BTreeMap::new();
+        let mut inserts = Vec::new();
+        // Where each message is among them; nowhere if it was stored before.
+        let mut places: HashMap<_, _> = known.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
+        for logged in entries {
+            ends.insert(logged.partition, logged.position);
+            let Ok(entry) = &logged.entry else { continue };
+            let outcome = match entry {
+                Entry::Message { id, sender, receiver, content, message_type, receiver_online, .. } => {
+                    if let Place::Vacant(place) = places.entry((*receiver, id)) {
+                        place.insert(Some(inserts.len()));
+                        inserts.push(Some(Insert {
+                            id,
+                            sender: *sender,
+                            receiver: *receiver,
+                            content,
+                            message_type: message_type.as_ref(),
+                            time_ms: logged.position.time_ms(),
+                        }));
+                        if count_unread {
+                            batch.counters.entry(*receiver).or_default().added += 1;
+                            if *receiver_online {
+                                batch.tell.push(*receiver);
+                            }
+                        }
+                    }
+                    Outcome::Stored { receiver_online: *receiver_online }
+                }
+                Entry::ClientAck { receiver, ids } => {
+                    for id in ids {
+                        // A message that was delivered before it was stored never becomes a row.
+                        let place = places.get(&(*receiver, id)).copied().flatten();
+                        match place.and_then(|at| inserts.get_mut(at)) {
+                            Some(insert) => *insert = None,
+                            None => batch.confirms.push((*receiver, id)),
+                        }
+                    }
+                    continue;
+                }
+                Entry::AppDelete { receiver, rows, .. } => {
+                    batch.acks.push(Ack { receiver: *receiver, rows });
+                    Outcome::Removed(batch.acks.len() - 1)
+                }
+                Entry::Clear { receiver, .. } => {
+                    batch.counters.insert(*receiver, Counter { cleared: true, added: 0 });
+                    batch.tell.push(*receiver);
+                    Outcome::Cleared
+                }
+                Entry::Duplicate { receiver_online, .. } => {
+                    Outcome::Stored { receiver_online: *receiver_online }
+                }
+            };
+            if let Some(reply_to) = entry.reply_to() {
+                batch.waiting.push(Waiting { partition: logged.partition, reply_to, outcome });
+            }
+        }
+        batch.inserts = inserts.into_iter().flatten().collect();
+        batch.tell.sort_unstable();
+        batch.tell.dedup();
+        batch.moves =
+            ends.into_iter().map(|(partition, to)| Move { partition, from: from(partition), to }).collect();
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! What browsers come in by: the certificate, and files enough for as many as may come.
+
+use super::Finding;
+use crate::config::Config;
+use crate::edge::tls::Tls;
+use crate::ops::rlimit;
+
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![files(config.limits.connections as u64)];
+    if let Some(files) = config.tls.clone() {
+        let what = "the certificate and its key";
+        findings.push(match Tls::load(files) {
+            Ok(_) => Finding::fine(what, ""),
+            Err(error) => Finding::wrong(what, error.to_string()),
+        });
+    }
+    findings
+}
+
+fn files(connections: u64) -> Finding {
+    match rlimit::raise_limit() {
+        Some(limit) if rlimit::connections(limit) < connections => Finding::warning(
+            "open files",
+            format!(
+                "{limit} are allowed here, which is room for {} connections and not for limits.connections = \
+                 {connections}: set LimitNOFILE in the systemd unit, or a lower limits.connections",
+                rlimit::connections(limit)
+            ),
+        ),
+        Some(limit) => Finding::fine("open files", format!("{limit} are allowed")),
+        None => Finding::fine("open files", "any number is allowed"),
+    }
+}
