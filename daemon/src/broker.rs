@@ -14,7 +14,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 
 pub use self::commands::Commands;
-pub use self::error::BusError;
+pub use self::error::BrokerError;
 
 /// Bound on connecting and on any one command that does not wait by design.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub const WAIT: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// When Redis cannot be reached within the deadline.
-pub async fn waiting_connection(client: &Client) -> Result<MultiplexedConnection, BusError> {
+pub async fn blocking_connection(client: &Client) -> Result<MultiplexedConnection, BrokerError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))
         .set_response_timeout(Some(WAIT + DEADLINE));

@@ -123,7 +123,7 @@ impl Arguments {
 ///
 /// Never; the signature is that of the other commands.
 pub fn print_token(config: &Config, user: UserId, ttl: u64) -> anyhow::Result<ExitCode> {
-    println!("{}", token::sign(&config.secret, user, config.audience.as_deref(), clock::seconds(), ttl));
+    println!("{}", token::sign(&config.secret, user, config.audience.as_deref(), clock::unix_seconds(), ttl));
     Ok(ExitCode::SUCCESS)
 }
 

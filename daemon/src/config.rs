@@ -16,7 +16,7 @@ use chatpush_wire::limit::TYPE_BYTES;
 use chatpush_wire::token::{Secret, Verifier};
 use mysql_async::Opts;
 
-use crate::net::client_ip::Proxies;
+use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
 pub use self::limits::Limits;
@@ -45,9 +45,9 @@ pub struct Config {
     /// `CHATPUSH_TOKEN_CLOCK_SKEW`, `token.clock_skew`: how many seconds the clock of whoever signs them may be
     /// ahead, default 60.
     pub clock_skew: u32,
-    /// Proxies whose word for the client's address is taken. `CHATPUSH_TRUSTED_PROXIES`, `trusted_proxies`,
+    /// TrustedProxies whose word for the client's address is taken. `CHATPUSH_TRUSTED_PROXIES`, `trusted_proxies`,
     /// addresses and networks separated by spaces, default `127.0.0.0/8 ::1`.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: TrustedProxies,
     /// Whether they give it by the PROXY protocol instead of `X-Forwarded-For`. `CHATPUSH_PROXY_PROTOCOL`,
     /// `proxy_protocol`, default false; if true, nobody else may connect.
     pub proxy_protocol: bool,
@@ -152,10 +152,14 @@ impl Config {
         });
         let clock_skew =
             source.parsed("token.clock_skew", "CHATPUSH_TOKEN_CLOCK_SKEW", "60", |text| seconds(text, 3_600));
-        let trusted_proxies =
-            source.parsed("trusted_proxies", "CHATPUSH_TRUSTED_PROXIES", "127.0.0.0/8 ::1", Proxies::parse);
+        let trusted_proxies = source.parsed(
+            "trusted_proxies",
+            "CHATPUSH_TRUSTED_PROXIES",
+            "127.0.0.0/8 ::1",
+            TrustedProxies::parse,
+        );
         let proxy_protocol = source.parsed("proxy_protocol", "CHATPUSH_PROXY_PROTOCOL", "false", boolean);
-        if proxy_protocol == Some(true) && trusted_proxies == Some(Proxies::default()) {
+        if proxy_protocol == Some(true) && trusted_proxies == Some(TrustedProxies::default()) {
             source.mistake(
                 "trusted_proxies",
                 "must name who speaks the PROXY protocol; nobody else can connect",

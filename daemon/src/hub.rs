@@ -45,7 +45,7 @@ pub type Epoch = u64;
 
 /// One connection's place in the hub. Dropping it gives the place up.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Registration {
     hub: Arc<Hub>,
     user: UserId,
     outbox: Arc<Outbox>,
@@ -64,9 +64,9 @@ impl Hub {
     }
 
     /// Takes a place for one more connection of `user`, unless that user has `most` already.
-    pub fn join(self: &Arc<Self>, user: UserId, most: usize) -> Option<Seat> {
+    pub fn register(self: &Arc<Self>, user: UserId, most: usize) -> Option<Registration> {
         let outbox = Arc::new(Outbox::new(self.bounds, self.waiting.clone()));
-        let mut users = self.users(user);
+        let mut users = self.partition(user);
         let members = users.entry(user).or_default();
         if members.len() >= most {
             return None;
@@ -76,20 +76,20 @@ impl Hub {
         members.push(outbox.clone());
         drop(users);
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Some(Seat { hub: self.clone(), user, outbox })
+        Some(Registration { hub: self.clone(), user, outbox })
     }
 
     /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
     /// for it ends as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
-        for outbox in self.users(user).get(&user).into_iter().flatten() {
+        for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.push(outgoing);
         }
     }
 
     /// Ends every connection of `user`.
-    pub fn dismiss(&self, user: UserId, close: Close) {
-        for outbox in self.users(user).get(&user).into_iter().flatten() {
+    pub fn close_connections(&self, user: UserId, close: Close) {
+        for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.end(close);
         }
     }
@@ -99,7 +99,7 @@ impl Hub {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         for users in &self.users {
             let users = users.lock().unwrap_or_else(PoisonError::into_inner);
-            users.values().flatten().for_each(|outbox| outbox.ring());
+            users.values().flatten().for_each(|outbox| outbox.wake());
         }
     }
 
@@ -109,12 +109,12 @@ impl Hub {
     }
 
     /// Whether this daemon holds a connection of `user`.
-    pub fn holds(&self, user: UserId) -> bool {
-        self.users(user).contains_key(&user)
+    pub fn has(&self, user: UserId) -> bool {
+        self.partition(user).contains_key(&user)
     }
 
     /// Every user with a connection here.
-    pub fn held(&self) -> Vec<UserId> {
+    pub fn users(&self) -> Vec<UserId> {
         let users = self.users.iter().map(|users| users.lock().unwrap_or_else(PoisonError::into_inner));
         users.flat_map(|users| users.keys().copied().collect::<Vec<_>>()).collect()
     }
@@ -125,18 +125,18 @@ impl Hub {
     }
 
     /// How many bytes wait for clients to take them.
-    pub fn waiting(&self) -> usize {
+    pub fn queued_bytes(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn users(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
+    fn partition(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
         // There is a lock for every partition. A poisoned one guards a map that is whole all the same:
         // nothing above panics between two changes.
         self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
+impl Registration {
     /// Whose connection it is.
     pub const fn user(&self) -> UserId {
         self.user
@@ -158,7 +158,7 @@ impl Seat {
     }
 
     /// Takes all frames that wait, in order, or none unless `open`. They count as waiting until
-    /// [`Seat::written`].
+    /// [`Registration::written`].
     ///
     /// # Errors
     ///
@@ -173,9 +173,9 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Registration {
     fn drop(&mut self) {
-        let mut users = self.hub.users(self.user);
+        let mut users = self.hub.partition(self.user);
         if let Some(members) = users.get_mut(&self.user) {
             members.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
             if members.is_empty() {
@@ -202,14 +202,14 @@ mod tests {
         Outgoing { frame: Utf8Bytes::from_static(text), tracked: None }
     }
 
-    fn texts(seat: &Seat) -> Vec<String> {
+    fn texts(seat: &Registration) -> Vec<String> {
         seat.take(true).unwrap().iter().map(|outgoing| outgoing.frame.to_string()).collect()
     }
 
     #[test]
     fn every_device_of_the_user_gets_the_frame_and_nobody_else() {
         let hub = hub();
-        let seats = [1, 1, 2].map(|id| hub.join(user(id), 9).unwrap());
+        let seats = [1, 1, 2].map(|id| hub.register(user(id), 9).unwrap());
         hub.deliver(user(1), &frame("a"));
         hub.deliver(user(1), &frame("b"));
         assert_eq!(texts(&seats[0]), ["a", "b"]);
@@ -220,24 +220,24 @@ mod tests {
     #[test]
     fn a_user_is_held_until_the_last_connection_goes() {
         let hub = hub();
-        let (first, second) = (hub.join(user(1), 2), hub.join(user(1), 2));
-        assert!(hub.join(user(1), 2).is_none(), "the third is one too many");
+        let (first, second) = (hub.register(user(1), 2), hub.register(user(1), 2));
+        assert!(hub.register(user(1), 2).is_none(), "the third is one too many");
         drop(first);
-        assert!(hub.holds(user(1)) && hub.held() == [user(1)]);
+        assert!(hub.has(user(1)) && hub.users() == [user(1)]);
         drop(second);
-        assert!(!hub.holds(user(1)) && hub.held().is_empty() && hub.connections() == 0);
+        assert!(!hub.has(user(1)) && hub.users().is_empty() && hub.connections() == 0);
     }
 
     #[test]
     fn a_full_outbox_ends_its_connection_and_harms_no_other() {
         let hub = hub();
-        let (slow, quick) = (hub.join(user(1), 2).unwrap(), hub.join(user(1), 2).unwrap());
+        let (slow, quick) = (hub.register(user(1), 2).unwrap(), hub.register(user(1), 2).unwrap());
         for _ in 0..=8 {
             hub.deliver(user(1), &frame("x"));
             assert_eq!(texts(&quick), ["x"]);
             quick.written();
         }
         assert_eq!(slow.take(true).unwrap_err(), Close::Slow);
-        assert_eq!(hub.waiting(), 0);
+        assert_eq!(hub.queued_bytes(), 0);
     }
 }

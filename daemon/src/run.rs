@@ -15,24 +15,24 @@ use tokio_util::task::TaskTracker;
 use crate::broker::Commands;
 use crate::broker::lease::Lease;
 use crate::config::{Config, Limits};
-use crate::edge::acks::{self, Confirms};
+use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
-use crate::edge::handshake::{self, Door};
-use crate::edge::listener::Entrance;
-use crate::edge::replay::{self, Flush};
+use crate::edge::handshake::{self, HandshakePolicy};
+use crate::edge::listener::Listener;
+use crate::edge::replay::{self, Replay};
 use crate::edge::session::Sessions;
 use crate::edge::tls::Tls;
-use crate::fanout::dispatch::Delivery;
-use crate::fanout::log_repair::Repair;
-use crate::fanout::subscriptions::Presence;
+use crate::fanout::dispatch::Dispatcher;
+use crate::fanout::log_repair::LogRepair;
+use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::drain;
 use crate::hub::{Bounds, Hub};
 use crate::log::position::Positions;
-use crate::net::client_ip::Proxies;
+use crate::net::client_ip::TrustedProxies;
 use crate::ops::admin::{self, Readiness};
 use crate::ops::rlimit;
-use crate::query::queue::Questions;
-use crate::query::server::{self, Reader};
+use crate::query::queue::QueryQueue;
+use crate::query::server::{self, QueryServer};
 use crate::store::Store;
 use crate::writer::Writer;
 
@@ -123,32 +123,33 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let verifier = config.verifier();
     let prefix = config.prefix;
     let name = name();
-    let presence = Presence::new(hub.clone(), prefix.clone(), name.clone());
-    let (questions, asked) = Questions::new();
-    let delivery = Delivery::new(hub.clone(), questions, prefix.clone(), name.clone(), &config.default_type);
+    let subscriptions = Subscriptions::new(hub.clone(), prefix.clone(), name.clone());
+    let (queries, asked) = QueryQueue::new();
+    let dispatcher =
+        Dispatcher::new(hub.clone(), queries, prefix.clone(), name.clone(), &config.default_type);
     let lease = Lease::new(commands.clone(), &prefix, name.clone());
-    let (confirms, entries) = Confirms::new();
-    let flush = Flush {
+    let (acks, entries) = Acks::new();
+    let flush = Replay {
         commands: commands.clone(),
         prefix: prefix.clone(),
         store: store.clone(),
         positions: positions.clone(),
-        presence: presence.clone(),
+        subscriptions: subscriptions.clone(),
         default_type: config.default_type,
         rows: config.flush_on_connect,
         pages: replay::pages(),
     };
     let sessions =
-        Sessions { hub: hub.clone(), presence: presence.clone(), flush, confirms, verifier, limits };
+        Sessions { hub: hub.clone(), subscriptions: subscriptions.clone(), flush, acks, verifier, limits };
     let readiness = Readiness {
         commands: commands.clone(),
         store: store.clone(),
-        presence: presence.clone(),
+        subscriptions: subscriptions.clone(),
         lease: lease.clone(),
         hub: hub.clone(),
         stop: stop.clone(),
     };
-    let reader = Reader {
+    let reader = QueryServer {
         commands: commands.clone(),
         prefix: prefix.clone(),
         name: name.clone(),
@@ -162,12 +163,12 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
         store: store.clone(),
         name,
         lease,
-        present: presence.ups(),
+        present: subscriptions.ups(),
         positions: positions.clone(),
         count_unread: config.count_unread,
     };
     let repair =
-        Repair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
+        LogRepair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
 
     // Whoever is still connected is served until told to go, and the writer outlives the clients, whose last
     // confirmations it still applies.
@@ -175,7 +176,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     let (log, back) = (TaskTracker::new(), TaskTracker::new());
     back.spawn(writer.run(finish.clone()));
     log.spawn(acks::run(commands, prefix, entries));
-    log.spawn(presence.run(client, repair, delivery, gone.clone()));
+    log.spawn(subscriptions.run(client, repair, dispatcher, gone.clone()));
     log.spawn(reader.clone().answer_asked(asked));
     log.spawn(reader.run(gone.clone()));
     let door_closed =
@@ -192,7 +193,7 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
     if timeout(STEP, door_closed).await.is_err() {
         tracing::warn!("handshakes were not ended in time");
     }
-    drain::say(&hub, limits.admissions, config.drain).await;
+    drain::run(&hub, limits.admissions, config.drain).await;
     gone.cancel();
     log.close();
     if timeout(STEP, log.wait()).await.is_err() {
@@ -212,18 +213,19 @@ pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) 
 }
 
 /// Where browsers come in.
-fn doors(config: &Config, tls: Option<Arc<Tls>>) -> (Entrance, Door) {
+fn doors(config: &Config, tls: Option<Arc<Tls>>) -> (Listener, HandshakePolicy) {
     let admission = Admission::new(config.limits);
-    let entrance = Entrance {
+    let entrance = Listener {
         admission: admission.clone(),
         proxies: config.trusted_proxies.clone(),
         proxy_protocol: config.proxy_protocol,
         tls,
     };
     // Who speaks the PROXY protocol passes the client's own headers on.
-    let proxies = if config.proxy_protocol { Proxies::default() } else { config.trusted_proxies.clone() };
+    let proxies =
+        if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
     let origins = config.allowed_origins.clone();
-    (entrance, Door { verifier: config.verifier(), origins, proxies, admission })
+    (entrance, HandshakePolicy { verifier: config.verifier(), origins, proxies, admission })
 }
 
 /// What may wait for clients.

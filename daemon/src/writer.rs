@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::term::{Ended, Term};
-use crate::base::backoff::Outage;
+use crate::base::backoff::Backoff;
 use crate::broker::Commands;
 use crate::broker::lease::{self, Lease};
 use crate::log::position::Positions;
@@ -48,8 +48,8 @@ pub struct Writer {
 impl Writer {
     /// Writes whenever the lease is free, until told to stop; the batch under way is finished then.
     pub async fn run(self, stop: CancellationToken) {
-        let mut redis = Outage::of("Redis (writer)");
-        let mut mysql = Outage::of("MySQL (writer)");
+        let mut redis = Backoff::new("Redis (writer)");
+        let mut mysql = Backoff::new("MySQL (writer)");
         while !stop.is_cancelled() {
             if !*self.present.borrow() {
                 _ = tokio::time::timeout(STANDBY, stop.cancelled()).await;
@@ -84,8 +84,8 @@ impl Writer {
     async fn term(
         &self,
         stop: &CancellationToken,
-        redis: &mut Outage,
-        mysql: &mut Outage,
+        redis: &mut Backoff,
+        mysql: &mut Backoff,
     ) -> Result<(), Ended> {
         let mut term = Term::begin(self).await?;
         let lapsed = CancellationToken::new();

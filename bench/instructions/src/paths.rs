@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::edge::session::inbound::Inbound;
-use chatpush_daemon::fanout::dispatch::Delivery;
-use chatpush_daemon::hub::{Bounds, Hub, Seat};
-use chatpush_daemon::query::queue::Questions;
+use chatpush_daemon::fanout::dispatch::Dispatcher;
+use chatpush_daemon::hub::{Bounds, Hub, Registration};
+use chatpush_daemon::query::queue::QueryQueue;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
@@ -78,17 +78,17 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1 << 20, total: 1 << 30 }));
     let prefix = Prefix::default();
     let user = UserId::try_from(42)?;
-    let seats: Vec<Seat> = (0..devices).filter_map(|_| hub.join(user, devices)).collect();
-    let (questions, _asked) = Questions::new();
+    let seats: Vec<Registration> = (0..devices).filter_map(|_| hub.register(user, devices)).collect();
+    let (queries, _asked) = QueryQueue::new();
     let kind = MessageType::Name(DEFAULT_TYPE.to_owned());
-    let delivery = Delivery::new(hub, questions, prefix.clone(), "chatpushd".to_owned(), &kind);
+    let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &kind);
     let id = id(1)?;
     let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
     let channel = prefix.user_channel(user).into_bytes();
     let envelope = [envelope::tracked(&id, false), frame].concat().into_bytes();
     for _ in 0..times {
         let data = vec![Value::BulkString(channel.clone()), Value::BulkString(envelope.clone())];
-        delivery.push(PushInfo { kind: PushKind::SMessage, data });
+        dispatcher.push(PushInfo { kind: PushKind::SMessage, data });
         for seat in &seats {
             let taken = seat.take(true).ok().context("the outbox has ended")?;
             ensure!(taken.len() == 1, "one push is one frame");

@@ -9,15 +9,15 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// The state of one peer, as one task sees it.
 #[derive(Debug)]
-pub struct Outage {
+pub struct Backoff {
     peer: &'static str,
     since: Option<Instant>,
     delay: Duration,
 }
 
-impl Outage {
+impl Backoff {
     /// A peer that is not known to be away.
-    pub const fn of(peer: &'static str) -> Self {
+    pub const fn new(peer: &'static str) -> Self {
         Self { peer, since: None, delay: FIRST }
     }
 

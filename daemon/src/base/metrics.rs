@@ -41,9 +41,9 @@ pub static GAPS: Counter = Counter::new(
     "chatpush_gaps_total",
     "Subscriptions lost; pushes in between did not arrive, stored messages did.",
 );
-/// Questions of the extension that were let go because too many waited.
+/// QueryQueue of the extension that were let go because too many waited.
 pub static UNANSWERED: Counter =
-    Counter::new("chatpush_unanswered_total", "Questions let go because too many waited.");
+    Counter::new("chatpush_unanswered_total", "QueryQueue let go because too many waited.");
 /// Transactions that the writer committed.
 pub static BATCHES: Counter =
     Counter::new("chatpush_batches_total", "Transactions committed by this daemon as the writer.");
@@ -73,7 +73,7 @@ pub fn text(connections: usize, waiting: usize) -> String {
     let mut text = String::new();
     for Counter { name, help, value } in COUNTERS {
         let value = value.load(Ordering::Relaxed);
-        // Writing to a String cannot fail.
+        // WriterConnection to a String cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
     }
     for (name, help, value) in [

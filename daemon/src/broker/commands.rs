@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
 use tokio::sync::Mutex;
 
-use super::{BusError, DEADLINE};
+use super::{BrokerError, DEADLINE};
 
 /// A handle on the connection for commands. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -38,10 +38,10 @@ impl Commands {
     ///
     /// When Redis cannot be reached within the deadline or answers a command with an error. Commands that
     /// were sent may have been carried out.
-    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BusError> {
+    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
-        let answer = pipeline.query_async(&mut connection).await.map_err(BusError::from);
-        if answer.as_ref().is_err_and(BusError::is_broken) {
+        let answer = pipeline.query_async(&mut connection).await.map_err(BrokerError::from);
+        if answer.as_ref().is_err_and(BrokerError::is_broken) {
             *self.0.open.lock().await = None;
         }
         answer
@@ -52,11 +52,11 @@ impl Commands {
     /// # Errors
     ///
     /// Why it does not.
-    pub async fn ping(&self) -> Result<(), BusError> {
+    pub async fn ping(&self) -> Result<(), BrokerError> {
         self.send(redis::pipe().cmd("PING").ignore()).await
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
+    async fn connection(&self) -> Result<MultiplexedConnection, BrokerError> {
         let mut open = self.0.open.lock().await;
         if let Some(connection) = open.as_ref() {
             return Ok(connection.clone());

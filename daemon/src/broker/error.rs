@@ -5,12 +5,12 @@ use redis::{ErrorKind, RedisError};
 /// A failure of Redis. Its text never holds what Redis was sent or has answered: that may be a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub struct BusError {
+pub struct BrokerError {
     text: String,
     broken: bool,
 }
 
-impl BusError {
+impl BrokerError {
     /// A failure in our own words.
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), broken: true }
@@ -22,7 +22,7 @@ impl BusError {
     }
 }
 
-impl From<RedisError> for BusError {
+impl From<RedisError> for BrokerError {
     fn from(error: RedisError) -> Self {
         let broken = error.is_unrecoverable_error() || error.is_timeout();
         let text = match error.kind() {
@@ -43,6 +43,6 @@ mod tests {
     #[test]
     fn an_answer_is_never_repeated() {
         let error = i64::from_redis_value(Value::BulkString(b"for your eyes only".to_vec())).unwrap_err();
-        assert!(!BusError::from(RedisError::from(error)).to_string().contains("eyes"));
+        assert!(!BrokerError::from(RedisError::from(error)).to_string().contains("eyes"));
     }
 }

@@ -7,7 +7,7 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::lua::{ACQUIRE, RELEASE, RENEW, Script};
 use redis::Pipeline;
 
-use super::{BusError, Commands};
+use super::{BrokerError, Commands};
 
 /// How long a lease holds without being renewed.
 pub const LENGTH: Duration = Duration::from_secs(6);
@@ -36,7 +36,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn take(&self) -> Result<bool, BusError> {
+    pub async fn take(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&ACQUIRE);
         pipeline.arg(LENGTH.as_millis()).arg(&self.channels);
         let (taken,): (bool,) = self.commands.send(&pipeline).await?;
@@ -48,7 +48,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn renew(&self) -> Result<bool, BusError> {
+    pub async fn renew(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&RENEW);
         pipeline.arg(LENGTH.as_millis());
         let (held,): (bool,) = self.commands.send(&pipeline).await?;
@@ -60,7 +60,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached; the lease then runs out.
-    pub async fn release(&self) -> Result<(), BusError> {
+    pub async fn release(&self) -> Result<(), BrokerError> {
         self.commands.send(self.eval(&RELEASE).ignore()).await
     }
 
@@ -69,7 +69,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn is_held(&self) -> Result<bool, BusError> {
+    pub async fn is_held(&self) -> Result<bool, BrokerError> {
         let (held,): (bool,) = self.commands.send(redis::pipe().cmd("EXISTS").arg(&self.key)).await?;
         Ok(held)
     }

@@ -11,7 +11,7 @@ use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, Value};
 
-use super::{BusError, Commands};
+use super::{BrokerError, Commands};
 use crate::log::batch::Logged;
 use crate::log::position::Position;
 
@@ -32,7 +32,7 @@ pub async fn read(
     prefix: &Prefix,
     after: &[(Partition, Position)],
     wait: Option<Duration>,
-) -> Result<Vec<Logged>, BusError> {
+) -> Result<Vec<Logged>, BrokerError> {
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(ENTRIES_PER_READ);
     if let Some(wait) = wait {
@@ -65,7 +65,11 @@ pub async fn read(
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn last(commands: &Commands, prefix: &Prefix, partition: Partition) -> Result<Position, BusError> {
+pub async fn last(
+    commands: &Commands,
+    prefix: &Prefix,
+    partition: Partition,
+) -> Result<Position, BrokerError> {
     let key = prefix.log(partition);
     // XREVRANGE would do for a log that holds something; a trimmed one only knows by XINFO. The answer for a
     // key that does not exist is an error, so EXISTS goes first in the same transaction-free pipeline.
@@ -90,7 +94,7 @@ pub async fn repair(
     prefix: &Prefix,
     partition: Partition,
     applied: Position,
-) -> Result<(), BusError> {
+) -> Result<(), BrokerError> {
     let last = last(commands, prefix, partition).await?;
     if last >= applied {
         return Ok(());
@@ -129,7 +133,7 @@ pub async fn put_back(
     partition: Partition,
     number: u64,
     fields: &[(String, String)],
-) -> Result<(), BusError> {
+) -> Result<(), BrokerError> {
     let remembered = prefix.requeued(partition, number);
     let seen = match Entry::decode(fields) {
         Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),

@@ -4,7 +4,7 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
 
-use super::{BusError, WAIT};
+use super::{BrokerError, WAIT};
 
 /// Takes waiting requests of one partition, the oldest first, at most `most` of them. Waits up to [`WAIT`]
 /// for the first. The partition that is looked at first is `first`: a busy one must not starve the others.
@@ -17,7 +17,7 @@ pub async fn take(
     prefix: &Prefix,
     first: u8,
     most: usize,
-) -> Result<Vec<String>, BusError> {
+) -> Result<Vec<String>, BrokerError> {
     let mut command = redis::cmd("BLMPOP");
     command.arg(WAIT.as_secs_f64()).arg(Partition::COUNT);
     for step in 0..Partition::COUNT {

@@ -8,7 +8,7 @@ use chatpush_wire::key::Prefix;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::base::backoff::Outage;
+use crate::base::backoff::Backoff;
 use crate::broker::{Commands, log};
 
 /// Entries that may wait. Beyond it sessions wait in turn.
@@ -22,9 +22,9 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A handle on the way to the log. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Confirms(mpsc::Sender<Entry>);
+pub struct Acks(mpsc::Sender<Entry>);
 
-impl Confirms {
+impl Acks {
     /// A handle, and what it sends to.
     pub fn new() -> (Self, mpsc::Receiver<Entry>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
@@ -43,7 +43,7 @@ impl Confirms {
 
 /// Appends what is handed over until every handle is gone.
 pub async fn run(commands: Commands, prefix: Prefix, mut entries: mpsc::Receiver<Entry>) {
-    let mut redis = Outage::of("Redis (confirmations)");
+    let mut redis = Backoff::new("Redis (confirmations)");
     let mut waiting = Vec::with_capacity(PIPELINE);
     while entries.recv_many(&mut waiting, PIPELINE).await > 0 {
         while !waiting.is_empty() {

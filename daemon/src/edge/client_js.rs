@@ -25,7 +25,7 @@ struct Script {
 impl Script {
     fn new() -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Writing to a Vec cannot fail; without the compressed text the plain one is served.
+        // WriterConnection to a Vec cannot fail; without the compressed text the plain one is served.
         let gzip = encoder.write_all(PLAIN).and_then(|()| encoder.finish()).unwrap_or_default();
         let digest = Sha256::digest(PLAIN);
         let start: [u8; 8] = std::array::from_fn(|at| digest[at]);

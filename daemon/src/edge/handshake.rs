@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use crate::base::clock;
 use crate::base::metrics;
-use crate::edge::admission::{Admission, Guest, Refusal};
+use crate::edge::admission::{Admission, ConnectionPermit, Rejection};
 use crate::edge::client_js;
 use crate::edge::session::{Protocol, Sessions};
-use crate::net::client_ip::Proxies;
+use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
 /// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
@@ -36,20 +36,20 @@ const FORWARDED: &str = "x-forwarded-for";
 
 /// Who may connect.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct HandshakePolicy {
     /// What tokens are held against.
     pub verifier: Verifier,
     /// The pages.
     pub origins: Origins,
     /// Who is believed when they name others in a header.
-    pub proxies: Proxies,
+    pub proxies: TrustedProxies,
     /// How many.
     pub admission: Admission,
 }
 
 #[derive(Clone, Debug)]
-struct Browsers {
-    door: Door,
+struct HandshakeState {
+    policy: HandshakePolicy,
     sessions: Sessions,
 }
 
@@ -60,21 +60,21 @@ struct Connect {
 
 /// `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the list of
 /// subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
-pub fn router(door: Door, sessions: Sessions) -> Router {
-    let state = Browsers { door, sessions };
+pub fn router(policy: HandshakePolicy, sessions: Sessions) -> Router {
+    let state = HandshakeState { policy, sessions };
     Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(client_js::serve))
 }
 
 /// Refuses whoever may not come in before the upgrade, so that the reason can be read.
 async fn connect(
-    State(Browsers { door, sessions }): State<Browsers>,
-    Extension(guest): Extension<Guest>,
+    State(HandshakeState { policy, sessions }): State<HandshakeState>,
+    Extension(permit): Extension<ConnectionPermit>,
     query: Result<Query<Connect>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let guest = match door.counted(guest, &headers) {
-        Ok(guest) => guest,
+    let permit = match policy.counted(permit, &headers) {
+        Ok(permit) => permit,
         Err(refusal) => return refused(refusal),
     };
     let token = match query {
@@ -82,7 +82,7 @@ async fn connect(
         Err(rejection) => return rejection.into_response(),
     };
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !door.origins.allow(text(header::ORIGIN), text(header::HOST)) {
+    if !policy.origins.allow(text(header::ORIGIN), text(header::HOST)) {
         let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
         return (StatusCode::FORBIDDEN, reason).into_response();
     }
@@ -98,7 +98,7 @@ async fn connect(
     let Some(token) = token.or_else(bearer).or_else(protocol) else {
         return unauthorized("token is missing: /ws?token=…");
     };
-    let pass = match door.verifier.verify(&token, clock::seconds()) {
+    let pass = match policy.verifier.verify(&token, clock::unix_seconds()) {
         Ok(pass) => pass,
         Err(error) => return unauthorized(&error.to_string()),
     };
@@ -106,47 +106,51 @@ async fn connect(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let seat = match door
+    let guard = match policy
         .admission
-        .room(sessions.hub.connections())
-        .and_then(|()| sessions.seat(pass.user, guest))
+        .check_capacity(sessions.hub.connections())
+        .and_then(|()| sessions.register(pass.user, permit))
     {
-        Ok(seat) => seat,
+        Ok(guard) => guard,
         Err(refusal) => return refused(refusal),
     };
-    if let Err(refusal) = door.admission.turn().await {
+    if let Err(refusal) = policy.admission.acquire().await {
         return refused(refusal);
     }
     let upgrade = upgrade.protocols(Protocol::NAMES);
     let protocol = Protocol::agreed(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
-    let message_bytes = door.admission.limits().message_bytes;
+    let message_bytes = policy.admission.limits().message_bytes;
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(message_bytes)
         .max_frame_size(message_bytes)
-        .on_upgrade(move |socket| sessions.serve(socket, seat, pass.expires, protocol))
+        .on_upgrade(move |socket| sessions.serve(socket, guard, pass.expires, protocol))
 }
 
-impl Door {
-    /// The guest, counted for the address behind the proxy where one has handed the request on.
-    fn counted(&self, mut guest: Guest, headers: &HeaderMap) -> Result<Guest, Refusal> {
-        if guest.arrival.is_none() {
+impl HandshakePolicy {
+    /// The permit, counted for the address behind the proxy where one has handed the request on.
+    fn counted(
+        &self,
+        mut permit: ConnectionPermit,
+        headers: &HeaderMap,
+    ) -> Result<ConnectionPermit, Rejection> {
+        if permit.address_permit.is_none() {
             // The nearest proxy's word stands last, whatever bytes a client has put before it.
             let lines =
                 headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
             let lines: Vec<_> = lines.collect();
             let forwarded = lines.iter().flat_map(|line| line.split(','));
             // A proxy that does not say for whom it asks is no reason to lock everybody out.
-            if let Some(client) = self.proxies.client(guest.peer, forwarded) {
-                guest.arrival = Some(self.admission.arrive(client)?.into());
+            if let Some(client) = self.proxies.client(permit.peer, forwarded) {
+                permit.address_permit = Some(self.admission.acquire_address(client)?.into());
             }
         }
-        Ok(guest)
+        Ok(permit)
     }
 }
 
-fn refused(refusal: Refusal) -> Response {
+fn refused(refusal: Rejection) -> Response {
     metrics::REFUSED.add(1);
     (refusal.status(), [(header::RETRY_AFTER, "1")], format!("{refusal}\n")).into_response()
 }

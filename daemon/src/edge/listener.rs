@@ -23,9 +23,9 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::base::metrics;
-use crate::edge::admission::{Admission, Guest, Refusal, Socket};
+use crate::edge::admission::{Admission, ConnectionPermit, Rejection, SocketPermit};
 use crate::edge::tls::Tls;
-use crate::net::client_ip::Proxies;
+use crate::net::client_ip::TrustedProxies;
 use crate::net::proxy_protocol;
 
 /// Longest head of a request; the library reads no less.
@@ -40,18 +40,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where browsers come in. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Entrance {
+pub struct Listener {
     /// Who is let in.
     pub admission: Admission,
     /// Who is believed when they speak for others.
-    pub proxies: Proxies,
+    pub proxies: TrustedProxies,
     /// Whether those begin each connection with a PROXY header.
     pub proxy_protocol: bool,
     /// The certificate, if TLS is spoken here.
     pub tls: Option<Arc<Tls>>,
 }
 
-impl Entrance {
+impl Listener {
     /// Serves what is accepted until told to stop. Connections that were upgraded are the router's.
     pub async fn run(self, listener: TcpListener, router: Router, stop: CancellationToken) {
         let handshakes = TaskTracker::new();
@@ -69,18 +69,18 @@ impl Entrance {
                 },
                 () = stop.cancelled() => break,
             };
-            match self.admission.socket() {
-                Ok(place) => {
+            match self.admission.acquire_socket() {
+                Ok(permit) => {
                     let (entrance, router, stop) = (self.clone(), router.clone(), stop.clone());
                     handshakes.spawn(async move {
                         tokio::select! {
-                            () = entrance.welcome(socket, peer, place, router) => {}
+                            () = entrance.handle_connection(socket, peer, permit, router) => {}
                             // Nobody is let in any more; the client finds another daemon.
                             () = stop.cancelled() => {}
                         }
                     });
                 }
-                Err(refusal) => self.turn_away(&socket, refusal),
+                Err(refusal) => self.reject(&socket, refusal),
             }
         }
         drop((listener, router));
@@ -88,10 +88,10 @@ impl Entrance {
         handshakes.wait().await;
     }
 
-    async fn welcome(self, socket: TcpStream, peer: IpAddr, place: Socket, router: Router) {
+    async fn handle_connection(self, socket: TcpStream, peer: IpAddr, permit: SocketPermit, router: Router) {
         tune(&socket);
         let within = self.admission.limits().handshake;
-        let served = timeout(within, self.handshake(socket, peer, place, router)).await;
+        let served = timeout(within, self.handshake(socket, peer, permit, router)).await;
         match served {
             Ok(Ok(())) => {}
             Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -109,7 +109,7 @@ impl Entrance {
         &self,
         mut socket: TcpStream,
         mut peer: IpAddr,
-        place: Socket,
+        permit: SocketPermit,
         router: Router,
     ) -> io::Result<()> {
         if self.proxy_protocol && !self.proxies.trusts(peer) {
@@ -120,26 +120,26 @@ impl Entrance {
         // Who stands in a PROXY header is the client, on the list or not.
         let unnamed = proxied.is_none() && self.proxies.trusts(peer);
         peer = proxied.unwrap_or(peer).to_canonical();
-        let arrival = if unnamed {
+        let address_permit = if unnamed {
             None
         } else {
-            match self.admission.arrive(peer) {
-                Ok(arrival) => Some(Arc::new(arrival)),
+            match self.admission.acquire_address(peer) {
+                Ok(address_permit) => Some(Arc::new(address_permit)),
                 Err(refusal) => {
-                    self.turn_away(&socket, refusal);
+                    self.reject(&socket, refusal);
                     return Ok(());
                 }
             }
         };
-        let guest = Guest { peer, arrival, socket: Arc::new(place) };
+        let permit = ConnectionPermit { peer, address_permit, socket_permit: Arc::new(permit) };
         match &self.tls {
-            Some(tls) => serve(tls.acceptor().accept(socket).await?, guest, router).await,
-            None => serve(socket, guest, router).await,
+            Some(tls) => serve(tls.acceptor().accept(socket).await?, permit, router).await,
+            None => serve(socket, permit, router).await,
         }
     }
 
     /// Says why, to who may hear it: without TLS, and as far as the socket takes it at once.
-    fn turn_away(&self, socket: &TcpStream, refusal: Refusal) {
+    fn reject(&self, socket: &TcpStream, refusal: Rejection) {
         metrics::REFUSED.add(1);
         if self.tls.is_none() {
             let status = refusal.status();
@@ -167,12 +167,12 @@ fn tune(socket: &TcpStream) {
 }
 
 /// Serves one request. A second one on the same connection would be a way around the time for a handshake.
-async fn serve<S>(stream: S, guest: Guest, router: Router) -> io::Result<()>
+async fn serve<S>(stream: S, permit: ConnectionPermit, router: Router) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(guest.clone());
+        request.extensions_mut().insert(permit.clone());
         let mut router = router.clone();
         async move {
             let mut response = router.call(request).await?;

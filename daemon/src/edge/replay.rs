@@ -14,9 +14,9 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::base::backoff::Outage;
+use crate::base::backoff::Backoff;
 use crate::broker::{Commands, log};
-use crate::fanout::subscriptions::Presence;
+use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Outgoing};
 use crate::log::position::Positions;
 use crate::query::barrier;
@@ -32,7 +32,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 
 /// What a flush needs.
 #[derive(Clone, Debug)]
-pub struct Flush {
+pub struct Replay {
     /// Redis.
     pub commands: Commands,
     /// The start of every Redis name.
@@ -42,7 +42,7 @@ pub struct Flush {
     /// How far the log is applied.
     pub positions: Arc<Positions>,
     /// Who is subscribed.
-    pub presence: Presence,
+    pub subscriptions: Subscriptions,
     /// The type for rows stored without one.
     pub default_type: MessageType,
     /// Whether rows are delivered at all, or the counter alone.
@@ -51,7 +51,7 @@ pub struct Flush {
     pub pages: Arc<Semaphore>,
 }
 
-/// Questions that flushes may ask at once: half as many as there are database connections, so that a crowd that comes back leaves the
+/// QueryQueue that flushes may ask at once: half as many as there are database connections, so that a crowd that comes back leaves the
 /// other half to those who are here.
 pub fn pages() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(CONNECTIONS / 2))
@@ -59,22 +59,22 @@ pub fn pages() -> Arc<Semaphore> {
 
 /// A part of a flush.
 #[derive(Debug)]
-pub enum Part {
+pub enum ReplayPart {
     /// Frames to send, in order; others follow.
     Page(Vec<Outgoing>),
     /// The last frames; live traffic may follow. The epoch is the one the subscription had.
     Last(Vec<Outgoing>, Epoch),
 }
 
-impl Flush {
+impl Replay {
     /// Flushes for one connection of `user`, into a channel that holds one part: the next page is read when
     /// the client has taken the last. Ends when the receiver is dropped.
-    pub fn start(&self, user: UserId) -> mpsc::Receiver<Part> {
+    pub fn start(&self, user: UserId) -> mpsc::Receiver<ReplayPart> {
         self.start_after(Duration::ZERO, user)
     }
 
     /// The same after a pause.
-    pub fn start_after(&self, pause: Duration, user: UserId) -> mpsc::Receiver<Part> {
+    pub fn start_after(&self, pause: Duration, user: UserId) -> mpsc::Receiver<ReplayPart> {
         let (parts, receiver) = mpsc::channel(1);
         let flush = self.clone();
         tokio::spawn(async move {
@@ -88,10 +88,14 @@ impl Flush {
         receiver
     }
 
-    async fn run(&self, user: UserId, parts: mpsc::Sender<Part>) -> Result<(), mpsc::error::SendError<Part>> {
-        let epoch = self.presence.subscribed(user).await;
+    async fn run(
+        &self,
+        user: UserId,
+        parts: mpsc::Sender<ReplayPart>,
+    ) -> Result<(), mpsc::error::SendError<ReplayPart>> {
+        let epoch = self.subscriptions.subscribed(user).await;
         let partition = Partition::of(user);
-        let mut redis = Outage::of("Redis (barrier)");
+        let mut redis = Backoff::new("Redis (barrier)");
         let position = loop {
             match log::last(&self.commands, &self.prefix, partition).await {
                 Ok(position) => break position,
@@ -99,8 +103,8 @@ impl Flush {
             }
         };
         redis.recovered();
-        barrier::passed(&self.positions, &self.store, partition, position).await;
-        let mut mysql = Outage::of("MySQL (flush)");
+        barrier::wait_until_applied(&self.positions, &self.store, partition, position).await;
+        let mut mysql = Backoff::new("MySQL (flush)");
         let mut after = 0;
         loop {
             // The semaphore is never closed, so there is always a turn.
@@ -119,10 +123,10 @@ impl Flush {
             let mut frames: Vec<_> = page.into_iter().map(|stored| self.outgoing(&stored)).collect();
             if let Some(last) = last.filter(|_| follows) {
                 after = last;
-                parts.send(Part::Page(frames)).await?;
+                parts.send(ReplayPart::Page(frames)).await?;
             } else {
                 frames.push(Outgoing { frame: Utf8Bytes::from(frame::unread(unread)), tracked: None });
-                return parts.send(Part::Last(frames, epoch)).await;
+                return parts.send(ReplayPart::Last(frames, epoch)).await;
             }
         }
     }

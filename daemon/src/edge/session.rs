@@ -25,12 +25,12 @@ use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
 use crate::config::Limits;
-use crate::edge::acks::Confirms;
-use crate::edge::admission::{Guest, Refusal};
-use crate::edge::replay::{Flush, Part};
-use crate::fanout::subscriptions::Presence;
+use crate::edge::acks::Acks;
+use crate::edge::admission::{ConnectionPermit, Rejection};
+use crate::edge::replay::{Replay, ReplayPart};
+use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::close::Close;
-use crate::hub::{Epoch, Hub, Outgoing, Seat};
+use crate::hub::{Epoch, Hub, Outgoing, Registration};
 
 /// How often a ping goes out; a client that was silent over two of them is gone.
 const PING: Duration = Duration::from_secs(25);
@@ -47,7 +47,7 @@ const RESTART: Duration = Duration::from_secs(1);
 /// How long a close may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// How a client confirms and what it wants to see, by the subprotocol it asked for.
+/// How a client acks and what it wants to see, by the subprotocol it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// None: JSON frames, confirmed by pong.
@@ -78,11 +78,11 @@ pub struct Sessions {
     /// Who is connected.
     pub hub: Arc<Hub>,
     /// Who is subscribed.
-    pub presence: Presence,
+    pub subscriptions: Subscriptions,
     /// What they missed.
-    pub flush: Flush,
+    pub flush: Replay,
     /// Where confirmations go.
-    pub confirms: Confirms,
+    pub acks: Acks,
     /// What new tokens are held against.
     pub verifier: Verifier,
     /// How much a client may say.
@@ -91,13 +91,13 @@ pub struct Sessions {
 
 /// A place in the hub that gives notice when it is given up.
 #[derive(Debug)]
-pub struct Place {
+pub struct RegistrationGuard {
     /// Nothing only while it is given up.
-    seat: Option<Seat>,
+    registration: Option<Registration>,
     user: UserId,
-    presence: Presence,
+    subscriptions: Subscriptions,
     #[allow(dead_code, reason = "held for its end")]
-    guest: Guest,
+    permit: ConnectionPermit,
 }
 
 impl Sessions {
@@ -105,16 +105,28 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Refusal::User`].
-    pub fn seat(&self, user: UserId, guest: Guest) -> Result<Place, Refusal> {
-        let seat = self.hub.join(user, self.limits.connections_per_user).ok_or(Refusal::User)?;
-        Ok(Place { seat: Some(seat), user, presence: self.presence.clone(), guest })
+    /// [`Rejection::User`].
+    pub fn register(&self, user: UserId, permit: ConnectionPermit) -> Result<RegistrationGuard, Rejection> {
+        let registration =
+            self.hub.register(user, self.limits.connections_per_user).ok_or(Rejection::User)?;
+        Ok(RegistrationGuard {
+            registration: Some(registration),
+            user,
+            subscriptions: self.subscriptions.clone(),
+            permit,
+        })
     }
 
     /// Serves one socket until either side closes it. The token expires at `expires`, in seconds since 1970.
-    pub async fn serve(self, socket: WebSocket, mut place: Place, expires: u64, protocol: Protocol) {
-        let Some(seat) = place.seat.take() else { return };
-        let user = seat.user();
+    pub async fn serve(
+        self,
+        socket: WebSocket,
+        mut guard: RegistrationGuard,
+        expires: u64,
+        protocol: Protocol,
+    ) {
+        let Some(registration) = guard.registration.take() else { return };
+        let user = registration.user();
         metrics::CONNECTED.add(1);
         let mut session = Session {
             socket,
@@ -126,14 +138,14 @@ impl Sessions {
             ping: Instant::now() + PING.mul_f64(0.5 + fastrand::f64() / 2.0),
             expires: until(expires),
             sessions: &self,
-            seat,
+            registration,
         };
         let close = session.run().await;
-        let Session { mut socket, seat, .. } = session;
-        place.seat = Some(seat);
+        let Session { mut socket, registration, .. } = session;
+        guard.registration = Some(registration);
         // The user has left; the socket counts until it is closed.
-        let _guest = place.guest.clone();
-        drop(place);
+        let _permit = guard.permit.clone();
+        drop(guard);
         if close == Some(Close::Slow) {
             metrics::SLOW.add(1);
         }
@@ -150,10 +162,10 @@ impl Sessions {
     }
 }
 
-impl Drop for Place {
+impl Drop for RegistrationGuard {
     fn drop(&mut self) {
-        self.seat = None;
-        self.presence.left(self.user);
+        self.registration = None;
+        self.subscriptions.left(self.user);
     }
 }
 
@@ -169,7 +181,7 @@ struct Session<'a> {
     /// When the token expires.
     expires: Instant,
     sessions: &'a Sessions,
-    seat: Seat,
+    registration: Registration,
 }
 
 /// Why the loop ends: with a close frame, or because the socket is gone.
@@ -179,37 +191,37 @@ impl Session<'_> {
     async fn run(&mut self) -> Ended {
         let alarm = tokio::time::sleep_until(self.ping.min(self.expires));
         tokio::pin!(alarm);
-        let mut flush = Some(self.sessions.flush.start(self.seat.user()));
+        let mut flush = Some(self.sessions.flush.start(self.registration.user()));
         let mut current: Epoch = 0;
         // Frames that were taken from the outbox just as a new epoch began.
         let mut late = Vec::new();
         loop {
-            // A page that confirms nothing is sent no more than can be remembered.
+            // A page that acks nothing is sent no more than can be remembered.
             let room = self.tracking.has_room();
             let flushing = flush.is_some();
             let open = !flushing && room;
-            let epoch = if flushing { self.seat.epoch() } else { current };
+            let epoch = if flushing { self.registration.epoch() } else { current };
             let step = tokio::select! {
                 part = next(&mut flush), if flushing && room => match part {
-                    Some(Part::Page(frames)) => self.write(frames).await,
-                    Some(Part::Last(mut frames, epoch)) => {
+                    Some(ReplayPart::Page(frames)) => self.write(frames).await,
+                    Some(ReplayPart::Last(mut frames, epoch)) => {
                         (flush, current) = (None, epoch);
                         frames.append(&mut late);
                         let written = self.write(frames).await;
-                        self.seat.written();
+                        self.registration.written();
                         written
                     }
                     // A flush that ends early has failed in a way that may last.
                     None => {
-                        flush = Some(self.sessions.flush.start_after(RESTART, self.seat.user()));
+                        flush = Some(self.sessions.flush.start_after(RESTART, self.registration.user()));
                         Ok(())
                     }
                 },
-                () = self.seat.ready(open, epoch) => match self.seat.take(open) {
+                () = self.registration.ready(open, epoch) => match self.registration.take(open) {
                     Err(close) => Err(Some(close)),
-                    Ok(frames) if self.seat.epoch() == current => {
+                    Ok(frames) if self.registration.epoch() == current => {
                         let written = self.write(frames).await;
-                        self.seat.written();
+                        self.registration.written();
                         written
                     }
                     // Older messages may have been missed: they go first.
@@ -228,8 +240,8 @@ impl Session<'_> {
             if let Err(ended) = step {
                 return ended;
             }
-            if flush.is_none() && self.seat.epoch() != current {
-                flush = Some(self.sessions.flush.start(self.seat.user()));
+            if flush.is_none() && self.registration.epoch() != current {
+                flush = Some(self.sessions.flush.start(self.registration.user()));
             }
             self.set(alarm.as_mut());
         }
@@ -243,7 +255,7 @@ impl Session<'_> {
         }
     }
 
-    /// Writes frames and, where the pong confirms, pings behind them, in as few writes as possible.
+    /// Writes frames and, where the pong acks, pings behind them, in as few writes as possible.
     async fn write(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
         let mut frames = VecDeque::from(frames);
         let began = Instant::now();
@@ -264,7 +276,7 @@ impl Session<'_> {
     }
 
     async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Result<(), Ended> {
-        let Self { socket, protocol, tracking, sessions, seat, expires, .. } = self;
+        let Self { socket, protocol, tracking, sessions, registration, expires, .. } = self;
         metrics::DELIVERED.add(frames.len() as u64);
         let written = timeout(WRITE, async {
             let mut tracked = false;
@@ -276,8 +288,8 @@ impl Session<'_> {
                     tracked = true;
                     if fault_injection::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(&id)];
-                        let entry = Entry::ClientAck { receiver: seat.user(), ids };
-                        sessions.confirms.append(entry).await;
+                        let entry = Entry::ClientAck { receiver: registration.user(), ids };
+                        sessions.acks.append(entry).await;
                     }
                 }
                 socket.feed(Message::Text(rendered(*protocol, frame))).await?;
@@ -294,7 +306,7 @@ impl Session<'_> {
                 Ok(written) => written.map_err(|_| None),
                 Err(_) => Err(Some(Close::Slow)),
             },
-            close = seat.cut_short() => Err(Some(close)),
+            close = registration.cut_short() => Err(Some(close)),
             () = tokio::time::sleep_until(*expires) => Err(Some(Close::Expired)),
         }
     }
@@ -310,15 +322,17 @@ impl Session<'_> {
             Message::Text(text) if self.protocol == Protocol::V1 => match Inbound::read(&text) {
                 Some(Inbound::Ack(ids)) => self.tracking.ack(&ids),
                 Some(Inbound::Read) => {
-                    let clear = Entry::Clear { receiver: self.seat.user(), reply_to: None };
-                    self.sessions.confirms.append(clear).await;
+                    let clear = Entry::Clear { receiver: self.registration.user(), reply_to: None };
+                    self.sessions.acks.append(clear).await;
                     Vec::new()
                 }
                 Some(Inbound::Token(token)) => {
-                    match self.sessions.verifier.verify(&token, clock::seconds()) {
-                        Ok(pass) if pass.user == self.seat.user() => self.expires = until(pass.expires),
+                    match self.sessions.verifier.verify(&token, clock::unix_seconds()) {
+                        Ok(pass) if pass.user == self.registration.user() => {
+                            self.expires = until(pass.expires)
+                        }
                         // The old one counts until it ends.
-                        _ => tracing::debug!(user = %self.seat.user(), "a new token is not good"),
+                        _ => tracing::debug!(user = %self.registration.user(), "a new token is not good"),
                     }
                     Vec::new()
                 }
@@ -333,7 +347,7 @@ impl Session<'_> {
             Message::Binary(_) => return Err(Some(Close::Binary)),
             Message::Close(_) => return Err(None),
         };
-        // What confirms something was asked for, however much it is.
+        // What acks something was asked for, however much it is.
         if confirmed.is_empty() && !self.pace.allows(self.heard, bytes, &self.sessions.limits) {
             return Err(Some(Close::Flooding));
         }
@@ -344,8 +358,8 @@ impl Session<'_> {
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
             metrics::CONFIRMED.add(ids.len() as u64);
-            let receiver = self.seat.user();
-            self.sessions.confirms.append(Entry::ClientAck { receiver, ids }).await;
+            let receiver = self.registration.user();
+            self.sessions.acks.append(Entry::ClientAck { receiver, ids }).await;
         }
     }
 
@@ -387,7 +401,7 @@ fn rendered(protocol: Protocol, json: Utf8Bytes) -> Utf8Bytes {
 /// lives to see.
 fn until(expires: u64) -> Instant {
     const YEAR: u64 = 31_536_000;
-    Instant::now() + Duration::from_secs(expires.saturating_sub(clock::seconds()).min(YEAR))
+    Instant::now() + Duration::from_secs(expires.saturating_sub(clock::unix_seconds()).min(YEAR))
 }
 
 /// Bytes of what a client said.
@@ -403,7 +417,7 @@ fn ping(tracking: &mut Tracking) -> Message {
     Message::Ping(tracking.ping().to_string().into())
 }
 
-async fn next(flush: &mut Option<mpsc::Receiver<Part>>) -> Option<Part> {
+async fn next(flush: &mut Option<mpsc::Receiver<ReplayPart>>) -> Option<ReplayPart> {
     match flush {
         Some(parts) => parts.recv().await,
         None => None,

@@ -1,4 +1,4 @@
-//! From Redis to the hub: one message on a user's channel, handed to that user's connections; and questions, handed to the
+//! From Redis to the hub: one message on a user's channel, handed to that user's connections; and queries, handed to the
 //! reader.
 
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use redis::{PushInfo, PushKind, Value};
 
 use crate::hub::close::Close;
 use crate::hub::{Hub, Outgoing};
-use crate::query::queue::Questions;
+use crate::query::queue::QueryQueue;
 
 /// Hands messages on. It runs on the task that reads the subscription, so it never waits: Redis cuts off a
 /// subscriber that falls behind.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct Dispatcher {
     hub: Arc<Hub>,
-    questions: Questions,
+    queries: QueryQueue,
     prefix: Prefix,
     /// This daemon's name.
     name: String,
@@ -28,23 +28,17 @@ pub struct Delivery {
     retype: Option<MessageType>,
 }
 
-impl Delivery {
-    /// A delivery into `hub` for an installation's channels, of which some bring questions to the daemon with that name.
+impl Dispatcher {
+    /// A dispatcher into `hub` for an installation's channels, of which some bring queries to the daemon with that name.
     pub fn new(
         hub: Arc<Hub>,
-        questions: Questions,
+        queries: QueryQueue,
         prefix: Prefix,
         name: String,
         default_type: &MessageType,
     ) -> Self {
         let rendered = MessageType::Name(DEFAULT_TYPE.to_owned());
-        Self {
-            hub,
-            questions,
-            prefix,
-            name,
-            retype: (*default_type != rendered).then(|| default_type.clone()),
-        }
+        Self { hub, queries, prefix, name, retype: (*default_type != rendered).then(|| default_type.clone()) }
     }
 
     /// Delivers what Redis pushed, if it is a message on a user's channel or a question.
@@ -61,13 +55,13 @@ impl Delivery {
         let Ok(channel) = std::str::from_utf8(&channel) else { return };
         let Some(user) = self.prefix.user_of_channel(channel) else {
             if self.prefix.is_query_channel_of(&self.name, channel) {
-                self.questions.ask(&envelope);
+                self.queries.enqueue(&envelope);
             }
             return;
         };
         let bytes = Bytes::from(envelope);
         let outgoing = match Envelope::decode(&bytes) {
-            Ok(Envelope::Disconnect) => return self.hub.dismiss(user, Close::Disconnected),
+            Ok(Envelope::Disconnect) => return self.hub.close_connections(user, Close::Disconnected),
             Ok(Envelope::Ephemeral { frame }) => {
                 shared(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
             }

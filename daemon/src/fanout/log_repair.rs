@@ -7,7 +7,7 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use tokio::time::timeout;
 
-use crate::broker::{BusError, Commands, log};
+use crate::broker::{BrokerError, Commands, log};
 use crate::log::position::Positions;
 use crate::store::Store;
 
@@ -16,7 +16,7 @@ const POSITIONS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Moves logs behind what MySQL has applied. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Repair {
+pub struct LogRepair {
     /// Redis.
     pub commands: Commands,
     /// The start of every Redis name.
@@ -27,7 +27,7 @@ pub struct Repair {
     pub positions: Arc<Positions>,
 }
 
-impl Repair {
+impl LogRepair {
     /// Repairs every log that ends before its position: a Redis that has lost its tail, or whose clock went
     /// back, would give new entries ids that count as applied, and they would never be read. It is done before
     /// Redis is told of this daemon, so that no store is taken in between that somebody waits for.
@@ -35,7 +35,7 @@ impl Repair {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn logs(&self) -> Result<(), BusError> {
+    pub async fn logs(&self) -> Result<(), BrokerError> {
         match timeout(POSITIONS_TIMEOUT, self.store.positions()).await {
             Ok(Ok(found)) => self.positions.advance_all(&found),
             Ok(Err(error)) => tracing::debug!(%error, "the positions cannot be read"),

@@ -1,4 +1,4 @@
-//! Presence: this daemon is subscribed to a user's channel exactly while it holds a connection of that user,
+//! Subscriptions: this daemon is subscribed to a user's channel exactly while it holds a connection of that user,
 //! and to the daemons' channels while it runs. Redis counts subscribers, so nobody keeps a second truth.
 
 use std::collections::{HashMap, HashSet};
@@ -15,11 +15,11 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::backoff::Outage;
+use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BusError, DEADLINE};
-use crate::fanout::dispatch::Delivery;
-use crate::fanout::log_repair::Repair;
+use crate::broker::{BrokerError, DEADLINE};
+use crate::fanout::dispatch::Dispatcher;
+use crate::fanout::log_repair::LogRepair;
 use crate::hub::{Epoch, Hub};
 
 /// How often this daemon tells that it serves its subscriptions, and asks who does not.
@@ -29,7 +29,7 @@ const BEAT: Duration = Duration::from_secs(3);
 /// do not count as present; it makes them again when it wakes up.
 const SILENCE: Duration = Duration::from_secs(9);
 
-/// How long it may take to give up the channels of questions when the daemon stops.
+/// How long it may take to give up the channels of queries when the daemon stops.
 const LEAVE: Duration = Duration::from_millis(500);
 
 /// Most channels in one pipeline.
@@ -37,7 +37,7 @@ const CHANNELS: usize = 256;
 
 /// A handle on the subscriptions. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Presence(Arc<Shared>);
+pub struct Subscriptions(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -48,20 +48,20 @@ struct Shared {
     /// Users whose connections came or went, and who waits until the subscription agrees. At most one entry
     /// a user, so it is bounded by the connections. A plain mutex: nothing awaits while holding it.
     changed: Mutex<HashMap<UserId, Vec<oneshot::Sender<Epoch>>>>,
-    bell: Notify,
+    notify: Notify,
     /// Whether Redis knows of the subscriptions now.
     up: watch::Sender<bool>,
 }
 
-impl Presence {
-    /// Nobody is subscribed yet; [`Presence::run`] does it.
+impl Subscriptions {
+    /// Nobody is subscribed yet; [`Subscriptions::run`] does it.
     pub fn new(hub: Arc<Hub>, prefix: Prefix, daemon: String) -> Self {
         Self(Arc::new(Shared {
             hub,
             prefix,
             daemon,
             changed: Mutex::default(),
-            bell: Notify::new(),
+            notify: Notify::new(),
             up: watch::Sender::new(false),
         }))
     }
@@ -95,11 +95,17 @@ impl Presence {
 
     /// Keeps the subscriptions until told to stop; they are given up then. Before Redis is told that this
     /// daemon lives, the logs are repaired.
-    pub async fn run(self, client: Client, repair: Repair, delivery: Delivery, stop: CancellationToken) {
-        let mut redis = Outage::of("Redis (subscriptions)");
+    pub async fn run(
+        self,
+        client: Client,
+        repair: LogRepair,
+        dispatcher: Dispatcher,
+        stop: CancellationToken,
+    ) {
+        let mut redis = Backoff::new("Redis (subscriptions)");
         while !stop.is_cancelled() {
             let ended = tokio::select! {
-                ended = self.hold(&client, &repair, &delivery, &mut redis, &stop) => ended,
+                ended = self.hold(&client, &repair, &dispatcher, &mut redis, &stop) => ended,
                 () = async { stop.cancelled().await; tokio::time::sleep(LEAVE).await } => break,
             };
             if self.0.up.send_replace(false) && !stop.is_cancelled() {
@@ -117,24 +123,24 @@ impl Presence {
     async fn hold(
         &self,
         client: &Client,
-        repair: &Repair,
-        delivery: &Delivery,
-        redis: &mut Outage,
+        repair: &LogRepair,
+        dispatcher: &Dispatcher,
+        redis: &mut Backoff,
         stop: &CancellationToken,
-    ) -> Result<(), BusError> {
+    ) -> Result<(), BrokerError> {
         repair.logs().await?;
         let lost = Arc::new(Notify::new());
-        let mut connection = connect(client, delivery.clone(), lost.clone()).await?;
+        let mut connection = connect(client, dispatcher.clone(), lost.clone()).await?;
         let client_id = self.introduce(&mut connection).await?;
         let mut subscribed = HashSet::new();
         let mut channels = vec![self.0.prefix.daemon_channel(&self.0.daemon)];
         channels.extend(Partition::all().map(|partition| self.0.prefix.daemons_channel(partition)));
-        channels.extend(self.questions());
+        channels.extend(self.queries());
         send(&mut connection, "SSUBSCRIBE", &channels).await?;
         // The epoch comes before the users' subscriptions: whatever arrives over them finds sessions that know
         // of it and let the rows that were missed go first. Their flush waits for the subscription below.
         self.0.hub.begin_epoch();
-        self.reconcile(&mut connection, &mut subscribed, self.0.hub.held()).await?;
+        self.reconcile(&mut connection, &mut subscribed, self.0.hub.users()).await?;
         self.0.up.send_replace(true);
         redis.recovered();
         let mut next_beat = Instant::now();
@@ -154,24 +160,24 @@ impl Presence {
                 continue;
             }
             tokio::select! {
-                () = self.0.bell.notified() => {}
-                () = lost.notified() => return Err(BusError::new("subscription lost")),
+                () = self.0.notify.notified() => {}
+                () = lost.notified() => return Err(BrokerError::new("subscription lost")),
                 () = tokio::time::sleep_until(next_beat) => {}
                 // Once Redis has confirmed this, what was asked before has arrived, and the rest is asked elsewhere.
                 () = stop.cancelled() => {
-                    return send(&mut connection, "SUNSUBSCRIBE", &self.questions().collect::<Vec<_>>()).await;
+                    return send(&mut connection, "SUNSUBSCRIBE", &self.queries().collect::<Vec<_>>()).await;
                 }
             }
         }
     }
 
-    /// The channels of questions to this daemon.
-    fn questions(&self) -> impl Iterator<Item = String> {
+    /// The channels of queries to this daemon.
+    fn queries(&self) -> impl Iterator<Item = String> {
         Partition::all().map(|partition| self.0.prefix.query_channel(partition, &self.0.daemon))
     }
 
     /// Names the connection, by which a peer knows it again, and asks for its number.
-    async fn introduce(&self, connection: &mut MultiplexedConnection) -> Result<u64, BusError> {
+    async fn introduce(&self, connection: &mut MultiplexedConnection) -> Result<u64, BrokerError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CLIENT").arg("SETNAME").arg(&self.0.daemon).ignore().cmd("CLIENT").arg("ID");
         let (id,): (u64,) = pipeline.query_async(connection).await?;
@@ -179,7 +185,7 @@ impl Presence {
     }
 
     /// Tells that this daemon serves its subscriptions and ends those of daemons that hang.
-    async fn beat(&self, connection: &mut MultiplexedConnection, client_id: u64) -> Result<(), BusError> {
+    async fn beat(&self, connection: &mut MultiplexedConnection, client_id: u64) -> Result<(), BrokerError> {
         let mut command = redis::cmd("EVAL");
         command.arg(lua::HEARTBEAT.source()).arg(1).arg(self.0.prefix.heartbeats());
         command.arg(&self.0.daemon).arg(client_id).arg(SILENCE.as_millis());
@@ -202,8 +208,8 @@ impl Presence {
         connection: &mut MultiplexedConnection,
         subscribed: &mut HashSet<UserId>,
         users: Vec<UserId>,
-    ) -> Result<(), BusError> {
-        let (held, gone): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| self.0.hub.holds(*user));
+    ) -> Result<(), BrokerError> {
+        let (held, gone): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| self.0.hub.has(*user));
         let channel = |user: &UserId| self.0.prefix.user_channel(*user);
         let join: Vec<_> = held.iter().filter(|user| subscribed.insert(**user)).map(channel).collect();
         let leave: Vec<_> = gone.iter().filter(|user| subscribed.remove(user)).map(channel).collect();
@@ -220,7 +226,7 @@ impl Presence {
         let mut changed = self.0.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.entry(user).or_default().extend(tell);
         drop(changed);
-        self.0.bell.notify_one();
+        self.0.notify.notify_one();
     }
 
     fn take(&self) -> HashMap<UserId, Vec<oneshot::Sender<Epoch>>> {
@@ -231,9 +237,9 @@ impl Presence {
 /// A RESP3 connection: there, pushed messages and answers share one socket.
 async fn connect(
     client: &Client,
-    delivery: Delivery,
+    dispatcher: Dispatcher,
     lost: Arc<Notify>,
-) -> Result<MultiplexedConnection, BusError> {
+) -> Result<MultiplexedConnection, BrokerError> {
     let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
     let config = AsyncConnectionConfig::new()
@@ -243,7 +249,7 @@ async fn connect(
             if push.kind == PushKind::Disconnection {
                 lost.notify_one();
             } else {
-                delivery.push(push);
+                dispatcher.push(push);
             }
             Ok::<(), std::convert::Infallible>(())
         });
@@ -256,7 +262,7 @@ async fn send(
     connection: &mut MultiplexedConnection,
     command: &str,
     channels: &[String],
-) -> Result<(), BusError> {
+) -> Result<(), BrokerError> {
     let mut pipeline = redis::pipe();
     for channel in channels {
         pipeline.cmd(command).arg(channel).ignore();

@@ -15,9 +15,9 @@ const LAST: Duration = Duration::from_millis(2_500);
 
 /// Tells every client to connect elsewhere, no faster than another daemon lets `admissions` in within a second,
 /// unless that would take longer than `most`; and waits until they have gone, though not for ever.
-pub async fn say(hub: &Hub, admissions: u32, most: Duration) {
+pub async fn run(hub: &Hub, admissions: u32, most: Duration) {
     let window = Duration::from_secs(hub.connections() as u64).div_f64(admissions.into()).min(most);
-    let (start, mut users) = (Instant::now(), hub.held());
+    let (start, mut users) = (Instant::now(), hub.users());
     fastrand::shuffle(&mut users);
     let all = users.len();
     while hub.connections() > 0 && start.elapsed() < window + LAST {
@@ -26,11 +26,11 @@ pub async fn say(hub: &Hub, admissions: u32, most: Duration) {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let stay = all - (all as f64 * part) as usize;
         for user in users.drain(stay.min(users.len())..) {
-            hub.dismiss(user, Close::Restart);
+            hub.close_connections(user, Close::Restart);
         }
         if users.is_empty() {
             // Also those who came as the door was closed.
-            hub.held().into_iter().for_each(|user| hub.dismiss(user, Close::Restart));
+            hub.users().into_iter().for_each(|user| hub.close_connections(user, Close::Restart));
         }
         tokio::time::sleep(TICK).await;
     }

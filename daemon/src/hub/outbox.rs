@@ -32,7 +32,7 @@ pub(super) struct Outbox {
     total: Arc<AtomicUsize>,
     /// A plain mutex: nothing awaits while holding it.
     state: Mutex<State>,
-    bell: Notify,
+    notify: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ struct State {
 
 impl Outbox {
     pub(super) fn new(bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
-        Self { bounds, total, state: Mutex::default(), bell: Notify::new() }
+        Self { bounds, total, state: Mutex::default(), notify: Notify::new() }
     }
 
     /// Queues a frame. Without room for it the connection ends as too slow, since a frame that is lost to it
@@ -75,18 +75,18 @@ impl Outbox {
             state.frames = Vec::new();
         }
         drop(state);
-        self.ring();
+        self.wake();
     }
 
     /// Ends the connection for this reason, unless there is one already.
     pub(super) fn end(&self, close: Close) {
         self.state().end.get_or_insert(close);
-        self.ring();
+        self.wake();
     }
 
     /// Lets the session look again.
-    pub(super) fn ring(&self) {
-        self.bell.notify_one();
+    pub(super) fn wake(&self) {
+        self.notify.notify_one();
     }
 
     /// Returns once the connection has to end, or `wanted` says so, which is told whether frames wait. For one
@@ -100,7 +100,7 @@ impl Outbox {
             if ended || wanted(frames) {
                 return;
             }
-            self.bell.notified().await;
+            self.notify.notified().await;
         }
     }
 
@@ -110,7 +110,7 @@ impl Outbox {
             if let Some(close) = self.state().end.filter(|close| *close != Close::Restart) {
                 return close;
             }
-            self.bell.notified().await;
+            self.notify.notified().await;
         }
     }
 

@@ -1,7 +1,7 @@
 //! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
 //! rule about order can be tested without a database.
 
-use std::collections::hash_map::Entry as Place;
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::entry::{Entry, Malformed};
@@ -155,7 +155,7 @@ impl<'a> Batch<'a> {
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
                 Entry::Message { id, sender, receiver, content, message_type, receiver_online, .. } => {
-                    if let Place::Vacant(place) = places.entry((*receiver, id)) {
+                    if let MapEntry::Vacant(place) = places.entry((*receiver, id)) {
                         place.insert(Some(inserts.len()));
                         inserts.push(Some(Insert {
                             id,

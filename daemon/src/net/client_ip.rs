@@ -8,13 +8,13 @@ use ipnet::IpNet;
 
 /// The proxies that are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// What counts as one address: an IPv4 address, or the /64 that one customer is given in IPv6 (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
-impl Proxies {
+impl TrustedProxies {
     /// Reads addresses and networks separated by spaces: `127.0.0.1 10.0.0.0/8 ::1`.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, forwarded: &str) -> Option<String> {
-        let proxies = Proxies::parse("127.0.0.1 10.0.0.0/8 ::1").unwrap();
+        let proxies = TrustedProxies::parse("127.0.0.1 10.0.0.0/8 ::1").unwrap();
         proxies.client(peer.parse().unwrap(), forwarded.split(',')).map(|address| address.to_string())
     }
 
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for bad in ["localhost", "10.0.0.0/33", "10.0.0.1:80"] {
-            assert!(Proxies::parse(bad).unwrap_err().contains(bad));
+            assert!(TrustedProxies::parse(bad).unwrap_err().contains(bad));
         }
     }
 }

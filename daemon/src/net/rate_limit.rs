@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 /// So many in a second, and as many of them at once as come in `burst`.
 #[derive(Clone, Copy, Debug)]
-pub struct Rate {
+pub struct RateLimiter {
     interval: Duration,
     burst: Duration,
 }
 
 /// When the next one is due, if they came evenly.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Due(Option<Instant>);
+pub struct LimiterState(Option<Instant>);
 
-impl Rate {
+impl RateLimiter {
     /// `number` in a second, at least one.
     pub fn per_second(number: u32, burst: Duration) -> Self {
         Self { interval: Duration::from_secs(1) / number.max(1), burst }
@@ -24,7 +24,7 @@ impl Rate {
 
     /// How long one that comes `now` has to wait for its turn; that turn is taken. Nothing if it would be
     /// longer than `patience`.
-    pub fn turn(&self, due: &mut Due, now: Instant, patience: Duration) -> Option<Duration> {
+    pub fn acquire(&self, due: &mut LimiterState, now: Instant, patience: Duration) -> Option<Duration> {
         let expected = due.0.map_or(now, |due| due.max(now));
         let tolerated = self.burst.saturating_sub(self.interval);
         let wait = expected.duration_since(now).saturating_sub(tolerated);
@@ -36,14 +36,14 @@ impl Rate {
     }
 
     /// Whether one may happen now.
-    pub fn allows(&self, due: &mut Due, now: Instant) -> bool {
-        self.turn(due, now, Duration::ZERO).is_some()
+    pub fn allows(&self, due: &mut LimiterState, now: Instant) -> bool {
+        self.acquire(due, now, Duration::ZERO).is_some()
     }
 }
 
-impl Due {
+impl LimiterState {
     /// Whether it is as if nothing had ever happened.
-    pub fn is_past(&self, now: Instant) -> bool {
+    pub fn is_idle(&self, now: Instant) -> bool {
         self.0.is_none_or(|due| due <= now)
     }
 }
@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
-        let (rate, mut due, start) = (Rate::per_second(10, SECOND), Due::default(), Instant::now());
+        let (rate, mut due, start) =
+            (RateLimiter::per_second(10, SECOND), LimiterState::default(), Instant::now());
         let passed = (0..50).filter(|_| rate.allows(&mut due, start)).count();
         assert_eq!(passed, 10);
         assert!(!rate.allows(&mut due, start + SECOND / 11));
@@ -67,9 +68,15 @@ mod tests {
 
     #[test]
     fn who_waits_has_a_turn_each() {
-        let (rate, mut due, now) = (Rate::per_second(100, Duration::ZERO), Due::default(), Instant::now());
-        let turns: Vec<_> = (0..4).map(|_| rate.turn(&mut due, now, SECOND).unwrap().as_millis()).collect();
+        let (rate, mut due, now) =
+            (RateLimiter::per_second(100, Duration::ZERO), LimiterState::default(), Instant::now());
+        let turns: Vec<_> =
+            (0..4).map(|_| rate.acquire(&mut due, now, SECOND).unwrap().as_millis()).collect();
         assert_eq!(turns, [0, 10, 20, 30]);
-        assert_eq!(rate.turn(&mut due, now, Duration::from_millis(30)), None, "the fifth would wait 40 ms");
+        assert_eq!(
+            rate.acquire(&mut due, now, Duration::from_millis(30)),
+            None,
+            "the fifth would wait 40 ms"
+        );
     }
 }

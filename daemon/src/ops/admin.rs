@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::metrics;
 use crate::broker::Commands;
 use crate::broker::lease::Lease;
-use crate::fanout::subscriptions::Presence;
+use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Hub;
 use crate::store::Store;
 
@@ -29,7 +29,7 @@ pub struct Readiness {
     /// MySQL.
     pub store: Store,
     /// Who is subscribed.
-    pub presence: Presence,
+    pub subscriptions: Subscriptions,
     /// Who writes.
     pub lease: Lease,
     /// Who is connected.
@@ -50,7 +50,7 @@ pub fn router(readiness: Readiness) -> Router {
 
 async fn counted(State(readiness): State<Readiness>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(readiness.hub.connections(), readiness.hub.waiting())).into_response()
+    (kind, metrics::text(readiness.hub.connections(), readiness.hub.queued_bytes())).into_response()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
@@ -65,7 +65,7 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let mysql = async { readiness.store.ping().await.map_err(|error| error.to_string()) };
     let (redis, mysql) = tokio::join!(timeout(READY, redis), timeout(READY, mysql));
     let late = || Err("no answer in time".to_owned());
-    let subscribed = if readiness.presence.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
+    let subscribed = if readiness.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
     let stopping = if readiness.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
     let parts = [
         ("redis", redis.unwrap_or_else(|_| late())),

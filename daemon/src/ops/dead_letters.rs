@@ -10,7 +10,7 @@ use crate::broker::{Commands, log};
 use crate::cli::{Dead, Which};
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::dead_letters::DeadEntry;
+use crate::store::dead_letters::DeadLetter;
 
 /// Carries the command out and prints a line for each entry.
 ///
@@ -54,7 +54,7 @@ pub async fn perform(config: &Config, task: Dead) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<DeadEntry>> {
+async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<DeadLetter>> {
     Ok(store.dead((!which.all).then_some(which.numbers.as_slice())).await?)
 }
 
@@ -72,7 +72,7 @@ fn outcome(which: &Which, found: usize) -> ExitCode {
 }
 
 /// One line for one entry. What people wrote to each other is not shown.
-fn described(entry: &DeadEntry) -> String {
+fn described(entry: &DeadLetter) -> String {
     let what = match Entry::decode(&entry.fields) {
         Ok(Entry::Message { id, sender, receiver, content, .. }) => {
             format!("message {id} from {sender} to {receiver}, {} bytes", content.len())

@@ -18,7 +18,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Returns once MySQL holds everything up to `position`. The writer hears of its own commits at once; a
 /// stand-by asks MySQL, soon at first and then more rarely, and for all who wait at once. While MySQL is away
 /// the wait goes on; whoever waits has a deadline of its own.
-pub async fn passed(positions: &Positions, store: &Store, partition: Partition, position: Position) {
+pub async fn wait_until_applied(
+    positions: &Positions,
+    store: &Store,
+    partition: Partition,
+    position: Position,
+) {
     if fault_injection::breaks(Promise::Barrier) {
         return;
     }

@@ -15,11 +15,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::backoff::Outage;
-use crate::broker::{BusError, Commands, queries, replies, waiting_connection};
+use crate::base::backoff::Backoff;
+use crate::broker::{BrokerError, Commands, blocking_connection, queries, replies};
 use crate::log::position::Positions;
 use crate::query::barrier;
-use crate::query::queue::Asked;
+use crate::query::queue::QueuedQuery;
 use crate::store::{Store, StoreError};
 
 /// Look-ups under way at once in this daemon. Others wait: those for this daemon here, the rest in Redis, where another
@@ -36,7 +36,7 @@ pub fn room() -> Arc<Semaphore> {
 
 /// What the reader works with.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct QueryServer {
     /// Redis.
     pub commands: Commands,
     /// The start of every Redis name.
@@ -51,10 +51,10 @@ pub struct Reader {
     pub positions: Arc<Positions>,
 }
 
-impl Reader {
+impl QueryServer {
     /// Answers what this daemon is asked, until nobody can ask it any more and all is answered.
-    pub async fn answer_asked(self, mut questions: mpsc::Receiver<Asked>) {
-        while let Some((question, came)) = questions.recv().await {
+    pub async fn answer_asked(self, mut queries: mpsc::Receiver<QueuedQuery>) {
+        while let Some((question, came)) = queries.recv().await {
             // Whoever asked so long ago does not wait any more.
             if came.elapsed() < QUERY_TIMEOUT {
                 self.begin(question).await;
@@ -65,7 +65,7 @@ impl Reader {
 
     /// Answers what waits in the lists until told to stop; look-ups under way are finished by their own tasks.
     pub async fn run(self, stop: CancellationToken) {
-        let mut redis = Outage::of("Redis (reads)");
+        let mut redis = Backoff::new("Redis (reads)");
         while !stop.is_cancelled() {
             if let Err(error) = self.serve(&stop, &mut redis).await {
                 tokio::select! {
@@ -76,8 +76,8 @@ impl Reader {
         }
     }
 
-    async fn serve(&self, stop: &CancellationToken, redis: &mut Outage) -> Result<(), BusError> {
-        let mut connection = waiting_connection(self.commands.client()).await?;
+    async fn serve(&self, stop: &CancellationToken, redis: &mut Backoff) -> Result<(), BrokerError> {
+        let mut connection = blocking_connection(self.commands.client()).await?;
         let mut first = 0;
         loop {
             // Room first, request second: what this daemon has no room for stays for others to take.
@@ -119,7 +119,7 @@ impl Reader {
         let partition = Partition::of(request.query.user());
         let position = position.parse().unwrap_or_default();
         let looked = timeout(QUERY_TIMEOUT, async {
-            barrier::passed(&self.positions, &self.store, partition, position).await;
+            barrier::wait_until_applied(&self.positions, &self.store, partition, position).await;
             self.look(&request.query).await
         });
         let reply = match looked.await {

@@ -13,7 +13,7 @@ use crate::config::Names;
 use crate::log::batch::{Batch, Logged, Move};
 
 /// Names the lock that the writer's connection holds, one for each database.
-const PEN: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
+const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
 const BEGIN: &str = "START TRANSACTION";
 const COMMIT: &str = "COMMIT";
@@ -24,7 +24,7 @@ pub enum Locks {
     /// Wait for them as long as the session does: a second.
     Wait,
     /// Look first, and wait for none: another transaction was in the way a moment ago.
-    Probe,
+    NoWait,
 }
 
 /// What a committed batch did that only the database could tell.
@@ -38,7 +38,7 @@ pub struct Applied {
 
 /// The writer's own connection and its transaction.
 #[derive(Debug)]
-pub struct Writing {
+pub struct WriterConnection {
     connection: Conn,
     names: Names,
     /// Distance of neighbouring row ids; a replicated server may be set to another than 1.
@@ -47,7 +47,7 @@ pub struct Writing {
     locks: Locks,
 }
 
-impl Writing {
+impl WriterConnection {
     /// Opens the writer's connection. A predecessor's that is still there is ended, whatever it is at: a
     /// paused writer must not keep its locks.
     ///
@@ -59,7 +59,7 @@ impl Writing {
         // The server itself knows who holds a named lock, so that no number can be out of date (MySQL manual,
         // "Locking Functions").
         let holder: Option<Option<u64>> =
-            bounded(connection.query_first(format!("SELECT IS_USED_LOCK({PEN})"))).await?;
+            bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
         if fault_injection::breaks(Promise::Fence) {
             return Ok(Self { connection, names: store.names().clone(), increment: 1, locks: Locks::Wait });
         }
@@ -70,7 +70,7 @@ impl Writing {
             }
         }
         let taken: Option<Option<bool>> =
-            bounded(connection.query_first(format!("SELECT GET_LOCK({PEN}, 5)"))).await?;
+            bounded(connection.query_first(format!("SELECT GET_LOCK({WRITER_LOCK}, 5)"))).await?;
         if taken.flatten() != Some(true) {
             return Err(StoreError::Unavailable("the last writer's connection does not end".to_owned()));
         }
@@ -133,13 +133,13 @@ impl Writing {
     ///
     /// # Errors
     ///
-    /// As [`Writing::apply`].
-    pub async fn bury(&mut self, step: Move, logged: &Logged, error: &str) -> Result<(), StoreError> {
+    /// As [`WriterConnection::apply`].
+    pub async fn dead_letter(&mut self, step: Move, logged: &Logged, error: &str) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
         let mut transaction = Transaction::default();
         transaction.add(Role::Step, BEGIN);
         transaction.add(Role::Fence, statements::moves(&[step]));
-        transaction.add(Role::Step, statements::bury(logged, &entry, error));
+        transaction.add(Role::Step, statements::dead_letter(logged, &entry, error));
         transaction.add(Role::Step, COMMIT);
         self.carry_out(transaction).await.map(drop)
     }
@@ -150,9 +150,9 @@ impl Writing {
         transaction.add(Role::Step, BEGIN);
         // The positions come first: their row locks keep a second writer out until this one is done.
         transaction.add(Role::Fence, statements::moves(&batch.moves));
-        if locks == Locks::Probe && !batch.counters.is_empty() {
+        if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().collect();
-            transaction.add(Role::Step, statements::probe(names, &users));
+            transaction.add(Role::Step, statements::lock_counters(names, &users));
         }
         for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
             transaction.add(Role::Step, statements::insert_rows(names, inserts));

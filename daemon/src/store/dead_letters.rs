@@ -8,7 +8,7 @@ use super::{Store, StoreError, bounded, schema};
 
 /// One refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadEntry {
+pub struct DeadLetter {
     /// Its number in the table.
     pub number: u64,
     /// Whose log it was in.
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn dead(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadEntry>, StoreError> {
+    pub async fn dead(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
         let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
         let sql = format!(
             "SELECT `id`, `partition_id`, `entry`, `error`, CAST(`died_at` AS CHAR) FROM `{}` \
@@ -36,7 +36,7 @@ impl Store {
         );
         let mut connection = self.connection().await?;
         let found: Vec<(u64, u8, String, String, String)> = bounded(connection.query(sql)).await?;
-        let entries = found.into_iter().map(|(number, partition, fields, error, died_at)| DeadEntry {
+        let entries = found.into_iter().map(|(number, partition, fields, error, died_at)| DeadLetter {
             number,
             partition: Partition::new(partition),
             fields: serde_json::from_str(&fields).unwrap_or_default(),

@@ -35,7 +35,7 @@ pub(super) fn moves(moves: &[Move]) -> String {
     let fenced = !fault_injection::breaks(Promise::Fence);
     let mut set = String::new();
     for Move { partition, from, to } in moves {
-        // Writing to a String cannot fail; a position is digits and a hyphen.
+        // WriterConnection to a String cannot fail; a position is digits and a hyphen.
         let _ = if fenced {
             write!(set, " WHEN {partition} THEN IF(`log_id` = '{from}', '{to}', NULL)")
         } else {
@@ -51,7 +51,7 @@ pub(super) fn moves(moves: &[Move]) -> String {
 }
 
 /// An entry that MySQL refuses, with the reason.
-pub(super) fn bury(logged: &Logged, entry: &str, error: &str) -> String {
+pub(super) fn dead_letter(logged: &Logged, entry: &str, error: &str) -> String {
     format!(
         "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES ({}, '{}', {}, {}, NOW())",
         schema::DEAD,
@@ -63,7 +63,7 @@ pub(super) fn bury(logged: &Logged, entry: &str, error: &str) -> String {
 }
 
 /// Looks whether the rows of these users are free, and waits for none.
-pub(super) fn probe(names: &Names, users: &[&UserId]) -> String {
+pub(super) fn lock_counters(names: &Names, users: &[&UserId]) -> String {
     format!(
         "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
         list(users),

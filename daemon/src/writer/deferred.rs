@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 
 /// The partitions that are set aside, each until when.
 #[derive(Debug, Default)]
-pub(super) struct SetAside(HashMap<Partition, Rest>);
+pub(super) struct Deferred(HashMap<Partition, Rest>);
 
 #[derive(Clone, Copy, Debug)]
 struct Rest {
@@ -25,7 +25,7 @@ struct Rest {
     pause: Duration,
 }
 
-impl SetAside {
+impl Deferred {
     /// Whether a partition was held back the last time.
     pub(super) fn holds(&self, partition: Partition) -> bool {
         self.0.contains_key(&partition)
@@ -63,7 +63,7 @@ mod tests {
     async fn a_busy_partition_rests_longer_each_time_and_is_free_once_it_went_through() {
         let partition = Partition::new(3).unwrap();
         let tried = [(partition, Position::default())];
-        let mut aside = SetAside::default();
+        let mut aside = Deferred::default();
         for pause in [20, 40, 80, 160, 320, 500, 500] {
             assert!(aside.is_ready(partition));
             aside.update(&tried, &[partition]);

@@ -11,15 +11,15 @@ use redis::Pipeline;
 use tokio_util::sync::CancellationToken;
 
 use super::Writer;
-use super::deferred::SetAside;
+use super::deferred::Deferred;
 use super::trimming::Trimming;
-use crate::base::backoff::Outage;
+use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BusError, WAIT, log, replies, waiting_connection};
+use crate::broker::{BrokerError, WAIT, blocking_connection, log, replies};
 use crate::log::batch::{Batch, Logged, Move, Outcome};
 use crate::log::position::Position;
 use crate::store::StoreError;
-use crate::store::apply::{Applied, Locks, Writing};
+use crate::store::apply::{Applied, Locks, WriterConnection};
 
 /// How much one transaction may do, counted in rows that it touches.
 const BATCH_ROWS: usize = 4_096;
@@ -28,7 +28,7 @@ const BATCH_ROWS: usize = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("{0}")]
-    Redis(#[from] BusError),
+    Redis(#[from] BrokerError),
     #[error("{0}")]
     Store(#[from] StoreError),
 }
@@ -37,7 +37,7 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Term<'a> {
     writer: &'a Writer,
-    writing: Writing,
+    writing: WriterConnection,
     /// How far each partition is applied.
     applied: BTreeMap<Partition, Position>,
     /// What Redis is told of the commits, sent while the next batch is read.
@@ -59,7 +59,7 @@ fn bound(entries: &mut Vec<Logged>) -> Vec<Partition> {
 impl<'a> Term<'a> {
     /// Opens the connection that writes, which ends a predecessor's, and repairs the logs.
     pub(super) async fn begin(writer: &'a Writer) -> Result<Self, Ended> {
-        let writing = Writing::open(&writer.store).await?;
+        let writing = WriterConnection::open(&writer.store).await?;
         let found = writer.store.positions().await?;
         for (partition, position) in &found {
             log::repair(&writer.commands, &writer.prefix, *partition, *position).await?;
@@ -73,12 +73,12 @@ impl<'a> Term<'a> {
     pub(super) async fn batches(
         &mut self,
         [stop, lapsed]: [&CancellationToken; 2],
-        redis: &mut Outage,
-        mysql: &mut Outage,
+        redis: &mut Backoff,
+        mysql: &mut Backoff,
     ) -> Result<(), Ended> {
-        let mut connection = waiting_connection(self.writer.commands.client()).await?;
+        let mut connection = blocking_connection(self.writer.commands.client()).await?;
         tracing::info!("writing");
-        let mut aside = SetAside::default();
+        let mut aside = Deferred::default();
         let mut last = false;
         let mut turn = 0;
         while !last && !lapsed.is_cancelled() {
@@ -121,7 +121,7 @@ impl<'a> Term<'a> {
 
     /// The partitions that may be read, and from where. Another is the first each turn, so that none is always
     /// the one that is cut off.
-    fn ready(&self, aside: &SetAside, turn: usize) -> Vec<(Partition, Position)> {
+    fn ready(&self, aside: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
         let free = self.applied.iter().filter(|(partition, _)| aside.is_ready(**partition));
         let mut ready: Vec<_> = free.map(|(partition, position)| (*partition, *position)).collect();
         let first = turn.checked_rem(ready.len()).unwrap_or(0);
@@ -131,7 +131,7 @@ impl<'a> Term<'a> {
 
     /// Applies what was read, as one transaction if possible; partitions that were set aside go alone, so that
     /// nobody waits with them. What others' locks hold back is returned, to be read again later.
-    async fn write(&mut self, entries: Vec<Logged>, aside: &SetAside) -> Result<Vec<Partition>, StoreError> {
+    async fn write(&mut self, entries: Vec<Logged>, aside: &Deferred) -> Result<Vec<Partition>, StoreError> {
         let (alone, joint): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|logged| aside.holds(logged.partition));
         let mut busy = Vec::new();
@@ -152,7 +152,7 @@ impl<'a> Term<'a> {
         let mut busy = Vec::new();
         for own in entries.chunk_by(|one, next| one.partition == next.partition) {
             let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
-            match self.commit(own, Locks::Probe).await {
+            match self.commit(own, Locks::NoWait).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(error)) => {
                     tracing::debug!(%partition, error, "set aside");
@@ -173,10 +173,10 @@ impl<'a> Term<'a> {
     /// back: those behind it wait, so that the order stays.
     async fn one_by_one(&mut self, entries: &[Logged]) -> Result<bool, StoreError> {
         for logged in entries {
-            match self.commit(std::slice::from_ref(logged), Locks::Probe).await {
+            match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(_)) => return Ok(false),
-                Err(StoreError::Rejected(error)) => self.bury(logged, error).await?,
+                Err(StoreError::Rejected(error)) => self.dead_letter(logged, error).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -202,10 +202,10 @@ impl<'a> Term<'a> {
         Ok(())
     }
 
-    async fn bury(&mut self, logged: &Logged, error: String) -> Result<(), StoreError> {
+    async fn dead_letter(&mut self, logged: &Logged, error: String) -> Result<(), StoreError> {
         let partition = logged.partition;
         let step = Move { partition, from: self.position(partition), to: logged.position };
-        self.writing.bury(step, logged, &error).await?;
+        self.writing.dead_letter(step, logged, &error).await?;
         metrics::DEAD.add(1);
         tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
         self.moved(step);
@@ -255,7 +255,7 @@ impl<'a> Term<'a> {
         replies::answer(&mut self.settled, prefix, name, partition, reply_to, reply);
     }
 
-    async fn settle(&self, settled: &Pipeline) -> Result<(), BusError> {
+    async fn settle(&self, settled: &Pipeline) -> Result<(), BrokerError> {
         if settled.is_empty() { Ok(()) } else { self.writer.commands.send(settled).await }
     }
 }

@@ -5,14 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use chatpush_daemon::net::client_ip::Proxies;
+use chatpush_daemon::net::client_ip::TrustedProxies;
 
 pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.split('\n');
     let (Some(list), Some(peer)) = (lines.next(), lines.next()) else { return };
     let forwarded = lines.next().unwrap_or_default();
-    let (Ok(proxies), Ok(peer)) = (Proxies::parse(list), peer.parse::<IpAddr>()) else { return };
+    let (Ok(proxies), Ok(peer)) = (TrustedProxies::parse(list), peer.parse::<IpAddr>()) else { return };
     let client = proxies.client(peer, forwarded.split(','));
     if !proxies.trusts(peer) {
         assert_eq!(client, Some(peer.to_canonical()), "a stranger is believed");

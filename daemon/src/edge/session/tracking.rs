@@ -39,13 +39,13 @@ impl Tracking {
         true
     }
 
-    /// The number for a ping that goes out now: its pong confirms everything sent before it.
+    /// The number for a ping that goes out now: its pong acks everything sent before it.
     pub fn ping(&mut self) -> u64 {
         self.ping += 1;
         self.ping
     }
 
-    /// The pong to ping `number` came: what it confirms. A client may answer only the latest of several
+    /// The pong to ping `number` came: what it acks. A client may answer only the latest of several
     /// pings (RFC 6455 section 5.5.3), so it speaks for all before it; a number never sent says nothing.
     pub fn pong(&mut self, number: u64) -> Vec<MessageId> {
         if number > self.ping {
