@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-/** What is built, as options of esbuild. */
+/** The esbuild options of each file. */
 export async function bundles() {
   const { version } = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'));
   const common = {

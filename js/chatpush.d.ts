@@ -3,90 +3,98 @@ export as namespace ChatPush;
 
 export interface Options {
   /**
-   * Gives the connect token that PHP's `ChatPush\connectToken()` has made; white space around it is removed. A function
-   * is called for every attempt to connect, so the token may be short-lived, and sometimes once more to learn the user.
-   * When it throws, rejects or gives no token there is an `error` event, and it is called again after the usual wait.
-   * When it gives another user's token than before, the chat is closed with an `error`. A text is used for every
-   * attempt, and is of no use once it has expired.
+   * The connect token that PHP's `ChatPush\connectToken()` makes, or a function that returns it. White space
+   * around the token is removed.
+   *
+   * A function is called for every attempt to connect, so the token may be short-lived; sometimes it is
+   * called once more to learn the user. If it throws, rejects or returns no token, there is an `error` event,
+   * and it is called again after the usual wait. If it returns a token of another user than before, the chat
+   * closes with an `error`.
+   *
+   * A string is used for every attempt, until it expires.
    */
   token: string | (() => string | Promise<string>);
 
   /**
-   * Where the daemon is: relative to the page, or absolute with http, https, ws or wss. Default: `/ws`.
+   * The URL of the daemon: relative to the page, or absolute with http, https, ws or wss. Default: `/ws`.
    */
   url?: string | URL;
 
   /**
-   * Chats of different names share neither a connection nor the memory of what was handled. Default: `default`.
-   * Users are told apart by their tokens. Where those are not chatpush's own and show no user (no `sub`), give each
-   * user a name: the memory of one could hide a message from another who uses the same browser.
+   * Chats with different names share neither a connection nor the remembered message ids. Default: `default`.
+   *
+   * Users are distinguished by the `sub` of their tokens. If you make tokens of your own without a `sub`, use
+   * a different name for each user. Otherwise the ids of one user could hide messages from another in the
+   * same browser.
    */
   name?: string;
 
   /**
-   * Whether the tabs of one user share one connection where the browser can (Web Locks and BroadcastChannel, which
-   * need https or localhost). Every tab gets the same events either way. Default: true.
+   * Whether the tabs of one user share one connection where the browser supports it (Web Locks and
+   * BroadcastChannel, which need https or localhost). Every tab gets the same events either way. Default:
+   * true.
    */
   share?: boolean;
 }
 
-/** A message, as the daemon sent it. */
+/** A message as the daemon sent it. */
 export interface Message {
-  /** The same for every delivery of one message. */
+  /** The id. It is the same for every delivery of one message. */
   id: string;
-  /** What the application called it, a name or a number; `text` unless configured otherwise. */
+  /** The type that the application gave it. Without one: `text`, or the daemon's `default_type`. */
   type: string | number;
   /** The content, verbatim. It is not escaped for HTML. */
   data: string;
-  /** Milliseconds since 1970. */
+  /** When the message was accepted, in milliseconds since 1970. */
   time: number;
-  /** Who sent it, where that is known. */
+  /** The sender's user id, if the message was stored. */
   from?: number;
-  /** The message had been stored while nobody was there. */
+  /** Set if the message was read from storage. */
   offline?: true;
 }
 
 /**
- * - `connecting`: a token is being fetched, or the connection made.
+ * - `connecting`: the token is being fetched or the connection is being opened.
  * - `open`: connected.
- * - `waiting`: the next attempt comes after a while, at most 30 seconds, and at once when the network or the user
- *   is back.
- * - `closed`: for good, by `close()` or after an `error`. Call `connect()` again if that is right.
+ * - `waiting`: the next attempt starts within 30 seconds, or at once when the network or the user is back.
+ * - `closed`: closed for good, by `close()` or after an `error`. Only `connect()` opens a new chat.
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'closed';
 
-/** What an `error` event says. */
+/** The value of an `error` event. */
 export interface ChatError extends Error {
-  /** The WebSocket close code, if that is why the chat is closed for good: 1003, 1009 or 4403. */
+  /** The WebSocket close code that closed the chat for good: 1003, 1009 or 4403. */
   code?: number;
 }
 
 export interface Events {
   /**
-   * A message. Messages come strictly one after the other, in the order of the connection: the next one comes when
-   * every promise that the handlers have returned is settled, so one that never settles holds up all that follow.
+   * A message. Messages are handed out one at a time, in the order of the connection. The next one follows
+   * when every promise that the handlers returned is settled. A promise that never settles blocks all later
+   * messages.
    *
-   * A message counts as delivered, and is not sent again, when no handler has thrown or rejected. Otherwise there is
-   * an `error` event and the message is handed out again when it comes on a later connection; until then, newer ones
-   * go ahead. At least once, then, and nearly always exactly once: the last 1,024 ids that were handled are
-   * remembered across reconnects and page loads. What `pushMessage` sends comes once, whatever becomes of it.
+   * If no handler throws or rejects, the message is confirmed and not sent again. Otherwise there is an
+   * `error` event, and the message is handed out again when a later connection brings it; until then newer
+   * messages go ahead. So delivery is at least once, and nearly always exactly once: the last 1,024 handled
+   * ids are remembered across reconnects and page loads. Messages of `pushMessage` are at most once: they
+   * never come again.
    *
-   * Without a handler for messages, messages wait and are not confirmed.
+   * Without a message handler, messages wait and are not confirmed.
    */
   message: (message: Message) => unknown;
 
   /**
-   * The unread counter: when it changes, and after connecting. A message whose content is
-   * `{"type":"unread_count","data":<integer>}` is this event and not a `message`.
+   * The unread counter, after connecting and whenever it changes. A message whose content is
+   * `{"type":"unread_count","data":<integer>}` causes this event instead of `message`.
    */
   unread: (count: number) => unknown;
 
-  /** The state has changed. It is `connecting` at first. */
+  /** The state has changed. The first state is `connecting`. */
   state: (state: State) => unknown;
 
   /**
-   * A handler has failed, no token was to be had, or the chat is closed for good. Without a handler for errors they
-   * are written to the console.
+   * A handler failed, the token function returned no token, or the chat closed for good. Without an error
+   * handler, errors are written to the console.
    */
   error: (error: ChatError) => unknown;
 }
@@ -94,20 +102,20 @@ export interface Events {
 export interface Chat {
   /**
    * Adds a handler.
-   * @returns Removes the handler again; calling it twice does no harm.
-   * @throws {TypeError} If there is no such event, or the handler is no function.
+   * @returns A function that removes the handler; it may be called more than once.
+   * @throws {TypeError} If the event does not exist or the handler is not a function.
    */
   on<E extends keyof Events>(event: E, handler: Events[E]): () => void;
 
   /**
-   * Sets the user's unread counter to 0: now, or as soon as the chat is connected. The daemon answers with an
-   * `unread` event on all of the user's devices. Does nothing once closed.
+   * Sets the user's unread counter to 0, now or as soon as the chat is connected. All devices of the user get
+   * an `unread` event. Does nothing after the chat has closed.
    */
   markRead(): void;
 
   /**
-   * Ends this page's part for good, after confirming what was handled. Messages that wait are not handed out any
-   * more; those that had been stored come with the next connection. Other tabs of the user go on.
+   * Closes this page's chat for good, after confirming the handled messages. Messages that wait are not
+   * handed out; stored ones come with the next connection. Other tabs of the user stay connected.
    */
   close(): void;
 
@@ -115,8 +123,8 @@ export interface Chat {
 }
 
 /**
- * Connects, and stays connected until `close()` or until it is of no use. Returns at once, before any function of
- * yours is called.
- * @throws {TypeError} If `token` is neither a text nor a function, or `url` is no address of a WebSocket.
+ * Connects, and reconnects until `close()` is called or the chat closes for good. Returns before it calls any
+ * of your functions.
+ * @throws {TypeError} If `token` is neither a string nor a function, or `url` is not a WebSocket URL.
  */
 export function connect(options: Options): Chat;

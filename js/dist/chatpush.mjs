@@ -10,12 +10,12 @@ var Acks = class {
     this.connection = connection;
     this.waiting = [];
   }
-  /** Acks a message on the socket it came from. The daemon knows it by that socket only. */
+  /** Queues an ack for the socket the message came from: the daemon accepts it on that connection only. */
   add(id, socket) {
     this.waiting.push({ id, socket });
     this.timer ?? (this.timer = this.world.setTimeout(() => this.flush(), 0));
   }
-  /** Saves and sends what waits, without waiting for the end of the task. */
+  /** Saves and sends the queued acks now. */
   flush() {
     this.world.clearTimeout(this.timer);
     this.timer = void 0;
@@ -45,7 +45,9 @@ var Acks = class {
 function addressOf(world, url = "/ws") {
   const address = new URL(url, world.location?.href);
   if (/^https?:$/.test(address.protocol)) address.protocol = address.protocol.replace("http", "ws");
-  if (!/^wss?:$/.test(address.protocol)) throw new TypeError(`chatpush cannot connect to ${address.protocol}`);
+  if (!/^wss?:$/.test(address.protocol)) {
+    throw new TypeError(`chatpush cannot connect to ${address.protocol}`);
+  }
   address.hash = "";
   return address;
 }
@@ -64,10 +66,10 @@ function userOf(world, token) {
 }
 
 // src/heartbeat.js
-var EVERY = 18e3;
-var PATIENCE = 1e4;
+var PING_INTERVAL = 18e3;
+var PONG_TIMEOUT = 1e4;
 var Heartbeat = class {
-  /** Sends the first ping, so that it is known early whether the daemon answers. */
+  /** Sends the first ping at once, to learn early whether the daemon answers. */
   constructor(world, send, dead) {
     this.world = world;
     this.send = send;
@@ -75,15 +77,15 @@ var Heartbeat = class {
     this.answers = false;
     this.beat();
   }
-  /** Sends a ping now, and the next one after the usual time. */
+  /** Sends a ping now and schedules the next one. */
   beat() {
     const { world } = this;
     world.clearTimeout(this.next);
-    this.next = world.setTimeout(() => this.beat(), EVERY);
+    this.next = world.setTimeout(() => this.beat(), PING_INTERVAL);
     this.send('{"ping":true}');
-    if (this.answers) this.deadline ?? (this.deadline = world.setTimeout(this.dead, PATIENCE));
+    if (this.answers) this.deadline ?? (this.deadline = world.setTimeout(this.dead, PONG_TIMEOUT));
   }
-  /** Something came: the link lives. A pong also says that the daemon answers pings. */
+  /** A frame came, so the connection works. A pong also shows that the daemon answers pings. */
   heard(isPong) {
     this.answers || (this.answers = isPong);
     this.world.clearTimeout(this.deadline);
@@ -121,25 +123,25 @@ function parse(text) {
 var BASE = 250;
 var CAP = 3e4;
 var RESTART = 1e3;
-var GOOD = 1e4;
+var STABLE = 1e4;
 var FINAL = [1003, 1009, 4403];
 var Retry = class {
   constructor(world) {
     this.world = world;
-    this.good();
+    this.reset();
   }
-  good() {
+  reset() {
     this.failures = 0;
     this.renewed = false;
   }
   /**
-   * The wait after a connection or an attempt that has ended.
+   * The wait after a connection or an attempt ended.
    * @param {number} [code] The close code, if there was one.
    * @param {number} [lived] How long the connection was open, in milliseconds; 0 if it never was.
    * @returns {number|undefined} Milliseconds; undefined: do not connect again.
    */
   after(code, lived = 0) {
-    if (lived >= GOOD) this.good();
+    if (lived >= STABLE) this.reset();
     if (FINAL.includes(code)) return void 0;
     const random = this.world.Math.random();
     if (code === 1012) return random * RESTART;
@@ -152,7 +154,7 @@ var Retry = class {
 };
 
 // src/connection.js
-var ATTEMPT = 3e4;
+var CONNECT_TIMEOUT = 3e4;
 var TOKEN = /^[\w.~+/-]+=*$/;
 var SPARE = 1e4;
 var Connection = class {
@@ -161,11 +163,11 @@ var Connection = class {
     this.retry = new Retry(world);
     this.round = 0;
   }
-  /** Connects now, whatever was under way. */
+  /** Connects now and cancels any attempt or connection before. */
   async start() {
     this.stop();
     const { round, hooks, world } = this;
-    this.timer = world.setTimeout(() => this.ended(), ATTEMPT);
+    this.timer = world.setTimeout(() => this.ended(), CONNECT_TIMEOUT);
     hooks.state("connecting");
     let token;
     try {
@@ -178,7 +180,7 @@ var Connection = class {
     }
     if (round === this.round && hooks.admit(token)) this.open(token);
   }
-  /** Ends what is under way without a word to the owner. */
+  /** Cancels the attempt or closes the connection, without calling any hook. */
   stop() {
     this.round++;
     this.waiting = false;
@@ -191,18 +193,18 @@ var Connection = class {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
-  /** The network or the user is back: connects if that was to happen later, and otherwise looks at the link. */
+  /** The network or the user is back: ends a wait for the next attempt, or sends a ping. */
   wake() {
     if (this.waiting) this.start();
     else this.heartbeat?.beat();
   }
-  /** Sends a text. False: there is no open connection, and nothing was sent. */
+  /** Sends a text frame. Returns false, and sends nothing, if no connection is open. */
   send(text) {
     if (this.socket?.readyState !== 1) return false;
     this.socket.send(text);
     return true;
   }
-  /** Keeps a token for an attempt that follows soon. */
+  /** Keeps a token for the next attempt. */
   keep(token) {
     this.spare = { token, until: this.world.performance.now() + SPARE };
   }
@@ -214,7 +216,9 @@ var Connection = class {
     if (round !== this.round) return "";
     const fetched = typeof token === "function" ? await token() : token;
     const text = typeof fetched === "string" ? fetched.trim() : "";
-    if (!TOKEN.test(text)) throw new Error("the token function gave no token, which is a text like aaa.bbb.ccc");
+    if (!TOKEN.test(text)) {
+      throw new Error("the token function returned no token (a string like aaa.bbb.ccc)");
+    }
     return text;
   }
   open(token) {
@@ -268,7 +272,7 @@ var Events = class {
   /**
    * Adds a handler. The same function may be added more than once.
    * @returns {() => void} Removes this handler; calling it again does nothing.
-   * @throws {TypeError} If there is no such event, or the handler is no function.
+   * @throws {TypeError} If the event does not exist or the handler is not a function.
    */
   on(event, handler) {
     if (!this.handlers.has(event)) throw new TypeError(`chatpush has no event '${event}'`);
@@ -279,13 +283,14 @@ var Events = class {
       this.handlers.set(event, this.handlers.get(event).filter((other) => other !== entry));
     };
   }
-  /** Whether anybody listens. */
+  /** Whether the event has a handler. */
   has(event) {
     return this.handlers.get(event).length > 0;
   }
   /**
-   * Calls every handler before it returns, in the order they were added, also behind one that throws.
-   * @returns {Promise<boolean>} Resolves once every promise the handlers returned is settled: true if none failed.
+   * Calls every handler before it returns, in the order they were added. One that throws does not stop the
+   * others.
+   * @returns {Promise<boolean>} Resolves when all promises of the handlers are settled: true if none failed.
    */
   async emit(event, value) {
     const calls = [...this.handlers.get(event)].map(
@@ -295,7 +300,7 @@ var Events = class {
     for (const { reason } of failed) this.fail(reason);
     return failed.length === 0;
   }
-  /** Emits an error. Without a handler it goes to the console, because nothing may fail unseen. */
+  /** Emits an error. Without a handler it is written to the console. */
   fail(reason) {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     const { console } = this.world;
@@ -331,7 +336,7 @@ var Handled = class {
     }
     if (this.fresh.length > REMEMBERED) this.fresh.shift();
   }
-  /** Writes what is new behind what other tabs have written meanwhile. */
+  /** Appends the new ids to those that other tabs have stored meanwhile. */
   save() {
     if (!this.fresh.length) return;
     const ids = [.../* @__PURE__ */ new Set([...this.stored(), ...this.fresh])].slice(-REMEMBERED);
@@ -354,7 +359,7 @@ var Handled = class {
 // src/inbox.js
 var HELD = 1024;
 var Inbox = class {
-  /** @param settle Called with the id and the socket of each message that was handled, now or before. */
+  /** @param settle Called with id and socket of each message that is handled now or was handled before. */
   constructor(events, handled, settle) {
     this.events = events;
     this.handled = handled;
@@ -363,7 +368,7 @@ var Inbox = class {
     this.running = false;
     this.closed = false;
   }
-  /** Takes a frame. A socket of `undefined` says that another tab has received it. */
+  /** Takes a frame. The socket is `undefined` if another tab received it. */
   receive(frame, socket) {
     if (this.closed) return;
     if (this.handled.has(frame.id)) {
@@ -376,7 +381,7 @@ var Inbox = class {
       this.run();
     }
   }
-  /** Works through the queue. It rests while nobody handles messages, because an ack would lose them. */
+  /** Works through the queue. Without a handler messages stay there: an ack would lose them. */
   async run() {
     if (this.running) return;
     this.running = true;
@@ -392,7 +397,9 @@ var Inbox = class {
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);
   }
-  /** Another tab has handled a message. That settles it where this page has no handler for messages. */
+  /**
+   * Another tab has handled a message. Without a message handler of its own, this page counts it as handled.
+   */
   handledElsewhere(id) {
     if (this.events.has("message")) return;
     for (const { frame, socket } of this.queue.filter((held) => held.frame.id === id)) {
@@ -401,7 +408,7 @@ var Inbox = class {
     }
     this.queue = this.queue.filter((held) => held.frame.id !== id);
   }
-  /** Lets go of what waits. What is being handled is finished. */
+  /** Drops the queue. The message that is being handled is finished. */
   close() {
     this.closed = true;
     this.queue = [];
@@ -426,19 +433,19 @@ function listen(world, { wake, leave }) {
 }
 
 // src/tabs.js
-var ASK = 25e3;
-var PATIENCE2 = 5e3;
+var ASK_INTERVAL = 25e3;
+var ANSWER_TIMEOUT = 5e3;
 var Tabs = class {
   constructor(world, name, hooks) {
     Object.assign(this, { world, name, hooks });
     this.leading = false;
-    this.turn = 0;
+    this.latest = 0;
   }
-  /** Whether this browser, in this context, has what is needed. */
+  /** Whether this browser has the APIs in this context. */
   static possible(world) {
     return Boolean(world.BroadcastChannel && world.AbortController && world.navigator?.locks);
   }
-  /** Lines up for the lead. Where the browser has tabs share nothing after all, every tab leads. */
+  /** Requests the lock. If the browser refuses to let tabs share, every tab is a leader. */
   join() {
     try {
       this.channel = new this.world.BroadcastChannel(this.name);
@@ -458,19 +465,19 @@ var Tabs = class {
     this.ask("status");
   }
   async request(options) {
-    const turn = ++this.turn;
+    const number = ++this.latest;
     try {
       await this.world.navigator.locks.request(
         this.name,
         options,
-        () => turn === this.turn ? this.hold() : void 0
+        () => number === this.latest ? this.hold() : void 0
       );
     } catch {
-      if (turn !== this.turn) return;
+      if (number !== this.latest) return;
       if (this.leading) {
         this.leading = false;
         this.hooks.follow();
-        if (turn === this.turn) this.enqueue();
+        if (number === this.latest) this.enqueue();
       } else {
         this.lead();
       }
@@ -489,13 +496,15 @@ var Tabs = class {
     this.clear("next");
     this.hooks.lead();
   }
-  /** Asks the leader for `status`, or to `wake` up, or to mark everything as `read`; each is answered. */
+  /**
+   * Asks the leader for its `status`, to `wake` the connection, or to mark all as `read`. It answers each.
+   */
   ask(what) {
     if (this.leading) return;
     this.post({ ask: what });
     this.clear("next");
-    this.next = this.world.setTimeout(() => this.ask("status"), ASK);
-    if (this.visible()) this.deadline ?? (this.deadline = this.world.setTimeout(() => this.takeOver(), PATIENCE2));
+    this.next = this.world.setTimeout(() => this.ask("status"), ASK_INTERVAL);
+    if (this.visible()) this.deadline ?? (this.deadline = this.world.setTimeout(() => this.takeOver(), ANSWER_TIMEOUT));
   }
   takeOver() {
     this.deadline = void 0;
@@ -512,9 +521,9 @@ var Tabs = class {
     this.world.clearTimeout(this[timer]);
     this[timer] = void 0;
   }
-  /** Leaves for good; if this tab leads, another one takes over. */
+  /** Leaves for good. If this tab is the leader, another one takes over. */
   leave() {
-    this.turn++;
+    this.latest++;
     this.leading = true;
     this.clear("deadline");
     this.clear("next");
@@ -530,7 +539,7 @@ var TABS_VERSION = 1;
 var Chat = class {
   constructor({ url, token, name = "default", share = true }, world) {
     if (typeof token !== "function" && (typeof token !== "string" || !token.trim())) {
-      throw new TypeError("token must be a text or a function that gives one");
+      throw new TypeError("token must be a string or a function that returns one");
     }
     this.world = world;
     this.address = addressOf(world, url);
@@ -581,8 +590,9 @@ var Chat = class {
     this.end();
   }
   /**
-   * Whether to go on with a token. The first one that shows a user says who it is, and with whom to share. One that
-   * shows none is the daemon's to refuse: it may be the text of an error that lasts a moment.
+   * Whether to connect with this token. The first token that names a user decides the user, and so which tabs
+   * can share. A token without a user is passed on for the daemon to refuse: it may be a temporary error
+   * text.
    */
   admit(token) {
     const user = userOf(this.world, token);
@@ -599,7 +609,7 @@ var Chat = class {
     }
     return true;
   }
-  /** Lines up for the lock. The token is used if this tab gets it at once. */
+  /** Requests the lock. If this tab gets it at once, the token is used to connect. */
   join(token, scope) {
     this.connection.stop();
     this.connection.keep(token);
@@ -614,14 +624,14 @@ var Chat = class {
     this.tabs.join();
     return false;
   }
-  /** What a follower says to this tab, which leads. */
+  /** Handles a message from a follower; this tab is the leader. */
   answer({ ask, handled }) {
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === "read") this.markRead();
     if (ask === "wake") this.connection.wake();
     if (ask) this.tell();
   }
-  /** What the leader says to this tab, which follows. */
+  /** Handles a message from the leader; this tab is a follower. */
   follow({ frame, state, unread, error, read: read2 }) {
     if (frame) this.inbox.receive(frame);
     if (error) this.events.fail(new Error(error));
@@ -631,7 +641,7 @@ var Chat = class {
     if (state === "open" && state !== this.state) this.sendRead();
     this.become(state);
   }
-  /** The connection of this tab, and hence of all, has changed. */
+  /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
     if (state === "open") this.sendRead();
     this.become(state);
@@ -654,7 +664,7 @@ var Chat = class {
       this.tabs?.post({ read: true });
     }
   }
-  /** A message was handled: the leader acks it, a follower tells the leader. */
+  /** A message was handled. The leader acks it; a follower reports it to the leader. */
   settle(id, socket) {
     if (socket) this.acks.add(id, socket);
     else this.tabs?.post({ handled: id });

@@ -1,14 +1,14 @@
-/** Most ids in one ack. */
+/** The maximum number of ids in one ack. */
 const IDS = 1000;
 
-/** Most bytes of ids in one ack. The daemon takes 64 KiB, which a thousand of the longest ids would exceed. */
+/** The maximum bytes of ids in one ack. The daemon's limit is 64 KiB; a thousand long ids would exceed it. */
 const BYTES = 60_000;
 
 /**
  * The acks that have not been sent yet.
  *
- * Everything that is acked within one task goes out together, after the ids have been saved: were it the other way
- * round, a page that is closed between the two would handle those messages again.
+ * All acks of one task are sent together, after their ids were saved. If they were sent first, a page that
+ * closes between the two steps would have lost the ids, and a message that came again would be handled twice.
  */
 export class Acks {
   constructor(world, handled, connection) {
@@ -18,13 +18,13 @@ export class Acks {
     this.waiting = [];
   }
 
-  /** Acks a message on the socket it came from. The daemon knows it by that socket only. */
+  /** Queues an ack for the socket the message came from: the daemon accepts it on that connection only. */
   add(id, socket) {
     this.waiting.push({ id, socket });
     this.timer ??= this.world.setTimeout(() => this.flush(), 0);
   }
 
-  /** Saves and sends what waits, without waiting for the end of the task. */
+  /** Saves and sends the queued acks now. */
   flush() {
     this.world.clearTimeout(this.timer);
     this.timer = undefined;
@@ -34,7 +34,7 @@ export class Acks {
     let ids = [];
     let bytes = 0;
     for (const { id, socket } of waiting) {
-      // What came on a connection that is gone comes again on the next one, and is acked there.
+      // A message from a closed connection comes again on the next one and is acked there.
       if (socket !== this.connection.socket) continue;
       const size = JSON.stringify(id).length + 1;
       if (ids.length === IDS || bytes + size > BYTES) {

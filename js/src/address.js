@@ -1,20 +1,22 @@
-// Where to connect, and as whom.
+// The WebSocket URL, and the user of a token.
 
 /**
- * The address of the daemon, without the token.
+ * The URL of the daemon, without the token.
  * @param {string|URL} [url] Relative to the page, or absolute with http, https, ws or wss.
- * @throws {TypeError} If that is no such address.
+ * @throws {TypeError} If the URL is not one of these.
  */
 export function addressOf(world, url = '/ws') {
   const address = new URL(url, world.location?.href);
   if (/^https?:$/.test(address.protocol)) address.protocol = address.protocol.replace('http', 'ws');
-  if (!/^wss?:$/.test(address.protocol)) throw new TypeError(`chatpush cannot connect to ${address.protocol}`);
-  // A WebSocket address must not have a fragment.
+  if (!/^wss?:$/.test(address.protocol)) {
+    throw new TypeError(`chatpush cannot connect to ${address.protocol}`);
+  }
+  // A WebSocket URL must not have a fragment.
   address.hash = '';
   return address;
 }
 
-/** The address with the token. */
+/** The URL with the token. */
 export function withToken(address, token) {
   const full = new URL(address);
   full.searchParams.set('token', token);
@@ -22,9 +24,9 @@ export function withToken(address, token) {
 }
 
 /**
- * The user a token speaks for, which tells apart two people who use one browser. Nothing is verified here: the
- * daemon does that.
- * @returns {string} Empty if the token does not show it.
+ * The user of a token, to keep the data of two people in one browser apart. Only the daemon verifies the
+ * token.
+ * @returns {string} Empty if the token has no readable `sub`.
  */
 export function userOf(world, token) {
   try {

@@ -7,14 +7,19 @@ import { Inbox } from './inbox.js';
 import { listen } from './page.js';
 import { Tabs } from './tabs.js';
 
-/** Other versions may be loaded in other tabs; those that say different things to each other must not meet. */
+/**
+ * The version of the messages between tabs. Tabs with another version of this client must not share a
+ * channel.
+ */
 const TABS_VERSION = 1;
 
-/** One page's part in the chat: it holds the connection itself, or follows the tab that does. */
+/**
+ * The chat of one page. It holds the connection itself (leader) or gets everything from the tab that does.
+ */
 export class Chat {
   constructor({ url, token, name = 'default', share = true }, world) {
     if (typeof token !== 'function' && (typeof token !== 'string' || !token.trim())) {
-      throw new TypeError('token must be a text or a function that gives one');
+      throw new TypeError('token must be a string or a function that returns one');
     }
     this.world = world;
     this.address = addressOf(world, url);
@@ -22,7 +27,7 @@ export class Chat {
     this.share = share && Tabs.possible(world);
     this.state = 'connecting';
     this.events = new Events(world);
-    // A tab that begins to follow is told the counter that this tab was told last.
+    // Kept for tabs that begin to follow this one.
     this.events.on('unread', (count) => {
       this.unread = count;
     });
@@ -42,7 +47,7 @@ export class Chat {
       admit: (token) => this.admit(token),
       state: (state) => this.changed(state),
       frame: (frame, socket) => {
-        // The others get it before this tab's handlers may ack it.
+        // The other tabs get the frame before this tab's handlers can ack it.
         this.tabs?.post({ frame });
         this.inbox.receive(frame, socket);
       },
@@ -56,7 +61,7 @@ export class Chat {
 
   on(event, handler) {
     const off = this.events.on(event, handler);
-    // Messages may have waited for this handler; they come once the caller has gone on.
+    // Messages may have waited for this handler. They are handed out after the caller has returned.
     if (event === 'message') Promise.resolve().then(() => this.inbox?.run());
     return off;
   }
@@ -73,8 +78,9 @@ export class Chat {
   }
 
   /**
-   * Whether to go on with a token. The first one that shows a user says who it is, and with whom to share. One that
-   * shows none is the daemon's to refuse: it may be the text of an error that lasts a moment.
+   * Whether to connect with this token. The first token that names a user decides the user, and so which tabs
+   * can share. A token without a user is passed on for the daemon to refuse: it may be a temporary error
+   * text.
    */
   admit(token) {
     const user = userOf(this.world, token);
@@ -84,17 +90,17 @@ export class Chat {
       this.handled = new Handled(this.world, `chatpush:handled:${scope}`);
       this.acks = new Acks(this.world, this.handled, this.connection);
       this.inbox = new Inbox(this.events, this.handled, (id, socket) => this.settle(id, socket));
-      // Without knowing the user, another person's tab could be among those that share.
+      // Without a known user, this tab might share with the tab of another person.
       if (this.share && user) return this.join(token, scope);
     } else if (user && user !== this.user) {
-      // The page shows the first one's messages, and must not get the second one's among them.
+      // The page shows the first user's messages; the second user's must not be mixed in.
       this.giveUp(new Error('the token is for another user than before: close this chat and connect again'));
       return false;
     }
     return true;
   }
 
-  /** Lines up for the lock. The token is used if this tab gets it at once. */
+  /** Requests the lock. If this tab gets it at once, the token is used to connect. */
   join(token, scope) {
     this.connection.stop();
     this.connection.keep(token);
@@ -110,7 +116,7 @@ export class Chat {
     return false;
   }
 
-  /** What a follower says to this tab, which leads. */
+  /** Handles a message from a follower; this tab is the leader. */
   answer({ ask, handled }) {
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === 'read') this.markRead();
@@ -118,19 +124,19 @@ export class Chat {
     if (ask) this.tell();
   }
 
-  /** What the leader says to this tab, which follows. */
+  /** Handles a message from the leader; this tab is a follower. */
   follow({ frame, state, unread, error, read }) {
     if (frame) this.inbox.receive(frame);
     if (error) this.events.fail(new Error(error));
     if (read) this.reading = false;
     if (unread !== undefined && unread !== this.unread) this.events.emit('unread', unread);
     if (!state) return;
-    // A leader that is gone may have taken the wish with it.
+    // The previous leader may have closed before it sent our request.
     if (state === 'open' && state !== this.state) this.sendRead();
     this.become(state);
   }
 
-  /** The connection of this tab, and hence of all, has changed. */
+  /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
     if (state === 'open') this.sendRead();
     this.become(state);
@@ -157,14 +163,14 @@ export class Chat {
     }
   }
 
-  /** A message was handled: the leader acks it, a follower tells the leader. */
+  /** A message was handled. The leader acks it; a follower reports it to the leader. */
   settle(id, socket) {
     if (socket) this.acks.add(id, socket);
     else this.tabs?.post({ handled: id });
   }
 
   giveUp(error) {
-    // What was received is still handed out; there is no connection to get it from again.
+    // Messages that were received are still handed out: no later connection will bring them again.
     this.end();
     this.events.fail(error);
   }

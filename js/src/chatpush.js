@@ -5,16 +5,16 @@
  *     chat.on('message', (message) => show(message));
  *     chat.on('unread', (count) => showUnread(count));
  *
- * Every option, event and promise is described in chatpush.d.ts, which editors show.
+ * chatpush.d.ts documents every option, event and guarantee.
  */
 import { Chat } from './chat.js';
 
 /**
- * Connects, and stays connected until `close()` or until it is of no use.
+ * Connects, and reconnects until `close()` is called or the server closes for good.
  * @param {import('../chatpush.d.ts').Options} options
- * @param {object} [world] Stands in for the global object in tests.
+ * @param {object} [world] Replaces the global object in tests.
  * @returns {import('../chatpush.d.ts').Chat}
- * @throws {TypeError} If the token or the url is of no use.
+ * @throws {TypeError} If the token or the URL is invalid.
  */
 export function connect(options, world = globalThis) {
   const chat = new Chat(options ?? {}, world);

@@ -3,34 +3,34 @@ import { Heartbeat } from './heartbeat.js';
 import { read } from './frame.js';
 import { Retry } from './retry.js';
 
-/** How long a token and a handshake may take together, in milliseconds. */
-const ATTEMPT = 30_000;
+/** The timeout for token and handshake together, in milliseconds. */
+const CONNECT_TIMEOUT = 30_000;
 
-/** What a token is made of (RFC 6750 section 2.1). */
+/** The syntax of a token (RFC 6750 section 2.1). */
 const TOKEN = /^[\w.~+/-]+=*$/;
 
-/** How long a token that was fetched to learn the user may still be used to connect, in milliseconds. */
+/** How long a fetched token is kept for the next attempt, in milliseconds. */
 const SPARE = 10_000;
 
 /**
- * One connection at a time, and a new one after each.
+ * One connection at a time. When it ends, a new one is opened.
  *
- * The owner's hooks: `admit(token)` says whether to go on with this token, `state(state)`, `frame(frame, socket)`,
- * `error(error)`, and `giveUp(error)` when connecting again is of no use.
+ * The owner's hooks: `admit(token)` returns whether to connect with this token; `state(state)`,
+ * `frame(frame, socket)`, `error(error)`; and `giveUp(error)` when connecting again cannot help.
  */
 export class Connection {
   constructor(world, address, token, hooks) {
     Object.assign(this, { world, address, token, hooks });
     this.retry = new Retry(world);
-    // What is under way belongs to a round; whatever comes back to a later round is ignored.
+    // Each attempt has a number. Results of an earlier attempt are ignored.
     this.round = 0;
   }
 
-  /** Connects now, whatever was under way. */
+  /** Connects now and cancels any attempt or connection before. */
   async start() {
     this.stop();
     const { round, hooks, world } = this;
-    this.timer = world.setTimeout(() => this.ended(), ATTEMPT);
+    this.timer = world.setTimeout(() => this.ended(), CONNECT_TIMEOUT);
     hooks.state('connecting');
     let token;
     try {
@@ -38,14 +38,14 @@ export class Connection {
     } catch (error) {
       if (round !== this.round) return;
       hooks.error(error);
-      // The handler may have closed everything.
+      // The error handler may have closed the chat.
       if (round === this.round) this.ended();
       return;
     }
     if (round === this.round && hooks.admit(token)) this.open(token);
   }
 
-  /** Ends what is under way without a word to the owner. */
+  /** Cancels the attempt or closes the connection, without calling any hook. */
   stop() {
     this.round++;
     this.waiting = false;
@@ -55,25 +55,25 @@ export class Connection {
     const { socket } = this;
     this.socket = undefined;
     if (!socket) return;
-    // A dead link takes minutes to report its end; nobody may hear of it then.
+    // A dead connection reports its end minutes later. That event must not reach anyone.
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
 
-  /** The network or the user is back: connects if that was to happen later, and otherwise looks at the link. */
+  /** The network or the user is back: ends a wait for the next attempt, or sends a ping. */
   wake() {
     if (this.waiting) this.start();
     else this.heartbeat?.beat();
   }
 
-  /** Sends a text. False: there is no open connection, and nothing was sent. */
+  /** Sends a text frame. Returns false, and sends nothing, if no connection is open. */
   send(text) {
     if (this.socket?.readyState !== 1) return false;
     this.socket.send(text);
     return true;
   }
 
-  /** Keeps a token for an attempt that follows soon. */
+  /** Keeps a token for the next attempt. */
   keep(token) {
     this.spare = { token, until: this.world.performance.now() + SPARE };
   }
@@ -82,13 +82,15 @@ export class Connection {
     const { spare, token } = this;
     this.spare = undefined;
     if (spare && this.world.performance.now() < spare.until) return spare.token;
-    // An application's function may be called only after whoever started this has gone on.
+    // `connect()` must have returned before a function of the application is called.
     await undefined;
     if (round !== this.round) return '';
     const fetched = typeof token === 'function' ? await token() : token;
     const text = typeof fetched === 'string' ? fetched.trim() : '';
-    // An error page or a JSON answer that was taken for a token is better named here than refused by the daemon.
-    if (!TOKEN.test(text)) throw new Error('the token function gave no token, which is a text like aaa.bbb.ccc');
+    // An error page or a JSON answer is reported here; the daemon would only refuse it.
+    if (!TOKEN.test(text)) {
+      throw new Error('the token function returned no token (a string like aaa.bbb.ccc)');
+    }
     return text;
   }
 
@@ -98,7 +100,7 @@ export class Connection {
     try {
       socket = new world.WebSocket(withToken(this.address, token), 'chatpush.v1');
     } catch (error) {
-      // The browser forbids this address, and will do so again.
+      // The browser forbids this URL, and would forbid it again.
       hooks.giveUp(error);
       return;
     }

@@ -1,4 +1,4 @@
-/** Who listens to what, and what becomes of a handler that fails. */
+/** The event handlers, and the reporting of handlers that fail. */
 export class Events {
   constructor(world) {
     this.world = world;
@@ -8,7 +8,7 @@ export class Events {
   /**
    * Adds a handler. The same function may be added more than once.
    * @returns {() => void} Removes this handler; calling it again does nothing.
-   * @throws {TypeError} If there is no such event, or the handler is no function.
+   * @throws {TypeError} If the event does not exist or the handler is not a function.
    */
   on(event, handler) {
     if (!this.handlers.has(event)) throw new TypeError(`chatpush has no event '${event}'`);
@@ -20,17 +20,18 @@ export class Events {
     };
   }
 
-  /** Whether anybody listens. */
+  /** Whether the event has a handler. */
   has(event) {
     return this.handlers.get(event).length > 0;
   }
 
   /**
-   * Calls every handler before it returns, in the order they were added, also behind one that throws.
-   * @returns {Promise<boolean>} Resolves once every promise the handlers returned is settled: true if none failed.
+   * Calls every handler before it returns, in the order they were added. One that throws does not stop the
+   * others.
+   * @returns {Promise<boolean>} Resolves when all promises of the handlers are settled: true if none failed.
    */
   async emit(event, value) {
-    // A handler may add or remove handlers; that takes effect with the next event.
+    // Handlers that are added or removed meanwhile count from the next event on.
     const calls = [...this.handlers.get(event)].map(
       ({ handler }) => new Promise((resolve) => resolve(handler(value))),
     );
@@ -39,7 +40,7 @@ export class Events {
     return failed.length === 0;
   }
 
-  /** Emits an error. Without a handler it goes to the console, because nothing may fail unseen. */
+  /** Emits an error. Without a handler it is written to the console. */
   fail(reason) {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     const { console } = this.world;

@@ -1,10 +1,10 @@
-// What the daemon says, one JSON object in each text frame.
+// Frames from the daemon: one JSON object in each text frame.
 
 /**
  * Reads one frame.
- * @param {unknown} text What came from the socket.
- * @returns {{event: 'message'|'unread'|'pong', id?: string, value?: object|number}|undefined} Nothing for a frame
- *   of a kind that is not known here, so that a newer daemon may say more than this client understands.
+ * @param {unknown} text The data of a WebSocket message event.
+ * @returns {{event: 'message'|'unread'|'pong', id?: string, value?: object|number}|undefined} `undefined`
+ *   for an unknown kind of frame, so that a newer daemon may send more than this client knows.
  */
 export function read(text) {
   const frame = parse(text);
@@ -16,12 +16,12 @@ export function read(text) {
   return typeof frame.data === 'string' ? { event: 'message', id, value: frame } : undefined;
 }
 
-/** The unread counter, as the daemon writes it around and as some applications write it into a message. */
+/** The unread counter: a frame of the daemon, or the JSON content of an application's message. */
 function countIn(object) {
   return object?.type === 'unread_count' && Number.isInteger(object.data) ? object.data : undefined;
 }
 
-/** The JSON object in a text, or nothing. Most contents are no JSON at all, which the first letter tells. */
+/** The JSON object in a text, or `undefined`. Most contents are not JSON; the first character shows it. */
 function parse(text) {
   if (typeof text !== 'string' || !/^\s*\{/.test(text)) return undefined;
   try {

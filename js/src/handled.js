@@ -1,12 +1,12 @@
-/** Ids that are remembered; the daemon remembers as many for one connection. */
+/** How many ids are remembered; the daemon remembers as many for each connection. */
 const REMEMBERED = 1024;
 
 /**
- * The ids of messages that were handled, so that none is handled twice when its ack was lost.
+ * The ids of messages that were handled, so that a message whose ack was lost is not handled twice.
  *
- * The storage is read once and only added to after that. Tabs that cannot share a connection are each sent every
- * message, and what one of them has handled has to reach the others all the same. A storage that is absent, full or
- * forbidden costs the memory across page loads and nothing else.
+ * The storage is read at the start and merged on every save. Tabs without a shared connection each get every
+ * message, so the ids of one tab must not stop the others. If the storage is absent, full or forbidden, the
+ * ids are only in memory and are lost with the page.
  */
 export class Handled {
   constructor(world, key) {
@@ -23,7 +23,7 @@ export class Handled {
   add(id) {
     this.ids.add(id);
     this.fresh.push(id);
-    // A set keeps the order in which it was filled, so the first is the oldest.
+    // A Set keeps insertion order: the first id is the oldest.
     for (const oldest of this.ids) {
       if (this.ids.size <= REMEMBERED) break;
       this.ids.delete(oldest);
@@ -31,7 +31,7 @@ export class Handled {
     if (this.fresh.length > REMEMBERED) this.fresh.shift();
   }
 
-  /** Writes what is new behind what other tabs have written meanwhile. */
+  /** Appends the new ids to those that other tabs have stored meanwhile. */
   save() {
     if (!this.fresh.length) return;
     const ids = [...new Set([...this.stored(), ...this.fresh])].slice(-REMEMBERED);
@@ -39,7 +39,7 @@ export class Handled {
       this.world.localStorage.setItem(this.key, JSON.stringify(ids));
       this.fresh = [];
     } catch {
-      // The ids stay in memory, and are written when there is room again.
+      // The ids stay in memory. The next save tries again.
     }
   }
 

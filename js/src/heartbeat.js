@@ -1,18 +1,18 @@
 /**
- * How often a ping goes out, in milliseconds. Proxies that cut idle connections rarely do it before a minute; and
- * with the patience below, a network that is gone for half a minute is always noticed.
+ * The interval between pings, in milliseconds. Proxies rarely cut a connection that is idle for less than a
+ * minute. Together with the timeout below, a network that is gone for half a minute is always noticed.
  */
-const EVERY = 18_000;
+const PING_INTERVAL = 18_000;
 
-/** How long anything at all may take to come back, in milliseconds. */
-const PATIENCE = 10_000;
+/** How long the client waits for any frame after a ping, in milliseconds. */
+const PONG_TIMEOUT = 10_000;
 
 /**
- * Notices a link that is dead without having been closed. Browsers show pages nothing of the protocol's own pings,
- * so these are frames; a daemon that does not know them answers none, and then nothing is expected.
+ * Notices a connection that is dead but was not closed. Pages cannot see WebSocket pings, so these pings are
+ * text frames. If the daemon never answers one, it does not know them, and no answer is expected.
  */
 export class Heartbeat {
-  /** Sends the first ping, so that it is known early whether the daemon answers. */
+  /** Sends the first ping at once, to learn early whether the daemon answers. */
   constructor(world, send, dead) {
     this.world = world;
     this.send = send;
@@ -21,17 +21,17 @@ export class Heartbeat {
     this.beat();
   }
 
-  /** Sends a ping now, and the next one after the usual time. */
+  /** Sends a ping now and schedules the next one. */
   beat() {
     const { world } = this;
     world.clearTimeout(this.next);
-    this.next = world.setTimeout(() => this.beat(), EVERY);
+    this.next = world.setTimeout(() => this.beat(), PING_INTERVAL);
     this.send('{"ping":true}');
-    // A ping sent in between must not lengthen the wait for an earlier one.
-    if (this.answers) this.deadline ??= world.setTimeout(this.dead, PATIENCE);
+    // An extra ping must not extend the timeout of an earlier one.
+    if (this.answers) this.deadline ??= world.setTimeout(this.dead, PONG_TIMEOUT);
   }
 
-  /** Something came: the link lives. A pong also says that the daemon answers pings. */
+  /** A frame came, so the connection works. A pong also shows that the daemon answers pings. */
   heard(isPong) {
     this.answers ||= isPong;
     this.world.clearTimeout(this.deadline);

@@ -1,13 +1,13 @@
-/** Messages that are held for a page without a handler for messages; beyond it the oldest are let go. */
+/** How many messages wait for a page that has no message handler yet. Beyond that the oldest are dropped. */
 const HELD = 1024;
 
 /**
- * Hands what was received to the handlers, messages strictly one after the other.
+ * Hands received messages to the handlers, strictly one after the other.
  *
- * Unread counters do not wait in that line: only the latest is true, and a slow message must not hold it up.
+ * Unread counters do not queue: only the latest value matters, and a slow message handler must not delay it.
  */
 export class Inbox {
-  /** @param settle Called with the id and the socket of each message that was handled, now or before. */
+  /** @param settle Called with id and socket of each message that is handled now or was handled before. */
   constructor(events, handled, settle) {
     this.events = events;
     this.handled = handled;
@@ -17,7 +17,7 @@ export class Inbox {
     this.closed = false;
   }
 
-  /** Takes a frame. A socket of `undefined` says that another tab has received it. */
+  /** Takes a frame. The socket is `undefined` if another tab received it. */
   receive(frame, socket) {
     if (this.closed) return;
     if (this.handled.has(frame.id)) {
@@ -26,13 +26,13 @@ export class Inbox {
       this.handle(frame, socket);
     } else {
       this.queue.push({ frame, socket });
-      // What is let go was not acked, and comes again on a later connection if it has an id.
+      // A dropped message was not acked. If it has an id, it comes again on a later connection.
       if (this.queue.length > HELD && !this.events.has('message')) this.queue.shift();
       this.run();
     }
   }
 
-  /** Works through the queue. It rests while nobody handles messages, because an ack would lose them. */
+  /** Works through the queue. Without a handler messages stay there: an ack would lose them. */
   async run() {
     if (this.running) return;
     this.running = true;
@@ -44,14 +44,16 @@ export class Inbox {
   }
 
   async handle({ event, id, value }, socket) {
-    // The same message may have come on two connections while it waited here.
+    // The same message may have come twice, on two connections, while it was queued.
     const done = this.handled.has(id) || (await this.events.emit(event, value));
     if (!done || id === undefined) return;
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);
   }
 
-  /** Another tab has handled a message. That settles it where this page has no handler for messages. */
+  /**
+   * Another tab has handled a message. Without a message handler of its own, this page counts it as handled.
+   */
   handledElsewhere(id) {
     if (this.events.has('message')) return;
     for (const { frame, socket } of this.queue.filter((held) => held.frame.id === id)) {
@@ -61,7 +63,7 @@ export class Inbox {
     this.queue = this.queue.filter((held) => held.frame.id !== id);
   }
 
-  /** Lets go of what waits. What is being handled is finished. */
+  /** Drops the queue. The message that is being handled is finished. */
   close() {
     this.closed = true;
     this.queue = [];

@@ -1,6 +1,6 @@
 /**
- * Tells when the network or the user comes back (`wake`), and when the page goes (`leave`).
- * @returns {() => void} Ends it.
+ * Calls `wake` when the network or the user is back, and `leave` when the page is left.
+ * @returns {() => void} Removes the listeners.
  */
 export function listen(world, { wake, leave }) {
   const { document } = world;
@@ -12,7 +12,7 @@ export function listen(world, { wake, leave }) {
     [world, 'pagehide', leave],
     [document, 'visibilitychange', seen],
   ];
-  // A worker has no document.
+  // In a worker there is no document.
   for (const [target, event, handler] of heard) target?.addEventListener?.(event, handler);
   return () => {
     for (const [target, event, handler] of heard) target?.removeEventListener?.(event, handler);

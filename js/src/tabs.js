@@ -1,32 +1,32 @@
-/** How often a follower that can be seen asks whether the leader is there, in milliseconds. */
-const ASK = 25_000;
+/** How often a visible follower asks whether the leader is there, in milliseconds. */
+const ASK_INTERVAL = 25_000;
 
 /** How long the answer may take, in milliseconds. */
-const PATIENCE = 5_000;
+const ANSWER_TIMEOUT = 5_000;
 
 /**
- * The tabs of one user: the one that holds the lock leads and has the connection, the others follow.
+ * The tabs of one user. The tab that holds the lock is the leader and has the connection, the others follow.
  *
- * A leader that is closed or crashes loses the lock by itself. One that was put to sleep keeps it and hears nothing,
- * as phones do it to pages in the background, so a follower that the user looks at takes the lock from a leader that
- * does not answer. The leader learns of that when it wakes up, and follows.
+ * A leader that is closed or crashes loses the lock by itself. A leader that is frozen, as phones do with
+ * pages in the background, keeps the lock and answers nothing. Then a visible follower steals the lock. The
+ * old leader learns of that when it runs again, and follows.
  *
- * The owner's hooks: `lead()`, `follow()` and `hear(said)`.
+ * The owner's hooks: `lead()`, `follow()` and `hear(message)`.
  */
 export class Tabs {
   constructor(world, name, hooks) {
     Object.assign(this, { world, name, hooks });
     this.leading = false;
-    // Requests for the lock are numbered; what becomes of one that was replaced is of no interest.
-    this.turn = 0;
+    // Requests for the lock are numbered. The results of earlier requests are ignored.
+    this.latest = 0;
   }
 
-  /** Whether this browser, in this context, has what is needed. */
+  /** Whether this browser has the APIs in this context. */
   static possible(world) {
     return Boolean(world.BroadcastChannel && world.AbortController && world.navigator?.locks);
   }
 
-  /** Lines up for the lead. Where the browser has tabs share nothing after all, every tab leads. */
+  /** Requests the lock. If the browser refuses to let tabs share, every tab is a leader. */
   join() {
     try {
       this.channel = new this.world.BroadcastChannel(this.name);
@@ -48,19 +48,19 @@ export class Tabs {
   }
 
   async request(options) {
-    const turn = ++this.turn;
+    const number = ++this.latest;
     try {
       await this.world.navigator.locks.request(this.name, options, () =>
-        turn === this.turn ? this.hold() : undefined,
+        number === this.latest ? this.hold() : undefined,
       );
     } catch {
-      if (turn !== this.turn) return;
+      if (number !== this.latest) return;
       if (this.leading) {
         this.leading = false;
         this.hooks.follow();
-        if (turn === this.turn) this.enqueue();
+        if (number === this.latest) this.enqueue();
       } else {
-        // The browser has locks and gives none here.
+        // The browser has the Locks API but refuses locks here.
         this.lead();
       }
     }
@@ -81,19 +81,21 @@ export class Tabs {
     this.hooks.lead();
   }
 
-  /** Asks the leader for `status`, or to `wake` up, or to mark everything as `read`; each is answered. */
+  /**
+   * Asks the leader for its `status`, to `wake` the connection, or to mark all as `read`. It answers each.
+   */
   ask(what) {
     if (this.leading) return;
     this.post({ ask: what });
     this.clear('next');
-    this.next = this.world.setTimeout(() => this.ask('status'), ASK);
-    if (this.visible()) this.deadline ??= this.world.setTimeout(() => this.takeOver(), PATIENCE);
+    this.next = this.world.setTimeout(() => this.ask('status'), ASK_INTERVAL);
+    if (this.visible()) this.deadline ??= this.world.setTimeout(() => this.takeOver(), ANSWER_TIMEOUT);
   }
 
   takeOver() {
     this.deadline = undefined;
     if (this.leading || !this.visible()) return;
-    // The request that still waits in line comes to nothing: its number is no longer the latest.
+    // This replaces the queued request, whose number is no longer the latest.
     this.request({ steal: true });
   }
 
@@ -110,9 +112,9 @@ export class Tabs {
     this[timer] = undefined;
   }
 
-  /** Leaves for good; if this tab leads, another one takes over. */
+  /** Leaves for good. If this tab is the leader, another one takes over. */
   leave() {
-    this.turn++;
+    this.latest++;
     this.leading = true;
     this.clear('deadline');
     this.clear('next');

@@ -1,4 +1,4 @@
-// The files in dist are what browsers get, and the daemon embeds one of them.
+// dist is what browsers get. The daemon embeds dist/chatpush.js.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { Browser, message, settle } from './world.mjs';
 
 const dist = (name) => readFile(new URL(`../dist/${name}`, import.meta.url), 'utf8');
 
-test('dist was built from these sources', async () => {
+test('dist is built from the current sources', async () => {
   for (const bundle of await bundles()) {
     const { outputFiles: [file] } = await build({ ...bundle, write: false });
     assert.equal(await dist(file.path.split(/[\\/]/).at(-1)), file.text, 'run npm run build');

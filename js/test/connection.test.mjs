@@ -1,4 +1,4 @@
-// When and how the client connects.
+// When and how the client connects and reconnects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '../src/chatpush.js';
@@ -6,7 +6,7 @@ import { Browser, message, settle, tokenOf } from './world.mjs';
 
 const alone = { share: false };
 
-/** Ends the current connection, and says how long the client waits before the next one. */
+/** Ends the current connection. Returns how long the client waits before the next one. */
 async function waitAfter(tab, code) {
   const { clock } = tab.browser;
   const sockets = tab.sockets.length;
@@ -20,7 +20,7 @@ async function waitAfter(tab, code) {
   return clock.now - from;
 }
 
-test('the address may be relative, http or ws, and carries the token', async () => {
+test('the URL may be relative, http or ws, and carries the token', async () => {
   for (const [url, expected] of [
     [undefined, 'wss://shop.example/ws?token=t%2B1'],
     ['/push?room=1#x', 'wss://shop.example/push?room=1&token=t%2B1'],
@@ -37,7 +37,7 @@ test('the address may be relative, http or ws, and carries the token', async () 
   }
 });
 
-test('arguments of no use are refused at once', () => {
+test('invalid arguments are refused at once', () => {
   const { world } = new Browser().tab();
   for (const token of [undefined, '', ' ', 5]) assert.throws(() => connect({ token }, world), TypeError);
   assert.throws(() => connect(undefined, world), TypeError);
@@ -48,7 +48,7 @@ test('arguments of no use are refused at once', () => {
   chat.close();
 });
 
-test('the token function is called for every attempt, and not before connect has returned', async () => {
+test('the token function is called for every attempt, after connect has returned', async () => {
   const tab = new Browser().tab();
   let calls = 0;
   tab.chat({ ...alone, token: async () => `token${++calls}` });
@@ -58,19 +58,19 @@ test('the token function is called for every attempt, and not before connect has
   assert.deepEqual(tab.sockets.map(({ url }) => url.split('=')[1]), ['token1', 'token2']);
 });
 
-test('a token function that fails or gives something else is an error, and tried again', async () => {
+test('a token function that fails or returns no token causes an error and a retry', async () => {
   const tab = new Browser().tab();
   const answers = [() => { throw new Error('no network'); }, () => '<html>502</html>', () => '', () => 't'];
   tab.chat({ ...alone, token: async () => answers.shift()() });
   await tab.browser.clock.advance(250 + 500 + 1_000);
   assert.equal(tab.errors.length, 3);
   assert.match(tab.errors[0].message, /no network/);
-  assert.match(tab.errors[1].message, /gave no token/);
+  assert.match(tab.errors[1].message, /returned no token/);
   assert.equal(tab.sockets.length, 1);
   assert.deepEqual(tab.states.slice(0, 3), ['waiting', 'connecting', 'waiting']);
 });
 
-test('waits double up to 30 seconds, and any part of them may be drawn', async () => {
+test('the backoff doubles up to 30 seconds, with full jitter', async () => {
   const tab = new Browser().tab();
   tab.chat(alone);
   await settle();
@@ -81,7 +81,7 @@ test('waits double up to 30 seconds, and any part of them may be drawn', async (
   assert.equal(await waitAfter(tab), 7_500);
 });
 
-test('a connection that lived 10 seconds starts the waits anew, a shorter one does not', async () => {
+test('a connection of 10 seconds resets the backoff, a shorter one does not', async () => {
   const tab = new Browser().tab();
   await tab.open(alone);
   await waitAfter(tab, 1006);
@@ -93,7 +93,7 @@ test('a connection that lived 10 seconds starts the waits anew, a shorter one do
   assert.equal(await waitAfter(tab, 1006), 250);
 });
 
-test('each close code has its wait', async () => {
+test('each close code has its own wait', async () => {
   const tab = new Browser().tab();
   await tab.open(alone);
   assert.equal(await waitAfter(tab, 1012), 1_000);
@@ -103,7 +103,7 @@ test('each close code has its wait', async () => {
   }
 });
 
-test('a token that has expired is replaced at once, and once only', async () => {
+test('an expired token is replaced at once, but only once', async () => {
   const tab = new Browser().tab();
   let calls = 0;
   await tab.open({ ...alone, token: () => `token${++calls}` });
@@ -114,7 +114,7 @@ test('a token that has expired is replaced at once, and once only', async () => 
   assert.equal(await waitAfter(tab, 4401), 250);
 });
 
-test('what would happen again closes for good, with an error', async () => {
+test('close codes that would repeat close for good, with an error', async () => {
   for (const code of [1003, 1009, 4403]) {
     const tab = new Browser().tab();
     const chat = await tab.open(alone);
@@ -130,7 +130,7 @@ test('what would happen again closes for good, with an error', async () => {
   }
 });
 
-test('an address the browser forbids closes for good, with its error', async () => {
+test('a URL that the browser forbids closes for good, with its error', async () => {
   const forbidden = class { constructor() { throw new Error('SecurityError'); } };
   const tab = new Browser().tab({ WebSocket: forbidden });
   const chat = tab.chat(alone);
@@ -139,7 +139,7 @@ test('an address the browser forbids closes for good, with its error', async () 
   assert.match(tab.errors[0].message, /SecurityError/);
 });
 
-test('the network or the user coming back ends the wait', async () => {
+test('the wait ends when the network or the user is back', async () => {
   for (const back of [(tab) => tab.online(), (tab) => tab.show()]) {
     const tab = new Browser().tab();
     await tab.open(alone);
@@ -155,7 +155,7 @@ test('the network or the user coming back ends the wait', async () => {
   }
 });
 
-test('an attempt that comes to nothing ends after 30 seconds', async () => {
+test('an attempt without a result times out after 30 seconds', async () => {
   const tab = new Browser().tab();
   const tokens = [new Promise(() => {}), 't', 't'];
   tab.chat({ ...alone, token: () => tokens.shift() });
@@ -166,7 +166,7 @@ test('an attempt that comes to nothing ends after 30 seconds', async () => {
   assert.equal(tab.sockets.length, 2);
 });
 
-test('a token of another user closes for good, one that shows no user does not', async () => {
+test('a token of another user closes for good, a token without a user does not', async () => {
   const tab = new Browser().tab();
   const tokens = ['Unauthorized', tokenOf(7), 'Unauthorized', tokenOf(7), tokenOf(8)];
   const chat = tab.chat({ ...alone, token: () => tokens.shift() });
@@ -179,7 +179,7 @@ test('a token of another user closes for good, one that shows no user does not',
   assert.match(tab.errors[0].message, /another user/);
 });
 
-test('a link that no answer comes back on is left, if the daemon answers pings at all', async () => {
+test('a connection without an answer is dropped, if the daemon answers pings at all', async () => {
   const tab = new Browser().tab();
   const { clock } = tab.browser;
   await tab.open(alone);
@@ -205,7 +205,7 @@ test('a link that no answer comes back on is left, if the daemon answers pings a
   assert.equal(tab.sockets.length, 2, 'each connection finds out anew whether it is answered');
 });
 
-test('an open link is looked at when the user comes back', async () => {
+test('an open connection is pinged when the user is back', async () => {
   const tab = new Browser().tab();
   await tab.open(alone);
   tab.socket.say({ pong: true });
@@ -214,7 +214,7 @@ test('an open link is looked at when the user comes back', async () => {
   assert.ok(tab.sockets[0].closedByPage);
 });
 
-test('closing ends everything, whenever it comes', async () => {
+test('close() ends everything, in every state', async () => {
   const early = new Browser().tab();
   early.chat(alone).close();
   await early.browser.clock.advance(60_000);

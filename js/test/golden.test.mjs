@@ -1,4 +1,4 @@
-// The bytes of the protocol, by the golden files that the tests of the other sides read too.
+// The bytes of the protocol, from the golden files that the Rust and PHP tests read too.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ async function lines(name) {
   return found;
 }
 
-/** What becomes of one frame: the events, and the acks. */
+/** The events and acks that one frame causes. */
 async function received(frame) {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);
@@ -25,9 +25,9 @@ async function received(frame) {
   return { messages, unread: tab.unread, acks: tab.socket.acks };
 }
 
-test('what the daemon sends is understood', async () => {
+test('frames of the daemon are read', async () => {
   for (const { kind, message, count, frame } of await lines('frames')) {
-    // A notification of the application's own is the counter, and is acked like any message.
+    // A message whose content is a counter causes an unread event, and is acked like any message.
     assert.deepEqual(await received(frame), {
       messages: message && count === undefined ? [message] : [],
       unread: count === undefined ? [] : [count],
@@ -36,11 +36,11 @@ test('what the daemon sends is understood', async () => {
   }
 });
 
-test('what PHP renders is understood', async () => {
+test('frames that PHP renders are read', async () => {
   const fill = (text) => text.replace('<id>', 'golden').replace('<time>', '1732323232123');
   for (const [file, from] of [['pushed', () => ({})], ['stored', ({ sender }) => ({ from: sender })]]) {
     for (const line of await lines(file)) {
-      // Before the frame stands what is for the daemon.
+      // The part before the frame is for the daemon.
       const frame = fill(line.channel.slice(line.channel.indexOf('{')));
       const { messages, unread } = await received(frame);
       const expected = { id: 'golden', type: line.type ?? 'text', data: line.content, ...from(line), time: 1732323232123 };
@@ -50,7 +50,7 @@ test('what PHP renders is understood', async () => {
   }
 });
 
-test('what the client says is what the file says', async () => {
+test('the client sends the frames of the golden file', async () => {
   const said = {
     ack: async (tab, { ids }) => {
       for (const id of ids) tab.socket.say(message(id));
@@ -59,7 +59,7 @@ test('what the client says is what the file says', async () => {
     ping: async (tab) => tab.show(),
   };
   for (const line of await lines('client')) {
-    // This client fetches a token for each connection, and sends none on it.
+    // This client never sends a token on an open connection; it fetches one for each.
     if (line.says === 'token') continue;
     const tab = new Browser().tab();
     const chat = await tab.open(alone);
@@ -70,6 +70,6 @@ test('what the client says is what the file says', async () => {
   }
 });
 
-test('a token says whose it is', async () => {
+test('the user is read from a token', async () => {
   for (const { user, token } of await lines('tokens')) assert.equal(userOf(globalThis, token), String(user));
 });

@@ -1,4 +1,4 @@
-// What is handed out, what is acked, and what is remembered.
+// Which messages are handed out, acked and remembered.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '../src/chatpush.js';
@@ -7,7 +7,7 @@ import { Browser, message, settle } from './world.mjs';
 const alone = { share: false };
 const KEY = 'chatpush:handled:default:7';
 
-/** Ends the connection and makes the next one. */
+/** Ends the connection and opens the next one. */
 async function reconnect(tab) {
   tab.socket.end(1006);
   await tab.browser.clock.advance(30_000);
@@ -32,7 +32,7 @@ test('messages go to every handler and are acked together', async () => {
   assert.deepEqual(tab.socket.acks, [['a', 'b']]);
 });
 
-test('an ack waits for all handlers and their promises, and so does the next message', async () => {
+test('the ack and the next message wait for all handlers and their promises', async () => {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);
   const finish = [];
@@ -50,7 +50,7 @@ test('an ack waits for all handlers and their promises, and so does the next mes
   assert.deepEqual(tab.socket.acks, [['a']]);
 });
 
-test('a handler that fails does not ack; the message is handled again on a later connection', async () => {
+test('a failed handler causes no ack; the message is handled again on a later connection', async () => {
   for (const fail of [() => { throw new Error('full'); }, () => Promise.reject(new Error('full'))]) {
     const tab = new Browser().tab();
     const chat = tab.chat(alone);
@@ -74,7 +74,7 @@ test('a handler that fails does not ack; the message is handled again on a later
   }
 });
 
-test('what was handled is acked again but not handed out again, across connections and page loads', async () => {
+test('a handled message is acked again but not handed out again, across page loads', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   await tab.open(alone);
@@ -94,7 +94,7 @@ test('what was handled is acked again but not handed out again, across connectio
   assert.deepEqual(reloaded.socket.acks, [['a']]);
 });
 
-test('a message that comes again while it is being handled is handled once, and acked where it came last', async () => {
+test('a message that comes again while being handled is handled once and acked again', async () => {
   const tab = new Browser().tab();
   const chat = tab.chat(alone);
   let finish;
@@ -112,7 +112,7 @@ test('a message that comes again while it is being handled is handled once, and 
   assert.deepEqual(tab.sockets[1].acks, [['a']]);
 });
 
-test('an ack has at most 1,000 ids and stays below the 64 KiB that the daemon takes', async () => {
+test('an ack has at most 1,000 ids and stays below the limit of 64 KiB', async () => {
   for (const [id, expected] of [
     [(number) => `id${number}`, [1_000, 1_000, 500]],
     [(number) => `${number}:`.padEnd(75, '"'), undefined],
@@ -129,7 +129,7 @@ test('an ack has at most 1,000 ids and stays below the 64 KiB that the daemon ta
   }
 });
 
-test('the last 1,024 ids are remembered, in memory and in the storage', async () => {
+test('the last 1,024 ids are remembered, in memory and in localStorage', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   await tab.open(alone);
@@ -157,7 +157,7 @@ test('ids are saved before they are acked', async () => {
   assert.equal(atAck, '["a"]');
 });
 
-test('tabs with connections of their own each get a message, and keep each other\'s memory', async () => {
+test('tabs with their own connections each get a message and keep each other\'s stored ids', async () => {
   const browser = new Browser();
   const [one, two] = [browser.tab(), browser.tab()];
   await one.open(alone);
@@ -173,7 +173,7 @@ test('tabs with connections of their own each get a message, and keep each other
   assert.deepEqual(JSON.parse(browser.storage.getItem(KEY)), ['a', 'b', 'c']);
 });
 
-test('names and users do not share what they remember', async () => {
+test('each name and each user has its own stored ids', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   await tab.open({ ...alone, name: 'a:b' });
@@ -187,7 +187,7 @@ test('names and users do not share what they remember', async () => {
   assert.deepEqual(other.messages, ['a']);
 });
 
-test('a storage that is absent, forbidden, full or damaged costs nothing but the memory', async () => {
+test('an absent, forbidden, full or damaged localStorage only loses the ids across page loads', async () => {
   const full = { getItem: () => null, setItem: () => { throw new Error('QuotaExceededError'); } };
   const damaged = (text) => ({ getItem: () => text, setItem: () => {} });
   for (const storage of [undefined, null, full, damaged('{'), damaged('{"a":1}'), damaged('[1,null]'), 'forbidden']) {
@@ -207,7 +207,7 @@ test('a storage that is absent, forbidden, full or damaged costs nothing but the
   }
 });
 
-test('the counter is an unread event, also from inside a message, and does not wait for messages', async () => {
+test('the counter is an unread event, also inside a message, and does not wait for messages', async () => {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);
   chat.on('message', () => new Promise(() => {}));
@@ -222,7 +222,7 @@ test('the counter is an unread event, also from inside a message, and does not w
   assert.deepEqual(tab.socket.acks, [['n'], ['n']]);
 });
 
-test('what only looks like a counter is a message', async () => {
+test('a message that only resembles a counter is a message', async () => {
   const tab = new Browser().tab();
   await tab.open(alone);
   const contents = [
@@ -236,7 +236,7 @@ test('what only looks like a counter is a message', async () => {
   assert.deepEqual(tab.unread, []);
 });
 
-test('frames of an unknown kind are passed over', async () => {
+test('unknown frames are ignored', async () => {
   const tab = new Browser().tab();
   await tab.open(alone);
   for (const frame of ['', 'hello', 'null', '[]', '{', '{"new":1}', '{"id":"a","data":5}']) tab.socket.say(frame);
@@ -247,7 +247,7 @@ test('frames of an unknown kind are passed over', async () => {
   assert.deepEqual(tab.errors, []);
 });
 
-test('without a handler messages wait, and are not acked', async () => {
+test('without a handler messages wait and are not acked', async () => {
   const tab = new Browser().tab();
   const chat = tab.chat(alone);
   await settle();
@@ -279,7 +279,7 @@ test('without a handler the last 1,024 messages wait', async () => {
   assert.ok(!tab.socket.acks.flat().includes('id5'));
 });
 
-test('errors nobody handles go to the console, and so do error handlers that fail', async () => {
+test('unhandled errors and failing error handlers are written to the console', async () => {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);
   chat.on('unread', () => { throw 'a text'; });
@@ -294,7 +294,7 @@ test('errors nobody handles go to the console, and so do error handlers that fai
   assert.match(silent.logged.join(), /unseen/);
 });
 
-test('markRead is sent at once, or once when the connection is open', async () => {
+test('markRead is sent at once, or one time when the connection opens', async () => {
   const tab = new Browser().tab();
   const chat = tab.chat(alone);
   chat.markRead();
@@ -310,7 +310,7 @@ test('markRead is sent at once, or once when the connection is open', async () =
   assert.equal(reads(), 2);
 });
 
-test('closing or leaving the page sends the acks that are due, and hands out nothing more', async () => {
+test('closing or leaving the page sends the queued acks and hands out nothing more', async () => {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);
   tab.socket.say(message('a'));
@@ -325,7 +325,7 @@ test('closing or leaving the page sends the acks that are due, and hands out not
   assert.deepEqual(JSON.parse(tab.browser.storage.getItem(KEY)), ['a', 'b', 'c'], 'c was handled, if too late to ack');
 });
 
-test('what was received before the chat is closed for good is still handed out', async () => {
+test('messages received before the chat closes for good are still handed out', async () => {
   const tab = new Browser().tab();
   const chat = tab.chat(alone);
   await settle();

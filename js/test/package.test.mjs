@@ -1,4 +1,4 @@
-// What npm would publish, from the outside: packed, installed elsewhere, imported, compiled against.
+// The npm package as a user sees it: packed, installed elsewhere, imported, type-checked.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { gzipSync } from 'node:zlib';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A project that has installed the package, without a network. */
+/** A project that has installed the package, offline. */
 let project;
 let packed;
 before(async () => {
@@ -27,7 +27,7 @@ after(() => project && rm(project, { recursive: true }));
 
 const installed = (path) => readFile(join(project, 'node_modules/chatpush', path), 'utf8');
 
-test('it holds what is needed, and nothing else', async () => {
+test('it contains the needed files and nothing else', async () => {
   const paths = packed.files.map(({ path }) => path).filter((path) => !path.startsWith('src/'));
   assert.deepEqual(paths.sort(), [
     'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'chatpush.d.ts', 'dist/chatpush.js', 'dist/chatpush.mjs', 'package.json',
@@ -39,7 +39,7 @@ test('it holds what is needed, and nothing else', async () => {
   }
 });
 
-test('it is as small as its README says', async () => {
+test('its size is what its README says', async () => {
   const [, claimed] = (await installed('README.md')).match(/About ([\d.]+) KB gzipped/);
   const bytes = gzipSync(await installed('dist/chatpush.js')).length;
   assert.ok(bytes < 6 * 1024);
@@ -52,7 +52,7 @@ test('it can be imported', async () => {
   assert.equal(stdout, "[ 'connect' ] function\n");
 });
 
-test('its script makes one global', async () => {
+test('its script defines one global', async () => {
   const program = "console.log(import.meta.resolve('chatpush/chatpush.js'))";
   const { stdout } = await run('node', ['--input-type=module', '--eval', program], { cwd: project });
   const context = createContext({});
@@ -61,7 +61,7 @@ test('its script makes one global', async () => {
   assert.equal(typeof context.ChatPush.connect, 'function');
 });
 
-test('its types are right for modules and scripts, and so is the example in the README', async () => {
+test('its types and the example of its README compile, for modules and scripts', async () => {
   const [, example] = (await installed('README.md')).match(/```js\n([^]*?)```/);
   const shop = 'declare function keep(message: object): Promise<void>;\n'
     + 'declare function showUnread(count: number): void;\ndeclare function showState(state: string): void;\n';

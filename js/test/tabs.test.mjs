@@ -1,9 +1,9 @@
-// Several tabs of one user, and of several.
+// Several tabs, of one user and of several users.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser, message, settle, tokenOf } from './world.mjs';
 
-/** Some tabs that have connected one after the other, the first of which leads. */
+/** Tabs that connected one after the other. The first is the leader. */
 async function tabs(count, options = []) {
   const browser = new Browser();
   const opened = [];
@@ -15,7 +15,7 @@ async function tabs(count, options = []) {
   return opened;
 }
 
-test('one tab has the connection, and all get the same events', async () => {
+test('one tab has the connection and all get the same events', async () => {
   const [leader, follower, third] = await tabs(3);
   const { clock } = leader.browser;
   assert.deepEqual([leader, follower, third].map(({ sockets }) => sockets.length), [1, 0, 0]);
@@ -42,7 +42,7 @@ test('a token is fetched once for the first connection', async () => {
   assert.deepEqual([calls, tab.sockets.length], [1, 1]);
 });
 
-test('a tab that comes later learns the state and the counter', async () => {
+test('a tab that is opened later gets the state and the counter', async () => {
   const [leader] = await tabs(1);
   leader.socket.say({ type: 'unread_count', data: 3 });
   await settle();
@@ -53,7 +53,7 @@ test('a tab that comes later learns the state and the counter', async () => {
   assert.equal(late.sockets.length, 0);
 });
 
-test('when the leader closes, another tab takes over, and repeats nothing', async () => {
+test('when the leader closes, another tab takes over and repeats nothing', async () => {
   const [leader, follower, third] = await tabs(3);
   const { clock } = leader.browser;
   leader.socket.say(message('a'));
@@ -70,7 +70,7 @@ test('when the leader closes, another tab takes over, and repeats nothing', asyn
   assert.equal(third.api.state, 'open');
 });
 
-test('the ack waits for the leader\'s handlers alone, and the others have the message by then', async () => {
+test('the ack waits for the leader\'s handlers only, after the others got the message', async () => {
   const [leader, follower] = await tabs(2);
   let finish;
   leader.api.on('message', () => new Promise((resolve) => { finish = resolve; }));
@@ -85,7 +85,7 @@ test('the ack waits for the leader\'s handlers alone, and the others have the me
   assert.deepEqual([leader.errors.length, follower.errors.length], [0, 1]);
 });
 
-test('a message the leader failed on comes again for those who failed, and for no other', async () => {
+test('a message on which the leader failed comes again only in tabs that failed', async () => {
   const [leader, follower] = await tabs(2);
   const { clock } = leader.browser;
   const off = leader.api.on('message', () => { throw new Error('full'); });
@@ -102,7 +102,7 @@ test('a message the leader failed on comes again for those who failed, and for n
   assert.deepEqual(leader.socket.acks, [['a']]);
 });
 
-test('a leader without a handler for messages acks what another tab has handled', async () => {
+test('a leader without a message handler acks what another tab has handled', async () => {
   const browser = new Browser();
   const badge = browser.tab();
   badge.chat();
@@ -119,7 +119,7 @@ test('a leader without a handler for messages acks what another tab has handled'
   assert.deepEqual(badge.socket.acks, [['b']], 'and what no tab has handled stays');
 });
 
-test('markRead goes by the leader, and is not lost with it', async () => {
+test('markRead is sent by the leader and is not lost when the leader closes', async () => {
   const [leader, follower, third] = await tabs(3);
   const reads = ({ socket }) => socket.sent.filter(({ read }) => read).length;
   third.api.markRead();
@@ -141,7 +141,7 @@ test('markRead goes by the leader, and is not lost with it', async () => {
   assert.equal(reads(third), 0, 'what was sent is not sent again');
 });
 
-test('a follower that is looked at wakes the leader\'s connection', async () => {
+test('a follower that becomes visible wakes the leader\'s connection', async () => {
   const [leader, follower] = await tabs(2);
   leader.socket.end(1006);
   follower.show();
@@ -149,15 +149,15 @@ test('a follower that is looked at wakes the leader\'s connection', async () => 
   assert.equal(leader.sockets.length, 2);
 });
 
-test('errors of the connection reach all tabs', async () => {
+test('connection errors reach all tabs', async () => {
   const tokens = [tokenOf(7)];
   const [leader, follower] = await tabs(2, [{ token: () => tokens.shift() }]);
   leader.socket.end(1006);
   await leader.browser.clock.advance(250);
-  for (const tab of [leader, follower]) assert.match(tab.errors[0].message, /gave no token/);
+  for (const tab of [leader, follower]) assert.match(tab.errors[0].message, /returned no token/);
 });
 
-test('a leader that is forbidden to connect gives up, and so does each that takes over', async () => {
+test('a leader that is forbidden to connect gives up, and so does each successor', async () => {
   const [leader, follower] = await tabs(2);
   leader.socket.end(4403);
   await settle();
@@ -170,7 +170,7 @@ test('a leader that is forbidden to connect gives up, and so does each that take
   assert.equal(leader.browser.clock.timers.length, 0);
 });
 
-test('a leader that sleeps loses the lead to a tab that is looked at, and follows when it wakes', async () => {
+test('a frozen leader loses the lock to a visible tab, and follows when it runs again', async () => {
   const [leader, follower] = await tabs(2);
   const { clock } = leader.browser;
   await clock.advance(120_000);
@@ -195,7 +195,7 @@ test('a leader that sleeps loses the lead to a tab that is looked at, and follow
   assert.equal(leader.sockets.length, 2, 'it is next in line again');
 });
 
-test('a tab that took the lead and lost it again is out of the line once it has closed', async () => {
+test('a tab that lost the lock again does not request it after it has closed', async () => {
   const [one, two] = await tabs(2);
   const { clock } = one.browser;
   for (const [sleeper, other] of [[one, two], [two, one]]) {
@@ -222,7 +222,7 @@ test('two users of one browser share nothing', async () => {
   assert.deepEqual([seven.messages, eight.messages], [['a'], ['a']]);
 });
 
-test('tokens that show no user, other names, other addresses and share: false are not shared', async () => {
+test('no sharing for tokens without a user, other names, other URLs and share: false', async () => {
   for (const options of [
     [{ token: 't' }, { token: 't' }], [{}, { name: 'other' }], [{}, { url: '/other' }], [{}, { share: false }],
   ]) {
@@ -231,7 +231,7 @@ test('tokens that show no user, other names, other addresses and share: false ar
   }
 });
 
-test('where the browser cannot share, every tab has a connection', async () => {
+test('where the browser cannot share, every tab has its own connection', async () => {
   for (const parts of [
     { BroadcastChannel: undefined },
     { navigator: {} },
@@ -255,7 +255,7 @@ test('where the browser cannot share, every tab has a connection', async () => {
   }
 });
 
-test('a tab that closes while it waits for the lead never connects', async () => {
+test('a tab that closes while it waits for the lock never connects', async () => {
   const [leader, follower] = await tabs(2);
   follower.api.close();
   leader.api.close();

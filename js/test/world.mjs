@@ -1,12 +1,12 @@
-// A browser with a clock that stands still until it is told to move: nothing in these tests waits for real time.
+// A fake browser with a fake clock: no test waits for real time.
 import { connect } from '../src/chatpush.js';
 
-/** Lets everything run that has no more to wait for. */
+/** Runs all pending microtasks and immediates. */
 export async function settle() {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A connect token that shows a user, as the daemon's do. */
+/** An unsigned connect token with a user. */
 export function tokenOf(user) {
   const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
   return `${part({ alg: 'HS256' })}.${part({ sub: user })}.c2lnbmF0dXJl`;
@@ -26,7 +26,7 @@ class Clock {
     this.timers = this.timers.filter((other) => other !== timer);
   }
 
-  /** Moves on by some milliseconds, and stops at every timer on the way. */
+  /** Advances the clock and runs every timer that becomes due, in order. */
   async advance(milliseconds) {
     const end = this.now + milliseconds;
     await settle();
@@ -42,7 +42,7 @@ class Clock {
   }
 }
 
-/** One socket, from the side of the daemon. */
+/** A fake WebSocket, controlled from the daemon's side. */
 class Socket {
   readyState = 0;
   texts = [];
@@ -57,7 +57,7 @@ class Socket {
     if (this.readyState === 1) this.texts.push(text);
   }
 
-  /** The page closes; a dead link would take minutes to say so, hence nothing is fired. */
+  /** The page closes the socket. No close event: on a dead connection it would come minutes later. */
   close() {
     this.closedByPage = true;
     this.readyState = 2;
@@ -77,12 +77,12 @@ class Socket {
     this.onclose?.({ code, reason });
   }
 
-  /** What the page has sent. */
+  /** The frames that the page has sent. */
   get sent() {
     return this.texts.map((text) => JSON.parse(text));
   }
 
-  /** The acks that were sent, each a list of ids. */
+  /** The acks that the page has sent, each a list of ids. */
   get acks() {
     return this.sent.filter(({ ack }) => ack).map(({ ack }) => ack);
   }
@@ -131,16 +131,16 @@ class Storage {
   setItem(key, value) { this.items.set(key, String(value)); }
 }
 
-/** What all tabs have in common. */
+/** A fake browser: what all its tabs share. */
 export class Browser {
   clock = new Clock();
   storage = new Storage();
   locks = new Locks();
   channels = new Set();
-  /** What the next random numbers are; 1 stands for the longest wait, just as an upper bound. */
+  /** The value of Math.random(). 1 gives the upper bound of a wait. */
   random = 1;
 
-  /** A tab. What is given replaces or removes parts of its world. */
+  /** Opens a tab. `parts` replace or remove parts of its global object. */
   tab(parts = {}) {
     return new Tab(this, parts);
   }
@@ -197,7 +197,7 @@ class Tab {
     return this.sockets.at(-1);
   }
 
-  /** Connects, and notes every event. */
+  /** Connects and records every event but messages. */
   chat(options = {}) {
     const chat = connect({ token: tokenOf(7), ...options }, this.world);
     this.states = [];
@@ -210,7 +210,7 @@ class Tab {
     return chat;
   }
 
-  /** Connects, notes messages too, and is accepted by the daemon. */
+  /** Connects, records messages too, and lets the daemon accept the connection. */
   async open(options) {
     const chat = this.chat(options);
     chat.on('message', ({ data }) => { this.messages.push(data); });
@@ -231,7 +231,7 @@ class Tab {
   }
 }
 
-/** A message as the daemon writes it. */
+/** A message frame as the daemon sends it. */
 export function message(id, data = id) {
   return { id, type: 'text', data, time: 1_732_323_232_123 };
 }
