@@ -1,4 +1,4 @@
-// Every case, in one browser. Some of them wait half a minute for a dead network, so they wait together.
+// Runs every case in one browser. Some wait half a minute for a dead network, so they run concurrently.
 import { after, before, describe, test } from 'node:test';
 import { launch } from './browser.mjs';
 import * as chat from './cases/chat.mjs';
@@ -21,18 +21,18 @@ before(async () => { browser = await launch(); });
 after(() => browser?.close());
 
 const cases = (...modules) => {
-  for (const { title, default: live } of modules) test(title, { timeout: 150_000 }, () => alone(live));
+  for (const { title, default: run } of modules) test(title, { timeout: 150_000 }, () => isolated(run));
 };
 
-/** Lives through a case with contexts of its own, and closes them. */
-async function alone(live) {
+/** Runs a case with browser contexts of its own, and closes them. */
+async function isolated(run) {
   const contexts = [];
   const newContext = async (options) => {
     contexts.push(await browser.newContext(options));
     return contexts.at(-1);
   };
   try {
-    await live({ newContext });
+    await run({ newContext });
   } finally {
     for (const context of contexts) {
       await context.unrouteAll({ behavior: 'ignoreErrors' });
@@ -45,5 +45,5 @@ describe('together', { concurrency: 6 }, () => {
   cases(hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack);
 });
 
-// The daemon is everybody's.
+// This case kills the daemon, which all cases share.
 describe('alone', () => cases(restart));

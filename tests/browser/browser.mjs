@@ -1,11 +1,11 @@
-// Headless Chromium, the system's own.
+// The system's Chromium, headless.
 import { chromium } from 'playwright-core';
 
 export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      // Chromium refuses its sandbox to root.
+      // As root, Chromium cannot use its sandbox.
       ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
       '--disable-gpu',
       '--disable-quic',

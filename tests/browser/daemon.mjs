@@ -1,11 +1,11 @@
-// The daemon behind the demo, killed and started again by whoever has started it all.
+// Kills and restarts the daemon of the demo, through the control socket of the stack.
 import { createConnection } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** Ends the daemon with SIGKILL. */
+/** Kills the daemon with SIGKILL. */
 export const kill = () => command('kill daemon');
 
-/** Starts it again on the same ports and waits until it is ready. */
+/** Starts it again on the same ports, and waits until it is ready. */
 export const start = () => command('start daemon');
 
 async function command(line) {

@@ -1,9 +1,9 @@
-// Somebody who uses the demo, with a browser of their own: cookies, storage, and what went wrong on the page.
+// A user of the demo, with a browser context (cookies, storage) and the errors of its pages.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { until } from './until.mjs';
 
-/** Where the web server is. */
+/** The URL of the web server. */
 export const demo = process.env.CHATPUSH_TEST_HTTP_URL;
 if (!demo) throw new Error('These tests need the running demo: ./dev test browser');
 
@@ -11,8 +11,8 @@ const PASSWORD = 'long enough';
 
 export class Person {
   /**
-   * Registers and waits for the connection.
-   * @param {object} [options] Playwright's for the context, and the `wire` to go through.
+   * Registers a user and waits for the connection.
+   * @param {object} [options] Options of Playwright's context, and the `wire` (a proxy) to connect through.
    */
   static async register(browser, name, { wire, ...options } = {}) {
     const person = new Person(name, PASSWORD, wire?.url ?? demo);
@@ -21,7 +21,7 @@ export class Person {
     return person;
   }
 
-  /** Signs somebody in who has registered, and waits for the connection. */
+  /** Signs a registered user in, and waits for the connection. */
   static async signIn(browser, name, password, options) {
     const person = new Person(name, password, demo);
     await person.come(browser, options);
@@ -39,7 +39,7 @@ export class Person {
     await this.tab('sign-in.php');
   }
 
-  /** Takes down what chatpush.js hands to the pages, and what they complain about. */
+  /** Records the messages that chatpush.js hands to the pages, and the errors of the pages. */
   async listen() {
     const { context } = this;
     await context.exposeBinding('handed', ({ page }, id) => this.handed.push({ page, id }));
@@ -58,12 +58,12 @@ export class Person {
     });
     context.on('weberror', (error) => this.problems.push(String(error.error())));
     context.on('console', (message) => message.type() === 'error' && this.problems.push(message.text()));
-    // Another client than the daemon's own, to see the tests fail.
+    // Replaces the client, to check that the tests fail with a broken one.
     const client = process.env.CHATPUSH_TEST_CLIENT;
     if (client) await context.route('**/chatpush.js', (route) => route.fulfill({ path: client }));
   }
 
-  /** Opens another tab, which is the one that is used from now on. */
+  /** Opens another tab, which is used from now on. */
   async tab(page = '') {
     this.page = await this.context.newPage();
     await this.page.goto(`${this.url}/${page}`);
@@ -82,7 +82,7 @@ export class Person {
     await this.page.getByRole('button', { name: 'Sign in' }).waitFor();
   }
 
-  /** Waits for a word in the line at the top. */
+  /** Waits for a state of the connection in the page header. */
   async is(state) {
     await this.page.locator('#state', { hasText: state }).waitFor({ timeout: 60_000 });
   }
@@ -91,20 +91,20 @@ export class Person {
     return page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${other.name} `) });
   }
 
-  /** Opens a conversation, once the other is in the list of people. */
+  /** Opens the conversation with another user, who must appear in the list. */
   async open(other, page = this.page) {
     await this.entry(other, page).click();
     await page.getByRole('heading', { name: other.name }).waitFor();
   }
 
-  /** Writes a message on the page. */
+  /** Writes and sends a message on the page. */
   async say(text) {
     await this.page.getByRole('textbox', { name: 'Message' }).fill(text);
     await this.page.getByRole('button', { name: 'Send' }).click();
     await this.page.locator('#messages p', { hasText: text }).last().waitFor();
   }
 
-  /** Has PHP send a message, past the page; whether that was accepted. */
+  /** Sends a message by a request to PHP, without the page. Returns whether it was accepted. */
   async send(other, text) {
     this.csrf ??= await this.page.locator('body').getAttribute('data-csrf');
     const response = await this.context.request.post(`${demo}/send.php`, {
@@ -119,29 +119,29 @@ export class Person {
     return this.user;
   }
 
-  /** Says whether the entry of another in the list is marked as there. */
+  /** Waits until the list shows another user as 'online' or 'away'. */
   async sees(other, presence) {
     await this.entry(other).filter({ hasText: presence }).waitFor({ timeout: 60_000 });
   }
 
-  /** The texts in view. */
+  /** The texts of the open conversation. */
   texts(page = this.page) {
     return page.locator('#messages p').allTextContents();
   }
 
-  /** Waits until a text is in view. */
+  /** Waits until the open conversation shows a text. */
   async reads(text, page = this.page) {
     await page.locator('#messages p').getByText(text, { exact: true }).first().waitFor({ timeout: 60_000 });
   }
 
-  /** Waits until the conversation in view is this, which shows what is missing and what is there twice. */
+  /** Waits until the open conversation has exactly these texts. */
   async hasRead(texts, page = this.page) {
     const wanted = JSON.stringify(texts);
     await until('the conversation is complete', async () => JSON.stringify(await this.texts(page)) === wanted)
       .catch(async () => assert.deepEqual(await this.texts(page), texts));
   }
 
-  /** Waits for the counter at the top, and for the one of a conversation. */
+  /** Waits until the counters of the page and of a conversation have a value. */
   async badges(other, count, page = this.page) {
     const shown = (badge) => badge.evaluate(({ hidden, firstElementChild }) => (hidden ? '' : firstElementChild.textContent));
     const badges = [page.locator('#unread'), this.entry(other, page).locator('.badge')];
@@ -150,7 +150,7 @@ export class Person {
       .catch(async () => assert.equal((await Promise.all(badges.map(shown))).join(), wanted));
   }
 
-  /** No page was handed a message twice. */
+  /** Checks that no message was handed out twice. */
   wasHandedOnce() {
     const ids = this.handed.map(({ id }) => id);
     assert.deepEqual(ids.filter((id, at) => ids.indexOf(id) !== at), [], 'nothing is handed out twice');

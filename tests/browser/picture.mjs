@@ -1,4 +1,4 @@
-// The README's pictures: a real conversation on the real pages. Usage: node picture.mjs DESKTOP PHONE
+// Takes the pictures of the README: a conversation in the demo. Usage: node picture.mjs DESKTOP PHONE
 import { argv } from 'node:process';
 import { launch } from './browser.mjs';
 import { Person } from './person.mjs';

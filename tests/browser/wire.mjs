@@ -1,36 +1,36 @@
-// The network between a browser and the web server, as bad as a test wants it.
+// A TCP proxy between a browser and the web server that simulates a bad network.
 import { connect, createServer } from 'node:net';
 
-/** A TCP proxy. What it does to its connections is done to the bytes: the browser is told nothing. */
+/** A TCP proxy that forwards, holds or cuts. It sends nothing of its own. */
 export class Wire {
   /**
-   * @param {string} target The address of the web server.
-   * @param {number} [idle] Cuts connections that nothing has passed for so many milliseconds, as some proxies do.
+   * @param {string} target The URL of the web server.
+   * @param {number} [idle] Cuts connections that were idle for so many milliseconds, as some proxies do.
    */
   static async to(target, idle = 0) {
     const wire = new Wire();
     Object.assign(wire, { target: new URL(target), idle, pairs: new Set(), state: 'passing', webSockets: 0 });
     wire.server = createServer((browser) => wire.accept(browser));
     await new Promise((resolve) => wire.server.listen(0, '127.0.0.1', resolve));
-    // A test that has failed leaves it open.
+    // A failed test does not close it.
     wire.server.unref();
     wire.url = `http://127.0.0.1:${wire.server.address().port}`;
     return wire;
   }
 
-  /** Lets bytes pass again, those that were held up first. */
+  /** Forwards bytes again, the held ones first. */
   pass() {
     this.state = 'passing';
     for (const pair of this.pairs) pair.go();
   }
 
-  /** Lets no byte pass any more, and no end either: nobody can tell it from silence. */
+  /** Holds all bytes and all ends of connections, as a network that drops packets does. */
   swallow() {
     this.state = 'swallowing';
     for (const pair of this.pairs) pair.stop();
   }
 
-  /** Closes every connection, and refuses new ones. */
+  /** Closes every connection and refuses new ones. */
   cut() {
     this.state = 'cut';
     for (const pair of this.pairs) pair.end();
@@ -52,7 +52,7 @@ export class Wire {
   }
 }
 
-/** One connection: the browser's end and the web server's. */
+/** One connection: a socket to the browser and one to the web server. */
 class Pair {
   constructor(wire, browser) {
     const server = connect(Number(wire.target.port), wire.target.hostname);
@@ -65,7 +65,7 @@ class Pair {
     for (const [from, to] of [[browser, server], [server, browser]]) {
       from.on('data', (bytes) => to.write(bytes) || from.pause());
       to.on('drain', () => wire.state === 'passing' && from.resume());
-      // How it ended is no matter.
+      // An error is followed by close, which is handled below.
       from.on('error', () => {});
       from.on('close', () => {
         this.ended = true;

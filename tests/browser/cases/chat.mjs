@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'two people talk, one leaves, and returns to what was said';
+export const title = 'two people talk; one leaves and returns to all messages';
 
 export default async function (browser) {
   const ann = await Person.register(browser, 'Chat Ann');
@@ -17,7 +17,7 @@ export default async function (browser) {
   const tick = (word) => ben.page.getByRole('log').getByRole('img', { name: word });
   await tick('Delivered').waitFor();
 
-  // The browser's last page is closed; what it keeps, it keeps.
+  // The last page is closed. The browser's storage stays.
   await ann.page.close();
   await ben.sees(ann, 'away');
   for (const text of ['Is it still there?', '<img src=x onerror=alert(1)>', 'I take it 👍']) await ben.say(text);
@@ -41,5 +41,5 @@ export default async function (browser) {
   await ann.open(ben);
   await ann.hasRead([...said, 'Deal']);
   ann.wasHandedOnce();
-  assert.deepEqual([...ann.problems, ...ben.problems], [], 'neither page has complained');
+  assert.deepEqual([...ann.problems, ...ben.problems], [], 'no page has errors');
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'light or dark, every text stands out from what is behind it';
+export const title = 'every text has enough contrast, in light and dark mode';
 
-/** What WCAG 2.2 asks of text, success criterion 1.4.3. */
+/** The contrast that WCAG 2.2 requires for text (success criterion 1.4.3). */
 const ENOUGH = 4.5;
 
 export default async function (browser) {
@@ -26,7 +26,7 @@ export default async function (browser) {
   }
 }
 
-/** The visible texts whose contrast is not enough, with their contrast. Runs in the page. */
+/** The visible texts with too little contrast, and their contrast. Runs in the page. */
 function faintTexts(enough) {
   const parts = (color) => color.match(/[\d.]+/g).map(Number);
   const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);

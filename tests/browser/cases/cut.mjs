@@ -1,7 +1,7 @@
 import { Person, demo } from '../person.mjs';
 import { Wire } from '../wire.mjs';
 
-export const title = 'a network that cuts every connection is noticed at once, and what was written goes out later';
+export const title = 'a cut network is noticed at once, and messages written meanwhile are sent later';
 
 export default async function (browser) {
   const wire = await Wire.to(demo);

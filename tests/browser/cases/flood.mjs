@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'a page that is reloaded in the middle of a flood shows everything once, in order';
+export const title = 'a page that is reloaded during a flood shows every message once, in order';
 
 export default async function (browser) {
   const ben = await Person.register(browser, 'Flood Ben');
@@ -23,6 +23,6 @@ export default async function (browser) {
   await ann.open(ben);
   await ann.hasRead(texts);
   await ann.badges(ben, '');
-  // Only what a reload has interrupted may have been handed out again.
+  // Only messages that a reload interrupted may be handed out again.
   assert.ok(ann.handed.length <= texts.length + 4, `${ann.handed.length} were handed out`);
 }

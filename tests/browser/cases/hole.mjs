@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Person, demo } from '../person.mjs';
 import { Wire } from '../wire.mjs';
 
-export const title = 'a network that swallows everything for half a minute is noticed, and costs nothing';
+export const title = 'a network that drops everything for half a minute is noticed, and no message is lost';
 
 export default async function (browser) {
   const wire = await Wire.to(demo);
@@ -16,7 +16,7 @@ export default async function (browser) {
   const over = sleep(30_000);
   const dark = ['one in the dark', 'two in the dark', 'three in the dark'];
   for (const text of dark) await ben.send(ann, text);
-  // No socket has closed: only the answer to a ping that does not come tells the client.
+  // No socket has closed. The client notices only that its ping is not answered.
   await ann.is('Connecting');
   await over;
   await ann.hasRead(['before']);

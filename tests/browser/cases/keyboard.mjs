@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'everything can be done with the keyboard alone';
+export const title = 'the page can be used with the keyboard alone';
 
 export default async function (browser) {
   const ben = await Person.register(browser, 'Keys Ben');
@@ -10,7 +10,7 @@ export default async function (browser) {
   const { keyboard } = page;
   const focused = () => page.evaluate(() => document.activeElement.closest('button, textarea, #log')?.textContent.trim());
 
-  // Through the page, until the entry of Ben has the focus.
+  // Tab moves the focus to the entry of Ben.
   for (let stops = 0; !(await focused())?.includes(ben.name); stops++) {
     assert.ok(stops < 60, 'Tab does not lead to the people');
     await keyboard.press('Tab');
@@ -24,13 +24,13 @@ export default async function (browser) {
   await ann.hasRead(['Hello\nfrom the keyboard']);
   assert.equal(await page.getByRole('textbox', { name: 'Message' }).inputValue(), '');
 
-  // Back to what was said, which scrolls with the arrow keys, and on to the list.
+  // Shift+Tab goes to the messages, which scroll with the arrow keys. Escape goes to the list.
   await keyboard.press('Shift+Tab');
   assert.ok(await page.getByRole('log').evaluate((log) => log === document.activeElement));
   await keyboard.press('Escape');
   assert.ok(await ann.entry(ben).evaluate((entry) => entry === document.activeElement));
 
-  // Whatever has the focus shows it.
+  // Every focused element has an outline.
   for (let stops = 0; stops < 8; stops++) {
     await keyboard.press('Tab');
     const outline = await page.evaluate(() => {

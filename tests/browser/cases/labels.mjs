@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'a screen reader is told what is what, and what is new';
+export const title = 'a screen reader gets names for all controls, and new messages';
 
 export default async function (browser) {
   const ben = await Person.register(browser, 'Label Ben');

@@ -21,7 +21,7 @@ export default async function (browser) {
     const ann = await Person.register(browser, 'Pack Ann');
     const csrf = await ann.page.locator('body').getAttribute('data-csrf');
 
-    // Any page of the host, to which the package's files and a script that uses them are added.
+    // A page of the same host, with routes for the package's files and a script that uses them.
     const page = await ann.context.newPage();
     await page.route(`${demo}/package/**`, async (route) => {
       const path = new URL(route.request().url()).pathname;
@@ -43,7 +43,7 @@ export default async function (browser) {
 
 const MODULE = "import { connect } from './dist/chatpush.mjs'; window.use('module', connect);";
 
-/** Makes `use`, which connects and shows what comes. Runs in the page. */
+/** Defines `use`, which connects and shows the messages. Runs in the page. */
 function prepare(csrf) {
   window.use = (how, connect) => {
     const line = document.body.appendChild(document.createElement('p'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../person.mjs';
 
-export const title = 'a phone shows one thing at a time, and nothing beside the screen';
+export const title = 'a phone shows the list or a conversation, and never scrolls sideways';
 
 export default async function (browser) {
   const ben = await Person.register(browser, 'Phone Ben');
@@ -31,7 +31,7 @@ export default async function (browser) {
   await page.getByRole('button', { name: 'Back to people' }).tap();
   assert.equal(await page.getByRole('navigation').isVisible(), true);
   assert.ok(await ann.entry(ben).evaluate((entry) => entry === document.activeElement));
-  // It is not in view any more, so what comes is new.
+  // The conversation is not in view any more, so the next message is unread.
   await ben.send(ann, 'Are you there?');
   await ann.badges(ben, '1');
   await isNarrow();

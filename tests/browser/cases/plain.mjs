@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Person, demo } from '../person.mjs';
 import { until } from '../until.mjs';
 
-export const title = 'a plain new WebSocket(url) gets what waited and what is new, and confirms it without a word';
+export const title = 'a plain new WebSocket(url) gets stored and live messages, and confirms them by pong';
 
-/** Opens a WebSocket on the page with nothing around it; the frames up to the first that `last` is in. */
+/** Opens a plain WebSocket on the page. Returns the frames up to the first that contains `last`. */
 function listen(page, token, last) {
   return page.evaluate(([token, last]) => new Promise((resolve, reject) => {
     const frames = [];
@@ -17,7 +17,7 @@ function listen(page, token, last) {
   }), [token, last]);
 }
 
-/** What the demo's contents say. */
+/** The text in a content of the demo. */
 const text = ({ data }) => JSON.parse(data).text;
 
 export default async function (browser) {
@@ -27,9 +27,9 @@ export default async function (browser) {
     const headers = { 'X-CSRF-Token': document.body.dataset.csrf };
     return (await (await fetch('token.php', { method: 'POST', headers })).json()).token;
   });
-  // It stands on the page that is left now.
+  // Reads the id while the page with it is open.
   await ann.id();
-  // A page of the same host on which no script of ours runs.
+  // A page of the same host without scripts.
   await ann.page.goto(`${demo}/chat.css`);
   assert.ok(await ben.send(ann, 'it waited'));
   const waited = await listen(ann.page, token, 'unread_count');
@@ -37,7 +37,7 @@ export default async function (browser) {
   assert.deepEqual(waited.at(-1), { type: 'unread_count', data: 1 });
 
   const live = listen(ann.page, token, 'it is new');
-  await until('it is gone once it was confirmed', async () => {
+  await until('the confirmed message is not sent again', async () => {
     const frames = await listen(ann.page, token, 'unread_count');
     return frames.length === 1;
   });

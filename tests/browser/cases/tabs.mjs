@@ -3,7 +3,7 @@ import { Person, demo } from '../person.mjs';
 import { until } from '../until.mjs';
 import { Wire } from '../wire.mjs';
 
-export const title = 'two tabs share one connection, agree, and one goes on when the other is closed';
+export const title = 'two tabs share one connection; one takes over when the other closes';
 
 export default async function (browser) {
   const wire = await Wire.to(demo);

@@ -5,12 +5,12 @@ import { Person, demo } from '../person.mjs';
 import { until } from '../until.mjs';
 import { Wire } from '../wire.mjs';
 
-export const title = 'tokens that expire are replaced, also when that fails for a while, and nothing is lost or doubled';
+export const title = 'expired tokens are replaced, also after failures; no message is lost or duplicated';
 
 /** How long a token lives, in seconds. */
 const TTL = 3;
 
-/** The same token with a shorter life, signed anew. */
+/** The same token with a shorter lifetime, signed again. */
 function shortened(token) {
   const [head, claims] = token.split('.');
   const { sub, iat } = JSON.parse(Buffer.from(claims, 'base64url'));
@@ -42,7 +42,7 @@ export default async function (browser) {
     assert.ok(await ben.send(ann, texts.at(-1)));
   };
   const before = wire.webSockets;
-  // They come while connections end, and while there is none.
+  // Messages arrive while connections end, and while there is none.
   await until('three tokens have expired', async () => {
     await send();
     await sleep(100);
@@ -51,7 +51,7 @@ export default async function (browser) {
   await ann.hasRead(texts);
 
   refused = 0;
-  await until('the page has asked in vain', () => refused >= 3);
+  await until('the page has been refused a token three times', () => refused >= 3);
   await send();
   refused = undefined;
   await ann.is('Connected');
