@@ -1,4 +1,4 @@
-// The chat page: puts its parts together.
+// The chat page: connects the parts.
 import { Conversation } from './conversation.js';
 import { Kept } from './kept.js';
 import { Outbox } from './outbox.js';
@@ -6,20 +6,20 @@ import { People } from './people.js';
 import { ask, post } from './server.js';
 import { waits } from './ticks.js';
 
-/** How often the page looks who is there and what has been delivered, in milliseconds. */
-const LOOK = 5_000;
+/** The interval for polling who is online and what was delivered, in milliseconds. */
+const POLL_INTERVAL = 5_000;
 
-/** How long a message that was just sent is given to be confirmed, in milliseconds. */
-const SOON = 700;
+/** When the page first asks whether a sent message was delivered, in milliseconds. */
+const FIRST_CHECK = 700;
 
-/** What comes within so many milliseconds is marked as read together. */
-const MOMENT = 300;
+/** Messages within so many milliseconds are marked as read together. */
+const READ_INTERVAL = 300;
 
 const me = Number(document.body.dataset.user);
 const $ = (id) => document.getElementById(id);
 
 const kept = await Kept.open(me).catch((problem) => {
-  complain('This browser keeps nothing for this page, and the chat needs that.');
+  complain('The chat needs storage in this browser, and the browser refuses it.');
   throw problem;
 });
 const people = new People($('people'), kept);
@@ -34,7 +34,7 @@ let signedIn = false;
 let unread = 0;
 let reading;
 
-// The message is confirmed, and its row goes, when this has ended: the browser has it by then.
+// When this has ended, the message is confirmed and its row is deleted: the browser has stored it.
 chat.on('message', async ({ id, data, time }) => {
   const { from, text } = JSON.parse(data);
   if (await kept.add({ person: from, id, text, time })) announce(`${people.name(from)}: ${text}`);
@@ -44,7 +44,7 @@ chat.on('message', async ({ id, data, time }) => {
 
 chat.on('unread', (count) => {
   unread = count;
-  // It is about to be 0 again.
+  // While a mark-as-read is under way the counter is about to become 0.
   if (!reading) showUnread();
 });
 
@@ -56,22 +56,22 @@ chat.on('state', (state) => {
   if (!signedIn) signIn();
 });
 
-// The next attempt comes by itself, and the line at the top says what the state is.
+// The client reconnects by itself, and the page header shows the state.
 chat.on('error', (error) => console.warn(error));
 
-/** What an application does when somebody signs in. */
+/** Calls the page that an application calls after sign-in. */
 async function signIn() {
   try {
     await post('online.php');
     signedIn = true;
   } catch {
-    // The daemon sends what waits in any case.
+    // The daemon sends the stored messages in any case.
   }
 }
 
-// --- What was seen
+// --- Read messages
 
-/** The user looks at the open conversation, unless the page is hidden. */
+/** Marks the open conversation as seen, unless the page is hidden. */
 async function view() {
   const { person } = conversation;
   if (person === undefined || document.visibilityState !== 'visible') return;
@@ -80,7 +80,7 @@ async function view() {
   refresh(person);
 }
 
-/** Says so to the server: at once, and once more for all that comes within a moment. */
+/** Resets the unread counter: at once, and once more for all messages of the next moment. */
 function markRead() {
   if (reading) {
     reading.again = true;
@@ -93,7 +93,7 @@ function markRead() {
     reading = undefined;
     if (again) markRead();
     else showUnread();
-  }, MOMENT);
+  }, READ_INTERVAL);
 }
 
 function showUnread() {
@@ -102,7 +102,7 @@ function showUnread() {
   document.title = unread === 0 ? 'Chat' : `(${unread}) Chat`;
 }
 
-// --- What is shown
+// --- Display
 
 /** A conversation has changed, here or in another tab. */
 function refresh(person) {
@@ -113,10 +113,10 @@ function refresh(person) {
 /** One of the user's own messages has changed. */
 function sent(person) {
   refresh(person);
-  if (kept.of(person).some(waits)) setTimeout(() => deliveries(person).catch(() => {}), SOON);
+  if (kept.of(person).some(waits)) setTimeout(() => deliveries(person).catch(() => {}), FIRST_CHECK);
 }
 
-/** Says something to those who do not see the page. */
+/** Announces a text to screen readers. */
 function announce(words) {
   $('announce').textContent = words;
 }
@@ -140,12 +140,12 @@ async function look() {
     people.look((await ask('people.php')).people);
     for (const person of people.ids()) await deliveries(person);
   } catch {
-    // The next look may be luckier.
+    // The next poll tries again.
   }
-  setTimeout(look, LOOK);
+  setTimeout(look, POLL_INTERVAL);
 }
 
-// --- What the user does
+// --- Actions of the user
 
 function open(person) {
   $('with').textContent = people.name(person);
@@ -155,7 +155,7 @@ function open(person) {
   people.choose(person);
   conversation.open(person);
   view();
-  // A finger has not asked for the keyboard yet, which would hide half of what was said.
+  // On a touch screen, focusing the text field would open the keyboard over half of the messages.
   (matchMedia('(pointer: coarse)').matches ? $('with') : $('text')).focus();
 }
 

@@ -1,4 +1,4 @@
-// The conversation in view.
+// The open conversation.
 import { mark } from './ticks.js';
 
 export class Conversation {
@@ -9,7 +9,7 @@ export class Conversation {
     this.lines = new Map();
   }
 
-  /** Shows another conversation, with a line before what is new. */
+  /** Shows another conversation, with a line before the new messages. */
   open(person) {
     this.person = person;
     this.lines.clear();
@@ -22,9 +22,9 @@ export class Conversation {
     this.log.scrollTop = this.log.scrollHeight;
   }
 
-  /** Shows what has come, and what has changed. */
+  /** Shows new and changed messages. */
   refresh() {
-    // Who has scrolled up to read is left there.
+    // If the user has scrolled up, the position stays.
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
     for (const message of this.kept.of(this.person)) this.show(message);
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;

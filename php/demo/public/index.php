@@ -1,5 +1,5 @@
 <?php
-// The chat itself.
+// The chat page.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
@@ -9,7 +9,7 @@ if ($user_id === null) {
 }
 $people = other_people($user_id);
 
-/** Somebody in the list: a face with a dot, the name, and behind it what the page's script knows. */
+/** An entry of the list of people; the page's script fills in presence, counter and last message. */
 function entry(int|string $id, string $username): void
 {
     ?><li><button data-person="<?= h($id) ?>">

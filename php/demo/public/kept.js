@@ -1,16 +1,16 @@
-// What was said, kept in this browser's database, which its tabs share.
+// The messages, stored in the browser's IndexedDB, which all tabs share.
 
-/** Messages that are kept of each conversation. */
+/** How many messages are kept of each conversation. */
 const KEPT = 500;
 
 /**
- * Every message is `{ place, person, id, text, time }`: its place in the order of arrival, and with whom it was
- * exchanged. Those that were written here have `mine: true` and a `state`, see ticks.js.
+ * Every message is `{ place, person, id, text, time }`. `place` is its number in the order of arrival,
+ * `person` the other user. The user's own messages have `mine: true` and a `state`, see ticks.js.
  *
- * Reading is from memory. Writing ends when the database has it, and is then known to all tabs.
+ * Reads are from memory. A write ends when the database has the data; then all tabs are notified.
  */
 export class Kept {
-  /** For each person: the messages, the place of the last one seen, and the number of the load they are from. */
+  /** For each person: the messages, the place of the last seen one, and the number of the load. */
   conversations = new Map();
   places = new Map();
   loaded = new Map();
@@ -19,7 +19,7 @@ export class Kept {
   /** Called with a person when another tab has changed that conversation. */
   changed = () => {};
 
-  /** @throws {DOMException} If the browser keeps nothing for this page. */
+  /** @throws {DOMException} If the browser refuses storage. */
   static async open(me) {
     const kept = new Kept();
     kept.database = await database(`chat.${me}`);
@@ -34,17 +34,17 @@ export class Kept {
     return kept;
   }
 
-  /** The messages of a conversation in the order in which they came. */
+  /** The messages of a conversation, in order of arrival. */
   of(person) {
     return this.conversations.get(person) ?? [];
   }
 
-  /** The other's messages behind the last one that was seen. */
+  /** The other user's messages after the last one that was seen. */
   unseen(person) {
     return this.of(person).filter(({ mine, place }) => !mine && place > (this.places.get(person) ?? 0));
   }
 
-  /** Adds a message; false if it is there already, from this tab or another. */
+  /** Adds a message. Returns false if this or another tab has added it before. */
   add(message) {
     const { person, id } = message;
     return this.write(person, async ({ messages }) => {
@@ -56,7 +56,7 @@ export class Kept {
     });
   }
 
-  /** Moves a message from one state to another; nothing if another tab has moved it meanwhile. */
+  /** Changes the state of a message, unless another tab has changed it meanwhile. */
   change(person, id, from, to) {
     return this.write(person, async ({ messages }) => {
       const message = await result(messages.index('id').get(id));
@@ -64,7 +64,7 @@ export class Kept {
     });
   }
 
-  /** Everything in the conversation was seen. */
+  /** Marks all messages of the conversation as seen. */
   async see(person) {
     if (this.unseen(person).length === 0) return;
     const { place } = this.of(person).at(-1);
@@ -92,7 +92,7 @@ export class Kept {
       result(messages.index('person').getAll(person)),
       result(seen.get(person)),
     ]);
-    // One that began later may have ended earlier.
+    // A load that began later may have ended earlier.
     if (load < (this.loaded.get(person) ?? 0)) return;
     this.loaded.set(person, load);
     this.conversations.set(person, conversation);

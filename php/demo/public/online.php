@@ -1,5 +1,5 @@
 <?php
-// The sign-in hook: the page calls it as soon as its socket is open.
+// The sign-in hook: the page calls it when its WebSocket has opened. Without it the daemon sends the same.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 

@@ -1,4 +1,4 @@
-// What was written here and the server has not taken yet.
+// The messages that the server has not accepted yet.
 import { post } from './server.js';
 
 /** The first and the longest wait before another attempt, in milliseconds. */
@@ -6,15 +6,15 @@ const FIRST = 500;
 const LONGEST = 8_000;
 
 /**
- * Sends what waits, one after the other, so that messages arrive in the order in which they were written. What the
- * server could not take is sent again: `ChatPush\sendMessage` takes the same id twice for one message, so not knowing
- * what has become of the first attempt does no harm. What waits outlives the page.
+ * Sends the waiting messages one after the other, so they arrive in the order in which they were written. A
+ * failed request is repeated, even if its outcome is unknown: for `ChatPush\sendMessage` the same id is the
+ * same message. The waiting messages are stored, so they survive a reload.
  */
 export class Outbox {
   /**
-   * @param everybody Gives the ids of all people.
+   * @param everybody Returns the ids of all people.
    * @param changed Called with a person when one of the messages to them has changed.
-   * @param problem Called with words for the person in front of the page, or nothing when all is well again.
+   * @param problem Called with an error text for the user, or with nothing when the error is over.
    */
   constructor(kept, { everybody, changed, problem }) {
     Object.assign(this, { kept, everybody, changed, problem });
@@ -22,14 +22,14 @@ export class Outbox {
     this.running = false;
   }
 
-  /** Takes a text for somebody. */
+  /** Adds a text for another user. */
   async take(person, text) {
     await this.kept.add({ person, id: randomId(), text, time: Date.now(), mine: true, state: 'sending' });
     this.changed(person);
     this.run();
   }
 
-  /** Sends now what waits; does nothing if that is under way. */
+  /** Sends the waiting messages, unless that is under way already. */
   async run() {
     clearTimeout(this.timer);
     if (this.running) return;
@@ -42,13 +42,13 @@ export class Outbox {
     this.wait = Math.min(this.wait * 2, LONGEST);
   }
 
-  /** The oldest message that waits, over all conversations. */
+  /** The oldest waiting message of all conversations. */
   first() {
     const waiting = this.everybody().flatMap((person) => this.kept.of(person).filter(({ state }) => state === 'sending'));
     return waiting.sort((a, b) => a.place - b.place)[0];
   }
 
-  /** Whether the server has decided, for or against it. */
+  /** Whether the server has accepted or refused the message. */
   async send({ person, id, text }) {
     let state;
     try {
@@ -66,7 +66,7 @@ export class Outbox {
   }
 }
 
-/** Nobody else comes upon this id. `crypto.randomUUID` is not to be had without https. */
+/** A random id. `crypto.randomUUID` does not exist without https. */
 function randomId() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(36)).join('');
 }

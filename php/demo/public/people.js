@@ -1,4 +1,4 @@
-// The list of people: who is there, what was said last, and what is new.
+// The list of people: who is online, the last message, and the number of new ones.
 
 export class People {
   constructor(list, kept) {
@@ -20,7 +20,7 @@ export class People {
     return this.button(person)?.querySelector('.name').textContent ?? 'Somebody';
   }
 
-  /** Takes in who is there; somebody may have registered since the page was made. */
+  /** Updates who is online, and adds people who have registered since the page was loaded. */
   look(people) {
     for (const { id, username, online } of people) {
       const button = this.button(id) ?? this.introduce(id, username);
@@ -40,7 +40,7 @@ export class People {
     return this.button(id);
   }
 
-  /** Shows what is kept of a conversation: the last words, and how many messages are new. */
+  /** Shows the last message of a conversation and the number of new ones. */
   refresh(person) {
     const button = this.button(person);
     if (!button) return;
@@ -52,7 +52,7 @@ export class People {
     badge.querySelector('.count').textContent = unseen || '';
   }
 
-  /** Marks whose conversation is in view. */
+  /** Marks the person whose conversation is open. */
   choose(person) {
     for (const button of this.list.querySelectorAll('button')) {
       button.toggleAttribute('aria-current', Number(button.dataset.person) === person);

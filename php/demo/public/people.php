@@ -1,5 +1,5 @@
 <?php
-// Who of the others is there now.
+// The other users, and who of them is online.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
@@ -11,6 +11,6 @@ try {
     );
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
-    refuse(503, 'Nobody knows who is there.');
+    refuse(503, 'Online status is unavailable.');
 }
 answer(['people' => $people]);

@@ -1,5 +1,5 @@
 <?php
-// Sends a message: stored exactly once, and to the receiver's devices at once if there are any.
+// Sends a message: it is stored exactly once and pushed to the receiver's connected devices.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
@@ -9,7 +9,7 @@ $receiver_id = filter_var($_POST['receiver_id'] ?? null, FILTER_VALIDATE_INT);
 $text = is_string($_POST['text'] ?? null) ? trim($_POST['text']) : '';
 $id = is_string($_POST['id'] ?? null) ? $_POST['id'] : '';
 if ($receiver_id === false || query('SELECT 1 FROM `user` WHERE `id` = ?', [$receiver_id]) === []) {
-    refuse(422, 'There is nobody of that name.');
+    refuse(422, 'This user does not exist.');
 }
 if ($text === '' || preg_match('//u', $text) !== 1 || strlen($text) > 8000) {
     refuse(422, 'A message has 1 to 8,000 bytes.');
@@ -21,7 +21,7 @@ $content = json_encode(['type' => 'chat', 'from' => $sender_id, 'id' => $id, 'te
 
 $delivery = null;
 try {
-    // The page sends again what it had no answer to. By its id that is the same message.
+    // The page repeats a request that had no answer. The same id makes it the same message.
     $delivery = ChatPush\sendMessage($sender_id, $receiver_id, $content, 'chat', $id);
 } catch (ChatPush\TimeoutException $timeout) {
     error_log($timeout->getMessage());

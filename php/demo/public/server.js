@@ -1,13 +1,13 @@
-// The application's own pages.
+// Requests to the application's PHP pages.
 
-/** How long a page may take, in milliseconds. One that hangs would hold up those behind it. */
+/** The timeout of a request, in milliseconds. A hanging request would block the next ones. */
 const PATIENCE = 10_000;
 
 const { csrf } = document.body.dataset;
 
 /**
- * Asks a page of the application.
- * @throws {Error} With words for the person in front of the page, and the HTTP `status` if there was an answer.
+ * Sends a request.
+ * @throws {Error} With a text for the user, and the HTTP `status` if there was an answer.
  */
 export async function ask(page, options = {}) {
   const response = await fetch(page, { signal: AbortSignal.timeout(PATIENCE), ...options });

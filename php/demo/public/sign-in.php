@@ -1,5 +1,5 @@
 <?php
-// Registering and signing in.
+// Registration and sign-in.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 
@@ -16,7 +16,7 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     http_response_code(422);
 }
 
-/** Makes the user and signs in; what is wrong otherwise. */
+/** Creates the user and signs in. Returns the problem, if any. */
 function register(string $username, string $password): ?string
 {
     if (preg_match('/^[\p{L}\p{N} ._-]{2,30}$/u', $username) !== 1) {
@@ -38,7 +38,7 @@ function register(string $username, string $password): ?string
     return null;
 }
 
-/** Signs in; what is wrong otherwise. */
+/** Signs in. Returns the problem, if any. */
 function sign_in_with(string $username, string $password): ?string
 {
     $user = query('SELECT `id`, `username`, `password` FROM `user` WHERE `username` = ?', [$username])[0] ?? null;
@@ -53,10 +53,10 @@ function sign_in_with(string $username, string $password): ?string
 
 head('Sign in');
 ?>
-<body class="door">
+<body class="sign-in">
 <main>
     <h1>Chat</h1>
-    <p>Messages reach whoever is here at once, and wait for whoever is not.</p>
+    <p>Messages arrive at once, and wait for people who are offline.</p>
     <?php if ($problem !== null) { ?><p class="problem" role="alert"><?= h($problem) ?></p><?php } ?>
     <form method="post">
         <input type="hidden" name="csrf" value="<?= h($_SESSION['csrf']) ?>">

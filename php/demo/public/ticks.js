@@ -1,12 +1,12 @@
-// What is known of a message that was written here, and how it is shown.
+// The states of the user's own messages, and how they are shown.
 
 /**
- * - `sending`: the server has not said yes yet. It is sent again under the same id, and is one message all the same.
- * - `stored`: the row is committed; nobody of theirs was there.
- * - `live`: the row is committed, and a device of theirs was there and has been sent it.
- * - `delivered`: the row is gone, which it is once a device of theirs has confirmed that it has the message.
- *   Whether anybody has read it, nobody knows.
- * - `refused`: the server does not want it.
+ * - `sending`: not accepted by the server yet. A retry has the same id, so it stays one message.
+ * - `stored`: the row is committed; the receiver was not connected.
+ * - `live`: the row is committed, and the message was pushed to a connected device of the receiver.
+ * - `delivered`: a device of the receiver has confirmed the message, so its row was deleted. This does not
+ *   mean that somebody has read it.
+ * - `refused`: the server has refused it.
  */
 const STATES = {
   sending: ['…', 'Being sent'],
@@ -19,7 +19,7 @@ const STATES = {
 /** Whether it may still become `delivered`. */
 export const waits = ({ mine, state }) => mine && (state === 'stored' || state === 'live');
 
-/** Makes an element say the state of a message, by sign and by word. */
+/** Shows the state of a message in an element, as a sign and as its label. */
 export function mark(element, { state }) {
   const [sign, word] = STATES[state];
   if (element.textContent === sign && element.title === word) return;

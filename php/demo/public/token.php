@@ -1,5 +1,5 @@
 <?php
-// A token for the WebSocket. The connection ends with it, and the page comes for another.
+// A token for the WebSocket. When it expires the connection ends, and the page fetches another token.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 

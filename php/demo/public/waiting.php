@@ -1,6 +1,6 @@
 <?php
-// Which of the user's messages to somebody still wait. A row goes once a device of the receiver has confirmed
-// the message, so what was stored and does not wait any more is delivered.
+// Which of the user's messages to a receiver still wait. A row is deleted when a device of the receiver has
+// confirmed the message, so a stored message that is not listed here was delivered.
 declare(strict_types=1);
 require __DIR__ . '/../src/start.php';
 

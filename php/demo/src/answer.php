@@ -1,13 +1,13 @@
 <?php
 declare(strict_types=1);
 
-/** Text for HTML, in an element or an attribute. */
+/** Escapes a text for HTML elements and attributes. */
 function h(string|int $text): string
 {
     return htmlspecialchars((string) $text, ENT_QUOTES | ENT_SUBSTITUTE, 'UTF-8');
 }
 
-/** Ends the page with an answer for a script. */
+/** Ends the request with a JSON answer. */
 function answer(array $data, int $status = 200): never
 {
     http_response_code($status);
@@ -15,11 +15,11 @@ function answer(array $data, int $status = 200): never
     exit(json_encode($data, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
 }
 
-/** Ends the page with what is wrong, in words for the person in front of it. */
+/** Ends the request with an error text for the user. */
 function refuse(int $status, string $why): never
 {
     if (!isset($_SERVER['HTTP_X_CSRF_TOKEN'])) {
-        // It was a form and not a script that asked.
+        // The request came from a form, not from a script.
         http_response_code($status);
         header('Content-Type: text/plain; charset=utf-8');
         exit($why);
@@ -27,14 +27,14 @@ function refuse(int $status, string $why): never
     answer(['error' => $why], $status);
 }
 
-/** Ends the page and shows another. */
+/** Ends the request with a redirect. */
 function go(string $page): never
 {
     header("Location: $page", response_code: 303);
     exit;
 }
 
-/** The beginning of every HTML page. */
+/** Prints the head of an HTML page. */
 function head(string $title): void
 {
     header('Content-Type: text/html; charset=utf-8');

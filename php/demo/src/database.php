@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** The application's own connection, opened when a page first needs it. */
+/** The application's own connection, opened at the first use. */
 function database(): PDO
 {
     static $pdo = null;
@@ -13,7 +13,7 @@ function database(): PDO
     );
 }
 
-/** The rows of one statement. */
+/** Runs a statement and returns its rows. */
 function query(string $sql, array $values = []): array
 {
     $statement = database()->prepare($sql);
@@ -21,7 +21,7 @@ function query(string $sql, array $values = []): array
     return $statement->fetchAll();
 }
 
-/** Everybody else, by name. */
+/** All other users, by name. */
 function other_people(int $user_id): array
 {
     return query('SELECT `id`, `username` FROM `user` WHERE `id` <> ? ORDER BY `username` LIMIT 200', [$user_id]);

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** Starts or resumes the session, with a cookie that no script and no other site can use. */
+/** Starts or resumes the session. Scripts and other sites cannot use its cookie. */
 function start_session(): void
 {
     session_name('chat');
@@ -10,20 +10,20 @@ function start_session(): void
     $_SESSION['csrf'] ??= bin2hex(random_bytes(16));
 }
 
-/** Begins a session of this user, under a new name so that an old one is worth nothing. */
+/** Starts the session of this user, with a new session id: an old one must not become valid. */
 function sign_in(int $user_id, string $username): void
 {
     session_regenerate_id(true);
     $_SESSION = ['user_id' => $user_id, 'username' => $username, 'csrf' => bin2hex(random_bytes(16))];
 }
 
-/** Who is signed in, or null. */
+/** The signed-in user, or null. */
 function user_id(): ?int
 {
     return $_SESSION['user_id'] ?? null;
 }
 
-/** Ends the page unless somebody is signed in. Lets go of the session, so that pages do not wait for each other. */
+/** Ends the request unless a user is signed in. Releases the session lock: requests need not wait. */
 function require_user(): int
 {
     $user_id = user_id();
@@ -34,12 +34,12 @@ function require_user(): int
     return $user_id;
 }
 
-/** Ends the page unless it was asked for by one of our own pages. */
+/** Ends the request unless it is a POST from one of our own pages. */
 function require_own_post(): void
 {
     if ($_SERVER['REQUEST_METHOD'] !== 'POST') {
         header('Allow: POST');
-        refuse(405, 'This page wants a POST.');
+        refuse(405, 'This page accepts POST only.');
     }
     $sent = $_POST['csrf'] ?? $_SERVER['HTTP_X_CSRF_TOKEN'] ?? '';
     if (!is_string($sent) || !hash_equals($_SESSION['csrf'], $sent)) {

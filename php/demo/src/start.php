@@ -1,5 +1,5 @@
 <?php
-// Every page begins here: its headers, its session, its database.
+// Included by every page: headers, session, database.
 declare(strict_types=1);
 
 require __DIR__ . '/database.php';
