@@ -1,6 +1,6 @@
 // The chat page: connects the parts.
 import { Conversation } from './conversation.js';
-import { Kept } from './kept.js';
+import { MessageHistory } from './message-history.js';
 import { Outbox } from './outbox.js';
 import { People } from './people.js';
 import { ask, post } from './server.js';
@@ -18,14 +18,14 @@ const READ_INTERVAL = 300;
 const me = Number(document.body.dataset.user);
 const $ = (id) => document.getElementById(id);
 
-const kept = await Kept.open(me).catch((problem) => {
+const history = await MessageHistory.open(me).catch((problem) => {
   complain('The chat needs storage in this browser, and the browser refuses it.');
   throw problem;
 });
-const people = new People($('people'), kept);
-const conversation = new Conversation(kept);
-const outbox = new Outbox(kept, { everybody: () => people.ids(), changed: sent, problem: complain });
-kept.changed = refresh;
+const people = new People($('people'), history);
+const conversation = new Conversation(history);
+const outbox = new Outbox(history, { everybody: () => people.ids(), changed: sent, problem: complain });
+history.changed = refresh;
 
 // --- The connection
 
@@ -37,7 +37,7 @@ let reading;
 // When this has ended, the message is confirmed and its row is deleted: the browser has stored it.
 chat.on('message', async ({ id, data, time }) => {
   const { from, text } = JSON.parse(data);
-  if (await kept.add({ person: from, id, text, time })) announce(`${people.name(from)}: ${text}`);
+  if (await history.add({ person: from, id, text, time })) announce(`${people.name(from)}: ${text}`);
   refresh(from);
   if (from === conversation.person) await view();
 });
@@ -75,8 +75,8 @@ async function signIn() {
 async function view() {
   const { person } = conversation;
   if (person === undefined || document.visibilityState !== 'visible') return;
-  if (unread > 0 || kept.unseen(person).length > 0) markRead();
-  await kept.see(person);
+  if (unread > 0 || history.unseen(person).length > 0) markRead();
+  await history.see(person);
   refresh(person);
 }
 
@@ -113,7 +113,7 @@ function refresh(person) {
 /** One of the user's own messages has changed. */
 function sent(person) {
   refresh(person);
-  if (kept.of(person).some(waits)) setTimeout(() => deliveries(person).catch(() => {}), FIRST_CHECK);
+  if (history.of(person).some(waits)) setTimeout(() => deliveries(person).catch(() => {}), FIRST_CHECK);
 }
 
 /** Announces a text to screen readers. */
@@ -126,11 +126,11 @@ function complain(words) {
 }
 
 async function deliveries(person) {
-  const waiting = kept.of(person).filter(waits);
+  const waiting = history.of(person).filter(waits);
   if (waiting.length === 0) return;
   const still = new Set((await ask(`waiting.php?receiver_id=${person}`)).waiting);
   for (const { id, state } of waiting) {
-    if (!still.has(id)) await kept.change(person, id, state, 'delivered');
+    if (!still.has(id)) await history.change(person, id, state, 'delivered');
   }
   refresh(person);
 }

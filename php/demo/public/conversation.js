@@ -2,8 +2,8 @@
 import { mark } from './ticks.js';
 
 export class Conversation {
-  constructor(kept) {
-    this.kept = kept;
+  constructor(history) {
+    this.history = history;
     this.log = document.getElementById('log');
     this.list = document.getElementById('messages');
     this.lines = new Map();
@@ -14,8 +14,8 @@ export class Conversation {
     this.person = person;
     this.lines.clear();
     this.list.replaceChildren();
-    const [firstNew] = this.kept.unseen(person);
-    for (const message of this.kept.of(person)) {
+    const [firstNew] = this.history.unseen(person);
+    for (const message of this.history.of(person)) {
       if (message.id === firstNew?.id) this.list.append(divider());
       this.show(message);
     }
@@ -26,7 +26,7 @@ export class Conversation {
   refresh() {
     // If the user has scrolled up, the position stays.
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
-    for (const message of this.kept.of(this.person)) this.show(message);
+    for (const message of this.history.of(this.person)) this.show(message);
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
 

@@ -16,15 +16,15 @@ export class Outbox {
    * @param changed Called with a person when one of the messages to them has changed.
    * @param problem Called with an error text for the user, or with nothing when the error is over.
    */
-  constructor(kept, { everybody, changed, problem }) {
-    Object.assign(this, { kept, everybody, changed, problem });
+  constructor(history, { everybody, changed, problem }) {
+    Object.assign(this, { history, everybody, changed, problem });
     this.wait = FIRST;
     this.running = false;
   }
 
   /** Adds a text for another user. */
   async take(person, text) {
-    await this.kept.add({ person, id: randomId(), text, time: Date.now(), mine: true, state: 'sending' });
+    await this.history.add({ person, id: randomId(), text, time: Date.now(), mine: true, state: 'sending' });
     this.changed(person);
     this.run();
   }
@@ -44,7 +44,8 @@ export class Outbox {
 
   /** The oldest waiting message of all conversations. */
   first() {
-    const waiting = this.everybody().flatMap((person) => this.kept.of(person).filter(({ state }) => state === 'sending'));
+    const sending = (person) => this.history.of(person).filter(({ state }) => state === 'sending');
+    const waiting = this.everybody().flatMap(sending);
     return waiting.sort((a, b) => a.place - b.place)[0];
   }
 
@@ -60,7 +61,7 @@ export class Outbox {
       state = 'refused';
     }
     this.wait = FIRST;
-    await this.kept.change(person, id, 'sending', state);
+    await this.history.change(person, id, 'sending', state);
     this.changed(person);
     return true;
   }

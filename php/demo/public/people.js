@@ -1,9 +1,9 @@
 // The list of people: who is online, the last message, and the number of new ones.
 
 export class People {
-  constructor(list, kept) {
+  constructor(list, history) {
     this.list = list;
-    this.kept = kept;
+    this.history = history;
     this.template = document.getElementById('person');
     for (const person of this.ids()) this.refresh(person);
   }
@@ -44,9 +44,9 @@ export class People {
   refresh(person) {
     const button = this.button(person);
     if (!button) return;
-    const last = this.kept.of(person).at(-1);
+    const last = this.history.of(person).at(-1);
     button.querySelector('.last').textContent = last ? `${last.mine ? 'You: ' : ''}${last.text}` : '';
-    const unseen = this.kept.unseen(person).length;
+    const unseen = this.history.unseen(person).length;
     const badge = button.querySelector('.badge');
     badge.hidden = unseen === 0;
     badge.querySelector('.count').textContent = unseen || '';

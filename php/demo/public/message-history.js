@@ -1,7 +1,7 @@
 // The messages, stored in the browser's IndexedDB, which all tabs share.
 
 /** How many messages are kept of each conversation. */
-const KEPT = 500;
+const MAX_MESSAGES = 500;
 
 /**
  * Every message is `{ place, person, id, text, time }`. `place` is its number in the order of arrival,
@@ -9,7 +9,7 @@ const KEPT = 500;
  *
  * Reads are from memory. A write ends when the database has the data; then all tabs are notified.
  */
-export class Kept {
+export class MessageHistory {
   /** For each person: the messages, the place of the last seen one, and the number of the load. */
   conversations = new Map();
   places = new Map();
@@ -21,17 +21,17 @@ export class Kept {
 
   /** @throws {DOMException} If the browser refuses storage. */
   static async open(me) {
-    const kept = new Kept();
-    kept.database = await database(`chat.${me}`);
-    kept.tabs = new BroadcastChannel(`chat.${me}`);
-    kept.tabs.onmessage = async ({ data: person }) => {
-      await kept.load(person);
-      kept.changed(person);
+    const history = new MessageHistory();
+    history.database = await database(`chat.${me}`);
+    history.tabs = new BroadcastChannel(`chat.${me}`);
+    history.tabs.onmessage = async ({ data: person }) => {
+      await history.load(person);
+      history.changed(person);
     };
-    const messages = kept.database.transaction('messages').objectStore('messages');
-    for (const { person } of await result(messages.getAll())) kept.conversations.set(person, []);
-    for (const person of kept.conversations.keys()) await kept.load(person);
-    return kept;
+    const messages = history.database.transaction('messages').objectStore('messages');
+    for (const { person } of await result(messages.getAll())) history.conversations.set(person, []);
+    for (const person of history.conversations.keys()) await history.load(person);
+    return history;
   }
 
   /** The messages of a conversation, in order of arrival. */
@@ -51,7 +51,9 @@ export class Kept {
       const conversation = messages.index('person');
       if (await result(messages.index('id').getKey(id))) return false;
       await result(messages.add(message));
-      if (await result(conversation.count(person)) > KEPT) messages.delete(await result(conversation.getKey(person)));
+      if (await result(conversation.count(person)) > MAX_MESSAGES) {
+        messages.delete(await result(conversation.getKey(person)));
+      }
       return true;
     });
   }
