@@ -32,5 +32,7 @@ mod commands;
 mod settings;
 /// The licences of everything that is built in.
 mod licences;
+/// The links of the documentation.
+mod links;
 /// The table of arrows.
 mod architecture;
