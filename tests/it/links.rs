@@ -30,7 +30,7 @@ impl Tree {
             // A file that was deleted and not committed yet is still listed.
             if root.join(path).exists() {
                 let read = || fs::read_to_string(root.join(path)).expect("the page can be read");
-                tree.add(path, path.ends_with(".md").then(read));
+                tree.add(path, Path::new(path).extension().is_some_and(|end| end == "md").then(read));
             }
         }
         tree
