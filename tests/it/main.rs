@@ -28,11 +28,11 @@ mod takeover;
 mod shutdown;
 /// The commands beside `run`.
 mod commands;
+/// The links of the documentation.
+mod links;
 /// Other table and column names, other settings.
 mod settings;
 /// The licences of everything that is built in.
 mod licences;
-/// The links of the documentation.
-mod links;
 /// The table of arrows.
 mod architecture;
