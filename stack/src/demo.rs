@@ -24,9 +24,10 @@ pub fn pages() -> PathBuf {
     artifacts::root().join("php/demo/public")
 }
 
-/// Starts the demo with two people.
-pub async fn start(port: Option<u16>) -> anyhow::Result<(Stack, [Person; 2])> {
-    let stack = Stack::start(port, &[("/", &pages())]).await?;
+/// Starts the demo with two people, and serves `more` pages beside it.
+pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<(Stack, [Person; 2])> {
+    let demo = pages();
+    let stack = Stack::start(port, &[&[("/", demo.as_path())], more].concat()).await?;
     let people = seed(stack.folder()).await?;
     Ok((stack, people))
 }

@@ -59,7 +59,7 @@ async fn main() -> ExitCode {
 async fn perform(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Demo { check, keep, port } => {
-            let (mut stack, people) = demo::start(port).await?;
+            let (mut stack, people) = demo::start(port, &[]).await?;
             if keep {
                 stack.keep();
             }
@@ -77,12 +77,17 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Run { demo, command } => {
+            let folder = artifacts::root().join("examples");
+            let (plain_php, browser) = (folder.join("plain-php/public"), folder.join("browser"));
+            let examples =
+                [("/examples/plain-php/", plain_php.as_path()), ("/examples/browser/", browser.as_path())];
             let (mut stack, people) = if demo {
-                let (stack, people) = demo::start(None).await?;
+                let (stack, people) = demo::start(None, &examples).await?;
                 (stack, people.to_vec())
             } else {
                 let pages = artifacts::root().join("tests/phpunit/fpm/pages");
-                (Stack::start(None, &[("/", &pages)]).await?, Vec::new())
+                let pages = [&[("/", pages.as_path())], &examples[..]].concat();
+                (Stack::start(None, &pages).await?, Vec::new())
             };
             let control = Control::listen(&stack)?;
             let mut environment = stack.environment()?;

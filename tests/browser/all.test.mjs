@@ -4,6 +4,7 @@ import { launch } from './browser.mjs';
 import * as chat from './cases/chat.mjs';
 import * as contrast from './cases/contrast.mjs';
 import * as cut from './cases/cut.mjs';
+import * as example from './cases/example.mjs';
 import * as flood from './cases/flood.mjs';
 import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
@@ -42,7 +43,7 @@ async function isolated(run) {
 }
 
 describe('together', { concurrency: 6 }, () => {
-  cases(hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack);
+  cases(hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example);
 });
 
 // This case kills the daemon, which all cases share.
