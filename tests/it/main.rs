@@ -32,6 +32,8 @@ mod commands;
 mod links;
 /// Other table and column names, other settings.
 mod settings;
+/// The examples that need no browser and no web server.
+mod examples;
 /// The licences of everything that is built in.
 mod licences;
 /// The table of arrows.

@@ -1,5 +1,6 @@
 //! PHP with the built extension.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -74,14 +75,19 @@ impl Php {
         ran.output
     }
 
-    async fn command(&self, arguments: &[String]) -> Ran {
+    /// PHP with these arguments, to be started by the test, which then talks to it while it runs.
+    pub fn program<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new("php");
         for setting in &self.settings {
             command.arg("-d").arg(setting);
         }
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         command.env("IT_MYSQL_SOCKET", &self.socket).env("IT_MYSQL_DATABASE", &self.database);
-        let output = command.output().await.expect("php starts");
+        command
+    }
+
+    async fn command(&self, arguments: &[String]) -> Ran {
+        let output = self.program(arguments).output().await.expect("php starts");
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         Ran { output: text.into_owned(), code: output.status.code() }
     }

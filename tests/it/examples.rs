@@ -1,0 +1,185 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use chatpush_stack::mariadb::{PASSWORD, USER};
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::TEST_TIMEOUT;
+use chatpush_tests::test_env::TestEnv;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{ChildStderr, Command};
+use tokio::time::timeout;
+
+fn example(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
+}
+
+/// The nightly job, with `retry` seconds to get everything done.
+fn announce(env: &TestEnv, retry: u32, arguments: &[&str]) -> Command {
+    let script = example("cron/announce.php");
+    let arguments = [script.to_str().expect("UTF-8")].into_iter().chain(arguments.iter().copied());
+    let mut command = env.php().with("display_errors=stderr").program(arguments);
+    command
+        .env("CHAT_MYSQL_SOCKET", env.servers().mysql_socket())
+        .env("CHAT_MYSQL_DATABASE", env.name())
+        .env("CHAT_MYSQL_USER", USER)
+        .env("CHAT_MYSQL_PASSWORD", PASSWORD)
+        .env("CHAT_RETRY_SECONDS", retry.to_string());
+    command
+}
+
+fn texts(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+async fn line(errors: &mut Lines<BufReader<ChildStderr>>) -> String {
+    let line = timeout(TEST_TIMEOUT, errors.next_line()).await.expect("a line comes");
+    line.expect("it can be read").unwrap_or_default()
+}
+
+/// A job that meets no daemon waits for one. Started again, it sends nothing twice.
+#[tokio::test]
+async fn cron_announcement_reaches_every_user_once() {
+    let env = TestEnv::new().await;
+    env.users(&[1, 2, 3]).await;
+    let mut job = announce(&env, 60, &["news-1", "hello"]);
+    let mut job = job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("php starts");
+    let mut errors = BufReader::new(job.stderr.take().expect("a pipe")).lines();
+    let stderr = line(&mut errors).await;
+    assert!(stderr.starts_with("Trying again at user 1: no chatpushd is running"), "{stderr}");
+
+    let daemon = env.daemon().await;
+    let drained = async { while errors.next_line().await.is_ok_and(|line| line.is_some()) {} };
+    let (output, ()) = tokio::join!(job.wait_with_output(), drained);
+    let (code, printed, _) = texts(&output.expect("it ends"));
+    assert_eq!((code, printed.as_str()), (Some(0), "3 users have it\n"));
+
+    env.users(&[4]).await;
+    let again = announce(&env, 60, &["news-1", "hello"]).output().await.expect("php starts");
+    assert_eq!(texts(&again), (Some(0), "4 users have it\n".to_owned(), String::new()));
+    for user in [1, 2, 3, 4] {
+        assert_eq!((env.stored(user).await, env.unread(user).await), (vec!["hello".to_owned()], 1));
+    }
+
+    daemon.kill();
+    let late = announce(&env, 0, &["news-2", "too late"]).output().await.expect("php starts");
+    let (code, _, stderr) = texts(&late);
+    assert_eq!(code, Some(75), "{stderr}");
+    assert!(stderr.starts_with("Gave up at user 1: "), "{stderr}");
+}
+
+#[tokio::test]
+async fn cron_announcement_explains_its_usage() {
+    let env = TestEnv::bare().await;
+    let wrong = announce(&env, 0, &["news-1"]).output().await.expect("php starts");
+    let usage = "usage: announce.php JOB TEXT\n".to_owned();
+    assert_eq!(texts(&wrong), (Some(64), String::new(), usage));
+    let script = example("cron/announce.php");
+    let bare = Command::new("php").arg(script).args(["a", "b"]).output().await.expect("php starts");
+    let (code, _, stderr) = texts(&bare);
+    assert_eq!(code, Some(69), "{stderr}");
+    for script in ["cron/announce.php", "long-lived-worker/worker.php"] {
+        let mode = example(script).metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{script} can be executed");
+    }
+}
+
+/// One program that hands messages to the worker.
+struct Program {
+    answers: Lines<BufReader<OwnedReadHalf>>,
+    jobs: OwnedWriteHalf,
+}
+
+impl Program {
+    async fn connect(socket: &std::path::Path) -> Self {
+        let (reading, jobs) = UnixStream::connect(socket).await.expect("it listens").into_split();
+        Self { answers: BufReader::new(reading).lines(), jobs }
+    }
+
+    async fn write(&mut self, line: &str) {
+        self.jobs.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+    }
+
+    async fn answer(&mut self) -> Value {
+        let line = timeout(TEST_TIMEOUT, self.answers.next_line()).await.expect("an answer comes");
+        let line = line.expect("it can be read").expect("it is there");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    async fn send(&mut self, id: &str, to: u32, text: &str) -> Value {
+        self.write(&json!({"id": id, "from": 1, "to": to, "text": text}).to_string()).await;
+        self.answer().await
+    }
+}
+
+/// The worker outlives bad input, a killed daemon and a killed Redis, and sends everything once.
+#[tokio::test]
+async fn long_lived_worker_goes_on_after_failures() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[1, 2, 3]).await;
+    let mut daemon = env.daemon().await;
+    let socket = env.servers().folder().join("worker.sock");
+    let address = format!("unix://{}", socket.display());
+    let script = example("long-lived-worker/worker.php");
+    let php = env.php().with("chatpush.timeout_ms=2000");
+    let mut worker = php.program([script.to_str().expect("UTF-8"), &address]);
+    let mut worker = worker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("php starts");
+    let mut printed = BufReader::new(worker.stdout.take().expect("a pipe")).lines();
+    let first = timeout(TEST_TIMEOUT, printed.next_line()).await.expect("a line comes").expect("it is text");
+    assert_eq!(first, Some(format!("listening on {address}")));
+    let mut errors = BufReader::new(worker.stderr.take().expect("a pipe")).lines();
+    let mut program = Program::connect(&socket).await;
+
+    assert_eq!(program.send("a", 2, "first").await, json!({"id": "a", "result": "stored"}));
+    assert_eq!(program.send("a", 2, "first").await, json!({"id": "a", "result": "stored"}));
+    let mut browser = daemon.connect(3).await;
+    browser.flushed().await;
+    assert_eq!(program.send("b", 3, "hello").await, json!({"id": "b", "result": "live"}));
+    assert_eq!(browser.json().await["data"], "hello");
+
+    program.write("nonsense").await;
+    assert!(program.answer().await["error"].as_str().is_some_and(|error| error.starts_with("wanted: ")));
+    let refused = program.send("c", 0, "nobody has this id").await;
+    assert!(refused["error"].as_str().is_some_and(|error| error.contains("$receiver_id")), "{refused}");
+
+    daemon.kill();
+    let waiting = json!({"id": "d", "from": 1, "to": 2, "text": "second"});
+    program.write(&waiting.to_string()).await;
+    skip_to(&mut errors, "d waits: ").await;
+    daemon = Daemon::start(&env).await;
+    assert_eq!(program.answer().await, json!({"id": "d", "result": "stored"}));
+
+    env.servers().kill_redis().await;
+    let waiting = json!({"id": "e", "from": 1, "to": 2, "text": "third"});
+    program.write(&waiting.to_string()).await;
+    skip_to(&mut errors, "e waits: ").await;
+    env.servers().start_redis().await;
+    assert_eq!(program.answer().await, json!({"id": "e", "result": "stored"}));
+    assert_eq!(
+        (env.stored(2).await, env.unread(2).await),
+        (["first", "second", "third"].map(str::to_owned).to_vec(), 3)
+    );
+
+    let pid = worker.id().expect("it runs");
+    let signalled = Command::new("kill").arg(pid.to_string()).status().await.expect("kill starts");
+    assert!(signalled.success());
+    let ended = timeout(Duration::from_secs(10), worker.wait()).await.expect("it stops when asked");
+    assert!(ended.expect("it has a status").success());
+    daemon.stop();
+}
+
+/// Reads what the worker reports until a line begins as wanted. On a busy machine, other calls time out.
+async fn skip_to(errors: &mut Lines<BufReader<ChildStderr>>, wanted: &str) {
+    loop {
+        let stderr = line(errors).await;
+        assert!(!stderr.is_empty(), "the worker has ended");
+        if stderr.starts_with(wanted) {
+            return;
+        }
+    }
+}
