@@ -1,6 +1,6 @@
 //! What every other group may use: the clock, metrics, backoff, and faults injected for tests.
 
-pub mod backoff;
-pub mod clock;
-pub mod fault_injection;
-pub mod metrics;
+pub(crate) mod backoff;
+pub(crate) mod clock;
+pub(crate) mod fault_injection;
+pub(crate) mod metrics;

@@ -1,33 +1,33 @@
 //! The Redis side: one connection for commands, one to read the log, one for the read lists, one that holds
 //! the subscriptions.
 
-pub mod commands;
-pub mod error;
-pub mod lease;
-pub mod log;
-pub mod queries;
-pub mod replies;
+pub(crate) mod commands;
+pub(crate) mod error;
+pub(crate) mod lease;
+pub(crate) mod log;
+pub(crate) mod queries;
+pub(crate) mod replies;
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 
-pub use self::commands::Commands;
-pub use self::error::BrokerError;
+pub(crate) use self::commands::Commands;
+pub(crate) use self::error::BrokerError;
 
 /// Bound on connecting and on any one command that does not wait by design.
-pub const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long a command that waits for work may wait before it is sent again. A dead peer is noticed then.
-pub const WAIT: Duration = Duration::from_secs(1);
+pub(crate) const WAIT: Duration = Duration::from_secs(1);
 
 /// A connection of its own for commands that wait: their answer may take [`WAIT`] longer.
 ///
 /// # Errors
 ///
 /// When Redis cannot be reached within the deadline.
-pub async fn blocking_connection(client: &Client) -> Result<MultiplexedConnection, BrokerError> {
+pub(crate) async fn blocking_connection(client: &Client) -> Result<MultiplexedConnection, BrokerError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))
         .set_response_timeout(Some(WAIT + DEADLINE));

@@ -45,7 +45,7 @@ pub struct Config {
     /// `CHATPUSH_TOKEN_CLOCK_SKEW`, `token.clock_skew`: how many seconds the clock of whoever signs them may be
     /// ahead, default 60.
     pub clock_skew: u32,
-    /// TrustedProxies whose word for the client's address is taken. `CHATPUSH_TRUSTED_PROXIES`, `trusted_proxies`,
+    /// Proxies whose word for the client's address is taken. `CHATPUSH_TRUSTED_PROXIES`, `trusted_proxies`,
     /// addresses and networks separated by spaces, default `127.0.0.0/8 ::1`.
     pub trusted_proxies: TrustedProxies,
     /// Whether they give it by the PROXY protocol instead of `X-Forwarded-For`. `CHATPUSH_PROXY_PROTOCOL`,
@@ -71,7 +71,7 @@ pub struct Config {
     /// Whether stored messages are delivered on connect. `CHATPUSH_FLUSH_ON_CONNECT`, `flush_on_connect`,
     /// default true; false leaves it to the application's own loop.
     pub flush_on_connect: bool,
-    /// MessageType of messages that were stored without one. `CHATPUSH_DEFAULT_TYPE`, `default_type`, default
+    /// Type of messages that were stored without one. `CHATPUSH_DEFAULT_TYPE`, `default_type`, default
     /// `text`.
     pub default_type: MessageType,
     /// The Redis that the extension uses too. `CHATPUSH_REDIS_URL`, `redis.url`, default

@@ -1,11 +1,23 @@
-//! Everything browsers reach: the listener, admission, TLS, the handshake, the session of one connection, the replay
-//! of stored messages, and the client's acknowledgements.
+//! What browsers reach.
+//!
+//! # Layout
+//!
+//! In the order in which a connection passes them:
+//!
+//! - [`listener`]: accepts sockets; the PROXY header, TLS ([`tls`]) and HTTP ([`http_connection`]).
+//! - [`admission`]: limits on connections and handshakes; [`rejection`] is the answer when one is exceeded.
+//! - [`handshake`]: checks origin and token, and upgrades. [`client_js`] is the other thing that is served.
+//! - [`sessions`]: registers the connection and runs its [`session`].
+//! - [`replay`]: what the session sends first. [`acks`]: where the client's confirmations go.
 
-pub mod acks;
-pub mod admission;
-pub mod client_js;
-pub mod handshake;
-pub mod listener;
-pub mod replay;
+pub(crate) mod acks;
+pub(crate) mod admission;
+pub(crate) mod client_js;
+pub(crate) mod handshake;
+mod http_connection;
+pub(crate) mod listener;
+pub(crate) mod rejection;
+pub(crate) mod replay;
 pub mod session;
-pub mod tls;
+pub(crate) mod sessions;
+pub(crate) mod tls;

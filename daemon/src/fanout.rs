@@ -1,6 +1,15 @@
-//! From Redis to this daemon's connections: subscriptions, the dispatch of what they bring, and the repair of the logs
-//! before subscribing.
+//! From Redis to this daemon's connections.
+//!
+//! # Layout
+//!
+//! - [`subscriptions`]: which users' channels the daemon is subscribed to.
+//! - [`subscriber`]: the connection that holds the subscriptions.
+//! - [`heartbeat`]: daemons notice when another one hangs.
+//! - [`log_repair`]: what is done to the logs before subscribing.
+//! - [`dispatch`]: hands what the subscriptions bring to the hub and to the query queue.
 
 pub mod dispatch;
-pub mod log_repair;
-pub mod subscriptions;
+mod heartbeat;
+mod log_repair;
+pub(crate) mod subscriber;
+pub(crate) mod subscriptions;

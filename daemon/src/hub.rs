@@ -1,8 +1,14 @@
-//! Who is connected: users, their connections, and a bounded outbox for each. No I/O happens here, and no
-//! lock is held longer than a look-up.
+//! The connections of this daemon, by user, each with a bounded outbox. No I/O happens here, and locks are held only
+//! to look something up or change it.
+//!
+//! # Layout
+//!
+//! - `outbox`: the queue between the hub and one session.
+//! - [`close`]: the close codes.
+//! - [`drain`]: closes all connections when the daemon stops.
 
-pub mod close;
-pub mod drain;
+pub(crate) mod close;
+pub(crate) mod drain;
 mod outbox;
 
 use std::collections::HashMap;
@@ -20,9 +26,9 @@ use crate::hub::close::Close;
 /// A frame on its way to one connection. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// What the client is sent.
+    /// The frame as JSON text.
     pub frame: Utf8Bytes,
-    /// The message's id, if it is kept until the client confirms it.
+    /// The message's id, if the message is stored until a client confirms it.
     pub tracked: Option<Arc<MessageId>>,
 }
 
@@ -30,20 +36,19 @@ pub struct Outgoing {
 #[derive(Debug)]
 pub struct Hub {
     bounds: Bounds,
-    /// A lock per partition, so that users do not queue for one. A plain mutex, since nothing awaits
-    /// while holding it.
+    /// One lock for each partition instead of one for all users. Plain mutexes: nothing awaits while holding them.
     users: Vec<Mutex<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     connections: AtomicUsize,
-    /// Bytes that wait in all outboxes.
-    waiting: Arc<AtomicUsize>,
+    /// Bytes queued in all outboxes.
+    queued_bytes: Arc<AtomicUsize>,
     epoch: AtomicU64,
 }
 
-/// Counts how often the subscriptions were made. A new number means that messages may have been missed in
-/// between, so everybody treats its user as newly connected.
+/// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every session
+/// replays as if its client had just connected.
 pub type Epoch = u64;
 
-/// One connection's place in the hub. Dropping it gives the place up.
+/// One connection's registration in the hub. Dropping it unregisters the connection.
 #[derive(Debug)]
 pub struct Registration {
     hub: Arc<Hub>,
@@ -52,26 +57,26 @@ pub struct Registration {
 }
 
 impl Hub {
-    /// A hub whose connections are bounded like this.
+    /// An empty hub whose outboxes have these bounds.
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             users: Partition::all().map(|_| Mutex::default()).collect(),
             connections: AtomicUsize::new(0),
-            waiting: Arc::default(),
+            queued_bytes: Arc::default(),
             epoch: AtomicU64::new(0),
         }
     }
 
-    /// Takes a place for one more connection of `user`, unless that user has `most` already.
-    pub fn register(self: &Arc<Self>, user: UserId, most: usize) -> Option<Registration> {
-        let outbox = Arc::new(Outbox::new(self.bounds, self.waiting.clone()));
+    /// Registers one more connection of `user`; `None` if the user already has `limit` connections.
+    pub fn register(self: &Arc<Self>, user: UserId, limit: usize) -> Option<Registration> {
+        let outbox = Arc::new(Outbox::new(self.bounds, self.queued_bytes.clone()));
         let mut users = self.partition(user);
         let members = users.entry(user).or_default();
-        if members.len() >= most {
+        if members.len() >= limit {
             return None;
         }
-        // Most users have one connection, and a vector's first growth makes room for four.
+        // Most users have one connection; a vector's first growth would allocate room for four.
         members.reserve_exact(1);
         members.push(outbox.clone());
         drop(users);
@@ -79,22 +84,22 @@ impl Hub {
         Some(Registration { hub: self.clone(), user, outbox })
     }
 
-    /// Hands a frame to every connection of `user`, in the order of the calls. A connection without room
-    /// for it ends as too slow.
+    /// Queues a frame for every connection of `user`, in the order of the calls. A connection whose outbox is full is
+    /// closed as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.push(outgoing);
         }
     }
 
-    /// Ends every connection of `user`.
+    /// Closes every connection of `user`.
     pub fn close_connections(&self, user: UserId, close: Close) {
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.end(close);
         }
     }
 
-    /// Begins a new epoch, of which every connection learns before it can take a frame that is delivered later.
+    /// Begins a new epoch. Every connection learns of it before it can take a frame that is delivered later.
     pub fn begin_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         for users in &self.users {
@@ -124,14 +129,14 @@ impl Hub {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// How many bytes wait for clients to take them.
+    /// How many bytes are queued for clients.
     pub fn queued_bytes(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.queued_bytes.load(Ordering::Relaxed)
     }
 
     fn partition(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
-        // There is a lock for every partition. A poisoned one guards a map that is whole all the same:
-        // nothing above panics between two changes.
+        // There is a lock for every partition. The map behind a poisoned lock is still consistent: nothing above panics
+        // between two changes.
         self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,7 +147,7 @@ impl Registration {
         self.user
     }
 
-    /// Returns once the connection has to end, the epoch is another than `epoch` or, if `open`, frames wait.
+    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued and `open` is true.
     pub async fn ready(&self, open: bool, epoch: Epoch) {
         self.outbox.ready(|frames| self.hub.epoch() != epoch || (open && frames)).await;
     }
@@ -152,13 +157,12 @@ impl Registration {
         self.hub.epoch()
     }
 
-    /// Returns once the connection has to end without delay, and why.
+    /// Returns once the connection has to end at once, with the reason.
     pub async fn cut_short(&self) -> Close {
         self.outbox.cut_short().await
     }
 
-    /// Takes all frames that wait, in order, or none unless `open`. They count as waiting until
-    /// [`Registration::written`].
+    /// Takes all queued frames, in order; none unless `open`. They count as queued until [`Registration::written`].
     ///
     /// # Errors
     ///
@@ -167,7 +171,7 @@ impl Registration {
         self.outbox.take(open)
     }
 
-    /// The frames that were taken are written.
+    /// The frames that were taken have been written.
     pub fn written(&self) {
         self.outbox.written();
     }
@@ -207,18 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn every_device_of_the_user_gets_the_frame_and_nobody_else() {
+    fn frames_reach_all_connections_of_their_user_only() {
         let hub = hub();
-        let seats = [1, 1, 2].map(|id| hub.register(user(id), 9).unwrap());
+        let registrations = [1, 1, 2].map(|id| hub.register(user(id), 9).unwrap());
         hub.deliver(user(1), &frame("a"));
         hub.deliver(user(1), &frame("b"));
-        assert_eq!(texts(&seats[0]), ["a", "b"]);
-        assert_eq!(texts(&seats[1]), ["a", "b"]);
-        assert!(texts(&seats[2]).is_empty());
+        assert_eq!(texts(&registrations[0]), ["a", "b"]);
+        assert_eq!(texts(&registrations[1]), ["a", "b"]);
+        assert!(texts(&registrations[2]).is_empty());
     }
 
     #[test]
-    fn a_user_is_held_until_the_last_connection_goes() {
+    fn a_user_stays_until_the_last_connection_is_gone() {
         let hub = hub();
         let (first, second) = (hub.register(user(1), 2), hub.register(user(1), 2));
         assert!(hub.register(user(1), 2).is_none(), "the third is one too many");
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_outbox_ends_its_connection_and_harms_no_other() {
+    fn a_full_outbox_closes_its_own_connection_only() {
         let hub = hub();
         let (slow, quick) = (hub.register(user(1), 2).unwrap(), hub.register(user(1), 2).unwrap());
         for _ in 0..=8 {

@@ -12,6 +12,7 @@
 //! - [`log`]: positions in the log, and the plan of one transaction.
 //! - [`broker`]: Redis: commands, the log, the writer's lease, query lists, replies.
 //! - [`store`]: MySQL: every SQL statement.
+//! - [`services`]: what the groups below share.
 //! - [`writer`]: applies the log to MySQL, in order and exactly once.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
@@ -20,8 +21,8 @@
 //! - [`ops`]: what operators use: admin listener, logs, `check`, dead letters.
 //! - [`run`]: puts everything together for `chatpushd run`.
 
-pub mod base;
-pub mod broker;
+pub(crate) mod base;
+pub(crate) mod broker;
 pub mod cli;
 pub mod config;
 pub mod edge;
@@ -32,5 +33,6 @@ pub mod net;
 pub mod ops;
 pub mod query;
 pub mod run;
+pub(crate) mod services;
 pub mod store;
-pub mod writer;
+pub(crate) mod writer;

@@ -3,4 +3,4 @@
 pub mod client_ip;
 pub mod origin;
 pub mod proxy_protocol;
-pub mod rate_limit;
+pub(crate) mod rate_limit;

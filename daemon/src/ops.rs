@@ -1,7 +1,17 @@
-//! What operators use: the admin listener, logging, `check`, dead letters, and the open-file limit.
+//! What operators use.
+//!
+//! # Layout
+//!
+//! - [`admin`]: the admin listener, with health, readiness and metrics.
+//! - [`check`]: `chatpushd check`.
+//! - [`dead_letters`]: `chatpushd dead`.
+//! - [`logging`]: structured logs.
+//! - [`rlimit`]: the open-file limit.
+//! - [`signals`]: SIGTERM, SIGINT, SIGHUP.
 
-pub mod admin;
+pub(crate) mod admin;
 pub mod check;
 pub mod dead_letters;
 pub mod logging;
-pub mod rlimit;
+pub(crate) mod rlimit;
+pub(crate) mod signals;

@@ -1,5 +1,11 @@
-//! Queries of the extension: the queue they wait in, the server that answers them, and the barrier before an answer.
+//! Queries of the extension (`getOfflineMessage`, `getUnreadCount`).
+//!
+//! # Layout
+//!
+//! - [`queue`]: queries on this daemon's own channel.
+//! - [`server`]: answers queries.
+//! - [`barrier`]: waits until MySQL holds what was accepted before the query.
 
-pub mod barrier;
+pub(crate) mod barrier;
 pub mod queue;
-pub mod server;
+pub(crate) mod server;

@@ -1,246 +1,216 @@
-//! `chatpushd run`: everything together, from the listeners to the last goodbye.
+//! `chatpushd run`: puts the daemon together, serves, and stops in order.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use redis::Client;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broker::Commands;
-use crate::broker::lease::Lease;
 use crate::config::{Config, Limits};
 use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
 use crate::edge::handshake::{self, HandshakePolicy};
 use crate::edge::listener::Listener;
-use crate::edge::replay::{self, Replay};
-use crate::edge::session::Sessions;
+use crate::edge::replay::Replay;
+use crate::edge::session::context::SessionContext;
+use crate::edge::sessions::Sessions;
 use crate::edge::tls::Tls;
 use crate::fanout::dispatch::Dispatcher;
-use crate::fanout::log_repair::LogRepair;
+use crate::fanout::subscriber::Subscriber;
 use crate::fanout::subscriptions::Subscriptions;
-use crate::hub::drain;
-use crate::hub::{Bounds, Hub};
-use crate::log::position::Positions;
+use crate::hub::{Bounds, Hub, drain};
 use crate::net::client_ip::TrustedProxies;
-use crate::ops::admin::{self, Readiness};
-use crate::ops::rlimit;
+use crate::ops::admin::{self, Admin};
+use crate::ops::{rlimit, signals};
 use crate::query::queue::QueryQueue;
-use crate::query::server::{self, QueryServer};
-use crate::store::Store;
+use crate::query::server::QueryServer;
+use crate::services::Services;
 use crate::writer::Writer;
 
-/// How long each of the steps of stopping may take beside the time over which clients are told; together they
-/// stay below ten seconds.
-const STEP: Duration = Duration::from_millis(2_500);
+/// How long each step of stopping may take, besides the drain. All steps together take at most ten seconds.
+const STOP_STEP_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// The two places the daemon listens at.
+/// How long the database connections may take to close.
+const STORE_CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The two addresses that the daemon listens on.
 #[derive(Debug)]
-pub struct Listeners {
+struct Listeners {
     /// For browsers.
-    pub browsers: TcpListener,
-    /// Their certificate, if TLS is spoken there.
-    pub tls: Option<Arc<Tls>>,
+    public: TcpListener,
     /// For health and metrics.
-    pub admin: TcpListener,
+    admin: TcpListener,
 }
 
-/// Serves until SIGTERM or SIGINT. SIGHUP reads the certificate again.
+/// Serves until SIGTERM or SIGINT. SIGHUP reloads the certificate.
 ///
 /// # Errors
 ///
-/// When an address cannot be listened at, or the certificate cannot be used. Redis and MySQL may be away; they
-/// are waited for.
-pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
-    let config = within_files(config, rlimit::raise_limit());
+/// When an address cannot be listened on, or the certificate cannot be used. Redis and MySQL may be away; the daemon
+/// waits for them.
+pub async fn until_signalled(mut config: Config) -> anyhow::Result<ExitCode> {
+    rlimit::raise_and_apply(&mut config.limits);
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-    let browsers = listen(config.listen, "CHATPUSH_LISTEN").await?;
-    let admin = listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?;
+    let listeners = Listeners {
+        public: listen(config.listen, "CHATPUSH_LISTEN").await?,
+        admin: listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?,
+    };
     let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    let (told, certificate) = (stop.clone(), tls.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => reload(certificate.as_deref()),
-            }
-        }
-        tracing::info!("stopping; Ctrl-C ends it at once");
-        told.cancel();
-        // Supervisors repeat SIGTERM; a person at the terminal means it. What is not written waits in the log.
-        interrupt.recv().await;
-        std::process::exit(1);
-    });
-    run(config, Listeners { browsers, tls, admin }, stop).await?;
+    signals::handle(stop.clone(), tls.clone())?;
+    run(config, listeners, tls, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// As many connections as there can be files for.
-fn within_files(mut config: Config, files: Option<u64>) -> Config {
-    let room = files.map(rlimit::connections).and_then(|room| usize::try_from(room).ok());
-    if let Some(room) = room.filter(|room| *room < config.limits.connections) {
-        tracing::warn!(
-            connections = room,
-            "fewer than limits.connections: the open-file limit allows no more (LimitNOFILE in systemd)"
-        );
-        config.limits.connections = room;
-    }
-    config
+async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
-fn reload(tls: Option<&Tls>) {
-    match tls.map(Tls::reload) {
-        Some(Ok(())) => tracing::info!("the certificate was read again"),
-        Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
-        None => tracing::info!("SIGHUP: there is no certificate to read again"),
-    }
-}
-
-/// Serves until `stop` is cancelled, then stops in order: no new connections, goodbye to the clients, the last
-/// batch. Takes at most ten seconds for it beside those over which clients are told.
-///
-/// # Errors
-///
-/// When the Redis address cannot be used.
-pub async fn run(config: Config, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
+/// Serves until `stop` is cancelled, then stops: no new connections, close frames to the clients, the last batch.
+async fn run(
+    config: Config,
+    listeners: Listeners,
+    tls: Option<Arc<Tls>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-    let commands = Commands::new(client.clone());
-    let store = Store::new(&config.mysql);
-    let positions = Arc::new(Positions::default());
-    let limits = config.limits;
-    let (entrance, door) = doors(&config, listeners.tls);
-    let hub = Arc::new(Hub::new(bounds(&limits)));
-    let verifier = config.verifier();
-    let prefix = config.prefix;
-    let name = name();
-    let subscriptions = Subscriptions::new(hub.clone(), prefix.clone(), name.clone());
-    let (queries, asked) = QueryQueue::new();
-    let dispatcher =
-        Dispatcher::new(hub.clone(), queries, prefix.clone(), name.clone(), &config.default_type);
-    let lease = Lease::new(commands.clone(), &prefix, name.clone());
-    let (acks, entries) = Acks::new();
-    let flush = Replay {
-        commands: commands.clone(),
-        prefix: prefix.clone(),
-        store: store.clone(),
-        positions: positions.clone(),
-        subscriptions: subscriptions.clone(),
-        default_type: config.default_type,
-        rows: config.flush_on_connect,
-        pages: replay::pages(),
-    };
-    let sessions =
-        Sessions { hub: hub.clone(), subscriptions: subscriptions.clone(), flush, acks, verifier, limits };
-    let readiness = Readiness {
-        commands: commands.clone(),
-        store: store.clone(),
-        subscriptions: subscriptions.clone(),
-        lease: lease.clone(),
-        hub: hub.clone(),
-        stop: stop.clone(),
-    };
-    let reader = QueryServer {
-        commands: commands.clone(),
-        prefix: prefix.clone(),
-        name: name.clone(),
-        free: server::room(),
-        store: store.clone(),
-        positions: positions.clone(),
-    };
-    let writer = Writer {
-        commands: commands.clone(),
-        prefix: prefix.clone(),
-        store: store.clone(),
-        name,
-        lease,
-        present: subscriptions.ups(),
-        positions: positions.clone(),
-        count_unread: config.count_unread,
-    };
-    let repair =
-        LogRepair { commands: commands.clone(), prefix: prefix.clone(), store: store.clone(), positions };
-
-    // Whoever is still connected is served until told to go, and the writer outlives the clients, whose last
-    // confirmations it still applies.
-    let (gone, finish) = (CancellationToken::new(), CancellationToken::new());
-    let (log, back) = (TaskTracker::new(), TaskTracker::new());
-    back.spawn(writer.run(finish.clone()));
-    log.spawn(acks::run(commands, prefix, entries));
-    log.spawn(subscriptions.run(client, repair, dispatcher, gone.clone()));
-    log.spawn(reader.clone().answer_asked(asked));
-    log.spawn(reader.run(gone.clone()));
-    let door_closed =
-        tokio::spawn(entrance.run(listeners.browsers, handshake::router(door, sessions), stop.clone()));
-    let admin = tokio::spawn(
-        axum::serve(listeners.admin, admin::router(readiness))
-            .with_graceful_shutdown(finish.clone().cancelled_owned())
-            .into_future(),
-    );
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.listen, "serving");
-
+    let services = Services::new(config, client);
+    let daemon = Daemon::start(services.clone(), listeners, tls, &stop);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
-    // Once the door is closed nobody comes any more, and all who are here are told.
-    if timeout(STEP, door_closed).await.is_err() {
-        tracing::warn!("handshakes were not ended in time");
-    }
-    drain::run(&hub, limits.admissions, config.drain).await;
-    gone.cancel();
-    log.close();
-    if timeout(STEP, log.wait()).await.is_err() {
-        tracing::warn!(
-            "confirmations or look-ups were not finished in time; messages come again, callers hear nothing"
-        );
-    }
-    finish.cancel();
-    back.close();
-    if timeout(STEP, back.wait()).await.is_err() {
-        tracing::warn!("the last batch was not finished in time; it waits in the log");
-    }
-    admin.abort();
-    let _ = timeout(Duration::from_millis(500), store.close()).await;
-    tracing::info!("stopped");
+    daemon.stop().await;
     Ok(())
 }
 
-/// Where browsers come in.
-fn doors(config: &Config, tls: Option<Arc<Tls>>) -> (Listener, HandshakePolicy) {
-    let admission = Admission::new(config.limits);
-    let entrance = Listener {
-        admission: admission.clone(),
-        proxies: config.trusted_proxies.clone(),
-        proxy_protocol: config.proxy_protocol,
-        tls,
-    };
-    // Who speaks the PROXY protocol passes the client's own headers on.
-    let proxies =
-        if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
-    let origins = config.allowed_origins.clone();
-    (entrance, HandshakePolicy { verifier: config.verifier(), origins, proxies, admission })
+/// The tasks of a running daemon, in the order in which they stop.
+struct Daemon {
+    services: Arc<Services>,
+    hub: Arc<Hub>,
+    /// Accepts connections until the daemon stops.
+    listener: JoinHandle<()>,
+    /// Serve the connections until they are closed: subscriptions, queries, acknowledgements.
+    connected: TaskTracker,
+    stop_connected: CancellationToken,
+    /// Outlives the connections, whose last acknowledgements it applies.
+    writer: TaskTracker,
+    admin: JoinHandle<std::io::Result<()>>,
+    stop_writer: CancellationToken,
 }
 
-/// What may wait for clients.
+impl Daemon {
+    fn start(
+        services: Arc<Services>,
+        listeners: Listeners,
+        tls: Option<Arc<Tls>>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let Services { config, .. } = &*services;
+        let hub = Arc::new(Hub::new(bounds(&config.limits)));
+        let subscriptions = Subscriptions::new(hub.clone());
+        let lease = services.lease();
+        let (stop_connected, stop_writer) = (CancellationToken::new(), CancellationToken::new());
+
+        let writer = TaskTracker::new();
+        let present = subscriptions.watch_up();
+        writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
+
+        let connected = TaskTracker::new();
+        let (acks, entries) = Acks::new();
+        connected.spawn(acks::run(services.clone(), entries));
+        let (queries, queue) = QueryQueue::new();
+        let dispatcher = dispatcher(&services, hub.clone(), queries);
+        let subscriber = Subscriber::new(services.clone(), subscriptions.clone(), dispatcher);
+        connected.spawn(subscriber.run(stop_connected.clone()));
+        serve_queries(&connected, &services, queue, &stop_connected);
+
+        let context = session_context(&services, subscriptions.clone(), acks);
+        let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
+        let (listener, router) = public(config, sessions, tls);
+        let listener = tokio::spawn(listener.run(listeners.public, router, stop.clone()));
+
+        let admin =
+            Admin { services: services.clone(), lease, subscriptions, hub: hub.clone(), stop: stop.clone() };
+        let admin = tokio::spawn(
+            axum::serve(listeners.admin, admin::router(admin))
+                .with_graceful_shutdown(stop_writer.clone().cancelled_owned())
+                .into_future(),
+        );
+        Self { services, hub, listener, connected, stop_connected, writer, admin, stop_writer }
+    }
+
+    async fn stop(self) {
+        let Config { limits, drain, .. } = &self.services.config;
+        // After this nobody connects any more, so the drain closes every connection.
+        if timeout(STOP_STEP_TIMEOUT, self.listener).await.is_err() {
+            tracing::warn!("handshakes did not end in time");
+        }
+        drain::run(&self.hub, limits.admissions, *drain).await;
+        self.stop_connected.cancel();
+        self.connected.close();
+        if timeout(STOP_STEP_TIMEOUT, self.connected.wait()).await.is_err() {
+            tracing::warn!(
+                "acknowledgements or queries were not finished in time: messages are sent again, callers time out"
+            );
+        }
+        self.stop_writer.cancel();
+        self.writer.close();
+        if timeout(STOP_STEP_TIMEOUT, self.writer.wait()).await.is_err() {
+            tracing::warn!("the last batch was not finished in time; it waits in the log");
+        }
+        self.admin.abort();
+        let _ = timeout(STORE_CLOSE_TIMEOUT, self.services.store.clone().close()).await;
+        tracing::info!("stopped");
+    }
+}
+
 fn bounds(limits: &Limits) -> Bounds {
     Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes }
 }
 
-async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} ({setting})"))
+fn dispatcher(services: &Services, hub: Arc<Hub>, queries: QueryQueue) -> Dispatcher {
+    let Services { prefix, daemon, config, .. } = services;
+    Dispatcher::new(hub, queries, prefix.clone(), daemon.clone(), &config.default_type)
 }
 
-/// A name that no other daemon has: where it runs and when it started.
-fn name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    // Redis takes no spaces in the name of a connection.
-    let host: String = host.chars().filter(char::is_ascii_graphic).collect();
-    format!("chatpushd:{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
+fn serve_queries(
+    tasks: &TaskTracker,
+    services: &Arc<Services>,
+    queue: mpsc::Receiver<crate::query::queue::QueuedQuery>,
+    stop: &CancellationToken,
+) {
+    let server = QueryServer::new(services.clone());
+    tasks.spawn(server.clone().serve_queue(queue));
+    tasks.spawn(server.serve_lists(stop.clone()));
+}
+
+fn session_context(services: &Arc<Services>, subscriptions: Subscriptions, acks: Acks) -> SessionContext {
+    SessionContext {
+        replay: Replay::new(services.clone(), subscriptions),
+        acks,
+        verifier: services.config.verifier(),
+        limits: services.config.limits,
+    }
+}
+
+/// The public listener and what it serves.
+fn public(config: &Config, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listener, Router) {
+    let admission = Admission::new(config.limits);
+    // A proxy that speaks the PROXY protocol forwards the client's own headers, so X-Forwarded-For is not believed.
+    let proxies =
+        if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
+    let policy = HandshakePolicy {
+        verifier: config.verifier(),
+        origins: config.allowed_origins.clone(),
+        proxies,
+        admission: admission.clone(),
+    };
+    let listener = Listener::new(admission, config.trusted_proxies.clone(), config.proxy_protocol, tls);
+    (listener, handshake::router(policy, sessions))
 }

@@ -19,6 +19,7 @@ use crate::base::backoff::Backoff;
 use crate::broker::Commands;
 use crate::broker::lease::{self, Lease};
 use crate::log::position::Positions;
+use crate::services::Services;
 use crate::store::{Store, StoreError};
 
 /// How often a stand-by looks whether the lease is free or its holder gone.
@@ -26,7 +27,7 @@ const STANDBY: Duration = Duration::from_millis(250);
 
 /// What the writer works with.
 #[derive(Clone, Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     /// Redis.
     pub commands: Commands,
     /// The start of every Redis name.
@@ -46,8 +47,22 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// A writer that may hold the lease while `present` is true.
+    pub(crate) fn new(services: &Services, lease: Lease, present: watch::Receiver<bool>) -> Self {
+        Self {
+            commands: services.commands.clone(),
+            prefix: services.prefix.clone(),
+            store: services.store.clone(),
+            name: services.daemon.clone(),
+            lease,
+            present,
+            positions: services.positions.clone(),
+            count_unread: services.config.count_unread,
+        }
+    }
+
     /// Writes whenever the lease is free, until told to stop; the batch under way is finished then.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (writer)");
         let mut mysql = Backoff::new("MySQL (writer)");
         while !stop.is_cancelled() {

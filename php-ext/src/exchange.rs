@@ -43,7 +43,7 @@ impl<T> Exchange for Plain<'_, T> {
 pub(crate) struct Scripted<'a> {
     pub(crate) script: &'static Script,
     pub(crate) keys: Keys<'a>,
-    /// What the script is given behind the reply_to of who waits.
+    /// What the script is given behind the `reply_to` of who waits.
     pub(crate) arguments: Vec<String>,
     /// Whether doing it twice does no harm and gives the same answer.
     pub(crate) repeatable: bool,

@@ -13,13 +13,14 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("log", &[]),
     ("broker", &["log"]),
     ("store", &["base", "config", "log"]),
-    ("writer", &["base", "broker", "log", "store"]),
-    ("query", &["base", "broker", "log", "store"]),
+    ("services", &["broker", "config", "log", "store"]),
+    ("writer", &["base", "broker", "log", "services", "store"]),
+    ("query", &["base", "broker", "log", "services", "store"]),
     ("hub", &[]),
-    ("fanout", &["base", "broker", "hub", "log", "query", "store"]),
-    ("edge", &["base", "broker", "config", "fanout", "hub", "log", "net", "query", "store"]),
-    ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "store"]),
-    ("run", &["broker", "config", "edge", "fanout", "hub", "log", "net", "ops", "query", "store", "writer"]),
+    ("fanout", &["base", "broker", "hub", "query", "services"]),
+    ("edge", &["base", "broker", "config", "fanout", "hub", "log", "net", "query", "services", "store"]),
+    ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store"]),
+    ("run", &["config", "edge", "fanout", "hub", "net", "ops", "query", "services", "writer"]),
 ];
 
 /// Arrows inside the extension.

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use chatpush_daemon::edge::session::inbound::Inbound;
+use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::fanout::dispatch::Dispatcher;
 use chatpush_daemon::hub::{Bounds, Hub, Registration};
 use chatpush_daemon::query::queue::QueryQueue;
@@ -55,7 +55,7 @@ impl Path {
                 let ids = ids.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
                 let frame = format!("{{\"ack\":[{}]}}", ids.join(","));
                 for _ in 0..times {
-                    ensure!(Inbound::read(black_box(&frame)).is_some(), "the ack is not understood");
+                    ensure!(ClientFrame::parse(black_box(&frame)).is_some(), "the ack is not understood");
                 }
                 Ok(())
             }

@@ -1,43 +1,43 @@
-//! A peer that comes and goes: logged once when it goes and once when it is back, asked again ever more
-//! rarely in between.
+//! Exponential backoff for a server that is away: one log line when it goes and one when it is back.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(2);
+const INITIAL_DELAY: Duration = Duration::from_millis(50);
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// The state of one peer, as one task sees it.
+/// One task's view of one server.
 #[derive(Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     peer: &'static str,
     since: Option<Instant>,
     delay: Duration,
 }
 
 impl Backoff {
-    /// A peer that is not known to be away.
-    pub const fn new(peer: &'static str) -> Self {
-        Self { peer, since: None, delay: FIRST }
+    /// A server that is taken to be up. `peer` names it in log lines.
+    pub(crate) const fn new(peer: &'static str) -> Self {
+        Self { peer, since: None, delay: INITIAL_DELAY }
     }
 
-    /// The peer failed. Logs the first failure of an outage and waits before the next try: at first 50 ms,
-    /// twice as long each time, at most 2 s, each with jitter so that daemons do not return in step.
-    pub async fn failed(&mut self, error: &impl Display) {
+    /// Records a failure and waits before the next attempt. The wait starts at 50 ms, doubles up to 2 s and is
+    /// shortened by a random part of up to a half, so that daemons do not reconnect all at once. Only the first
+    /// failure of an outage is logged.
+    pub(crate) async fn failed(&mut self, error: &impl Display) {
         if self.since.is_none() {
             self.since = Some(Instant::now());
-            tracing::warn!(peer = self.peer, %error, "connection lost, trying again until it is back");
+            tracing::warn!(peer = self.peer, %error, "connection lost, reconnecting");
         }
         tokio::time::sleep(self.delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        self.delay = (self.delay * 2).min(LONGEST);
+        self.delay = (self.delay * 2).min(MAX_DELAY);
     }
 
-    /// The peer works. Logs the end of an outage.
-    pub fn recovered(&mut self) {
+    /// Records a success. Logs the end of an outage, if there was one.
+    pub(crate) fn recovered(&mut self) {
         if let Some(since) = self.since.take() {
             let seconds = since.elapsed().as_secs_f64();
             tracing::info!(peer = self.peer, seconds, "connection is back");
         }
-        self.delay = FIRST;
+        self.delay = INITIAL_DELAY;
     }
 }

@@ -1,8 +1,8 @@
-//! The time of day, for what is compared with other machines.
+//! Wall-clock time, for what is compared with other machines.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970.
-pub fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

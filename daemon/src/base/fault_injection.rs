@@ -1,18 +1,18 @@
-//! Promises that can be broken on purpose, so that the tests of faults are seen to notice. Only built with the
-//! feature `fault_injection`; without it every question is answered by a constant no.
+//! Promises that can be broken on purpose, to show that the fault tests detect it. Compiled in only with the feature
+//! `fault_injection`; without it [`breaks`] is the constant `false`.
 
-/// A promise that a test can have broken.
+/// A promise that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
-    /// A writer that is not the writer any more commits nothing: `fence`.
+pub(crate) enum Promise {
+    /// A writer that has lost its lease commits nothing: `fence`.
     Fence,
-    /// A row goes only when a client has confirmed it: `confirm`.
+    /// A row is deleted only after a client has confirmed it: `confirm`.
     Confirm,
-    /// What was accepted before a question is in MySQL before it is answered: `barrier`.
+    /// What was accepted before a query is in MySQL before the query is answered: `barrier`.
     Barrier,
 }
 
-/// Whether `CHATPUSH_FAULT_INJECTION` names the promise.
+/// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
 #[cfg(feature = "fault_injection")]
 pub fn breaks(promise: Promise) -> bool {
     let name = match promise {
@@ -23,8 +23,8 @@ pub fn breaks(promise: Promise) -> bool {
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }
 
-/// No.
+/// Always `false` in a normal build.
 #[cfg(not(feature = "fault_injection"))]
-pub const fn breaks(_promise: Promise) -> bool {
+pub(crate) const fn breaks(_promise: Promise) -> bool {
     false
 }

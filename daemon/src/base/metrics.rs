@@ -1,11 +1,11 @@
-//! What the daemon counts, for `GET /metrics` in the text format of Prometheus (version 0.0.4).
+//! Counters and gauges for `GET /metrics`, in the Prometheus text format (version 0.0.4).
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows while the process lives.
+/// A counter: it only grows while the process lives.
 #[derive(Debug)]
-pub struct Counter {
+pub(crate) struct Counter {
     name: &'static str,
     help: &'static str,
     value: AtomicU64,
@@ -16,42 +16,45 @@ impl Counter {
         Self { name, help, value: AtomicU64::new(0) }
     }
 
-    /// Counts `more` of it.
-    pub fn add(&self, more: u64) {
+    /// Increases the counter by `more`.
+    pub(crate) fn add(&self, more: u64) {
         self.value.fetch_add(more, Ordering::Relaxed);
     }
 }
 
-/// Connections that were accepted.
-pub static CONNECTED: Counter = Counter::new("chatpush_connections_total", "Connections accepted.");
-/// Frames that were handed to a connection.
-pub static DELIVERED: Counter = Counter::new("chatpush_frames_total", "Frames written to connections.");
-/// Stored messages that a client confirmed.
-pub static CONFIRMED: Counter =
+/// Accepted connections.
+pub(crate) static CONNECTED: Counter = Counter::new("chatpush_connections_total", "Connections accepted.");
+/// Frames written to connections.
+pub(crate) static DELIVERED: Counter =
+    Counter::new("chatpush_frames_total", "Frames written to connections.");
+/// Stored messages confirmed by a client.
+pub(crate) static CONFIRMED: Counter =
     Counter::new("chatpush_confirmed_total", "Stored messages confirmed by a client.");
-/// Connections that were closed because the client did not keep up.
-pub static SLOW: Counter =
+/// Connections closed because the client did not keep up.
+pub(crate) static SLOW: Counter =
     Counter::new("chatpush_slow_total", "Connections closed because the client did not keep up.");
-/// Handshakes that a limit refused.
-pub static REFUSED: Counter = Counter::new("chatpush_refused_total", "Handshakes refused by a limit.");
-/// Handshakes that were not finished in time.
-pub static LATE: Counter = Counter::new("chatpush_late_total", "Handshakes that were not finished in time.");
-/// How often the subscriptions were lost. What was pushed without being stored meanwhile did not arrive.
-pub static GAPS: Counter = Counter::new(
+/// Handshakes rejected by a limit.
+pub(crate) static REFUSED: Counter =
+    Counter::new("chatpush_refused_total", "Handshakes rejected by a limit.");
+/// Handshakes that timed out.
+pub(crate) static LATE: Counter =
+    Counter::new("chatpush_late_total", "Handshakes that were not finished in time.");
+/// Lost subscriptions. Pushes that were not stored did not arrive meanwhile.
+pub(crate) static GAPS: Counter = Counter::new(
     "chatpush_gaps_total",
     "Subscriptions lost; pushes in between did not arrive, stored messages did.",
 );
-/// QueryQueue of the extension that were let go because too many waited.
-pub static UNANSWERED: Counter =
-    Counter::new("chatpush_unanswered_total", "QueryQueue let go because too many waited.");
-/// Transactions that the writer committed.
-pub static BATCHES: Counter =
+/// Queries dropped because too many were waiting.
+pub(crate) static UNANSWERED: Counter =
+    Counter::new("chatpush_unanswered_total", "Queries dropped because too many were waiting.");
+/// Transactions committed by the writer.
+pub(crate) static BATCHES: Counter =
     Counter::new("chatpush_batches_total", "Transactions committed by this daemon as the writer.");
-/// Log entries in them.
-pub static ENTRIES: Counter =
+/// Log entries in those transactions.
+pub(crate) static ENTRIES: Counter =
     Counter::new("chatpush_entries_total", "Log entries applied to MySQL by this daemon.");
-/// Log entries that MySQL refused.
-pub static DEAD: Counter =
+/// Log entries that MySQL refused; they are kept as dead letters.
+pub(crate) static DEAD: Counter =
     Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
 
 const COUNTERS: [&Counter; 11] = [
@@ -68,8 +71,8 @@ const COUNTERS: [&Counter; 11] = [
     &DEAD,
 ];
 
-/// Everything counted, how many connections there are now, and how many bytes wait for them.
-pub fn text(connections: usize, waiting: usize) -> String {
+/// All counters, the number of open connections, and the bytes queued for them.
+pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {
     let mut text = String::new();
     for Counter { name, help, value } in COUNTERS {
         let value = value.load(Ordering::Relaxed);
@@ -77,7 +80,7 @@ pub fn text(connections: usize, waiting: usize) -> String {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
     }
     for (name, help, value) in [
-        ("chatpush_outbox_bytes", "Bytes that wait for clients to take them.", waiting),
+        ("chatpush_outbox_bytes", "Bytes queued for clients.", queued_bytes),
         ("chatpush_connections", "Connections open now.", connections),
     ] {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_its_help_and_type() {
+    fn every_metric_has_help_and_type() {
         GAPS.add(2);
         let text = text(7, 0);
         assert!(text.contains("\nchatpush_gaps_total 2\n") && text.ends_with("\nchatpush_connections 7\n"));

@@ -11,7 +11,7 @@ use super::{BrokerError, DEADLINE};
 
 /// A handle on the connection for commands. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Commands(Arc<Shared>);
+pub(crate) struct Commands(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -23,12 +23,12 @@ struct Shared {
 
 impl Commands {
     /// A handle; nothing is opened yet.
-    pub fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self(Arc::new(Shared { client, open: Mutex::new(None) }))
     }
 
     /// The server and how it is reached, for connections that others open themselves.
-    pub fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
 
@@ -38,7 +38,7 @@ impl Commands {
     ///
     /// When Redis cannot be reached within the deadline or answers a command with an error. Commands that
     /// were sent may have been carried out.
-    pub async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
+    pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
         let answer = pipeline.query_async(&mut connection).await.map_err(BrokerError::from);
         if answer.as_ref().is_err_and(BrokerError::is_broken) {
@@ -52,7 +52,7 @@ impl Commands {
     /// # Errors
     ///
     /// Why it does not.
-    pub async fn ping(&self) -> Result<(), BrokerError> {
+    pub(crate) async fn ping(&self) -> Result<(), BrokerError> {
         self.send(redis::pipe().cmd("PING").ignore()).await
     }
 

@@ -5,19 +5,19 @@ use redis::{ErrorKind, RedisError};
 /// A failure of Redis. Its text never holds what Redis was sent or has answered: that may be a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub struct BrokerError {
+pub(crate) struct BrokerError {
     text: String,
     broken: bool,
 }
 
 impl BrokerError {
     /// A failure in our own words.
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), broken: true }
     }
 
     /// Whether the connection is not to be used again.
-    pub const fn is_broken(&self) -> bool {
+    pub(crate) const fn is_broken(&self) -> bool {
         self.broken
     }
 }

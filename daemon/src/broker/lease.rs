@@ -10,14 +10,14 @@ use redis::Pipeline;
 use super::{BrokerError, Commands};
 
 /// How long a lease holds without being renewed.
-pub const LENGTH: Duration = Duration::from_secs(6);
+pub(crate) const LENGTH: Duration = Duration::from_secs(6);
 
 /// How often it is renewed.
-pub const RENEWAL: Duration = Duration::from_secs(2);
+pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
 
 /// One daemon's view of the writer's lease.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     commands: Commands,
     key: String,
     /// What the channels begin with by which a holder is seen to be gone.
@@ -27,7 +27,7 @@ pub struct Lease {
 
 impl Lease {
     /// The lease of an installation, for the daemon with this name.
-    pub fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
+    pub(crate) fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
         Self { commands, key: prefix.writer(), channels: prefix.daemon_channel(""), daemon }
     }
 
@@ -36,7 +36,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn take(&self) -> Result<bool, BrokerError> {
+    pub(crate) async fn take(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&ACQUIRE);
         pipeline.arg(LENGTH.as_millis()).arg(&self.channels);
         let (taken,): (bool,) = self.commands.send(&pipeline).await?;
@@ -48,7 +48,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn renew(&self) -> Result<bool, BrokerError> {
+    pub(crate) async fn renew(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&RENEW);
         pipeline.arg(LENGTH.as_millis());
         let (held,): (bool,) = self.commands.send(&pipeline).await?;
@@ -60,7 +60,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached; the lease then runs out.
-    pub async fn release(&self) -> Result<(), BrokerError> {
+    pub(crate) async fn release(&self) -> Result<(), BrokerError> {
         self.commands.send(self.eval(&RELEASE).ignore()).await
     }
 
@@ -69,7 +69,7 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn is_held(&self) -> Result<bool, BrokerError> {
+    pub(crate) async fn is_held(&self) -> Result<bool, BrokerError> {
         let (held,): (bool,) = self.commands.send(redis::pipe().cmd("EXISTS").arg(&self.key)).await?;
         Ok(held)
     }

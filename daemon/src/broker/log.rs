@@ -27,7 +27,7 @@ type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn read(
+pub(crate) async fn read(
     connection: &mut MultiplexedConnection,
     prefix: &Prefix,
     after: &[(Partition, Position)],
@@ -65,7 +65,7 @@ pub async fn read(
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn last(
+pub(crate) async fn last(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,
@@ -89,7 +89,7 @@ pub async fn last(
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn repair(
+pub(crate) async fn repair(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,
@@ -113,7 +113,7 @@ pub async fn repair(
 }
 
 /// Adds an append of `entry` to a pipeline.
-pub fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
+pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
     let partition = Partition::of(entry.receiver());
     pipeline.cmd("XADD").arg(prefix.log(partition)).arg("*");
     for (field, value) in entry.fields() {
@@ -127,7 +127,7 @@ pub fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn put_back(
+pub(crate) async fn put_back(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,
@@ -149,6 +149,6 @@ pub async fn put_back(
 }
 
 /// Adds the removal of everything that MySQL holds to a pipeline.
-pub fn trim(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, applied: Position) {
+pub(crate) fn trim(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, applied: Position) {
     pipeline.cmd("XTRIM").arg(prefix.log(partition)).arg("MINID").arg(applied.next().to_string()).ignore();
 }

@@ -12,7 +12,7 @@ use super::{BrokerError, WAIT};
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub async fn take(
+pub(crate) async fn take(
     connection: &mut MultiplexedConnection,
     prefix: &Prefix,
     first: u8,

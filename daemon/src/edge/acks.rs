@@ -1,61 +1,60 @@
-//! What clients confirm, on its way to the log. Kept and sent again until Redis has it: a confirmation that
-//! is lost would bring a message twice.
+//! Clients' acknowledgements on their way to the log. They are kept and sent again until Redis has them: a lost
+//! acknowledgement would show a message twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::entry::Entry;
-use chatpush_wire::key::Prefix;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::base::backoff::Backoff;
-use crate::broker::{Commands, log};
+use crate::broker::log;
+use crate::services::Services;
 
-/// Entries that may wait. Beyond it sessions wait in turn.
-const QUEUE: usize = 8_192;
+/// Entries that may wait for Redis. Beyond it sessions wait, up to [`QUEUE_TIMEOUT`].
+const QUEUE_ENTRIES: usize = 8_192;
 
 /// Entries in one pipeline.
-const PIPELINE: usize = 256;
+const PIPELINE_ENTRIES: usize = 256;
 
-/// How long a session waits for room before it lets the confirmation go: the message then comes again.
+/// How long a session waits for room in the queue before it drops the acknowledgement.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A handle on the way to the log. Cloning is shallow.
+/// The sessions' end of the queue. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Acks(mpsc::Sender<Entry>);
+pub(crate) struct Acks(mpsc::Sender<Entry>);
 
 impl Acks {
-    /// A handle, and what it sends to.
-    pub fn new() -> (Self, mpsc::Receiver<Entry>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+    /// Both ends of a new queue.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Entry>) {
+        let (sender, receiver) = mpsc::channel(QUEUE_ENTRIES);
         (Self(sender), receiver)
     }
 
-    /// Hands an entry over to be appended.
-    pub async fn append(&self, entry: Entry) {
+    /// Queues an entry for the log.
+    pub(crate) async fn append(&self, entry: Entry) {
         if timeout(QUEUE_TIMEOUT, self.0.send(entry)).await.is_err() {
-            tracing::warn!(
-                "a confirmation was let go because Redis does not keep up; its message comes again"
-            );
+            tracing::warn!("acknowledgement dropped: Redis does not keep up. Its message will be sent again");
         }
     }
 }
 
-/// Appends what is handed over until every handle is gone.
-pub async fn run(commands: Commands, prefix: Prefix, mut entries: mpsc::Receiver<Entry>) {
-    let mut redis = Backoff::new("Redis (confirmations)");
-    let mut waiting = Vec::with_capacity(PIPELINE);
-    while entries.recv_many(&mut waiting, PIPELINE).await > 0 {
+/// Appends queued entries to the log until every [`Acks`] is dropped.
+pub(crate) async fn run(services: Arc<Services>, mut entries: mpsc::Receiver<Entry>) {
+    let mut redis = Backoff::new("Redis (acknowledgements)");
+    let mut waiting = Vec::with_capacity(PIPELINE_ENTRIES);
+    while entries.recv_many(&mut waiting, PIPELINE_ENTRIES).await > 0 {
         while !waiting.is_empty() {
             let mut pipeline = redis::pipe();
             for entry in &waiting {
-                log::append(&mut pipeline, &prefix, entry);
+                log::append(&mut pipeline, &services.prefix, entry);
             }
-            match commands.send::<()>(&pipeline).await {
+            match services.commands.send::<()>(&pipeline).await {
                 Ok(()) => waiting.clear(),
                 Err(error) => {
-                    // A confirmation sent twice does no harm, since a row can only be deleted once; a second
-                    // clearing would take in what came after the first.
+                    // The pipeline may have been carried out. Repeating an acknowledgement is harmless, since a row is
+                    // deleted once. Repeating a clear would also clear what arrived after the first one.
                     waiting.retain(|entry| !matches!(entry, Entry::Clear { .. }));
                     redis.failed(&error).await;
                 }

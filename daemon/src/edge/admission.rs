@@ -1,60 +1,31 @@
-//! Who is let in: bounds on connections by address and on handshakes by time.
+//! Admission: how many connections there may be, from each address and in all, and how fast they are admitted. It
+//! decides; the listener and the handshake answer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::Limits;
+use crate::edge::rejection::Rejection;
 use crate::net::client_ip::Network;
 use crate::net::rate_limit::{LimiterState, RateLimiter};
 
-/// Sockets there may be beyond the connections that are let in, so that a full daemon can still say so.
-pub const HANDSHAKES: usize = 1_024;
+/// Sockets beyond `limits.connections`: handshakes under way, and clients that are told that the daemon is full.
+pub(crate) const HANDSHAKE_SOCKETS: usize = 1_024;
 
-/// How many may be let in at once after a quiet time, as a part of a second's.
-const BURST: Duration = Duration::from_millis(100);
+/// How much of a second's admissions may happen at once after a quiet time.
+const ADMISSION_BURST: Duration = Duration::from_millis(100);
 
-/// Addresses that are remembered before those are looked for that need not be.
-const SWEEP: usize = 1_024;
+/// The number of known addresses from which on idle ones are removed.
+const SWEEP_THRESHOLD: usize = 1_024;
 
-/// Why somebody is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// This daemon holds as many connections as it may.
-    #[error("this daemon is full: see limits.connections in chatpush.toml")]
-    Full,
-    /// More are waiting to be let in than can be within the time for a handshake.
-    #[error("too many connect at once: see limits.admissions in chatpush.toml")]
-    Crowded,
-    /// The address holds as many connections as one may.
-    #[error("too many connections from this address: see limits.connections_per_address in chatpush.toml")]
-    Address,
-    /// The address shakes hands too often.
-    #[error("too many handshakes from this address: see limits.handshakes_per_address in chatpush.toml")]
-    Handshakes,
-    /// The user holds as many connections as one may.
-    #[error("too many connections of this user: see limits.connections_per_user in chatpush.toml")]
-    User,
-}
-
-impl Rejection {
-    /// RFC 6585 section 4 for what is the client's doing, 503 for what is not.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::Full | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Address | Self::Handshakes | Self::User => StatusCode::TOO_MANY_REQUESTS,
-        }
-    }
-}
-
-/// The bounds, and what is in use of them. Cloning is shallow.
+/// The limits and what is in use of them. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Admission(Arc<Shared>);
+pub(crate) struct Admission(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -64,78 +35,78 @@ struct Shared {
     admissions: RateLimiter,
     /// Plain mutexes: nothing awaits while holding them.
     addresses: Mutex<Addresses>,
-    next: Mutex<LimiterState>,
+    admission_state: Mutex<LimiterState>,
 }
 
 #[derive(Debug, Default)]
 struct Addresses {
-    known: HashMap<Network, Known>,
-    /// At how many the map is swept.
-    sweep: usize,
+    known: HashMap<Network, AddressUse>,
+    /// The size at which idle addresses are removed.
+    sweep_at: usize,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct AddressUse {
     connections: usize,
     handshakes: LimiterState,
 }
 
-/// A socket's place, until it is dropped.
+/// The right to hold one socket, given back when it is dropped.
 #[derive(Debug)]
-pub struct SocketPermit(#[allow(dead_code, reason = "held for its end")] OwnedSemaphorePermit);
+pub(crate) struct SocketPermit(#[expect(dead_code, reason = "only its drop matters")] OwnedSemaphorePermit);
 
-/// A connection that counts for an address, until it is dropped.
+/// One connection that counts for an address until this is dropped.
 #[derive(Debug)]
-pub struct AddressPermit {
+pub(crate) struct AddressPermit {
     shared: Arc<Shared>,
     network: Network,
 }
 
-/// Who sent a request. It holds the connection's places among all and of its address until the last clone
-/// is dropped.
+/// The permits of one connection, held until the last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct ConnectionPermit {
-    /// The other end of the connection.
-    pub peer: IpAddr,
-    /// Counted for an address already. A connection of a proxy only is when it has said for whom it is.
-    pub address_permit: Option<Arc<AddressPermit>>,
-    /// Counted among all.
-    pub socket_permit: Arc<SocketPermit>,
+pub(crate) struct ConnectionPermit {
+    /// The client, or a trusted proxy.
+    pub(crate) peer: IpAddr,
+    /// The client's address permit. A proxy's connection has none until the request has named the client.
+    pub(crate) address_permit: Option<Arc<AddressPermit>>,
+    /// The socket's permit.
+    #[expect(dead_code, reason = "only its drop matters")]
+    pub(crate) socket_permit: Arc<SocketPermit>,
 }
 
 impl Admission {
-    /// Nobody is in yet.
-    pub fn new(limits: Limits) -> Self {
+    /// Admission under these limits; nothing is in use.
+    pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Shared {
             limits,
-            sockets: Arc::new(Semaphore::new(limits.connections + HANDSHAKES)),
+            sockets: Arc::new(Semaphore::new(limits.connections + HANDSHAKE_SOCKETS)),
             handshakes: RateLimiter::per_second(limits.handshakes_per_address, Duration::from_secs(1)),
-            admissions: RateLimiter::per_second(limits.admissions, BURST),
+            admissions: RateLimiter::per_second(limits.admissions, ADMISSION_BURST),
             addresses: Mutex::default(),
-            next: Mutex::default(),
+            admission_state: Mutex::default(),
         }))
     }
 
-    /// The bounds.
-    pub fn limits(&self) -> &Limits {
+    /// The limits.
+    pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// A place for one more socket.
+    /// A permit for one more socket.
     ///
     /// # Errors
     ///
     /// [`Rejection::Full`].
-    pub fn acquire_socket(&self) -> Result<SocketPermit, Rejection> {
+    pub(crate) fn acquire_socket(&self) -> Result<SocketPermit, Rejection> {
         self.0.sockets.clone().try_acquire_owned().map(SocketPermit).map_err(|_| Rejection::Full)
     }
 
-    /// Counts a connection and its handshake for an address.
+    /// A permit for one more connection of an address; its handshake is counted too.
     ///
     /// # Errors
     ///
     /// [`Rejection::Address`] or [`Rejection::Handshakes`].
-    pub fn acquire_address(&self, address: IpAddr) -> Result<AddressPermit, Rejection> {
+    pub(crate) fn acquire_address(&self, address: IpAddr) -> Result<AddressPermit, Rejection> {
         let network = Network::from(address);
         let now = Instant::now();
         let mut addresses = self.0.addresses();
@@ -152,27 +123,27 @@ impl Admission {
         Ok(AddressPermit { shared: self.0.clone(), network })
     }
 
-    /// Whether one more may come to so many connections.
+    /// Checks that one more connection is allowed beside the `connections` that exist.
     ///
     /// # Errors
     ///
     /// [`Rejection::Full`].
-    pub fn check_capacity(&self, connections: usize) -> Result<(), Rejection> {
+    pub(crate) fn check_capacity(&self, connections: usize) -> Result<(), Rejection> {
         if connections < self.0.limits.connections { Ok(()) } else { Err(Rejection::Full) }
     }
 
-    /// Waits until one more connection may be let in, so that a crowd that comes back does not starve those
-    /// who are here.
+    /// Waits until one more connection may be admitted. The rate bounds what a returning crowd takes from the
+    /// connections that exist.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Crowded`] if the turn comes too late.
-    pub async fn acquire(&self) -> Result<(), Rejection> {
-        // The client still has to be answered within the time for its handshake.
-        let patience = self.0.limits.handshake / 2;
+    /// [`Rejection::Crowded`] if the wait would be too long.
+    pub(crate) async fn acquire(&self) -> Result<(), Rejection> {
+        // The client must still be answered within the handshake timeout.
+        let max_wait = self.0.limits.handshake / 2;
         let wait = {
-            let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.admissions.acquire(&mut next, Instant::now(), patience)
+            let mut state = self.0.admission_state.lock().unwrap_or_else(PoisonError::into_inner);
+            self.0.admissions.acquire(&mut state, Instant::now(), max_wait)
         };
         let wait = wait.ok_or(Rejection::Crowded)?;
         if !wait.is_zero() {
@@ -189,11 +160,11 @@ impl Shared {
 }
 
 impl Addresses {
-    /// Forgets addresses that nothing needs to be known of, whenever they may be half of all.
+    /// Removes idle addresses whenever the map has doubled since the last time.
     fn sweep(&mut self, now: Instant) {
-        if self.known.len() >= self.sweep.max(SWEEP) {
+        if self.known.len() >= self.sweep_at.max(SWEEP_THRESHOLD) {
             self.known.retain(|_, known| known.connections > 0 || !known.handshakes.is_idle(now));
-            self.sweep = self.known.len() * 2;
+            self.sweep_at = self.known.len() * 2;
         }
     }
 }
@@ -221,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_has_so_many_connections_and_handshakes_and_others_do_not_notice() {
+    async fn limits_apply_to_each_address_alone() {
         let admission = admission(|limits| {
             (limits.connections_per_address, limits.handshakes_per_address) = (2, 4);
         });
@@ -237,23 +208,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn addresses_are_forgotten() {
+    async fn idle_addresses_are_removed() {
         let admission = admission(|_| {});
         let held = admission.acquire_address(address(0)).unwrap();
         for number in 1..=100_000 {
             assert!(admission.acquire_address(address(number)).is_ok());
             tokio::time::advance(Duration::from_millis(1)).await;
         }
-        assert!(admission.0.addresses().known.len() <= SWEEP);
+        assert!(admission.0.addresses().known.len() <= SWEEP_THRESHOLD);
         drop(held);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_is_let_in_at_the_rate_and_what_would_wait_too_long_is_sent_away() {
+    async fn a_crowd_is_admitted_at_the_rate_or_rejected() {
         let admission = admission(|limits| limits.admissions = 100);
         let start = Instant::now();
-        let turns: Vec<_> = (0..2_000).map(|_| admission.acquire()).collect();
-        let outcomes = futures_util::future::join_all(turns).await;
+        let admissions: Vec<_> = (0..2_000).map(|_| admission.acquire()).collect();
+        let outcomes = futures_util::future::join_all(admissions).await;
         let passed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert!((500..=511).contains(&passed), "{passed}");
         assert_eq!(start.elapsed().as_secs(), 5);

@@ -35,7 +35,7 @@ impl Script {
 
 /// `GET /chatpush.js`: revalidated by its hash (RFC 9110 section 8.8.3); under `?v=` and that hash it never
 /// changes and is kept for a year.
-pub async fn serve(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let asks = |name: HeaderName, what: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(what))
     };

@@ -1,50 +1,51 @@
-//! What browsers are served: sockets, and the client's script.
+//! The WebSocket handshake: who may connect, and the upgrade. Everything is checked before the upgrade, so that a
+//! client can read the reason.
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chatpush_wire::token::Verifier;
+use chatpush_wire::token::{VerifiedToken, Verifier};
 use serde::Deserialize;
 
 use crate::base::clock;
-use crate::base::metrics;
-use crate::edge::admission::{Admission, ConnectionPermit, Rejection};
+use crate::edge::admission::{Admission, ConnectionPermit};
 use crate::edge::client_js;
-use crate::edge::session::{Protocol, Sessions};
+use crate::edge::rejection::Rejection;
+use crate::edge::session::protocol::Protocol;
+use crate::edge::sessions::Sessions;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
-/// Read buffer of one connection. The library's default of 128 KiB is for few connections that send much;
-/// ours are many and send little.
-const READ_BUFFER: usize = 512;
+/// Read buffer of one connection, in bytes. The library's default of 128 KiB suits few connections that receive much;
+/// ours are many and receive little.
+const READ_BUFFER_BYTES: usize = 512;
 
-/// Bytes that are gathered before they are written to the socket. What a burst has needed stays with the
-/// connection, so it is no more than a few frames' worth.
-const WRITE_BUFFER: usize = 8 * 1024;
+/// Bytes gathered before they are written to the socket. The connection keeps the buffer that a burst has needed, so
+/// it holds no more than a few frames.
+const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Start of a subprotocol that is no protocol but carries the token, where neither the address, which servers
-/// log, nor a header of its own, which browsers do not let a page set, will do.
-const TOKEN_PROTOCOL: &str = "chatpush.token.";
+/// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log the query
+/// string; the subprotocol list has neither problem.
+const TOKEN_PROTOCOL_PREFIX: &str = "chatpush.token.";
 
-/// What a proxy says whose request it hands on.
-const FORWARDED: &str = "x-forwarded-for";
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Who may connect.
 #[derive(Clone, Debug)]
-pub struct HandshakePolicy {
-    /// What tokens are held against.
-    pub verifier: Verifier,
-    /// The pages.
-    pub origins: Origins,
-    /// Who is believed when they name others in a header.
-    pub proxies: TrustedProxies,
-    /// How many.
-    pub admission: Admission,
+pub(crate) struct HandshakePolicy {
+    /// Verifies tokens.
+    pub(crate) verifier: Verifier,
+    /// Origins of pages that may connect.
+    pub(crate) origins: Origins,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: TrustedProxies,
+    /// How many may connect, and how fast.
+    pub(crate) admission: Admission,
 }
 
 #[derive(Clone, Debug)]
@@ -54,108 +55,120 @@ struct HandshakeState {
 }
 
 #[derive(Debug, Deserialize)]
-struct Connect {
+struct Parameters {
     token: Option<String>,
 }
 
-/// `GET /ws`, with the token in the address (`?token=`), in `Authorization: Bearer`, or in the list of
-/// subprotocols (`chatpush.token.` and the token). Also the client, `GET /chatpush.js`.
-pub fn router(policy: HandshakePolicy, sessions: Sessions) -> Router {
+/// `GET /ws` with the token in the query string (`?token=`), in `Authorization: Bearer`, or in the list of
+/// subprotocols (`chatpush.token.` and the token); and the client library, `GET /chatpush.js`.
+pub(crate) fn router(policy: HandshakePolicy, sessions: Sessions) -> Router {
     let state = HandshakeState { policy, sessions };
-    Router::new().route("/ws", get(connect)).with_state(state).route("/chatpush.js", get(client_js::serve))
+    Router::new().route("/ws", get(upgrade)).with_state(state).route("/chatpush.js", get(client_js::serve))
 }
 
-/// Refuses whoever may not come in before the upgrade, so that the reason can be read.
-async fn connect(
+async fn upgrade(
     State(HandshakeState { policy, sessions }): State<HandshakeState>,
     Extension(permit): Extension<ConnectionPermit>,
-    query: Result<Query<Connect>, QueryRejection>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let permit = match policy.counted(permit, &headers) {
-        Ok(permit) => permit,
-        Err(refusal) => return refused(refusal),
+    let checked = async {
+        let permit = policy.with_address_permit(permit, &headers)?;
+        let token = policy.authenticate(parameters, &headers)?;
+        let upgrade = upgrade.map_err(IntoResponse::into_response)?;
+        policy.admission.check_capacity(sessions.connections())?;
+        let registration = sessions.register(token.user, permit)?;
+        policy.admission.acquire().await?;
+        Ok::<_, Denied>((token, upgrade, registration))
     };
-    let token = match query {
-        Ok(Query(query)) => query.token.filter(|token| !token.is_empty()),
-        Err(rejection) => return rejection.into_response(),
+    let (token, upgrade, registration) = match checked.await {
+        Ok(checked) => checked,
+        Err(Denied(response)) => return *response,
     };
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !policy.origins.allow(text(header::ORIGIN), text(header::HOST)) {
-        let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
-        return (StatusCode::FORBIDDEN, reason).into_response();
-    }
-    let bearer = || {
-        // RFC 9110 section 11.1: the scheme's case says nothing.
-        let (scheme, token) = text(header::AUTHORIZATION)?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("Bearer").then(|| token.to_owned())
-    };
-    let protocol = || {
-        let mut offered = text(header::SEC_WEBSOCKET_PROTOCOL)?.split(',').map(str::trim);
-        offered.find_map(|name| name.strip_prefix(TOKEN_PROTOCOL)).map(str::to_owned)
-    };
-    let Some(token) = token.or_else(bearer).or_else(protocol) else {
-        return unauthorized("token is missing: /ws?token=…");
-    };
-    let pass = match policy.verifier.verify(&token, clock::unix_seconds()) {
-        Ok(pass) => pass,
-        Err(error) => return unauthorized(&error.to_string()),
-    };
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
-    };
-    let guard = match policy
-        .admission
-        .check_capacity(sessions.hub.connections())
-        .and_then(|()| sessions.register(pass.user, permit))
-    {
-        Ok(guard) => guard,
-        Err(refusal) => return refused(refusal),
-    };
-    if let Err(refusal) = policy.admission.acquire().await {
-        return refused(refusal);
-    }
     let upgrade = upgrade.protocols(Protocol::NAMES);
-    let protocol = Protocol::agreed(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
+    let protocol = Protocol::negotiated(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
     let message_bytes = policy.admission.limits().message_bytes;
     upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(message_bytes)
         .max_frame_size(message_bytes)
-        .on_upgrade(move |socket| sessions.serve(socket, guard, pass.expires, protocol))
+        .on_upgrade(move |socket| sessions.serve(socket, registration, token.expires, protocol))
+}
+
+/// The response to a handshake that is not accepted.
+struct Denied(Box<Response>);
+
+impl From<Response> for Denied {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+impl From<Rejection> for Denied {
+    fn from(rejection: Rejection) -> Self {
+        rejection.count().response().into()
+    }
 }
 
 impl HandshakePolicy {
-    /// The permit, counted for the address behind the proxy where one has handed the request on.
-    fn counted(
+    /// The permit with the address permit of the client behind the proxy, if a proxy has forwarded the request.
+    fn with_address_permit(
         &self,
         mut permit: ConnectionPermit,
         headers: &HeaderMap,
     ) -> Result<ConnectionPermit, Rejection> {
         if permit.address_permit.is_none() {
-            // The nearest proxy's word stands last, whatever bytes a client has put before it.
-            let lines =
-                headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
-            let lines: Vec<_> = lines.collect();
+            // The nearest proxy's entry is the last one, whatever bytes a client has sent before it.
+            let lines = headers.get_all(X_FORWARDED_FOR).iter();
+            let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
             let forwarded = lines.iter().flat_map(|line| line.split(','));
-            // A proxy that does not say for whom it asks is no reason to lock everybody out.
+            // A proxy that names no client must not lock out everybody behind it, so nothing is counted then.
             if let Some(client) = self.proxies.client(permit.peer, forwarded) {
                 permit.address_permit = Some(self.admission.acquire_address(client)?.into());
             }
         }
         Ok(permit)
     }
+
+    /// The request's token, verified; or the response that says what is wrong with the request.
+    fn authenticate(
+        &self,
+        parameters: Result<Query<Parameters>, QueryRejection>,
+        headers: &HeaderMap,
+    ) -> Result<VerifiedToken, Denied> {
+        let Query(parameters) = parameters.map_err(IntoResponse::into_response)?;
+        if !self.origins.allow(text(headers, header::ORIGIN), text(headers, header::HOST)) {
+            let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
+            return Err((StatusCode::FORBIDDEN, reason).into_response().into());
+        }
+        let in_query = parameters.token.as_deref().filter(|token| !token.is_empty());
+        let token = in_query.or_else(|| bearer(headers)).or_else(|| subprotocol(headers));
+        let token = token.ok_or_else(|| unauthorized("token is missing: /ws?token=…"))?;
+        self.verifier
+            .verify(token, clock::unix_seconds())
+            .map_err(|error| unauthorized(&error.to_string()).into())
+    }
 }
 
-fn refused(refusal: Rejection) -> Response {
-    metrics::REFUSED.add(1);
-    (refusal.status(), [(header::RETRY_AFTER, "1")], format!("{refusal}\n")).into_response()
+/// The token in `Authorization: Bearer`. The scheme is case-insensitive (RFC 9110 section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
+}
+
+/// The token in the list of subprotocols.
+fn subprotocol(headers: &HeaderMap) -> Option<&str> {
+    let mut offered = text(headers, header::SEC_WEBSOCKET_PROTOCOL)?.split(',').map(str::trim);
+    offered.find_map(|name| name.strip_prefix(TOKEN_PROTOCOL_PREFIX))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn unauthorized(reason: &str) -> Response {
-    // RFC 9110 section 15.5.2 wants the challenge beside a 401.
+    // RFC 9110 section 15.5.2 requires the challenge beside a 401.
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], format!("{reason}\n")).into_response()
 }

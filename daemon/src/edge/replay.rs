@@ -1,88 +1,70 @@
-//! What a user missed: stored rows, oldest first, then the unread counter.
+//! The replay of stored messages after connecting: rows, oldest first, then the unread counter.
 //!
-//! The barrier closes the race between "nobody there" and "just connected". It is taken after Redis counts
-//! the user as present: what was accepted before is in MySQL once the position has reached the barrier, what
-//! is accepted after comes over the subscription.
+//! A message must not be lost between "receiver offline" and "receiver connected". The session first waits until Redis
+//! counts the subscription, then reads the log's last id: the barrier. What was accepted before the barrier is in MySQL
+//! once the position has reached it. What is accepted after it arrives over the subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use chatpush_wire::frame::{self, Message, MessageType};
+use chatpush_wire::frame::{self, Message};
 use chatpush_wire::id::UserId;
-use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::base::backoff::Backoff;
-use crate::broker::{Commands, log};
+use crate::broker::log;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Outgoing};
-use crate::log::position::Positions;
+use crate::log::position::Position;
 use crate::query::barrier;
+use crate::services::Services;
 use crate::store::rows::StoredRow;
-use crate::store::{CONNECTIONS, Store, StoreError};
+use crate::store::{CONNECTIONS, StoreError};
 
-/// Rows in a page. Three pages are held for a client at most: the one that it takes, one that waits, one that
-/// was read.
+/// Rows in a page. At most three pages are held for a client: one it is being sent, one queued, one just read.
 const PAGE_ROWS: u32 = 200;
 
-/// Bytes of content in a page, beyond which it has one row.
+/// Bytes of content in a page. A page holds at least one row, whatever its size.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// What a flush needs.
+/// Replays stored messages. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Replay {
-    /// Redis.
-    pub commands: Commands,
-    /// The start of every Redis name.
-    pub prefix: Prefix,
-    /// MySQL.
-    pub store: Store,
-    /// How far the log is applied.
-    pub positions: Arc<Positions>,
-    /// Who is subscribed.
-    pub subscriptions: Subscriptions,
-    /// The type for rows stored without one.
-    pub default_type: MessageType,
-    /// Whether rows are delivered at all, or the counter alone.
-    pub rows: bool,
-    /// See [`pages`].
-    pub pages: Arc<Semaphore>,
+pub(crate) struct Replay {
+    services: Arc<Services>,
+    subscriptions: Subscriptions,
+    /// Permits to read a page: half as many as there are database connections, so that a returning crowd leaves the
+    /// other half to queries and to those who are connected.
+    page_permits: Arc<Semaphore>,
 }
 
-/// QueryQueue that flushes may ask at once: half as many as there are database connections, so that a crowd that comes back leaves the
-/// other half to those who are here.
-pub fn pages() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(CONNECTIONS / 2))
-}
-
-/// A part of a flush.
+/// A part of a replay.
 #[derive(Debug)]
-pub enum ReplayPart {
-    /// Frames to send, in order; others follow.
+pub(crate) enum ReplayPart {
+    /// Frames to send, in order. More parts follow.
     Page(Vec<Outgoing>),
-    /// The last frames; live traffic may follow. The epoch is the one the subscription had.
+    /// The last frames, which live ones may follow, and the epoch of the subscription they belong to.
     Last(Vec<Outgoing>, Epoch),
 }
 
 impl Replay {
-    /// Flushes for one connection of `user`, into a channel that holds one part: the next page is read when
-    /// the client has taken the last. Ends when the receiver is dropped.
-    pub fn start(&self, user: UserId) -> mpsc::Receiver<ReplayPart> {
-        self.start_after(Duration::ZERO, user)
+    /// Replays to be run with these services.
+    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions) -> Self {
+        Self { services, subscriptions, page_permits: Arc::new(Semaphore::new(CONNECTIONS / 2)) }
     }
 
-    /// The same after a pause.
-    pub fn start_after(&self, pause: Duration, user: UserId) -> mpsc::Receiver<ReplayPart> {
+    /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page is read
+    /// once the client has taken the last one. The replay ends when the receiver is dropped.
+    pub(crate) fn start(&self, user: UserId, delay: Duration) -> mpsc::Receiver<ReplayPart> {
         let (parts, receiver) = mpsc::channel(1);
-        let flush = self.clone();
+        let replay = self.clone();
         tokio::spawn(async move {
-            let gone = parts.clone();
+            let dropped = parts.clone();
             tokio::select! {
-                // The only error is that the connection has gone.
-                _ = async { tokio::time::sleep(pause).await; flush.run(user, parts).await } => {}
-                () = gone.closed() => {}
+                // The only error is that the receiver has been dropped.
+                _ = async { tokio::time::sleep(delay).await; replay.run(user, parts).await } => {}
+                () = dropped.closed() => {}
             }
         });
         receiver
@@ -95,59 +77,75 @@ impl Replay {
     ) -> Result<(), mpsc::error::SendError<ReplayPart>> {
         let epoch = self.subscriptions.subscribed(user).await;
         let partition = Partition::of(user);
-        let mut redis = Backoff::new("Redis (barrier)");
-        let position = loop {
-            match log::last(&self.commands, &self.prefix, partition).await {
-                Ok(position) => break position,
-                Err(error) => redis.failed(&error).await,
-            }
-        };
-        redis.recovered();
-        barrier::wait_until_applied(&self.positions, &self.store, partition, position).await;
-        let mut mysql = Backoff::new("MySQL (flush)");
+        let barrier = self.barrier(partition).await;
+        let Services { positions, store, .. } = &*self.services;
+        barrier::wait_until_applied(positions, store, partition, barrier).await;
+        let mut mysql = Backoff::new("MySQL (replay)");
         let mut after = 0;
         loop {
-            // The semaphore is never closed, so there is always a turn.
-            let turn = self.pages.acquire().await;
-            let read = self.read(user, after).await;
-            drop(turn);
-            let (page, follows, unread) = match read {
-                Ok(read) => read,
+            let page = match self.page(user, after).await {
+                Ok(page) => page,
                 Err(error) => {
                     mysql.failed(&error).await;
                     continue;
                 }
             };
             mysql.recovered();
-            let last = page.last().map(|stored| stored.row.id);
-            let mut frames: Vec<_> = page.into_iter().map(|stored| self.outgoing(&stored)).collect();
-            if let Some(last) = last.filter(|_| follows) {
+            let last = page.rows.last().map(|stored| stored.row.id);
+            let mut frames: Vec<_> = page.rows.into_iter().map(|stored| self.outgoing(&stored)).collect();
+            if let Some(last) = last.filter(|_| page.has_more) {
                 after = last;
                 parts.send(ReplayPart::Page(frames)).await?;
             } else {
-                frames.push(Outgoing { frame: Utf8Bytes::from(frame::unread(unread)), tracked: None });
+                let frame = Utf8Bytes::from(frame::unread(page.unread));
+                frames.push(Outgoing { frame, tracked: None });
                 return parts.send(ReplayPart::Last(frames, epoch)).await;
             }
         }
     }
 
-    /// The rows behind `after`, whether more may follow, and the counter.
-    async fn read(&self, user: UserId, after: u64) -> Result<(Vec<StoredRow>, bool, u64), StoreError> {
-        if self.rows {
-            self.store.rows_and_unread(user, after, PAGE_ROWS, PAGE_BYTES).await
+    /// The id of the last entry in the partition's log.
+    async fn barrier(&self, partition: Partition) -> Position {
+        let Services { commands, prefix, .. } = &*self.services;
+        let mut redis = Backoff::new("Redis (barrier)");
+        loop {
+            match log::last(commands, prefix, partition).await {
+                Ok(position) => {
+                    redis.recovered();
+                    return position;
+                }
+                Err(error) => redis.failed(&error).await,
+            }
+        }
+    }
+
+    async fn page(&self, user: UserId, after: u64) -> Result<Page, StoreError> {
+        // The semaphore is never closed, so this always succeeds.
+        let _permit = self.page_permits.acquire().await;
+        let Services { store, config, .. } = &*self.services;
+        if config.flush_on_connect {
+            let (rows, has_more, unread) = store.rows_and_unread(user, after, PAGE_ROWS, PAGE_BYTES).await?;
+            Ok(Page { rows, has_more, unread })
         } else {
-            Ok((Vec::new(), false, self.store.unread(user).await?))
+            Ok(Page { rows: Vec::new(), has_more: false, unread: store.unread(user).await? })
         }
     }
 
     fn outgoing(&self, StoredRow { row, message_type }: &StoredRow) -> Outgoing {
         let message = Message {
             id: &row.message_id,
-            message_type: Some(message_type.as_ref().unwrap_or(&self.default_type)),
+            message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
             data: &row.content,
             from: Some(row.sender_id),
         };
         let frame = Utf8Bytes::from(message.stored(row.time_ms));
         Outgoing { frame, tracked: Some(Arc::new(row.message_id.clone())) }
     }
+}
+
+/// Rows, whether more follow, and the unread counter.
+struct Page {
+    rows: Vec<StoredRow>,
+    has_more: bool,
+    unread: u64,
 }

@@ -1,5 +1,5 @@
-//! From Redis to the hub: one message on a user's channel, handed to that user's connections; and queries, handed to the
-//! reader.
+//! Dispatches what the subscriptions bring: messages on a user's channel go to that user's connections, queries to the
+//! query queue.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::hub::close::Close;
 use crate::hub::{Hub, Outgoing};
 use crate::query::queue::QueryQueue;
 
-/// Hands messages on. It runs on the task that reads the subscription, so it never waits: Redis cuts off a
+/// Dispatches messages. It runs on the task that reads the subscription and never waits: Redis disconnects a
 /// subscriber that falls behind.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
@@ -24,12 +24,12 @@ pub struct Dispatcher {
     prefix: Prefix,
     /// This daemon's name.
     name: String,
-    /// The type for messages stored without one, if it is not the one they were rendered with.
-    retype: Option<MessageType>,
+    /// The configured type for messages without one, if it differs from the one that frames are rendered with.
+    default_type: Option<MessageType>,
 }
 
 impl Dispatcher {
-    /// A dispatcher into `hub` for an installation's channels, of which some bring queries to the daemon with that name.
+    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and the daemon with this name.
     pub fn new(
         hub: Arc<Hub>,
         queries: QueryQueue,
@@ -38,10 +38,16 @@ impl Dispatcher {
         default_type: &MessageType,
     ) -> Self {
         let rendered = MessageType::Name(DEFAULT_TYPE.to_owned());
-        Self { hub, queries, prefix, name, retype: (*default_type != rendered).then(|| default_type.clone()) }
+        Self {
+            hub,
+            queries,
+            prefix,
+            name,
+            default_type: (*default_type != rendered).then(|| default_type.clone()),
+        }
     }
 
-    /// Delivers what Redis pushed, if it is a message on a user's channel or a question.
+    /// Dispatches one pushed message. Anything that is neither for a user nor a query is ignored.
     pub fn push(&self, push: PushInfo) {
         if push.kind != PushKind::SMessage {
             return;
@@ -63,13 +69,13 @@ impl Dispatcher {
         let outgoing = match Envelope::decode(&bytes) {
             Ok(Envelope::Disconnect) => return self.hub.close_connections(user, Close::Disconnected),
             Ok(Envelope::Ephemeral { frame }) => {
-                shared(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
+                slice_of(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
             }
             Ok(Envelope::Tracked { id, untyped, frame }) => self.tracked(&bytes, id, untyped, frame),
             Err(_) => None,
         };
         let Some(outgoing) = outgoing else {
-            tracing::warn!(%user, "envelope not read: is an extension of another version in use?");
+            tracing::warn!(%user, "cannot read an envelope: is an extension of another version in use?");
             return;
         };
         self.hub.deliver(user, &outgoing);
@@ -77,17 +83,17 @@ impl Dispatcher {
 
     fn tracked(&self, bytes: &Bytes, id: &str, untyped: bool, frame: &str) -> Option<Outgoing> {
         let id = MessageId::try_from(id.to_owned()).ok()?;
-        let frame = match &self.retype {
+        let frame = match &self.default_type {
             Some(message_type) if untyped => {
                 Utf8Bytes::from(frame::retyped(frame, &id, message_type).into_owned())
             }
-            _ => shared(bytes, frame)?,
+            _ => slice_of(bytes, frame)?,
         };
         Some(Outgoing { frame, tracked: Some(Arc::new(id)) })
     }
 }
 
-/// The frame as a part of the bytes it arrived in, so that every device shares them.
-fn shared(bytes: &Bytes, frame: &str) -> Option<Utf8Bytes> {
+/// The frame as a slice of the bytes it arrived in, which all connections share.
+fn slice_of(bytes: &Bytes, frame: &str) -> Option<Utf8Bytes> {
     Utf8Bytes::try_from(bytes.slice_ref(frame.as_bytes())).ok()
 }

@@ -1,33 +1,33 @@
-//! Why a connection is closed, as the client learns it.
+//! Close codes.
 //!
-//! Codes below 4000 are those of RFC 6455 section 7.4.1 and of the IANA registry beside it; 4000 to 4999 are
-//! left to applications by section 7.4.2; here 4401 and 4403 stand for what 401 and 403 say in HTTP.
+//! Codes below 4000 are those of RFC 6455 section 7.4.1 and its IANA registry. Section 7.4.2 leaves 4000 to 4999 to
+//! applications; 4401 and 4403 are named after HTTP's 401 and 403.
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes};
 
-/// A reason to close a connection.
+/// Why the daemon closes a connection, and what the client should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// 1003: the client sent a binary frame. Mend the client.
+    /// 1003: the client sent a binary frame. The client has to be fixed.
     Binary,
-    /// 1008: the client sends more than anybody has to say. Wait, then connect again.
+    /// 1008: the client exceeds the message rate limit. Wait, then reconnect.
     Flooding,
-    /// 1009: the client sent a message that is too long. Mend the client.
+    /// 1009: the client sent a message beyond the size limit. The client has to be fixed.
     TooBig,
-    /// 1012: the daemon stops. Connect again at once; another may be there already.
+    /// 1012: the daemon stops. Reconnect at once; another daemon may be running.
     Restart,
-    /// 4000: the client reads too slowly. Connect again; stored messages come again, live ones are gone.
+    /// 4000: the client reads too slowly. Reconnect; stored messages are sent again, pushes are lost.
     Slow,
-    /// 4001: the client answered no ping. Connect again.
+    /// 4001: the client answered no ping. Reconnect.
     Silent,
-    /// 4401: the token has expired. Connect again at once with a new one.
+    /// 4401: the token has expired. Reconnect at once with a new one.
     Expired,
-    /// 4403: the application has ended the user's connections. Do not connect again by yourself.
+    /// 4403: the application has closed the user's connections. Do not reconnect automatically.
     Disconnected,
 }
 
 impl Close {
-    /// The number on the wire.
+    /// The close code.
     pub const fn code(self) -> u16 {
         match self {
             Self::Binary => 1003,
@@ -41,7 +41,7 @@ impl Close {
         }
     }
 
-    /// The text beside it.
+    /// The reason text beside the code.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Binary => "binary frames are not part of the protocol",
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_protocol_lists_every_code() {
+    fn protocol_documentation_lists_every_code() {
         const ALL: [Close; 8] = [
             Close::Binary,
             Close::Flooding,

@@ -1,5 +1,5 @@
-//! Frames that wait for one connection: in order, bounded by count and by bytes, taken all at once. An empty
-//! outbox holds no memory for frames.
+//! The outbox: frames queued for one connection, in order, bounded in frames and bytes, and taken all at once. An empty
+//! outbox allocates nothing for frames.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +9,18 @@ use tokio::sync::Notify;
 use super::Outgoing;
 use crate::hub::close::Close;
 
-/// Bytes that may wait for a connection whatever waits for others, so that those who do not read cannot take
-/// the room of those who do.
-const SHARE: usize = 64 * 1024;
+/// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not read
+/// cannot use up the memory of those that do.
+const GUARANTEED_BYTES: usize = 64 * 1024;
 
-/// How much may wait.
+/// The bounds of an outbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Frames for one connection.
     pub frames: usize,
-    /// Bytes for one connection, those included that are being written.
+    /// Bytes for one connection, including those being written.
     pub bytes: usize,
-    /// Bytes for all connections together; beyond it each may still have 64 KiB waiting.
+    /// Bytes for all connections together. Beyond it each connection may still have 64 KiB queued.
     pub total: usize,
 }
 
@@ -28,7 +28,7 @@ pub struct Bounds {
 #[derive(Debug)]
 pub(super) struct Outbox {
     bounds: Bounds,
-    /// Bytes that wait for all connections.
+    /// Bytes queued for all connections.
     total: Arc<AtomicUsize>,
     /// A plain mutex: nothing awaits while holding it.
     state: Mutex<State>,
@@ -38,11 +38,11 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: Vec<Outgoing>,
-    /// Bytes of the frames above.
-    waiting: usize,
+    /// Bytes of `frames`.
+    queued: usize,
     /// Bytes that the session has taken and not yet written.
     taken: usize,
-    /// Why the connection has to end. Nothing follows it.
+    /// Why the connection has to end. No frame is queued after it is set.
     end: Option<Close>,
 }
 
@@ -51,26 +51,25 @@ impl Outbox {
         Self { bounds, total, state: Mutex::default(), notify: Notify::new() }
     }
 
-    /// Queues a frame. Without room for it the connection ends as too slow, since a frame that is lost to it
-    /// must not be followed by another.
+    /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may follow.
     pub(super) fn push(&self, outgoing: &Outgoing) {
         let bytes = outgoing.frame.len();
         let mut state = self.state();
         if state.end.is_some() {
             return;
         }
-        let own = state.waiting + state.taken + bytes;
+        let own = state.queued + state.taken + bytes;
         let fits = state.frames.len() < self.bounds.frames
             && own <= self.bounds.bytes
-            && (own <= SHARE || self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total);
-        // A single frame always fits an empty outbox, whatever the bounds.
+            && (own <= GUARANTEED_BYTES || self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total);
+        // An empty outbox takes any frame, whatever the bounds.
         if fits || (state.frames.is_empty() && state.taken == 0) {
             state.frames.push(outgoing.clone());
-            state.waiting += bytes;
+            state.queued += bytes;
             self.total.fetch_add(bytes, Ordering::Relaxed);
         } else {
             state.end = Some(Close::Slow);
-            let dropped = std::mem::take(&mut state.waiting);
+            let dropped = std::mem::take(&mut state.queued);
             self.total.fetch_sub(dropped, Ordering::Relaxed);
             state.frames = Vec::new();
         }
@@ -78,19 +77,19 @@ impl Outbox {
         self.wake();
     }
 
-    /// Ends the connection for this reason, unless there is one already.
+    /// Ends the connection for this reason, unless it already has one.
     pub(super) fn end(&self, close: Close) {
         self.state().end.get_or_insert(close);
         self.wake();
     }
 
-    /// Lets the session look again.
+    /// Wakes the session up.
     pub(super) fn wake(&self) {
         self.notify.notify_one();
     }
 
-    /// Returns once the connection has to end, or `wanted` says so, which is told whether frames wait. For one
-    /// waiter.
+    /// Returns once the connection has to end, or once `wanted` is true; its argument says whether frames are queued.
+    /// There must be only one waiter.
     pub(super) async fn ready(&self, wanted: impl Fn(bool) -> bool) {
         loop {
             let (ended, frames) = {
@@ -104,7 +103,7 @@ impl Outbox {
         }
     }
 
-    /// Returns once the connection has to end without delay, and why.
+    /// Returns once the connection has to end at once, with the reason.
     pub(super) async fn cut_short(&self) -> Close {
         loop {
             if let Some(close) = self.state().end.filter(|close| *close != Close::Restart) {
@@ -114,15 +113,14 @@ impl Outbox {
         }
     }
 
-    /// Takes all that waits, in order, or nothing unless `open`. What was taken counts as waiting until
-    /// [`Outbox::written`].
+    /// Takes all queued frames, in order; none unless `open`. They count as queued until [`Outbox::written`].
     ///
     /// # Errors
     ///
     /// Why the connection has to end.
     pub(super) fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
         let mut state = self.state();
-        // A daemon that stops still hands over what it has.
+        // A daemon that stops still sends what is queued.
         let last = open && state.end == Some(Close::Restart) && !state.frames.is_empty();
         if let Some(close) = state.end
             && !last
@@ -132,11 +130,11 @@ impl Outbox {
         if !open {
             return Ok(Vec::new());
         }
-        state.taken += std::mem::take(&mut state.waiting);
+        state.taken += std::mem::take(&mut state.queued);
         Ok(std::mem::take(&mut state.frames))
     }
 
-    /// What was taken is written.
+    /// The frames that were taken have been written.
     pub(super) fn written(&self) {
         let written = std::mem::take(&mut self.state().taken);
         self.total.fetch_sub(written, Ordering::Relaxed);
@@ -150,7 +148,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.total.fetch_sub(state.waiting + state.taken, Ordering::Relaxed);
+        self.total.fetch_sub(state.queued + state.taken, Ordering::Relaxed);
     }
 }
 
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_bounded_and_nothing_follows_a_lost_one() {
+    fn frames_are_bounded_and_none_follows_a_lost_one() {
         let outbox = outbox(2, 100, 100);
         outbox.push(&frame(1));
         outbox.push(&frame(1));
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_stops_hands_over_what_it_has() {
+    fn queued_frames_are_sent_before_a_restart_close() {
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(1));
         outbox.end(Close::Restart);
@@ -203,31 +201,35 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_beyond_the_bounds_passes_an_empty_outbox() {
+    fn an_empty_outbox_takes_any_frame() {
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(500));
         assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(1));
     }
 
     #[test]
-    fn all_outboxes_share_one_bound_beyond_their_shares_and_give_back_what_they_held() {
+    fn total_bound_applies_beyond_the_guaranteed_bytes() {
         let total = Arc::new(AtomicUsize::new(0));
-        let bounds = Bounds { frames: 10, bytes: 10 * SHARE, total: 3 * SHARE };
+        let bounds = Bounds { frames: 10, bytes: 10 * GUARANTEED_BYTES, total: 3 * GUARANTEED_BYTES };
         let (one, other) = (Outbox::new(bounds, total.clone()), Outbox::new(bounds, total.clone()));
-        one.push(&frame(3 * SHARE));
-        other.push(&frame(SHARE / 2));
-        other.push(&frame(SHARE / 2));
-        assert_eq!(total.load(Ordering::Relaxed), 4 * SHARE, "its own share is there for everybody");
+        one.push(&frame(3 * GUARANTEED_BYTES));
+        other.push(&frame(GUARANTEED_BYTES / 2));
+        other.push(&frame(GUARANTEED_BYTES / 2));
+        assert_eq!(
+            total.load(Ordering::Relaxed),
+            4 * GUARANTEED_BYTES,
+            "the guaranteed bytes are always available"
+        );
         other.push(&frame(1));
         assert_eq!(other.take(true).unwrap_err(), Close::Slow);
-        assert_eq!(total.load(Ordering::Relaxed), 3 * SHARE);
+        assert_eq!(total.load(Ordering::Relaxed), 3 * GUARANTEED_BYTES);
         assert!(one.take(true).is_ok());
         drop(one);
         assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
-    async fn a_closed_gate_lets_only_the_end_through() {
+    async fn a_closed_outbox_wakes_only_for_the_end() {
         use futures_util::FutureExt as _;
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(1));

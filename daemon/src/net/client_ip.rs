@@ -1,25 +1,25 @@
-//! Whose connection it is, by network address, behind proxies too.
+//! The client's IP address, also behind reverse proxies.
 //!
-//! A proxy is believed only if it is listed: `X-Forwarded-For` is a header that anybody can send.
+//! Anybody can send `X-Forwarded-For`, so the header is believed only when it comes from a trusted proxy.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// The proxies that are believed.
+/// The reverse proxies whose `X-Forwarded-For` or PROXY header is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// What counts as one address: an IPv4 address, or the /64 that one customer is given in IPv6 (RFC 6177).
+/// The unit that limits count: an IPv4 address, or an IPv6 /64, which one customer usually has (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
 impl TrustedProxies {
-    /// Reads addresses and networks separated by spaces: `127.0.0.1 10.0.0.0/8 ::1`.
+    /// Parses addresses and networks separated by spaces: `127.0.0.1 10.0.0.0/8 ::1`.
     ///
     /// # Errors
     ///
-    /// What would be right.
+    /// The entry that is wrong, and an example of a valid one.
     pub fn parse(text: &str) -> Result<Self, String> {
         let network = |one: &str| {
             one.parse::<IpNet>()
@@ -29,14 +29,14 @@ impl TrustedProxies {
         text.split_whitespace().map(network).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether this is one of them.
+    /// Whether `address` is a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// The client behind `peer`: the peer itself or, if that is a proxy, the last address it was handed the
-    /// request by that is none (`forwarded` is the list in `X-Forwarded-For`, the nearest last). Nothing if
-    /// the proxies do not say.
+    /// The client behind `peer`. That is `peer` itself unless it is a trusted proxy; then it is the last address
+    /// in `forwarded` (the entries of `X-Forwarded-For`, the nearest proxy last) that is not a trusted proxy.
+    /// `None` if the proxies name no client.
     pub fn client<'a>(
         &self,
         peer: IpAddr,
@@ -47,11 +47,11 @@ impl TrustedProxies {
         }
         let named = forwarded.rev().map(|text| {
             let text = text.trim();
-            // Some proxies add the port.
+            // Some proxies append the port.
             text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok()
         });
         named.map(|address| address.map(|address| address.to_canonical())).find(|address| {
-            // What cannot be read cannot be looked behind.
+            // Entries in front of one that cannot be parsed are not trusted.
             address.is_none_or(|address| !self.trusts(address))
         })?
     }
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_is_believed() {
+    fn only_a_trusted_proxy_is_believed() {
         assert_eq!(client("192.0.2.1", "198.51.100.7").as_deref(), Some("192.0.2.1"));
         assert_eq!(client("127.0.0.1", "198.51.100.7").as_deref(), Some("198.51.100.7"));
         assert_eq!(client("::ffff:127.0.0.1", "198.51.100.7").as_deref(), Some("198.51.100.7"));
     }
 
     #[test]
-    fn the_nearest_address_that_is_no_proxy_is_the_client() {
+    fn nearest_address_that_is_no_proxy_is_the_client() {
         assert_eq!(client("127.0.0.1", "6.6.6.6, 198.51.100.7, 10.1.2.3").as_deref(), Some("198.51.100.7"));
         assert_eq!(client("::1", "2001:db8::1").as_deref(), Some("2001:db8::1"));
         assert_eq!(client("::1", "198.51.100.7:4711").as_deref(), Some("198.51.100.7"));
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_does_not_say_leaves_the_client_unknown() {
+    fn client_is_unknown_if_the_proxy_names_none() {
         for forwarded in ["", "unknown", "10.9.9.9", "6.6.6.6, unknown"] {
             assert_eq!(client("127.0.0.1", forwarded), None, "{forwarded}");
         }
     }
 
     #[test]
-    fn a_customers_whole_network_counts_as_one() {
+    fn an_ipv6_64_counts_as_one_address() {
         let network = |text: &str| Network::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(network("2001:db8::1"), network("2001:db8:0:0:ffff::2"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_entries_are_named() {
         for bad in ["localhost", "10.0.0.0/33", "10.0.0.1:80"] {
             assert!(TrustedProxies::parse(bad).unwrap_err().contains(bad));
         }

@@ -1,36 +1,36 @@
-//! Which pages may connect. A browser says where a page is from (RFC 6454 section 7), and no page can make it
-//! lie; the token alone would let any page in that has got hold of one.
+//! Which web pages may connect, by the `Origin` header that browsers send (RFC 6454 section 7). A page cannot
+//! forge it. Without this check, any page that has obtained a token could connect.
 
-/// The pages that may connect.
+/// The list of allowed origins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins(Vec<Origin>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Origin {
-    /// Every page.
+    /// `*`: every origin.
     Any,
-    /// The pages of one place: `https://chat.example.com`.
+    /// One origin: `https://chat.example.com`.
     Exact(String),
-    /// Those of all its subdomains: scheme with `://`, and what the host ends in, with its dot.
-    Below(String, String),
+    /// All subdomains, as in `https://*.example.com`: the scheme with `://`, and the host's suffix with its dot.
+    Subdomains(String, String),
 }
 
 impl Origins {
-    /// Reads a list separated by spaces: `https://chat.example.com`, `https://*.example.com`, or `*`.
+    /// Parses a list separated by spaces: `https://chat.example.com`, `https://*.example.com`, or `*`.
     ///
     /// # Errors
     ///
-    /// What would be right.
+    /// The entry that is wrong, and examples of valid ones.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.split_whitespace().map(Origin::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a page of `origin` may connect to `host`, both as the browser sent them. Whoever sends no origin
-    /// is no page. With an empty list the page must be of the host that it connects to.
+    /// Whether a client with this `Origin` header may connect to this `Host`. Clients that send no origin are not
+    /// web pages and may connect. With an empty list, the origin's host must equal `host`.
     pub fn allow(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(origin) = origin.map(str::to_ascii_lowercase) else { return true };
         if !self.0.is_empty() {
-            return self.0.iter().any(|allowed| allowed.is(&origin));
+            return self.0.iter().any(|allowed| allowed.matches(&origin));
         }
         let own = origin.split_once("://").map(|(_, own)| own);
         own.is_some() && own == host.map(str::to_ascii_lowercase).as_deref()
@@ -45,24 +45,28 @@ impl Origin {
         }
         let text = text.to_ascii_lowercase();
         let (scheme, host) = text.split_once("://").ok_or_else(wrong)?;
-        let (place, below) = match host.strip_prefix("*.") {
-            Some(below) => (below, true),
+        let (host, has_wildcard) = match host.strip_prefix("*.") {
+            Some(host) => (host, true),
             None => (host, false),
         };
         let fits = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
-        if !["http", "https"].contains(&scheme) || place.is_empty() || !place.chars().all(fits) {
+        if !["http", "https"].contains(&scheme) || host.is_empty() || !host.chars().all(fits) {
             return Err(wrong());
         }
-        Ok(if below { Self::Below(format!("{scheme}://"), format!(".{place}")) } else { Self::Exact(text) })
+        Ok(if has_wildcard {
+            Self::Subdomains(format!("{scheme}://"), format!(".{host}"))
+        } else {
+            Self::Exact(text)
+        })
     }
 
-    fn is(&self, origin: &str) -> bool {
+    fn matches(&self, origin: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => exact == origin,
-            Self::Below(scheme, below) => origin
+            Self::Subdomains(scheme, suffix) => origin
                 .strip_prefix(scheme.as_str())
-                .and_then(|host| host.strip_suffix(below.as_str()))
+                .and_then(|host| host.strip_suffix(suffix.as_str()))
                 .is_some_and(|label| {
                     !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
                 }),
@@ -79,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_a_page_must_be_of_the_host_it_connects_to() {
+    fn without_a_list_only_the_same_host_is_allowed() {
         assert!(allows("", "https://chat.example.com") && allows("", "http://Chat.Example.com"));
         for other in [
             "https://example.com",
@@ -90,12 +94,12 @@ mod tests {
         ] {
             assert!(!allows("", other), "{other}");
         }
-        assert!(Origins::default().allow(None, None), "who is no page sends no origin");
+        assert!(Origins::default().allow(None, None), "a client that is not a web page sends no origin");
         assert!(!Origins::default().allow(Some("https://a"), None));
     }
 
     #[test]
-    fn a_list_is_exact_but_for_its_subdomains() {
+    fn a_list_matches_exactly_or_by_subdomain() {
         let list = "https://a.example https://*.b.example http://localhost:8080";
         for good in
             ["https://a.example", "https://x.b.example", "https://x.y.b.example", "http://localhost:8080"]
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn invalid_origins_are_rejected() {
         for bad in ["example.com", "ftp://a", "https://", "https://*.", "https://a/b", "https://a b://"] {
             assert!(Origins::parse(bad).is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! The PROXY protocol (versions 1 and 2), by which a proxy that only passes bytes on says whose they are.
+//! The PROXY protocol, versions 1 and 2: how a TCP proxy names the client whose bytes it forwards.
 
 use std::io;
 use std::net::IpAddr;
@@ -6,21 +6,21 @@ use std::net::IpAddr;
 use ppp::{HeaderResult, v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// What a header of version 2 begins with, and then its length in two bytes.
+/// The first twelve bytes of a version 2 header.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Longest header of version 1.
-const LINE: usize = 107;
+/// Longest version 1 header, in bytes.
+const MAX_V1_BYTES: usize = 107;
 
-/// Longest header of version 2 that is read; the addresses of a Unix socket take 216 bytes.
-const HEADER: usize = 1_024;
+/// Longest version 2 header that is accepted, in bytes. Unix socket addresses take 216.
+const MAX_V2_BYTES: usize = 1_024;
 
-/// Reads the header and nothing behind it. Returns the address that it names, or nothing if it names none,
-/// as a proxy's own health check does.
+/// Reads the header and not a byte more. Returns the client's address, or `None` if the header names none, as
+/// with a proxy's own health check.
 ///
 /// # Errors
 ///
-/// When the connection breaks, or begins with something else ([`io::ErrorKind::InvalidData`]).
+/// When the connection breaks, or does not begin with a PROXY header ([`io::ErrorKind::InvalidData`]).
 pub async fn read(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
     let mut header = vec![0; SIGNATURE.len()];
     socket.read_exact(&mut header).await?;
@@ -29,22 +29,22 @@ pub async fn read(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ip
         socket.read_exact(&mut fixed).await?;
         header.extend(fixed);
         let length = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
-        if length > HEADER {
+        if length > MAX_V2_BYTES {
             return Err(invalid("it is too long"));
         }
         let start = header.len();
         header.resize(start + length, 0);
         socket.read_exact(&mut header[start..]).await?;
     } else {
-        // What follows the line belongs to somebody else, so it is read up to its end and no further.
+        // The bytes after the line are not the header's, so it is read byte by byte.
         while header.last() != Some(&b'\n') {
-            if header.len() == LINE {
+            if header.len() == MAX_V1_BYTES {
                 return Err(invalid("it is too long"));
             }
             header.push(socket.read_u8().await?);
         }
         if !header.ends_with(b"\r\n") {
-            return Err(invalid("its line has another end"));
+            return Err(invalid("the line does not end with CR LF"));
         }
     }
     match HeaderResult::parse(&header) {
@@ -65,7 +65,7 @@ pub async fn read(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ip
 }
 
 fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("no PROXY header: {why}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("invalid PROXY header: {why}"))
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_of_either_version_names_the_client_and_leaves_the_rest() {
+    async fn both_versions_name_the_client_and_leave_the_rest() {
         let line = b"PROXY TCP4 198.51.100.7 127.0.0.1 4711 8089\r\nGET /ws";
         let mut binary = SIGNATURE.to_vec();
         binary.extend([0x21, 0x11, 0, 12, 198, 51, 100, 7, 127, 0, 0, 1, 0x12, 0x34, 0x1f, 0x99]);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_may_speak_for_itself() {
+    async fn a_health_check_names_no_client() {
         assert_eq!(parse(b"PROXY UNKNOWN\r\nG").await.unwrap().0, None);
         let mut local = SIGNATURE.to_vec();
         local.extend([0x20, 0x00, 0, 0]);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn anything_else_is_refused() {
+    async fn anything_else_is_rejected() {
         let long = [b"PROXY TCP4 ".as_slice(), &[b'1'; 200], b"\r\n"].concat();
         let mut huge = SIGNATURE.to_vec();
         huge.extend([0x21, 0x11, 0xff, 0xff]);

@@ -1,4 +1,4 @@
-//! The operator's side: health, readiness and numbers.
+//! The admin listener: health, readiness and metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,70 +12,75 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::metrics;
-use crate::broker::Commands;
 use crate::broker::lease::Lease;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Hub;
-use crate::store::Store;
+use crate::services::Services;
 
-/// Bound on each question that `/ready` asks.
-const READY: Duration = Duration::from_secs(2);
+/// How long each probe of `/ready` may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What `/ready` looks at.
+/// What the admin listener reports on.
 #[derive(Clone, Debug)]
-pub struct Readiness {
-    /// Redis.
-    pub commands: Commands,
-    /// MySQL.
-    pub store: Store,
-    /// Who is subscribed.
-    pub subscriptions: Subscriptions,
-    /// Who writes.
-    pub lease: Lease,
-    /// Who is connected.
-    pub hub: Arc<Hub>,
+pub(crate) struct Admin {
+    /// Redis and MySQL.
+    pub(crate) services: Arc<Services>,
+    /// The writer's lease.
+    pub(crate) lease: Lease,
+    /// The subscriptions.
+    pub(crate) subscriptions: Subscriptions,
+    /// The connections.
+    pub(crate) hub: Arc<Hub>,
     /// Cancelled when the daemon stops.
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
-/// `GET /health` answers while the process lives, `GET /ready` says whether messages get through and new
-/// connections are taken, `GET /metrics` what was counted.
-pub fn router(readiness: Readiness) -> Router {
+/// `GET /health` is 200 while the process lives. `GET /ready` is 200 while messages are delivered and stored and new
+/// connections are accepted, else 503; the body says which part is not ready. `GET /metrics` is for Prometheus.
+pub(crate) fn router(admin: Admin) -> Router {
     Router::new()
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
-        .route("/metrics", get(counted))
-        .with_state(readiness)
+        .route("/metrics", get(prometheus))
+        .with_state(admin)
 }
 
-async fn counted(State(readiness): State<Readiness>) -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(readiness.hub.connections(), readiness.hub.queued_bytes())).into_response()
+async fn prometheus(State(Admin { hub, .. }): State<Admin>) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (content_type, metrics::text(hub.connections(), hub.queued_bytes())).into_response()
 }
 
-async fn ready(State(readiness): State<Readiness>) -> Response {
-    let redis = async {
-        readiness.commands.ping().await.map_err(|error| error.to_string())?;
-        match readiness.lease.is_held().await {
+async fn ready(State(admin): State<Admin>) -> Response {
+    let (redis, mysql) = tokio::join!(probe(admin.redis()), probe(admin.mysql()));
+    let subscribed = if admin.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
+    let accepting = if admin.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
+    let parts =
+        [("redis", redis), ("mysql", mysql), ("subscriptions", subscribed), ("connections", accepting)];
+    let all_ready = parts.iter().all(|(_, state)| state.is_ok());
+    let lines = parts.map(|(part, state)| match state {
+        Ok(()) => format!("{part}: ok\n"),
+        Err(why) => format!("{part}: {why}\n"),
+    });
+    let status = if all_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, lines.concat()).into_response()
+}
+
+/// The outcome of a probe, or that it timed out.
+async fn probe(outcome: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    timeout(PROBE_TIMEOUT, outcome).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+}
+
+impl Admin {
+    async fn redis(&self) -> Result<(), String> {
+        self.services.commands.ping().await.map_err(|error| error.to_string())?;
+        match self.lease.is_held().await {
             Ok(true) => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),
             Err(error) => Err(error.to_string()),
         }
-    };
-    let mysql = async { readiness.store.ping().await.map_err(|error| error.to_string()) };
-    let (redis, mysql) = tokio::join!(timeout(READY, redis), timeout(READY, mysql));
-    let late = || Err("no answer in time".to_owned());
-    let subscribed = if readiness.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
-    let stopping = if readiness.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
-    let parts = [
-        ("redis", redis.unwrap_or_else(|_| late())),
-        ("mysql", mysql.unwrap_or_else(|_| late())),
-        ("subscriptions", subscribed),
-        ("connections", stopping),
-    ];
-    let fine = parts.iter().all(|(_, state)| state.is_ok());
-    let lines = parts
-        .map(|(part, state)| format!("{part}: {}\n", state.map_or_else(|why| why, |()| "ok".to_owned())));
-    let status = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, lines.concat()).into_response()
+    }
+
+    async fn mysql(&self) -> Result<(), String> {
+        self.services.store.ping().await.map_err(|error| error.to_string())
+    }
 }

@@ -1,27 +1,40 @@
-//! The open-file limit: a connection is a file, and the usual limit of 1,024 is for other programs.
+//! The open-file limit: every connection is a file, and the usual limit is 1,024.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::edge::admission::HANDSHAKES;
+use crate::config::Limits;
+use crate::edge::admission::HANDSHAKE_SOCKETS;
 
-/// Files beside those of clients: Redis, MySQL, listeners, the library's own.
-const SPARE: u64 = 64;
+/// Files besides those of clients: Redis, MySQL, listeners, the runtime's own.
+const RESERVED_FILES: u64 = 64;
 
-/// How many connections there may be with so many files.
-pub fn connections(files: u64) -> u64 {
-    files.saturating_sub(SPARE + HANDSHAKES as u64).max(1)
+/// How many connections are possible with so many open files.
+pub(crate) fn connections(files: u64) -> u64 {
+    files.saturating_sub(RESERVED_FILES + HANDSHAKE_SOCKETS as u64).max(1)
 }
 
-/// Raises the limit of this process to what it is allowed to, without asking for more rights (`setrlimit(2)`).
-/// Returns what it is now; nothing if there is none.
-pub fn raise_limit() -> Option<u64> {
+/// Raises the soft limit of this process to its hard limit (`setrlimit(2)`). Returns the limit now in force; `None` if
+/// there is none.
+pub(crate) fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(error) => {
-            tracing::warn!(%error, "the open-file limit stays as it is");
+            tracing::warn!(%error, "cannot raise the open-file limit");
             limit.current
         }
+    }
+}
+
+/// Raises the open-file limit, and lowers `limits.connections` if it still allows no more.
+pub(crate) fn raise_and_apply(limits: &mut Limits) {
+    let possible = raise().map(connections).and_then(|possible| usize::try_from(possible).ok());
+    if let Some(possible) = possible.filter(|possible| *possible < limits.connections) {
+        tracing::warn!(
+            connections = possible,
+            "fewer than limits.connections: the open-file limit allows no more (LimitNOFILE in systemd)"
+        );
+        limits.connections = possible;
     }
 }

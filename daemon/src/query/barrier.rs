@@ -1,4 +1,4 @@
-//! The barrier: what was accepted before a question is in MySQL before it is answered.
+//! The barrier: a query or replay waits until MySQL holds everything that was accepted before it.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use crate::base::fault_injection::{self, Promise};
 use crate::log::position::{Position, Positions};
 use crate::store::Store;
 
-/// How long a stand-by waits before it first asks MySQL.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
+/// How long a daemon that is not the writer waits before it first asks MySQL, and the least time between two questions
+/// of all its tasks.
+const INITIAL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How long it waits between two later looks.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest interval between two questions of one task.
+const MAX_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Returns once MySQL holds everything up to `position`. The writer hears of its own commits at once; a
-/// stand-by asks MySQL, soon at first and then more rarely, and for all who wait at once. While MySQL is away
-/// the wait goes on; whoever waits has a deadline of its own.
-pub async fn wait_until_applied(
+/// Returns once the partition's log is applied to MySQL up to `position`. The writer learns of its own commits at once.
+/// Other daemons ask MySQL for the positions, at growing intervals and once for all tasks that wait. While MySQL is
+/// away the wait goes on; the caller has the deadline.
+pub(crate) async fn wait_until_applied(
     positions: &Positions,
     store: &Store,
     partition: Partition,
@@ -27,13 +28,13 @@ pub async fn wait_until_applied(
     if fault_injection::breaks(Promise::Barrier) {
         return;
     }
-    let mut pause = FIRST_LOOK;
+    let mut interval = INITIAL_INTERVAL;
     while !positions.has_reached(partition, position) {
-        if timeout(pause, positions.reached(partition, position)).await.is_ok() {
+        if timeout(interval, positions.reached(partition, position)).await.is_ok() {
             return;
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        if positions.take_turn(FIRST_LOOK)
+        interval = (interval * 2).min(MAX_INTERVAL);
+        if positions.take_turn(INITIAL_INTERVAL)
             && let Ok(found) = store.positions().await
         {
             positions.advance_all(&found);

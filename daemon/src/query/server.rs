@@ -1,12 +1,11 @@
-//! Answers look-ups: waits until MySQL holds everything that was accepted before the question, then reads.
+//! Answers queries: waits until MySQL holds everything that was accepted before the query, then reads.
 //!
-//! Who asks for the first time leaves the question in a list, from which any daemon takes it. From then on it asks the
-//! daemon that answered, over a channel of that daemon's own: Redis then writes nothing down for it.
+//! A connection of the extension puts its first query into a list, from which any daemon takes it. Later queries go to
+//! the daemon that answered last, over a channel of its own, which Redis need not write to its file.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
@@ -16,58 +15,51 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
-use crate::broker::{BrokerError, Commands, blocking_connection, queries, replies};
-use crate::log::position::Positions;
+use crate::broker::{BrokerError, blocking_connection, queries, replies};
 use crate::query::barrier;
 use crate::query::queue::QueuedQuery;
-use crate::store::{Store, StoreError};
+use crate::services::Services;
+use crate::store::StoreError;
 
-/// Look-ups under way at once in this daemon. Others wait: those for this daemon here, the rest in Redis, where another
-/// may take them.
-const AT_ONCE: u32 = 64;
+/// Queries that this daemon answers at the same time. Further ones wait: those on its own channel in its queue, those
+/// in the list in Redis, where another daemon may take them.
+const CONCURRENT_QUERIES: u32 = 64;
 
-/// How long a look-up waits for the log to be applied before it gives up. Callers wait less.
+/// Queries taken from the list at a time.
+const TAKEN_QUERIES: usize = 16;
+
+/// How long a query may take, the wait for the log included. Callers give up sooner.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Room for look-ups under way.
-pub fn room() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(AT_ONCE as usize))
-}
-
-/// What the reader works with.
+/// Answers queries. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct QueryServer {
-    /// Redis.
-    pub commands: Commands,
-    /// The start of every Redis name.
-    pub prefix: Prefix,
-    /// This daemon's name.
-    pub name: String,
-    /// Room for look-ups under way; see [`room`].
-    pub free: Arc<Semaphore>,
-    /// MySQL.
-    pub store: Store,
-    /// How far the log is applied.
-    pub positions: Arc<Positions>,
+pub(crate) struct QueryServer {
+    services: Arc<Services>,
+    permits: Arc<Semaphore>,
 }
 
 impl QueryServer {
-    /// Answers what this daemon is asked, until nobody can ask it any more and all is answered.
-    pub async fn answer_asked(self, mut queries: mpsc::Receiver<QueuedQuery>) {
-        while let Some((question, came)) = queries.recv().await {
-            // Whoever asked so long ago does not wait any more.
-            if came.elapsed() < QUERY_TIMEOUT {
-                self.begin(question).await;
-            }
-        }
-        _ = self.free.acquire_many(AT_ONCE).await;
+    /// A server that answers with these services.
+    pub(crate) fn new(services: Arc<Services>) -> Self {
+        Self { services, permits: Arc::new(Semaphore::new(CONCURRENT_QUERIES as usize)) }
     }
 
-    /// Answers what waits in the lists until told to stop; look-ups under way are finished by their own tasks.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut redis = Backoff::new("Redis (reads)");
+    /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is answered.
+    pub(crate) async fn serve_queue(self, mut queue: mpsc::Receiver<QueuedQuery>) {
+        while let Some((query, arrived)) = queue.recv().await {
+            // Callers have given up on older queries.
+            if arrived.elapsed() < QUERY_TIMEOUT {
+                self.spawn_answer(query).await;
+            }
+        }
+        let _ = self.permits.acquire_many(CONCURRENT_QUERIES).await;
+    }
+
+    /// Answers the queries in the lists until `stop` is cancelled. Queries under way are finished by their own tasks.
+    pub(crate) async fn serve_lists(self, stop: CancellationToken) {
+        let mut redis = Backoff::new("Redis (queries)");
         while !stop.is_cancelled() {
-            if let Err(error) = self.serve(&stop, &mut redis).await {
+            if let Err(error) = self.take_and_answer(&stop, &mut redis).await {
                 tokio::select! {
                     () = redis.failed(&error) => {}
                     () = stop.cancelled() => {}
@@ -76,72 +68,78 @@ impl QueryServer {
         }
     }
 
-    async fn serve(&self, stop: &CancellationToken, redis: &mut Backoff) -> Result<(), BrokerError> {
-        let mut connection = blocking_connection(self.commands.client()).await?;
+    async fn take_and_answer(
+        &self,
+        stop: &CancellationToken,
+        redis: &mut Backoff,
+    ) -> Result<(), BrokerError> {
+        let Services { commands, prefix, .. } = &*self.services;
+        let mut connection = blocking_connection(commands.client()).await?;
         let mut first = 0;
         loop {
-            // Room first, request second: what this daemon has no room for stays for others to take.
-            let room = self.free.acquire().await;
-            let most = self.free.available_permits().max(1);
-            // What is taken is answered, also by a daemon that stops.
+            // First a permit, then a query: what this daemon cannot answer now stays in Redis for the others.
+            let permit = self.permits.acquire().await;
+            let most = self.permits.available_permits().clamp(1, TAKEN_QUERIES);
             let requests = tokio::select! {
-                taken = queries::take(&mut connection, &self.prefix, first, most.min(16)) => taken?,
+                taken = queries::take(&mut connection, prefix, first, most) => taken?,
                 () = stop.cancelled() => return Ok(()),
             };
             redis.recovered();
-            drop(room);
+            drop(permit);
             first = (first + 1) % Partition::COUNT;
-            for text in requests {
-                self.begin(text).await;
+            // What has been taken is answered, also by a daemon that is stopping.
+            for request in requests {
+                self.spawn_answer(request).await;
             }
         }
     }
 
-    /// Begins to answer as soon as there is room.
-    async fn begin(&self, text: String) {
-        // The semaphore is never closed.
-        let Ok(room) = self.free.clone().acquire_owned().await else { return };
-        let reader = self.clone();
+    /// Starts to answer as soon as there is a permit.
+    async fn spawn_answer(&self, request: String) {
+        // The semaphore is never closed, so this always succeeds.
+        let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
+        let server = self.clone();
         tokio::spawn(async move {
-            reader.answer(&text).await;
-            drop(room);
+            server.answer(&request).await;
+            drop(permit);
         });
     }
 
-    async fn answer(&self, text: &str) {
-        let (position, reply_to, request) = match QueryRequest::decode(text) {
+    async fn answer(&self, request: &str) {
+        let Services { commands, prefix, daemon, store, positions, .. } = &*self.services;
+        let (barrier, reply_to, request) = match QueryRequest::decode(request) {
             Ok(decoded) => decoded,
             Err(error) => {
-                tracing::warn!(%error, "request not read: is an extension of another version in use?");
+                tracing::warn!(%error, "cannot read a query: is an extension of another version in use?");
                 return;
             }
         };
         let partition = Partition::of(request.query.user());
-        let position = position.parse().unwrap_or_default();
-        let looked = timeout(QUERY_TIMEOUT, async {
-            barrier::wait_until_applied(&self.positions, &self.store, partition, position).await;
-            self.look(&request.query).await
+        let barrier = barrier.parse().unwrap_or_default();
+        let answered = timeout(QUERY_TIMEOUT, async {
+            barrier::wait_until_applied(positions, store, partition, barrier).await;
+            self.read(&request.query).await
         });
-        let reply = match looked.await {
+        let reply = match answered.await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => Reply::Refused(Refusal::Failed(error.to_string())),
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::answer(&mut pipeline, &self.prefix, &self.name, partition, reply_to, &reply);
-        if let Err(error) = self.commands.send::<()>(&pipeline).await {
-            tracing::debug!(%error, "an answer did not reach Redis; its caller asks again");
+        replies::answer(&mut pipeline, prefix, daemon, partition, reply_to, &reply);
+        if let Err(error) = commands.send::<()>(&pipeline).await {
+            tracing::debug!(%error, "cannot send an answer; its caller will time out");
         }
     }
 
-    async fn look(&self, ask: &Query) -> Result<Reply, StoreError> {
-        match *ask {
+    async fn read(&self, query: &Query) -> Result<Reply, StoreError> {
+        let store = &self.services.store;
+        match *query {
             Query::Rows { user, after, limit } => {
-                let (rows, more) =
-                    self.store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
+                let (rows, more) = store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
                 Ok(Reply::Rows { rows: rows.into_iter().map(|stored| stored.row).collect(), more })
             }
-            Query::Unread { user } => Ok(Reply::Unread(self.store.unread(user).await?)),
+            Query::Unread { user } => Ok(Reply::Unread(store.unread(user).await?)),
         }
     }
 }

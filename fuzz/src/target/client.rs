@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chatpush_daemon::config::Limits;
-use chatpush_daemon::edge::session::inbound::{Inbound, Pace};
+use chatpush_daemon::edge::session::client_frame::ClientFrame;
+use chatpush_daemon::edge::session::message_rate::MessageRate;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,16 +24,16 @@ pub(super) fn run(data: &[u8]) {
 
 /// Holds what was understood against a reading of any JSON.
 fn read(text: &str) {
-    let Some(said) = Inbound::read(text) else { return };
+    let Some(said) = ClientFrame::parse(text) else { return };
     assert!(text.trim_start().starts_with('{'), "our frames are objects");
     let again = match &said {
-        Inbound::Ack(ids) => {
+        ClientFrame::Ack(ids) => {
             assert!(ids.len() * 4 <= text.len(), "work is bounded by the text");
             json!({ "ack": ids })
         }
-        Inbound::Token(token) => json!({ "token": token }),
-        Inbound::Read => json!({ "read": true }),
-        Inbound::Ping => json!({ "ping": true }),
+        ClientFrame::Token(token) => json!({ "token": token }),
+        ClientFrame::Read => json!({ "read": true }),
+        ClientFrame::Ping => json!({ "ping": true }),
     };
     // A general reader is stricter where a field is none of ours: a number too large for it, half a surrogate pair.
     if let Ok(whole) = serde_json::from_str::<Value>(text) {
@@ -40,7 +41,7 @@ fn read(text: &str) {
             assert_eq!(whole.get(name), Some(value));
         }
     }
-    assert_eq!(Inbound::read(&again.to_string()), Some(said));
+    assert_eq!(ClientFrame::parse(&again.to_string()), Some(said));
 }
 
 /// Takes each pair of bytes as a pause and a number of messages after it.
@@ -49,7 +50,7 @@ fn talk(data: &[u8]) {
     const MESSAGES: usize = 200;
     const BYTES: usize = 1_000;
     let limits = Limits { messages: 200, bytes: BYTES, ..Limits::default() };
-    let mut pace = Pace::default();
+    let mut pace = MessageRate::default();
     let mut now = Instant::now();
     // What was said within the last window, and what of that was allowed.
     let (mut said, mut allowed) = (VecDeque::new(), VecDeque::new());

@@ -114,7 +114,7 @@ impl Stream {
     }
 
     /// Whether the other side has neither closed the socket nor said anything. With TLS something may well
-    /// have been said that is none of Redis's (a session reply_to, or that it closes), so it is read.
+    /// have been said that is none of Redis's (a session ticket, or that it closes), so it is read.
     pub(super) fn is_quiet(&mut self) -> bool {
         match (peek(&self.channel.socket()), &mut self.channel) {
             (Seen::Nothing, _) => true,

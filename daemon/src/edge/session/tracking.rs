@@ -1,36 +1,36 @@
-//! What one connection was sent and has confirmed.
+//! Which stored messages one connection was sent and which of them its client has confirmed.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use chatpush_wire::id::MessageId;
 
-/// How many settled ids are remembered, so that a message that comes by two ways is shown once.
+/// How many confirmed ids are remembered, so that a message that arrives by two ways is shown once.
 const REMEMBERED: usize = 1_024;
 
-/// The tracked messages of one connection. Takes no memory until there is one.
+/// The tracked messages of one connection. It takes no memory until the first one.
 #[derive(Debug, Default)]
 pub struct Tracking {
     /// Sent and not confirmed, each with the number of the ping that follows it.
     unconfirmed: VecDeque<(u64, Arc<MessageId>)>,
-    /// Confirmed, oldest first.
-    settled: VecDeque<Arc<MessageId>>,
-    /// Everything in the two lists.
+    /// Confirmed, oldest first, at most [`REMEMBERED`].
+    confirmed: VecDeque<Arc<MessageId>>,
+    /// Every id in the two lists.
     known: HashSet<Arc<MessageId>>,
     /// The number of the last ping.
     ping: u64,
 }
 
-/// Messages that may be sent and not confirmed. A page of a flush may go beyond it by itself.
+/// How many messages may be sent and unconfirmed. A page of a replay may exceed it.
 const UNCONFIRMED: usize = 4_096;
 
 impl Tracking {
-    /// Whether more may be sent before something is confirmed.
+    /// Whether more messages may be sent before some are confirmed.
     pub fn has_room(&self) -> bool {
         self.unconfirmed.len() < UNCONFIRMED
     }
 
-    /// Notes that a message is sent. False if this connection has had it already.
+    /// Records that a message is being sent. False if this connection has had it already.
     pub fn send(&mut self, id: &Arc<MessageId>) -> bool {
         if !self.known.insert(id.clone()) {
             return false;
@@ -39,24 +39,25 @@ impl Tracking {
         true
     }
 
-    /// The number for a ping that goes out now: its pong acks everything sent before it.
+    /// The number for a ping that is sent now: its pong confirms everything sent before it.
     pub fn ping(&mut self) -> u64 {
         self.ping += 1;
         self.ping
     }
 
-    /// The pong to ping `number` came: what it acks. A client may answer only the latest of several
-    /// pings (RFC 6455 section 5.5.3), so it speaks for all before it; a number never sent says nothing.
+    /// The ids that the pong to ping `number` confirms. A client may answer only the latest of several pings
+    /// (RFC 6455 section 5.5.3), so a pong also stands for the pings before it. A number that was never sent
+    /// confirms nothing.
     pub fn pong(&mut self, number: u64) -> Vec<MessageId> {
         if number > self.ping {
             return Vec::new();
         }
         let end = self.unconfirmed.partition_point(|(ping, _)| *ping <= number);
         let confirmed: Vec<_> = self.unconfirmed.drain(..end).map(|(_, id)| id).collect();
-        self.settle(confirmed)
+        self.remember(confirmed)
     }
 
-    /// The client names what it has: what of that was sent here and not confirmed before.
+    /// The ids among `ids` that were sent on this connection and not confirmed before.
     pub fn ack(&mut self, ids: &[MessageId]) -> Vec<MessageId> {
         let named: HashSet<_> = ids.iter().collect();
         let mut confirmed = Vec::new();
@@ -67,14 +68,14 @@ impl Tracking {
             }
             waits
         });
-        self.settle(confirmed)
+        self.remember(confirmed)
     }
 
-    fn settle(&mut self, confirmed: Vec<Arc<MessageId>>) -> Vec<MessageId> {
+    fn remember(&mut self, confirmed: Vec<Arc<MessageId>>) -> Vec<MessageId> {
         let ids = confirmed.iter().map(|id| MessageId::clone(id)).collect();
-        self.settled.extend(confirmed);
-        let excess = self.settled.len().saturating_sub(REMEMBERED);
-        for id in self.settled.drain(..excess) {
+        self.confirmed.extend(confirmed);
+        let excess = self.confirmed.len().saturating_sub(REMEMBERED);
+        for id in self.confirmed.drain(..excess) {
             self.known.remove(&id);
         }
         ids

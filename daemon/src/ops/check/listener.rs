@@ -18,7 +18,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 }
 
 fn files(connections: u64) -> Finding {
-    match rlimit::raise_limit() {
+    match rlimit::raise() {
         Some(limit) if rlimit::connections(limit) < connections => Finding::warning(
             "open files",
             format!(

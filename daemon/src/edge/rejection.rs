@@ -1,0 +1,47 @@
+//! Why a connection is not accepted, and the HTTP response that says so.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::base::metrics;
+
+/// Which limit a connection or handshake exceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rejection {
+    /// The daemon holds as many connections as allowed.
+    #[error("this daemon is full: see limits.connections in chatpush.toml")]
+    Full,
+    /// More connections wait to be admitted than can be within the handshake timeout.
+    #[error("too many connect at once: see limits.admissions in chatpush.toml")]
+    Crowded,
+    /// The address holds as many connections as allowed.
+    #[error("too many connections from this address: see limits.connections_per_address in chatpush.toml")]
+    Address,
+    /// The address makes more handshakes a second than allowed.
+    #[error("too many handshakes from this address: see limits.handshakes_per_address in chatpush.toml")]
+    Handshakes,
+    /// The user holds as many connections as allowed.
+    #[error("too many connections of this user: see limits.connections_per_user in chatpush.toml")]
+    User,
+}
+
+impl Rejection {
+    /// 429 (RFC 6585 section 4) if the client itself exceeds a limit, 503 if the daemon as a whole is full.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Full | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Address | Self::Handshakes | Self::User => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// Counts the rejection.
+    pub(crate) fn count(self) -> Self {
+        metrics::REFUSED.add(1);
+        self
+    }
+
+    /// The response that names the setting.
+    pub(crate) fn response(self) -> Response {
+        (self.status(), [(header::RETRY_AFTER, "1")], format!("{self}\n")).into_response()
+    }
+}

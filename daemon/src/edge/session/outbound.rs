@@ -1,0 +1,98 @@
+//! What a session writes to its socket.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::extract::ws::Message;
+use chatpush_wire::entry::Entry;
+use chatpush_wire::id::MessageId;
+use futures_util::SinkExt as _;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Session;
+use super::end::{End, Step};
+use super::tracking::Tracking;
+use crate::base::fault_injection::{self, Promise};
+use crate::base::metrics;
+use crate::hub::Outgoing;
+use crate::hub::close::Close;
+
+/// How long one write to a client may take before it counts as too slow.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes written at a time. A slow client has [`WRITE_TIMEOUT`] for each slice, and is pinged after each.
+const SLICE_BYTES: usize = 64 * 1024;
+
+impl Session<'_> {
+    /// Writes frames slice by slice and, where a pong confirms, a ping behind each slice.
+    pub(super) async fn write(&mut self, frames: Vec<Outgoing>) -> Step {
+        let mut frames = VecDeque::from(frames);
+        let start = Instant::now();
+        while !frames.is_empty() {
+            let mut bytes = 0;
+            let slice = frames.iter().take_while(|outgoing| {
+                let fits = bytes < SLICE_BYTES;
+                bytes += outgoing.frame.len();
+                fits
+            });
+            let count = slice.count();
+            self.write_slice(frames.drain(..count).collect()).await?;
+        }
+        // Nothing was received while writing, so that time does not count as silence.
+        self.last_received += start.elapsed();
+        Ok(())
+    }
+
+    async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Step {
+        let Self { socket, protocol, tracking, context, registration, token_expires, .. } = self;
+        metrics::DELIVERED.add(frames.len() as u64);
+        let writing = timeout(WRITE_TIMEOUT, async {
+            let mut has_tracked = false;
+            for Outgoing { frame, tracked } in frames {
+                if let Some(id) = tracked {
+                    if !tracking.send(&id) {
+                        continue;
+                    }
+                    has_tracked = true;
+                    if fault_injection::breaks(Promise::Confirm) {
+                        let ids = vec![MessageId::clone(&id)];
+                        context.acks.append(Entry::ClientAck { receiver: registration.user(), ids }).await;
+                    }
+                }
+                socket.feed(Message::Text(protocol.render(frame))).await?;
+            }
+            if has_tracked && protocol.confirms_by_pong() {
+                socket.feed(ping(tracking)).await?;
+            }
+            socket.flush().await
+        });
+        tokio::select! {
+            // Most sockets take everything at once; then the other branches are not polled.
+            biased;
+            written = writing => match written {
+                Ok(written) => written.map_err(|_| End::Disconnected),
+                Err(_) => Err(Close::Slow.into()),
+            },
+            close = registration.cut_short() => Err(close.into()),
+            () = sleep_until(*token_expires) => Err(Close::Expired.into()),
+        }
+    }
+
+    /// Sends a ping.
+    pub(super) async fn send_ping(&mut self) -> Step {
+        let ping = ping(&mut self.tracking);
+        self.send(ping).await
+    }
+
+    /// Sends one message that is not a chat message.
+    pub(super) async fn send(&mut self, message: Message) -> Step {
+        match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
+            Ok(sent) => sent.map_err(|_| End::Disconnected),
+            Err(_) => Err(Close::Slow.into()),
+        }
+    }
+}
+
+fn ping(tracking: &mut Tracking) -> Message {
+    Message::Ping(tracking.ping().to_string().into())
+}

@@ -1,0 +1,178 @@
+//! The connection that holds the subscriptions. It is opened again whenever it breaks; each time is a new epoch, in
+//! which every session replays, since pushes may have been missed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::backoff::Backoff;
+use crate::base::metrics;
+use crate::broker::{BrokerError, DEADLINE};
+use crate::fanout::dispatch::Dispatcher;
+use crate::fanout::heartbeat::Heartbeat;
+use crate::fanout::log_repair;
+use crate::fanout::subscriptions::Subscriptions;
+use crate::services::Services;
+
+/// How long it may take to unsubscribe from queries when the daemon stops.
+const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Channels in one pipeline.
+const PIPELINE_CHANNELS: usize = 256;
+
+/// Keeps the subscriptions of this daemon.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    services: Arc<Services>,
+    subscriptions: Subscriptions,
+    dispatcher: Dispatcher,
+}
+
+impl Subscriber {
+    /// A subscriber whose messages go to `dispatcher`.
+    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions, dispatcher: Dispatcher) -> Self {
+        Self { services, subscriptions, dispatcher }
+    }
+
+    /// Keeps the subscriptions until `stop` is cancelled, then ends them. The logs are repaired before each
+    /// subscription, so before Redis sees this daemon.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut redis = Backoff::new("Redis (subscriptions)");
+        while !stop.is_cancelled() {
+            let ended = tokio::select! {
+                ended = self.subscribe(&mut redis, &stop) => ended,
+                () = async { stop.cancelled().await; tokio::time::sleep(UNSUBSCRIBE_TIMEOUT).await } => break,
+            };
+            if self.subscriptions.set_up(false) && !stop.is_cancelled() {
+                metrics::GAPS.add(1);
+            }
+            if let Err(error) = ended
+                && !stop.is_cancelled()
+            {
+                redis.failed(&error).await;
+            }
+        }
+        self.subscriptions.set_up(false);
+    }
+
+    /// One epoch: from connecting to the end of the connection, or of the daemon.
+    async fn subscribe(&self, redis: &mut Backoff, stop: &CancellationToken) -> Result<(), BrokerError> {
+        log_repair::repair(&self.services).await?;
+        let lost = Arc::new(Notify::new());
+        let client = self.services.commands.client();
+        let mut connection = connect(client, self.dispatcher.clone(), lost.clone()).await?;
+        let mut heartbeat = Heartbeat::of(self.services.clone(), &mut connection).await?;
+        let hub = self.subscriptions.hub();
+        send(&mut connection, "SSUBSCRIBE", &self.own_channels()).await?;
+        // The epoch begins before the users' subscriptions, so that whatever arrives over them finds sessions that
+        // know of it and replay first. Their replays wait for the subscriptions below.
+        hub.begin_epoch();
+        let mut subscribed = HashSet::new();
+        self.reconcile(&mut connection, &mut subscribed, hub.users()).await?;
+        self.subscriptions.set_up(true);
+        redis.recovered();
+        loop {
+            heartbeat.send_if_due(&mut connection).await?;
+            let changes = self.subscriptions.take_changes();
+            if !changes.is_empty() {
+                self.reconcile(&mut connection, &mut subscribed, changes.keys().copied().collect()).await?;
+                let epoch = hub.epoch();
+                for waiting in changes.into_values().flatten() {
+                    // The session may have ended meanwhile.
+                    let _ = waiting.send(epoch);
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.subscriptions.changed() => {}
+                () = lost.notified() => return Err(BrokerError::new("subscription lost")),
+                () = sleep_until(heartbeat.next()) => {}
+                // Queries published before Redis confirms this have arrived; later ones go to another daemon.
+                () = stop.cancelled() => {
+                    let channels: Vec<_> = self.query_channels().collect();
+                    return send(&mut connection, "SUNSUBSCRIBE", &channels).await;
+                }
+            }
+        }
+    }
+
+    /// The channels that this daemon is subscribed to while it runs.
+    fn own_channels(&self) -> Vec<String> {
+        let Services { prefix, daemon, .. } = &*self.services;
+        let mut channels = vec![prefix.daemon_channel(daemon)];
+        channels.extend(Partition::all().map(|partition| prefix.daemons_channel(partition)));
+        channels.extend(self.query_channels());
+        channels
+    }
+
+    /// The channels of queries to this daemon.
+    fn query_channels(&self) -> impl Iterator<Item = String> {
+        let Services { prefix, daemon, .. } = &*self.services;
+        Partition::all().map(|partition| prefix.query_channel(partition, daemon))
+    }
+
+    /// Subscribes to those of `users` who are in the hub and unsubscribes from the others.
+    async fn reconcile(
+        &self,
+        connection: &mut MultiplexedConnection,
+        subscribed: &mut HashSet<UserId>,
+        users: Vec<UserId>,
+    ) -> Result<(), BrokerError> {
+        let hub = self.subscriptions.hub();
+        let (online, offline): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| hub.has(*user));
+        let channel = |user: &UserId| self.services.prefix.user_channel(*user);
+        let join: Vec<_> = online.iter().filter(|user| subscribed.insert(**user)).map(channel).collect();
+        let leave: Vec<_> = offline.iter().filter(|user| subscribed.remove(user)).map(channel).collect();
+        for channels in join.chunks(PIPELINE_CHANNELS) {
+            send(connection, "SSUBSCRIBE", channels).await?;
+        }
+        for channels in leave.chunks(PIPELINE_CHANNELS) {
+            send(connection, "SUNSUBSCRIBE", channels).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens a RESP3 connection, on which pushed messages and replies share one socket.
+async fn connect(
+    client: &Client,
+    dispatcher: Dispatcher,
+    lost: Arc<Notify>,
+) -> Result<MultiplexedConnection, BrokerError> {
+    let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(DEADLINE))
+        .set_response_timeout(Some(DEADLINE))
+        .set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                lost.notify_one();
+            } else {
+                dispatcher.push(push);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+}
+
+/// Sends one command for each channel, in one write. Redis replies to each channel separately, and a command with one
+/// channel stays in one slot of a Redis Cluster.
+async fn send(
+    connection: &mut MultiplexedConnection,
+    command: &str,
+    channels: &[String],
+) -> Result<(), BrokerError> {
+    let mut pipeline = redis::pipe();
+    for channel in channels {
+        pipeline.cmd(command).arg(channel).ignore();
+    }
+    Ok(pipeline.exec_async(connection).await?)
+}

@@ -1,0 +1,55 @@
+//! What most parts of the daemon use, built once by `run`.
+
+use std::sync::Arc;
+
+use chatpush_wire::key::Prefix;
+
+use crate::broker::Commands;
+use crate::broker::lease::Lease;
+use crate::config::Config;
+use crate::log::position::Positions;
+use crate::store::Store;
+
+/// The shared services of one daemon. It is passed on as `Arc<Services>`.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// The settings.
+    pub(crate) config: Config,
+    /// This daemon's name; no other daemon has the same.
+    pub(crate) daemon: String,
+    /// The start of every Redis name.
+    pub(crate) prefix: Prefix,
+    /// Redis.
+    pub(crate) commands: Commands,
+    /// MySQL.
+    pub(crate) store: Store,
+    /// How far each partition's log is known to be applied to MySQL.
+    pub(crate) positions: Arc<Positions>,
+}
+
+impl Services {
+    /// The services for `config`. Nothing is connected yet.
+    pub(crate) fn new(config: Config, client: redis::Client) -> Arc<Self> {
+        Arc::new(Self {
+            daemon: daemon_name(),
+            prefix: config.prefix.clone(),
+            commands: Commands::new(client),
+            store: Store::new(&config.mysql),
+            positions: Arc::default(),
+            config,
+        })
+    }
+
+    /// The writer's lease, as this daemon sees it.
+    pub(crate) fn lease(&self) -> Lease {
+        Lease::new(self.commands.clone(), &self.prefix, self.daemon.clone())
+    }
+}
+
+/// A name that no other daemon has: host, process id and a random number.
+fn daemon_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // Redis allows no spaces in the name of a connection (CLIENT SETNAME).
+    let host: String = host.chars().filter(char::is_ascii_graphic).collect();
+    format!("chatpushd:{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
+}
