@@ -1,5 +1,5 @@
-//! The connections of this daemon, by user, each with a bounded outbox. No I/O happens here, and locks are held only
-//! to look something up or change it.
+//! The connections of this daemon, by user, each with a bounded outbox. No I/O happens here, and locks are
+//! held only to look something up or change it.
 //!
 //! # Layout
 //!
@@ -36,7 +36,8 @@ pub struct Outgoing {
 #[derive(Debug)]
 pub struct Hub {
     bounds: Bounds,
-    /// One lock for each partition instead of one for all users. Plain mutexes: nothing awaits while holding them.
+    /// One lock for each partition instead of one for all users. Plain mutexes: nothing awaits while holding
+    /// them.
     users: Vec<Mutex<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     connections: AtomicUsize,
     /// Bytes queued in all outboxes.
@@ -44,8 +45,8 @@ pub struct Hub {
     epoch: AtomicU64,
 }
 
-/// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every session
-/// replays as if its client had just connected.
+/// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every
+/// session replays as if its client had just connected.
 pub type Epoch = u64;
 
 /// One connection's registration in the hub. Dropping it unregisters the connection.
@@ -84,8 +85,8 @@ impl Hub {
         Some(Registration { hub: self.clone(), user, outbox })
     }
 
-    /// Queues a frame for every connection of `user`, in the order of the calls. A connection whose outbox is full is
-    /// closed as too slow.
+    /// Queues a frame for every connection of `user`, in the order of the calls. A connection whose outbox is
+    /// full is closed as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.push(outgoing);
@@ -135,8 +136,8 @@ impl Hub {
     }
 
     fn partition(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
-        // There is a lock for every partition. The map behind a poisoned lock is still consistent: nothing above panics
-        // between two changes.
+        // There is a lock for every partition. The map behind a poisoned lock is still consistent: nothing
+        // above panics between two changes.
         self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,7 +148,8 @@ impl Registration {
         self.user
     }
 
-    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued and `open` is true.
+    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued and
+    /// `open` is true.
     pub async fn ready(&self, open: bool, epoch: Epoch) {
         self.outbox.ready(|frames| self.hub.epoch() != epoch || (open && frames)).await;
     }
@@ -162,7 +164,8 @@ impl Registration {
         self.outbox.cut_short().await
     }
 
-    /// Takes all queued frames, in order; none unless `open`. They count as queued until [`Registration::written`].
+    /// Takes all queued frames, in order; none unless `open`. They count as queued until
+    /// [`Registration::written`].
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The push daemon: it holds the WebSocket connections, answers the extension's queries and performs every MySQL
-//! write.
+//! The push daemon: it holds the WebSocket connections, answers the extension's queries and performs every
+//! MySQL write.
 //!
 //! # Layout
 //!

@@ -1,4 +1,4 @@
-//! `chatpushd`: arguments, configuration, logs, threads, the command, the exit code.
+//! `chatpushd`: arguments, configuration, logs, threads, command, exit code.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,8 @@ use chatpush_daemon::{cli, run, store};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 
-/// A handshake leaves holes between what a connection keeps. With the system's allocator an idle connection holds a
-/// fifth more memory.
+/// Handshakes fragment the heap between what connections keep. With the system's allocator an idle connection
+/// takes a fifth more memory.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
-        // On a thread of the runtime, as everything that it spawns.
+        // On a worker thread of the runtime, like the tasks it spawns.
         tokio::spawn(perform(arguments.command.unwrap_or(Command::Run), config)).await?
     });
     match outcome {

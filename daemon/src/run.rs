@@ -54,8 +54,8 @@ struct Listeners {
 ///
 /// # Errors
 ///
-/// When an address cannot be listened on, or the certificate cannot be used. Redis and MySQL may be away; the daemon
-/// waits for them.
+/// When an address cannot be listened on, or the certificate cannot be used. Redis and MySQL may be away; the
+/// daemon waits for them.
 pub async fn until_signalled(mut config: Config) -> anyhow::Result<ExitCode> {
     rlimit::raise_and_apply(&mut config.limits);
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
@@ -73,7 +73,8 @@ async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
-/// Serves until `stop` is cancelled, then stops: no new connections, close frames to the clients, the last batch.
+/// Serves until `stop` is cancelled, then stops: no new connections, close frames to the clients, the last
+/// batch.
 async fn run(
     config: Config,
     listeners: Listeners,
@@ -202,7 +203,8 @@ fn session_context(services: &Arc<Services>, subscriptions: Subscriptions, acks:
 /// The public listener and what it serves.
 fn public(config: &Config, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listener, Router) {
     let admission = Admission::new(config.limits);
-    // A proxy that speaks the PROXY protocol forwards the client's own headers, so X-Forwarded-For is not believed.
+    // A proxy that speaks the PROXY protocol forwards the client's own headers, so X-Forwarded-For is not
+    // believed.
     let proxies =
         if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
     let policy = HandshakePolicy {

@@ -20,9 +20,9 @@ impl Backoff {
         Self { peer, since: None, delay: INITIAL_DELAY }
     }
 
-    /// Records a failure and waits before the next attempt. The wait starts at 50 ms, doubles up to 2 s and is
-    /// shortened by a random part of up to a half, so that daemons do not reconnect all at once. Only the first
-    /// failure of an outage is logged.
+    /// Records a failure and waits before the next attempt. The wait starts at 50 ms, doubles up to 2 s and
+    /// is shortened by a random part of up to a half, so that daemons do not reconnect all at once. Only the
+    /// first failure of an outage is logged.
     pub(crate) async fn failed(&mut self, error: &impl Display) {
         if self.since.is_none() {
             self.since = Some(Instant::now());

@@ -1,5 +1,5 @@
-//! Promises that can be broken on purpose, to show that the fault tests detect it. Compiled in only with the feature
-//! `fault_injection`; without it [`breaks`] is the constant `false`.
+//! Promises that can be broken on purpose, to show that the fault tests detect it. Compiled in only with the
+//! feature `fault_injection`; without it [`breaks`] is the constant `false`.
 
 /// A promise that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,7 +76,7 @@ pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {
     let mut text = String::new();
     for Counter { name, help, value } in COUNTERS {
         let value = value.load(Ordering::Relaxed);
-        // WriterConnection to a String cannot fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
     }
     for (name, help, value) in [

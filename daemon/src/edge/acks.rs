@@ -1,5 +1,5 @@
-//! Clients' acknowledgements on their way to the log. They are kept and sent again until Redis has them: a lost
-//! acknowledgement would show a message twice.
+//! Clients' acknowledgements on their way to the log. They are kept and sent again until Redis has them: a
+//! lost acknowledgement would show a message twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +53,9 @@ pub(crate) async fn run(services: Arc<Services>, mut entries: mpsc::Receiver<Ent
             match services.commands.send::<()>(&pipeline).await {
                 Ok(()) => waiting.clear(),
                 Err(error) => {
-                    // The pipeline may have been carried out. Repeating an acknowledgement is harmless, since a row is
-                    // deleted once. Repeating a clear would also clear what arrived after the first one.
+                    // The pipeline may have been carried out. Repeating an acknowledgement is harmless, since
+                    // a row is deleted once. Repeating a clear would also clear what arrived after the first
+                    // one.
                     waiting.retain(|entry| !matches!(entry, Entry::Clear { .. }));
                     redis.failed(&error).await;
                 }

@@ -1,5 +1,5 @@
-//! Admission: how many connections there may be, from each address and in all, and how fast they are admitted. It
-//! decides; the listener and the handshake answer.
+//! Admission: how many connections there may be, from each address and in all, and how fast they are
+//! admitted. It decides; the listener and the handshake answer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,7 +14,8 @@ use crate::edge::rejection::Rejection;
 use crate::net::client_ip::Network;
 use crate::net::rate_limit::{LimiterState, RateLimiter};
 
-/// Sockets beyond `limits.connections`: handshakes under way, and clients that are told that the daemon is full.
+/// Sockets beyond `limits.connections`: handshakes under way, and clients that are told that the daemon is
+/// full.
 pub(crate) const HANDSHAKE_SOCKETS: usize = 1_024;
 
 /// How much of a second's admissions may happen at once after a quiet time.

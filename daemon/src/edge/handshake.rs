@@ -1,5 +1,5 @@
-//! The WebSocket handshake: who may connect, and the upgrade. Everything is checked before the upgrade, so that a
-//! client can read the reason.
+//! The WebSocket handshake: who may connect, and the upgrade. Everything is checked before the upgrade, so
+//! that a client can read the reason.
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
@@ -21,16 +21,16 @@ use crate::edge::sessions::Sessions;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
-/// Read buffer of one connection, in bytes. The library's default of 128 KiB suits few connections that receive much;
-/// ours are many and receive little.
+/// Read buffer of one connection, in bytes. The library's default of 128 KiB suits few connections that
+/// receive much; ours are many and receive little.
 const READ_BUFFER_BYTES: usize = 512;
 
-/// Bytes gathered before they are written to the socket. The connection keeps the buffer that a burst has needed, so
-/// it holds no more than a few frames.
+/// Bytes gathered before they are written to the socket. The connection keeps the buffer that a burst has
+/// needed, so it holds no more than a few frames.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
-/// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log the query
-/// string; the subprotocol list has neither problem.
+/// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log
+/// the query string; the subprotocol list has neither problem.
 const TOKEN_PROTOCOL_PREFIX: &str = "chatpush.token.";
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
@@ -113,7 +113,8 @@ impl From<Rejection> for Denied {
 }
 
 impl HandshakePolicy {
-    /// The permit with the address permit of the client behind the proxy, if a proxy has forwarded the request.
+    /// The permit with the address permit of the client behind the proxy, if a proxy has forwarded the
+    /// request.
     fn with_address_permit(
         &self,
         mut permit: ConnectionPermit,

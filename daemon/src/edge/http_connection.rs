@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// Longest head of a request, in bytes. hyper's buffer cannot be much smaller.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Serves one request, and the upgrade if there is one. The connection is closed after any other response: a second
-/// request would escape the handshake timeout.
+/// Serves one request, and the upgrade if there is one. The connection is closed after any other response: a
+/// second request would escape the handshake timeout.
 pub(super) async fn serve<S, F>(stream: S, respond: impl Fn(Request<Incoming>) -> F) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -1,5 +1,5 @@
-//! The public listener: from an accepted socket to a request of a client whose address is known, all within the
-//! handshake timeout.
+//! The public listener: from an accepted socket to a request of a client whose address is known, all within
+//! the handshake timeout.
 
 use std::io;
 use std::net::IpAddr;
@@ -34,7 +34,8 @@ const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 /// The pause after `accept` has failed for want of files or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How many sockets beyond the daemon's capacity are told so at a time; further ones are closed without a response.
+/// How many sockets beyond the daemon's capacity are told so at a time; further ones are closed without a
+/// response.
 const REJECTING: usize = 128;
 
 /// How long such a socket may take to send its request and to read the response.
@@ -51,8 +52,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// A listener that speaks TLS if `tls` is given. With `proxy_protocol`, every connection must come from one of
-    /// `proxies` and begin with a PROXY header.
+    /// A listener that speaks TLS if `tls` is given. With `proxy_protocol`, every connection must come from
+    /// one of `proxies` and begin with a PROXY header.
     pub(crate) fn new(
         admission: Admission,
         proxies: TrustedProxies,
@@ -83,7 +84,8 @@ impl Listener {
             handshakes.spawn(async move {
                 tokio::select! {
                     () = listener.handle_connection(socket, peer, router) => {}
-                    // The daemon stops: handshakes under way are dropped, and clients connect to another daemon.
+                    // The daemon stops: handshakes under way are dropped, and clients connect to another
+                    // daemon.
                     () = stop.cancelled() => {}
                 }
             });
@@ -117,7 +119,8 @@ impl Listener {
         permit: SocketPermit,
         router: Router,
     ) -> io::Result<()> {
-        // With `proxy_protocol`, the address in the header is the client's, even if it is a trusted proxy itself.
+        // With `proxy_protocol`, the address in the header is the client's, even if it is a trusted proxy
+        // itself.
         let mut is_client = !self.proxies.trusts(peer);
         if self.proxy_protocol {
             if is_client {
@@ -145,8 +148,8 @@ impl Listener {
         }
     }
 
-    /// Answers a connection that exceeds a limit. With TLS it is closed without a response: a TLS handshake costs more
-    /// than the limit protects from.
+    /// Answers a connection that exceeds a limit. With TLS it is closed without a response: a TLS handshake
+    /// costs more than the limit protects from.
     async fn reject(&self, socket: TcpStream, rejection: Rejection) -> io::Result<()> {
         if self.tls.is_some() {
             return Ok(());
@@ -163,8 +166,8 @@ impl Listener {
     }
 }
 
-/// Frames are small and must not wait for more data (Nagle's algorithm). What a client does not read waits in the
-/// outbox, where it is counted, and not in the kernel (`TCP_NOTSENT_LOWAT` in tcp(7)).
+/// Frames are small and must not wait for more data (Nagle's algorithm). What a client does not read waits in
+/// the outbox, where it is counted, and not in the kernel (`TCP_NOTSENT_LOWAT` in tcp(7)).
 fn set_options(socket: &TcpStream) {
     let result = socket.set_nodelay(true);
     #[cfg(target_os = "linux")]

@@ -1,8 +1,9 @@
 //! The replay of stored messages after connecting: rows, oldest first, then the unread counter.
 //!
-//! A message must not be lost between "receiver offline" and "receiver connected". The session first waits until Redis
-//! counts the subscription, then reads the log's last id: the barrier. What was accepted before the barrier is in MySQL
-//! once the position has reached it. What is accepted after it arrives over the subscription.
+//! A message must not be lost between "receiver offline" and "receiver connected". The session first waits
+//! until Redis counts the subscription, then reads the log's last id: the barrier. What was accepted before
+//! the barrier is in MySQL once the position has reached it. What is accepted after it arrives over the
+//! subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,8 @@ use crate::services::Services;
 use crate::store::rows::StoredRow;
 use crate::store::{CONNECTIONS, StoreError};
 
-/// Rows in a page. At most three pages are held for a client: one it is being sent, one queued, one just read.
+/// Rows in a page. At most three pages are held for a client: one it is being sent, one queued, one just
+/// read.
 const PAGE_ROWS: u32 = 200;
 
 /// Bytes of content in a page. A page holds at least one row, whatever its size.
@@ -34,8 +36,8 @@ const PAGE_BYTES: usize = 256 * 1024;
 pub(crate) struct Replay {
     services: Arc<Services>,
     subscriptions: Subscriptions,
-    /// Permits to read a page: half as many as there are database connections, so that a returning crowd leaves the
-    /// other half to queries and to those who are connected.
+    /// Permits to read a page: half as many as there are database connections, so that a returning crowd
+    /// leaves the other half to queries and to those who are connected.
     page_permits: Arc<Semaphore>,
 }
 
@@ -54,8 +56,8 @@ impl Replay {
         Self { services, subscriptions, page_permits: Arc::new(Semaphore::new(CONNECTIONS / 2)) }
     }
 
-    /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page is read
-    /// once the client has taken the last one. The replay ends when the receiver is dropped.
+    /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
+    /// is read once the client has taken the last one. The replay ends when the receiver is dropped.
     pub(crate) fn start(&self, user: UserId, delay: Duration) -> mpsc::Receiver<ReplayPart> {
         let (parts, receiver) = mpsc::channel(1);
         let replay = self.clone();

@@ -81,7 +81,8 @@ impl Sessions {
     }
 }
 
-/// Sends the close frame and waits for the client's. If the frame cannot be written, the TCP close is the signal.
+/// Sends the close frame and waits for the client's. If the frame cannot be written, the TCP close is the
+/// signal.
 async fn close_handshake(mut socket: WebSocket, close: Close) {
     if socket.send(Message::Close(Some(close.frame()))).await.is_ok() {
         while let Some(Ok(_)) = socket.recv().await {}

@@ -52,7 +52,8 @@ impl Tls {
         Ok(Self { files, current })
     }
 
-    /// Loads both files again, for connections from now on. If they cannot be used, the old certificate stays.
+    /// Loads both files again, for connections from now on. If they cannot be used, the old certificate
+    /// stays.
     ///
     /// # Errors
     ///

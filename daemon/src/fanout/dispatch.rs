@@ -1,5 +1,5 @@
-//! Dispatches what the subscriptions bring: messages on a user's channel go to that user's connections, queries to the
-//! query queue.
+//! Dispatches what the subscriptions bring: messages on a user's channel go to that user's connections,
+//! queries to the query queue.
 
 use std::sync::Arc;
 
@@ -24,12 +24,14 @@ pub struct Dispatcher {
     prefix: Prefix,
     /// This daemon's name.
     name: String,
-    /// The configured type for messages without one, if it differs from the one that frames are rendered with.
+    /// The configured type for messages without one, if it differs from the one that frames are rendered
+    /// with.
     default_type: Option<MessageType>,
 }
 
 impl Dispatcher {
-    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and the daemon with this name.
+    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and the daemon with this
+    /// name.
     pub fn new(
         hub: Arc<Hub>,
         queries: QueryQueue,

@@ -1,5 +1,5 @@
-//! Heartbeats between daemons. A daemon that hangs keeps its connection to Redis, so its users would count as online;
-//! another daemon notices the missing heartbeat and ends that connection.
+//! Heartbeats between daemons. A daemon that hangs keeps its connection to Redis, so its users would count as
+//! online; another daemon notices the missing heartbeat and ends that connection.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -30,7 +30,8 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Names the connection, so that other daemons recognise it, and prepares its heartbeat. The first one is due.
+    /// Names the connection, so that other daemons recognise it, and prepares its heartbeat. The first one is
+    /// due.
     pub(super) async fn of(
         services: Arc<Services>,
         connection: &mut MultiplexedConnection,

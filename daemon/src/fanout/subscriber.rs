@@ -1,5 +1,5 @@
-//! The connection that holds the subscriptions. It is opened again whenever it breaks; each time is a new epoch, in
-//! which every session replays, since pushes may have been missed.
+//! The connection that holds the subscriptions. It is opened again whenever it breaks; each time is a new
+//! epoch, in which every session replays, since pushes may have been missed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -72,8 +72,8 @@ impl Subscriber {
         let mut heartbeat = Heartbeat::of(self.services.clone(), &mut connection).await?;
         let hub = self.subscriptions.hub();
         send(&mut connection, "SSUBSCRIBE", &self.own_channels()).await?;
-        // The epoch begins before the users' subscriptions, so that whatever arrives over them finds sessions that
-        // know of it and replay first. Their replays wait for the subscriptions below.
+        // The epoch begins before the users' subscriptions, so that whatever arrives over them finds sessions
+        // that know of it and replay first. Their replays wait for the subscriptions below.
         hub.begin_epoch();
         let mut subscribed = HashSet::new();
         self.reconcile(&mut connection, &mut subscribed, hub.users()).await?;
@@ -163,8 +163,8 @@ async fn connect(
     Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
-/// Sends one command for each channel, in one write. Redis replies to each channel separately, and a command with one
-/// channel stays in one slot of a Redis Cluster.
+/// Sends one command for each channel, in one write. Redis replies to each channel separately, and a command
+/// with one channel stays in one slot of a Redis Cluster.
 async fn send(
     connection: &mut MultiplexedConnection,
     command: &str,

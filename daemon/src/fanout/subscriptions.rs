@@ -1,5 +1,5 @@
-//! Which users' channels this daemon is subscribed to: exactly those of the users whose connections it holds. Redis
-//! counts subscribers, so presence needs no record of its own.
+//! Which users' channels this daemon is subscribed to: exactly those of the users whose connections it holds.
+//! Redis counts subscribers, so presence needs no record of its own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,8 @@ pub(crate) struct Subscriptions(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     hub: Arc<Hub>,
-    /// At most one entry for each user, so the number of connections bounds it. A plain mutex: nothing awaits while
-    /// holding it.
+    /// At most one entry for each user, so the number of connections bounds it. A plain mutex: nothing awaits
+    /// while holding it.
     changes: Mutex<Changes>,
     changed: Notify,
     /// Whether the subscriptions are in place.
@@ -38,8 +38,9 @@ impl Subscriptions {
         }))
     }
 
-    /// Returns once Redis counts this daemon as a subscriber of `user`, who must be registered in the hub. From then on
-    /// every push reaches the hub. Waits while Redis is away. Returns the epoch of the subscription.
+    /// Returns once Redis counts this daemon as a subscriber of `user`, who must be registered in the hub.
+    /// From then on every push reaches the hub. Waits while Redis is away. Returns the epoch of the
+    /// subscription.
     pub(crate) async fn subscribed(&self, user: UserId) -> Epoch {
         loop {
             let (sender, receiver) = oneshot::channel();

@@ -1,7 +1,7 @@
 //! Close codes.
 //!
-//! Codes below 4000 are those of RFC 6455 section 7.4.1 and its IANA registry. Section 7.4.2 leaves 4000 to 4999 to
-//! applications; 4401 and 4403 are named after HTTP's 401 and 403.
+//! Codes below 4000 are those of RFC 6455 section 7.4.1 and its IANA registry. Section 7.4.2 leaves 4000 to
+//! 4999 to applications; 4401 and 4403 are named after HTTP's 401 and 403.
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes};
 

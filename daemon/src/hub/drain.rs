@@ -13,8 +13,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long the last connections may take to close.
 const LAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Closes every connection with code 1012, no faster than another daemon accepts `admissions` of them a second, but
-/// within `max_window`. Then waits a bounded time until all are gone.
+/// Closes every connection with code 1012, no faster than another daemon accepts `admissions` of them a
+/// second, but within `max_window`. Then waits a bounded time until all are gone.
 pub(crate) async fn run(hub: &Hub, admissions: u32, max_window: Duration) {
     let window = Duration::from_secs(hub.connections() as u64).div_f64(admissions.into()).min(max_window);
     let (start, mut users) = (Instant::now(), hub.users());

@@ -1,5 +1,5 @@
-//! The outbox: frames queued for one connection, in order, bounded in frames and bytes, and taken all at once. An empty
-//! outbox allocates nothing for frames.
+//! The outbox: frames queued for one connection, in order, bounded in frames and bytes, and taken all at
+//! once. An empty outbox allocates nothing for frames.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::Outgoing;
 use crate::hub::close::Close;
 
-/// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not read
-/// cannot use up the memory of those that do.
+/// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not
+/// read cannot use up the memory of those that do.
 const GUARANTEED_BYTES: usize = 64 * 1024;
 
 /// The bounds of an outbox.
@@ -51,7 +51,8 @@ impl Outbox {
         Self { bounds, total, state: Mutex::default(), notify: Notify::new() }
     }
 
-    /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may follow.
+    /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may
+    /// follow.
     pub(super) fn push(&self, outgoing: &Outgoing) {
         let bytes = outgoing.frame.len();
         let mut state = self.state();
@@ -88,8 +89,8 @@ impl Outbox {
         self.notify.notify_one();
     }
 
-    /// Returns once the connection has to end, or once `wanted` is true; its argument says whether frames are queued.
-    /// There must be only one waiter.
+    /// Returns once the connection has to end, or once `wanted` is true; its argument says whether frames are
+    /// queued. There must be only one waiter.
     pub(super) async fn ready(&self, wanted: impl Fn(bool) -> bool) {
         loop {
             let (ended, frames) = {

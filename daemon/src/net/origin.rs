@@ -11,7 +11,8 @@ enum Origin {
     Any,
     /// One origin: `https://chat.example.com`.
     Exact(String),
-    /// All subdomains, as in `https://*.example.com`: the scheme with `://`, and the host's suffix with its dot.
+    /// All subdomains, as in `https://*.example.com`: the scheme with `://`, and the host's suffix with its
+    /// dot.
     Subdomains(String, String),
 }
 
@@ -25,8 +26,8 @@ impl Origins {
         text.split_whitespace().map(Origin::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a client with this `Origin` header may connect to this `Host`. Clients that send no origin are not
-    /// web pages and may connect. With an empty list, the origin's host must equal `host`.
+    /// Whether a client with this `Origin` header may connect to this `Host`. Clients that send no origin are
+    /// not web pages and may connect. With an empty list, the origin's host must equal `host`.
     pub fn allow(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(origin) = origin.map(str::to_ascii_lowercase) else { return true };
         if !self.0.is_empty() {

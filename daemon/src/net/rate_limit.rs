@@ -21,8 +21,8 @@ impl RateLimiter {
         Self { interval: Duration::from_secs(1) / number.max(1), burst }
     }
 
-    /// Reserves a slot for an event at `now` and returns how long the event has to wait for it. `None`, and no slot
-    /// is reserved, if that would be longer than `max_wait`.
+    /// Reserves a slot for an event at `now` and returns how long the event has to wait for it. `None`, and
+    /// no slot is reserved, if that would be longer than `max_wait`.
     pub(crate) fn acquire(
         &self,
         due: &mut LimiterState,

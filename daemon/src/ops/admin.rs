@@ -35,8 +35,9 @@ pub(crate) struct Admin {
     pub(crate) stop: CancellationToken,
 }
 
-/// `GET /health` is 200 while the process lives. `GET /ready` is 200 while messages are delivered and stored and new
-/// connections are accepted, else 503; the body says which part is not ready. `GET /metrics` is for Prometheus.
+/// `GET /health` is 200 while the process lives. `GET /ready` is 200 while messages are delivered and stored
+/// and new connections are accepted, else 503; the body says which part is not ready. `GET /metrics` is for
+/// Prometheus.
 pub(crate) fn router(admin: Admin) -> Router {
     Router::new()
         .route("/health", get(|| async { "ok\n" }))

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::config::Config;
 
-/// What was found out about one prerequisite.
+/// The result for one prerequisite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     what: String,
@@ -17,11 +17,11 @@ pub(crate) struct Finding {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// As it must be; with what was found, if that is worth a word.
+    /// Met; with what was found, if that is informative.
     Fine(String),
-    /// It works, with less than everything promised.
+    /// Met in part: not every promise holds. With the fix.
     Warning(String),
-    /// It does not work; with the fix.
+    /// Not met. With the fix.
     Wrong(String),
 }
 
@@ -39,15 +39,16 @@ impl Finding {
     }
 }
 
-/// Looks at everything and prints a line each. Fails if anything is wrong; warnings do not fail.
+/// Checks every prerequisite and prints a line for each. Exits with 1 if anything is wrong; warnings do not
+/// count.
 ///
 /// # Errors
 ///
-/// Never; what cannot be reached is a finding.
+/// None: what cannot be reached is a finding.
 pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
-    let mut findings = redis::look(config).await;
-    findings.extend(mysql::look(config).await);
-    findings.extend(listener::look(config));
+    let mut findings = redis::check(config).await;
+    findings.extend(mysql::check(config).await);
+    findings.extend(listener::check(config));
     let mut code = ExitCode::SUCCESS;
     for Finding { what, verdict } in findings {
         match verdict {

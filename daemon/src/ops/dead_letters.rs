@@ -1,4 +1,4 @@
-//! `chatpushd dead`: what to do with entries that MySQL refused.
+//! `chatpushd dead`: lists, retries and drops dead letters, the log entries that MySQL refused.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::store::Store;
 use crate::store::dead_letters::DeadLetter;
 
-/// Carries the command out and prints a line for each entry.
+/// Runs the command and prints a line for each dead letter.
 ///
 /// # Errors
 ///
@@ -42,9 +42,9 @@ pub async fn perform(config: &Config, task: Dead) -> anyhow::Result<ExitCode> {
             let entries = chosen(&store, &which).await?;
             for entry in &entries {
                 let partition =
-                    entry.partition.with_context(|| format!("{} is of no partition", entry.number))?;
-                // The script remembers the number, so that a retry which dies before the next line is not a
-                // second message when it is repeated.
+                    entry.partition.with_context(|| format!("{} belongs to no partition", entry.number))?;
+                // The script remembers the number: if the process dies before the next line, repeating the
+                // retry does not store the message twice.
                 log::put_back(&commands, &config.prefix, partition, entry.number, &entry.fields).await?;
                 store.forget_dead(entry.number).await?;
                 println!("retried {}", described(entry));
@@ -58,37 +58,37 @@ async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<DeadLetter>>
     Ok(store.dead((!which.all).then_some(which.numbers.as_slice())).await?)
 }
 
-/// A number that is not there is a mistake of whoever typed it.
+/// Fails if one of the named dead letters does not exist.
 fn outcome(which: &Which, found: usize) -> ExitCode {
     if which.all || found == which.numbers.len() {
         return ExitCode::SUCCESS;
     }
     eprintln!(
-        "{} of {} numbers are not there; see `chatpushd dead list`",
+        "{} of {} numbers do not exist; see `chatpushd dead list`",
         which.numbers.len() - found,
         which.numbers.len()
     );
     ExitCode::FAILURE
 }
 
-/// One line for one entry. What people wrote to each other is not shown.
+/// One line for one dead letter, without the message's content.
 fn described(entry: &DeadLetter) -> String {
     let what = match Entry::decode(&entry.fields) {
         Ok(Entry::Message { id, sender, receiver, content, .. }) => {
             format!("message {id} from {sender} to {receiver}, {} bytes", content.len())
         }
-        Ok(other) => format!("{} of {}", kind(&other), other.receiver()),
+        Ok(other) => format!("{} of {}", entry_kind(&other), other.receiver()),
         Err(error) => error.to_string(),
     };
     format!("{}  {}  {what}: {}", entry.number, entry.died_at, entry.error)
 }
 
-const fn kind(entry: &Entry) -> &'static str {
+const fn entry_kind(entry: &Entry) -> &'static str {
     match entry {
         Entry::Message { .. } => "message",
-        Entry::ClientAck { .. } => "confirmation",
-        Entry::AppDelete { .. } => "acknowledgement",
-        Entry::Clear { .. } => "clearing",
-        Entry::Duplicate { .. } => "repetition",
+        Entry::ClientAck { .. } => "client ack",
+        Entry::AppDelete { .. } => "application delete",
+        Entry::Clear { .. } => "clear",
+        Entry::Duplicate { .. } => "duplicate",
     }
 }

@@ -1,5 +1,5 @@
-//! Structured logs on standard error. Values are fields, a failure is logged once, where it is handled, and
-//! neither a secret nor the content of a message is ever logged.
+//! Structured logs on standard error. Values are fields, and a failure is logged once, where it is handled. Secrets and
+//! message contents are not logged; only MySQL's own reason for refusing an entry may quote a part of it.
 
 use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -7,11 +7,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Log;
 
-/// Starts logging for the whole process. A second call changes nothing.
+/// Starts logging for the process. A second call has no effect.
 pub fn start(log: &Log) {
-    // The filter was parsed when the configuration was read, so the fallback is never used.
+    // The filter was validated with the configuration, so the fallback is never used.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_default();
-    // Libraries print what they send and receive below INFO; that holds messages and tokens.
+    // Below INFO, libraries log what they send and receive, which includes messages and tokens.
     let own =
         FilterFn::new(|about| about.target().starts_with("chatpush") || *about.level() <= LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
@@ -19,6 +19,6 @@ pub fn start(log: &Log) {
     let started =
         if log.json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
     if started.is_err() {
-        tracing::debug!("logging had been started before");
+        tracing::debug!("logging was already started");
     }
 }

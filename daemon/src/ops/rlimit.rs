@@ -13,8 +13,8 @@ pub(crate) fn connections(files: u64) -> u64 {
     files.saturating_sub(RESERVED_FILES + HANDSHAKE_SOCKETS as u64).max(1)
 }
 
-/// Raises the soft limit of this process to its hard limit (`setrlimit(2)`). Returns the limit now in force; `None` if
-/// there is none.
+/// Raises the soft limit of this process to its hard limit (`setrlimit(2)`). Returns the limit now in force;
+/// `None` if there is none.
 pub(crate) fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edge::tls::Tls;
 
-/// Handles signals from now on. `stop` is cancelled by the first SIGTERM or SIGINT; a SIGINT after it ends the process
-/// at once, with exit code 1.
+/// Handles signals from now on. `stop` is cancelled by the first SIGTERM or SIGINT; a SIGINT after it ends
+/// the process at once, with exit code 1.
 ///
 /// # Errors
 ///
@@ -28,7 +28,8 @@ pub(crate) fn handle(stop: CancellationToken, tls: Option<Arc<Tls>>) -> anyhow::
         }
         tracing::info!("stopping; Ctrl-C stops at once");
         stop.cancel();
-        // Supervisors may repeat SIGTERM, so only SIGINT cuts the stop short. What is not written waits in the log.
+        // Supervisors may repeat SIGTERM, so only SIGINT cuts the stop short. What is not written waits in
+        // the log.
         interrupt.recv().await;
         std::process::exit(1);
     });

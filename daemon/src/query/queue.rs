@@ -20,8 +20,8 @@ impl QueryQueue {
         (Self(sender), receiver)
     }
 
-    /// Queues a query without waiting. If the queue is full the query is dropped and counted: its caller would have
-    /// timed out before its turn.
+    /// Queues a query without waiting. If the queue is full the query is dropped and counted: its caller
+    /// would have timed out before its turn.
     pub fn enqueue(&self, query: &[u8]) {
         let query = String::from_utf8_lossy(query).into_owned();
         if self.0.try_send((query, Instant::now())).is_err() {

@@ -1,7 +1,8 @@
 //! Answers queries: waits until MySQL holds everything that was accepted before the query, then reads.
 //!
-//! A connection of the extension puts its first query into a list, from which any daemon takes it. Later queries go to
-//! the daemon that answered last, over a channel of its own, which Redis need not write to its file.
+//! A connection of the extension puts its first query into a list, from which any daemon takes it. Later
+//! queries go to the daemon that answered last, over a channel of its own, which Redis need not write to its
+//! file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,8 @@ use crate::query::queue::QueuedQuery;
 use crate::services::Services;
 use crate::store::StoreError;
 
-/// Queries that this daemon answers at the same time. Further ones wait: those on its own channel in its queue, those
-/// in the list in Redis, where another daemon may take them.
+/// Queries that this daemon answers at the same time. Further ones wait: those on its own channel in its
+/// queue, those in the list in Redis, where another daemon may take them.
 const CONCURRENT_QUERIES: u32 = 64;
 
 /// Queries taken from the list at a time.
@@ -44,7 +45,8 @@ impl QueryServer {
         Self { services, permits: Arc::new(Semaphore::new(CONCURRENT_QUERIES as usize)) }
     }
 
-    /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is answered.
+    /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
+    /// answered.
     pub(crate) async fn serve_queue(self, mut queue: mpsc::Receiver<QueuedQuery>) {
         while let Some((query, arrived)) = queue.recv().await {
             // Callers have given up on older queries.
@@ -55,7 +57,8 @@ impl QueryServer {
         let _ = self.permits.acquire_many(CONCURRENT_QUERIES).await;
     }
 
-    /// Answers the queries in the lists until `stop` is cancelled. Queries under way are finished by their own tasks.
+    /// Answers the queries in the lists until `stop` is cancelled. Queries under way are finished by their
+    /// own tasks.
     pub(crate) async fn serve_lists(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (queries)");
         while !stop.is_cancelled() {

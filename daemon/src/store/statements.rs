@@ -35,7 +35,7 @@ pub(super) fn moves(moves: &[Move]) -> String {
     let fenced = !fault_injection::breaks(Promise::Fence);
     let mut set = String::new();
     for Move { partition, from, to } in moves {
-        // WriterConnection to a String cannot fail; a position is digits and a hyphen.
+        // Writing to a String cannot fail; a position is digits and a hyphen.
         let _ = if fenced {
             write!(set, " WHEN {partition} THEN IF(`log_id` = '{from}', '{to}', NULL)")
         } else {

@@ -23,8 +23,8 @@ impl From<Close> for End {
 }
 
 impl End {
-    /// The end that follows from an error of the socket. A message beyond the size limit is answered by a close
-    /// code; after any other error nothing can be sent.
+    /// The end that follows from an error of the socket. A message beyond the size limit is answered by a
+    /// close code; after any other error nothing can be sent.
     pub(super) fn of_socket_error(error: axum::Error) -> Self {
         match error.into_inner().downcast_ref::<WebSocketError>() {
             Some(WebSocketError::Capacity(_)) => Self::Close(Close::TooBig),

@@ -20,7 +20,8 @@ impl Session<'_> {
         let confirmed = match message {
             Message::Pong(payload) if self.protocol.confirms_by_pong() => self.on_pong(&payload),
             Message::Text(text) if self.protocol == Protocol::V1 => self.on_text(&text).await?,
-            // Front ends written for other servers send heartbeats as text; they are ignored, within the rate limit.
+            // Front ends written for other servers send heartbeats as text; they are ignored, within the rate
+            // limit.
             Message::Text(_) | Message::Ping(_) | Message::Pong(_) => Vec::new(),
             Message::Binary(_) => return Err(Close::Binary.into()),
             Message::Close(_) => return Err(End::Disconnected),

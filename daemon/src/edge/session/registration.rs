@@ -8,8 +8,8 @@ use crate::edge::admission::ConnectionPermit;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Registration;
 
-/// A registration in the hub. Dropping it unregisters the connection, and unsubscribes from the user's channel if it
-/// was the user's last one.
+/// A registration in the hub. Dropping it unregisters the connection, and unsubscribes from the user's
+/// channel if it was the user's last one.
 #[derive(Debug)]
 pub(crate) struct RegistrationGuard {
     // Fields are dropped in this order. The subscriptions look into the hub, so the hub goes first.

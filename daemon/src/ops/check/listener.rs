@@ -1,14 +1,14 @@
-//! What browsers come in by: the certificate, and files enough for as many as may come.
+//! The public listener: the certificate, and the open-file limit.
 
 use super::Finding;
 use crate::config::Config;
 use crate::edge::tls::Tls;
 use crate::ops::rlimit;
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
+pub(super) fn check(config: &Config) -> Vec<Finding> {
     let mut findings = vec![files(config.limits.connections as u64)];
     if let Some(files) = config.tls.clone() {
-        let what = "the certificate and its key";
+        let what = "certificate and key";
         findings.push(match Tls::load(files) {
             Ok(_) => Finding::fine(what, ""),
             Err(error) => Finding::wrong(what, error.to_string()),

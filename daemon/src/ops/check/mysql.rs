@@ -1,5 +1,4 @@
-//! What MySQL has to hold: the tables and columns, of usable types, in a transactional engine, with the
-//! privileges to use them.
+//! MySQL: tables, columns and their types, the engine, an index, and privileges.
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -17,7 +16,7 @@ struct Found {
     characters: Option<String>,
 }
 
-pub(super) async fn look(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let store = Store::new(&config.mysql);
     let mut connection = match store.connection().await {
         Ok(connection) => connection,
@@ -28,7 +27,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("MySQL answers", "")];
     match all(&mut connection, config).await {
         Ok(found) => findings.extend(found),
-        Err(error) => findings.push(Finding::wrong("MySQL can be looked at", error.to_string())),
+        Err(error) => findings.push(Finding::wrong("MySQL can be inspected", error.to_string())),
     }
     drop(connection);
     match store.positions().await {
@@ -50,13 +49,13 @@ async fn all(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, Sto
             there.push(table);
         }
     }
-    // What is missing has been said; its columns and privileges would only say it again.
+    // A missing table has been reported; its columns and privileges would only repeat that.
     let is_there = |name: &Identifier| there.iter().any(|table| table.name == name.bare());
     for column in names.columns().into_iter().filter(|column| is_there(column.table)) {
         findings.push(self::column(connection, column).await?);
     }
     if is_there(&names.offline_message) {
-        findings.extend(unfilled(connection, config).await?);
+        findings.extend(without_default(connection, config).await?);
         findings.push(index(connection, &names.offline_message, &names.receiver_id).await?);
     }
     for table in &there {
@@ -69,7 +68,7 @@ async fn all(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, Sto
     Ok(findings)
 }
 
-/// Whether a table is there in an engine with transactions.
+/// Whether a table exists, in an engine with transactions.
 async fn engine(connection: &mut Conn, table: &schema::Table) -> Result<(Finding, bool), StoreError> {
     let sql = "SELECT COALESCE(engine, 'view') FROM information_schema.tables \
                WHERE table_schema = DATABASE() AND table_name = ?";
@@ -83,7 +82,7 @@ async fn engine(connection: &mut Conn, table: &schema::Table) -> Result<(Finding
         ),
         None if table.application => Finding::wrong(
             what,
-            "is missing; name yours in [mysql.tables] of chatpush.toml, or run `chatpushd migrate`",
+            "is missing; set its name in [mysql.tables] of chatpush.toml, or run `chatpushd migrate`",
         ),
         None => Finding::wrong(what, "is missing; run `chatpushd migrate`"),
     };
@@ -101,9 +100,10 @@ async fn column(connection: &mut Conn, column: Column<'_>) -> Result<Finding, St
         Some((data_type, bytes, characters)) => {
             verdict(what, column.setting, &Found { data_type, bytes, characters })
         }
-        None => {
-            Finding::wrong(what, format!("is missing; name yours as {} in chatpush.toml", column.setting))
-        }
+        None => Finding::wrong(
+            what,
+            format!("is missing; set {} in chatpush.toml to your column", column.setting),
+        ),
     })
 }
 
@@ -137,8 +137,8 @@ fn verdict(what: String, setting: &str, Found { data_type, bytes, characters }: 
     }
 }
 
-/// Columns of the message table that an INSERT of ours leaves out and MySQL cannot fill.
-async fn unfilled(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, StoreError> {
+/// Columns of the message table that our INSERT omits and that have no default.
+async fn without_default(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, StoreError> {
     let names = &config.mysql.names;
     let ours: Vec<_> = names.columns().iter().map(|column| column.name.bare().to_lowercase()).collect();
     let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
@@ -168,13 +168,13 @@ async fn index(
         Finding::fine(what, "")
     } else {
         let fix = format!(
-            "there is none, so each read looks at every row; ALTER TABLE {table} ADD INDEX ({receiver})"
+            "is missing, so each read scans the whole table; ALTER TABLE {table} ADD INDEX ({receiver})"
         );
         Finding::warning(what, fix)
     })
 }
 
-/// Tries each privilege on a condition that no row meets. The statements are rolled back all the same.
+/// Tries each privilege with a condition that no row meets, in a transaction that is rolled back.
 async fn privileges(
     connection: &mut Conn,
     table: &schema::Table,
@@ -190,7 +190,7 @@ async fn privileges(
     let mut missing = Vec::new();
     bounded(connection.query_drop("START TRANSACTION")).await?;
     for (privilege, statement) in tries.into_iter().take(table.privileges) {
-        // Other errors than a refusal (a column without default, say) are for other findings to tell.
+        // Other errors, such as a column without a default, are other findings.
         if let Err(StoreError::Denied(_)) = bounded(connection.query_drop(statement)).await {
             missing.push(privilege);
         }
@@ -212,25 +212,25 @@ mod tests {
     use super::*;
     use crate::ops::check::Verdict;
 
-    fn judged(setting: &str, data_type: &str, bytes: Option<u64>) -> Verdict {
+    fn verdict_of(setting: &str, data_type: &str, bytes: Option<u64>) -> Verdict {
         let characters = bytes.map(|_| "utf8mb4".to_owned());
         verdict("column".to_owned(), setting, &Found { data_type: data_type.to_owned(), bytes, characters })
             .verdict
     }
 
     #[test]
-    fn a_column_must_hold_what_is_written_to_it() {
-        assert!(matches!(judged("mysql.columns.content", "text", Some(65_535)), Verdict::Fine(_)));
+    fn column_types_must_hold_what_is_written() {
+        assert!(matches!(verdict_of("mysql.columns.content", "text", Some(65_535)), Verdict::Fine(_)));
         let latin = Found {
             data_type: "text".to_owned(),
             bytes: Some(65_535),
             characters: Some("latin1".to_owned()),
         };
-        let judgement = verdict("column".to_owned(), "mysql.columns.content", &latin);
-        assert!(matches!(judgement.verdict, Verdict::Warning(_)));
-        assert!(matches!(judged("mysql.columns.content", "varchar", Some(1_020)), Verdict::Warning(_)));
-        assert!(matches!(judged("mysql.columns.content", "blob", None), Verdict::Wrong(_)));
-        assert!(matches!(judged("mysql.columns.send_time", "date", None), Verdict::Wrong(_)));
-        assert!(matches!(judged("mysql.columns.unread_count", "varchar", Some(10)), Verdict::Wrong(_)));
+        let latin_verdict = verdict("column".to_owned(), "mysql.columns.content", &latin);
+        assert!(matches!(latin_verdict.verdict, Verdict::Warning(_)));
+        assert!(matches!(verdict_of("mysql.columns.content", "varchar", Some(1_020)), Verdict::Warning(_)));
+        assert!(matches!(verdict_of("mysql.columns.content", "blob", None), Verdict::Wrong(_)));
+        assert!(matches!(verdict_of("mysql.columns.send_time", "date", None), Verdict::Wrong(_)));
+        assert!(matches!(verdict_of("mysql.columns.unread_count", "varchar", Some(10)), Verdict::Wrong(_)));
     }
 }

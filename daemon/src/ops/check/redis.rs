@@ -1,4 +1,4 @@
-//! What Redis has to be: new enough, durable, and never evicting.
+//! Redis: its version, persistence and eviction policy.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::Finding;
 use crate::broker::Commands;
 use crate::config::Config;
 
-pub(super) async fn look(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let reached = match Client::open(config.redis.clone()) {
         Ok(client) => {
             let commands = Commands::new(client);
@@ -34,7 +34,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
         Err(error) => findings.push(Finding::warning(
             "Redis persistence",
             format!(
-                "cannot be read ({error}); let the user run CONFIG GET, or see to it that appendonly is on"
+                "cannot be read ({error}); allow the account CONFIG GET, or make sure that appendonly is on"
             ),
         )),
     }
@@ -92,14 +92,14 @@ mod tests {
     use crate::ops::check::Verdict;
 
     #[test]
-    fn an_old_redis_is_wrong() {
+    fn an_old_version_is_wrong() {
         assert!(matches!(version("redis_version:6.2.14\r\n").verdict, Verdict::Wrong(_)));
         assert!(matches!(version("# Server\r\nredis_version:7.0.15\r\n").verdict, Verdict::Fine(_)));
         assert!(matches!(version("").verdict, Verdict::Wrong(_)));
     }
 
     #[test]
-    fn an_evicting_redis_is_wrong_and_one_without_a_log_is_warned_of() {
+    fn eviction_is_wrong_and_missing_persistence_is_warned_of() {
         let settings = |pairs: &[(&str, &str)]| {
             persistence(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
         };
