@@ -68,8 +68,10 @@ async fn only_a_listed_proxy_is_believed() {
     let daemon = env.daemon().await;
     let held = from(&daemon, "198.51.100.1", 2).await;
     assert!(held.is_ok());
-    // The same peer claims to be somebody else; it is told without having been listened to.
+    // The same peer claims to be another client.
     let mut second = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
+    let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.2\r\n\r\n";
+    second.write_all(request).await.expect("it listens");
     let mut answer = String::new();
     second.read_to_string(&mut answer).await.expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("connections_per_address"), "{answer}");
