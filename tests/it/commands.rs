@@ -106,5 +106,5 @@ async fn a_port_that_is_taken_is_named() {
     let env = TestEnv::bare().await.with("CHATPUSH_LISTEN", address.clone());
     let output = Daemon::command(&env, &["run"]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains(&format!("cannot listen at {address} (CHATPUSH_LISTEN)")));
+    assert!(text(&output.stderr).contains(&format!("cannot listen on {address} (CHATPUSH_LISTEN)")));
 }

@@ -31,7 +31,7 @@ async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connecti
     let key = std::fs::read(&first.key).expect("it was written");
     std::fs::write(&first.key, &key[..40]).expect("it can be written");
     daemon.process().signal("HUP");
-    eventually("it says so", async || daemon.log(), |log| log.contains("the certificate stays")).await;
+    eventually("it says so", async || daemon.log(), |log| log.contains("the old one stays")).await;
     assert!(connect(old_root.clone()).await.is_ok());
 
     let second = Certificate::make(folder.path(), "chat").expect("openssl is there");
@@ -50,7 +50,7 @@ async fn a_certificate_that_cannot_be_used_is_named_at_start() {
     let folder = Folder::new().expect("a folder can be made");
     let (one, other) = (Certificate::make(folder.path(), "one"), Certificate::make(folder.path(), "other"));
     let (one, other) = (one.expect("openssl is there"), other.expect("openssl is there"));
-    for (key, complaint) in [(&other.key, "do not fit together"), (&one.cert, "one.crt")] {
+    for (key, complaint) in [(&other.key, "does not belong to"), (&one.cert, "one.crt")] {
         let env = TestEnv::new()
             .await
             .with("CHATPUSH_TLS_CERT", one.cert.display().to_string())

@@ -23,7 +23,7 @@ pub(crate) struct Tls {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// A file cannot be read, or is not in PEM.
-    #[error("{}: {source}", file.display())]
+    #[error("cannot read {}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) enum TlsError {
         file: PathBuf,
     },
     /// The key does not belong to the certificate, or is of an unsupported kind.
-    #[error("tls.key does not belong to tls.cert: {0}")]
+    #[error("tls.key does not belong to tls.cert")]
     Mismatch(#[from] rustls::Error),
 }
 

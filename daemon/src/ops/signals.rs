@@ -39,7 +39,10 @@ pub(crate) fn handle(stop: CancellationToken, tls: Option<Arc<Tls>>) -> anyhow::
 fn reload(tls: Option<&Tls>) {
     match tls.map(Tls::reload) {
         Some(Ok(())) => tracing::info!("certificate reloaded"),
-        Some(Err(error)) => tracing::error!(%error, "cannot reload the certificate; the old one stays"),
+        Some(Err(error)) => {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::error!(error, "cannot reload the certificate; the old one stays");
+        }
         None => tracing::info!("SIGHUP: there is no certificate to reload"),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         let what = "certificate and key";
         findings.push(match Tls::load(files) {
             Ok(_) => Finding::fine(what, ""),
-            Err(error) => Finding::wrong(what, error.to_string()),
+            Err(error) => Finding::wrong(what, format!("{:#}", anyhow::Error::from(error))),
         });
     }
     findings
