@@ -1,7 +1,7 @@
 //! End-to-end tests, a module a topic.
 
-/// The article's own code, unchanged.
-mod article;
+/// The SQL and PHP of the baseline, verbatim, and the default schema.
+mod baseline;
 /// What a connection gets, in which order, and when a row goes.
 mod connect;
 /// Subscriptions that end, clients that do not read or do not confirm.

@@ -149,7 +149,7 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
     let _daemon = env.daemon().await;
     let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
-    application.query_drop("UPDATE `user` SET username = 'x' WHERE id = 2").await.expect("the row is free");
+    application.query_drop("UPDATE `user` SET password = 'x' WHERE id = 2").await.expect("the row is free");
     let php = env.php();
     let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
     eventually("the store waits", || env.waiting(2), |length| *length == 1).await;
@@ -193,7 +193,7 @@ async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up(
     let daemon = env.daemon().await;
     let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
-    application.query_drop("UPDATE `user` SET username = 'x'").await.expect("the rows are free");
+    application.query_drop("UPDATE `user` SET password = 'x'").await.expect("the rows are free");
     let queued = env.php().with("chatpush.durability=queued");
     queued.get("foreach (range(1, 16) as $user) storeOfflineMessage(20, $user, 'held');").await;
     // The joint transaction has met the lock, and every partition has been tried alone at least once: the writer

@@ -1,4 +1,4 @@
-//! The tables: the article's two, exactly as published, and our own beside them.
+//! The tables: the application's two, by the default schema, and chatpush's own.
 
 use chatpush_wire::partition::Partition;
 
@@ -81,6 +81,7 @@ pub fn positions() -> String {
     format!("INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}", rows.join(", "))
 }
 
+/// The default schema, to the letter: `tests/it/baseline/schema.sql` has the statements, and a test compares.
 fn offline_message(names: &Names) -> String {
     let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
     format!(
@@ -99,11 +100,12 @@ fn user(names: &Names) -> String {
     let Names { user, user_id, unread_count, .. } = names;
     format!(
         "CREATE TABLE IF NOT EXISTS {user} (\n  \
-         {user_id} int(11) NOT NULL AUTO_INCREMENT,\n  \
-         `username` varchar(50) NOT NULL COMMENT '用户名',\n  \
+         {user_id} int NOT NULL AUTO_INCREMENT,\n  \
+         `username` varchar(255) NOT NULL COMMENT '用户名',\n  \
          `password` varchar(255) NOT NULL COMMENT '密码',\n  \
-         {unread_count} int(11) NOT NULL DEFAULT '0' COMMENT '未读消息数',\n  \
-         PRIMARY KEY ({user_id})\n\
+         {unread_count} int NOT NULL DEFAULT 0 COMMENT '未读消息数量',\n  \
+         PRIMARY KEY ({user_id}),\n  \
+         UNIQUE KEY `username` (`username`)\n\
          ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
     )
 }

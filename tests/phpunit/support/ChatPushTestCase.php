@@ -61,7 +61,8 @@ abstract class ChatPushTestCase extends TestCase
     /** A user of the user table that no other test has, with no unread messages. */
     protected static function newUser(): int
     {
-        Stack::database()->exec("INSERT INTO `user` (`username`, `password`) VALUES ('somebody', '')");
+        $insert = Stack::database()->prepare("INSERT INTO `user` (`username`, `password`) VALUES (?, '')");
+        $insert->execute(['user-' . bin2hex(random_bytes(8))]);
         return (int) Stack::database()->lastInsertId();
     }
 
