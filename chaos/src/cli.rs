@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 
 /// Breaks Redis, MariaDB, daemons, PHP workers and the connections between them, and checks that no message
 /// was lost, doubled or moved, and no counter drifted.
@@ -17,7 +17,7 @@ pub struct Arguments {
     pub seed: u64,
     /// Which faults, separated by commas [default: all of them]
     #[arg(long, value_delimiter = ',', value_name = "FAULT")]
-    pub faults: Vec<Kind>,
+    pub faults: Vec<FaultKind>,
     /// Daemons side by side
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub daemons: u8,

@@ -18,8 +18,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{Ledger, open};
-use crate::scene::{Ports, SECRET};
+use crate::cluster::{Ports, SECRET};
+use crate::history::{History, lock};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -34,30 +34,30 @@ pub struct Clients {
     /// Where the daemons are.
     pub ports: Ports,
     /// Where everything is noted.
-    pub ledger: Arc<Mutex<Ledger>>,
+    pub history: Arc<Mutex<History>>,
     /// When the restless ones stop.
-    pub quiet: CancellationToken,
+    pub drain: CancellationToken,
     /// When everybody leaves.
-    pub end: CancellationToken,
+    pub stop: CancellationToken,
 }
 
 impl Clients {
-    /// One user's client: connects again and again until it is quiet, and then once more to stay, so that
+    /// One user's client: connects again and again until it is draining, and then once more to stay, so that
     /// everything that still waits is delivered.
-    pub async fn live(self, user: u32, seed: u64) {
+    pub async fn run(self, user: u32, seed: u64) {
         let mut rng = Rng::with_seed(seed ^ u64::from(user));
-        while !self.end.is_cancelled() {
-            let quiet = self.quiet.is_cancelled();
-            let protocol = if quiet { None } else { PROTOCOLS[rng.usize(..PROTOCOLS.len())] };
-            let stay = if quiet { Duration::MAX } else { Duration::from_millis(rng.u64(100..4_000)) };
-            let end = if quiet { "stay" } else { ENDS[rng.usize(..ENDS.len())] };
+        while !self.stop.is_cancelled() {
+            let draining = self.drain.is_cancelled();
+            let protocol = if draining { None } else { PROTOCOLS[rng.usize(..PROTOCOLS.len())] };
+            let stay = if draining { Duration::MAX } else { Duration::from_millis(rng.u64(100..4_000)) };
+            let end = if draining { "stay" } else { ENDS[rng.usize(..ENDS.len())] };
             if let Ok(socket) = self.connect(user, protocol, &mut rng).await {
-                self.visit(user, socket, protocol, stay, end).await;
+                self.hold(user, socket, protocol, stay, end).await;
             }
-            let pause = sleep(Duration::from_millis(if quiet { 50 } else { rng.u64(10..1_500) }));
+            let pause = sleep(Duration::from_millis(if draining { 50 } else { rng.u64(10..1_500) }));
             tokio::select! {
                 () = pause => {}
-                () = self.quiet.cancelled(), if !quiet => {}
+                () = self.drain.cancelled(), if !draining => {}
             }
         }
     }
@@ -76,15 +76,15 @@ impl Clients {
         Ok(socket)
     }
 
-    async fn visit(&self, user: u32, mut socket: Socket, protocol: Option<&str>, stay: Duration, end: &str) {
+    async fn hold(&self, user: u32, mut socket: Socket, protocol: Option<&str>, stay: Duration, end: &str) {
         let what = format!("{} then {end}", protocol.unwrap_or("plain"));
-        let connection = open(&self.ledger).connected(user, what);
+        let connection = lock(&self.history).connected(user, what);
         let reading = async {
             while let Some(Ok(message)) = socket.next().await {
                 let Message::Text(text) = message else { continue };
                 let (key, id) = read(&text, protocol);
                 let Some(key) = key else { continue };
-                open(&self.ledger).shown(connection, key);
+                lock(&self.history).shown(connection, key);
                 if let (Some("chatpush.v1"), Some(id)) = (protocol, id) {
                     let ack = serde_json::json!({ "ack": [id] }).to_string();
                     if socket.send(Message::text(ack)).await.is_err() {
@@ -96,8 +96,8 @@ impl Clients {
         tokio::select! {
             () = reading => return,
             () = sleep(stay) => {}
-            () = self.end.cancelled() => {}
-            () = self.quiet.cancelled(), if end != "stay" => {}
+            () = self.stop.cancelled() => {}
+            () = self.drain.cancelled(), if end != "stay" => {}
         }
         match end {
             "close" => {
@@ -113,7 +113,7 @@ impl Clients {
                 // It is there and reads nothing any more.
                 tokio::select! {
                     () = sleep(Duration::from_secs(3)) => {}
-                    () = self.quiet.cancelled() => {}
+                    () = self.drain.cancelled() => {}
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum FaultKind {
     /// A daemon is killed and started again.
     KillDaemon,
     /// A daemon is stopped for a while and goes on.
@@ -32,32 +32,32 @@ pub enum Kind {
 }
 
 /// Every kind with its name on the command line.
-pub const KINDS: [(Kind, &str); 10] = [
-    (Kind::KillDaemon, "kill-daemon"),
-    (Kind::StopDaemon, "stop-daemon"),
-    (Kind::RestartDaemon, "restart-daemon"),
-    (Kind::KillRedis, "kill-redis"),
-    (Kind::KillMariaDb, "kill-mariadb"),
-    (Kind::EndSubscriptions, "end-subscriptions"),
-    (Kind::KillWorker, "kill-worker"),
-    (Kind::Cut, "cut"),
-    (Kind::Freeze, "freeze"),
-    (Kind::Slow, "slow"),
+pub const FAULT_KINDS: [(FaultKind, &str); 10] = [
+    (FaultKind::KillDaemon, "kill-daemon"),
+    (FaultKind::StopDaemon, "stop-daemon"),
+    (FaultKind::RestartDaemon, "restart-daemon"),
+    (FaultKind::KillRedis, "kill-redis"),
+    (FaultKind::KillMariaDb, "kill-mariadb"),
+    (FaultKind::EndSubscriptions, "end-subscriptions"),
+    (FaultKind::KillWorker, "kill-worker"),
+    (FaultKind::Cut, "cut"),
+    (FaultKind::Freeze, "freeze"),
+    (FaultKind::Slow, "slow"),
 ];
 
-impl fmt::Display for Kind {
+impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = KINDS.iter().find(|(kind, _)| kind == self).map_or("?", |(_, name)| name);
+        let name = FAULT_KINDS.iter().find(|(kind, _)| kind == self).map_or("?", |(_, name)| name);
         f.pad(name)
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for FaultKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = || KINDS.map(|(_, name)| name).join(", ");
-        KINDS
+        let known = || FAULT_KINDS.map(|(_, name)| name).join(", ");
+        FAULT_KINDS
             .iter()
             .find(|(_, name)| *name == text)
             .map(|(kind, _)| *kind)
@@ -69,7 +69,7 @@ impl FromStr for Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What is broken.
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// Which of several: taken modulo how many there are.
     pub target: usize,
     /// How long it lasts.
@@ -79,7 +79,7 @@ pub struct Fault {
 }
 
 /// The schedule of a seed: every kind as often as every other, in a shuffled order.
-pub fn schedule(seed: u64, kinds: &[Kind]) -> impl Iterator<Item = Fault> {
+pub fn schedule(seed: u64, kinds: &[FaultKind]) -> impl Iterator<Item = Fault> {
     let mut rng = Rng::with_seed(seed);
     let mut round = Vec::new();
     let kinds = kinds.to_vec();
@@ -91,8 +91,8 @@ pub fn schedule(seed: u64, kinds: &[Kind]) -> impl Iterator<Item = Fault> {
         let kind = round.pop()?;
         let lasts = match kind {
             // Longer than a lease, now and then.
-            Kind::StopDaemon => rng.u64(500..8_000),
-            Kind::Freeze => rng.u64(200..4_000),
+            FaultKind::StopDaemon => rng.u64(500..8_000),
+            FaultKind::Freeze => rng.u64(200..4_000),
             _ => rng.u64(100..1_500),
         };
         let lasts = Duration::from_millis(lasts);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_seed_draws_the_same_faults_again_and_another_seed_others() {
-        let kinds = KINDS.map(|(kind, _)| kind);
+        let kinds = FAULT_KINDS.map(|(kind, _)| kind);
         let draw = |seed| schedule(seed, &kinds).take(100).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -6,9 +6,9 @@
 pub mod cli;
 pub mod run;
 pub mod fault;
-pub mod scene;
+pub mod cluster;
 pub mod proxy;
 pub mod workers;
 pub mod clients;
-pub mod ledger;
-pub mod verdict;
+pub mod history;
+pub mod checker;

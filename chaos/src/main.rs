@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chatpush_chaos::cli::Arguments;
-use chatpush_chaos::fault::KINDS;
+use chatpush_chaos::fault::FAULT_KINDS;
 use chatpush_chaos::run;
 use clap::Parser as _;
 
@@ -11,7 +11,7 @@ use clap::Parser as _;
 async fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
     if arguments.faults.is_empty() {
-        arguments.faults = KINDS.map(|(kind, _)| kind).to_vec();
+        arguments.faults = FAULT_KINDS.map(|(kind, _)| kind).to_vec();
     }
     let done = tokio::select! {
         done = run::run(arguments) => done,

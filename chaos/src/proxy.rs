@@ -12,7 +12,7 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Passes it on.
-    VerifiedToken,
+    Forward,
     /// Closes what is open and refuses what comes.
     Cut,
     /// Keeps everything open and passes nothing on.
@@ -31,7 +31,7 @@ impl Proxy {
     /// Listens at `socket` and connects to `upstream` for each connection that comes.
     pub fn start(socket: &Path, upstream: PathBuf) -> anyhow::Result<Self> {
         let listener = UnixListener::bind(socket)?;
-        let (mode, modes) = watch::channel(Mode::VerifiedToken);
+        let (mode, modes) = watch::channel(Mode::Forward);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 if *modes.borrow() != Mode::Cut {

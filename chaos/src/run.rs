@@ -1,4 +1,4 @@
-//! One run: the scene, the faults, the quiet, the verdict.
+//! One run: the cluster, the faults, the quiet, the checker.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,20 +10,20 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::checker::{Tables, violations};
 use crate::cli::Arguments;
 use crate::clients::Clients;
-use crate::fault::{Fault, Kind, schedule};
-use crate::ledger::{Ledger, open};
+use crate::cluster::{Cluster, NAME};
+use crate::fault::{Fault, FaultKind, schedule};
+use crate::history::{History, lock};
 use crate::proxy::Mode;
-use crate::scene::{NAME, Scene};
-use crate::verdict::{Tables, violations};
 use crate::workers::Worker;
 
 /// How long everything may take to come to rest.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// For how long each fault kept every store from succeeding.
-type Recoveries = BTreeMap<Kind, Vec<Duration>>;
+type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
 
 /// Runs and prints what happened; the number of violations.
 ///
@@ -36,76 +36,76 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         "Starting Redis, MariaDB, {daemons} daemons, {} PHP workers, {} clients",
         arguments.workers, arguments.users
     );
-    let mut scene = Scene::start(daemons, arguments.users, arguments.fault_injection.clone()).await?;
-    eprintln!("Data and logs: {}", scene.folder().display());
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
-    settle(&scene).await.context("before the first fault")?;
+    let mut cluster = Cluster::start(daemons, arguments.users, arguments.fault_injection.clone()).await?;
+    eprintln!("Data and logs: {}", cluster.folder().display());
+    let history = Arc::new(Mutex::new(History::default()));
+    wait_until_settled(&cluster).await.context("before the first fault")?;
 
-    let mut crew =
-        Crew { next: 0, workers: Vec::new(), arguments: arguments.clone(), ledger: ledger.clone() };
+    let mut pool =
+        WorkerPool { next: 0, workers: Vec::new(), arguments: arguments.clone(), history: history.clone() };
     for _ in 0..arguments.workers {
-        crew.hire(&scene)?;
+        pool.start_worker(&cluster)?;
     }
     let clients = Clients {
-        ports: scene.ports.clone(),
-        ledger: ledger.clone(),
-        quiet: CancellationToken::new(),
-        end: CancellationToken::new(),
+        ports: cluster.ports.clone(),
+        history: history.clone(),
+        drain: CancellationToken::new(),
+        stop: CancellationToken::new(),
     };
     let crowd = TaskTracker::new();
     for user in 1..=arguments.users {
-        crowd.spawn(clients.clone().live(user, arguments.seed));
+        crowd.spawn(clients.clone().run(user, arguments.seed));
     }
 
-    let recoveries = break_things(&arguments, &mut scene, &mut crew, &ledger).await?;
+    let recoveries = inject_faults(&arguments, &mut cluster, &mut pool, &history).await?;
 
     eprintln!("Quiet: waiting until the log is applied");
-    for link in &scene.links {
-        link.set(Mode::VerifiedToken);
+    for link in &cluster.proxies {
+        link.set(Mode::Forward);
     }
-    crew.dismiss().await;
-    open(&ledger).close();
-    settle(&scene).await.context("after the last fault")?;
-    let mut tables = Tables { before: stored(&scene).await?, ..Tables::default() };
-    clients.quiet.cancel();
-    tables.left = drained(&scene).await?;
-    settle(&scene).await.context("after the last delivery")?;
-    clients.end.cancel();
+    pool.stop_all().await;
+    lock(&history).close();
+    wait_until_settled(&cluster).await.context("after the last fault")?;
+    let mut tables = Tables { before: stored(&cluster).await?, ..Tables::default() };
+    clients.drain.cancel();
+    tables.left = wait_until_drained(&cluster).await?;
+    wait_until_settled(&cluster).await.context("after the last delivery")?;
+    clients.stop.cancel();
     crowd.close();
     crowd.wait().await;
-    for row in scene.query("SELECT entry FROM chatpush_dead").await? {
+    for row in cluster.query("SELECT entry FROM chatpush_dead").await? {
         let fields: Vec<(String, String)> =
             serde_json::from_str(&row[0].replace("\\\\", "\\")).unwrap_or_default();
         tables.dead.extend(fields.into_iter().filter(|(name, _)| name == "c").map(|(_, content)| content));
     }
-    for row in scene.query("SELECT id, unread_count FROM `user`").await? {
+    for row in cluster.query("SELECT id, unread_count FROM `user`").await? {
         tables.counters.insert(row[0].parse()?, row[1].parse()?);
     }
-    let mut found = violations(&open(&ledger), &tables);
-    found.extend(keys_without_end(&scene).await?);
-    report(&arguments, &open(&ledger), &recoveries, &tables, &found);
+    let mut found = violations(&lock(&history), &tables);
+    found.extend(keys_without_ttl(&cluster).await?);
+    report(&arguments, &lock(&history), &recoveries, &tables, &found);
     if arguments.keep || !found.is_empty() && !arguments.discard {
-        scene.keep();
-        println!("Data and logs are kept in {}", scene.folder().display());
+        cluster.keep();
+        println!("Data and logs are kept in {}", cluster.folder().display());
     }
     Ok(found.len())
 }
 
 /// The PHP workers.
-struct Crew {
+struct WorkerPool {
     next: u64,
     workers: Vec<Worker>,
     arguments: Arguments,
-    ledger: Arc<Mutex<Ledger>>,
+    history: Arc<Mutex<History>>,
 }
 
-impl Crew {
-    fn hire(&mut self, scene: &Scene) -> anyhow::Result<()> {
+impl WorkerPool {
+    fn start_worker(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
         self.next += 1;
         let seed = self.arguments.seed.wrapping_mul(1_000_003).wrapping_add(self.next);
         let name = format!("w{}", self.next);
         let users = self.arguments.users;
-        self.workers.push(Worker::start(&name, seed, users, &scene.php_redis_url(), self.ledger.clone())?);
+        self.workers.push(Worker::start(&name, seed, users, &cluster.php_redis_url(), self.history.clone())?);
         Ok(())
     }
 
@@ -114,18 +114,18 @@ impl Crew {
         self.workers.swap_remove(number).kill().await;
     }
 
-    async fn dismiss(&mut self) {
+    async fn stop_all(&mut self) {
         for worker in self.workers.drain(..) {
             worker.kill().await;
         }
     }
 }
 
-async fn break_things(
+async fn inject_faults(
     arguments: &Arguments,
-    scene: &mut Scene,
-    crew: &mut Crew,
-    ledger: &Mutex<Ledger>,
+    cluster: &mut Cluster,
+    pool: &mut WorkerPool,
+    history: &Mutex<History>,
 ) -> anyhow::Result<Recoveries> {
     let mut recoveries = Recoveries::new();
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
@@ -135,11 +135,11 @@ async fn break_things(
             break;
         }
         sleep(fault.after).await;
-        open(ledger).longest_gap = Duration::ZERO;
-        perform(fault, scene, crew).await.with_context(|| fault.kind.to_string())?;
+        lock(history).longest_gap = Duration::ZERO;
+        inject(fault, cluster, pool).await.with_context(|| fault.kind.to_string())?;
         // A fault counts as overcome when a store has succeeded since.
         let ended = std::time::Instant::now();
-        while open(ledger).last_success.is_none_or(|at| at < ended) {
+        while lock(history).last_success.is_none_or(|at| at < ended) {
             sleep(Duration::from_millis(5)).await;
             ensure!(
                 ended.elapsed() < SETTLE_TIMEOUT,
@@ -147,84 +147,84 @@ async fn break_things(
                 fault.kind
             );
         }
-        recoveries.entry(fault.kind).or_default().push(open(ledger).longest_gap);
+        recoveries.entry(fault.kind).or_default().push(lock(history).longest_gap);
         if told.elapsed() > Duration::from_secs(10) {
             told = Instant::now();
             let faults: usize = recoveries.values().map(Vec::len).sum();
             let left = end.saturating_duration_since(told).as_secs();
-            eprintln!("{left:>5} s left, {faults} faults, {} calls", open(ledger).sent.len());
+            eprintln!("{left:>5} s left, {faults} faults, {} calls", lock(history).messages.len());
         }
     }
     Ok(recoveries)
 }
 
 /// One fault from beginning to end.
-async fn perform(fault: Fault, scene: &mut Scene, crew: &mut Crew) -> anyhow::Result<()> {
-    let daemon = fault.target % scene.daemons();
+async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> anyhow::Result<()> {
+    let daemon = fault.target % cluster.daemons();
     match fault.kind {
-        Kind::KillDaemon => {
-            if let Some(daemon) = scene.take_daemon(daemon) {
+        FaultKind::KillDaemon => {
+            if let Some(daemon) = cluster.take_daemon(daemon) {
                 daemon.kill();
             }
             sleep(fault.lasts).await;
-            scene.start_daemon(daemon)?;
+            cluster.start_daemon(daemon)?;
         }
-        Kind::StopDaemon => {
-            if let Some(daemon) = scene.daemon(daemon) {
+        FaultKind::StopDaemon => {
+            if let Some(daemon) = cluster.daemon(daemon) {
                 daemon.process().signal("STOP");
                 sleep(fault.lasts).await;
                 daemon.process().signal("CONT");
             }
         }
-        Kind::RestartDaemon => {
-            let old = scene.take_daemon(daemon);
-            scene.start_daemon(daemon)?;
+        FaultKind::RestartDaemon => {
+            let old = cluster.take_daemon(daemon);
+            cluster.start_daemon(daemon)?;
             if let Some(old) = old {
                 let code = tokio::task::spawn_blocking(|| old.stop()).await?;
                 ensure!(code == Some(0), "a daemon that was asked to stop ended with {code:?}");
             }
         }
-        Kind::KillRedis => {
-            scene.kill_redis();
+        FaultKind::KillRedis => {
+            cluster.kill_redis();
             sleep(fault.lasts).await;
-            scene.start_redis().await?;
+            cluster.start_redis().await?;
         }
-        Kind::KillMariaDb => {
-            scene.kill_mariadb();
+        FaultKind::KillMariaDb => {
+            cluster.kill_mariadb();
             sleep(fault.lasts).await;
-            scene.start_mariadb().await?;
+            cluster.start_mariadb().await?;
         }
-        Kind::EndSubscriptions => {
-            let client = redis::Client::open(scene.redis_url())?;
+        FaultKind::EndSubscriptions => {
+            let client = redis::Client::open(cluster.redis_url())?;
             let mut connection = client.get_multiplexed_async_connection().await?;
             redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("PUBSUB").exec_async(&mut connection).await?;
         }
-        Kind::KillWorker => {
-            crew.kill(fault.target).await;
-            crew.hire(scene)?;
+        FaultKind::KillWorker => {
+            pool.kill(fault.target).await;
+            pool.start_worker(cluster)?;
         }
-        Kind::Cut | Kind::Freeze | Kind::Slow => {
-            let link = &scene.links[fault.target % scene.links.len()];
+        FaultKind::Cut | FaultKind::Freeze | FaultKind::Slow => {
+            let link = &cluster.proxies[fault.target % cluster.proxies.len()];
             link.set(match fault.kind {
-                Kind::Cut => Mode::Cut,
-                Kind::Freeze => Mode::Frozen,
+                FaultKind::Cut => Mode::Cut,
+                FaultKind::Freeze => Mode::Frozen,
                 _ => Mode::Slow(Duration::from_millis(20)),
             });
             sleep(fault.lasts).await;
-            link.set(Mode::VerifiedToken);
+            link.set(Mode::Forward);
         }
     }
     Ok(())
 }
 
 /// Waits until every daemon is ready and every log is applied.
-async fn settle(scene: &Scene) -> anyhow::Result<()> {
+async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
-    let client = redis::Client::open(scene.redis_url())?;
+    let client = redis::Client::open(cluster.redis_url())?;
     loop {
         let mut calm = true;
-        for number in 0..scene.daemons() {
-            calm &= match scene.daemon(number) {
+        for number in 0..cluster.daemons() {
+            calm &= match cluster.daemon(number) {
                 Some(daemon) => daemon.is_ready().await,
                 None => false,
             };
@@ -247,19 +247,19 @@ async fn settle(scene: &Scene) -> anyhow::Result<()> {
     }
 }
 
-async fn stored(scene: &Scene) -> anyhow::Result<BTreeMap<u32, Vec<String>>> {
+async fn stored(cluster: &Cluster) -> anyhow::Result<BTreeMap<u32, Vec<String>>> {
     let mut stored: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for row in scene.query("SELECT receiver_id, content FROM offline_message ORDER BY id").await? {
+    for row in cluster.query("SELECT receiver_id, content FROM offline_message ORDER BY id").await? {
         stored.entry(row[0].parse()?).or_default().push(row[1].clone());
     }
     Ok(stored)
 }
 
 /// Waits until the last clients have confirmed everything; how many rows are left if they do not.
-async fn drained(scene: &Scene) -> anyhow::Result<u64> {
+async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
-        let left = scene.number("SELECT COUNT(*) FROM offline_message").await?;
+        let left = cluster.number("SELECT COUNT(*) FROM offline_message").await?;
         if left == 0 || Instant::now() > deadline {
             return Ok(left);
         }
@@ -268,8 +268,8 @@ async fn drained(scene: &Scene) -> anyhow::Result<u64> {
 }
 
 /// Keys that would stay in Redis for ever, but for the logs.
-async fn keys_without_end(scene: &Scene) -> anyhow::Result<Vec<String>> {
-    let mut connection = redis::Client::open(scene.redis_url())?.get_multiplexed_async_connection().await?;
+async fn keys_without_ttl(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let mut connection = redis::Client::open(cluster.redis_url())?.get_multiplexed_async_connection().await?;
     let keys: HashSet<String> = connection.keys("*").await?;
     let mut found = Vec::new();
     for key in keys.iter().filter(|key| !key.ends_with(":log")) {
@@ -283,7 +283,7 @@ async fn keys_without_end(scene: &Scene) -> anyhow::Result<Vec<String>> {
 
 fn report(
     arguments: &Arguments,
-    ledger: &Ledger,
+    history: &History,
     recoveries: &Recoveries,
     tables: &Tables,
     found: &[String],
@@ -300,15 +300,15 @@ fn report(
         println!("{kind:<18} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    for sent in ledger.sent.values() {
-        *kinds.entry(sent.kind.as_str()).or_default() += 1;
+    for message in history.messages.values() {
+        *kinds.entry(message.operation.as_str()).or_default() += 1;
     }
-    let stored = ledger.sent.values().filter(|sent| sent.is_stored()).count();
-    let shown: usize = ledger.connections.iter().map(|connection| connection.shown.len()).sum();
+    let stored = history.messages.values().filter(|message| message.is_stored()).count();
+    let shown: usize = history.connections.iter().map(|connection| connection.shown.len()).sum();
     println!("\n(the longest time without a successful store, over all workers)\n");
     println!("messages   {stored} ({kinds:?})");
-    println!("calls      {:?}", ledger.outcomes.iter().collect::<BTreeMap<_, _>>());
-    println!("clients    {} connections, {shown} messages shown", ledger.connections.len());
+    println!("calls      {:?}", history.outcomes.iter().collect::<BTreeMap<_, _>>());
+    println!("clients    {} connections, {shown} messages shown", history.connections.len());
     println!("refused    {} by MySQL", tables.dead.len());
     println!("violations {}", found.len());
     for violation in found.iter().take(40) {

@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::ledger::{Ledger, open};
-use crate::scene::NAME;
+use crate::cluster::NAME;
+use crate::history::{History, lock};
 
 /// One worker process and whoever reads what it says.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker whose calls are noted in the ledger. Its name is part of every key.
+    /// Starts a worker whose calls are noted in the history. Its name is part of every key.
     pub fn start(
         name: &str,
         seed: u64,
         users: u32,
         redis_url: &str,
-        ledger: Arc<Mutex<Ledger>>,
+        history: Arc<Mutex<History>>,
     ) -> anyhow::Result<Self> {
         let script = artifacts::root().join("chaos/src/worker.php");
         let settings = [
@@ -51,7 +51,7 @@ impl Worker {
         let reading = tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                open(&ledger).line(&line);
+                lock(&history).line(&line);
             }
         });
         Ok(Self { process, reading })
@@ -59,7 +59,7 @@ impl Worker {
 
     /// Kills it, whatever it is at, and reads the last of what it said.
     pub async fn kill(mut self) {
-        // It may have died by itself; the ledger tells.
+        // It may have died by itself; the history tells.
         let _ = self.process.kill().await;
         let _ = self.reading.await;
     }

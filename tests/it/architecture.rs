@@ -79,14 +79,14 @@ const STACK: &[(&str, &[&str])] = &[
 /// Arrows inside the test of faults.
 const CHAOS: &[(&str, &[&str])] = &[
     ("cli", &["fault"]),
-    ("run", &["cli", "clients", "fault", "ledger", "proxy", "scene", "verdict", "workers"]),
+    ("run", &["checker", "cli", "clients", "cluster", "fault", "history", "proxy", "workers"]),
     ("fault", &[]),
-    ("scene", &["proxy"]),
+    ("cluster", &["proxy"]),
     ("proxy", &[]),
-    ("workers", &["ledger", "scene"]),
-    ("clients", &["ledger", "scene"]),
-    ("ledger", &[]),
-    ("verdict", &["ledger"]),
+    ("workers", &["cluster", "history"]),
+    ("clients", &["cluster", "history"]),
+    ("history", &[]),
+    ("checker", &["history"]),
 ];
 
 /// Arrows inside the fuzzer: none, a target knows no other.

@@ -20,19 +20,19 @@ pub enum Outcome {
 
 /// One message.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub struct Message {
     /// The order of first calls, over all workers.
     pub number: usize,
     /// `store`, `send`, `push` or `loop`.
-    pub kind: String,
+    pub operation: String,
     /// Whose.
     pub receiver: u32,
     /// What the calls said.
     pub outcome: Outcome,
-    /// When each call began and what it said at its end, since the ledger was opened.
-    pub events: Vec<(Duration, String)>,
+    /// When each call began and what it said at its end, since the history was opened.
+    pub calls: Vec<(Duration, String)>,
     /// Calls that have begun and not ended.
-    open: u32,
+    pending: u32,
 }
 
 /// One connection of a client.
@@ -40,9 +40,9 @@ pub struct Sent {
 pub struct Connection {
     /// Whose.
     pub user: u32,
-    /// How it confirmed and how it ended, for the story of a violation.
+    /// How it confirmed and how it ended, for the text of a violation.
     pub what: String,
-    /// When it was opened, since the ledger was.
+    /// When it was opened, since the history was.
     pub at: Duration,
     /// What it was shown, in order.
     pub shown: Vec<Key>,
@@ -50,11 +50,11 @@ pub struct Connection {
 
 /// Everything that happened.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct History {
     /// When it was opened.
-    pub opened: Instant,
+    pub started: Instant,
     /// Messages by key.
-    pub sent: HashMap<Key, Sent>,
+    pub messages: HashMap<Key, Message>,
     /// Connections, in the order in which they were opened.
     pub connections: Vec<Connection>,
     /// When a store last succeeded.
@@ -65,16 +65,16 @@ pub struct Ledger {
     pub outcomes: HashMap<String, u64>,
 }
 
-/// Opens the ledger that everybody writes into. Nobody awaits while it is open.
-pub fn open(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+/// Opens the history that everybody writes into. Nobody awaits while holding the lock.
+pub fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+    history.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Default for Ledger {
+impl Default for History {
     fn default() -> Self {
         Self {
-            opened: Instant::now(),
-            sent: HashMap::new(),
+            started: Instant::now(),
+            messages: HashMap::new(),
             connections: Vec::new(),
             last_success: None,
             longest_gap: Duration::ZERO,
@@ -83,37 +83,37 @@ impl Default for Ledger {
     }
 }
 
-impl Ledger {
+impl History {
     /// Takes in a line that a worker wrote.
     pub fn line(&mut self, line: &str) {
         let fields: Vec<_> = line.split('\t').collect();
-        let since = self.opened.elapsed();
+        let since = self.started.elapsed();
         match fields[..] {
-            [">", key, kind, receiver] => {
-                let number = self.sent.len();
-                let sent = self.sent.entry(key.to_owned()).or_insert_with(|| Sent {
+            [">", key, operation, receiver] => {
+                let number = self.messages.len();
+                let message = self.messages.entry(key.to_owned()).or_insert_with(|| Message {
                     number,
-                    kind: kind.to_owned(),
+                    operation: operation.to_owned(),
                     receiver: receiver.parse().unwrap_or(0),
                     outcome: Outcome::Refused,
-                    events: Vec::new(),
-                    open: 0,
+                    calls: Vec::new(),
+                    pending: 0,
                 });
-                sent.open += 1;
-                sent.events.push((since, "called".to_owned()));
+                message.pending += 1;
+                message.calls.push((since, "called".to_owned()));
             }
             ["<", key, word] => {
                 *self.outcomes.entry(word.to_owned()).or_default() += 1;
-                let Some(sent) = self.sent.get_mut(key) else { return };
-                sent.open -= 1;
-                sent.events.push((since, word.to_owned()));
+                let Some(message) = self.messages.get_mut(key) else { return };
+                message.pending -= 1;
+                message.calls.push((since, word.to_owned()));
                 let outcome = match word {
                     "ok" | "queued" => Outcome::Accepted,
                     "refused" => Outcome::Refused,
                     _ => Outcome::Unknown,
                 };
-                sent.outcome = sent.outcome.max(outcome);
-                if word == "ok" && sent.is_stored() {
+                message.outcome = message.outcome.max(outcome);
+                if word == "ok" && message.is_stored() {
                     let now = Instant::now();
                     let gap = self.last_success.map_or(Duration::ZERO, |last| now - last);
                     self.longest_gap = self.longest_gap.max(gap);
@@ -127,14 +127,14 @@ impl Ledger {
 
     /// Every call that has not ended never will.
     pub fn close(&mut self) {
-        for sent in self.sent.values_mut().filter(|sent| sent.open > 0) {
-            sent.outcome = sent.outcome.max(Outcome::Unknown);
+        for message in self.messages.values_mut().filter(|message| message.pending > 0) {
+            message.outcome = message.outcome.max(Outcome::Unknown);
         }
     }
 
     /// Notes a connection and returns its number.
     pub fn connected(&mut self, user: u32, what: String) -> usize {
-        let at = self.opened.elapsed();
+        let at = self.started.elapsed();
         self.connections.push(Connection { user, what, at, shown: Vec::new() });
         self.connections.len() - 1
     }
@@ -147,9 +147,9 @@ impl Ledger {
     }
 }
 
-impl Sent {
+impl Message {
     /// Whether it is a message that is stored, and not a push or a loop.
     pub fn is_stored(&self) -> bool {
-        self.kind == "store" || self.kind == "send"
+        self.operation == "store" || self.operation == "send"
     }
 }

@@ -21,19 +21,19 @@ pub type Ports = Arc<Mutex<Vec<Option<u16>>>>;
 
 /// Everything that runs.
 #[derive(Debug)]
-pub struct Scene {
+pub struct Cluster {
     daemons: Vec<Option<Daemon>>,
     redis: Option<Redis>,
     mariadb: Option<MariaDb>,
     /// PHP's way to Redis, then each daemon's to Redis and to MySQL.
-    pub links: Vec<Proxy>,
+    pub proxies: Vec<Proxy>,
     /// Where clients find the daemons.
     pub ports: Ports,
     fault_injection: Option<String>,
     folder: Folder,
 }
 
-impl Scene {
+impl Cluster {
     /// Starts Redis, MariaDB with `users` users, and `daemons` daemons.
     pub async fn start(daemons: usize, users: u32, fault_injection: Option<String>) -> anyhow::Result<Self> {
         let held = Folder::new()?;
@@ -42,32 +42,32 @@ impl Scene {
         MariaDb::install(folder).await?;
         let mariadb = MariaDb::start(folder).await?;
         mariadb::create_database(folder, NAME).await?;
-        let mut links = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
+        let mut proxies = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
         for number in 0..daemons {
             let daemon = format!("daemon{number}");
-            links.push(Proxy::start(&link(folder, &daemon, "redis"), redis::socket(folder))?);
-            links.push(Proxy::start(&link(folder, &daemon, "mysql"), mariadb::socket(folder))?);
+            proxies.push(Proxy::start(&link(folder, &daemon, "redis"), redis::socket(folder))?);
+            proxies.push(Proxy::start(&link(folder, &daemon, "mysql"), mariadb::socket(folder))?);
         }
-        let mut scene = Self {
+        let mut cluster = Self {
             daemons: (0..daemons).map(|_| None).collect(),
             redis: Some(redis),
             mariadb: Some(mariadb),
-            links,
+            proxies,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
             fault_injection,
             folder: held,
         };
-        let migrated = Daemon::command(scene.folder(), &scene.environment(0), &["migrate"]).await?;
+        let migrated = Daemon::command(cluster.folder(), &cluster.environment(0), &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let insert = format!(
             "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{users}; \
              ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
         );
-        mariadb::sql(scene.folder(), &insert).await?;
+        mariadb::sql(cluster.folder(), &insert).await?;
         for number in 0..daemons {
-            scene.start_daemon(number)?;
+            cluster.start_daemon(number)?;
         }
-        Ok(scene)
+        Ok(cluster)
     }
 
     /// The folder of data and logs.
@@ -108,7 +108,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Takes a daemon out of the scene, to be killed or stopped.
+    /// Takes a daemon out of the cluster, to be killed or stopped.
     pub fn take_daemon(&mut self, number: usize) -> Option<Daemon> {
         self.announce(number, None);
         self.daemons[number].take()
