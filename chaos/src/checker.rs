@@ -1,24 +1,24 @@
-//! Message by message: was it kept, once, in order, and counted?
+//! Checks each message: was it delivered, once, in order, and counted?
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::history::{Connection, History, Key, Message, Outcome};
 
-/// What the tables held once it was quiet.
+/// The contents of the tables after the last fault, when all logs were applied.
 #[derive(Debug, Default)]
-pub struct Tables {
-    /// Contents in `offline_message` before the last clients came, by receiver, oldest first.
-    pub before: BTreeMap<u32, Vec<Key>>,
-    /// How many rows were left at the end.
-    pub left: u64,
+pub(crate) struct Tables {
+    /// `offline_message` before the final delivery: contents by receiver, oldest first.
+    pub(crate) before: BTreeMap<u32, Vec<Key>>,
+    /// Rows that are left after the final delivery.
+    pub(crate) left: u64,
     /// Contents in `chatpush_dead`.
-    pub dead: HashSet<Key>,
+    pub(crate) dead: HashSet<Key>,
     /// `user.unread_count`.
-    pub counters: BTreeMap<u32, u64>,
+    pub(crate) counters: BTreeMap<u32, u64>,
 }
 
-/// Every violation, each with the calls and connections of its message.
-pub fn violations(history: &History, tables: &Tables) -> Vec<String> {
+/// Returns all violations, each with the calls and connections of its message.
+pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
     let mut found = Vec::new();
     let mut shown: HashMap<&Key, Vec<usize>> = HashMap::new();
     let mut known = HashSet::new();
@@ -30,19 +30,19 @@ pub fn violations(history: &History, tables: &Tables) -> Vec<String> {
     }
     for (key, message) in &history.messages {
         let seen = shown.get(key).map_or(0, Vec::len);
-        let tell = |what: &str| format!("{what}: {}", describe(key, message, history, &shown));
+        let report = |what: &str| format!("{what}: {}", describe(key, message, history, &shown));
         if message.is_stored()
             && message.outcome == Outcome::Accepted
             && seen == 0
             && !tables.dead.contains(key)
         {
-            found.push(tell("lost"));
+            found.push(report("lost"));
         }
         if seen > 0 && tables.dead.contains(key) {
-            found.push(tell("delivered, and refused by MySQL"));
+            found.push(report("delivered although MySQL refused it"));
         }
         if message.outcome == Outcome::Refused && message.is_stored() && seen > 0 {
-            found.push(tell("refused and delivered all the same"));
+            found.push(report("refused, but delivered"));
         }
         let receivers: HashSet<_> = shown
             .get(key)
@@ -52,7 +52,7 @@ pub fn violations(history: &History, tables: &Tables) -> Vec<String> {
             .map(|connection| connection.user)
             .collect();
         if receivers.iter().any(|user| *user != message.receiver) {
-            found.push(tell("delivered to somebody else"));
+            found.push(report("delivered to another user"));
         }
     }
     for (user, rows) in &tables.before {
@@ -64,7 +64,7 @@ pub fn violations(history: &History, tables: &Tables) -> Vec<String> {
         order_violations(&format!("rows of {user}"), &stored, history, &mut found);
     }
     if tables.left > 0 {
-        found.push(format!("{} rows were never confirmed away", tables.left));
+        found.push(format!("{} rows were never confirmed", tables.left));
     }
     let mut counted: BTreeMap<u32, u64> = BTreeMap::new();
     for (key, message) in &history.messages {
@@ -75,14 +75,15 @@ pub fn violations(history: &History, tables: &Tables) -> Vec<String> {
     for (user, counter) in &tables.counters {
         let expected = counted.get(user).copied().unwrap_or(0);
         if *counter != expected {
-            found.push(format!("the counter of {user} is {counter} and {expected} messages were stored"));
+            found.push(format!("the counter of {user} is {counter}, but {expected} messages were stored"));
         }
     }
     found
 }
 
-/// A connection shows nothing twice, and what nobody had been shown before in the order of the calls. (An
-/// application's own loop may push a row once more that an earlier connection has confirmed meanwhile.)
+/// A connection must not receive a message twice, and must receive new messages in the order of the calls.
+/// The order of repeated messages is not checked: the application's own delivery loop may push a row again
+/// that an earlier connection has confirmed in the meantime.
 fn connection_violations<'a>(
     connection: &'a Connection,
     history: &History,
@@ -92,7 +93,7 @@ fn connection_violations<'a>(
     let mut once = HashSet::new();
     for key in connection.shown.iter().filter(|key| !once.insert(*key)) {
         found.push(format!(
-            "shown twice on one connection of {} ({}): {key}",
+            "received twice on one connection of {} ({}): {key}",
             connection.user, connection.what
         ));
     }
@@ -105,12 +106,12 @@ fn connection_violations<'a>(
     order_violations(&where_, &stored, history, found);
 }
 
-/// Messages of one worker must come in the order of its calls.
+/// Messages of one worker must keep the order of its calls.
 fn order_violations(place: &str, keys: &[&Key], history: &History, found: &mut Vec<String>) {
     let mut last: HashMap<&str, (usize, &Key)> = HashMap::new();
     for key in keys {
         let Some(message) = history.messages.get(*key) else { continue };
-        // A call whose end nobody saw may have been carried out at any time.
+        // A call without a result may have been executed at any time.
         if message.outcome != Outcome::Accepted {
             continue;
         }
@@ -137,7 +138,7 @@ fn describe(key: &Key, message: &Message, history: &History, shown: &HashMap<&Ke
         message.calls.iter().map(|(at, word)| format!("{word} at {:.3} s", at.as_secs_f64())).collect();
     let calls = calls.join(", ");
     format!(
-        "{key} ({} to {}, {:?}: {calls}), shown on [{}]",
+        "{key} ({} to {}, {:?}: {calls}), received on [{}]",
         message.operation,
         message.receiver,
         message.outcome,
@@ -179,19 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_run_has_no_violation() {
+    fn correct_history_has_no_violation() {
         let history = shown(history(&TWO), 1, &["a-s-1", "a-s-2"]);
         assert_eq!(violations(&history, &tables(2)), Vec::<String>::new());
     }
 
     #[test]
-    fn every_kind_of_violation_is_found() {
+    fn each_kind_of_violation_is_found() {
         let found = violations(&shown(history(&TWO), 1, &["a-s-1"]), &tables(1));
         assert_eq!(words(&found), ["lost:"], "{found:?}");
         let found = violations(&shown(history(&TWO), 1, &["a-s-2", "a-s-1"]), &tables(2));
         assert_eq!(words(&found), ["out"], "{found:?}");
         let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2", "a-s-1"]), &tables(2));
-        assert_eq!(words(&found), ["shown"], "{found:?}");
+        assert_eq!(words(&found), ["received"], "{found:?}");
         let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2"]), &tables(3));
         assert_eq!(words(&found), ["the"], "{found:?}");
         let found =
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_may_have_happened_or_not() {
+    fn unknown_calls_may_have_been_executed_or_not() {
         let unknown = ["> a-s-1 store 1", "> a-s-2 store 1", "< a-s-2 unknown"];
         assert!(violations(&history(&unknown), &tables(0)).is_empty());
         assert!(violations(&shown(history(&unknown), 1, &["a-s-2", "a-s-1"]), &tables(2)).is_empty());

@@ -1,4 +1,4 @@
-//! WebSocket clients that come, confirm in one of three ways, and go in one of several.
+//! WebSocket clients that connect, confirm by one of three subprotocols, and end in one of several ways.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,26 +25,26 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const PROTOCOLS: [Option<&str>; 3] = [None, Some("chatpush.raw"), Some("chatpush.v1")];
 
-/// How a connection ends.
+/// The ways in which a connection ends.
 const ENDS: [&str; 4] = ["close", "vanish", "half-close", "stall"];
 
-/// What every client works with.
+/// What all clients share.
 #[derive(Clone, Debug)]
-pub struct Clients {
-    /// Where the daemons are.
-    pub ports: Ports,
-    /// Where everything is noted.
-    pub history: Arc<Mutex<History>>,
-    /// When the restless ones stop.
-    pub drain: CancellationToken,
-    /// When everybody leaves.
-    pub stop: CancellationToken,
+pub(crate) struct Clients {
+    /// The ports of the running daemons.
+    pub(crate) ports: Ports,
+    /// The record of connections and messages.
+    pub(crate) history: Arc<Mutex<History>>,
+    /// Cancelled for the final delivery: clients connect once more and stay.
+    pub(crate) drain: CancellationToken,
+    /// Cancelled when all clients must end.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Clients {
-    /// One user's client: connects again and again until it is draining, and then once more to stay, so that
-    /// everything that still waits is delivered.
-    pub async fn run(self, user: u32, seed: u64) {
+    /// Runs the client of one user. It connects repeatedly; in the final delivery it stays connected, so that
+    /// all stored messages are delivered.
+    pub(crate) async fn run(self, user: u32, seed: u64) {
         let mut rng = Rng::with_seed(seed ^ u64::from(user));
         while !self.stop.is_cancelled() {
             let draining = self.drain.is_cancelled();
@@ -110,7 +110,7 @@ impl Clients {
                 sleep(Duration::from_millis(200)).await;
             }
             "stall" => {
-                // It is there and reads nothing any more.
+                // The connection stays open, and the client reads nothing.
                 tokio::select! {
                     () = sleep(Duration::from_secs(3)) => {}
                     () = self.drain.cancelled() => {}
@@ -121,7 +121,7 @@ impl Clients {
     }
 }
 
-/// The content and the id of a frame, if it is a message.
+/// Returns the content and the id of a frame that is a message.
 fn read(text: &str, protocol: Option<&str>) -> (Option<String>, Option<String>) {
     if protocol == Some("chatpush.raw") {
         let counter = text.starts_with("{\"type\":\"unread_count\"");

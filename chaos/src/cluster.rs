@@ -1,4 +1,5 @@
-//! The parts, each of which can be killed and started again, and the connections between them.
+//! Redis, MariaDB and the daemons, each of which can be killed and started again, and the proxies between
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,33 +12,37 @@ use chatpush_stack::redis::{self, Redis};
 
 use crate::proxy::Proxy;
 
-/// The database and the prefix in Redis.
-pub const NAME: &str = "chaos";
-/// The key of the tokens.
-pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// The name of the database, and the prefix in Redis.
+pub(crate) const NAME: &str = "chaos";
+/// The secret that signs tokens.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Where clients find the daemons that run now.
-pub type Ports = Arc<Mutex<Vec<Option<u16>>>>;
+/// The port of each daemon, `None` while it is down.
+pub(crate) type Ports = Arc<Mutex<Vec<Option<u16>>>>;
 
-/// Everything that runs.
+/// All running parts.
 #[derive(Debug)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     daemons: Vec<Option<Daemon>>,
     redis: Option<Redis>,
     mariadb: Option<MariaDb>,
-    /// PHP's way to Redis, then each daemon's to Redis and to MySQL.
-    pub proxies: Vec<Proxy>,
-    /// Where clients find the daemons.
-    pub ports: Ports,
+    /// From PHP to Redis, then from each daemon to Redis and to MySQL.
+    pub(crate) proxies: Vec<Proxy>,
+    /// The ports of the daemons.
+    pub(crate) ports: Ports,
     fault_injection: Option<String>,
     folder: Folder,
 }
 
 impl Cluster {
     /// Starts Redis, MariaDB with `users` users, and `daemons` daemons.
-    pub async fn start(daemons: usize, users: u32, fault_injection: Option<String>) -> anyhow::Result<Self> {
-        let held = Folder::new()?;
-        let folder = held.path();
+    pub(crate) async fn start(
+        daemons: usize,
+        users: u32,
+        fault_injection: Option<String>,
+    ) -> anyhow::Result<Self> {
+        let temporary = Folder::new()?;
+        let folder = temporary.path();
         let redis = Redis::start(folder).await?;
         MariaDb::install(folder).await?;
         let mariadb = MariaDb::start(folder).await?;
@@ -55,13 +60,13 @@ impl Cluster {
             proxies,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
             fault_injection,
-            folder: held,
+            folder: temporary,
         };
         let migrated = Daemon::command(cluster.folder(), &cluster.environment(0), &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let insert = format!(
-            "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{users}; \
-             ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
+            "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' \
+             FROM seq_1_to_{users};              ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
         );
         mariadb::sql(cluster.folder(), &insert).await?;
         for number in 0..daemons {
@@ -70,84 +75,84 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The folder of data and logs.
-    pub fn folder(&self) -> &Path {
+    /// The folder with data and logs.
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Leaves the folder where it is.
-    pub fn keep(&mut self) {
+    /// Keeps the folder when this is dropped.
+    pub(crate) fn keep(&mut self) {
         self.folder.keep();
     }
 
-    /// The address of Redis for PHP.
-    pub fn php_redis_url(&self) -> String {
+    /// The URL of Redis for PHP, through the proxy.
+    pub(crate) fn php_redis_url(&self) -> String {
         redis::url(&link(self.folder(), "php", "redis"))
     }
 
-    /// The address of Redis itself.
-    pub fn redis_url(&self) -> String {
+    /// The URL of Redis itself.
+    pub(crate) fn redis_url(&self) -> String {
         redis::url(&redis::socket(self.folder()))
     }
 
-    /// How many daemons there are when all run.
-    pub fn daemons(&self) -> usize {
+    /// The number of daemons, running or not.
+    pub(crate) fn daemons(&self) -> usize {
         self.daemons.len()
     }
 
-    /// A daemon, if it runs.
-    pub fn daemon(&self, number: usize) -> Option<&Daemon> {
+    /// Returns a daemon if it runs.
+    pub(crate) fn daemon(&self, number: usize) -> Option<&Daemon> {
         self.daemons.get(number)?.as_ref()
     }
 
-    /// Starts a daemon that does not run.
-    pub fn start_daemon(&mut self, number: usize) -> anyhow::Result<()> {
+    /// Starts a daemon that is down.
+    pub(crate) fn start_daemon(&mut self, number: usize) -> anyhow::Result<()> {
         let daemon = Daemon::launch(self.folder(), &self.environment(number))?;
         self.announce(number, Some(daemon.port()));
         self.daemons[number] = Some(daemon);
         Ok(())
     }
 
-    /// Takes a daemon out of the cluster, to be killed or stopped.
-    pub fn take_daemon(&mut self, number: usize) -> Option<Daemon> {
+    /// Removes a daemon from the cluster, so that the caller can kill or stop it.
+    pub(crate) fn take_daemon(&mut self, number: usize) -> Option<Daemon> {
         self.announce(number, None);
         self.daemons[number].take()
     }
 
-    /// Kills Redis as a power cut would.
-    pub fn kill_redis(&mut self) {
+    /// Kills Redis with SIGKILL.
+    pub(crate) fn kill_redis(&mut self) {
         if let Some(redis) = self.redis.take() {
             redis.kill();
         }
     }
 
-    /// Starts Redis on what it had written.
-    pub async fn start_redis(&mut self) -> anyhow::Result<()> {
+    /// Starts Redis on its data.
+    pub(crate) async fn start_redis(&mut self) -> anyhow::Result<()> {
         self.redis = Some(Redis::start(self.folder()).await?);
         Ok(())
     }
 
-    /// Kills MariaDB as a power cut would.
-    pub fn kill_mariadb(&mut self) {
+    /// Kills MariaDB with SIGKILL.
+    pub(crate) fn kill_mariadb(&mut self) {
         if let Some(mariadb) = self.mariadb.take() {
             mariadb.kill();
         }
     }
 
-    /// Starts MariaDB on what it had written.
-    pub async fn start_mariadb(&mut self) -> anyhow::Result<()> {
+    /// Starts MariaDB on its data.
+    pub(crate) async fn start_mariadb(&mut self) -> anyhow::Result<()> {
         self.mariadb = Some(MariaDb::start(self.folder()).await?);
         Ok(())
     }
 
-    /// The rows of a query, a list of columns each.
-    pub async fn query(&self, select: &str) -> anyhow::Result<Vec<Vec<String>>> {
+    /// Returns the rows of a query as lists of columns.
+    pub(crate) async fn query(&self, select: &str) -> anyhow::Result<Vec<Vec<String>>> {
         let text = mariadb::sql(self.folder(), &format!("USE {NAME}; {select}")).await?;
         Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 
-    /// One number of a query.
-    pub async fn number(&self, select: &str) -> anyhow::Result<u64> {
+    /// Returns the only value of a query.
+    pub(crate) async fn number(&self, select: &str) -> anyhow::Result<u64> {
         let rows = self.query(select).await?;
         let number = rows.first().and_then(|row| row.first()).context("no row")?;
         Ok(number.parse()?)

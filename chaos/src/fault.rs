@@ -1,4 +1,4 @@
-//! What can be broken, and the order in which a seed breaks it.
+//! The kinds of faults, and the schedule that a seed draws.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,27 +11,27 @@ use fastrand::Rng;
 pub enum FaultKind {
     /// A daemon is killed and started again.
     KillDaemon,
-    /// A daemon is stopped for a while and goes on.
+    /// A daemon is paused (`SIGSTOP`) for a while.
     StopDaemon,
-    /// A daemon is asked to stop and another takes its place.
+    /// Another daemon starts, and the old one shuts down (`SIGTERM`).
     RestartDaemon,
     /// Redis is killed and started again.
     KillRedis,
     /// MariaDB is killed and started again.
     KillMariaDb,
-    /// Redis ends every subscription, as it does with a subscriber that falls behind.
+    /// Redis closes every subscriber's connection, as it does when a subscriber is too slow.
     EndSubscriptions,
     /// A PHP worker is killed and replaced.
     KillWorker,
-    /// A connection between two parts is closed and refused for a while.
+    /// Connections between two parts are closed, and refused for a while.
     Cut,
-    /// A connection between two parts passes nothing on for a while.
+    /// Connections between two parts forward nothing for a while.
     Freeze,
-    /// A connection between two parts is slow for a while.
+    /// Connections between two parts are slow for a while.
     Slow,
 }
 
-/// Every kind with its name on the command line.
+/// Each kind with its name on the command line.
 pub const FAULT_KINDS: [(FaultKind, &str); 10] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
@@ -68,17 +68,17 @@ impl FromStr for FaultKind {
 /// One fault of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is broken.
+    /// What to break.
     pub kind: FaultKind,
-    /// Which of several: taken modulo how many there are.
+    /// Which of several daemons, workers or proxies, modulo their number.
     pub target: usize,
-    /// How long it lasts.
+    /// How long the fault lasts.
     pub lasts: Duration,
-    /// How long there is peace before it.
+    /// The pause before it.
     pub after: Duration,
 }
 
-/// The schedule of a seed: every kind as often as every other, in a shuffled order.
+/// The schedule of a seed: rounds in which each kind occurs once, in random order.
 pub fn schedule(seed: u64, kinds: &[FaultKind]) -> impl Iterator<Item = Fault> {
     let mut rng = Rng::with_seed(seed);
     let mut round = Vec::new();
@@ -90,7 +90,7 @@ pub fn schedule(seed: u64, kinds: &[FaultKind]) -> impl Iterator<Item = Fault> {
         }
         let kind = round.pop()?;
         let lasts = match kind {
-            // Longer than a lease, now and then.
+            // Sometimes longer than the writer's lease.
             FaultKind::StopDaemon => rng.u64(500..8_000),
             FaultKind::Freeze => rng.u64(200..4_000),
             _ => rng.u64(100..1_500),
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_draws_the_same_faults_again_and_another_seed_others() {
+    fn schedule_depends_on_the_seed_alone() {
         let kinds = FAULT_KINDS.map(|(kind, _)| kind);
         let draw = |seed| schedule(seed, &kinds).take(100).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));

@@ -1,72 +1,72 @@
-//! What every call returned and what every connection received.
+//! The record of all calls and their results, and of all connections and what they received.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A message, by the content that no other has.
-pub type Key = String;
+/// Identifies a message: its content, which is unique.
+pub(crate) type Key = String;
 
-/// What is known of a message's acceptance from the calls that were made for it.
+/// Whether a message was accepted, by the results of all calls that sent it. A later variant wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// Every call said that nothing was queued.
+pub(crate) enum Outcome {
+    /// Every call reported that nothing was queued.
     Refused,
-    /// A call ended, or its process did, without saying.
+    /// A call did not report, or its process was killed.
     Unknown,
-    /// A call said that it is, or will be, stored.
+    /// A call reported that the message is stored or queued.
     Accepted,
 }
 
 /// One message.
 #[derive(Clone, Debug)]
-pub struct Message {
-    /// The order of first calls, over all workers.
-    pub number: usize,
+pub(crate) struct Message {
+    /// Its place in the order of first calls, over all workers.
+    pub(crate) number: usize,
     /// `store`, `send`, `push` or `loop`.
-    pub operation: String,
-    /// Whose.
-    pub receiver: u32,
-    /// What the calls said.
-    pub outcome: Outcome,
-    /// When each call began and what it said at its end, since the history was opened.
-    pub calls: Vec<(Duration, String)>,
-    /// Calls that have begun and not ended.
+    pub(crate) operation: String,
+    /// The user id of the receiver.
+    pub(crate) receiver: u32,
+    /// The combined result of its calls.
+    pub(crate) outcome: Outcome,
+    /// The start of each call, and its result, with the time since the start of the history.
+    pub(crate) calls: Vec<(Duration, String)>,
+    /// Calls that have started and not ended.
     pending: u32,
 }
 
 /// One connection of a client.
 #[derive(Clone, Debug)]
-pub struct Connection {
-    /// Whose.
-    pub user: u32,
-    /// How it confirmed and how it ended, for the text of a violation.
-    pub what: String,
-    /// When it was opened, since the history was.
-    pub at: Duration,
-    /// What it was shown, in order.
-    pub shown: Vec<Key>,
+pub(crate) struct Connection {
+    /// The user id.
+    pub(crate) user: u32,
+    /// Its subprotocol and how it ended, for the report of a violation.
+    pub(crate) what: String,
+    /// When it opened, since the start of the history.
+    pub(crate) at: Duration,
+    /// The messages that it received, in order.
+    pub(crate) shown: Vec<Key>,
 }
 
-/// Everything that happened.
+/// The whole record.
 #[derive(Debug)]
-pub struct History {
-    /// When it was opened.
-    pub started: Instant,
+pub(crate) struct History {
+    /// When it began.
+    pub(crate) started: Instant,
     /// Messages by key.
-    pub messages: HashMap<Key, Message>,
-    /// Connections, in the order in which they were opened.
-    pub connections: Vec<Connection>,
-    /// When a store last succeeded.
-    pub last_success: Option<Instant>,
-    /// The longest time between two successes since somebody set it to nothing.
-    pub longest_gap: Duration,
-    /// How many calls ended with each word.
-    pub outcomes: HashMap<String, u64>,
+    pub(crate) messages: HashMap<Key, Message>,
+    /// Connections, in the order of their start.
+    pub(crate) connections: Vec<Connection>,
+    /// When the last store succeeded.
+    pub(crate) last_success: Option<Instant>,
+    /// The longest time between two successful stores since it was last reset to zero.
+    pub(crate) longest_gap: Duration,
+    /// The number of calls by result.
+    pub(crate) outcomes: HashMap<String, u64>,
 }
 
-/// Opens the history that everybody writes into. Nobody awaits while holding the lock.
-pub fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+/// Locks the shared history. The lock is never held across an await.
+pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
     history.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -84,8 +84,8 @@ impl Default for History {
 }
 
 impl History {
-    /// Takes in a line that a worker wrote.
-    pub fn line(&mut self, line: &str) {
+    /// Records a line that a worker wrote: `>` starts a call, `<` ends it (see `worker.php`).
+    pub(crate) fn line(&mut self, line: &str) {
         let fields: Vec<_> = line.split('\t').collect();
         let since = self.started.elapsed();
         match fields[..] {
@@ -120,27 +120,27 @@ impl History {
                     self.last_success = Some(now);
                 }
             }
-            // A line that was cut off with its worker tells nothing that the next one would not.
+            // A killed worker may leave half a line; its call counts as not reported.
             _ => {}
         }
     }
 
-    /// Every call that has not ended never will.
-    pub fn close(&mut self) {
+    /// Ends the recording of calls: those without a result are unknown.
+    pub(crate) fn close(&mut self) {
         for message in self.messages.values_mut().filter(|message| message.pending > 0) {
             message.outcome = message.outcome.max(Outcome::Unknown);
         }
     }
 
-    /// Notes a connection and returns its number.
-    pub fn connected(&mut self, user: u32, what: String) -> usize {
+    /// Records a new connection and returns its number.
+    pub(crate) fn connected(&mut self, user: u32, what: String) -> usize {
         let at = self.started.elapsed();
         self.connections.push(Connection { user, what, at, shown: Vec::new() });
         self.connections.len() - 1
     }
 
-    /// Notes what a connection was shown.
-    pub fn shown(&mut self, connection: usize, key: Key) {
+    /// Records a message that a connection received.
+    pub(crate) fn shown(&mut self, connection: usize, key: Key) {
         if let Some(connection) = self.connections.get_mut(connection) {
             connection.shown.push(key);
         }
@@ -148,8 +148,8 @@ impl History {
 }
 
 impl Message {
-    /// Whether it is a message that is stored, and not a push or a loop.
-    pub fn is_stored(&self) -> bool {
+    /// Whether its calls store it; a push or a delivery loop does not.
+    pub(crate) fn is_stored(&self) -> bool {
         self.operation == "store" || self.operation == "send"
     }
 }

@@ -1,14 +1,24 @@
-//! Breaks everything that can break, in an order drawn from a seed, while PHP workers send and browsers come
-//! and go; then waits for quiet and checks message by message.
+//! A fault injection test: it breaks the parts of an installation in an order drawn from a seed, while PHP
+//! workers send messages and WebSocket clients come and go. At the end it checks the fate of every message.
 //!
-//! Modules in reading order:
+//! # Layout
+//!
+//! - [`cli`]: the command line
+//! - [`run`]: one run, from the start of the cluster to the report
+//! - [`fault`]: the kinds of faults, and the schedule that a seed draws
+//! - `cluster`: Redis, MariaDB and the daemons; each can be killed and started again
+//! - `proxy`: connections between the parts that can be cut, frozen and slowed down
+//! - `workers`: PHP processes that call the extension
+//! - `clients`: WebSocket clients
+//! - `history`: the record of all calls and connections
+//! - `checker`: searches the history for violations
 
 pub mod cli;
 pub mod run;
 pub mod fault;
-pub mod cluster;
-pub mod proxy;
-pub mod workers;
-pub mod clients;
-pub mod history;
-pub mod checker;
+mod cluster;
+mod proxy;
+mod workers;
+mod clients;
+mod history;
+mod checker;

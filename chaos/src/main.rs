@@ -1,4 +1,4 @@
-//! `chatpush-chaos`: arguments, the run, the exit code.
+//! `chatpush-chaos`: parses the arguments, runs, and sets the exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A connection between two parts that can be cut, frozen and slowed.
+//! A proxy between two parts that can be told to cut, freeze or slow down connections.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,28 +8,28 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-/// What a proxy does with what comes through.
+/// What a proxy does with its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Passes it on.
+pub(crate) enum Mode {
+    /// Forwards bytes.
     Forward,
-    /// Closes what is open and refuses what comes.
+    /// Closes open connections and refuses new ones.
     Cut,
-    /// Keeps everything open and passes nothing on.
+    /// Keeps connections open and forwards nothing.
     Frozen,
-    /// Waits before each piece.
+    /// Waits before it forwards each piece.
     Slow(Duration),
 }
 
-/// A Unix socket that leads to another.
+/// A proxy from one Unix socket to another.
 #[derive(Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     mode: watch::Sender<Mode>,
 }
 
 impl Proxy {
-    /// Listens at `socket` and connects to `upstream` for each connection that comes.
-    pub fn start(socket: &Path, upstream: PathBuf) -> anyhow::Result<Self> {
+    /// Listens at `socket`, and connects to `upstream` for each connection.
+    pub(crate) fn start(socket: &Path, upstream: PathBuf) -> anyhow::Result<Self> {
         let listener = UnixListener::bind(socket)?;
         let (mode, modes) = watch::channel(Mode::Forward);
         tokio::spawn(async move {
@@ -42,8 +42,8 @@ impl Proxy {
         Ok(Self { mode })
     }
 
-    /// Behaves so from now on.
-    pub fn set(&self, mode: Mode) {
+    /// Changes the mode, also for open connections.
+    pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 }

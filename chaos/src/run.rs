@@ -1,4 +1,4 @@
-//! One run: the cluster, the faults, the quiet, the checker.
+//! One run: starts the cluster, injects faults, waits for the final delivery, checks the history and reports.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -19,17 +19,17 @@ use crate::history::{History, lock};
 use crate::proxy::Mode;
 use crate::workers::Worker;
 
-/// How long everything may take to come to rest.
+/// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// For how long each fault kept every store from succeeding.
+/// For each kind of fault, the times in which no store succeeded.
 type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
 
-/// Runs and prints what happened; the number of violations.
+/// Runs, prints a report, and returns the number of violations.
 ///
 /// # Errors
 ///
-/// When a part cannot be started or nothing comes to rest.
+/// If a part cannot be started, or the cluster does not settle in time.
 pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     let daemons = usize::from(arguments.daemons);
     eprintln!(
@@ -59,9 +59,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
 
     let recoveries = inject_faults(&arguments, &mut cluster, &mut pool, &history).await?;
 
-    eprintln!("Quiet: waiting until the log is applied");
-    for link in &cluster.proxies {
-        link.set(Mode::Forward);
+    eprintln!("No more faults: waiting until the logs are applied");
+    for proxy in &cluster.proxies {
+        proxy.set(Mode::Forward);
     }
     pool.stop_all().await;
     lock(&history).close();
@@ -129,7 +129,7 @@ async fn inject_faults(
 ) -> anyhow::Result<Recoveries> {
     let mut recoveries = Recoveries::new();
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
-    let mut told = Instant::now();
+    let mut last_progress = Instant::now();
     for fault in schedule(arguments.seed, &arguments.faults) {
         if Instant::now() + fault.after >= end {
             break;
@@ -137,7 +137,7 @@ async fn inject_faults(
         sleep(fault.after).await;
         lock(history).longest_gap = Duration::ZERO;
         inject(fault, cluster, pool).await.with_context(|| fault.kind.to_string())?;
-        // A fault counts as overcome when a store has succeeded since.
+        // The system has recovered when a store has succeeded since.
         let ended = std::time::Instant::now();
         while lock(history).last_success.is_none_or(|at| at < ended) {
             sleep(Duration::from_millis(5)).await;
@@ -148,17 +148,17 @@ async fn inject_faults(
             );
         }
         recoveries.entry(fault.kind).or_default().push(lock(history).longest_gap);
-        if told.elapsed() > Duration::from_secs(10) {
-            told = Instant::now();
+        if last_progress.elapsed() > Duration::from_secs(10) {
+            last_progress = Instant::now();
             let faults: usize = recoveries.values().map(Vec::len).sum();
-            let left = end.saturating_duration_since(told).as_secs();
-            eprintln!("{left:>5} s left, {faults} faults, {} calls", lock(history).messages.len());
+            let left = end.saturating_duration_since(last_progress).as_secs();
+            eprintln!("{left:>5} s left, {faults} faults, {} messages", lock(history).messages.len());
         }
     }
     Ok(recoveries)
 }
 
-/// One fault from beginning to end.
+/// Injects one fault and ends it.
 async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> anyhow::Result<()> {
     let daemon = fault.target % cluster.daemons();
     match fault.kind {
@@ -204,27 +204,27 @@ async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> a
             pool.start_worker(cluster)?;
         }
         FaultKind::Cut | FaultKind::Freeze | FaultKind::Slow => {
-            let link = &cluster.proxies[fault.target % cluster.proxies.len()];
-            link.set(match fault.kind {
+            let proxy = &cluster.proxies[fault.target % cluster.proxies.len()];
+            proxy.set(match fault.kind {
                 FaultKind::Cut => Mode::Cut,
                 FaultKind::Freeze => Mode::Frozen,
                 _ => Mode::Slow(Duration::from_millis(20)),
             });
             sleep(fault.lasts).await;
-            link.set(Mode::Forward);
+            proxy.set(Mode::Forward);
         }
     }
     Ok(())
 }
 
-/// Waits until every daemon is ready and every log is applied.
+/// Waits until all daemons are ready and all logs are applied.
 async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     let client = redis::Client::open(cluster.redis_url())?;
     loop {
-        let mut calm = true;
+        let mut settled = true;
         for number in 0..cluster.daemons() {
-            calm &= match cluster.daemon(number) {
+            settled &= match cluster.daemon(number) {
                 Some(daemon) => daemon.is_ready().await,
                 None => false,
             };
@@ -232,12 +232,12 @@ async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
         if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
             for partition in 0..16 {
                 let length: u64 = connection.xlen(format!("{NAME}:{{{partition}}}:log")).await.unwrap_or(1);
-                calm &= length == 0;
+                settled &= length == 0;
             }
         } else {
-            calm = false;
+            settled = false;
         }
-        if calm {
+        if settled {
             return Ok(());
         }
         if Instant::now() > deadline {
@@ -255,7 +255,7 @@ async fn stored(cluster: &Cluster) -> anyhow::Result<BTreeMap<u32, Vec<String>>>
     Ok(stored)
 }
 
-/// Waits until the last clients have confirmed everything; how many rows are left if they do not.
+/// Waits until the clients have confirmed all rows. Returns the number of rows that are left at the deadline.
 async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
@@ -267,15 +267,15 @@ async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
     }
 }
 
-/// Keys that would stay in Redis for ever, but for the logs.
+/// Reports keys in Redis without a time to live, except the logs.
 async fn keys_without_ttl(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     let mut connection = redis::Client::open(cluster.redis_url())?.get_multiplexed_async_connection().await?;
     let keys: HashSet<String> = connection.keys("*").await?;
     let mut found = Vec::new();
     for key in keys.iter().filter(|key| !key.ends_with(":log")) {
-        let left: i64 = connection.pttl(key).await?;
-        if left == -1 {
-            found.push(format!("the key {key} would stay for ever"));
+        let ttl: i64 = connection.pttl(key).await?;
+        if ttl == -1 {
+            found.push(format!("the key {key} has no time to live"));
         }
     }
     Ok(found)
@@ -299,16 +299,16 @@ fn report(
         let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
         println!("{kind:<18} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
     }
-    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut operations: BTreeMap<&str, u64> = BTreeMap::new();
     for message in history.messages.values() {
-        *kinds.entry(message.operation.as_str()).or_default() += 1;
+        *operations.entry(message.operation.as_str()).or_default() += 1;
     }
     let stored = history.messages.values().filter(|message| message.is_stored()).count();
     let shown: usize = history.connections.iter().map(|connection| connection.shown.len()).sum();
-    println!("\n(the longest time without a successful store, over all workers)\n");
-    println!("messages   {stored} ({kinds:?})");
+    println!("\n(median and longest time without a successful store, over all workers)\n");
+    println!("messages   {stored} ({operations:?})");
     println!("calls      {:?}", history.outcomes.iter().collect::<BTreeMap<_, _>>());
-    println!("clients    {} connections, {shown} messages shown", history.connections.len());
+    println!("clients    {} connections, {shown} messages received", history.connections.len());
     println!("refused    {} by MySQL", tables.dead.len());
     println!("violations {}", found.len());
     for violation in found.iter().take(40) {

@@ -1,9 +1,9 @@
 <?php
-// One PHP worker: calls the extension as an application does, and says before and after each call what it does
-// and what came of it, a line each, tab-separated:
+// One PHP worker: calls the extension as an application does, and prints a line before and after each call,
+// separated by tabs:
 //
-//   >  key  kind  receiver          about to call
-//   <  key  outcome                 ok, queued, refused, unknown
+//   >  key  operation  receiver     about to call
+//   <  key  outcome                 ok, queued, refused or unknown
 //
 // Arguments: name, seed, number of users.
 declare(strict_types=1);
@@ -12,27 +12,28 @@ declare(strict_types=1);
 mt_srand((int) $seed);
 $number = 0;
 
-/** What is known after an exception. */
+/** Whether the message of a failed call is stored, by the exception. */
 function outcome(Throwable $thrown): string
 {
     return match (true) {
         $thrown instanceof ChatPush\UnavailableException => 'refused',
         str_contains($thrown->getMessage(), 'is queued and will be stored') => 'queued',
-        str_contains($thrown->getMessage(), 'cannot be reached') && !$thrown instanceof ChatPush\TimeoutException => 'refused',
+        $thrown instanceof ChatPush\TimeoutException => 'unknown',
+        str_contains($thrown->getMessage(), 'cannot be reached') => 'refused',
         default => 'unknown',
     };
 }
 
-function attempt(string $key, string $kind, int $receiver, callable $call): void
+function attempt(string $key, string $operation, int $receiver, callable $call): void
 {
-    echo ">\t$key\t$kind\t$receiver\n";
+    echo ">\t$key\t$operation\t$receiver\n";
     try {
         $call();
         $outcome = 'ok';
     } catch (ChatPush\Exception $thrown) {
         $outcome = outcome($thrown);
         if ($outcome === 'refused') {
-            // An outage is no reason to run in circles.
+            // Do not call in a tight loop during an outage.
             usleep(20_000);
         }
     }
@@ -49,7 +50,7 @@ while (true) {
     } elseif ($dice <= 80) {
         $key = "$name-m-$number";
         do {
-            // Now and then the caller is not sure and calls again: it stays one message.
+            // A caller that is not sure repeats the call with the same id: it is still one message.
             attempt($key, 'send', $receiver, fn () => ChatPush\sendMessage(1, $receiver, $key, 'chat', $key));
         } while (mt_rand(1, 5) === 1);
     } elseif ($dice <= 92) {

@@ -12,16 +12,16 @@ use tokio::task::JoinHandle;
 use crate::cluster::NAME;
 use crate::history::{History, lock};
 
-/// One worker process and whoever reads what it says.
+/// One worker process, and the task that reads its output.
 #[derive(Debug)]
-pub struct Worker {
+pub(crate) struct Worker {
     process: Child,
     reading: JoinHandle<()>,
 }
 
 impl Worker {
-    /// Starts a worker whose calls are noted in the history. Its name is part of every key.
-    pub fn start(
+    /// Starts a worker whose calls are recorded in the history. Its name is part of each message's key.
+    pub(crate) fn start(
         name: &str,
         seed: u64,
         users: u32,
@@ -57,9 +57,9 @@ impl Worker {
         Ok(Self { process, reading })
     }
 
-    /// Kills it, whatever it is at, and reads the last of what it said.
-    pub async fn kill(mut self) {
-        // It may have died by itself; the history tells.
+    /// Kills the worker and reads the rest of its output.
+    pub(crate) async fn kill(mut self) {
+        // It fails if the worker has ended by itself; its last call then has no result.
         let _ = self.process.kill().await;
         let _ = self.reading.await;
     }
