@@ -4,7 +4,7 @@ use anyhow::ensure;
 use fastrand::Rng;
 
 /// Some frames, most of them almost right, perhaps ending in the middle.
-pub(crate) fn nonsense(rng: &mut Rng) -> Vec<u8> {
+pub(crate) fn mutated(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.u8(1..=24) {
         frame(rng, &mut bytes);
@@ -85,7 +85,7 @@ fn payload(rng: &mut Rng) -> Vec<u8> {
 /// # Errors
 ///
 /// When a frame is none that a server may send.
-pub(crate) fn are_sound(mut bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn check_server_frames(mut bytes: &[u8]) -> anyhow::Result<()> {
     while let [first, second, rest @ ..] = bytes {
         let (opcode, control) = (first & 0xF, first & 0x8 != 0);
         ensure!(first & 0x70 == 0 && [0, 1, 2, 8, 9, 10].contains(&opcode), "first byte {first:#x}");

@@ -11,7 +11,7 @@ struct Request {
 }
 
 /// A handshake as a browser sends it, with the token in one of its three places.
-pub(crate) fn honest(rng: &mut Rng, token: &str) -> Vec<u8> {
+pub(crate) fn valid(rng: &mut Rng, token: &str) -> Vec<u8> {
     request(rng, token).bytes()
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn honest(rng: &mut Rng, token: &str) -> Vec<u8> {
 pub(crate) fn mutated(rng: &mut Rng, token: &str) -> Vec<u8> {
     let mut request = request(rng, token);
     for _ in 0..rng.u8(1..=4) {
-        spoil(rng, &mut request);
+        mutate(rng, &mut request);
     }
     let mut bytes = request.bytes();
     if rng.u8(..3) == 0 {
@@ -61,7 +61,7 @@ fn request(rng: &mut Rng, token: &str) -> Request {
 }
 
 /// Makes one mistake.
-fn spoil(rng: &mut Rng, request: &mut Request) {
+fn mutate(rng: &mut Rng, request: &mut Request) {
     const METHODS: [&str; 7] = ["POST", "HEAD", "OPTIONS", "CONNECT", "PRI", "get", ""];
     const TARGETS: [&str; 10] = [
         "/",

@@ -4,8 +4,8 @@
 
 mod cli;
 mod run;
-mod scene;
-mod stranger;
+mod harness;
+mod client;
 mod handshake;
 mod frames;
 

@@ -1,32 +1,32 @@
 //! The table of targets.
 
 mod token;
-mod client;
-mod session;
+mod inbound;
+mod tracking;
 mod origin;
-mod address;
-mod proxied;
+mod client_ip;
+mod proxy_protocol;
 mod entry;
 mod envelope;
 mod frame;
-mod exchange;
-mod name;
+mod query;
+mod id;
 
 /// Looks at one input, and panics if something does not hold.
 pub type Run = fn(&[u8]);
 
 const TARGETS: &[(&str, Run)] = &[
     ("token", token::run),
-    ("client", client::run),
-    ("session", session::run),
+    ("inbound", inbound::run),
+    ("tracking", tracking::run),
     ("origin", origin::run),
-    ("address", address::run),
-    ("proxied", proxied::run),
+    ("client_ip", client_ip::run),
+    ("proxy_protocol", proxy_protocol::run),
     ("entry", entry::run),
     ("envelope", envelope::run),
     ("frame", frame::run),
-    ("exchange", exchange::run),
-    ("name", name::run),
+    ("query", query::run),
+    ("id", id::run),
 ];
 
 /// The target of that name.

@@ -95,9 +95,9 @@ const FUZZ: &[(&str, &[&str])] = &[("target", &[])];
 /// Arrows inside the fuzzer's program that talks to a running daemon.
 const FUZZ_LIVE: &[(&str, &[&str])] = &[
     ("cli", &[]),
-    ("run", &["cli", "scene", "stranger"]),
-    ("scene", &[]),
-    ("stranger", &["frames", "handshake", "scene"]),
+    ("run", &["cli", "client", "harness"]),
+    ("harness", &[]),
+    ("client", &["frames", "handshake", "harness"]),
     ("handshake", &[]),
     ("frames", &[]),
 ];

@@ -26,13 +26,13 @@ const SECRET: &str = "a key for an hour of nonsense, and no more";
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who is honest.
-const HONEST: i64 = 1;
+const REFERENCE_USER: i64 = 1;
 
 /// Who the strangers are that have a token.
-pub(crate) const STRANGER: i64 = 2;
+pub(crate) const FUZZ_USER: i64 = 2;
 
 /// Everything that runs, and who looks at it.
-pub(crate) struct Scene {
+pub(crate) struct Harness {
     // Dropped in this order: what is served from goes before what it is served by.
     client: WebSocketStream<MaybeTlsStream<TcpStream>>,
     publisher: MultiplexedConnection,
@@ -43,11 +43,11 @@ pub(crate) struct Scene {
     sent: u64,
 }
 
-impl Scene {
+impl Harness {
     /// Starts everything and connects the honest client.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let held = Folder::new()?;
-        let folder = held.path();
+        let temporary = Folder::new()?;
+        let folder = temporary.path();
         let redis = Redis::start(folder).await?;
         MariaDb::install(folder).await?;
         let mariadb = MariaDb::start(folder).await?;
@@ -64,12 +64,12 @@ impl Scene {
         let daemon = Daemon::start(folder, &environment).await?;
         let publisher =
             redis::Client::open(redis.url())?.get_multiplexed_async_connection().await.context("Redis")?;
-        let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token_of(HONEST)?);
+        let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token_of(REFERENCE_USER)?);
         let (client, _) = timeout(STEP_TIMEOUT, connect_async(url)).await??;
-        let mut scene =
-            Self { client, publisher, daemon, _mariadb: mariadb, _redis: redis, folder: held, sent: 0 };
-        scene.look().await?;
-        Ok(scene)
+        let mut harness =
+            Self { client, publisher, daemon, _mariadb: mariadb, _redis: redis, folder: temporary, sent: 0 };
+        harness.check().await?;
+        Ok(harness)
     }
 
     /// Where browsers connect.
@@ -84,7 +84,7 @@ impl Scene {
     }
 
     /// Everything is as it was: the daemon answers, has not panicked, and serves the honest client.
-    pub(crate) async fn look(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
         let health = self.daemon.get("/health").await;
         ensure!(health.starts_with("HTTP/1.1 200"), "/health answers {health:?}");
         let log = self.daemon.log();
@@ -93,7 +93,7 @@ impl Scene {
         }
         self.sent += 1;
         let text = format!("{{\"data\":\"message {}\"}}", self.sent);
-        let honest = UserId::try_from(HONEST)?;
+        let honest = UserId::try_from(REFERENCE_USER)?;
         // The daemon subscribes after the handshake: the first message may be too early.
         let arrived = timeout(STEP_TIMEOUT, async {
             while redis::cmd("SPUBLISH")
@@ -116,14 +116,14 @@ impl Scene {
     }
 
     /// The strangers are gone, and the daemon holds nothing of them.
-    pub(crate) async fn left(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn check_idle(&mut self) -> anyhow::Result<()> {
         let metrics = async || self.daemon.get("/metrics").await;
         let log = self.folder.path().join("metrics");
         until("only the honest client is connected", &log, async || {
             metrics().await.lines().any(|line| line == "chatpush_connections 1")
         })
         .await?;
-        self.look().await
+        self.check().await
     }
 }
 
