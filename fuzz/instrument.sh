@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Stands between cargo and rustc (RUSTC_WORKSPACE_WRAPPER) and compiles the crates of this workspace, and no
-# other, so that libFuzzer sees which lines an input has reached, and with the checks of a debug build. Cargo keeps
-# what a wrapper compiles apart from what it compiles without; the dependencies are the same for both.
+# A wrapper of rustc (RUSTC_WORKSPACE_WRAPPER). It compiles the crates of this workspace with coverage
+# counters for libFuzzer and with debug assertions. Cargo keeps these builds apart from those without the
+# wrapper, and uses the same dependencies for both.
 set -euo pipefail
 
 rustc=$1

@@ -1,9 +1,9 @@
-//! WebSocket frames (RFC 6455 section 5.2): nonsense to the daemon, and a look at what comes back.
+//! WebSocket frames (RFC 6455 section 5.2): mutated ones for the daemon, and a check of the daemon's own.
 
 use anyhow::ensure;
 use fastrand::Rng;
 
-/// Some frames, most of them almost right, perhaps ending in the middle.
+/// Returns some frames. Most are nearly valid; the last may be incomplete.
 pub(crate) fn mutated(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.u8(1..=24) {
@@ -21,7 +21,7 @@ pub(crate) fn mutated(rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// One frame. A mistake that ends the connection is rare, so that many frames are read before it.
+/// Appends one frame. Errors that end the connection are rare, so that many frames are read before.
 fn frame(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let rarely = |rng: &mut Rng| rng.u8(..24) == 0;
     let opcode = match rng.u8(..12) {
@@ -39,7 +39,7 @@ fn frame(rng: &mut Rng, bytes: &mut Vec<u8>) {
 
     let mask_bit = if rarely(rng) { 0 } else { 0x80 };
     let length = if rarely(rng) { rng.u64(..) >> rng.u8(..64) } else { payload.len() as u64 };
-    // The shortest of three spellings is right (section 5.2), and the others are tried too.
+    // Only the shortest of the three encodings is valid (section 5.2); the others are tried too.
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..126), _) if !rarely(rng) => bytes.push(mask_bit | short),
         (_, Ok(middle)) if !rarely(rng) => {
@@ -59,7 +59,7 @@ fn frame(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 fn payload(rng: &mut Rng) -> Vec<u8> {
-    const SAID: [&str; 10] = [
+    const TEXTS: [&str; 10] = [
         "",
         "ping",
         "1",
@@ -72,7 +72,7 @@ fn payload(rng: &mut Rng) -> Vec<u8> {
         "\u{3E9}",
     ];
     match rng.u8(..10) {
-        0..6 => SAID[rng.usize(..SAID.len())].into(),
+        0..6 => TEXTS[rng.usize(..TEXTS.len())].into(),
         6 => (0..rng.usize(..200)).map(|_| rng.u8(..)).collect(),
         7 => vec![b'['; rng.usize(..70_000)],
         8 => format!("{{\"ack\":[{}\"a\"]}}", "\"a\",".repeat(rng.usize(..5_000))).into_bytes(),
@@ -80,17 +80,17 @@ fn payload(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// Looks at what the daemon sent, as far as it came.
+/// Checks the frames that the daemon sent; the last may be incomplete.
 ///
 /// # Errors
 ///
-/// When a frame is none that a server may send.
+/// If a server must not send such a frame.
 pub(crate) fn check_server_frames(mut bytes: &[u8]) -> anyhow::Result<()> {
     while let [first, second, rest @ ..] = bytes {
         let (opcode, control) = (first & 0xF, first & 0x8 != 0);
         ensure!(first & 0x70 == 0 && [0, 1, 2, 8, 9, 10].contains(&opcode), "first byte {first:#x}");
-        ensure!(second & 0x80 == 0, "a server masks nothing (RFC 6455 section 5.1)");
-        ensure!(!control || (first & 0x80 != 0 && *second < 126), "a control frame in parts, or too long");
+        ensure!(second & 0x80 == 0, "a masked frame (RFC 6455 section 5.1)");
+        ensure!(!control || (first & 0x80 != 0 && *second < 126), "a fragmented or too long control frame");
         let (length, rest) = match second {
             126 => match rest.split_first_chunk() {
                 Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest),
@@ -107,7 +107,10 @@ pub(crate) fn check_server_frames(mut bytes: &[u8]) -> anyhow::Result<()> {
         else {
             return Ok(());
         };
-        ensure!(opcode != 1 || first & 0x80 == 0 || std::str::from_utf8(payload).is_ok(), "text is UTF-8");
+        ensure!(
+            opcode != 1 || first & 0x80 == 0 || std::str::from_utf8(payload).is_ok(),
+            "a text that is not UTF-8"
+        );
         bytes = rest;
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! Opening handshakes (RFC 6455 section 4.1), as they should be and as they should not.
+//! Valid and mutated opening handshakes (RFC 6455 section 4.1).
 
 use fastrand::Rng;
 
-/// A request in its parts, so that each can be spoilt.
+/// A request in parts, each of which can be mutated.
 struct Request {
     start: [Vec<u8>; 3],
     headers: Vec<(Vec<u8>, Vec<u8>)>,
@@ -10,12 +10,12 @@ struct Request {
     rest: Vec<u8>,
 }
 
-/// A handshake as a browser sends it, with the token in one of its three places.
+/// Returns a handshake as a browser sends it, with the token in one of its three places.
 pub(crate) fn valid(rng: &mut Rng, token: &str) -> Vec<u8> {
     request(rng, token).bytes()
 }
 
-/// The same with up to four mistakes, and every third time some bytes of it changed afterwards.
+/// Returns a handshake with one to four mutations. In every third one, some bytes are changed as well.
 pub(crate) fn mutated(rng: &mut Rng, token: &str) -> Vec<u8> {
     let mut request = request(rng, token);
     for _ in 0..rng.u8(1..=4) {
@@ -29,7 +29,7 @@ pub(crate) fn mutated(rng: &mut Rng, token: &str) -> Vec<u8> {
                 0 => bytes[at] = rng.u8(..),
                 1 => bytes.insert(at, rng.u8(..)),
                 2 => bytes[at] ^= 1 << rng.u8(..8),
-                // Something stays, or there would be nothing to change.
+                // At least one byte stays, for the next change.
                 _ => bytes.truncate(at.max(1)),
             }
         }
@@ -60,7 +60,7 @@ fn request(rng: &mut Rng, token: &str) -> Request {
     Request { start, headers, line_end: b"\r\n", rest: Vec::new() }
 }
 
-/// Makes one mistake.
+/// Applies one mutation.
 fn mutate(rng: &mut Rng, request: &mut Request) {
     const METHODS: [&str; 7] = ["POST", "HEAD", "OPTIONS", "CONNECT", "PRI", "get", ""];
     const TARGETS: [&str; 10] = [
@@ -127,7 +127,7 @@ fn mutate(rng: &mut Rng, request: &mut Request) {
     }
 }
 
-/// Bytes of which most are text.
+/// Returns random bytes, half of the time printable text.
 fn noise(rng: &mut Rng, most: usize) -> Vec<u8> {
     let text = rng.bool();
     let byte = |rng: &mut Rng| if text { rng.u8(b' '..=b'~') } else { rng.u8(..) };

@@ -1,4 +1,4 @@
-//! Redis, MariaDB and a daemon, and an honest client whose messages have to arrive.
+//! Redis, MariaDB and a daemon, and a reference client that must receive its messages.
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// The key of the daemon's tokens.
-const SECRET: &str = "a key for an hour of nonsense, and no more";
+/// The daemon's secret.
+const SECRET: &str = "a secret for the fuzzer, and nothing else";
 
-/// Bound on each thing that the honest client waits for.
+/// Limit for each wait of the reference client.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Who is honest.
+/// The user id of the reference client.
 const REFERENCE_USER: i64 = 1;
 
-/// Who the strangers are that have a token.
+/// The user id in the tokens of the mutated clients.
 pub(crate) const FUZZ_USER: i64 = 2;
 
-/// Everything that runs, and who looks at it.
+/// The running servers, and the reference client.
 pub(crate) struct Harness {
-    // Dropped in this order: what is served from goes before what it is served by.
+    // Fields are dropped in this order: the client first, then the daemon, then its servers.
     client: WebSocketStream<MaybeTlsStream<TcpStream>>,
     publisher: MultiplexedConnection,
     daemon: Daemon,
@@ -44,7 +44,7 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    /// Starts everything and connects the honest client.
+    /// Starts the servers and connects the reference client.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let temporary = Folder::new()?;
         let folder = temporary.path();
@@ -56,7 +56,7 @@ impl Harness {
             ("CHATPUSH_REDIS_URL", redis.url()),
             ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(folder), "fuzz")),
             ("CHATPUSH_SECRET", SECRET.to_owned()),
-            // What the strangers do is worth a line only if it is the daemon's fault.
+            // At this level, errors of clients are not logged.
             ("CHATPUSH_LOG", "info".to_owned()),
         ];
         let migrated = Daemon::command(folder, &environment, &["migrate"]).await?;
@@ -72,18 +72,18 @@ impl Harness {
         Ok(harness)
     }
 
-    /// Where browsers connect.
+    /// The port for clients.
     pub(crate) const fn port(&self) -> u16 {
         self.daemon.port()
     }
 
-    /// Leaves data and logs where they are, and says so.
+    /// Keeps the folder with data and logs, and prints its path.
     pub(crate) fn keep(&mut self) {
         self.folder.keep();
         eprintln!("The daemon's log is in {}", self.folder.path().display());
     }
 
-    /// Everything is as it was: the daemon answers, has not panicked, and serves the honest client.
+    /// Checks that the daemon answers, has not panicked, and serves the reference client.
     pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
         let health = self.daemon.get("/health").await;
         ensure!(health.starts_with("HTTP/1.1 200"), "/health answers {health:?}");
@@ -93,11 +93,11 @@ impl Harness {
         }
         self.sent += 1;
         let text = format!("{{\"data\":\"message {}\"}}", self.sent);
-        let honest = UserId::try_from(REFERENCE_USER)?;
-        // The daemon subscribes after the handshake: the first message may be too early.
+        let user = UserId::try_from(REFERENCE_USER)?;
+        // The daemon subscribes after the handshake, so the first message may be too early.
         let arrived = timeout(STEP_TIMEOUT, async {
             while redis::cmd("SPUBLISH")
-                .arg(Prefix::default().user_channel(honest))
+                .arg(Prefix::default().user_channel(user))
                 .arg(format!("{}{text}", envelope::EPHEMERAL))
                 .query_async::<u32>(&mut self.publisher)
                 .await?
@@ -110,16 +110,16 @@ impl Harness {
                     return Ok(());
                 }
             }
-            bail!("the honest client was closed")
+            bail!("the reference client was closed")
         });
         arrived.await.with_context(|| format!("message {} does not arrive", self.sent))?
     }
 
-    /// The strangers are gone, and the daemon holds nothing of them.
+    /// Checks that the daemon has no other connection left.
     pub(crate) async fn check_idle(&mut self) -> anyhow::Result<()> {
         let metrics = async || self.daemon.get("/metrics").await;
         let log = self.folder.path().join("metrics");
-        until("only the honest client is connected", &log, async || {
+        until("only the reference client is connected", &log, async || {
             metrics().await.lines().any(|line| line == "chatpush_connections 1")
         })
         .await?;

@@ -1,6 +1,12 @@
-//! A running daemon goes on serving an honest client, whatever strangers send it.
+//! A running daemon survives mutated handshakes and frames, and keeps serving a reference client.
 //!
-//! Modules in reading order:
+//! # Layout
+//!
+//! - `cli`: the command line
+//! - `run`: runs batches of mutated clients
+//! - `harness`: the daemon with its servers, and the reference client
+//! - `client`: one mutated client
+//! - `handshake`, `frames`: valid and mutated requests and frames
 
 mod cli;
 mod run;
@@ -23,12 +29,12 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(count) => {
-            println!("target live: ok, {count} strangers");
+            println!("target live: ok, {count} clients");
             ExitCode::SUCCESS
         }
         Err(error) => {
             eprintln!("{error:#}");
-            println!("target live: FAILED; ./dev fuzz live --seed {seed} does the same again");
+            println!("target live: FAILED; ./dev fuzz live --seed {seed} repeats it");
             ExitCode::FAILURE
         }
     }

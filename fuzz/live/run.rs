@@ -1,4 +1,4 @@
-//! The run: batches of strangers, and a look at the daemon after each.
+//! Runs batches of mutated clients, and checks the daemon after some of them.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::cli::Arguments;
 use crate::client;
 use crate::harness::Harness;
 
-/// Strangers that are there at the same time.
+/// Concurrent clients in a batch.
 const CLIENTS: u64 = 16;
 
-/// Groups of them between two looks at the daemon.
+/// Batches between two checks of the daemon.
 const BATCHES: u64 = 4;
 
-/// Runs for the time that was asked for, and returns how many strangers there were.
+/// Runs for the requested time, and returns the number of clients.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<u64> {
     let mut harness = Harness::start().await?;
     let ends = Instant::now() + Duration::from_secs(arguments.seconds);
@@ -24,12 +24,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<u64> {
     while Instant::now() < ends {
         let first = count;
         for _ in 0..BATCHES {
-            // Each has a generator of its own, so that what it sends does not depend on who is faster.
-            let group = (count..count + CLIENTS).map(|number| {
+            // Each client has its own generator, so that its bytes do not depend on timing.
+            let batch = (count..count + CLIENTS).map(|number| {
                 let rng = fastrand::Rng::with_seed(arguments.seed.wrapping_mul(1 << 32).wrapping_add(number));
                 client::run(harness.port(), rng)
             });
-            let results = join_all(group).await;
+            let results = join_all(batch).await;
             count += CLIENTS;
             if let Err(error) = results.into_iter().collect::<anyhow::Result<()>>() {
                 harness.keep();
@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<u64> {
         }
         if let Err(error) = harness.check().await {
             harness.keep();
-            return Err(error.context(format!("after the strangers {first} to {count}")));
+            return Err(error.context(format!("after the clients {first} to {count}")));
         }
     }
     harness.check_idle().await.context("at the end")?;

@@ -1,10 +1,14 @@
-//! What a stranger can send, in every variation, to the functions that read it.
+//! Fuzz targets for the functions that parse untrusted input.
 //!
-//! A target is a function of bytes that panics when something does not hold that must hold for all of them. libFuzzer
-//! calls it with inputs that it makes from those in `corpus/`, guided by the lines that each of them reaches. To add a
-//! target, write its file in `src/target`, a line in [`target`], and a first input or two; `./dev fuzz --list` shows
-//! the first line of the file.
+//! A target is a function of bytes. It panics if an invariant does not hold. libFuzzer mutates the inputs in
+//! `corpus/`, guided by the code that each input reaches. To add a target, write its file in `src/target`,
+//! add a line in [`target`], and one or two inputs in `corpus/`. `./dev fuzz --list` shows the first line of
+//! the file.
 //!
-//! What only a running daemon can show is in `live/`.
+//! The program in `live/` sends mutated handshakes and frames to a running daemon.
+//!
+//! # Layout
+//!
+//! - [`target`]: the table of targets, and a module for each
 
 pub mod target;

@@ -1,4 +1,4 @@
-//! The target that `CHATPUSH_FUZZ_TARGET` names, under libFuzzer, which reads the arguments.
+//! Runs the target that `CHATPUSH_FUZZ_TARGET` names under libFuzzer, which parses the arguments.
 
 #![no_main]
 

@@ -12,7 +12,7 @@ mod frame;
 mod query;
 mod id;
 
-/// Looks at one input, and panics if something does not hold.
+/// Checks one input, and panics if an invariant does not hold.
 pub type Run = fn(&[u8]);
 
 const TARGETS: &[(&str, Run)] = &[
@@ -29,7 +29,7 @@ const TARGETS: &[(&str, Run)] = &[
     ("id", id::run),
 ];
 
-/// The target of that name.
+/// Returns the target of that name.
 pub fn named(name: &str) -> Option<Run> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, run)| *run)
 }

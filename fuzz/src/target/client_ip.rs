@@ -1,6 +1,6 @@
-//! Whoever is no listed proxy speaks for nobody but himself.
+//! `X-Forwarded-For` is believed only from a trusted proxy.
 //!
-//! The lines of an input are the list of proxies, the other end of the connection, and what it says in
+//! The lines of an input are the list of trusted proxies, the peer's address, and the header
 //! `X-Forwarded-For`.
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,13 +15,13 @@ pub(super) fn run(data: &[u8]) {
     let (Ok(proxies), Ok(peer)) = (TrustedProxies::parse(list), peer.parse::<IpAddr>()) else { return };
     let client = proxies.client(peer, forwarded.split(','));
     if !proxies.trusts(peer) {
-        assert_eq!(client, Some(peer.to_canonical()), "a stranger is believed");
+        assert_eq!(client, Some(peer.to_canonical()), "an untrusted peer is believed");
         return;
     }
-    // Read from the end: proxies, and then the first who is none.
+    // From the end: trusted proxies, then the first address that is not one.
     let mut behind = forwarded.split(',').rev().map(address);
     let named = behind.find(|address| address.is_none_or(|address| !proxies.trusts(address)));
-    assert_eq!(client, named.flatten(), "somebody else is taken for the client");
+    assert_eq!(client, named.flatten(), "a wrong address is taken for the client's");
 }
 
 fn address(text: &str) -> Option<IpAddr> {

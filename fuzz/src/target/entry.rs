@@ -1,4 +1,4 @@
-//! A log entry reads back as what was written, and what is no entry is refused.
+//! A decoded log entry encodes to the same fields, and anything else is rejected.
 //!
 //! The parts of an input between `|` are fields, each `name=value`.
 
@@ -15,7 +15,8 @@ pub(super) fn run(data: &[u8]) {
     assert_eq!(Entry::decode(&written(&entry)), Ok(entry));
 }
 
-/// The entry as it stands in the log: the script appends who waits and whether the receiver was there.
+/// The fields as they stand in the log: the Lua script appends `reply_to` and whether the receiver was
+/// online.
 fn written(entry: &Entry) -> Vec<(String, String)> {
     let mut fields: Vec<_> =
         entry.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -1,4 +1,4 @@
-//! An envelope reads back as what was written, to the byte, and what is none is refused.
+//! A decoded envelope encodes to the same bytes, and anything else is rejected.
 
 use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::id::MessageId;
@@ -8,8 +8,8 @@ pub(super) fn run(data: &[u8]) {
     let written = match envelope {
         Envelope::Ephemeral { frame } => format!("{}{frame}", envelope::EPHEMERAL),
         Envelope::Tracked { id, untyped, frame } => {
-            assert!(!id.is_empty(), "an envelope without its id is none");
-            // Whoever delivers it checks the id, and drops a frame that it could not settle.
+            assert!(!id.is_empty(), "an envelope without an id was accepted");
+            // The daemon validates the id before delivery, and drops the frame if it is invalid.
             let Ok(id) = MessageId::try_from(id.to_owned()) else { return };
             envelope::tracked(&id, untyped) + frame
         }

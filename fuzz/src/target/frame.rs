@@ -1,4 +1,4 @@
-//! A frame is JSON that holds the content verbatim, whatever it is, and under any other type the same.
+//! A frame is JSON with the content verbatim, and changing its type changes nothing else.
 
 use arbitrary::{Arbitrary, Unstructured};
 use chatpush_wire::frame::{self, DEFAULT_TYPE, Message, MessageType};
@@ -35,7 +35,7 @@ pub(super) fn run(data: &[u8]) {
         && let Some(content) = frame::content_of(text)
         && let Ok(whole) = serde_json::from_str::<Value>(text)
     {
-        assert_eq!(whole["data"], content, "the content of a frame that somebody else wrote");
+        assert_eq!(whole["data"], content, "the content of a foreign frame");
     }
     if let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) {
         render(&input);
@@ -50,7 +50,7 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     }
     let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from };
     let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
-    assert!(live.starts_with(&message.open()), "a script ends what was opened");
+    assert!(live.starts_with(&message.open()), "the Lua script appends the rest to the opening");
 
     let mut expected = json!({ "id": id, "type": spelled(kind.as_ref()), "data": data, "time": time_ms });
     if let Some(from) = from {

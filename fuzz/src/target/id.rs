@@ -1,4 +1,4 @@
-//! Ids, positions and the names of channels: read back as written, told apart, and in their order.
+//! Ids, log positions and channel names encode and decode without loss, are distinct, and keep their order.
 
 use arbitrary::{Arbitrary, Unstructured};
 use chatpush_daemon::log::position::Position;
@@ -35,11 +35,11 @@ fn message_id(text: &str) {
     assert_eq!(id.is_ok(), (1..=MessageId::MAX_BYTES).contains(&text.len()) && printable);
     if let Ok(id) = id {
         assert_eq!(id.to_string(), text);
-        assert!(!(id.is_chosen() && id.as_row().is_some()), "one kind of id is taken for another");
+        assert!(!(id.is_chosen() && id.as_row().is_some()), "an id belongs to two kinds");
     }
 }
 
-/// The three ways to make an id.
+/// The three kinds of message ids: generated, of a row, chosen by the sender.
 fn made_ids(input: &Input<'_>) {
     let generated = [0, 1].map(|which| MessageId::generate(input.times[which], input.entropy[which]));
     let millis = input.times.map(|time| time & 0xFFFF_FFFF_FFFF);
@@ -60,7 +60,7 @@ fn made_ids(input: &Input<'_>) {
     assert!(chosen.iter().flatten().all(|id| id.is_chosen() && id.as_row().is_none()));
     if let [Some(one), Some(other)] = &chosen {
         let same = input.users[0] == input.users[1] && input.texts[0] == input.texts[1];
-        assert_eq!(one == other, same, "an id is its sender's own");
+        assert_eq!(one == other, same, "equal ids of different senders or texts");
     }
 }
 
@@ -69,8 +69,8 @@ fn positions(times: [u64; 2], numbers: [u64; 2]) {
     let [one, other] = text.map(|text| text.parse::<Position>().expect("two numbers"));
     assert_eq!(one.cmp(&other), (times[0], numbers[0]).cmp(&(times[1], numbers[1])));
     assert!(one.next() > one || (times[0], numbers[0]) == (u64::MAX, u64::MAX));
-    assert!(one.next() >= one, "no position is behind the one before it");
-    assert!(one >= other || one.next() <= other, "there is nothing between");
+    assert!(one.next() >= one, "the next position is smaller");
+    assert!(one >= other || one.next() <= other, "there is a position in between");
 }
 
 fn names(input: &Input<'_>) {
@@ -83,7 +83,7 @@ fn names(input: &Input<'_>) {
         if let Ok(other) = Prefix::try_from(input.texts[1].to_owned())
             && other != prefix
         {
-            assert_eq!(other.user_of_channel(&channel), None, "installations are kept apart");
+            assert_eq!(other.user_of_channel(&channel), None, "a channel belongs to two prefixes");
         }
     }
     let _ = prefix.user_of_channel(input.texts[1]);

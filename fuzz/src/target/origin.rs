@@ -1,7 +1,7 @@
-//! A page may connect only to its own host, or if the list names the place that it is from.
+//! A page may connect only to its own host, or if the list of allowed origins contains its origin.
 //!
-//! The lines of an input are the list, the page's origin and the host that it connects to. The judge is the `url`
-//! crate, which takes origins apart as browsers do (WHATWG URL, "origin").
+//! The lines of an input are the list, the page's origin, and the host that it connects to. The expected
+//! result comes from the `url` crate, which parses origins as browsers do (WHATWG URL, "origin").
 
 use chatpush_daemon::net::origin::Origins;
 use url::{Host, Url};
@@ -11,36 +11,39 @@ pub(super) fn run(data: &[u8]) {
     let mut lines = text.split('\n');
     let (Some(list), Some(origin), host) = (lines.next(), lines.next(), lines.next()) else { return };
     let Ok(origins) = Origins::parse(list) else { return };
-    assert!(origins.allow(None, host), "who is no page sends no origin");
+    assert!(origins.allow(None, host), "a client without an Origin header is allowed");
 
     let allowed = origins.allow(Some(origin), host);
     let entries: Vec<_> = list.split_whitespace().collect();
-    let Some(page) = place(origin) else {
-        // No browser sends this. It must not look like a place that it is not.
+    let Some(page) = parse_origin(origin) else {
+        // No browser sends this. It must not be mistaken for an allowed origin.
         let listed = entries.iter().any(|entry| *entry == "*" || entry.eq_ignore_ascii_case(origin));
         let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
         let strange = authority.contains(['/', '\\', '@', '?', '#', ' ', '\t', '%']);
-        assert!(entries.is_empty() || listed || !strange || !allowed, "{origin:?} is taken for a page");
+        assert!(
+            entries.is_empty() || listed || !strange || !allowed,
+            "the invalid origin {origin:?} is allowed"
+        );
         return;
     };
     if !allowed {
         let own = host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, own)| own == host));
-        assert!(!entries.is_empty() || !own, "a page of the host itself is refused");
+        assert!(!entries.is_empty() || !own, "a page of the same host is refused");
         let listed = |entry: &&str| *entry == "*" || (*entry == origin && !entry.contains('*'));
-        assert!(!entries.iter().any(listed), "what is on the list is refused");
+        assert!(!entries.iter().any(listed), "a listed origin is refused");
         return;
     }
     let may = if entries.is_empty() {
-        let asked = host.and_then(|host| place(&format!("{}://{host}", page.scheme())));
+        let asked = host.and_then(|host| parse_origin(&format!("{}://{host}", page.scheme())));
         asked.is_some_and(|asked| same(&page, &asked))
     } else {
         entries.iter().any(|entry| *entry == "*" || matches(&page, entry))
     };
-    assert!(may, "{origin:?} may not connect to {host:?} by {list:?}");
+    assert!(may, "{origin:?} was allowed to connect to {host:?} by {list:?}");
 }
 
-/// An origin as a browser writes it: scheme, host and perhaps a port, and nothing else.
-fn place(text: &str) -> Option<Url> {
+/// Parses an origin as a browser sends it: a scheme, a host, an optional port, and nothing else.
+fn parse_origin(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
     (url.origin().ascii_serialization() == text.to_ascii_lowercase()).then_some(url)
 }

@@ -1,4 +1,4 @@
-//! A question to a daemon and its answer read back as what was written, and what is neither is refused.
+//! Decoded queries and replies encode to the same text, and anything else is rejected.
 
 use std::fmt::Debug;
 

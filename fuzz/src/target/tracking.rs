@@ -1,6 +1,6 @@
-//! A connection confirms what it was sent, once, and remembers neither more nor less than it promises.
+//! A connection confirms each message once, and remembers as many messages as documented.
 //!
-//! The model beside it does the same in the plainest way, with lists that it searches.
+//! The result is compared with a simple model that searches lists.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,37 +9,37 @@ use arbitrary::{Arbitrary, Unstructured};
 use chatpush_daemon::edge::session::tracking::Tracking;
 use chatpush_wire::id::MessageId;
 
-/// What happens on a connection. Messages are known by numbers; few of them, so that they come again.
+/// An event on a connection. Messages have numbers, and few of them, so that they repeat.
 #[derive(Arbitrary, Debug)]
 enum Event {
     /// One message is sent.
     Send(u8),
-    /// So many are sent, as a flush does.
+    /// A page of messages is sent, as a replay does.
     Page { first: u16, count: u16 },
-    /// A ping goes out.
+    /// A ping is sent.
     Ping,
-    /// The client answers the ping that is so many before the last one.
+    /// The client answers an earlier ping: the last one minus this number.
     Pong(u8),
-    /// The client makes a number up.
+    /// The client sends a pong with an arbitrary number.
     Forged(u64),
-    /// The client names messages.
+    /// The client acknowledges messages.
     Ack(Vec<u8>),
-    /// It names a range of them.
+    /// The client acknowledges a range of messages.
     AckPage { first: u16, count: u16 },
 }
 
-/// Messages in a page of a flush.
+/// The messages in a page of a replay.
 const PAGE: u16 = 1_000;
 
-/// Settled messages that are remembered.
+/// The number of confirmed messages that are remembered.
 const REMEMBERED: usize = 1_024;
 
-/// Unconfirmed messages from which on no more are sent.
+/// The number of unconfirmed messages at which sending stops.
 const UNCONFIRMED: usize = 4_096;
 
 #[derive(Default)]
 struct Model {
-    /// Sent and not confirmed, each with the number of the ping behind it.
+    /// Sent and unconfirmed messages, each with the number of the ping behind it.
     waiting: Vec<(u64, u16)>,
     settled: VecDeque<u16>,
     pings: u64,
@@ -63,7 +63,7 @@ fn id(number: u16) -> MessageId {
 pub(super) fn run(data: &[u8]) {
     let (mut tracking, mut model) = (Tracking::default(), Model::default());
     let Ok(events) = Vec::<Event>::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    // Each may send a page, which the model searches through.
+    // The model is slow, and each event may send a page.
     for event in events.into_iter().take(64) {
         match event {
             Event::Send(number) => send(&mut tracking, &mut model, number.into(), 1),
@@ -95,7 +95,7 @@ pub(super) fn run(data: &[u8]) {
     }
 }
 
-/// A session begins to send while there is room, and ends what it has begun.
+/// Sends messages if there is room, as a session does; a page is always sent completely.
 fn send(tracking: &mut Tracking, model: &mut Model, first: u16, count: u16) {
     if !tracking.has_room() {
         return;
@@ -103,7 +103,7 @@ fn send(tracking: &mut Tracking, model: &mut Model, first: u16, count: u16) {
     for number in (0..count).map(|n| first.wrapping_add(n)) {
         let waits = model.waiting.iter().any(|(_, waiting)| *waiting == number);
         let known = waits || model.settled.contains(&number);
-        assert_eq!(tracking.send(&Arc::new(id(number))), !known, "shown once while it is remembered");
+        assert_eq!(tracking.send(&Arc::new(id(number))), !known, "sent twice while it was remembered");
         if !known {
             model.waiting.push((model.pings + 1, number));
         }
