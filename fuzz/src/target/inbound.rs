@@ -72,7 +72,7 @@ fn check_pace(data: &[u8]) {
                     "a client within the limits was refused"
                 );
             }
-            // Windows do not overlap, so two of them may be full within one window's time.
+            // The daemon counts in fixed windows, so twice the limit fits into a sliding window.
             assert!(
                 allowed.len() <= 2 * MESSAGES && allowed.len() * 4 <= 2 * BYTES,
                 "a flood was not detected"
