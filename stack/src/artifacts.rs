@@ -1,21 +1,21 @@
-//! What the build has made.
+//! The paths of the built daemon and extension.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
-/// The top of the sources.
+/// The root folder of the repository.
 pub fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize().unwrap_or(root)
 }
 
-/// The daemon: `CHATPUSH_DAEMON`, or what `cargo build --release` made.
+/// The daemon: `CHATPUSH_DAEMON`, or the one in `target/release`.
 pub fn daemon() -> anyhow::Result<String> {
     artifact("CHATPUSH_DAEMON", "chatpushd")
 }
 
-/// The extension: `CHATPUSH_EXTENSION`, or what `cargo build --release` made.
+/// The extension: `CHATPUSH_EXTENSION`, or the one in `target/release`.
 pub fn extension() -> anyhow::Result<String> {
     artifact("CHATPUSH_EXTENSION", "libchatpush.so")
 }
@@ -25,6 +25,6 @@ fn artifact(variable: &str, name: &str) -> anyhow::Result<String> {
         return Ok(path);
     }
     let path = root().join("target/release").join(name);
-    ensure!(path.exists(), "{} is missing: cargo build --release", path.display());
+    ensure!(path.exists(), "{} is missing; run ./dev build", path.display());
     Ok(path.display().to_string())
 }

@@ -1,4 +1,4 @@
-//! Lets the command beside the stack kill the daemon and start it again.
+//! Lets another process kill the daemon of a running stack and start it again.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::time::timeout;
 
 use crate::stack::Stack;
 
-/// How long somebody who has connected may take to say what they want.
+/// How long a client may take to send its command, and to read the answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest command, in bytes.
-const COMMAND: u64 = 64;
+/// The longest command, in bytes.
+const COMMAND_BYTES: u64 = 64;
 
-/// Where the command connects. Each connection says one line, `kill daemon` or `start daemon`, and is answered
-/// by one when that is done: `ok`, or what is wrong.
+/// A listening socket. A client sends one line, `kill daemon` or `start daemon`. When that is done, it gets
+/// one line back: `ok`, or the error.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
@@ -33,29 +33,29 @@ impl Control {
         Ok(Self { listener, socket })
     }
 
-    /// What the command needs to know.
+    /// The environment variable with the path of the socket.
     pub fn environment(&self) -> (&'static str, String) {
         ("CHATPUSH_TEST_CONTROL", self.socket.display().to_string())
     }
 
-    /// Does what it is told, until it is dropped or nobody can connect any more.
+    /// Executes commands until it is dropped or accepting a connection fails.
     pub async fn serve(self, stack: &mut Stack) -> anyhow::Result<()> {
         loop {
             let (mut stream, _) = self.listener.accept().await?;
-            let answer = match obey(stack, &mut stream).await {
+            let answer = match execute(stack, &mut stream).await {
                 Ok(()) => "ok\n".to_owned(),
                 Err(error) => format!("{error:#}\n"),
             };
-            // Who does not wait for the answer does without.
+            // The client may have closed the connection already.
             let _ = timeout(COMMAND_TIMEOUT, stream.write_all(answer.as_bytes())).await;
         }
     }
 }
 
-async fn obey(stack: &mut Stack, stream: &mut UnixStream) -> anyhow::Result<()> {
+async fn execute(stack: &mut Stack, stream: &mut UnixStream) -> anyhow::Result<()> {
     let mut command = String::new();
-    let mut reader = BufReader::new(stream.take(COMMAND));
-    timeout(COMMAND_TIMEOUT, reader.read_line(&mut command)).await.context("no command came")??;
+    let mut reader = BufReader::new(stream.take(COMMAND_BYTES));
+    timeout(COMMAND_TIMEOUT, reader.read_line(&mut command)).await.context("no command was received")??;
     match command.trim_end() {
         "kill daemon" => stack.kill_daemon(),
         "start daemon" => stack.start_daemon().await?,

@@ -14,7 +14,7 @@ use crate::server::Server;
 use crate::wait::until;
 use crate::{artifacts, port};
 
-/// A running daemon on ports of its own.
+/// A running daemon on free ports.
 #[derive(Debug)]
 pub struct Daemon {
     server: Server,
@@ -24,7 +24,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon and waits for nothing.
+    /// Starts a daemon without waiting until it is ready.
     pub fn launch(folder: &Path, environment: &[(&str, String)]) -> anyhow::Result<Self> {
         Self::launch_at(folder, environment, (port::free()?, port::free()?))
     }
@@ -47,7 +47,7 @@ impl Daemon {
         Self::launch(folder, environment)?.ready().await
     }
 
-    /// Starts a daemon on the ports of one that has gone, the one for browsers first, and waits until it is ready.
+    /// Starts a daemon on these ports, the one for clients first, and waits until it is ready.
     pub async fn start_at(
         folder: &Path,
         environment: &[(&str, String)],
@@ -61,7 +61,7 @@ impl Daemon {
         Ok(self)
     }
 
-    /// Runs a command of the daemon to its end.
+    /// Runs another command of `chatpushd` and returns its output.
     pub async fn command(
         folder: &Path,
         environment: &[(&str, String)],
@@ -77,12 +77,12 @@ impl Daemon {
             .context("cannot start chatpushd")
     }
 
-    /// Where browsers connect.
+    /// The port for clients.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where `/health` and `/ready` answer.
+    /// The port of the admin listener.
     pub const fn admin_port(&self) -> u16 {
         self.admin
     }
@@ -92,43 +92,43 @@ impl Daemon {
         &self.server
     }
 
-    /// The process alone, to be held with others.
+    /// Returns the process alone, to keep it with other servers.
     pub fn into_server(self) -> Server {
         self.server
     }
 
-    /// What it has logged.
+    /// Everything it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops it with SIGTERM and returns its exit code.
     pub fn stop(self) -> Option<i32> {
         self.server.signal("TERM");
         self.server.wait()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.server.kill();
     }
 
-    /// Whether it says that it can serve.
+    /// Whether `/ready` answers with 200.
     pub async fn is_ready(&self) -> bool {
         self.get("/ready").await.starts_with("HTTP/1.1 200")
     }
 
-    /// The whole answer of its admin address, or nothing.
+    /// The whole answer of the admin listener, headers included. It is empty if the daemon is not there.
     pub async fn get(&self, path: &str) -> String {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
-        let asked = timeout(Duration::from_secs(10), async {
+        let exchange = timeout(Duration::from_secs(10), async {
             let mut socket = TcpStream::connect(("127.0.0.1", self.admin)).await?;
             socket.write_all(request.as_bytes()).await?;
             socket.read_to_string(&mut answer).await
         });
-        // Whoever asks a daemon that is not there looks at what has come.
-        let _ = asked.await;
+        // On an error, the answer holds what was received so far.
+        let _ = exchange.await;
         answer
     }
 }

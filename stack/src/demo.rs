@@ -1,4 +1,4 @@
-//! The demo chat with two people who have registered already.
+//! The demo chat with two registered people.
 
 use std::path::{Path, PathBuf};
 
@@ -8,19 +8,19 @@ use tokio::process::Command;
 use crate::stack::{DATABASE, Stack};
 use crate::{artifacts, mariadb};
 
-/// Somebody who can sign in.
+/// A user who can sign in.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The row of the user table.
+    /// The id in the user table.
     pub id: u32,
-    /// The name to sign in with.
+    /// The user name.
     pub name: &'static str,
-    /// The password, another one each time.
+    /// The password, random for each start.
     pub password: String,
 }
 
 /// The folder of the demo's pages.
-pub fn pages() -> PathBuf {
+fn pages() -> PathBuf {
     artifacts::root().join("php/demo/public")
 }
 
@@ -32,8 +32,8 @@ pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<
     Ok((stack, people))
 }
 
-/// Makes the demo's people in an empty user table.
-pub async fn seed(folder: &Path) -> anyhow::Result<[Person; 2]> {
+/// Inserts the demo's people into an empty user table.
+async fn seed(folder: &Path) -> anyhow::Result<[Person; 2]> {
     let person = |id, name| {
         let password = std::iter::repeat_with(fastrand::lowercase).take(10).collect();
         Person { id, name, password }

@@ -1,4 +1,4 @@
-//! A shell beside our process that cleans up behind it, in whatever way it ends.
+//! A shell that cleans up after our process, however it ends.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
 
-/// A running bash. Its standard input is a pipe that only our process holds open, so a `read` in its script
-/// returns when this is dropped or our process is gone.
+/// A running bash script. Only our process holds the pipe to its standard input, so a `read` in the script
+/// returns when this is dropped or our process dies.
 #[derive(Debug)]
 pub(crate) struct Guard(Child);
 
@@ -18,12 +18,12 @@ impl Guard {
         command.args(["-c", script]);
         arguments(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // A Ctrl-C in the terminal is for our process alone, which then ends what it started in order.
+        // Ctrl-C in the terminal must reach our process alone, which then stops its servers in order.
         command.process_group(0);
         Ok(Self(command.spawn().context("cannot start bash")?))
     }
 
-    /// The first line that it prints. Nothing behind it can be had.
+    /// Returns the first line that the script prints. The rest of its output is lost.
     pub(crate) fn line(&mut self) -> std::io::Result<String> {
         let (mut line, mut byte) = (String::new(), [0]);
         if let Some(mut output) = self.0.stdout.take() {
@@ -34,12 +34,12 @@ impl Guard {
         Ok(line)
     }
 
-    /// Writes a line for its `read`.
-    pub(crate) fn tell(&mut self, word: &str) -> std::io::Result<()> {
+    /// Writes a line for a `read` in the script.
+    pub(crate) fn write_line(&mut self, word: &str) -> std::io::Result<()> {
         self.0.stdin.as_mut().map_or(Ok(()), |pipe| writeln!(pipe, "{word}"))
     }
 
-    /// Lets go of the pipe and waits for the end of the script; its exit code, if it has one.
+    /// Closes the pipe and waits for the end of the script. Returns its exit code, if it has one.
     pub(crate) fn end(&mut self) -> Option<i32> {
         drop(self.0.stdin.take());
         self.0.wait().ok()?.code()
@@ -48,7 +48,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // What it could not do is left to whoever cleans the machine; there is nobody to tell.
+        // A failed cleanup cannot be reported here.
         let _ = self.end();
     }
 }

@@ -1,7 +1,24 @@
-//! Redis, MariaDB, the daemon, PHP-FPM and nginx: the real ones, each private to whoever starts it, on
-//! sockets and free ports in a temporary folder, and gone when their value is dropped or the process dies.
+//! Private instances of Redis, MariaDB, the daemon, PHP-FPM and nginx, for the demo, the tests and the
+//! benchmarks.
 //!
-//! Modules in reading order:
+//! Each server runs on a Unix socket or a free port, with its data in a temporary folder. It ends, and the
+//! folder is removed, when its value is dropped or the process dies.
+//!
+//! # Layout
+//!
+//! - [`stack`]: all servers together, as in one installation
+//! - [`control`]: a socket through which another process can kill and start the daemon
+//! - [`redis`], [`mariadb`], [`daemon`], [`php_fpm`], [`nginx`]: the servers
+//! - [`server`]: a server process that ends with its owner
+//! - `guard`: the shell that cleans up after our process
+//! - [`folder`]: temporary folders
+//! - [`wait`]: polling with a deadline
+//! - [`port`]: free ports
+//! - [`certificate`]: self-signed certificates
+//! - [`artifacts`]: the paths of the built daemon and extension
+//! - [`demo`]: the demo chat
+//! - [`smoke`]: the demo's smoke test
+//! - `http_client`: the client of the smoke test
 
 pub mod control;
 pub mod stack;
@@ -19,4 +36,4 @@ pub mod certificate;
 pub mod artifacts;
 pub mod demo;
 pub mod smoke;
-pub mod http_client;
+mod http_client;

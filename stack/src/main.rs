@@ -1,4 +1,4 @@
-//! Starts the demo, or any command beside the real parts, and takes down exactly what it started.
+//! `chatpush-stack`: runs the demo, or a command with a private stack, and stops what it started.
 
 use std::process::{ExitCode, Stdio};
 
@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Starts a private Redis, MariaDB, daemon, PHP-FPM and nginx.
+/// Starts a private Redis, MariaDB, daemon, PHP-FPM and nginx
 #[derive(Debug, Parser)]
 #[command(name = "chatpush-stack", version)]
 struct Arguments {
@@ -25,16 +25,16 @@ enum Task {
         /// Run the demo's smoke test instead; exit 0 if every step passes
         #[arg(long)]
         check: bool,
-        /// Keep the folder of data and logs
+        /// Keep the folder with data and logs
         #[arg(long)]
         keep: bool,
-        /// Serve it on this port instead of a free one
+        /// Serve the demo on this port instead of a free one
         #[arg(long)]
         port: Option<u16>,
     },
-    /// Run a command that finds everything in its environment, as `CHATPUSH_TEST_*`
+    /// Run a command with the addresses of the servers in its environment, as `CHATPUSH_TEST_*`
     Run {
-        /// Serve the demo's pages with two people in them, whose passwords are in the environment too
+        /// Serve the demo's pages, with two registered people whose passwords are in the environment
         #[arg(long)]
         demo: bool,
         /// The command and its arguments
@@ -110,7 +110,7 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Shows what the parts log until it is interrupted.
+/// Prints the logs until it is interrupted.
 async fn follow(stack: &Stack) -> anyhow::Result<()> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(stack.folder())? {
@@ -126,13 +126,13 @@ async fn follow(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends when somebody wants this to end; whatever runs is dropped, and so taken down, then.
+/// Waits for SIGINT or SIGTERM. The caller then drops the running task, which stops its servers.
 async fn interruption() -> anyhow::Result<ExitCode> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    eprintln!("\nTaking everything down");
+    eprintln!("\nStopping");
     Ok(ExitCode::from(130))
 }

@@ -9,27 +9,27 @@ use tokio::process::Command;
 use crate::server::{Server, is_root};
 use crate::wait::until;
 
-/// The account that applications and daemons use.
+/// The account of applications and daemons.
 pub const USER: &str = "chatpush";
 /// Its password.
 pub const PASSWORD: &str = "pw";
 
-/// A MariaDB with a small footprint and otherwise its own defaults.
+/// A MariaDB with small buffers, and otherwise its defaults.
 #[derive(Debug)]
 pub struct MariaDb {
     server: Server,
 }
 
 impl MariaDb {
-    /// Makes the data folder.
+    /// Creates the data folder.
     pub async fn install(folder: &Path) -> anyhow::Result<()> {
         let output = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
-            // A machine need not be able to look its own name up.
+            // The machine's host name may not resolve.
             .arg("--force")
             .arg("--innodb-log-file-size=8M")
             .arg(format!("--datadir={}", folder.join("db").display()))
-            // Two that are made at once take each other's temporary files away in a common folder.
+            // In a shared folder, two concurrent runs delete each other's temporary files.
             .env("TMPDIR", folder)
             .kill_on_drop(true)
             .output()
@@ -44,12 +44,12 @@ impl MariaDb {
         Ok(())
     }
 
-    /// Starts MariaDB on what it had written before.
+    /// Starts MariaDB on its data folder.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         Self::start_with(folder, &[]).await
     }
 
-    /// The same with more arguments, which win.
+    /// Starts MariaDB with more arguments, which override the others.
     pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let mut arguments = vec![
             "--no-defaults".to_owned(),
@@ -70,18 +70,18 @@ impl MariaDb {
         Ok(Self { server })
     }
 
-    /// Its process id.
+    /// The process id.
     pub const fn pid(&self) -> u32 {
         self.server.pid()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.server.kill();
     }
 }
 
-/// Makes a database that [`USER`] may do everything with.
+/// Creates a database and grants all privileges on it to [`USER`].
 pub async fn create_database(folder: &Path, name: &str) -> anyhow::Result<()> {
     let statements = format!(
         "CREATE DATABASE `{name}`; CREATE USER IF NOT EXISTS {USER}@localhost IDENTIFIED BY '{PASSWORD}'; \
@@ -90,7 +90,7 @@ pub async fn create_database(folder: &Path, name: &str) -> anyhow::Result<()> {
     sql(folder, &statements).await.map(drop)
 }
 
-/// Runs statements as the administrator and returns what the client prints, without headings.
+/// Runs statements as root. Returns the client's output, without column names.
 pub async fn sql(folder: &Path, statements: &str) -> anyhow::Result<String> {
     let output = Command::new("mariadb")
         .args(["--no-defaults", "--batch", "--skip-column-names", "--user=root"])
@@ -107,12 +107,12 @@ pub async fn sql(folder: &Path, statements: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The socket of the MariaDB of a folder.
+/// The socket of the MariaDB in a folder.
 pub fn socket(folder: &Path) -> PathBuf {
     folder.join("mariadb.sock")
 }
 
-/// The address of a database behind a socket, for the daemon.
+/// The URL of a database behind a socket.
 pub fn url(socket: &Path, database: &str) -> String {
     format!("mysql://{USER}:{PASSWORD}@localhost/{database}?socket={}", socket.display())
 }

@@ -13,13 +13,13 @@ use crate::{php_fpm, port};
 /// nginx on a port of 127.0.0.1.
 #[derive(Debug)]
 pub struct Nginx {
-    /// Held for its end.
+    /// Dropping it stops nginx.
     _server: Server,
     port: u16,
 }
 
 impl Nginx {
-    /// Serves folders of PHP pages, each below a path, and the daemon at `/ws`; on `port`, or on a free one.
+    /// Serves folders of PHP pages, each below a path, and the daemon at `/ws`, on `port` or a free port.
     pub async fn start(
         folder: &Path,
         port: Option<u16>,
@@ -30,7 +30,7 @@ impl Nginx {
         Self::launch(folder, port, configuration(folder, &port.to_string(), pages, daemon)?).await
     }
 
-    /// Serves the daemon at `/ws` by TLS, on a free port.
+    /// Serves the daemon at `/ws` over TLS, on a free port.
     pub async fn start_tls(folder: &Path, certificate: &Certificate, daemon: u16) -> anyhow::Result<Self> {
         let port = port::free()?;
         let listen = format!(
@@ -51,7 +51,7 @@ impl Nginx {
         Ok(Self { _server: server, port })
     }
 
-    /// Where it listens.
+    /// The port.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -65,7 +65,7 @@ fn configuration(
 ) -> anyhow::Result<String> {
     let mut text = String::from("daemon off;\n");
     if is_root() {
-        // The workers stay root's: they must read the sources wherever they are.
+        // The workers must run as root too, to read the sources in any folder.
         text.push_str("user root;\n");
     }
     writeln!(
@@ -83,8 +83,9 @@ fn configuration(
     writeln!(text, "  server {{\n    listen 127.0.0.1:{listen};")?;
     writeln!(
         text,
-        "    location = /ws {{\n      proxy_pass http://127.0.0.1:{daemon};\n      proxy_http_version 1.1;\n      \
-         proxy_set_header Upgrade $http_upgrade;\n      proxy_set_header Connection upgrade;\n      \
+        "    location = /ws {{\n      proxy_pass http://127.0.0.1:{daemon};\n      \
+         proxy_http_version 1.1;\n      proxy_set_header Upgrade $http_upgrade;\n      \
+         proxy_set_header Connection upgrade;\n      \
          proxy_set_header Host $http_host;\n      \
          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n      proxy_read_timeout 75s;\n    }}"
     )?;
@@ -103,7 +104,7 @@ fn configuration(
     Ok(text)
 }
 
-/// What CGI wants to be told (RFC 3875 section 4.1).
+/// The CGI variables (RFC 3875 section 4.1).
 const PARAMETERS: &str = "        fastcgi_param REQUEST_METHOD $request_method;
         fastcgi_param QUERY_STRING $query_string;
         fastcgi_param CONTENT_TYPE $content_type;

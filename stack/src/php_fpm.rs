@@ -12,13 +12,13 @@ use crate::wait::until;
 /// PHP-FPM with one pool on a Unix socket.
 #[derive(Debug)]
 pub struct PhpFpm {
-    /// Held for its end.
+    /// Dropping it stops PHP-FPM.
     _server: Server,
 }
 
 impl PhpFpm {
-    /// Starts it with directives of php.ini, as a distribution would load the extension, and with the
-    /// pool's own settings and environment, as an administrator would write them.
+    /// Starts PHP-FPM with php.ini directives, which load the extension, and with the settings and
+    /// environment of the pool.
     pub async fn start(
         folder: &Path,
         directives: &[String],
@@ -43,7 +43,7 @@ impl PhpFpm {
             writeln!(text, "env[{name}] = \"{value}\"")?;
         }
         if is_root() {
-            // The pool stays root's: it must read the sources wherever they are.
+            // The pool must run as root too, to read the sources in any folder.
             text.push_str("user = root\ngroup = root\n");
         }
         std::fs::write(&file, text)?;
@@ -58,12 +58,12 @@ impl PhpFpm {
     }
 }
 
-/// Where nginx finds it.
-pub fn socket(folder: &Path) -> PathBuf {
+/// The socket of the PHP-FPM in a folder.
+pub(crate) fn socket(folder: &Path) -> PathBuf {
     folder.join("php-fpm.sock")
 }
 
-/// The PHP-FPM that belongs to the PHP on the path, by the names that distributions give it.
+/// The PHP-FPM of the same version as the PHP on the PATH, by the names that distributions use.
 fn program() -> anyhow::Result<String> {
     let version = Command::new("php")
         .args(["-r", "echo PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION;"])

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::server::Server;
 use crate::wait::until;
 
-/// A Redis that syncs every write to its append-only file.
+/// A Redis that syncs each write to its append-only file.
 #[derive(Debug)]
 pub struct Redis {
     server: Server,
@@ -18,12 +18,12 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts Redis on what it had written to the folder before, or empty.
+    /// Starts Redis on the data in the folder, if there is any.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         Self::start_with(folder, &[]).await
     }
 
-    /// The same with more arguments, which win.
+    /// Starts Redis with more arguments, which override the others.
     pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let socket = socket(folder);
         let log = folder.join("redis.log");
@@ -36,39 +36,39 @@ impl Redis {
         Ok(Self { server, socket })
     }
 
-    /// Its address for PHP and the daemon.
+    /// Its URL.
     pub fn url(&self) -> String {
         url(&self.socket)
     }
 
-    /// Its process id.
+    /// The process id.
     pub const fn pid(&self) -> u32 {
         self.server.pid()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.server.kill();
     }
 }
 
-/// The socket of the Redis of a folder.
+/// The socket of the Redis in a folder.
 pub fn socket(folder: &Path) -> PathBuf {
     folder.join("redis.sock")
 }
 
-/// The address of a socket.
+/// The URL of a socket.
 pub fn url(socket: &Path) -> String {
     format!("unix://{}", socket.display())
 }
 
 async fn answers(socket: &Path) -> bool {
-    let asked = timeout(Duration::from_secs(1), async {
+    let ping = timeout(Duration::from_secs(1), async {
         let mut stream = UnixStream::connect(socket).await?;
         stream.write_all(b"PING\r\n").await?;
         let mut answer = [0; 7];
         stream.read_exact(&mut answer).await?;
         std::io::Result::Ok(answer == *b"+PONG\r\n")
     });
-    matches!(asked.await, Ok(Ok(true)))
+    matches!(ping.await, Ok(Ok(true)))
 }

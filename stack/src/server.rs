@@ -1,4 +1,4 @@
-//! A server process that ends with whoever started it.
+//! A server process that ends with its owner.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -8,8 +8,8 @@ use anyhow::{Context as _, ensure};
 
 use crate::guard::Guard;
 
-/// Starts the program, tells its process id, and waits for the end of a pipe that only our process holds
-/// open. Then the program is asked to end and, if it does not within ten seconds, killed.
+/// Starts the program, prints its process id, and waits until our process closes the pipe or dies. Then it
+/// stops the program with SIGTERM and, after ten seconds, with SIGKILL.
 const GUARD: &str = r#"exec 3>&1 >>"$0" 2>&1
 "$@" & pid=$!
 echo $pid >&3
@@ -21,8 +21,7 @@ for _ in {1..200}; do kill -0 $pid || break; sleep 0.05; done
 kill -KILL $pid
 wait $pid"#;
 
-/// A running process. It is ended, by its own process id, when this is dropped, and also when our own
-/// process dies in whatever way: a shell beside it sees to that.
+/// A running process. A shell stops it, by its process id, when this is dropped or our process dies.
 #[derive(Debug)]
 pub struct Server {
     guard: Guard,
@@ -47,38 +46,38 @@ impl Server {
         Ok(Self { guard, pid })
     }
 
-    /// The server's process id.
+    /// The process id.
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Sends a signal by name: `TERM`, `KILL`, `STOP`, `CONT`.
+    /// Sends a signal by its name: `TERM`, `KILL`, `STOP`, `CONT`, `HUP`.
     pub fn signal(&self, name: &str) {
-        // A process that has just gone is no failure of the signal.
+        // It fails only if the process has ended.
         let _ = Command::new("kill")
             .args([format!("-{name}"), self.pid.to_string()])
             .stderr(Stdio::null())
             .status();
     }
 
-    /// Waits until the process has ended and returns its exit code, if it has one.
+    /// Stops the process, waits for its end and returns its exit code, if it has one.
     pub fn wait(mut self) -> Option<i32> {
         self.guard.end()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.signal("KILL");
         self.wait();
     }
 
-    /// Whether the process is still there.
+    /// Whether the process still runs.
     pub fn is_running(&self) -> bool {
         Path::new(&format!("/proc/{}/stat", self.pid)).exists()
     }
 }
 
-/// Whether we are root, as in a container. Some servers then have to be told that they may stay it.
-pub fn is_root() -> bool {
+/// Whether we are root, as in a container. Some servers then need an option to run as root.
+pub(crate) fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0)
 }

@@ -11,86 +11,91 @@ use crate::http_client::{HttpClient, Socket};
 use crate::mariadb;
 use crate::stack::{DATABASE, Stack};
 
+/// Limit for each state that a step waits for.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs every step and prints it once it has passed.
+/// Runs all steps and prints each that has passed.
 ///
 /// # Errors
 ///
-/// At the first step that does not hold, with what was seen instead.
+/// At the first step that fails, with the actual result.
 pub async fn run(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result<()> {
-    let said = ["Is it still there?", "<b>Hello?</b> \"'; DROP TABLE user; --", "I take it 👍"];
-    let (mut one, mut other) = (HttpClient::new(&stack.url()), HttpClient::new(&stack.url()));
-    one.enter(buyer.name, &buyer.password, false)?;
-    other.enter(seller.name, &seller.password, false)?;
-    step("two people sign in, each with cookies of their own");
+    let texts = ["Is it still there?", "<b>Hello?</b> \"'; DROP TABLE user; --", "I take it 👍"];
+    let (mut buyer_client, mut seller_client) =
+        (HttpClient::new(&stack.url()), HttpClient::new(&stack.url()));
+    buyer_client.sign_in(buyer.name, &buyer.password)?;
+    seller_client.sign_in(seller.name, &seller.password)?;
+    step("two users sign in");
 
-    let mut socket = one.connect().await?;
+    let mut socket = buyer_client.connect().await?;
     let mut received = Received::default();
     received.until_counter(&mut socket, 0).await?;
-    let (id, how) = send(&other, buyer, "Good morning")?;
+    let (id, how) = send(&seller_client, buyer, "Good morning")?;
     ensure!(how == "live", "the message was not live");
     received.until(&mut socket, "Good morning").await?;
     received.until_confirmed(&mut socket, stack, buyer).await?;
-    ensure!(unread(stack, buyer).await? == 1, "what is delivered is not counted");
+    ensure!(unread(stack, buyer).await? == 1, "a delivered message is not counted");
     step(
-        "a message to somebody who is there arrives at once, and its row goes when the browser has confirmed it",
+        "a message to an online user arrives at once, and its row is deleted after the client's confirmation",
     );
 
-    let again = other.call("send.php", &message(buyer, "Good morning", &id))?;
-    ensure!(again.json()?["how"] == "live", "the second call answers otherwise: {again:?}");
-    ensure!(rows(stack, buyer).await? == 0 && unread(stack, buyer).await? == 1, "it is a second message");
-    step("sent again under the same id, it is the same message");
+    let again = seller_client.call("send.php", &message(buyer, "Good morning", &id))?;
+    ensure!(again.json()?["how"] == "live", "the second call has another result: {again:?}");
+    ensure!(
+        rows(stack, buyer).await? == 0 && unread(stack, buyer).await? == 1,
+        "it was stored as a second message"
+    );
+    step("a message that is sent again with the same id is not duplicated");
 
-    socket.say(r#"{"read":true}"#).await?;
+    socket.send(r#"{"read":true}"#).await?;
     received.until_counter(&mut socket, 0).await?;
-    step("the buyer has looked, and the counter is 0");
+    step("reading sets the unread counter to 0");
 
     socket.close().await?;
-    one.leave()?;
-    until("the buyer is gone", async || Ok(!is_online(&other, buyer)?)).await?;
-    step("one closes the page and signs out, and is seen to be gone");
+    buyer_client.sign_out()?;
+    until("the buyer is offline", async || Ok(!is_online(&seller_client, buyer)?)).await?;
+    step("a user who closes the page and signs out is offline");
 
-    for (number, text) in (1..).zip(said) {
-        ensure!(send(&other, buyer, text)?.1 == "stored", "the message was not stored");
-        ensure!(rows(stack, buyer).await? == number, "the row is not there when the call returns");
+    for (number, text) in (1..).zip(texts) {
+        ensure!(send(&seller_client, buyer, text)?.1 == "stored", "the message was not stored");
+        ensure!(rows(stack, buyer).await? == number, "the row is missing when the call returns");
         ensure!(unread(stack, buyer).await? == number, "the counter is not {number}");
     }
-    step("three messages to somebody who is away are in MySQL, and counted, when each call returns");
+    step("messages to an offline user are in MySQL, and counted, when the calls return");
 
-    one.enter(buyer.name, &buyer.password, false)?;
-    let mut socket = one.connect().await?;
+    buyer_client.sign_in(buyer.name, &buyer.password)?;
+    let mut socket = buyer_client.connect().await?;
     let mut received = Received::default();
     received.until_counter(&mut socket, 3).await?;
-    ensure!(received.texts == said, "wrong messages or order: {:?}", received.texts);
-    step("they arrive on return, in order, each once, and the unread counter is 3");
+    ensure!(received.texts == texts, "wrong messages or order: {:?}", received.texts);
+    step("they arrive on the next connection, in order, each once, and the unread counter is 3");
 
     received.until_confirmed(&mut socket, stack, buyer).await?;
-    ensure!(unread(stack, buyer).await? == 3, "delivered is not read");
-    step("the rows go once the browser has confirmed them");
+    ensure!(unread(stack, buyer).await? == 3, "the counter has changed on delivery");
+    step("their rows are deleted after the client's confirmation");
 
-    let waiting = other.get("waiting.php?receiver_id=1")?.json()?;
-    ensure!(waiting["waiting"] == serde_json::json!([]), "the seller does not see that: {waiting}");
-    step("and the seller sees that they are delivered");
+    let waiting = seller_client.get("waiting.php?receiver_id=1")?.json()?;
+    ensure!(waiting["waiting"] == serde_json::json!([]), "the seller sees undelivered messages: {waiting}");
+    step("the seller sees that they are delivered");
 
-    ensure!(send(&other, buyer, "Deal")?.1 == "live", "the message was not live");
+    ensure!(send(&seller_client, buyer, "Deal")?.1 == "live", "the message was not live");
     received.until(&mut socket, "Deal").await?;
-    step("and the talk goes on live");
+    step("the next message is live again");
 
-    let refused = other.form("send.php", &message(buyer, "forged", &new_id()))?;
-    ensure!(refused.status == 403, "a forged form was taken: {refused:?}");
-    let nobody = Person { id: 999, ..buyer.clone() };
-    let refused = other.call("send.php", &message(&nobody, "anybody?", &new_id()))?;
-    ensure!(refused.status == 422, "a message to nobody was taken: {refused:?}");
+    let refused = seller_client.form("send.php", &message(buyer, "forged", &new_id()))?;
+    ensure!(refused.status == 403, "a forged form was accepted: {refused:?}");
+    let unknown = Person { id: 999, ..buyer.clone() };
+    let refused = seller_client.call("send.php", &message(&unknown, "hello?", &new_id()))?;
+    ensure!(refused.status == 422, "a message to an unknown user was accepted: {refused:?}");
     let mut guest = HttpClient::new(&stack.url());
-    ensure!(guest.enter(buyer.name, "not the password", false).is_err(), "a wrong password was taken");
-    guest.enter("guest", "long enough", true)?;
+    ensure!(guest.sign_in(buyer.name, "not the password").is_err(), "a wrong password was accepted");
+    guest.register("guest", "long enough")?;
     ensure!(guest.get("people.php")?.status == 200, "the new user is not signed in");
-    step("forged forms and wrong passwords are refused, and a third person registers");
+    step("forged forms and wrong passwords are refused, and a third user registers");
     Ok(())
 }
 
-/// What has arrived on one connection.
+/// The messages that a connection has received.
 #[derive(Debug, Default)]
 struct Received {
     ids: Vec<String>,
@@ -98,8 +103,8 @@ struct Received {
 }
 
 impl Received {
-    /// Takes a frame in; the counter, if it was one, whether the daemon's own or the application's.
-    fn take(&mut self, frame: &Value) -> anyhow::Result<Option<u64>> {
+    /// Records a message. Returns the value of an unread counter, sent by the daemon or by the application.
+    fn record(&mut self, frame: &Value) -> anyhow::Result<Option<u64>> {
         if frame["type"] == "unread_count" {
             return Ok(frame["data"].as_u64());
         }
@@ -108,38 +113,38 @@ impl Received {
             return Ok(content["data"].as_u64());
         }
         let id = frame["id"].as_str().context("no id")?.to_owned();
-        ensure!(!self.ids.contains(&id), "{id} was shown twice");
+        ensure!(!self.ids.contains(&id), "{id} was received twice");
         self.ids.push(id);
         self.texts.push(content["text"].as_str().context("no text")?.to_owned());
         Ok(None)
     }
 
     async fn until_counter(&mut self, socket: &mut Socket, wanted: u64) -> anyhow::Result<()> {
-        while self.take(&socket.frame().await?)? != Some(wanted) {}
+        while self.record(&socket.frame().await?)? != Some(wanted) {}
         Ok(())
     }
 
-    /// Reads on, and so confirms, until no row of the receiver is left.
+    /// Reads, and so confirms, until the receiver has no row left.
     async fn until_confirmed(
         &mut self,
         socket: &mut Socket,
         stack: &Stack,
         person: &Person,
     ) -> anyhow::Result<()> {
-        let drained = async {
+        let reading = async {
             loop {
-                self.take(&socket.frame().await?)?;
+                self.record(&socket.frame().await?)?;
             }
         };
         tokio::select! {
-            ended = drained => ended,
-            gone = until("the rows are gone", async || Ok(rows(stack, person).await? == 0)) => gone,
+            ended = reading => ended,
+            gone = until("the rows are deleted", async || Ok(rows(stack, person).await? == 0)) => gone,
         }
     }
 
     async fn until(&mut self, socket: &mut Socket, text: &str) -> anyhow::Result<()> {
         while self.texts.last().is_none_or(|last| last != text) {
-            self.take(&socket.frame().await?)?;
+            self.record(&socket.frame().await?)?;
         }
         Ok(())
     }
@@ -149,7 +154,7 @@ fn step(what: &str) {
     println!("ok  {what}");
 }
 
-/// Sends a new message; its id, and how it went.
+/// Sends a new message. Returns its id, and `live` or `stored`.
 fn send(from: &HttpClient, to: &Person, text: &str) -> anyhow::Result<(String, String)> {
     let id = new_id();
     let page = from.call("send.php", &message(to, text, &id))?;
@@ -157,7 +162,7 @@ fn send(from: &HttpClient, to: &Person, text: &str) -> anyhow::Result<(String, S
     Ok((id, how.with_context(|| format!("not sent ({}): {}", page.status, page.text))?))
 }
 
-/// The fields of a message, as the chat's script sends them.
+/// The fields of a message, as the demo's script sends them.
 fn message(to: &Person, text: &str, id: &str) -> [(&'static str, String); 3] {
     [("receiver_id", to.id.to_string()), ("text", text.to_owned()), ("id", id.to_owned())]
 }
@@ -166,10 +171,11 @@ fn new_id() -> String {
     std::iter::repeat_with(|| fastrand::char('a'..='z')).take(24).collect()
 }
 
-fn is_online(asking: &HttpClient, person: &Person) -> anyhow::Result<bool> {
-    let page = asking.get("people.php")?.json()?;
+fn is_online(client: &HttpClient, person: &Person) -> anyhow::Result<bool> {
+    let page = client.get("people.php")?.json()?;
     let people = page["people"].as_array().context("no people")?;
-    let found = people.iter().find(|found| found["id"] == person.id).context("they are not in the list")?;
+    let found =
+        people.iter().find(|found| found["id"] == person.id).context("the user is not in the list")?;
     found["online"].as_bool().context("neither online nor offline")
 }
 

@@ -1,4 +1,4 @@
-//! Everything at once, as one installation has it.
+//! All servers together, as in one installation.
 
 use std::path::Path;
 
@@ -13,19 +13,19 @@ use crate::php_fpm::PhpFpm;
 use crate::redis::{self, Redis};
 
 /// The database of the stack.
-pub const DATABASE: &str = "chat";
+pub(crate) const DATABASE: &str = "chat";
 const PREFIX: &str = "chatpush";
 
-/// Redis, MariaDB with migrated tables, a daemon, PHP-FPM with the extension, and nginx.
+/// Redis, MariaDB with the default tables, a daemon, PHP-FPM with the extension, and nginx.
 #[derive(Debug)]
 pub struct Stack {
-    // Dropped in this order: what is served from goes before what it is served by.
+    // Fields are dropped in this order: each server before those that it depends on.
     nginx: Nginx,
     _php_fpm: PhpFpm,
     daemon: Option<Daemon>,
-    /// The daemon's, also while it is down: for browsers, and for health.
+    /// The daemon's ports for clients and for the admin listener, also while it is down.
     ports: (u16, u16),
-    /// What the daemon is started with.
+    /// The environment of the daemon.
     configuration: [(&'static str, String); 4],
     _mariadb: MariaDb,
     _redis: Redis,
@@ -34,10 +34,10 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything and serves `pages`, folders below paths. Prints a line for each step.
+    /// Starts all servers and serves `pages`, each a folder below a path. Prints a line for each server.
     pub async fn start(port: Option<u16>, pages: &[(&str, &Path)]) -> anyhow::Result<Self> {
-        let held = Folder::new()?;
-        let folder = held.path();
+        let temporary = Folder::new()?;
+        let folder = temporary.path();
         eprintln!("Data and logs      {}", folder.display());
         let redis = Redis::start(folder).await?;
         eprintln!("Redis              {}", redis.url());
@@ -83,11 +83,11 @@ impl Stack {
             _mariadb: mariadb,
             _redis: redis,
             secret,
-            folder: held,
+            folder: temporary,
         })
     }
 
-    /// What a program beside the stack needs to know.
+    /// The environment of a program that uses the stack.
     pub fn environment(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let folder = self.folder.path();
         Ok(vec![
@@ -108,14 +108,14 @@ impl Stack {
         ])
     }
 
-    /// Kills the daemon as a power cut would; nothing if it is down already.
+    /// Kills the daemon with SIGKILL. Does nothing if it is down.
     pub fn kill_daemon(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.kill();
         }
     }
 
-    /// Starts the daemon again as it was, on the same ports, and waits until it is ready; nothing if it is up.
+    /// Starts the daemon on the same ports and waits until it is ready. Does nothing if it runs.
     pub async fn start_daemon(&mut self) -> anyhow::Result<()> {
         if self.daemon.is_none() {
             self.daemon = Some(Daemon::start_at(self.folder.path(), &self.configuration, self.ports).await?);
@@ -123,17 +123,17 @@ impl Stack {
         Ok(())
     }
 
-    /// Where nginx serves the pages, without a slash at the end.
+    /// The URL of nginx, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.nginx.port())
     }
 
-    /// The folder of the data and the logs.
+    /// The folder with data and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Leaves the folder where it is when everything has ended.
+    /// Keeps the folder when this is dropped.
     pub fn keep(&mut self) {
         self.folder.keep();
     }

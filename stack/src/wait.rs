@@ -1,18 +1,18 @@
-//! Waiting for something to become true, with a deadline instead of a guess.
+//! Polling with a deadline.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use tokio::time::{Instant, sleep};
 
-/// How long a server may take to start. Generous, because the machine may be busy.
+/// How long a server may take to start. It is long, because the machine may be busy.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asks again and again until `probe` says yes.
+/// Polls until `probe` returns true.
 ///
 /// # Errors
 ///
-/// After a minute, naming what was waited for and the log that may tell why.
+/// After [`START_TIMEOUT`], with the end of the log.
 pub async fn until(
     what: &str,
     log: &std::path::Path,
@@ -29,7 +29,7 @@ pub async fn until(
 }
 
 /// The last lines of a log.
-pub fn tail(log: &std::path::Path) -> String {
+fn tail(log: &std::path::Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
