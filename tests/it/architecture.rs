@@ -1,10 +1,10 @@
-//! The table of arrows: which module may use which. A line that is not in it fails, and so does a line of it
-//! that nothing uses any more.
+//! Dependencies between modules and between crates, as tables. A dependency that is not in its table fails a
+//! test, and so does an entry that no code needs. Dependency cycles are searched for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Arrows between the daemon's groups of modules.
+/// The daemon: each group of modules with those that it uses.
 const DAEMON: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("net", &[]),
@@ -23,7 +23,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("run", &["config", "edge", "fanout", "hub", "net", "ops", "query", "services", "writer"]),
 ];
 
-/// Arrows inside the extension.
+/// The extension.
 const EXTENSION: &[(&str, &[&str])] = &[
     ("functions", &["arguments", "calls", "error", "settings", "zend"]),
     ("arguments", &["zend"]),
@@ -39,7 +39,7 @@ const EXTENSION: &[(&str, &[&str])] = &[
     ("zend", &[]),
 ];
 
-/// Arrows inside the contract.
+/// The wire contract.
 const WIRE: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("limit", &[]),
@@ -55,18 +55,18 @@ const WIRE: &[(&str, &[&str])] = &[
     ("token", &["id", "limit"]),
 ];
 
-/// Arrows inside what starts the real parts.
+/// The stack.
 const STACK: &[(&str, &[&str])] = &[
     ("control", &["stack"]),
-    ("smoke", &["demo", "mariadb", "stack", "http_client"]),
+    ("smoke", &["demo", "http_client", "mariadb", "stack"]),
     ("http_client", &[]),
     ("demo", &["artifacts", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
-    ("redis", &["wait", "server"]),
-    ("mariadb", &["wait", "server"]),
-    ("daemon", &["artifacts", "wait", "port", "server"]),
-    ("php_fpm", &["wait", "server"]),
-    ("nginx", &["certificate", "wait", "php_fpm", "port", "server"]),
+    ("redis", &["server", "wait"]),
+    ("mariadb", &["server", "wait"]),
+    ("daemon", &["artifacts", "port", "server", "wait"]),
+    ("php_fpm", &["server", "wait"]),
+    ("nginx", &["certificate", "php_fpm", "port", "server", "wait"]),
     ("certificate", &[]),
     ("server", &["guard"]),
     ("folder", &["guard"]),
@@ -76,7 +76,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("artifacts", &[]),
 ];
 
-/// Arrows inside the test of faults.
+/// The chaos test.
 const CHAOS: &[(&str, &[&str])] = &[
     ("cli", &["fault"]),
     ("run", &["checker", "cli", "clients", "cluster", "fault", "history", "proxy", "workers"]),
@@ -89,10 +89,10 @@ const CHAOS: &[(&str, &[&str])] = &[
     ("checker", &["history"]),
 ];
 
-/// Arrows inside the fuzzer: none, a target knows no other.
+/// The fuzz targets, which share no code.
 const FUZZ: &[(&str, &[&str])] = &[("target", &[])];
 
-/// Arrows inside the fuzzer's program that talks to a running daemon.
+/// The live fuzzer.
 const FUZZ_LIVE: &[(&str, &[&str])] = &[
     ("cli", &[]),
     ("run", &["cli", "client", "harness"]),
@@ -102,10 +102,10 @@ const FUZZ_LIVE: &[(&str, &[&str])] = &[
     ("frames", &[]),
 ];
 
-/// Arrows inside the counter of instructions.
+/// The instruction counter.
 const INSTRUCTIONS: &[(&str, &[&str])] = &[("callgrind", &["paths"]), ("baseline", &[]), ("paths", &[])];
 
-/// Arrows inside the measurements.
+/// The benchmarks.
 const BENCH: &[(&str, &[&str])] = &[
     ("cli", &["peers", "scenarios"]),
     ("run", &["cache", "cli", "machine", "peers", "place", "report", "scenarios"]),
@@ -155,7 +155,7 @@ const BENCH: &[(&str, &[&str])] = &[
     ("digits", &[]),
 ];
 
-/// Arrows between crates, by folder.
+/// The crates, by folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("php-ext", &["wire"]),
@@ -185,16 +185,16 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The arrows of a crate as its lines say them: `use crate::a::…`, and `crate::a::…` in the text.
-fn arrows(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
-    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// The dependencies between the modules of a crate: each `crate::a::…` in its sources.
+fn dependencies(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut dependencies: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources(source) {
         let relative = file.strip_prefix(source).expect("it is below the folder");
         let first = relative.iter().next().expect("it has a name").to_string_lossy();
         let module = first.trim_end_matches(".rs").to_owned();
         let text = std::fs::read_to_string(&file).expect("it can be read");
-        let targets = arrows.entry(module.clone()).or_default();
-        // Tests at the end of a file may look around.
+        let targets = dependencies.entry(module.clone()).or_default();
+        // Unit tests at the end of a file may use any module.
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for piece in line.split("crate::").skip(1) {
@@ -218,18 +218,18 @@ fn arrows(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
             }
         }
     }
-    arrows
+    dependencies
 }
 
 fn compare(source: &str, table: &[(&str, &[&str])], exempt: &[&str]) {
-    let found = arrows(&root().join(source));
+    let found = dependencies(&root().join(source));
     let mut wrong = Vec::new();
     for (module, targets) in &found {
         if exempt.contains(&module.as_str()) {
             continue;
         }
         let Some((_, allowed)) = table.iter().find(|(name, _)| name == module) else {
-            wrong.push(format!("{source}: the module {module} is not in the table"));
+            wrong.push(format!("{source}: the module {module} is not in its table"));
             continue;
         };
         wrong.extend(
@@ -239,17 +239,17 @@ fn compare(source: &str, table: &[(&str, &[&str])], exempt: &[&str]) {
                 .map(|target| format!("{source}: {module} -> {target} is not in the table")),
         );
         wrong.extend(
-            allowed
-                .iter()
-                .filter(|target| !targets.contains(**target))
-                .map(|target| format!("{source}: {module} -> {target} is in the table and nowhere else")),
+            allowed.iter().filter(|target| !targets.contains(**target)).map(|target| {
+                format!("{source}: {module} -> {target} is in the table, but no code needs it")
+            }),
         );
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Takes away whatever points nowhere until nothing is left; what stays goes round in a circle.
-fn circle(table: &[(&str, &[&str])]) -> Vec<String> {
+/// Returns the modules that depend on a cycle: removes modules without dependencies until none is left to
+/// remove.
+fn cycle(table: &[(&str, &[&str])]) -> Vec<String> {
     let mut left: BTreeMap<&str, BTreeSet<&str>> =
         table.iter().map(|(module, targets)| (*module, targets.iter().copied().collect())).collect();
     loop {
@@ -266,7 +266,7 @@ fn circle(table: &[(&str, &[&str])]) -> Vec<String> {
 }
 
 #[test]
-fn modules_use_what_the_table_says() {
+fn module_dependencies_match_the_tables() {
     compare("daemon/src", DAEMON, &["lib", "main"]);
     compare("php-ext/src", EXTENSION, &["lib"]);
     compare("wire/src", WIRE, &["lib"]);
@@ -279,7 +279,7 @@ fn modules_use_what_the_table_says() {
 }
 
 #[test]
-fn no_arrows_go_round_in_a_circle() {
+fn dependencies_have_no_cycle() {
     for (name, table) in [
         ("daemon", DAEMON),
         ("php-ext", EXTENSION),
@@ -292,17 +292,17 @@ fn no_arrows_go_round_in_a_circle() {
         ("bench", BENCH),
         ("crates", CRATES),
     ] {
-        assert_eq!(circle(table), Vec::<String>::new(), "{name}");
+        assert_eq!(cycle(table), Vec::<String>::new(), "{name}");
     }
     assert_eq!(
-        circle(&[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])]),
+        cycle(&[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])]),
         ["a", "b", "c"],
-        "circles are found"
+        "a cycle is found"
     );
 }
 
 #[test]
-fn crates_depend_as_the_table_says() {
+fn crate_dependencies_match_the_table() {
     let folders: BTreeMap<_, _> =
         [("chatpush-wire", "wire"), ("chatpush-daemon", "daemon"), ("chatpush-stack", "stack")].into();
     for (folder, allowed) in CRATES {
@@ -318,12 +318,12 @@ fn crates_depend_as_the_table_says() {
 }
 
 #[test]
-fn every_redis_name_is_built_in_one_file() {
+fn redis_names_are_built_in_one_file() {
     for source in ["daemon/src", "php-ext/src", "wire/src"] {
         for file in sources(&root().join(source)) {
             let text = std::fs::read_to_string(&file).expect("it can be read");
-            let is_the_one = file.ends_with("wire/src/key.rs");
-            assert!(is_the_one || !text.contains(":{{{"), "{} builds a Redis name itself", file.display());
+            let is_key_rs = file.ends_with("wire/src/key.rs");
+            assert!(is_key_rs || !text.contains(":{{{"), "{} builds a Redis name itself", file.display());
         }
     }
 }

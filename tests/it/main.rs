@@ -36,5 +36,5 @@ mod settings;
 mod examples;
 /// The licences of everything that is built in.
 mod licences;
-/// The table of arrows.
+/// Dependencies between modules and crates.
 mod architecture;
