@@ -63,7 +63,10 @@ async fn offline_messages_are_stored_delivered_and_removed() {
     }
 
     let mut browser = daemon.connect(2).await;
-    assert_eq!(browser.flushed().await, (vec!["one".to_owned(), "two".to_owned(), "three".to_owned()], 3));
+    assert_eq!(
+        browser.until_unread_count().await,
+        (vec!["one".to_owned(), "two".to_owned(), "three".to_owned()], 3)
+    );
     let reading = browser.keep_reading();
     eventually("the rows are gone", || env.stored(2), Vec::is_empty).await;
     assert_eq!(env.unread(2).await, 3, "delivered is not read");
@@ -80,7 +83,7 @@ async fn a_message_to_an_online_user_is_pushed_and_not_stored() {
     let env = installation().await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     send(&env, "hello").await;
     let frame = browser.json().await;
     assert_eq!((frame["data"].as_str(), frame["type"].as_str()), (Some("hello"), Some("chat")));
@@ -118,8 +121,8 @@ async fn the_sign_in_code_delivers_without_the_daemons_flush() {
     let daemon = env.daemon().await;
     send(&env, "kept").await;
     let mut browser = daemon.connect(2).await;
-    assert_eq!(browser.flushed().await, (Vec::new(), 1));
-    assert!(browser.quiet(Duration::from_millis(200)).await.is_empty());
+    assert_eq!(browser.until_unread_count().await, (Vec::new(), 1));
+    assert!(browser.frames_within(Duration::from_millis(200)).await.is_empty());
     assert_eq!(env.stored(2).await, ["kept"]);
 
     run(&env, &["user_id=2", "push_offline_messages", "push_unread_count"]).await;

@@ -21,10 +21,10 @@ async fn a_row_stays_until_the_client_answers_the_ping_behind_it() {
         assert_eq!(frame["data"], "kept");
         // The socket is dropped here: the frame was read, the ping behind it was not.
     }
-    eventually("the user is gone", || online(&env, 2), |online| !online).await;
+    eventually("the user is gone", || is_subscribed(&env, 2), |online| !online).await;
     assert_eq!(env.stored(2).await, ["kept"]);
     let mut again = daemon.connect(2).await;
-    assert_eq!(again.flushed().await, (vec!["kept".to_owned()], 1), "it comes again");
+    assert_eq!(again.until_unread_count().await, (vec!["kept".to_owned()], 1), "it comes again");
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
     let mut first = daemon.connect(2).await;
-    first.flushed().await;
+    first.until_unread_count().await;
     // A raw TCP view of the client does not answer pings: it is simply not read any further.
     env.php().get(&store(2, "twice")).await;
     let live = first.json().await;
@@ -78,7 +78,7 @@ async fn all_devices_get_everything_on_whichever_daemon_they_are() {
     let (one, other) = (env.daemon().await, env.daemon().await);
     let mut devices = [one.connect(2).await, one.connect(2).await, other.connect(2).await];
     for device in &mut devices {
-        assert_eq!(device.flushed().await, (Vec::new(), 0));
+        assert_eq!(device.until_unread_count().await, (Vec::new(), 0));
     }
     let php = env.php();
     php.get(&store(2, "stored")).await;
@@ -105,11 +105,11 @@ async fn devices_are_told_the_counter_when_it_changes() {
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
-    assert_eq!(browser.flushed().await, (Vec::new(), 0));
+    assert_eq!(browser.until_unread_count().await, (Vec::new(), 0));
     env.php().get(&store(2, "x")).await;
-    assert_eq!(browser.flushed().await, (vec!["x".to_owned()], 1));
+    assert_eq!(browser.until_unread_count().await, (vec!["x".to_owned()], 1));
     env.php().get(r"ChatPush\clearUnreadCount(2);").await;
-    assert_eq!(browser.flushed().await, (Vec::new(), 0));
+    assert_eq!(browser.until_unread_count().await, (Vec::new(), 0));
     assert_eq!(env.unread(2).await, 0);
 }
 
@@ -145,7 +145,7 @@ async fn after_a_truncate_old_records_describe_no_new_rows() {
     eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     env.execute("TRUNCATE offline_message").await;
     reading.abort();
-    eventually("the user is gone", || online(&env, 2), |online| !online).await;
+    eventually("the user is gone", || is_subscribed(&env, 2), |online| !online).await;
     env.php().get(&store(2, "again")).await;
     assert_eq!(env.stored(2).await, ["again"], "a row id that comes again is no obstacle");
 }
@@ -165,12 +165,12 @@ async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
 
     let mut page = daemon.connect_with(3, "chatpush.v1").await;
     let frame = page.json().await;
-    page.flushed().await;
-    assert!(page.quiet(Duration::from_millis(300)).await.is_empty());
+    page.until_unread_count().await;
+    assert!(page.frames_within(Duration::from_millis(300)).await.is_empty());
     assert_eq!(env.stored(3).await, ["acked"], "a pong proves nothing of the page");
-    page.say(r#"{"ack":["nonsense"]}"#).await;
-    page.say(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
-    page.say(r#"{"read":true}"#).await;
+    page.send_text(r#"{"ack":["nonsense"]}"#).await;
+    page.send_text(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
+    page.send_text(r#"{"read":true}"#).await;
     eventually("the ack confirms", || env.stored(3), Vec::is_empty).await;
     eventually("the counter is cleared", || env.unread(3), |unread| *unread == 0).await;
 }
@@ -179,16 +179,16 @@ async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
 async fn presence_follows_the_connections_and_a_killed_daemon() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
-    assert!(!online(&env, 2).await);
+    assert!(!is_subscribed(&env, 2).await);
     let (first, second) = (daemon.connect(2).await, daemon.connect(2).await);
-    eventually("the user is there", || online(&env, 2), |online| *online).await;
+    eventually("the user is there", || is_subscribed(&env, 2), |online| *online).await;
     drop(first);
     drop(second);
-    eventually("the user has left", || online(&env, 2), |online| !online).await;
+    eventually("the user has left", || is_subscribed(&env, 2), |online| !online).await;
     let _again = daemon.connect(2).await;
-    eventually("the user is back", || online(&env, 2), |online| *online).await;
+    eventually("the user is back", || is_subscribed(&env, 2), |online| *online).await;
     daemon.kill();
-    eventually("the daemon's users are gone", || online(&env, 2), |online| !online).await;
+    eventually("the daemon's users are gone", || is_subscribed(&env, 2), |online| !online).await;
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn each_wrong_token_is_refused_with_its_reason() {
     .await;
 }
 
-async fn online(env: &TestEnv, user: u32) -> bool {
+async fn is_subscribed(env: &TestEnv, user: u32) -> bool {
     let channel = format!("{}:{{{}}}:user:{user}", env.name(), user % 16);
     let counts: (String, u32) = env.redis(&["PUBSUB", "SHARDNUMSUB", &channel]).await;
     counts.1 > 0

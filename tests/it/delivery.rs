@@ -7,7 +7,7 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     let php = env.php();
     let storing = tokio::spawn(async move {
         // While its only daemon is not subscribed a store is refused, and the caller tries again.
@@ -46,17 +46,17 @@ async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_
     env.users(&[2, 3]).await;
     let daemon = env.daemon().await;
     let (mut slow, mut quick) = (daemon.connect(2).await, daemon.connect(3).await);
-    slow.flushed().await;
-    quick.flushed().await;
+    slow.until_unread_count().await;
+    quick.until_unread_count().await;
     let php = env.php();
     php.get("ChatPush\\sendMessage(1, 2, 'kept');").await;
     let flood = "foreach (range(1, 1500) as $i) pushMessage(2, str_repeat('x', 60000), 'flood');";
     php.get(flood).await;
     php.get("pushMessage(3, 'still quick', 'text');").await;
     assert_eq!(quick.json().await["data"], "still quick");
-    assert_eq!(slow.closed().await, Some(4000));
+    assert_eq!(slow.close_code().await, Some(4000));
     let mut again = daemon.connect(2).await;
-    let (messages, _) = again.flushed().await;
+    let (messages, _) = again.until_unread_count().await;
     assert!(messages.is_empty() || messages == ["kept"], "{messages:?}");
     let reading = again.keep_reading();
     eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
@@ -79,10 +79,10 @@ async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
         assert!(page.json().await["data"].is_string());
         shown += 1;
     }
-    let rest = page.quiet(std::time::Duration::from_millis(500)).await;
+    let rest = page.frames_within(std::time::Duration::from_millis(500)).await;
     assert!(shown + rest.len() <= 6_000, "{} more came", rest.len());
     assert_eq!(env.stored_count(2).await, 9_000, "nothing was confirmed");
-    page.say("{\"read\":true}").await;
+    page.send_text("{\"read\":true}").await;
     eventually("the page is still heard", || env.unread(2), |count| *count == 0).await;
 }
 

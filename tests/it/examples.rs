@@ -138,7 +138,7 @@ async fn long_lived_worker_goes_on_after_failures() {
     assert_eq!(program.send("a", 2, "first").await, json!({"id": "a", "result": "stored"}));
     assert_eq!(program.send("a", 2, "first").await, json!({"id": "a", "result": "stored"}));
     let mut browser = daemon.connect(3).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     assert_eq!(program.send("b", 3, "hello").await, json!({"id": "b", "result": "live"}));
     assert_eq!(browser.json().await["data"], "hello");
 

@@ -36,12 +36,12 @@ async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols
     let env = TestEnv::new().await.with("CHATPUSH_LOG", "trace");
     let daemon = env.daemon().await;
     let token = token(2);
-    daemon.connect(2).await.flushed().await;
+    daemon.connect(2).await.until_unread_count().await;
     let bearer = format!("bearer {token}");
     let offered = format!("chatpush.token.{token}, chatpush.v1");
     for headers in [[("Authorization", bearer.as_str())], [("Sec-WebSocket-Protocol", offered.as_str())]] {
         let mut client = Client::open(daemon.port(), "/ws", &headers).await.expect("the token is found");
-        client.flushed().await;
+        client.until_unread_count().await;
     }
     let refused = Client::open(daemon.port(), "/ws", &[("Authorization", "Bearer x.y.z")]).await;
     assert_eq!(refused.expect_err("a bad token").status, 401);
@@ -67,12 +67,12 @@ async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
     let plain = Client::connect(daemon.port(), &short(), None).await.expect("the token is good");
     let mut refreshed = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
     let mut other = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
-    refreshed.say(&format!("{{\"token\":\"{}\"}}", token(2))).await;
+    refreshed.send_text(&format!("{{\"token\":\"{}\"}}", token(2))).await;
     // Somebody else's token is no reason to stay.
-    other.say(&format!("{{\"token\":\"{}\"}}", token(3))).await;
-    assert_eq!(plain.closed().await, Some(4401));
-    assert_eq!(other.closed().await, Some(4401));
-    refreshed.say("{\"ping\":true}").await;
+    other.send_text(&format!("{{\"token\":\"{}\"}}", token(3))).await;
+    assert_eq!(plain.close_code().await, Some(4401));
+    assert_eq!(other.close_code().await, Some(4401));
+    refreshed.send_text("{\"ping\":true}").await;
     while refreshed.json().await["pong"] != true {}
 }
 
@@ -83,11 +83,11 @@ async fn an_application_can_end_a_users_connections_on_every_daemon() {
     let (mut first, mut second, mut bystander) =
         (one.connect(2).await, other.connect(2).await, one.connect(3).await);
     for client in [&mut first, &mut second, &mut bystander] {
-        client.flushed().await;
+        client.until_unread_count().await;
     }
     let php = env.php();
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
-    assert_eq!((first.closed().await, second.closed().await), (Some(4403), Some(4403)));
+    assert_eq!((first.close_code().await, second.close_code().await), (Some(4403), Some(4403)));
     php.get("pushMessage(3, 'still here', 'text');").await;
     assert_eq!(bystander.json().await["data"], "still here");
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(4));").await.trim(), "bool(false)");
@@ -105,7 +105,7 @@ async fn a_user_is_shown_out_in_the_middle_of_a_long_delivery() {
     let delivering = |text: &String| !text.contains("\nchatpush_frames_total 0\n");
     eventually("the delivery has begun", waits, delivering).await;
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
-    assert_eq!(client.closed().await, Some(4403));
+    assert_eq!(client.close_code().await, Some(4403));
     assert_eq!(env.stored_count(2).await, 150, "what was not confirmed stays");
 }
 

@@ -8,9 +8,9 @@ async fn text_that_is_none_of_ours_is_ignored() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
-    client.flushed().await;
+    client.until_unread_count().await;
     for text in ["ping", "", "{", "[1,2]", r#"{"ack":["x"]}"#, "\u{0}"] {
-        client.say(text).await;
+        client.send_text(text).await;
     }
     // A text in two fragments (RFC 6455 section 5.4).
     client
@@ -28,9 +28,9 @@ async fn a_binary_frame_is_closed_with_1003() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
-    client.flushed().await;
+    client.until_unread_count().await;
     client.send(Message::binary(vec![0, 1, 2])).await;
-    assert_eq!(client.closed().await, Some(1003));
+    assert_eq!(client.close_code().await, Some(1003));
 }
 
 #[tokio::test]
@@ -38,9 +38,9 @@ async fn a_huge_message_is_closed_with_1009() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
-    client.flushed().await;
+    client.until_unread_count().await;
     client.send(Message::text("x".repeat(64 * 1024 + 1))).await;
-    assert_eq!(client.closed().await, Some(1009));
+    assert_eq!(client.close_code().await, Some(1009));
 }
 
 #[tokio::test]
@@ -48,9 +48,9 @@ async fn a_flood_is_closed_with_1008() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
-    client.flushed().await;
+    client.until_unread_count().await;
     for _ in 0..3_000 {
         client.send(Message::text("x")).await;
     }
-    assert_eq!(client.closed().await, Some(1008));
+    assert_eq!(client.close_code().await, Some(1008));
 }

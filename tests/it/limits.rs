@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 /// A client whose request nginx would have handed on for `address`.
-async fn from(daemon: &Daemon, address: &str, user: u32) -> Result<Client, u16> {
+async fn connect_from(daemon: &Daemon, address: &str, user: u32) -> Result<Client, u16> {
     let path = format!("/ws?token={}", token(user));
     let opened = Client::open(daemon.port(), &path, &[("X-Forwarded-For", address)]).await;
     opened.map_err(|refused| refused.status)
@@ -24,12 +24,12 @@ async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes(
     let refused = Client::connect(daemon.port(), &token(2), None).await.expect_err("the third");
     assert_eq!(refused.status, 429);
     assert!(refused.reason.contains("limits.connections_per_user"), "{}", refused.reason);
-    daemon.connect(3).await.flushed().await;
+    daemon.connect(3).await.until_unread_count().await;
     drop(second);
     let again = async || Client::connect(daemon.port(), &token(2), None).await;
     eventually("a place is free", again, Result::is_ok).await.expect("it was waited for");
     // Whoever was refused has taken nothing from who is here.
-    first.flushed().await;
+    first.until_unread_count().await;
     env.php().get("pushMessage(2, 'still here', 'text');").await;
     assert_eq!(first.json().await["data"], "still here");
 }
@@ -42,18 +42,21 @@ async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_netwo
         (["192.0.2.1", "192.0.2.1", "192.0.2.1"], "192.0.2.2"),
         (["2001:db8::1", "2001:db8::2", "2001:db8::3"], "2001:db8:0:1::1"),
     ] {
-        let held =
-            (from(&daemon, same[0], 2).await.expect("one"), from(&daemon, same[1], 3).await.expect("two"));
-        assert_eq!(from(&daemon, same[2], 4).await.err(), Some(429));
-        assert!(from(&daemon, other, 4).await.is_ok());
+        let held = (
+            connect_from(&daemon, same[0], 2).await.expect("one"),
+            connect_from(&daemon, same[1], 3).await.expect("two"),
+        );
+        assert_eq!(connect_from(&daemon, same[2], 4).await.err(), Some(429));
+        assert!(connect_from(&daemon, other, 4).await.is_ok());
         drop(held);
-        eventually("a place is free", || from(&daemon, same[2], 4), Result::is_ok)
+        eventually("a place is free", || connect_from(&daemon, same[2], 4), Result::is_ok)
             .await
             .expect("it was waited for");
     }
     // What a client puts before the proxy's word must not hide it.
-    let _held = [from(&daemon, "é, 192.0.2.9", 2).await, from(&daemon, "é, 192.0.2.9", 3).await];
-    assert_eq!(from(&daemon, "\u{e9}, 192.0.2.9", 4).await.err(), Some(429));
+    let _held =
+        [connect_from(&daemon, "é, 192.0.2.9", 2).await, connect_from(&daemon, "é, 192.0.2.9", 3).await];
+    assert_eq!(connect_from(&daemon, "\u{e9}, 192.0.2.9", 4).await.err(), Some(429));
     // A proxy that does not say for whom it asks is not itself the client.
     let mut unknown = Vec::new();
     for user in 2..7 {
@@ -66,7 +69,7 @@ async fn only_a_listed_proxy_is_believed() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
     let env = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24");
     let daemon = env.daemon().await;
-    let held = from(&daemon, "198.51.100.1", 2).await;
+    let held = connect_from(&daemon, "198.51.100.1", 2).await;
     assert!(held.is_ok());
     // The same peer claims to be another client.
     let mut second = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
@@ -81,11 +84,11 @@ async fn only_a_listed_proxy_is_believed() {
 async fn an_address_shakes_hands_so_often() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_HANDSHAKES_PER_ADDRESS", "5");
     let daemon = env.daemon().await;
-    let crowd = futures_util::future::join_all((0..40).map(|_| from(&daemon, "192.0.2.1", 2))).await;
+    let crowd = futures_util::future::join_all((0..40).map(|_| connect_from(&daemon, "192.0.2.1", 2))).await;
     let refused = crowd.iter().filter(|outcome| matches!(outcome, Err(429))).count();
     assert!(refused > 0, "forty at once are too many");
-    assert!(from(&daemon, "192.0.2.2", 2).await.is_ok());
-    eventually("time goes by", || from(&daemon, "192.0.2.1", 2), Result::is_ok)
+    assert!(connect_from(&daemon, "192.0.2.2", 2).await.is_ok());
+    eventually("time goes by", || connect_from(&daemon, "192.0.2.1", 2), Result::is_ok)
         .await
         .expect("it was waited for");
     assert!(!daemon.get("/metrics").await.contains("\nchatpush_refused_total 0\n"));
@@ -116,7 +119,7 @@ async fn a_handshake_that_takes_too_long_is_ended() {
     let counted = || daemon.get("/metrics");
     eventually("it is counted", counted, |text| text.contains("\nchatpush_late_total 2\n")).await;
     // Who was in time may stay.
-    daemon.connect(2).await.flushed().await;
+    daemon.connect(2).await.until_unread_count().await;
 }
 
 #[tokio::test]
@@ -124,11 +127,11 @@ async fn bytes_that_confirm_nothing_are_bounded() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_BYTES", "65536");
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
-    client.flushed().await;
+    client.until_unread_count().await;
     for _ in 0..3 {
         client.send(Message::text("x".repeat(30_000))).await;
     }
-    assert_eq!(client.closed().await, Some(1008));
+    assert_eq!(client.close_code().await, Some(1008));
 }
 
 #[tokio::test]
@@ -136,8 +139,8 @@ async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_th
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_OUTBOX_BYTES", "200000");
     let daemon = env.daemon().await;
     let (mut stalled, mut reader) = (daemon.connect(2).await, daemon.connect(3).await);
-    stalled.flushed().await;
-    reader.flushed().await;
+    stalled.until_unread_count().await;
+    reader.until_unread_count().await;
     let php = env.php();
     // Much more than the sockets' buffers take, so that the rest has to wait in the daemon.
     let pushed = php.get(
@@ -154,7 +157,7 @@ async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_th
     assert!(there.trim().parse::<u32>().expect("a number") > 0);
     let slow = || daemon.get("/metrics");
     eventually("it is closed as too slow", slow, |text| text.contains("\nchatpush_slow_total 1\n")).await;
-    let closed = tokio::spawn(stalled.closed());
+    let closed = tokio::spawn(stalled.close_code());
     eventually("nothing waits any more", slow, |text| text.contains("\nchatpush_outbox_bytes 0\n")).await;
     assert_eq!(closed.await.expect("it reads to the end"), Some(4000));
 }

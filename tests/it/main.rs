@@ -15,7 +15,7 @@ mod proxy;
 /// TLS, by the daemon and by nginx.
 mod tls;
 /// Clients of other languages.
-mod foreign;
+mod third_party_clients;
 /// Hostile and mistaken input on the socket.
 mod input;
 /// Redis, MySQL and the daemon going away at call time.

@@ -37,7 +37,7 @@ async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
             assert!(line.starts_with(r"ChatPush\UnavailableException: no chatpushd is running"), "{line}");
         }
     }
-    assert_eq!(env.waiting(2).await, 0, "nothing was queued");
+    assert_eq!(env.log_length(2).await, 0, "nothing was queued");
 }
 
 #[tokio::test]
@@ -58,9 +58,9 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     env.php().get("storeOfflineMessage(1, 2, 'before');").await;
-    assert_eq!(browser.flushed().await.0, ["before"]);
+    assert_eq!(browser.until_unread_count().await.0, ["before"]);
     env.servers().kill_redis().await;
     for line in calls(&env, ALL).await {
         assert!(line.starts_with(r"ChatPush\ConnectionException: ") && line.ends_with("(in time)"), "{line}");

@@ -27,7 +27,7 @@ async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
     );
     assert_eq!(env.php().get("echo getOfflineMessage(2)[0]['content'], getUnreadCount(2);").await, "hello1");
     let mut browser = daemon.connect(2).await;
-    assert_eq!(browser.flushed().await, (vec!["hello".to_owned()], 1));
+    assert_eq!(browser.until_unread_count().await, (vec!["hello".to_owned()], 1));
     let reading = browser.keep_reading();
     let rows = || env.query::<u64>("SELECT COUNT(*) FROM `mail box`");
     eventually("the row is gone", rows, |rows| *rows == [0]).await;
@@ -77,7 +77,7 @@ async fn the_default_type_applies_live_and_stored() {
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     let mut first = daemon.connect(2).await;
-    first.flushed().await;
+    first.until_unread_count().await;
     env.php().get("storeOfflineMessage(1, 2, 'hello');").await;
     assert_eq!(first.json().await["type"], "chat");
     let mut second = daemon.connect(2).await;
@@ -102,7 +102,7 @@ async fn neither_secrets_nor_contents_are_logged() {
     let daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'for your eyes only');").await;
     let mut browser = daemon.connect(2).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     let reading = browser.keep_reading();
     eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
     reading.abort();

@@ -10,8 +10,8 @@ async fn sigterm_tells_clients_to_come_back_and_ends_in_time() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
-    browser.flushed().await;
-    let closing = tokio::spawn(browser.closed());
+    browser.until_unread_count().await;
+    let closing = tokio::spawn(browser.close_code());
     let start = Instant::now();
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
@@ -55,11 +55,11 @@ async fn questions_are_answered_while_one_daemon_after_the_other_is_restarted() 
 }
 
 /// Connects until some daemon takes it, as a browser behind a load balancer would.
-async fn anywhere(ports: [u16; 2], user: u32) -> Client {
+async fn connect_to_any(ports: [u16; 2], user: u32) -> Client {
     let mut turn = user as usize;
     loop {
         turn += 1;
-        if let Some(client) = Client::attempt(ports[turn % 2], &token(user)).await {
+        if let Some(client) = Client::try_connect(ports[turn % 2], &token(user)).await {
             return client;
         }
     }
@@ -72,7 +72,7 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
     env.users(&USERS.collect::<Vec<_>>()).await;
     let (first, second) = (env.daemon().await, env.daemon().await);
     let ports = [first.port(), second.port()];
-    let crowd = futures_util::future::join_all(USERS.map(|user| anywhere(ports, user))).await;
+    let crowd = futures_util::future::join_all(USERS.map(|user| connect_to_any(ports, user))).await;
     let browsers = crowd.into_iter().zip(USERS).map(|(mut client, user)| {
         tokio::spawn(async move {
             let (mut seen, mut ended) = (Vec::new(), Vec::new());
@@ -92,7 +92,7 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
                     }
                     Event::Closed(code) => {
                         ended.push((Instant::now(), code));
-                        client = anywhere(ports, user).await;
+                        client = connect_to_any(ports, user).await;
                     }
                 }
             }

@@ -9,7 +9,7 @@ async fn writer(env: &TestEnv) -> Option<u32> {
 }
 
 /// The daemon that writes, and the other.
-async fn sorted(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
+async fn writer_and_standby(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
     let holder = eventually("somebody writes", || writer(env), Option::is_some).await;
     if holder == Some(one.process().pid()) { (one, other) } else { (other, one) }
 }
@@ -18,40 +18,40 @@ async fn sorted(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
 async fn a_killed_writer_is_replaced_before_its_lease_runs_out() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    let (writing, standing_by) = sorted(&env, env.daemon().await, env.daemon().await).await;
-    let pid = standing_by.process().pid();
-    writing.kill();
+    let (active, standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
+    let pid = standby.process().pid();
+    active.kill();
     let stored = env.php().get("var_dump(storeOfflineMessage(1, 2, 'after'));").await;
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["after".to_owned()], 1));
     assert_eq!(writer(&env).await, Some(pid));
     // The lease of the killed writer would have held on: it was taken, not waited for.
-    assert!(standing_by.log().contains("writing"));
+    assert!(standby.log().contains("writing"));
 }
 
 #[tokio::test]
 async fn a_hung_writer_is_replaced_and_commits_nothing_when_it_wakes() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    let (writing, standing_by) = sorted(&env, env.daemon().await, env.daemon().await).await;
+    let (active, standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
     let php = env.php();
     php.get("storeOfflineMessage(1, 2, 'before');").await;
-    writing.process().signal("STOP");
+    active.process().signal("STOP");
     let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'meanwhile'));").await;
     assert_eq!(stored.trim(), "bool(true)");
-    assert_eq!(writer(&env).await, Some(standing_by.process().pid()));
+    assert_eq!(writer(&env).await, Some(standby.process().pid()));
     assert!(
-        standing_by.log().contains("the last writer's connection is still there and is ended"),
+        standby.log().contains("the last writer's connection is still there and is ended"),
         "its locks are not waited for"
     );
-    writing.process().signal("CONT");
+    active.process().signal("CONT");
     for text in ["a", "b", "c"] {
         php.get(&format!("storeOfflineMessage(1, 2, '{text}');")).await;
     }
     assert_eq!(env.stored(2).await, ["before", "meanwhile", "a", "b", "c"]);
     assert_eq!(env.unread(2).await, 5);
-    eventually("the woken one stands by", || writing.is_ready(), |ready| *ready).await;
-    assert_eq!(writer(&env).await, Some(standing_by.process().pid()));
+    eventually("the woken one stands by", || active.is_ready(), |ready| *ready).await;
+    assert_eq!(writer(&env).await, Some(standby.process().pid()));
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_hung_daemon_stops_counting_as_present_and_comes_back_clean() {
     env.users(&[2]).await;
     let (hung, _healthy) = (env.daemon().await, env.daemon().await);
     let mut browser = hung.connect(2).await;
-    browser.flushed().await;
+    browser.until_unread_count().await;
     let php = env.php();
     let online = "var_dump(ChatPush\\isOnline(2));";
     assert_eq!(php.get(online).await.trim(), "bool(true)");

@@ -6,8 +6,8 @@ use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-async fn talks(env: &TestEnv, client: &mut Client) {
-    client.flushed().await;
+async fn assert_receives_push(env: &TestEnv, client: &mut Client) {
+    client.until_unread_count().await;
     env.php().get("pushMessage(2, 'by TLS', 'text');").await;
     assert_eq!(client.json().await["data"], "by TLS");
 }
@@ -23,9 +23,9 @@ async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connecti
     let daemon = env.daemon().await;
     let old_root = std::fs::read(&first.cert).expect("it was written");
     let token = token(2);
-    let connect = |root: Vec<u8>| Client::secure(daemon.port(), &token, root);
+    let connect = |root: Vec<u8>| Client::connect_tls(daemon.port(), &token, root);
     let mut client = connect(old_root.clone()).await.expect("the certificate is the daemon's");
-    talks(&env, &mut client).await;
+    assert_receives_push(&env, &mut client).await;
 
     // A file that is half written must not take the certificate away.
     let key = std::fs::read(&first.key).expect("it was written");
@@ -69,8 +69,9 @@ async fn nginx_can_speak_tls_for_it() {
     let daemon = env.daemon().await;
     let nginx = Nginx::start_tls(folder.path(), &certificate, daemon.port()).await.expect("nginx starts");
     let root = std::fs::read(&certificate.cert).expect("it was written");
-    let mut client = Client::secure(nginx.port(), &token(2), root.clone()).await.expect("it is handed on");
-    talks(&env, &mut client).await;
+    let mut client =
+        Client::connect_tls(nginx.port(), &token(2), root.clone()).await.expect("it is handed on");
+    assert_receives_push(&env, &mut client).await;
     // nginx says for whom it asks; that address, 127.0.0.1, is a proxy's and so nobody's in particular.
-    assert!(Client::secure(nginx.port(), &token(3), root).await.is_ok());
+    assert!(Client::connect_tls(nginx.port(), &token(3), root).await.is_ok());
 }

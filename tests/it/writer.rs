@@ -30,7 +30,7 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         assert_eq!(env.unread(receiver).await, 200);
     }
     for receiver in [2, 3] {
-        eventually("the log is cut behind the commit", || env.waiting(receiver), |waiting| *waiting == 0)
+        eventually("the log is cut behind the commit", || env.log_length(receiver), |waiting| *waiting == 0)
             .await;
     }
 }
@@ -55,7 +55,7 @@ async fn a_position_that_another_has_moved_stops_a_writer_from_writing_twice() {
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'one');").await;
-    eventually("the log is cut", || env.waiting(2), |waiting| *waiting == 0).await;
+    eventually("the log is cut", || env.log_length(2), |waiting| *waiting == 0).await;
     // Another writer has got ahead: whatever this one holds as the position is stale.
     env.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
     env.php().get("storeOfflineMessage(1, 2, 'two');").await;
@@ -152,7 +152,7 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
     application.query_drop("UPDATE `user` SET password = 'x' WHERE id = 2").await.expect("the row is free");
     let php = env.php();
     let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
-    eventually("the store waits", || env.waiting(2), |length| *length == 1).await;
+    eventually("the store waits", || env.log_length(2), |length| *length == 1).await;
     // Each of them has less time than one wait for the lock would take.
     let hurried = env.php().with("chatpush.timeout_ms=900");
     hurried.get("foreach (range(1, 2) as $i) { try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {} }").await;
@@ -225,7 +225,7 @@ async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_a
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("SELECT * FROM offline_message FOR UPDATE").await.expect("the row is free");
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("the confirmation waits", || env.waiting(2), |length| *length == 1).await;
+    eventually("the confirmation waits", || env.log_length(2), |length| *length == 1).await;
     let cleared = env.php().with("chatpush.timeout_ms=900");
     cleared.get("foreach (range(1, 3) as $i) { try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {} }").await;
     cleared.get("foreach (range(1, 100) as $i) ChatPush\\clearUnreadCount(3);").await;

@@ -35,7 +35,7 @@ pub enum Event {
 
 /// A refused handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedHandshake {
+pub struct RejectedHandshake {
     /// The HTTP status.
     pub status: u16,
     /// The body.
@@ -44,7 +44,7 @@ pub struct RefusedHandshake {
 
 impl Client {
     /// Connects with a token.
-    pub async fn connect(port: u16, token: &str, protocol: Option<&str>) -> Result<Self, RefusedHandshake> {
+    pub async fn connect(port: u16, token: &str, protocol: Option<&str>) -> Result<Self, RejectedHandshake> {
         let protocol = protocol.map(|protocol| ("Sec-WebSocket-Protocol", protocol));
         Self::open(port, &format!("/ws?token={token}"), protocol.as_slice()).await
     }
@@ -54,7 +54,7 @@ impl Client {
         port: u16,
         path: &str,
         headers: &[(&'static str, &str)],
-    ) -> Result<Self, RefusedHandshake> {
+    ) -> Result<Self, RejectedHandshake> {
         let url = format!("ws://127.0.0.1:{port}{path}");
         let mut request = url.into_client_request().expect("the address is right");
         for (name, value) in headers {
@@ -65,14 +65,17 @@ impl Client {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => {
                 let reason = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-                Err(RefusedHandshake { status: response.status().as_u16(), reason: reason.trim().to_owned() })
+                Err(RejectedHandshake {
+                    status: response.status().as_u16(),
+                    reason: reason.trim().to_owned(),
+                })
             }
             Err(other) => panic!("the daemon cannot be reached: {other}"),
         }
     }
 
     /// Connects by TLS to whoever has the certificate `root`, in PEM.
-    pub async fn secure(port: u16, token: &str, root: Vec<u8>) -> Result<Self, Error> {
+    pub async fn connect_tls(port: u16, token: &str, root: Vec<u8>) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_slice(&root).expect("a certificate in PEM");
         roots.add(root).expect("a certificate");
@@ -106,7 +109,7 @@ impl Client {
     }
 
     /// The contents of messages up to the next unread counter, and the counter.
-    pub async fn flushed(&mut self) -> (Vec<String>, u64) {
+    pub async fn until_unread_count(&mut self) -> (Vec<String>, u64) {
         let mut contents = Vec::new();
         loop {
             let frame = self.json().await;
@@ -118,7 +121,7 @@ impl Client {
     }
 
     /// Whatever text frames come within a short while; for asserting that none does.
-    pub async fn quiet(&mut self, time: Duration) -> Vec<String> {
+    pub async fn frames_within(&mut self, time: Duration) -> Vec<String> {
         let mut texts = Vec::new();
         while let Ok(Some(Ok(message))) = timeout(time, self.0.next()).await {
             if let Message::Text(text) = message {
@@ -129,7 +132,7 @@ impl Client {
     }
 
     /// Sends a text frame.
-    pub async fn say(&mut self, text: &str) {
+    pub async fn send_text(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.expect("the daemon takes it");
     }
 
@@ -140,7 +143,7 @@ impl Client {
     }
 
     /// Connects, or nothing if the daemon is not there or not willing.
-    pub async fn attempt(port: u16, token: &str) -> Option<Self> {
+    pub async fn try_connect(port: u16, token: &str) -> Option<Self> {
         let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
         let (socket, _) = timeout(TEST_TIMEOUT, connect_async(url)).await.expect("an answer or none").ok()?;
         Some(Self(socket))
@@ -161,7 +164,7 @@ impl Client {
     }
 
     /// Keeps reading, and so answering pings, until the daemon closes; the code it gives.
-    pub async fn closed(mut self) -> Option<u16> {
+    pub async fn close_code(mut self) -> Option<u16> {
         loop {
             match timeout(TEST_TIMEOUT, self.0.next()).await.expect("the daemon closes") {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),

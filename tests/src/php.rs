@@ -19,7 +19,7 @@ pub struct Php {
 
 /// What a script did.
 #[derive(Clone, Debug)]
-pub struct Ran {
+pub struct PhpOutput {
     /// What it printed, warnings included.
     pub output: String,
     /// Its exit code.
@@ -52,12 +52,12 @@ impl Php {
     }
 
     /// Runs code, in which `$pdo` may be had from `pdo()`.
-    pub async fn run(&self, code: &str) -> Ran {
+    pub async fn run(&self, code: &str) -> PhpOutput {
         self.command(&["-r".to_owned(), format!("{PDO}\n{code}")]).await
     }
 
     /// Runs a file with arguments.
-    pub async fn file(&self, file: &str, arguments: &[&str]) -> Ran {
+    pub async fn file(&self, file: &str, arguments: &[&str]) -> PhpOutput {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("it").join(file);
         let mut all = vec![path.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -86,10 +86,10 @@ impl Php {
         command
     }
 
-    async fn command(&self, arguments: &[String]) -> Ran {
+    async fn command(&self, arguments: &[String]) -> PhpOutput {
         let output = self.program(arguments).output().await.expect("php starts");
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        Ran { output: text.into_owned(), code: output.status.code() }
+        PhpOutput { output: text.into_owned(), code: output.status.code() }
     }
 }
 

@@ -15,13 +15,13 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// An installation of its own for one test.
 #[derive(Clone, Debug)]
 pub struct TestEnv {
-    servers: Arc<Held>,
+    servers: Arc<ServersRef>,
     name: String,
     settings: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
-enum Held {
+enum ServersRef {
     Shared(&'static Servers),
     Own(Box<Servers>),
 }
@@ -34,15 +34,15 @@ impl TestEnv {
 
     /// An installation with migrated tables on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
-        Self::empty(Held::Own(Box::new(Servers::own().await))).await.migrated().await
+        Self::empty(ServersRef::Own(Box::new(Servers::own().await))).await.migrated().await
     }
 
     /// An installation with an empty database.
     pub async fn bare() -> Self {
-        Self::empty(Held::Shared(Servers::shared().await)).await
+        Self::empty(ServersRef::Shared(Servers::shared().await)).await
     }
 
-    async fn empty(servers: Held) -> Self {
+    async fn empty(servers: ServersRef) -> Self {
         let name = format!("it_{:012x}", fastrand::u64(..0x0001_0000_0000_0000));
         let env = Self { servers: Arc::new(servers), name, settings: Vec::new() };
         env.servers().create_database(&env.name).await;
@@ -65,8 +65,8 @@ impl TestEnv {
     /// The servers it runs on.
     pub fn servers(&self) -> &Servers {
         match &*self.servers {
-            Held::Shared(servers) => servers,
-            Held::Own(servers) => servers,
+            ServersRef::Shared(servers) => servers,
+            ServersRef::Own(servers) => servers,
         }
     }
 
@@ -143,7 +143,7 @@ impl TestEnv {
     }
 
     /// How many entries wait in the log of a user's partition.
-    pub async fn waiting(&self, user: u32) -> u64 {
+    pub async fn log_length(&self, user: u32) -> u64 {
         self.redis(&["XLEN", &format!("{}:{{{}}}:log", self.name, user % 16)]).await
     }
 

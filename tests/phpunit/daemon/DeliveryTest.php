@@ -8,7 +8,7 @@ final class DeliveryTest extends ChatPushTestCase
     {
         $user = self::newUser();
         self::assertFalse(pushMessage($user, 'early', 'text'));
-        [$first, $second] = [self::connected($user), self::connected($user)];
+        [$first, $second] = [self::connect($user), self::connect($user)];
         self::assertTrue(ChatPush\isOnline($user));
         self::assertTrue(pushMessage($user, 'hello', 7));
         foreach ([$first, $second] as $device) {
@@ -29,7 +29,7 @@ final class DeliveryTest extends ChatPushTestCase
             storeOfflineMessage(3, $user, $text);
         }
         $socket = new WebSocket(self::token($user));
-        [$messages, $unread] = $socket->flushed();
+        [$messages, $unread] = $socket->untilUnreadCount();
         self::assertSame(['one', 'two'], array_column($messages, 'data'));
         self::assertSame([3, 3], array_column($messages, 'from'));
         self::assertSame([true, true], array_column($messages, 'offline'));
@@ -44,7 +44,7 @@ final class DeliveryTest extends ChatPushTestCase
     public function testAStoreForSomebodyWhoIsThereComesAtOnce(): void
     {
         $user = self::newUser();
-        $socket = self::connected($user);
+        $socket = self::connect($user);
         self::assertTrue(storeOfflineMessage(3, $user, 'surprise'));
         $message = $socket->message();
         self::assertSame(['surprise', 3, 'text'], [$message['data'], $message['from'], $message['type']]);
@@ -63,7 +63,7 @@ final class DeliveryTest extends ChatPushTestCase
         $rows = getOfflineMessage($user);
         self::assertCount(3, $rows);
         $socket = new WebSocket(self::token($user));
-        [$flushed] = $socket->flushed();
+        [$flushed] = $socket->untilUnreadCount();
         foreach ($rows as $row) {
             pushMessage($user, $row['content'], 'chat');
         }
@@ -102,10 +102,10 @@ final class DeliveryTest extends ChatPushTestCase
     }
 
     /** A client that has been told its counter, so that it is subscribed. */
-    private static function connected(int $user): WebSocket
+    private static function connect(int $user): WebSocket
     {
         $socket = new WebSocket(self::token($user));
-        self::assertSame([[], 0], $socket->flushed());
+        self::assertSame([[], 0], $socket->untilUnreadCount());
         return $socket;
     }
 }

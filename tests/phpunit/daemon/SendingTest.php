@@ -11,7 +11,7 @@ final class SendingTest extends ChatPushTestCase
         $user = self::newUser();
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'hello', 'chat'));
         self::assertSame([['hello'], 1], [self::stored($user), self::unread($user)]);
-        [$messages] = (new WebSocket(self::token($user)))->flushed();
+        [$messages] = (new WebSocket(self::token($user)))->untilUnreadCount();
         self::assertSame(['hello', 'chat', 1, true], [$messages[0]['data'], $messages[0]['type'], $messages[0]['from'], $messages[0]['offline']]);
     }
 
@@ -19,7 +19,7 @@ final class SendingTest extends ChatPushTestCase
     {
         $user = self::newUser();
         $socket = new WebSocket(self::token($user));
-        $socket->flushed();
+        $socket->untilUnreadCount();
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'hello', 7));
         $message = $socket->message();
         self::assertSame(['hello', 7, 1], [$message['data'], $message['type'], $message['from']]);
@@ -45,7 +45,7 @@ final class SendingTest extends ChatPushTestCase
     {
         $user = self::newUser();
         $socket = new WebSocket(self::token($user));
-        $socket->flushed();
+        $socket->untilUnreadCount();
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
         $socket->message();
         $socket->close();
@@ -84,8 +84,8 @@ final class SendingTest extends ChatPushTestCase
 
     public function testAFailureIsThrownInEveryMode(): void
     {
-        self::lonelyPrefix();
+        self::unservedPrefix();
         ini_set('chatpush.errors', 'warning');
-        self::thrown(ChatPush\UnavailableException::class, fn () => ChatPush\sendMessage(1, 2, 'x'));
+        self::expectThrown(ChatPush\UnavailableException::class, fn () => ChatPush\sendMessage(1, 2, 'x'));
     }
 }

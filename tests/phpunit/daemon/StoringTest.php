@@ -137,7 +137,7 @@ final class StoringTest extends ChatPushTestCase
         Stack::database()->beginTransaction();
         Stack::database()->exec("UPDATE `user` SET `unread_count` = 5 WHERE `id` = $user");
         try {
-            $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, $user, 'x'));
+            $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, $user, 'x'));
         } finally {
             Stack::database()->commit();
         }

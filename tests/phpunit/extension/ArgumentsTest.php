@@ -6,45 +6,45 @@ final class ArgumentsTest extends ChatPushTestCase
 {
     public function testWeakModeConvertsAsPhpDoes(): void
     {
-        self::lonelyPrefix();
-        self::assertFalse(self::weakly('pushMessage', '5', 17, 3));
-        self::assertFalse(self::weakly('pushMessage', 5.0, true, '3'));
-        $thrown = self::thrown(TypeError::class, fn () => self::weakly('pushMessage', 'five', 'x', 'text'));
+        self::unservedPrefix();
+        self::assertFalse(self::callWeakly('pushMessage', '5', 17, 3));
+        self::assertFalse(self::callWeakly('pushMessage', 5.0, true, '3'));
+        $thrown = self::expectThrown(TypeError::class, fn () => self::callWeakly('pushMessage', 'five', 'x', 'text'));
         self::assertSame('pushMessage(): Argument #1 ($receiver_id) must be of type int, string given', $thrown->getMessage());
-        $thrown = self::thrown(TypeError::class, fn () => self::weakly('pushMessage', 5, 'x', []));
+        $thrown = self::expectThrown(TypeError::class, fn () => self::callWeakly('pushMessage', 5, 'x', []));
         self::assertSame('pushMessage(): Argument #3 ($type) must be of type string|int, array given', $thrown->getMessage());
     }
 
     public function testStrictModeDoesNot(): void
     {
-        self::lonelyPrefix();
-        self::thrown(TypeError::class, fn () => pushMessage('5', 'x', 'text'));
-        self::thrown(TypeError::class, fn () => pushMessage(5, 17, 'text'));
-        self::thrown(TypeError::class, fn () => pushMessage(5, 'x', 1.5));
-        self::thrown(TypeError::class, fn () => getOfflineMessage(5, null));
-        self::thrown(ArgumentCountError::class, fn () => pushMessage(5, 'x'));
-        self::thrown(ArgumentCountError::class, fn () => getUnreadCount(1, 2));
+        self::unservedPrefix();
+        self::expectThrown(TypeError::class, fn () => pushMessage('5', 'x', 'text'));
+        self::expectThrown(TypeError::class, fn () => pushMessage(5, 17, 'text'));
+        self::expectThrown(TypeError::class, fn () => pushMessage(5, 'x', 1.5));
+        self::expectThrown(TypeError::class, fn () => getOfflineMessage(5, null));
+        self::expectThrown(ArgumentCountError::class, fn () => pushMessage(5, 'x'));
+        self::expectThrown(ArgumentCountError::class, fn () => getUnreadCount(1, 2));
     }
 
     public function testNamedArguments(): void
     {
-        self::lonelyPrefix();
+        self::unservedPrefix();
         self::assertFalse(pushMessage(type: 1, content: 'x', receiver_id: 5));
         self::assertFalse(ChatPush\isOnline(user_id: 5));
         ini_set('chatpush.durability', 'queued');
         self::assertSame(ChatPush\Delivery::Stored, ChatPush\sendMessage(1, 2, content: 'x', message_id: 'named'));
-        self::thrown(TypeError::class, fn () => ChatPush\sendMessage(1, 2, 'x', null));
-        self::thrown(Error::class, fn () => pushMessage(receiver: 5, content: 'x', type: 1));
+        self::expectThrown(TypeError::class, fn () => ChatPush\sendMessage(1, 2, 'x', null));
+        self::expectThrown(Error::class, fn () => pushMessage(receiver: 5, content: 'x', type: 1));
     }
 
     /** @dataProvider outOfRange */
     public function testOutOfRange(string $message, callable $call): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
         foreach (['exception', 'warning'] as $errors) {
             ini_set('chatpush.errors', $errors);
-            self::assertSame($message, self::thrown(ValueError::class, $call)->getMessage());
+            self::assertSame($message, self::expectThrown(ValueError::class, $call)->getMessage());
         }
         self::assertSame([], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
     }
@@ -86,12 +86,12 @@ final class ArgumentsTest extends ChatPushTestCase
 
     public function testRowIdsAreNumbers(): void
     {
-        $thrown = self::thrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
+        $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
         self::assertSame('ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given', $thrown->getMessage());
     }
 
     /** Calls as code without strict types does, which this file has. */
-    private static function weakly(string $function, mixed ...$arguments): mixed
+    private static function callWeakly(string $function, mixed ...$arguments): mixed
     {
         return (new ReflectionFunction($function))->invoke(...$arguments);
     }

@@ -74,10 +74,10 @@ final class ConnectionTest extends ChatPushTestCase
         // A socket that accepts into its backlog and never answers, as a host behind a dead link.
         $port = RedisServer::freePort();
         ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
-        $first = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        $first = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertStringContainsString('cannot be reached', $first->getMessage());
         self::assertStringContainsString('chatpush.redis_url', $first->getMessage());
-        $second = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        $second = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertMatchesRegularExpression('/not tried again for \d+ ms/', $second->getMessage());
         $server = new RedisServer(['port' => (string) $port]);
         eventually('the back-off ends', function () {
@@ -95,7 +95,7 @@ final class ConnectionTest extends ChatPushTestCase
         ini_set('chatpush.redis_url', 'redis://' . stream_socket_get_name($silent, false));
         ini_set('chatpush.connect_timeout_ms', '100');
         try {
-            self::thrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
+            self::expectThrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
         } finally {
             ini_restore('chatpush.connect_timeout_ms');
         }
@@ -105,7 +105,7 @@ final class ConnectionTest extends ChatPushTestCase
     {
         $web = parse_url(Stack::httpUrl());
         ini_set('chatpush.redis_url', "redis://{$web['host']}:{$web['port']}");
-        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
+        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
         self::assertStringContainsString('not RESP', $thrown->getMessage());
     }
 
@@ -127,7 +127,7 @@ final class ConnectionTest extends ChatPushTestCase
             self::assertSame(1, $redis->call('XLEN', 'chatpush:{2}:log'));
         }
         ini_set('chatpush.redis_url', "redis://chat:wrong@127.0.0.1:$port");
-        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertStringContainsString('WRONGPASS', $thrown->getMessage());
         self::assertStringNotContainsString('wrong@', $thrown->getMessage());
     }
@@ -138,7 +138,7 @@ final class ConnectionTest extends ChatPushTestCase
         $redis = new RedisConnection($server->url());
         $redis->call('ACL', 'SETUSER', 'weak', 'on', '>pw', '~*', '&*', '+ping');
         ini_set('chatpush.redis_url', "{$server->url()}?user=weak&pass=pw");
-        $thrown = self::thrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertStringContainsString('NOPERM', $thrown->getMessage());
     }
 

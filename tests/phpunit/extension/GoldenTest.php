@@ -7,7 +7,7 @@ final class GoldenTest extends ChatPushTestCase
     public function testPushed(): void
     {
         foreach (self::lines('pushed') as $line) {
-            $prefix = self::lonelyPrefix();
+            $prefix = self::unservedPrefix();
             $subscriber = new RedisConnection(Stack::redisUrl());
             $subscriber->subscribe(self::channel($prefix, $line['receiver']));
             $before = self::milliseconds();
@@ -20,7 +20,7 @@ final class GoldenTest extends ChatPushTestCase
     {
         ini_set('chatpush.durability', 'queued');
         foreach (self::lines('stored') as $line) {
-            $prefix = self::lonelyPrefix();
+            $prefix = self::unservedPrefix();
             $subscriber = new RedisConnection(Stack::redisUrl());
             $subscriber->subscribe(self::channel($prefix, $line['receiver']));
             $before = self::milliseconds();

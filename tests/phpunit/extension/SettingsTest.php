@@ -34,10 +34,10 @@ final class SettingsTest extends ChatPushTestCase
 
     public function testChangedWhileRunning(): void
     {
-        self::lonelyPrefix();
+        self::unservedPrefix();
         self::assertFalse(pushMessage(1, 'x', 'y'));
         ini_set('chatpush.durability', 'perhaps');
-        $thrown = self::thrown(ChatPush\Exception::class, fn () => pushMessage(1, 'x', 'y'));
+        $thrown = self::expectThrown(ChatPush\Exception::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertStringStartsWith('chatpush.durability ', $thrown->getMessage());
         ini_restore('chatpush.durability');
         self::assertFalse(pushMessage(1, 'x', 'y'));
@@ -51,7 +51,7 @@ final class SettingsTest extends ChatPushTestCase
 
     public function testTokenWithoutSecret(): void
     {
-        $thrown = self::thrown(ChatPush\Exception::class, fn () => ChatPush\connectToken(1));
+        $thrown = self::expectThrown(ChatPush\Exception::class, fn () => ChatPush\connectToken(1));
         self::assertStringStartsWith('chatpush.secret is not set', $thrown->getMessage());
         $short = new Script('echo ChatPush\connectToken(1);', ['chatpush.secret' => 'short']);
         self::assertStringContainsString('Warning: chatpush: chatpush.secret must have at least 32 bytes', $short->output);

@@ -6,7 +6,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
 {
     public function testNothingIsQueuedThatNobodyWouldDo(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         $calls = [
             fn () => storeOfflineMessage(1, 2, 'x'),
             fn () => getOfflineMessage(2),
@@ -15,7 +15,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
             fn () => ChatPush\ackOfflineMessage(2, [1]),
         ];
         foreach ($calls as $call) {
-            $thrown = self::thrown(ChatPush\UnavailableException::class, $call);
+            $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
             self::assertStringContainsString('chatpushd', $thrown->getMessage());
         }
         eventually('what was refused leaves no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === []);
@@ -25,7 +25,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
 
     public function testAQueuedStoreNeedsNoDaemon(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
         self::assertTrue(storeOfflineMessage(1, 2, 'x'));
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
@@ -33,13 +33,13 @@ final class WithoutDaemonTest extends ChatPushTestCase
 
     public function testWhatIsAcceptedIsNotRefusedWhenItIsSentAgain(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         $send = fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'order-1');
         ini_set('chatpush.durability', 'queued');
         self::assertSame(ChatPush\Delivery::Stored, $send());
         ini_set('chatpush.durability', 'committed');
         ini_set('chatpush.timeout_ms', '150');
-        $thrown = self::thrown(ChatPush\TimeoutException::class, $send);
+        $thrown = self::expectThrown(ChatPush\TimeoutException::class, $send);
         self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
         $log = Stack::redis()->call('XRANGE', self::log($prefix, 2), '-', '+');
         $kinds = array_map(fn ($entry) => $entry[1][3], $log);
@@ -48,12 +48,12 @@ final class WithoutDaemonTest extends ChatPushTestCase
 
     public function testWhatCouldNotBeAppendedIsNotTakenForAccepted(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
         $send = fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'order-2');
         $last = '18446744073709551615-18446744073709551615';
         Stack::redis()->call('XADD', self::log($prefix, 2), $last, 'no id', 'is behind this one');
-        $thrown = self::thrown(ChatPush\ConnectionException::class, $send);
+        $thrown = self::expectThrown(ChatPush\ConnectionException::class, $send);
         self::assertStringContainsString('exhausted', $thrown->getMessage());
         Stack::redis()->call('DEL', self::log($prefix, 2));
         self::assertSame(ChatPush\Delivery::Stored, $send());
@@ -62,11 +62,11 @@ final class WithoutDaemonTest extends ChatPushTestCase
 
     public function testTooMuchWaitingIsRefused(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
         $fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'x', 'y') end";
         Stack::redis()->call('EVAL', $fill, 1, self::log($prefix, 2));
-        $thrown = self::thrown(ChatPush\UnavailableException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::expectThrown(ChatPush\UnavailableException::class, fn () => storeOfflineMessage(1, 2, 'x'));
         self::assertStringContainsString('backlog', $thrown->getMessage());
         self::assertSame(100000, Stack::redis()->call('XLEN', self::log($prefix, 2)));
         self::assertTrue(storeOfflineMessage(1, 3, 'x'), 'another partition goes on');
@@ -75,17 +75,17 @@ final class WithoutDaemonTest extends ChatPushTestCase
 
     public function testATimeoutSaysWhatIsKnown(): void
     {
-        $prefix = self::lonelyPrefix();
+        $prefix = self::unservedPrefix();
         ini_set('chatpush.timeout_ms', '150');
         // It is subscribed as a daemon is, and does nothing.
         $hung = new RedisConnection(Stack::redisUrl());
         $hung->subscribe("$prefix:{2}:daemons");
-        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, 2, 'x'));
         self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
-        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => getUnreadCount(2));
+        $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => getUnreadCount(2));
         self::assertStringContainsString('chatpushd did not answer', $thrown->getMessage());
-        $thrown = self::thrown(ChatPush\TimeoutException::class, fn () => ChatPush\clearUnreadCount(2));
+        $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => ChatPush\clearUnreadCount(2));
         self::assertStringContainsString('is queued', $thrown->getMessage());
         ini_set('chatpush.timeout_ms', '15000');
         self::assertFalse(pushMessage(2, 'x', 'y'), 'the next call is not answered with what came late');

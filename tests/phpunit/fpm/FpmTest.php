@@ -26,7 +26,7 @@ final class FpmTest extends ChatPushTestCase
         $user = self::newUser();
         $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
         self::assertStringContainsString(' 101 ', $socket->status);
-        self::assertSame([[], 0], $socket->flushed());
+        self::assertSame([[], 0], $socket->untilUnreadCount());
         self::assertTrue(self::call('pushMessage', $user, 'by web', 'text'));
         self::assertSame('by web', $socket->message()['data']);
     }
@@ -38,11 +38,11 @@ final class FpmTest extends ChatPushTestCase
             $processes[self::get('pushMessage', [1, 'x', 'text'])['process']] = true;
             return count($processes) === 4;
         });
-        $before = self::ofWorkers(array_keys($processes));
+        $before = self::workerConnections(array_keys($processes));
         for ($i = 0; $i < 100; $i++) {
             self::call('getUnreadCount', 1);
         }
-        self::assertSame($before, self::ofWorkers(array_keys($processes)), 'no connection came or went');
+        self::assertSame($before, self::workerConnections(array_keys($processes)), 'no connection came or went');
     }
 
     public function testARequestThatEndsEarlyLeavesNothingToTheNext(): void
@@ -50,7 +50,7 @@ final class FpmTest extends ChatPushTestCase
         $user = self::newUser();
         storeOfflineMessage(1, $user, 'remember me');
         $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
-        $socket->flushed();
+        $socket->untilUnreadCount();
         $workers = [];
         // Every worker has fetched the row in a request that ended early.
         eventually('every worker has been used', function () use (&$workers, $user) {
@@ -84,7 +84,7 @@ final class FpmTest extends ChatPushTestCase
     }
 
     /** The extension's connections but for this process's own. */
-    private static function ofWorkers(array $processes): array
+    private static function workerConnections(array $processes): array
     {
         ChatPush\isOnline(1);
         $ids = Stack::redis()->connectionsOfExtension();

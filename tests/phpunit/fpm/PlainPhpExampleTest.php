@@ -38,7 +38,7 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         $this->signIn("plain receiver $receiver");
         $socket = new WebSocket($this->get('token.php'));
         self::assertStringContainsString(' 101 ', $socket->status);
-        $socket->flushed();
+        $socket->untilUnreadCount();
         $this->signIn("plain sender $sender");
         $form = $this->get('send.php');
         $message = ['to' => "plain receiver $receiver", 'text' => 'hello'] + self::hidden($form);

@@ -28,15 +28,15 @@ abstract class ChatPushTestCase extends TestCase
     }
 
     /** A prefix that no daemon serves and no other test uses. */
-    protected static function lonelyPrefix(): string
+    protected static function unservedPrefix(): string
     {
-        $prefix = 'lonely' . bin2hex(random_bytes(4));
+        $prefix = 'unserved' . bin2hex(random_bytes(4));
         ini_set('chatpush.prefix', $prefix);
         return $prefix;
     }
 
     /** Expects an exception, and returns it. */
-    protected static function thrown(string $class, callable $call): Throwable
+    protected static function expectThrown(string $class, callable $call): Throwable
     {
         try {
             $call();

@@ -47,7 +47,7 @@ final class WebSocket
     }
 
     /** Reads up to the unread counter: the messages before it, and the counter. */
-    public function flushed(): array
+    public function untilUnreadCount(): array
     {
         $messages = [];
         while (($message = $this->message())['type'] !== 'unread_count') {

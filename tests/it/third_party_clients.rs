@@ -14,7 +14,7 @@ async fn a_client_of_another_language_gets_its_messages_and_confirms_them() {
     let daemon = env.daemon().await;
     let php = env.php();
     php.get("storeOfflineMessage(1, 2, 'one'); storeOfflineMessage(1, 2, 'zwei äöü 👍');").await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/foreign.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/third_party_clients/websockets_client.py");
     let url = format!("ws://127.0.0.1:{}/ws?token={}", daemon.port(), token(2));
     let mut python = started(Command::new("/usr/bin/python3").arg(script).arg(url));
     let mut lines = BufReader::new(python.stdout.take().expect("a pipe")).lines();
