@@ -50,8 +50,8 @@ async fn migrate_creates_the_default_schema() {
     }
 }
 
-/// A message to a user who is offline is committed when the call returns, delivered when the user connects, and
-/// removed once the client has confirmed it. Clearing the counter is the application's own statement.
+/// A message to a user who is offline is committed when the call returns, delivered when the user connects,
+/// and removed once the client has confirmed it. Clearing the counter is the application's own statement.
 #[tokio::test]
 async fn offline_messages_are_stored_delivered_and_removed() {
     let env = installation().await;
@@ -79,7 +79,7 @@ async fn offline_messages_are_stored_delivered_and_removed() {
 }
 
 #[tokio::test]
-async fn a_message_to_an_online_user_is_pushed_and_not_stored() {
+async fn message_to_an_online_user_is_pushed_and_not_stored() {
     let env = installation().await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
@@ -91,9 +91,10 @@ async fn a_message_to_an_online_user_is_pushed_and_not_stored() {
     assert!(env.stored(2).await.is_empty());
 }
 
-/// The page has connected, so the daemon delivers the rows; the sign-in code pushes the same rows and the counter.
+/// The page has connected, so the daemon delivers the rows; the sign-in code pushes the same rows and the
+/// counter.
 #[tokio::test]
-async fn the_sign_in_code_and_the_daemon_show_each_message_once() {
+async fn sign_in_code_and_replay_show_each_message_once() {
     let env = installation().await;
     let daemon = env.daemon().await;
     for text in ["same", "same", "other"] {
@@ -116,7 +117,7 @@ async fn the_sign_in_code_and_the_daemon_show_each_message_once() {
 
 /// With `flush_on_connect = false` the sign-in code alone delivers.
 #[tokio::test]
-async fn the_sign_in_code_delivers_without_the_daemons_flush() {
+async fn sign_in_code_delivers_without_the_replay() {
     let env = installation().await.with("CHATPUSH_FLUSH_ON_CONNECT", "false");
     let daemon = env.daemon().await;
     send(&env, "kept").await;
@@ -137,7 +138,7 @@ async fn the_sign_in_code_delivers_without_the_daemons_flush() {
 
 /// With `count_unread = false` the baseline's own statement counts.
 #[tokio::test]
-async fn the_application_can_count_unread_messages_itself() {
+async fn application_can_count_unread_messages_itself() {
     let env = installation().await.with("CHATPUSH_COUNT_UNREAD", "false");
     let _daemon = env.daemon().await;
     for unread in 1..=2 {

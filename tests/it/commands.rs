@@ -17,11 +17,11 @@ async fn migrate_alters_no_existing_table() {
     other.execute("CREATE TABLE offline_message (id int) ENGINE=MyISAM").await;
     assert!(Daemon::command(&other, &["migrate"]).await.status.success());
     let kept: Vec<(String, String)> = other.query("SHOW CREATE TABLE offline_message").await;
-    assert!(kept[0].1.contains("MyISAM") && !kept[0].1.contains("sender_id"), "left as it was");
+    assert!(kept[0].1.contains("MyISAM") && !kept[0].1.contains("sender_id"), "the table was altered");
 }
 
 #[tokio::test]
-async fn check_names_every_fault_with_its_fix() {
+async fn check_reports_each_problem_with_its_fix() {
     let env = TestEnv::bare().await;
     let missing = Daemon::command(&env, &["check"]).await;
     assert_eq!(missing.status.code(), Some(1));
@@ -42,18 +42,18 @@ async fn check_names_every_fault_with_its_fix() {
     let broken = Daemon::command(&env, &["check"]).await;
     let report = text(&broken.stdout);
     assert_eq!(broken.status.code(), Some(1));
-    for fault in [
+    for problem in [
         "ALTER TABLE `offline_message` ENGINE=InnoDB",
         "column offline_message.send_time: date must be one of datetime, timestamp",
         "column offline_message.extra: has no default",
         "chatpush_position must hold 16 partitions and holds 15",
     ] {
-        assert!(report.contains(fault), "{fault}\n{report}");
+        assert!(report.contains(problem), "{problem}\n{report}");
     }
 }
 
 #[tokio::test]
-async fn check_finds_missing_privileges_by_trying() {
+async fn check_reports_missing_privileges() {
     let env = TestEnv::new().await;
     let database = env.name();
     let user = format!("r_{}", &database[3..]);
@@ -68,7 +68,7 @@ async fn check_finds_missing_privileges_by_trying() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
+async fn invalid_configuration_reports_all_errors_and_exits_64() {
     let env = TestEnv::bare()
         .await
         .with("CHATPUSH_LISTEN", "nowhere")
@@ -81,7 +81,7 @@ async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
         for name in ["CHATPUSH_LISTEN", "CHATPUSH_SECRET", "CHATPUSH_COUNT_UNREAD"] {
             assert!(report.contains(name), "{report}");
         }
-        assert!(!report.contains("too-short-a-secret"), "a secret is never shown");
+        assert!(!report.contains("too-short-a-secret"), "the report shows a secret");
     }
     assert_eq!(Daemon::command(&env, &["dance"]).await.status.code(), Some(64));
     assert_eq!(Daemon::command(&env, &["--help"]).await.status.code(), Some(0));
@@ -89,7 +89,7 @@ async fn a_wrong_configuration_names_every_mistake_and_exits_64() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address").to_string();
     let env = TestEnv::bare().await.with("CHATPUSH_LISTEN", address.clone());

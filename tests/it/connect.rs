@@ -9,8 +9,9 @@ fn store(receiver: u32, content: &str) -> String {
     format!("var_dump(storeOfflineMessage(1, {receiver}, '{content}'));")
 }
 
+/// A row stays until the client has answered the ping behind its frame.
 #[tokio::test]
-async fn a_row_stays_until_the_client_answers_the_ping_behind_it() {
+async fn unconfirmed_row_is_sent_again() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
@@ -19,22 +20,22 @@ async fn a_row_stays_until_the_client_answers_the_ping_behind_it() {
         let mut hasty = daemon.connect(2).await;
         let frame = hasty.json().await;
         assert_eq!(frame["data"], "kept");
-        // The socket is dropped here: the frame was read, the ping behind it was not.
+        // The socket is dropped here. The ping behind the frame has not been read.
     }
-    eventually("the user is gone", || is_subscribed(&env, 2), |online| !online).await;
+    eventually("the user is offline", || is_subscribed(&env, 2), |online| !online).await;
     assert_eq!(env.stored(2).await, ["kept"]);
     let mut again = daemon.connect(2).await;
-    assert_eq!(again.until_unread_count().await, (vec!["kept".to_owned()], 1), "it comes again");
+    assert_eq!(again.until_unread_count().await, (vec!["kept".to_owned()], 1), "it is sent again");
 }
 
 #[tokio::test]
-async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
+async fn id_and_time_are_the_same_live_and_replayed() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
     let mut first = daemon.connect(2).await;
     first.until_unread_count().await;
-    // A raw TCP view of the client does not answer pings: it is simply not read any further.
+    // The client is not read any further, so it does not answer the ping.
     env.php().get(&store(2, "twice")).await;
     let live = first.json().await;
     assert_eq!(
@@ -48,7 +49,7 @@ async fn the_id_and_time_are_the_same_live_stored_and_delivered_again() {
 }
 
 #[tokio::test]
-async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
+async fn connecting_during_stores_receives_each_message_once_in_order() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
@@ -59,7 +60,7 @@ async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
     eventually("some are stored", || env.stored(2), |rows| rows.len() > 20).await;
     let reading = daemon.connect(2).await.keep_reading();
     storing.await.expect("PHP ran");
-    eventually("all rows are gone", || env.stored(2), Vec::is_empty).await;
+    eventually("all rows are deleted", || env.stored(2), Vec::is_empty).await;
     daemon.stop();
     let texts = reading.await.expect("the client reads to the end");
     let shown: Vec<_> = texts
@@ -71,8 +72,9 @@ async fn connecting_while_messages_are_stored_shows_each_once_and_in_order() {
     assert_eq!(shown, (0..400).collect::<Vec<_>>());
 }
 
+/// The confirmation of one device removes the row.
 #[tokio::test]
-async fn all_devices_get_everything_on_whichever_daemon_they_are() {
+async fn all_devices_on_all_daemons_receive_messages() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let (one, other) = (env.daemon().await, env.daemon().await);
@@ -95,12 +97,12 @@ async fn all_devices_get_everything_on_whichever_daemon_they_are() {
         assert_eq!(seen, ["pushed", "stored"]);
     }
     let reading = devices.map(Client::keep_reading);
-    eventually("the first confirmation settles it", || env.stored(2), Vec::is_empty).await;
+    eventually("the first confirmation deletes the row", || env.stored(2), Vec::is_empty).await;
     reading.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
-async fn devices_are_told_the_counter_when_it_changes() {
+async fn unread_counter_is_sent_when_it_changes() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
@@ -114,7 +116,7 @@ async fn devices_are_told_the_counter_when_it_changes() {
 }
 
 #[tokio::test]
-async fn a_row_that_the_application_inserted_is_delivered_and_removed() {
+async fn row_inserted_by_the_application_is_delivered_and_removed() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
@@ -126,12 +128,13 @@ async fn a_row_that_the_application_inserted_is_delivered_and_removed() {
         (&"by hand".into(), &"text".into(), &1.into())
     );
     let reading = browser.keep_reading();
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }
 
+/// Records of old rows do not apply to new rows with the same ids.
 #[tokio::test]
-async fn after_a_truncate_old_records_describe_no_new_rows() {
+async fn truncated_row_ids_can_be_reused() {
     let env = TestEnv::new().await;
     env.users(&[1, 2]).await;
     let daemon = env.daemon().await;
@@ -142,16 +145,17 @@ async fn after_a_truncate_old_records_describe_no_new_rows() {
     let frame = browser.json().await;
     assert_eq!(frame["id"].as_str().map(|id| id.starts_with("row:1:")), Some(true), "{frame}");
     let reading = browser.keep_reading();
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     env.execute("TRUNCATE offline_message").await;
     reading.abort();
-    eventually("the user is gone", || is_subscribed(&env, 2), |online| !online).await;
+    eventually("the user is offline", || is_subscribed(&env, 2), |online| !online).await;
     env.php().get(&store(2, "again")).await;
-    assert_eq!(env.stored(2).await, ["again"], "a row id that comes again is no obstacle");
+    assert_eq!(env.stored(2).await, ["again"], "a row id can be reused");
 }
 
+/// `chatpush.raw` gets the content alone. `chatpush.v1` confirms by ack instead of pong.
 #[tokio::test]
-async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
+async fn subprotocols_set_format_and_confirmation() {
     let env = TestEnv::new().await;
     env.users(&[1, 2, 3]).await;
     let daemon = env.daemon().await;
@@ -167,7 +171,7 @@ async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
     let frame = page.json().await;
     page.until_unread_count().await;
     assert!(page.frames_within(Duration::from_millis(300)).await.is_empty());
-    assert_eq!(env.stored(3).await, ["acked"], "a pong proves nothing of the page");
+    assert_eq!(env.stored(3).await, ["acked"], "a pong does not confirm for chatpush.v1");
     page.send_text(r#"{"ack":["nonsense"]}"#).await;
     page.send_text(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
     page.send_text(r#"{"read":true}"#).await;
@@ -176,23 +180,23 @@ async fn a_raw_client_gets_the_content_alone_and_a_v1_client_confirms_by_ack() {
 }
 
 #[tokio::test]
-async fn presence_follows_the_connections_and_a_killed_daemon() {
+async fn presence_follows_connections_and_killed_daemons() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     assert!(!is_subscribed(&env, 2).await);
     let (first, second) = (daemon.connect(2).await, daemon.connect(2).await);
-    eventually("the user is there", || is_subscribed(&env, 2), |online| *online).await;
+    eventually("the user is online", || is_subscribed(&env, 2), |online| *online).await;
     drop(first);
     drop(second);
-    eventually("the user has left", || is_subscribed(&env, 2), |online| !online).await;
+    eventually("the user is offline", || is_subscribed(&env, 2), |online| !online).await;
     let _again = daemon.connect(2).await;
-    eventually("the user is back", || is_subscribed(&env, 2), |online| *online).await;
+    eventually("the user is online again", || is_subscribed(&env, 2), |online| *online).await;
     daemon.kill();
-    eventually("the daemon's users are gone", || is_subscribed(&env, 2), |online| !online).await;
+    eventually("the daemon's users are offline", || is_subscribed(&env, 2), |online| !online).await;
 }
 
 #[tokio::test]
-async fn each_wrong_token_is_refused_with_its_reason() {
+async fn invalid_token_is_rejected_with_a_reason() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let good = token(2);

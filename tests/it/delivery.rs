@@ -1,8 +1,9 @@
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
+/// The order stays too.
 #[tokio::test]
-async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none() {
+async fn closed_subscription_loses_no_stored_message() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
@@ -10,9 +11,11 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
     browser.until_unread_count().await;
     let php = env.php();
     let storing = tokio::spawn(async move {
-        // While its only daemon is not subscribed a store is refused, and the caller tries again.
-        let send = "function send($i) { try { ChatPush\\sendMessage(1, 2, \"m$i\", message_id: \"$i\"); return true; } \
-                    catch (ChatPush\\UnavailableException) { return false; } } \
+        // A store is refused while the only daemon is not subscribed, so the caller retries.
+        let send = "function send($i) {
+                        try { ChatPush\\sendMessage(1, 2, \"m$i\", message_id: \"$i\"); return true; }
+                        catch (ChatPush\\UnavailableException) { return false; }
+                    }
                     foreach (range(1, 600) as $i) while (!send($i)) usleep(1000);";
         php.get(send).await;
     });
@@ -22,7 +25,7 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
         if frame["type"] != "unread_count" {
             shown.push(frame["data"].as_str().expect("a content").to_owned());
             if shown.len() % 100 == 0 {
-                // As Redis does with a subscriber that falls behind.
+                // Redis does the same to a subscriber that is too slow.
                 let _: u64 = env.redis(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await;
             }
         }
@@ -30,18 +33,19 @@ async fn a_subscription_that_redis_ends_loses_no_stored_message_and_moves_none()
     assert_eq!(shown, (1..=600).map(|i| format!("m{i}")).collect::<Vec<_>>());
     storing.await.expect("PHP ran");
     let reading = browser.keep_reading();
-    eventually("the rows are gone", || env.stored_count(2), |count| *count == 0).await;
+    eventually("the rows are deleted", || env.stored_count(2), |count| *count == 0).await;
     assert_eq!(env.unread(2).await, 600);
     let counted = daemon.get("/metrics").await;
     assert!(counted.contains("\nchatpush_gaps_total 6\n"), "{counted}");
     assert!(counted.contains("\nchatpush_connections 1\n"), "{counted}");
     daemon.stop();
     let late = reading.await.expect("the client reads to the end");
-    assert!(late.iter().all(|frame| frame.contains("unread_count")), "nothing comes twice: {late:?}");
+    assert!(late.iter().all(|frame| frame.contains("unread_count")), "a message came twice: {late:?}");
 }
 
+/// Stored messages are delivered on its next connection.
 #[tokio::test]
-async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_is_stored() {
+async fn slow_client_is_closed_with_4000() {
     let env = TestEnv::new().await;
     env.users(&[2, 3]).await;
     let daemon = env.daemon().await;
@@ -59,12 +63,13 @@ async fn a_client_that_does_not_read_is_closed_with_4000_and_loses_nothing_that_
     let (messages, _) = again.until_unread_count().await;
     assert!(messages.is_empty() || messages == ["kept"], "{messages:?}");
     let reading = again.keep_reading();
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }
 
+/// A client that confirms nothing gets at most as many messages as a session can track.
 #[tokio::test]
-async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
+async fn replay_stops_at_the_limit_of_unconfirmed_messages() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     env.execute(
@@ -81,13 +86,14 @@ async fn a_page_that_never_confirms_is_sent_no_more_than_can_be_remembered() {
     }
     let rest = page.frames_within(std::time::Duration::from_millis(500)).await;
     assert!(shown + rest.len() <= 6_000, "{} more came", rest.len());
-    assert_eq!(env.stored_count(2).await, 9_000, "nothing was confirmed");
+    assert_eq!(env.stored_count(2).await, 9_000, "a row was confirmed");
     page.send_text("{\"read\":true}").await;
-    eventually("the page is still heard", || env.unread(2), |count| *count == 0).await;
+    eventually("frames of the client are still read", || env.unread(2), |count| *count == 0).await;
 }
 
+/// With `auto_increment_increment` above 1, each row still gets its own record.
 #[tokio::test]
-async fn row_ids_that_count_in_steps_are_told_apart() {
+async fn auto_increment_steps_are_supported() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     env.servers().sql("SET GLOBAL auto_increment_increment = 7; SET GLOBAL auto_increment_offset = 3").await;
@@ -97,8 +103,8 @@ async fn row_ids_that_count_in_steps_are_told_apart() {
     eventually("they are stored", || env.stored_count(2), |count| *count == 200).await;
     let apart = "SELECT COUNT(*) FROM offline_message o JOIN chatpush_message m ON m.offline_id = o.id \
                  AND m.type = CONCAT('s:t', SUBSTRING(o.content, 2))";
-    assert_eq!(env.query::<u64>(apart).await, [200], "each record is that of its row");
+    assert_eq!(env.query::<u64>(apart).await, [200], "each row has its own record");
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("the rows are gone", || env.stored_count(2), |count| *count == 0).await;
+    eventually("the rows are deleted", || env.stored_count(2), |count| *count == 0).await;
     reading.abort();
 }

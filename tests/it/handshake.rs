@@ -3,8 +3,9 @@ use chatpush_tests::daemon::{token, token_of};
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
+/// Without `allowed_origins` a page may connect to its own host only, and otherwise from the listed origins.
 #[tokio::test]
-async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
+async fn foreign_origin_is_rejected_with_403() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let path = format!("/ws?token={}", token(2));
@@ -12,7 +13,7 @@ async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
     assert!(Client::open(daemon.port(), &path, &[("Origin", &own)]).await.is_ok());
     for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
         let refused =
-            Client::open(daemon.port(), &path, &[("Origin", origin)]).await.expect_err("a foreign page");
+            Client::open(daemon.port(), &path, &[("Origin", origin)]).await.expect_err("a foreign origin");
         assert_eq!(refused.status, 403, "{origin}");
         assert!(refused.reason.contains("allowed_origins"), "{}", refused.reason);
     }
@@ -31,8 +32,9 @@ async fn a_page_of_another_host_is_refused_before_its_token_is_looked_at() {
     }
 }
 
+/// A token may come in the query, in `Authorization` or among the subprotocols. It is never logged.
 #[tokio::test]
-async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols() {
+async fn token_is_accepted_in_query_header_and_subprotocol() {
     let env = TestEnv::new().await.with("CHATPUSH_LOG", "trace");
     let daemon = env.daemon().await;
     let token = token(2);
@@ -40,27 +42,29 @@ async fn the_token_may_come_in_the_address_in_a_header_or_among_the_subprotocols
     let bearer = format!("bearer {token}");
     let offered = format!("chatpush.token.{token}, chatpush.v1");
     for headers in [[("Authorization", bearer.as_str())], [("Sec-WebSocket-Protocol", offered.as_str())]] {
-        let mut client = Client::open(daemon.port(), "/ws", &headers).await.expect("the token is found");
+        let mut client = Client::open(daemon.port(), "/ws", &headers).await.expect("the token is accepted");
         client.until_unread_count().await;
     }
     let refused = Client::open(daemon.port(), "/ws", &[("Authorization", "Bearer x.y.z")]).await;
     assert_eq!(refused.expect_err("a bad token").status, 401);
     let signature = token.rsplit('.').next().expect("three parts");
-    assert!(!daemon.log().contains(signature), "no token is logged");
+    assert!(!daemon.log().contains(signature), "a token is in the log");
 }
 
+/// `previous_secrets` still verify tokens; any other secret is rejected.
 #[tokio::test]
-async fn a_token_of_a_previous_key_is_good_and_one_of_a_forgotten_key_is_not() {
-    const OLD: &str = "an-old-key-that-is-still-about-for-a-day";
+async fn token_of_a_previous_secret_is_accepted() {
+    const OLD: &str = "an-old-secret-that-is-still-accepted-today";
     let env = TestEnv::new().await.with("CHATPUSH_PREVIOUS_SECRETS", format!("{OLD} {}", "x".repeat(32)));
     let daemon = env.daemon().await;
     assert!(Client::connect(daemon.port(), &token_of(OLD, 2, 60), None).await.is_ok());
-    let forgotten = token_of(&"y".repeat(32), 2, 60);
-    assert_eq!(Client::connect(daemon.port(), &forgotten, None).await.expect_err("unknown").status, 401);
+    let unknown = token_of(&"y".repeat(32), 2, 60);
+    assert_eq!(Client::connect(daemon.port(), &unknown, None).await.expect_err("unknown").status, 401);
 }
 
+/// A client can send a new token before, but only one of the same user.
 #[tokio::test]
-async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
+async fn connection_closes_with_4401_when_its_token_expires() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let short = || token_of(chatpush_tests::test_env::SECRET, 2, 3);
@@ -68,7 +72,7 @@ async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
     let mut refreshed = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
     let mut other = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
     refreshed.send_text(&format!("{{\"token\":\"{}\"}}", token(2))).await;
-    // Somebody else's token is no reason to stay.
+    // A token of another user does not extend the connection.
     other.send_text(&format!("{{\"token\":\"{}\"}}", token(3))).await;
     assert_eq!(plain.close_code().await, Some(4401));
     assert_eq!(other.close_code().await, Some(4401));
@@ -76,8 +80,9 @@ async fn a_connection_ends_with_its_token_unless_it_brings_a_new_one() {
     while refreshed.json().await["pong"] != true {}
 }
 
+/// `disconnectUser` reaches the connections of one user on every daemon, and no others.
 #[tokio::test]
-async fn an_application_can_end_a_users_connections_on_every_daemon() {
+async fn disconnect_user_closes_all_connections_with_4403() {
     let env = TestEnv::new().await;
     let (one, other) = (env.daemon().await, env.daemon().await);
     let (mut first, mut second, mut bystander) =
@@ -93,24 +98,26 @@ async fn an_application_can_end_a_users_connections_on_every_daemon() {
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(4));").await.trim(), "bool(false)");
 }
 
+/// Unconfirmed rows stay.
 #[tokio::test]
-async fn a_user_is_shown_out_in_the_middle_of_a_long_delivery() {
+async fn disconnect_user_interrupts_a_replay() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let php = env.php();
-    // Much more than the sockets' buffers take.
+    // Much more than the socket buffers hold.
     php.get("for ($i = 0; $i < 150; $i++) storeOfflineMessage(1, 2, str_repeat('x', 60000));").await;
     let client = daemon.connect(2).await;
-    let waits = || daemon.get("/metrics");
-    let delivering = |text: &String| !text.contains("\nchatpush_frames_total 0\n");
-    eventually("the delivery has begun", waits, delivering).await;
+    let metrics = || daemon.get("/metrics");
+    let replaying = |text: &String| !text.contains("\nchatpush_frames_total 0\n");
+    eventually("the replay has begun", metrics, replaying).await;
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
     assert_eq!(client.close_code().await, Some(4403));
-    assert_eq!(env.stored_count(2).await, 150, "what was not confirmed stays");
+    assert_eq!(env.stored_count(2).await, 150, "unconfirmed rows stay");
 }
 
+/// `/chatpush.js` has an `ETag` by its hash, and is immutable under `?v=`.
 #[tokio::test]
-async fn the_client_is_served_compressed_and_revalidated_by_its_hash() {
+async fn chatpush_js_is_compressed_and_revalidated() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let get = async |path: &str, headers: &str| {

@@ -3,8 +3,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+/// The connection stays open.
 #[tokio::test]
-async fn text_that_is_none_of_ours_is_ignored() {
+async fn unknown_text_is_ignored() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;

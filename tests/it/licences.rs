@@ -1,13 +1,12 @@
-//! What is built in may be used as openly as the project itself: the list of `deny.toml`, held without any
-//! tool beside cargo.
+//! The licences of all dependencies are on the list in `deny.toml`. This test needs no tool but cargo.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Whether an SPDX expression is satisfied by the list. Operators go from left to right; `AND` binds tighter
-/// than `OR`, and a parenthesis holds alternatives (SPDX 2.3 annex D).
+/// Whether the list satisfies an SPDX expression. `AND` binds tighter than `OR`, and parentheses only group
+/// alternatives (SPDX 2.3 annex D).
 fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     let expression = expression.replace('/', " OR ");
     if let Some((alternatives, rest)) =
@@ -21,7 +20,7 @@ fn is_allowed(expression: &str, allowed: &[String]) -> bool {
 }
 
 #[test]
-fn every_licence_is_on_the_list() {
+fn licences_are_on_the_list() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let deny = std::fs::read_to_string(root.join("deny.toml")).expect("the list");
     let list = deny.split_once("allow = [").and_then(|(_, list)| list.split_once(']')).expect("a list").0;
@@ -39,7 +38,7 @@ fn every_licence_is_on_the_list() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
-    assert!(packages.len() > 100, "everything is looked at");
+    assert!(packages.len() > 100, "packages are missing");
     let wrong: Vec<_> = packages
         .iter()
         .map(|package| (package["name"].as_str(), package["license"].as_str()))

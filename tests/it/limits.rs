@@ -9,15 +9,16 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-/// A client whose request nginx would have handed on for `address`.
+/// Connects as nginx does for a client at `address`.
 async fn connect_from(daemon: &Daemon, address: &str, user: u32) -> Result<Client, u16> {
     let path = format!("/ws?token={}", token(user));
     let opened = Client::open(daemon.port(), &path, &[("X-Forwarded-For", address)]).await;
     opened.map_err(|refused| refused.status)
 }
 
+/// Beyond the limit a handshake gets 429. A closed connection frees its slot.
 #[tokio::test]
-async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes() {
+async fn connections_per_user_are_limited() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "2");
     let daemon = env.daemon().await;
     let (mut first, second) = (daemon.connect(2).await, daemon.connect(2).await);
@@ -27,15 +28,17 @@ async fn a_user_has_so_many_connections_and_a_place_is_free_again_when_one_goes(
     daemon.connect(3).await.until_unread_count().await;
     drop(second);
     let again = async || Client::connect(daemon.port(), &token(2), None).await;
-    eventually("a place is free", again, Result::is_ok).await.expect("it was waited for");
-    // Whoever was refused has taken nothing from who is here.
+    eventually("a slot is free", again, Result::is_ok).await.expect("it was waited for");
+    // The rejected handshake has not affected the open connection.
     first.until_unread_count().await;
     env.php().get("pushMessage(2, 'still here', 'text');").await;
     assert_eq!(first.json().await["data"], "still here");
 }
 
+/// The address comes from `X-Forwarded-For` of a trusted proxy. IPv6 addresses of one /64 network count
+/// together.
 #[tokio::test]
-async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_network_counts() {
+async fn connections_per_address_are_limited() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "2");
     let daemon = env.daemon().await;
     for (same, other) in [
@@ -49,23 +52,24 @@ async fn an_address_has_so_many_connections_behind_a_proxy_and_of_ipv6_the_netwo
         assert_eq!(connect_from(&daemon, same[2], 4).await.err(), Some(429));
         assert!(connect_from(&daemon, other, 4).await.is_ok());
         drop(held);
-        eventually("a place is free", || connect_from(&daemon, same[2], 4), Result::is_ok)
+        eventually("a slot is free", || connect_from(&daemon, same[2], 4), Result::is_ok)
             .await
             .expect("it was waited for");
     }
-    // What a client puts before the proxy's word must not hide it.
+    // What a client puts in the header before the proxy's entry must not hide that entry.
     let _held =
         [connect_from(&daemon, "é, 192.0.2.9", 2).await, connect_from(&daemon, "é, 192.0.2.9", 3).await];
     assert_eq!(connect_from(&daemon, "\u{e9}, 192.0.2.9", 4).await.err(), Some(429));
-    // A proxy that does not say for whom it asks is not itself the client.
+    // A trusted proxy that sends no client address is not limited as a client.
     let mut unknown = Vec::new();
     for user in 2..7 {
         unknown.push(daemon.connect(user).await);
     }
 }
 
+/// The peer itself is the client, and over its limit it is rejected before it sends anything.
 #[tokio::test]
-async fn only_a_listed_proxy_is_believed() {
+async fn forwarded_address_of_an_untrusted_peer_is_ignored() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
     let env = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24");
     let daemon = env.daemon().await;
@@ -81,21 +85,22 @@ async fn only_a_listed_proxy_is_believed() {
 }
 
 #[tokio::test]
-async fn an_address_shakes_hands_so_often() {
+async fn handshakes_per_address_are_rate_limited() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_HANDSHAKES_PER_ADDRESS", "5");
     let daemon = env.daemon().await;
-    let crowd = futures_util::future::join_all((0..40).map(|_| connect_from(&daemon, "192.0.2.1", 2))).await;
-    let refused = crowd.iter().filter(|outcome| matches!(outcome, Err(429))).count();
-    assert!(refused > 0, "forty at once are too many");
+    let outcomes =
+        futures_util::future::join_all((0..40).map(|_| connect_from(&daemon, "192.0.2.1", 2))).await;
+    let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(429))).count();
+    assert!(refused > 0, "forty at once exceed the limit");
     assert!(connect_from(&daemon, "192.0.2.2", 2).await.is_ok());
-    eventually("time goes by", || connect_from(&daemon, "192.0.2.1", 2), Result::is_ok)
+    eventually("the rate limit recovers", || connect_from(&daemon, "192.0.2.1", 2), Result::is_ok)
         .await
         .expect("it was waited for");
     assert!(!daemon.get("/metrics").await.contains("\nchatpush_refused_total 0\n"));
 }
 
 #[tokio::test]
-async fn a_full_daemon_says_so() {
+async fn full_daemon_answers_503() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS", "1");
     let daemon = env.daemon().await;
     let _held = daemon.connect(2).await;
@@ -105,25 +110,26 @@ async fn a_full_daemon_says_so() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_takes_too_long_is_ended() {
+async fn slow_handshake_is_closed() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "2000");
     let daemon = env.daemon().await;
     for started in ["", "GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
         let mut socket = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
         socket.write_all(started.as_bytes()).await.expect("it listens");
         let mut answer = Vec::new();
-        // Ended without an answer: there was no request.
-        let _ = timeout(TEST_TIMEOUT, socket.read_to_end(&mut answer)).await.expect("it is ended");
+        // It is closed without an answer, because there was no complete request.
+        let _ = timeout(TEST_TIMEOUT, socket.read_to_end(&mut answer)).await.expect("it is closed");
         assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
     }
     let counted = || daemon.get("/metrics");
     eventually("it is counted", counted, |text| text.contains("\nchatpush_late_total 2\n")).await;
-    // Who was in time may stay.
+    // A client that is in time may connect.
     daemon.connect(2).await.until_unread_count().await;
 }
 
+/// `limits.bytes` bounds what a client may send within a window.
 #[tokio::test]
-async fn bytes_that_confirm_nothing_are_bounded() {
+async fn too_many_bytes_close_with_1008() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_BYTES", "65536");
     let daemon = env.daemon().await;
     let mut client = daemon.connect(2).await;
@@ -134,27 +140,29 @@ async fn bytes_that_confirm_nothing_are_bounded() {
     assert_eq!(client.close_code().await, Some(1008));
 }
 
+/// `limits.outbox_bytes` bounds the frames that wait for clients that do not read.
 #[tokio::test]
-async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_theirs() {
+async fn full_outbox_is_closed_with_4000_and_others_are_served() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_OUTBOX_BYTES", "200000");
     let daemon = env.daemon().await;
     let (mut stalled, mut reader) = (daemon.connect(2).await, daemon.connect(3).await);
     stalled.until_unread_count().await;
     reader.until_unread_count().await;
     let php = env.php();
-    // Much more than the sockets' buffers take, so that the rest has to wait in the daemon.
+    // Much more than the socket buffers hold, so that the rest waits in the daemon.
     let pushed = php.get(
-        "$big = str_repeat('x', 60000); $there = 0;
-         for ($i = 0; $i < 400; $i++) { $there += pushMessage(2, $big, 'text'); pushMessage(3, (string) $i, 'text'); }
-         echo $there;",
+        "$big = str_repeat('x', 60000); $reached = 0;
+         for ($i = 0; $i < 400; $i++) { $reached += pushMessage(2, $big, 'text');
+                                         pushMessage(3, (string) $i, 'text'); }
+         echo $reached;",
     );
     let reading = async {
         for number in 0..400 {
             assert_eq!(reader.json().await["data"], number.to_string());
         }
     };
-    let (there, ()) = tokio::join!(pushed, reading);
-    assert!(there.trim().parse::<u32>().expect("a number") > 0);
+    let (reached, ()) = tokio::join!(pushed, reading);
+    assert!(reached.trim().parse::<u32>().expect("a number") > 0);
     let slow = || daemon.get("/metrics");
     eventually("it is closed as too slow", slow, |text| text.contains("\nchatpush_slow_total 1\n")).await;
     let closed = tokio::spawn(stalled.close_code());
@@ -162,8 +170,9 @@ async fn what_waits_for_a_client_that_does_not_read_is_bounded_and_others_get_th
     assert_eq!(closed.await.expect("it reads to the end"), Some(4000));
 }
 
+/// `limits.admissions` spreads many simultaneous connections over time.
 #[tokio::test]
-async fn a_crowd_is_let_in_one_after_the_other() {
+async fn admissions_are_paced() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "20");
     let daemon = env.daemon().await;
     let start = Instant::now();
@@ -171,6 +180,6 @@ async fn a_crowd_is_let_in_one_after_the_other() {
     let crowd = tokens.iter().map(|token| Client::connect(daemon.port(), token, None));
     let clients = futures_util::future::join_all(crowd).await;
     assert!(clients.iter().all(Result::is_ok));
-    // Forty at twenty a second, the first of them at once.
+    // Forty at twenty a second. The first is admitted at once.
     assert!(start.elapsed() >= Duration::from_millis(1_800), "{:?}", start.elapsed());
 }

@@ -1,40 +1,40 @@
-//! End-to-end tests, a module a topic.
+//! End-to-end tests, one module for each topic.
 
 /// The SQL and PHP of the baseline, verbatim, and the default schema.
 mod baseline;
-/// What a connection gets, in which order, and when a row goes.
+/// What a connection receives, in which order, and when a row is deleted.
 mod connect;
-/// Subscriptions that end, clients that do not read or do not confirm.
+/// Closed subscriptions, and clients that do not read or do not confirm.
 mod delivery;
-/// Who may connect, for how long, and who is shown out.
+/// Origins, tokens, and disconnecting a user.
 mod handshake;
-/// How many, how often, how much.
+/// Limits on connections, handshakes and bytes.
 mod limits;
-/// Proxies that say whose connection it is.
+/// The PROXY protocol.
 mod proxy;
-/// TLS, by the daemon and by nginx.
+/// TLS, in the daemon and in nginx.
 mod tls;
-/// Clients of other languages.
+/// WebSocket clients in other languages.
 mod third_party_clients;
-/// Hostile and mistaken input on the socket.
+/// Invalid input on the socket.
 mod input;
-/// Redis, MySQL and the daemon going away at call time.
+/// Calls without Redis, MySQL or a daemon.
 mod outage;
-/// The writer: exactly once, in order, refused data set aside.
+/// The writer: exactly once, in order, dead letters.
 mod writer;
-/// Several daemons: one is killed, hangs, or finds a Redis that has lost something.
+/// Takeover between daemons, and a Redis that has lost data.
 mod takeover;
-/// Stopping.
+/// Graceful shutdown and rolling restarts.
 mod shutdown;
-/// The commands beside `run`.
+/// The commands of `chatpushd` other than `run`.
 mod commands;
 /// The links of the documentation.
 mod links;
-/// Other table and column names, other settings.
+/// Settings, with other table and column names.
 mod settings;
 /// The examples that need no browser and no web server.
 mod examples;
-/// The licences of everything that is built in.
+/// The licences of all dependencies.
 mod licences;
 /// Dependencies between modules and crates.
 mod architecture;

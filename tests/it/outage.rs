@@ -1,7 +1,7 @@
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-/// Calls a function and prints what it returned, or the class of what it threw and how long it took.
+/// Calls a function. Prints its result or its exception, and whether it returned in time.
 const CALL: &str = r#"
 function call(callable $f): void {
     $start = hrtime(true);
@@ -26,8 +26,9 @@ async fn calls(env: &TestEnv, code: &str) -> Vec<String> {
     output.lines().map(str::to_owned).collect()
 }
 
+/// Pushes and presence need none: they return false.
 #[tokio::test]
-async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
+async fn calls_fail_at_once_without_a_daemon() {
     let env = TestEnv::new().await;
     let seen = calls(&env, ALL).await;
     for (at, line) in seen.iter().enumerate() {
@@ -40,8 +41,9 @@ async fn without_a_daemon_calls_that_need_one_say_so_at_once() {
     assert_eq!(env.log_length(2).await, 0, "nothing was queued");
 }
 
+/// It is written when a daemon starts.
 #[tokio::test]
-async fn a_queued_store_needs_no_daemon_and_is_written_when_one_comes() {
+async fn queued_store_needs_no_daemon() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let php = env.php().with("chatpush.durability=queued");
@@ -52,8 +54,9 @@ async fn a_queued_store_needs_no_daemon_and_is_written_when_one_comes() {
     assert_eq!(env.unread(2).await, 1);
 }
 
+/// During the outage every call throws `ConnectionException` in time. Client connections survive.
 #[tokio::test]
-async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards() {
+async fn calls_recover_after_a_redis_outage() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
@@ -68,7 +71,7 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
     env.servers().start_redis().await;
     eventually("the daemon is ready again", || daemon.is_ready(), |ready| *ready).await;
     env.php().get("storeOfflineMessage(1, 2, 'after');").await;
-    // The connection survived and was treated as new: whatever it missed came with the flush.
+    // The connection has survived, and a replay sends what it missed.
     let mut seen = Vec::new();
     while !seen.contains(&"after".to_owned()) {
         let frame = browser.json().await;
@@ -78,12 +81,13 @@ async fn without_redis_every_call_fails_by_name_and_all_works_again_afterwards()
     assert_eq!(env.unread(2).await, 2);
     let log = daemon.log();
     let lost = log.matches("connection lost").count();
-    assert!((1..=5).contains(&lost), "an outage is logged once by each task that meets it:\n{log}");
+    assert!((1..=5).contains(&lost), "each task logs an outage once:\n{log}");
     assert!(log.contains("connection is back"), "{log}");
 }
 
+/// During the outage a store times out, and its exception says that it is queued. Pushes go on.
 #[tokio::test]
-async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_back() {
+async fn store_is_written_once_after_a_mysql_outage() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
@@ -105,15 +109,17 @@ async fn without_mysql_a_store_says_it_is_queued_and_is_written_once_when_it_is_
     assert_eq!(env.unread(2).await, 2);
 }
 
+/// `/health` answers 200 at once, and `/ready` when both servers are there.
 #[tokio::test]
-async fn a_daemon_starts_without_redis_and_mysql_and_waits_for_them() {
+async fn daemon_starts_without_redis_and_mysql() {
     let env = TestEnv::with_own_servers().await;
     env.servers().kill_redis().await;
     env.servers().kill_mariadb().await;
     let daemon = chatpush_tests::daemon::Daemon::launch(&env);
-    eventually("it lives", || daemon.get("/health"), |answer| answer.starts_with("HTTP/1.1 200")).await;
+    eventually("/health answers", || daemon.get("/health"), |answer| answer.starts_with("HTTP/1.1 200"))
+        .await;
     assert!(daemon.get("/ready").await.starts_with("HTTP/1.1 503"));
     env.servers().start_redis().await;
     env.servers().start_mariadb().await;
-    eventually("it is ready", || daemon.is_ready(), |ready| *ready).await;
+    eventually("/ready answers", || daemon.is_ready(), |ready| *ready).await;
 }

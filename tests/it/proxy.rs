@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The first line of the answer to a handshake behind these bytes; nothing if there is none.
+/// Sends these bytes and a handshake. Returns the status line, which is empty if there is no answer.
 async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
     let mut socket = TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens");
     let request = format!(
@@ -15,7 +15,7 @@ async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
     );
     socket.write_all(&[header, request.as_bytes()].concat()).await.expect("it listens");
     let mut line = Vec::new();
-    // A connection that is refused ends before or while it is read.
+    // The daemon may close the connection before it answers.
     let reading = async {
         while !line.ends_with(b"\r\n")
             && let Ok(byte) = socket.read_u8().await
@@ -23,12 +23,13 @@ async fn answer(daemon: &Daemon, header: &[u8]) -> (String, TcpStream) {
             line.push(byte);
         }
     };
-    timeout(TEST_TIMEOUT, reading).await.expect("an answer or the end");
+    timeout(TEST_TIMEOUT, reading).await.expect("an answer, or the end of the connection");
     (String::from_utf8_lossy(&line).trim().to_owned(), socket)
 }
 
+/// Versions 1 and 2 are read. A connection without a header is closed.
 #[tokio::test]
-async fn the_proxy_protocol_says_whose_connection_it_is() {
+async fn proxy_protocol_gives_the_client_address() {
     let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
     let env = env.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
     let daemon = env.daemon().await;
@@ -40,11 +41,11 @@ async fn the_proxy_protocol_says_whose_connection_it_is() {
     assert_eq!((first.0.as_str(), second.0.as_str()), (switching, switching));
     assert_eq!(answer(&daemon, one).await.0, "HTTP/1.1 429 Too Many Requests");
     assert_eq!(answer(&daemon, &two).await.0, "HTTP/1.1 429 Too Many Requests");
-    assert_eq!(answer(&daemon, b"").await.0, "", "who has no header is not listened to");
+    assert_eq!(answer(&daemon, b"").await.0, "", "a connection without a header is closed");
 }
 
 #[tokio::test]
-async fn only_a_listed_proxy_may_speak_the_proxy_protocol() {
+async fn proxy_protocol_of_an_untrusted_peer_is_closed() {
     let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
     let daemon = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
     assert_eq!(answer(&daemon, b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n").await.0, "");

@@ -2,7 +2,7 @@ use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
-async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
+async fn table_and_column_names_are_configurable() {
     let env = TestEnv::bare().await;
     let file = env.servers().folder().join(format!("{}.toml", env.name()));
     let text = "[mysql.tables]\noffline_message = 'mail box'\nuser = 'members'\n\
@@ -30,12 +30,13 @@ async fn an_application_may_have_named_its_tables_and_columns_otherwise() {
     assert_eq!(browser.until_unread_count().await, (vec!["hello".to_owned()], 1));
     let reading = browser.keep_reading();
     let rows = || env.query::<u64>("SELECT COUNT(*) FROM `mail box`");
-    eventually("the row is gone", rows, |rows| *rows == [0]).await;
+    eventually("the row is deleted", rows, |rows| *rows == [0]).await;
     reading.abort();
 }
 
+/// Rows of the application may have NULL in every column but the id and the receiver.
 #[tokio::test]
-async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatever_they_lack() {
+async fn rows_with_nulls_and_fractional_seconds_are_delivered() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     env.execute(
@@ -44,8 +45,8 @@ async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatev
     )
     .await;
     env.execute(
-        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (NULL, 2, NULL, NULL), \
-         (7, 2, 'fraction', '2026-01-02 03:04:05.678901')",
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (NULL, 2, NULL, NULL), (7, 2, 'fraction', '2026-01-02 03:04:05.678901')",
     )
     .await;
     let sequence = "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
@@ -56,14 +57,14 @@ async fn rows_that_the_application_wrote_itself_are_delivered_and_removed_whatev
     let lacking = r#"5002{"id":1,"sender_id":0,"receiver_id":2,"content":"","send_time":""}"#;
     assert_eq!(env.php().get(seen).await, lacking);
     let reading = daemon.connect(2).await.keep_reading();
-    eventually("every row is gone", || env.stored_count(2), |count| *count == 0).await;
+    eventually("all rows are deleted", || env.stored_count(2), |count| *count == 0).await;
     daemon.stop();
     let frames = reading.await.expect("the client reads to the end");
     assert_eq!(frames.iter().filter(|frame| frame.contains("\"offline\":true")).count(), 5_002);
 }
 
 #[tokio::test]
-async fn counting_can_be_left_to_the_application() {
+async fn count_unread_can_be_disabled() {
     let env = TestEnv::new().await.with("CHATPUSH_COUNT_UNREAD", "false");
     env.users(&[2]).await;
     let _daemon = env.daemon().await;
@@ -72,7 +73,7 @@ async fn counting_can_be_left_to_the_application() {
 }
 
 #[tokio::test]
-async fn the_default_type_applies_live_and_stored() {
+async fn default_type_applies_live_and_replayed() {
     let env = TestEnv::new().await.with("CHATPUSH_DEFAULT_TYPE", "chat");
     env.users(&[2]).await;
     let daemon = env.daemon().await;
@@ -85,18 +86,19 @@ async fn the_default_type_applies_live_and_stored() {
 }
 
 #[tokio::test]
-async fn two_installations_share_one_redis_without_meeting() {
+async fn installations_share_one_redis_by_prefix() {
     let (one, other) = (TestEnv::new().await, TestEnv::new().await);
     let (_first, second) = (one.daemon().await, other.daemon().await);
     let _browser = second.connect(2).await;
     let online = "var_dump(ChatPush\\isOnline(2));";
     let php = other.php();
-    eventually("online here", || php.get(online), |output| output.trim() == "bool(true)").await;
+    eventually("the user is online", || php.get(online), |output| output.trim() == "bool(true)").await;
     assert_eq!(one.php().get(online).await.trim(), "bool(false)");
 }
 
+/// Not even at level trace.
 #[tokio::test]
-async fn neither_secrets_nor_contents_are_logged() {
+async fn secrets_and_contents_are_not_logged() {
     let env = TestEnv::new().await.with("CHATPUSH_LOG", "trace").with("CHATPUSH_LOG_FORMAT", "json");
     env.users(&[2]).await;
     let daemon = env.daemon().await;
@@ -104,12 +106,12 @@ async fn neither_secrets_nor_contents_are_logged() {
     let mut browser = daemon.connect(2).await;
     browser.until_unread_count().await;
     let reading = browser.keep_reading();
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     reading.abort();
     let log = daemon.log();
     assert!(
         log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
-        "one object a line"
+        "each line is a JSON object"
     );
     for secret in ["for your eyes only", chatpush_tests::test_env::SECRET, "eyJ", ":pw@"] {
         assert!(!log.contains(secret), "{secret} is in the log");

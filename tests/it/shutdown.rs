@@ -6,7 +6,7 @@ use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
-async fn sigterm_tells_clients_to_come_back_and_ends_in_time() {
+async fn sigterm_closes_clients_with_1012_and_exits_in_time() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     let mut browser = daemon.connect(2).await;
@@ -15,33 +15,34 @@ async fn sigterm_tells_clients_to_come_back_and_ends_in_time() {
     let start = Instant::now();
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
-    assert!(start.elapsed() < Duration::from_secs(10), "promised is ten seconds, took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     assert_eq!(closing.await.expect("the client reads to the end"), Some(1012));
 }
 
+/// A client that does not answer the close frame delays nothing.
 #[tokio::test]
-async fn a_client_that_does_not_answer_the_goodbye_holds_up_nobody() {
+async fn shutdown_does_not_wait_for_unresponsive_clients() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
-    let deaf = daemon.connect(2).await;
+    let unresponsive = daemon.connect(2).await;
     let code = tokio::task::spawn_blocking(move || daemon.stop()).await.expect("the daemon stops");
     assert_eq!(code, Some(0));
-    drop(deaf);
+    drop(unresponsive);
 }
 
 #[tokio::test]
-async fn questions_are_answered_while_one_daemon_after_the_other_is_restarted() {
+async fn queries_succeed_during_a_rolling_restart() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let mut daemon = env.daemon().await;
     let end = env.servers().folder().join(format!("{}-end", env.name()));
-    let asks = (0..4).map(|_| {
+    let callers = (0..4).map(|_| {
         let (php, end) = (env.php(), end.display().to_string());
         tokio::spawn(async move {
             php.get(&format!("while (!file_exists('{end}')) getUnreadCount(2); echo 'answered';")).await
         })
     });
-    let asks: Vec<_> = asks.collect();
+    let callers: Vec<_> = callers.collect();
     for _ in 0..5 {
         let next = env.daemon().await;
         let old = std::mem::replace(&mut daemon, next);
@@ -49,24 +50,24 @@ async fn questions_are_answered_while_one_daemon_after_the_other_is_restarted() 
         assert_eq!(code, Some(0));
     }
     std::fs::write(end, "").expect("a file can be written");
-    for asked in asks {
-        assert_eq!(asked.await.expect("PHP ran"), "answered");
+    for caller in callers {
+        assert_eq!(caller.await.expect("PHP ran"), "answered");
     }
 }
 
-/// Connects until some daemon takes it, as a browser behind a load balancer would.
+/// Tries the daemons in turn until one accepts, as a load balancer does.
 async fn connect_to_any(ports: [u16; 2], user: u32) -> Client {
-    let mut turn = user as usize;
+    let mut attempt = user as usize;
     loop {
-        turn += 1;
-        if let Some(client) = Client::try_connect(ports[turn % 2], &token(user)).await {
+        attempt += 1;
+        if let Some(client) = Client::try_connect(ports[attempt % 2], &token(user)).await {
             return client;
         }
     }
 }
 
 #[tokio::test]
-async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_once() {
+async fn rolling_restart_loses_no_message_and_spreads_reconnects() {
     const USERS: std::ops::Range<u32> = 100..200;
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_ADMISSIONS", "100");
     env.users(&USERS.collect::<Vec<_>>()).await;
@@ -84,7 +85,7 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
                         if data == "end" {
                             return (seen, ended);
                         }
-                        // A message whose confirmation was under way comes again, under the same id.
+                        // A message is sent again, with the same id, if its confirmation was lost.
                         let id = frame["id"].as_str().unwrap_or_default().to_owned();
                         if frame["type"] == "text" && !seen.iter().any(|(known, _)| *known == id) {
                             seen.push((id, data));
@@ -114,17 +115,17 @@ async fn a_rolling_restart_under_load_loses_nothing_and_sends_nobody_back_at_onc
     let _second_again = second.restart(&env).await;
     assert_eq!(sending.await.expect("PHP ran"), "");
     let wanted: Vec<_> = (0..20).map(|round| round.to_string()).collect();
-    let mut goodbyes = Vec::new();
+    let mut closes = Vec::new();
     for browser in browsers {
-        let (seen, ended) = browser.await.expect("it saw the end");
+        let (seen, ended) = browser.await.expect("it received the last message");
         assert_eq!(seen.into_iter().map(|(_, data)| data).collect::<Vec<_>>(), wanted);
         assert!(ended.iter().all(|(_, code)| *code == Some(1012)), "{ended:?}");
-        goodbyes.extend(ended.into_iter().map(|(at, _)| at));
+        closes.extend(ended.into_iter().map(|(at, _)| at));
     }
-    assert!(goodbyes.len() >= USERS.len(), "everybody was sent away at least once");
-    // At a hundred a second, those of one daemon cannot all be told at once.
-    goodbyes.sort();
-    let moments = goodbyes.chunk_by(|one, next| *next - *one < Duration::from_millis(5)).count();
+    assert!(closes.len() >= USERS.len(), "each client was closed at least once");
+    // At a hundred a second, one daemon cannot close all its clients at once.
+    closes.sort();
+    let moments = closes.chunk_by(|one, next| *next - *one < Duration::from_millis(5)).count();
     assert!(moments > 3, "{moments}");
     drop(first_again);
 }
@@ -134,8 +135,9 @@ fn count(metrics: &str, name: &str) -> u64 {
     line.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
+/// Each accepted store is written once, and the first refused call ends the test's loop.
 #[tokio::test]
-async fn stores_under_way_at_sigterm_are_written_or_refused_and_never_lost() {
+async fn stores_during_shutdown_are_written_or_refused() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;

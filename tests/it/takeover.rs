@@ -2,20 +2,20 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-/// The process id of the daemon that writes; its name holds it.
+/// The process id of the writer, which is a part of its name in Redis.
 async fn writer(env: &TestEnv) -> Option<u32> {
     let holder: Option<String> = env.redis(&["GET", &format!("{}:writer", env.name())]).await;
     holder?.split(':').nth(2)?.parse().ok()
 }
 
-/// The daemon that writes, and the other.
+/// Returns the writer and the other daemon.
 async fn writer_and_standby(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
-    let holder = eventually("somebody writes", || writer(env), Option::is_some).await;
+    let holder = eventually("a daemon is the writer", || writer(env), Option::is_some).await;
     if holder == Some(one.process().pid()) { (one, other) } else { (other, one) }
 }
 
 #[tokio::test]
-async fn a_killed_writer_is_replaced_before_its_lease_runs_out() {
+async fn killed_writer_is_replaced_before_its_lease_expires() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let (active, standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
@@ -25,12 +25,12 @@ async fn a_killed_writer_is_replaced_before_its_lease_runs_out() {
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["after".to_owned()], 1));
     assert_eq!(writer(&env).await, Some(pid));
-    // The lease of the killed writer would have held on: it was taken, not waited for.
+    // The lease of the killed writer was taken over before it expired.
     assert!(standby.log().contains("writing"));
 }
 
 #[tokio::test]
-async fn a_hung_writer_is_replaced_and_commits_nothing_when_it_wakes() {
+async fn paused_writer_is_replaced_and_commits_nothing_on_resume() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let (active, standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
@@ -42,7 +42,7 @@ async fn a_hung_writer_is_replaced_and_commits_nothing_when_it_wakes() {
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
     assert!(
         standby.log().contains("the last writer's connection is still there and is ended"),
-        "its locks are not waited for"
+        "its connection is closed"
     );
     active.process().signal("CONT");
     for text in ["a", "b", "c"] {
@@ -50,38 +50,43 @@ async fn a_hung_writer_is_replaced_and_commits_nothing_when_it_wakes() {
     }
     assert_eq!(env.stored(2).await, ["before", "meanwhile", "a", "b", "c"]);
     assert_eq!(env.unread(2).await, 5);
-    eventually("the woken one stands by", || active.is_ready(), |ready| *ready).await;
+    eventually("the resumed daemon stands by", || active.is_ready(), |ready| *ready).await;
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
 }
 
+/// After it resumes, its sessions replay what was stored in the meantime.
 #[tokio::test]
-async fn a_hung_daemon_stops_counting_as_present_and_comes_back_clean() {
+async fn users_of_a_paused_daemon_are_offline_until_it_resumes() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    let (hung, _healthy) = (env.daemon().await, env.daemon().await);
-    let mut browser = hung.connect(2).await;
+    let (paused, _healthy) = (env.daemon().await, env.daemon().await);
+    let mut browser = paused.connect(2).await;
     browser.until_unread_count().await;
     let php = env.php();
     let online = "var_dump(ChatPush\\isOnline(2));";
     assert_eq!(php.get(online).await.trim(), "bool(true)");
-    hung.process().signal("STOP");
+    paused.process().signal("STOP");
     eventually("its users are offline", || php.get(online), |output| output.trim() == "bool(false)").await;
-    php.get("storeOfflineMessage(1, 2, 'while it hung');").await;
-    hung.process().signal("CONT");
+    php.get("storeOfflineMessage(1, 2, 'while it was paused');").await;
+    paused.process().signal("CONT");
     let frame = browser.json().await;
-    assert_eq!((frame["data"].as_str(), frame["offline"].as_bool()), (Some("while it hung"), Some(true)));
+    assert_eq!(
+        (frame["data"].as_str(), frame["offline"].as_bool()),
+        (Some("while it was paused"), Some(true))
+    );
     let reading = browser.keep_reading();
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     assert_eq!(php.get(online).await.trim(), "bool(true)");
     reading.abort();
 }
 
+/// The first query waits in a list for any daemon. Later ones are published to the daemon that answered.
 #[tokio::test]
-async fn a_question_goes_to_the_daemon_that_answered_last_and_to_another_when_that_is_gone() {
+async fn queries_stay_with_one_daemon_until_it_is_gone() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let first = env.daemon().await;
-    // One process of PHP lives on while the daemons come and go.
+    // One PHP process runs while daemons start and stop. Files tell it when to go on.
     let folder = env.servers().folder().join("steps");
     std::fs::create_dir(&folder).expect("a folder can be made");
     let at = folder.display();
@@ -97,18 +102,18 @@ async fn a_question_goes_to_the_daemon_that_answered_last_and_to_another_when_th
     let step = async |name: &str| {
         std::fs::write(folder.join(name), "").expect("a file can be written");
         let done = folder.join(format!("{name}-done"));
-        eventually("the questions are answered", async || done.exists(), |done| *done).await;
+        eventually("the queries are answered", async || done.exists(), |done| *done).await;
     };
-    let written = async || {
+    let list_pushes = async || {
         let stats: String = env.redis(&["INFO", "commandstats"]).await;
         let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_rpush:calls="));
         calls.and_then(|rest| rest.split(',').next()).map(str::to_owned)
     };
     step("a").await;
-    let before = written().await;
-    assert!(before.is_some(), "the first question waits for whoever is free");
+    let before = list_pushes().await;
+    assert!(before.is_some(), "the first query waits in a list for any daemon");
     step("b").await;
-    assert_eq!(written().await, before, "the others are written down nowhere");
+    assert_eq!(list_pushes().await, before, "later queries are only published");
     let _second = env.daemon().await;
     first.kill();
     step("c").await;
@@ -116,17 +121,17 @@ async fn a_question_goes_to_the_daemon_that_answered_last_and_to_another_when_th
 }
 
 #[tokio::test]
-async fn a_clock_that_went_back_loses_no_message() {
+async fn redis_clock_going_back_loses_no_message() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     let php = env.php();
     php.get("storeOfflineMessage(1, 2, 'before');").await;
-    // As if everything so far had been accepted by a clock that was far ahead.
+    // As if the clock of Redis had been far ahead when it accepted all entries so far.
     env.execute("UPDATE chatpush_position SET log_id = '1900000000000-7'").await;
     env.servers().kill_redis().await;
     env.servers().start_redis().await;
-    eventually("the daemon is back", || daemon.is_ready(), |ready| *ready).await;
+    eventually("the daemon is ready again", || daemon.is_ready(), |ready| *ready).await;
     let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'after'));").await;
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!(
@@ -135,20 +140,22 @@ async fn a_clock_that_went_back_loses_no_message() {
     );
 }
 
+/// New messages are stored, too.
 #[tokio::test]
-async fn a_redis_restored_from_an_older_file_repeats_nothing_and_loses_nothing_new() {
+async fn redis_restored_from_a_backup_repeats_nothing() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let php = env.php();
     let first = env.daemon().await;
     php.get("storeOfflineMessage(1, 2, 'one');").await;
     first.stop();
-    // Entries that wait when the copy is taken, and are applied afterwards.
+    // These entries wait when the backup is taken, and are applied afterwards.
     let queued = env.php().with("chatpush.durability=queued");
     queued.get("storeOfflineMessage(1, 2, 'two'); storeOfflineMessage(1, 2, 'three');").await;
     env.servers().kill_redis().await;
-    let (files, copy) = (env.servers().folder().join("appendonlydir"), env.servers().folder().join("copy"));
-    copy_folder(&files, &copy);
+    let (files, backup) =
+        (env.servers().folder().join("appendonlydir"), env.servers().folder().join("backup"));
+    copy_folder(&files, &backup);
     env.servers().start_redis().await;
     let daemon = env.daemon().await;
     php.get("storeOfflineMessage(1, 2, 'four');").await;
@@ -156,9 +163,9 @@ async fn a_redis_restored_from_an_older_file_repeats_nothing_and_loses_nothing_n
 
     env.servers().kill_redis().await;
     std::fs::remove_dir_all(&files).expect("the files can be removed");
-    copy_folder(&copy, &files);
+    copy_folder(&backup, &files);
     env.servers().start_redis().await;
-    eventually("the daemon is back", || daemon.is_ready(), |ready| *ready).await;
+    eventually("the daemon is ready again", || daemon.is_ready(), |ready| *ready).await;
     assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'five'));").await.trim(), "bool(true)");
     assert_eq!(env.stored(2).await, ["one", "two", "three", "four", "five"]);
     assert_eq!(env.unread(2).await, 5);

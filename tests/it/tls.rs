@@ -12,8 +12,9 @@ async fn assert_receives_push(env: &TestEnv, client: &mut Client) {
     assert_eq!(client.json().await["data"], "by TLS");
 }
 
+/// Open connections stay. If the new files are invalid, the old certificate stays.
 #[tokio::test]
-async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connections_are_open() {
+async fn certificate_is_reloaded_on_sighup() {
     let folder = Folder::new().expect("a folder can be made");
     let first = Certificate::make(folder.path(), "chat").expect("openssl is there");
     let env = TestEnv::new()
@@ -27,26 +28,26 @@ async fn the_daemon_speaks_tls_itself_and_takes_a_new_certificate_while_connecti
     let mut client = connect(old_root.clone()).await.expect("the certificate is the daemon's");
     assert_receives_push(&env, &mut client).await;
 
-    // A file that is half written must not take the certificate away.
+    // An incomplete file must not replace the certificate.
     let key = std::fs::read(&first.key).expect("it was written");
     std::fs::write(&first.key, &key[..40]).expect("it can be written");
     daemon.process().signal("HUP");
-    eventually("it says so", async || daemon.log(), |log| log.contains("the old one stays")).await;
+    eventually("it is logged", async || daemon.log(), |log| log.contains("the old one stays")).await;
     assert!(connect(old_root.clone()).await.is_ok());
 
     let second = Certificate::make(folder.path(), "chat").expect("openssl is there");
     let new_root = std::fs::read(&second.cert).expect("it was written");
     daemon.process().signal("HUP");
-    eventually("the new one is used", || connect(new_root.clone()), Result::is_ok)
+    eventually("the new certificate is used", || connect(new_root.clone()), Result::is_ok)
         .await
         .expect("it was waited for");
-    assert!(connect(old_root).await.is_err(), "the old one is not");
+    assert!(connect(old_root).await.is_err(), "the old certificate is still used");
     env.php().get("pushMessage(2, 'still open', 'text');").await;
     assert_eq!(client.json().await["data"], "still open");
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_used_is_named_at_start() {
+async fn unusable_certificate_fails_the_start() {
     let folder = Folder::new().expect("a folder can be made");
     let (one, other) = (Certificate::make(folder.path(), "one"), Certificate::make(folder.path(), "other"));
     let (one, other) = (one.expect("openssl is there"), other.expect("openssl is there"));
@@ -56,13 +57,13 @@ async fn a_certificate_that_cannot_be_used_is_named_at_start() {
             .with("CHATPUSH_TLS_CERT", one.cert.display().to_string())
             .with("CHATPUSH_TLS_KEY", key.display().to_string());
         let output = chatpush_tests::daemon::Daemon::command(&env, &["run"]).await;
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && told.contains(complaint), "{told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(complaint), "{stderr}");
     }
 }
 
 #[tokio::test]
-async fn nginx_can_speak_tls_for_it() {
+async fn nginx_can_terminate_tls() {
     let folder = Folder::new().expect("a folder can be made");
     let certificate = Certificate::make(folder.path(), "chat").expect("openssl is there");
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
@@ -70,8 +71,8 @@ async fn nginx_can_speak_tls_for_it() {
     let nginx = Nginx::start_tls(folder.path(), &certificate, daemon.port()).await.expect("nginx starts");
     let root = std::fs::read(&certificate.cert).expect("it was written");
     let mut client =
-        Client::connect_tls(nginx.port(), &token(2), root.clone()).await.expect("it is handed on");
+        Client::connect_tls(nginx.port(), &token(2), root.clone()).await.expect("nginx forwards it");
     assert_receives_push(&env, &mut client).await;
-    // nginx says for whom it asks; that address, 127.0.0.1, is a proxy's and so nobody's in particular.
+    // The forwarded address, 127.0.0.1, is a trusted proxy's, so the limit does not apply to it.
     assert!(Client::connect_tls(nginx.port(), &token(3), root).await.is_ok());
 }

@@ -3,7 +3,7 @@ use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
 #[tokio::test]
-async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
+async fn concurrent_stores_are_complete_ordered_and_counted() {
     let env = TestEnv::new().await;
     env.users(&[2, 3, 18]).await;
     let _daemon = env.daemon().await;
@@ -11,7 +11,8 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         let php = env.php();
         tokio::spawn(async move {
             let code = format!(
-                "for ($i = 0; $i < 150; $i++) storeOfflineMessage(1, [2, 3, 18][$i % 3], sprintf('c{caller}-%03d', $i));"
+                "for ($i = 0; $i < 150; $i++)
+                     storeOfflineMessage(1, [2, 3, 18][$i % 3], sprintf('c{caller}-%03d', $i));"
             );
             php.get(&code).await
         })
@@ -30,13 +31,17 @@ async fn many_callers_at_once_lose_nothing_and_the_counters_agree() {
         assert_eq!(env.unread(receiver).await, 200);
     }
     for receiver in [2, 3] {
-        eventually("the log is cut behind the commit", || env.log_length(receiver), |waiting| *waiting == 0)
-            .await;
+        eventually(
+            "the log is trimmed behind the commit",
+            || env.log_length(receiver),
+            |waiting| *waiting == 0,
+        )
+        .await;
     }
 }
 
 #[tokio::test]
-async fn a_second_daemon_takes_over_when_the_writer_is_killed() {
+async fn standby_takes_over_from_a_killed_writer() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let writer = env.daemon().await;
@@ -49,29 +54,32 @@ async fn a_second_daemon_takes_over_when_the_writer_is_killed() {
     drop(standby);
 }
 
+/// A writer whose position another has moved writes nothing twice, and reads the position again.
 #[tokio::test]
-async fn a_position_that_another_has_moved_stops_a_writer_from_writing_twice() {
+async fn stale_position_stops_a_writer() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'one');").await;
-    eventually("the log is cut", || env.log_length(2), |waiting| *waiting == 0).await;
-    // Another writer has got ahead: whatever this one holds as the position is stale.
+    eventually("the log is trimmed", || env.log_length(2), |waiting| *waiting == 0).await;
+    // As if another writer had moved the position.
     env.execute("UPDATE chatpush_position SET log_id = '1-1' WHERE partition_id = 2").await;
     env.php().get("storeOfflineMessage(1, 2, 'two');").await;
-    assert_eq!(env.stored(2).await, ["one", "two"], "it read the position again and went on from there");
+    assert_eq!(env.stored(2).await, ["one", "two"], "it reads the position again and goes on");
     assert!(daemon.log().contains("another daemon has taken over"), "{}", daemon.log());
 }
 
+/// Also when it is more than the writer sends to MySQL at a time.
 #[tokio::test]
-async fn what_waited_is_one_batch_however_much_it_is() {
+async fn large_backlog_is_applied_completely() {
     let env = TestEnv::new().await;
     env.users(&[2, 3, 18]).await;
     env.execute("UPDATE user SET unread_count = 5 WHERE id = 18").await;
-    // More than is sent to MySQL at a time: quotes double when they are written into a statement.
+    // More than the writer sends to MySQL at a time: each quote takes two bytes in a statement.
     let queue = env.php().with("chatpush.durability=queued");
     let code = "for ($i = 0; $i < 40; $i++) storeOfflineMessage(1, 2, str_pad(\"$i \", 60000, \"'\"));
-                storeOfflineMessage(1, 18, 'a'); storeOfflineMessage(1, 18, 'b'); storeOfflineMessage(1, 3, 'c');";
+                storeOfflineMessage(1, 18, 'a'); storeOfflineMessage(1, 18, 'b');
+                storeOfflineMessage(1, 3, 'c');";
     queue.get(code).await;
     let daemon = env.daemon().await;
     let php = env.php();
@@ -83,7 +91,10 @@ async fn what_waited_is_one_batch_however_much_it_is() {
         "40 7 1"
     );
     let recorded: Vec<u64> = env
-        .query("SELECT COUNT(*) FROM chatpush_message m JOIN offline_message o ON o.id = m.offline_id AND o.receiver_id = m.receiver_id")
+        .query(
+            "SELECT COUNT(*) FROM chatpush_message m \
+             JOIN offline_message o ON o.id = m.offline_id AND o.receiver_id = m.receiver_id",
+        )
         .await;
     assert_eq!(recorded, [43], "each row has its own record");
     php.get("ChatPush\\clearUnreadCount(18);").await;
@@ -91,8 +102,9 @@ async fn what_waited_is_one_batch_however_much_it_is() {
     daemon.stop();
 }
 
+/// The caller gets an exception, the rest of the batch is committed, and `dead retry` stores the entry later.
 #[tokio::test]
-async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
+async fn rejected_entry_becomes_a_dead_letter() {
     let env = TestEnv::new().await;
     env.users(&[2, 18]).await;
     env.execute("ALTER TABLE offline_message MODIFY content varchar(10) NOT NULL").await;
@@ -100,8 +112,9 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
     let output = env
         .php()
         .get(
-            "var_dump(storeOfflineMessage(1, 2, 'fits'));\
-             try { storeOfflineMessage(1, 2, 'does not fit'); } catch (ChatPush\\Exception $e) { echo get_class($e), ': ', $e->getMessage(), \"\\n\"; }\
+            "var_dump(storeOfflineMessage(1, 2, 'fits'));
+             try { storeOfflineMessage(1, 2, 'does not fit'); }
+             catch (ChatPush\\Exception $e) { echo get_class($e), ': ', $e->getMessage(), \"\\n\"; }
              var_dump(storeOfflineMessage(1, 18, 'also'));",
         )
         .await;
@@ -123,8 +136,8 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
     };
     let (code, list) = command(&["dead", "list"]).await;
     assert!(code == Some(0) && list.starts_with("1  ") && list.contains("from 1 to 2, 12 bytes: "), "{list}");
-    assert!(!list.contains("does not fit"), "a content is nobody else's business");
-    assert_eq!(command(&["dead", "retry", "7"]).await.0, Some(1), "a number that is not there");
+    assert!(!list.contains("does not fit"), "the list shows a content");
+    assert_eq!(command(&["dead", "retry", "7"]).await.0, Some(1), "an unknown number");
     assert_eq!(command(&["dead", "retry"]).await.0, Some(64));
 
     env.execute("ALTER TABLE offline_message MODIFY content text NOT NULL").await;
@@ -142,7 +155,7 @@ async fn an_entry_that_mysql_refuses_is_set_aside_and_its_caller_told() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_else() {
+async fn locked_user_row_delays_its_partition_alone() {
     use mysql_async::prelude::Queryable as _;
     let env = TestEnv::new().await;
     env.users(&[2, 3]).await;
@@ -153,9 +166,12 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
     let php = env.php();
     let held = tokio::spawn(async move { php.get("var_dump(storeOfflineMessage(1, 2, 'held'));").await });
     eventually("the store waits", || env.log_length(2), |length| *length == 1).await;
-    // Each of them has less time than one wait for the lock would take.
+    // Each call has less time than one wait for the lock takes.
     let hurried = env.php().with("chatpush.timeout_ms=900");
-    hurried.get("foreach (range(1, 2) as $i) { try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {} }").await;
+    let twice = "foreach (range(1, 2) as $i) {
+        try { storeOfflineMessage(1, 3, 'first'); } catch (ChatPush\\TimeoutException) {}
+    }";
+    hurried.get(twice).await;
     eventually("they are stored", || env.stored(3), |rows| rows.len() == 2).await;
     hurried.get("foreach (range(1, 200) as $i) storeOfflineMessage(1, 3, \"free $i\");").await;
     assert_eq!((env.stored(3).await.len(), env.unread(3).await), (202, 202));
@@ -165,27 +181,29 @@ async fn a_transaction_of_the_application_holds_back_its_own_user_and_nobody_els
     assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["held".to_owned()], 1));
 }
 
+/// After a restart on an older file, Redis would reuse ids that MySQL's position already covers.
 #[tokio::test]
-async fn a_log_that_lost_its_tail_is_moved_behind_what_mysql_holds() {
+async fn truncated_log_is_moved_behind_the_position() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'one');").await;
     assert_eq!(daemon.stop(), Some(0));
-    // As after a restart of Redis on an older file: the log is gone and the clock may be behind.
+    // As after a restart of Redis on an older file: the log is empty and the clock is behind.
     let log = format!("{}:{{2}}:log", env.name());
     let _: u64 = env.redis(&["DEL", &log]).await;
-    let held: Vec<String> = env.query("SELECT CONCAT(UNIX_TIMESTAMP() + 86400, '000-5')").await;
-    env.execute(&format!("UPDATE chatpush_position SET log_id = '{}' WHERE partition_id = 2", held[0])).await;
+    let ahead: Vec<String> = env.query("SELECT CONCAT(UNIX_TIMESTAMP() + 86400, '000-5')").await;
+    env.execute(&format!("UPDATE chatpush_position SET log_id = '{}' WHERE partition_id = 2", ahead[0]))
+        .await;
     let _daemon = env.daemon().await;
     let last: Vec<redis::Value> = env.redis(&["XINFO", "STREAM", &log]).await;
-    assert!(format!("{last:?}").contains(&held[0]), "{last:?}");
+    assert!(format!("{last:?}").contains(&ahead[0]), "{last:?}");
     env.php().get("storeOfflineMessage(1, 2, 'two');").await;
     assert_eq!(env.stored(2).await, ["one", "two"]);
 }
 
 #[tokio::test]
-async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up() {
+async fn writer_keeps_its_lease_while_all_partitions_are_locked() {
     use mysql_async::prelude::Queryable as _;
     let env = TestEnv::new().await;
     let users: Vec<u32> = (1..=16).collect();
@@ -196,11 +214,12 @@ async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up(
     application.query_drop("UPDATE `user` SET password = 'x'").await.expect("the rows are free");
     let queued = env.php().with("chatpush.durability=queued");
     queued.get("foreach (range(1, 16) as $user) storeOfflineMessage(20, $user, 'held');").await;
-    // The joint transaction has met the lock, and every partition has been tried alone at least once: the writer
-    // waits for no lock then, so its share of the lock waits stays where it is while its transactions go on.
-    let commits = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status WHERE variable_name = 'COM_ROLLBACK'";
-    let before: u64 = env.query(commits).await[0];
-    eventually("all were tried again and again", || env.query::<u64>(commits), |now| now[0] >= before + 100)
+    // The writer first tries all partitions in one transaction, then each alone and without waiting for
+    // locks. Each failed try is rolled back, so the number of rollbacks shows that it keeps trying.
+    let rollbacks = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status \
+                     WHERE variable_name = 'COM_ROLLBACK'";
+    let before: u64 = env.query(rollbacks).await[0];
+    eventually("all are tried repeatedly", || env.query::<u64>(rollbacks), |now| now[0] >= before + 100)
         .await;
     assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
     application.query_drop("COMMIT").await.expect("MariaDB answers");
@@ -215,7 +234,7 @@ async fn everything_held_back_at_once_is_waited_for_without_giving_the_lease_up(
 }
 
 #[tokio::test]
-async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_alone() {
+async fn locked_message_row_delays_its_partition_alone() {
     use mysql_async::prelude::Queryable as _;
     let env = TestEnv::new().await;
     env.users(&[2, 3]).await;
@@ -227,9 +246,12 @@ async fn a_stored_row_that_the_application_has_locked_holds_back_its_partition_a
     let reading = daemon.connect(2).await.keep_reading();
     eventually("the confirmation waits", || env.log_length(2), |length| *length == 1).await;
     let cleared = env.php().with("chatpush.timeout_ms=900");
-    cleared.get("foreach (range(1, 3) as $i) { try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {} }").await;
+    let thrice = "foreach (range(1, 3) as $i) {
+        try { ChatPush\\clearUnreadCount(3); } catch (ChatPush\\TimeoutException) {}
+    }";
+    cleared.get(thrice).await;
     cleared.get("foreach (range(1, 100) as $i) ChatPush\\clearUnreadCount(3);").await;
     application.query_drop("COMMIT").await.expect("MariaDB answers");
-    eventually("the row is gone", || env.stored(2), Vec::is_empty).await;
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     reading.abort();
 }

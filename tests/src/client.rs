@@ -1,4 +1,4 @@
-//! A WebSocket client as any front end has one: it answers pings by itself while it is read.
+//! A WebSocket client. It answers pings while it reads, as every WebSocket library does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,16 +24,16 @@ use crate::eventually::TEST_TIMEOUT;
 #[derive(Debug)]
 pub struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-/// Something that a connection shows.
+/// What a client reads from a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A text frame.
     Text(String),
-    /// The end, and the code it was given.
+    /// The end of the connection, with the code of the close frame, if there was one.
     Closed(Option<u16>),
 }
 
-/// A refused handshake.
+/// A rejected handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedHandshake {
     /// The HTTP status.
@@ -49,14 +49,14 @@ impl Client {
         Self::open(port, &format!("/ws?token={token}"), protocol.as_slice()).await
     }
 
-    /// Connects to a path with these headers.
+    /// Connects to a path, with these headers.
     pub async fn open(
         port: u16,
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, RejectedHandshake> {
         let url = format!("ws://127.0.0.1:{port}{path}");
-        let mut request = url.into_client_request().expect("the address is right");
+        let mut request = url.into_client_request().expect("the URL is valid");
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("a header value");
             request.headers_mut().insert(*name, value);
@@ -74,14 +74,14 @@ impl Client {
         }
     }
 
-    /// Connects by TLS to whoever has the certificate `root`, in PEM.
+    /// Connects over TLS and trusts the certificate `root`, in PEM.
     pub async fn connect_tls(port: u16, token: &str, root: Vec<u8>) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_slice(&root).expect("a certificate in PEM");
         roots.add(root).expect("a certificate");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("the library has some")
+            .expect("the provider supports them")
             .with_root_certificates(roots)
             .with_no_client_auth();
         let request = format!("wss://127.0.0.1:{port}/ws?token={token}");
@@ -91,7 +91,7 @@ impl Client {
         Ok(Self(socket))
     }
 
-    /// The next text frame.
+    /// Returns the next text frame.
     pub async fn text(&mut self) -> String {
         loop {
             match timeout(TEST_TIMEOUT, self.0.next()).await {
@@ -102,13 +102,13 @@ impl Client {
         }
     }
 
-    /// The next text frame as JSON.
+    /// Returns the next text frame as JSON.
     pub async fn json(&mut self) -> Value {
         let text = self.text().await;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
     }
 
-    /// The contents of messages up to the next unread counter, and the counter.
+    /// Reads up to the next unread counter. Returns the contents before it, and the counter.
     pub async fn until_unread_count(&mut self) -> (Vec<String>, u64) {
         let mut contents = Vec::new();
         loop {
@@ -120,7 +120,8 @@ impl Client {
         }
     }
 
-    /// Whatever text frames come within a short while; for asserting that none does.
+    /// Returns the text frames that arrive until none does for `time`. Tests use it to assert that there is
+    /// none.
     pub async fn frames_within(&mut self, time: Duration) -> Vec<String> {
         let mut texts = Vec::new();
         while let Ok(Some(Ok(message))) = timeout(time, self.0.next()).await {
@@ -133,26 +134,27 @@ impl Client {
 
     /// Sends a text frame.
     pub async fn send_text(&mut self, text: &str) {
-        self.0.send(Message::text(text)).await.expect("the daemon takes it");
+        self.0.send(Message::text(text)).await.expect("the frame is sent");
     }
 
     /// Sends any frame.
     pub async fn send(&mut self, message: Message) {
-        // The daemon may close while a large frame is under way.
+        // The daemon may close the connection while a large frame is being sent.
         let _ = self.0.send(message).await;
     }
 
-    /// Connects, or nothing if the daemon is not there or not willing.
+    /// Connects. Returns `None` if the daemon is down or rejects the handshake.
     pub async fn try_connect(port: u16, token: &str) -> Option<Self> {
         let url = format!("ws://127.0.0.1:{port}/ws?token={token}");
-        let (socket, _) = timeout(TEST_TIMEOUT, connect_async(url)).await.expect("an answer or none").ok()?;
+        let (socket, _) =
+            timeout(TEST_TIMEOUT, connect_async(url)).await.expect("the handshake is answered").ok()?;
         Some(Self(socket))
     }
 
-    /// What comes next.
+    /// Returns the next text frame, or the end of the connection.
     pub async fn event(&mut self) -> Event {
         loop {
-            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("something comes") {
+            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("a frame or the end") {
                 Some(Ok(Message::Text(text))) => return Event::Text(text.to_string()),
                 Some(Ok(Message::Close(frame))) => {
                     return Event::Closed(frame.map(|frame| frame.code.into()));
@@ -163,10 +165,10 @@ impl Client {
         }
     }
 
-    /// Keeps reading, and so answering pings, until the daemon closes; the code it gives.
+    /// Reads, and so answers pings, until the daemon closes the connection. Returns the close code.
     pub async fn close_code(mut self) -> Option<u16> {
         loop {
-            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("the daemon closes") {
+            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("the daemon closes the connection") {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
@@ -174,7 +176,8 @@ impl Client {
         }
     }
 
-    /// Keeps reading in the background, so that pings are answered, until dropped.
+    /// Reads in the background, and so answers pings, until the end of the connection. Returns the text
+    /// frames.
     pub fn keep_reading(self) -> tokio::task::JoinHandle<Vec<String>> {
         tokio::spawn(async move {
             let mut client = self;

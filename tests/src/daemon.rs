@@ -21,13 +21,13 @@ impl Daemon {
         Self(started.expect("the daemon becomes ready"))
     }
 
-    /// Starts a daemon and waits for nothing.
+    /// Starts a daemon without waiting until it is ready.
     pub fn launch(env: &TestEnv) -> Self {
         let launched = daemon::Daemon::launch(env.servers().folder(), &env.environment());
         Self(launched.expect("the daemon starts"))
     }
 
-    /// Stops it and starts another in its place; waits until that is ready.
+    /// Stops it, starts another on the same ports, and waits until that is ready.
     pub async fn restart(self, env: &TestEnv) -> Self {
         let ports = (self.port(), self.admin_port());
         let code = tokio::task::spawn_blocking(move || self.stop()).await.expect("the daemon stops");
@@ -36,29 +36,29 @@ impl Daemon {
         Self(started.expect("the daemon becomes ready"))
     }
 
-    /// Runs a command of the daemon to its end.
+    /// Runs another command of `chatpushd` and returns its output.
     pub async fn command(env: &TestEnv, arguments: &[&str]) -> Output {
         daemon::Daemon::command(env.servers().folder(), &env.environment(), arguments)
             .await
             .expect("the daemon's command starts")
     }
 
-    /// A plain client of `user`.
+    /// Connects a client of `user` without a subprotocol.
     pub async fn connect(&self, user: u32) -> Client {
-        Client::connect(self.port(), &token(user), None).await.expect("the token is good")
+        Client::connect(self.port(), &token(user), None).await.expect("the handshake is accepted")
     }
 
-    /// A client of `user` that asks for a subprotocol.
+    /// Connects a client of `user` with a subprotocol.
     pub async fn connect_with(&self, user: u32, protocol: &str) -> Client {
-        Client::connect(self.port(), &token(user), Some(protocol)).await.expect("the token is good")
+        Client::connect(self.port(), &token(user), Some(protocol)).await.expect("the handshake is accepted")
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops it with SIGTERM and returns its exit code.
     pub fn stop(self) -> Option<i32> {
         self.0.stop()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.0.kill();
     }
@@ -72,14 +72,15 @@ impl Deref for Daemon {
     }
 }
 
-/// A token for a user, as PHP would make it.
+/// A token of a user, as PHP creates it.
 pub fn token(user: u32) -> String {
     token_of(SECRET, user, 3600)
 }
 
-/// A token by some key, for some seconds.
+/// A token with this secret and lifetime in seconds.
 pub fn token_of(secret: &str, user: u32, ttl: u64) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("the clock is after 1970");
     let user = UserId::try_from(i64::from(user)).expect("a user id");
     token::sign(&Secret::new(secret).expect("long enough"), user, None, now.as_secs(), ttl)
 }

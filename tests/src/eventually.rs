@@ -1,19 +1,18 @@
-//! Waiting for something to become true, with a deadline instead of a guess.
+//! Polling with a deadline.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How long anything may take before a test gives up. Generous, because the machine may be busy; a test
-/// that passes never waits for it.
+/// The deadline of each wait in a test. It is long, because the machine may be busy.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks again and again until `probe` gives what `wanted` accepts, and returns that.
+/// Polls `probe` until `wanted` accepts its result, and returns that.
 ///
 /// # Panics
 ///
-/// After [`TEST_TIMEOUT`], with the last thing it saw.
+/// After [`TEST_TIMEOUT`], with the last result.
 pub async fn eventually<T: Debug, F: Future<Output = T>>(
     what: &str,
     mut probe: impl FnMut() -> F,

@@ -1,4 +1,13 @@
-//! Support for the end-to-end tests: real servers of their own, daemons, PHP and WebSocket clients.
+//! Support for the end-to-end tests.
+//!
+//! # Layout
+//!
+//! - [`eventually`]: polling with a deadline
+//! - [`servers`]: a Redis and a MariaDB, shared by the tests or private to one
+//! - [`test_env`]: an installation of chatpush, with its own prefix and database
+//! - [`daemon`]: the built daemon
+//! - [`php`]: PHP with the built extension
+//! - [`client`]: a WebSocket client
 
 pub mod eventually;
 pub mod servers;

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::test_env::{SECRET, TestEnv};
 
-/// A way to run PHP code.
+/// PHP with its settings.
 #[derive(Clone, Debug)]
 pub struct Php {
     settings: Vec<String>,
@@ -17,18 +17,18 @@ pub struct Php {
     database: String,
 }
 
-/// What a script did.
+/// The result of a script.
 #[derive(Clone, Debug)]
 pub struct PhpOutput {
-    /// What it printed, warnings included.
+    /// Standard output and standard error.
     pub output: String,
-    /// Its exit code.
+    /// The exit code.
     pub code: Option<i32>,
 }
 
 impl Php {
     /// PHP with the settings of an installation.
-    pub fn new(env: &TestEnv) -> Self {
+    pub(crate) fn new(env: &TestEnv) -> Self {
         let extension = artifacts::extension().expect("the extension is built");
         let settings = vec![
             format!("extension={extension}"),
@@ -37,26 +37,26 @@ impl Php {
             format!("chatpush.secret={SECRET}"),
             "display_errors=1".to_owned(),
             "html_errors=0".to_owned(),
-            // Tests run side by side on a busy machine; those that are about the bound set it themselves.
+            // Tests run concurrently on a busy machine. Tests of the timeout set their own.
             "chatpush.timeout_ms=15000".to_owned(),
         ];
         let socket = env.servers().mysql_socket().display().to_string();
         Self { settings, socket, database: env.name().to_owned() }
     }
 
-    /// The same with one more INI setting.
+    /// Adds an INI setting.
     #[must_use]
     pub fn with(mut self, setting: &str) -> Self {
         self.settings.push(setting.to_owned());
         self
     }
 
-    /// Runs code, in which `$pdo` may be had from `pdo()`.
+    /// Runs code. Its function `pdo()` returns a database connection.
     pub async fn run(&self, code: &str) -> PhpOutput {
         self.command(&["-r".to_owned(), format!("{PDO}\n{code}")]).await
     }
 
-    /// Runs a file with arguments.
+    /// Runs a file of `tests/it` with arguments.
     pub async fn file(&self, file: &str, arguments: &[&str]) -> PhpOutput {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("it").join(file);
         let mut all = vec![path.display().to_string()];
@@ -68,7 +68,7 @@ impl Php {
     ///
     /// # Panics
     ///
-    /// When it fails.
+    /// If PHP fails.
     pub async fn get(&self, code: &str) -> String {
         let ran = self.run(code).await;
         assert_eq!(ran.code, Some(0), "{code}\n{}", ran.output);
@@ -94,5 +94,6 @@ impl Php {
 }
 
 const PDO: &str = r"function pdo(): PDO {
-    return new PDO('mysql:unix_socket=' . getenv('IT_MYSQL_SOCKET') . ';dbname=' . getenv('IT_MYSQL_DATABASE') . ';charset=utf8mb4', 'chatpush', 'pw');
+    $dsn = 'mysql:unix_socket=' . getenv('IT_MYSQL_SOCKET') . ';dbname=' . getenv('IT_MYSQL_DATABASE');
+    return new PDO($dsn . ';charset=utf8mb4', 'chatpush', 'pw');
 }";

@@ -1,4 +1,4 @@
-//! One installation of chatpush: a prefix, a database, and what belongs to them.
+//! An installation of chatpush: a prefix in Redis, a database, and settings.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::daemon::Daemon;
 use crate::php::Php;
 use crate::servers::Servers;
 
-/// The key of every token in the tests.
+/// The secret of all tests.
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// An installation of its own for one test.
+/// An installation for one test.
 #[derive(Clone, Debug)]
 pub struct TestEnv {
     servers: Arc<ServersRef>,
@@ -27,22 +27,22 @@ enum ServersRef {
 }
 
 impl TestEnv {
-    /// An installation with migrated tables on the shared servers.
+    /// An installation with the default tables, on the shared servers.
     pub async fn new() -> Self {
         Self::bare().await.migrated().await
     }
 
-    /// An installation with migrated tables on servers that the test may stop.
+    /// An installation with the default tables, on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
-        Self::empty(ServersRef::Own(Box::new(Servers::own().await))).await.migrated().await
+        Self::on(ServersRef::Own(Box::new(Servers::own().await))).await.migrated().await
     }
 
-    /// An installation with an empty database.
+    /// An installation with an empty database, on the shared servers.
     pub async fn bare() -> Self {
-        Self::empty(ServersRef::Shared(Servers::shared().await)).await
+        Self::on(ServersRef::Shared(Servers::shared().await)).await
     }
 
-    async fn empty(servers: ServersRef) -> Self {
+    async fn on(servers: ServersRef) -> Self {
         let name = format!("it_{:012x}", fastrand::u64(..0x0001_0000_0000_0000));
         let env = Self { servers: Arc::new(servers), name, settings: Vec::new() };
         env.servers().create_database(&env.name).await;
@@ -55,14 +55,14 @@ impl TestEnv {
         self
     }
 
-    /// The same installation, its daemons started with one more setting.
+    /// Adds a setting for daemons that start afterwards.
     #[must_use]
     pub fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
         self.settings.push((variable, value.into()));
         self
     }
 
-    /// The servers it runs on.
+    /// Its servers.
     pub fn servers(&self) -> &Servers {
         match &*self.servers {
             ServersRef::Shared(servers) => servers,
@@ -70,13 +70,13 @@ impl TestEnv {
         }
     }
 
-    /// Its name: the prefix in Redis and the database in MySQL.
+    /// Its name, which is the prefix in Redis and the name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The environment of its daemons.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("CHATPUSH_REDIS_URL", self.servers().redis_url()),
             ("CHATPUSH_MYSQL_URL", self.servers().mysql_url(&self.name)),
@@ -87,7 +87,7 @@ impl TestEnv {
         environment
     }
 
-    /// A daemon that is ready.
+    /// Starts a daemon and waits until it is ready.
     pub async fn daemon(&self) -> Daemon {
         Daemon::start(self).await
     }
@@ -97,7 +97,7 @@ impl TestEnv {
         Php::new(self)
     }
 
-    /// Makes users with these ids and no unread messages.
+    /// Inserts users with these ids.
     pub async fn users(&self, ids: &[u32]) {
         for id in ids {
             let sql = format!("INSERT INTO `user` (id, username, password) VALUES ({id}, 'user{id}', '')");
@@ -105,24 +105,24 @@ impl TestEnv {
         }
     }
 
-    /// A connection as the application would open it.
+    /// Opens a database connection, as the application does.
     pub async fn mysql(&self) -> Conn {
-        let opts = Opts::from_url(&self.servers().mysql_url(&self.name)).expect("the address is right");
+        let opts = Opts::from_url(&self.servers().mysql_url(&self.name)).expect("the URL is valid");
         Conn::new(opts).await.expect("MariaDB answers")
     }
 
-    /// Runs one statement as the application.
+    /// Executes one statement.
     pub async fn execute(&self, sql: &str) {
         let mut connection = self.mysql().await;
         connection.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        connection.disconnect().await.expect("MariaDB says goodbye");
+        connection.disconnect().await.expect("the connection closes");
     }
 
-    /// Reads rows as the application.
+    /// Returns the rows of a query.
     pub async fn query<T: FromRow + Send + 'static>(&self, sql: &str) -> Vec<T> {
         let mut connection = self.mysql().await;
         let rows = connection.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        connection.disconnect().await.expect("MariaDB says goodbye");
+        connection.disconnect().await.expect("the connection closes");
         rows
     }
 
@@ -132,7 +132,7 @@ impl TestEnv {
             .await
     }
 
-    /// How many rows are stored for a user.
+    /// The number of rows stored for a user.
     pub async fn stored_count(&self, receiver: u32) -> u64 {
         self.query(&format!("SELECT COUNT(*) FROM offline_message WHERE receiver_id = {receiver}")).await[0]
     }
@@ -142,14 +142,14 @@ impl TestEnv {
         self.query(&format!("SELECT unread_count FROM `user` WHERE id = {user}")).await[0]
     }
 
-    /// How many entries wait in the log of a user's partition.
+    /// The number of entries in the log of a user's partition.
     pub async fn log_length(&self, user: u32) -> u64 {
         self.redis(&["XLEN", &format!("{}:{{{}}}:log", self.name, user % 16)]).await
     }
 
-    /// Asks Redis something.
+    /// Sends a command to Redis.
     pub async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        let client = redis::Client::open(self.servers().redis_url()).expect("the address is right");
+        let client = redis::Client::open(self.servers().redis_url()).expect("the URL is valid");
         let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
         let mut built = redis::cmd(command[0]);
         built.arg(&command[1..]);

@@ -1,13 +1,10 @@
 <?php
 // Runs snippets of the baseline, which are verbatim in the files beside this one, in one process.
-// It supplies what they leave to the application: $pdo, $type, $is_online, and the variables of its arguments.
+// It sets the variables that they leave to the application: $pdo, $type, $is_online, and those in its arguments.
 // Usage: run.php [NAME=VALUE…] SNIPPET…
 
-$pdo = new PDO(
-    'mysql:unix_socket=' . getenv('IT_MYSQL_SOCKET') . ';dbname=' . getenv('IT_MYSQL_DATABASE') . ';charset=utf8mb4',
-    'chatpush',
-    'pw',
-);
+[$socket, $database] = [getenv('IT_MYSQL_SOCKET'), getenv('IT_MYSQL_DATABASE')];
+$pdo = new PDO("mysql:unix_socket=$socket;dbname=$database;charset=utf8mb4", 'chatpush', 'pw');
 $type = 'chat';
 
 foreach (array_slice($argv, 1) as $argument) {

@@ -1,5 +1,5 @@
-# A client of another language: Python's websockets, as its documentation shows it. Reads messages as JSON until
-# the one that says "end", printing each content; the library answers pings by itself.
+# A client in Python with the library websockets, written as in its documentation. It prints the type and the
+# content of each message until the content "end". The library answers pings.
 import asyncio
 import json
 import sys
@@ -14,7 +14,7 @@ async def main(url):
             message = json.loads(frame)
             print(message["type"], message["data"], flush=True)
             if message["data"] == "end":
-                # A moment for the pong to what came last.
+                # Lets the library answer the last ping.
                 await asyncio.sleep(0)
                 return
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** From a call to a frame in a client, and back to an empty table. */
 final class DeliveryTest extends ChatPushTestCase
 {
-    public function testAPushReachesWhoeverIsThere(): void
+    public function testPushReachesAllDevices(): void
     {
         $user = self::newUser();
         self::assertFalse(pushMessage($user, 'early', 'text'));
@@ -22,7 +22,7 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertSame(0, self::unread($user));
     }
 
-    public function testStoredMessagesComeOnConnectAndGoOnceConfirmed(): void
+    public function testStoredMessagesAreReplayedAndDeletedOnceConfirmed(): void
     {
         $user = self::newUser();
         foreach (['one', 'two'] as $text) {
@@ -41,7 +41,7 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertSame(2, self::unread($user), 'delivered is not read');
     }
 
-    public function testAStoreForSomebodyWhoIsThereComesAtOnce(): void
+    public function testStoreForAnOnlineUserIsDeliveredAtOnce(): void
     {
         $user = self::newUser();
         $socket = self::connect($user);
@@ -54,7 +54,8 @@ final class DeliveryTest extends ChatPushTestCase
         eventually('the row is gone', fn () => self::stored($user) === []);
     }
 
-    public function testTheSignInLoopIsRecognisedAndShownOnce(): void
+    /** The sign-in code pushes rows that the replay delivers too: each has the same id. */
+    public function testFetchedRowsArePushedOnce(): void
     {
         $user = self::newUser();
         foreach (['same', 'same', 'other'] as $text) {
@@ -78,7 +79,7 @@ final class DeliveryTest extends ChatPushTestCase
     }
 
     /** @dataProvider badTokens */
-    public function testBadTokensAreRefusedBeforeTheUpgrade(string $token, string $reason): void
+    public function testInvalidTokenIsRejectedBeforeTheUpgrade(string $token, string $reason): void
     {
         $socket = new WebSocket($token);
         self::assertStringContainsString(' 401 ', $socket->status);

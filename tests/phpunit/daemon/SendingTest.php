@@ -6,7 +6,7 @@ use ChatPush\Delivery;
 /** The whole branch in one call. */
 final class SendingTest extends ChatPushTestCase
 {
-    public function testToSomebodyAway(): void
+    public function testSendToAnOfflineUserIsStored(): void
     {
         $user = self::newUser();
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'hello', 'chat'));
@@ -15,7 +15,7 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(['hello', 'chat', 1, true], [$messages[0]['data'], $messages[0]['type'], $messages[0]['from'], $messages[0]['offline']]);
     }
 
-    public function testToSomebodyWhoIsThere(): void
+    public function testSendToAnOnlineUserIsLive(): void
     {
         $user = self::newUser();
         $socket = new WebSocket(self::token($user));
@@ -28,7 +28,7 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(1, self::unread($user), 'exactly once, and delivered is not read');
     }
 
-    public function testTheSameIdIsOneMessage(): void
+    public function testMessageIdIsUniquePerSenderAndReceiver(): void
     {
         [$user, $other] = [self::newUser(), self::newUser()];
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'first', message_id: 'order 7'));
@@ -41,7 +41,7 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(['another receiver'], self::stored($other));
     }
 
-    public function testTheAnswerIsThatOfTheFirst(): void
+    public function testRepeatedSendReturnsTheFirstResult(): void
     {
         $user = self::newUser();
         $socket = new WebSocket(self::token($user));
@@ -53,7 +53,8 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
     }
 
-    public function testTheSameIdIsKnownAsLongAsTheRowIsThere(): void
+    /** Also after its key in Redis has expired. */
+    public function testMessageIdIsKnownWhileTheRowExists(): void
     {
         $user = self::newUser();
         ChatPush\sendMessage(1, $user, 'first', message_id: 'long ago');
@@ -63,7 +64,7 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame([['first'], 1], [self::stored($user), self::unread($user)]);
     }
 
-    public function testTheSameIdFromManyProcessesAtOnce(): void
+    public function testConcurrentSendsWithTheSameIdAreOneMessage(): void
     {
         $user = self::newUser();
         $code = 'for ($i = 0; $i < 50; $i++) echo ChatPush\sendMessage(1, (int) $argv[1], "m$i", message_id: "m$i")->name[0];';
@@ -82,7 +83,8 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(50, self::unread($user));
     }
 
-    public function testAFailureIsThrownInEveryMode(): void
+    /** Also with chatpush.errors=warning. */
+    public function testFailureIsThrownInEveryMode(): void
     {
         self::unservedPrefix();
         ini_set('chatpush.errors', 'warning');

@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** The four functions against the running daemon and MySQL. */
 final class StoringTest extends ChatPushTestCase
 {
-    public function testAStoreIsCommittedAndCountedWhenItReturns(): void
+    public function testStoreIsCommittedAndCountedWhenItReturns(): void
     {
         $user = self::newUser();
         foreach (['one', 'two', 'three'] as $number => $text) {
@@ -15,7 +15,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame(3, getUnreadCount($user));
     }
 
-    public function testRowsAreAsPdoGivesThem(): void
+    public function testRowsEqualThoseOfPdo(): void
     {
         $user = self::newUser();
         storeOfflineMessage(7, $user, 'x');
@@ -25,7 +25,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertEqualsWithDelta(time(), strtotime($pdo[0]['send_time'] . ' ' . date('T')), 60);
     }
 
-    public function testReadingRemovesNothingAndGoesOnBehindAnId(): void
+    public function testReadingDeletesNothingAndPagesById(): void
     {
         $user = self::newUser();
         foreach (range(1, 5) as $i) {
@@ -39,7 +39,8 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame([], getOfflineMessage($user, after_id: $all[4]['id']));
     }
 
-    public function testManyLargeRowsComeWhole(): void
+    /** Together they are more than the daemon puts into one reply. */
+    public function testManyLargeRowsAreReturned(): void
     {
         $user = self::newUser();
         // Together more than the daemon puts into one answer.
@@ -53,7 +54,7 @@ final class StoringTest extends ChatPushTestCase
     }
 
     /** @dataProvider contents */
-    public function testContentsAreKeptVerbatim(string $content): void
+    public function testContentIsStoredVerbatim(string $content): void
     {
         $user = self::newUser();
         self::assertTrue(storeOfflineMessage(1, $user, $content));
@@ -73,7 +74,7 @@ final class StoringTest extends ChatPushTestCase
         yield 'trailing spaces' => ["  x  \n"];
     }
 
-    public function testAReceiverWhoIsNobody(): void
+    public function testUnknownReceiverIsAccepted(): void
     {
         self::assertTrue(storeOfflineMessage(1, 2000000001, 'to whom?'));
         self::assertSame(['to whom?'], self::stored(2000000001));
@@ -81,7 +82,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame(1, ChatPush\ackOfflineMessage(2000000001, array_column(getOfflineMessage(2000000001), 'id')));
     }
 
-    public function testTheApplicationsOwnSqlOnTheCounter(): void
+    public function testApplicationMayChangeTheCounter(): void
     {
         $user = self::newUser();
         storeOfflineMessage(1, $user, 'x');
@@ -93,7 +94,8 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame([0, 0], [getUnreadCount($user), self::unread($user)]);
     }
 
-    public function testAcknowledgedRowsGoAndOthersStay(): void
+    /** Rows of other users stay. */
+    public function testAcknowledgedRowsAreDeleted(): void
     {
         [$user, $other] = [self::newUser(), self::newUser()];
         foreach (['a', 'b', 'c'] as $text) {
@@ -109,7 +111,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame(3, self::unread($user), 'removed is not read');
     }
 
-    public function testManyCallersAtOnce(): void
+    public function testConcurrentStoresAreCompleteAndOrdered(): void
     {
         $user = self::newUser();
         $code = 'for ($i = 0; $i < 100; $i++) storeOfflineMessage((int) $argv[1], (int) $argv[2], "$argv[1]:$i");';
@@ -130,7 +132,8 @@ final class StoringTest extends ChatPushTestCase
         }
     }
 
-    public function testAStoreInsideAnOpenTransactionOnThatUserTimesOutAndIsStoredAfterwards(): void
+    /** It is queued, and stored after the transaction ends. */
+    public function testStoreTimesOutWhileTheUserRowIsLocked(): void
     {
         $user = self::newUser();
         ini_set('chatpush.timeout_ms', '1500');

@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** Arguments follow PHP's own rules, and what is out of range is a ValueError before anything is queued. */
 final class ArgumentsTest extends ChatPushTestCase
 {
-    public function testWeakModeConvertsAsPhpDoes(): void
+    public function testWeakModeConvertsArguments(): void
     {
         self::unservedPrefix();
         self::assertFalse(self::callWeakly('pushMessage', '5', 17, 3));
@@ -15,7 +15,7 @@ final class ArgumentsTest extends ChatPushTestCase
         self::assertSame('pushMessage(): Argument #3 ($type) must be of type string|int, array given', $thrown->getMessage());
     }
 
-    public function testStrictModeDoesNot(): void
+    public function testStrictModeDoesNotConvert(): void
     {
         self::unservedPrefix();
         self::expectThrown(TypeError::class, fn () => pushMessage('5', 'x', 'text'));
@@ -38,7 +38,7 @@ final class ArgumentsTest extends ChatPushTestCase
     }
 
     /** @dataProvider outOfRange */
-    public function testOutOfRange(string $message, callable $call): void
+    public function testOutOfRangeArgumentIsAValueError(string $message, callable $call): void
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
@@ -84,7 +84,7 @@ final class ArgumentsTest extends ChatPushTestCase
         yield 'token for ever' => ['ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000', fn () => ChatPush\connectToken(1, 31536001)];
     }
 
-    public function testRowIdsAreNumbers(): void
+    public function testRowIdsMustBeIntegers(): void
     {
         $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
         self::assertSame('ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given', $thrown->getMessage());

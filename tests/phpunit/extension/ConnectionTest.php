@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** One lazy connection a process: kept, replaced when it broke, and never the parent's. */
 final class ConnectionTest extends ChatPushTestCase
 {
-    public function testNoneBeforeTheFirstCallAndOneForAllCalls(): void
+    public function testFirstCallConnectsAndAllCallsShareTheConnection(): void
     {
         $server = new RedisServer();
         ini_set('chatpush.redis_url', $server->url());
@@ -20,7 +20,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertSame(3, (int) $found[1]);
     }
 
-    public function testAKilledOneIsReplacedOnce(): void
+    public function testClosedConnectionIsReplaced(): void
     {
         $server = new RedisServer();
         ini_set('chatpush.redis_url', $server->url());
@@ -33,7 +33,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertNotSame($first, $second);
     }
 
-    public function testARestartedRedisIsFoundAgain(): void
+    public function testRestartedRedisIsReconnected(): void
     {
         $port = RedisServer::freePort();
         $server = new RedisServer(['port' => (string) $port]);
@@ -45,7 +45,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertTrue(storeOfflineMessage(1, 2, 'x'), 'the new server knows no script, and is told');
     }
 
-    public function testAForkedChildConnectsAnew(): void
+    public function testForkedChildOpensItsOwnConnection(): void
     {
         $server = new RedisServer();
         $code = <<<'PHP'
@@ -69,7 +69,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertSame(7, (int) $found[1]);
     }
 
-    public function testADeadRedisCostsOneConnectAndThenNothing(): void
+    public function testUnreachableRedisIsNotRetriedDuringTheBackoff(): void
     {
         // A socket that accepts into its backlog and never answers, as a host behind a dead link.
         $port = RedisServer::freePort();
@@ -89,7 +89,8 @@ final class ConnectionTest extends ChatPushTestCase
         });
     }
 
-    public function testAServerThatNeverAnswersIsLeftInTime(): void
+    /** The server accepts the connection and never answers. */
+    public function testConnectTimeoutBoundsTheLogin(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         ini_set('chatpush.redis_url', 'redis://' . stream_socket_get_name($silent, false));
@@ -101,7 +102,7 @@ final class ConnectionTest extends ChatPushTestCase
         }
     }
 
-    public function testWhatIsNotRedisIsNamed(): void
+    public function testServerThatIsNotRedisIsReported(): void
     {
         $web = parse_url(Stack::httpUrl());
         ini_set('chatpush.redis_url', "redis://{$web['host']}:{$web['port']}");
@@ -109,7 +110,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertStringContainsString('not RESP', $thrown->getMessage());
     }
 
-    public function testPasswordUserAndDatabase(): void
+    public function testPasswordUserAndDatabaseInTheUrl(): void
     {
         $server = new RedisServer();
         $redis = new RedisConnection($server->url());
@@ -132,7 +133,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertStringNotContainsString('wrong@', $thrown->getMessage());
     }
 
-    public function testAnAccountThatMayNotDoItIsToldSo(): void
+    public function testMissingPermissionIsReported(): void
     {
         $server = new RedisServer();
         $redis = new RedisConnection($server->url());
@@ -174,7 +175,7 @@ final class ConnectionTest extends ChatPushTestCase
         rmdir($folder);
     }
 
-    public function testExitInTheMiddleLeavesNothingBehind(): void
+    public function testExitDuringShutdownFunctionIsClean(): void
     {
         $code = 'getUnreadCount(1); register_shutdown_function(function () { getUnreadCount(2); exit(3); }); exit(4);';
         $script = new Script($code, ['chatpush.prefix' => Stack::prefix()]);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** The bytes that leave PHP, by the golden files that the Rust tests read too. */
 final class GoldenTest extends ChatPushTestCase
 {
-    public function testPushed(): void
+    public function testPushMatchesTheGoldenFile(): void
     {
         foreach (self::lines('pushed') as $line) {
             $prefix = self::unservedPrefix();
@@ -16,7 +16,7 @@ final class GoldenTest extends ChatPushTestCase
         }
     }
 
-    public function testStored(): void
+    public function testStoreMatchesTheGoldenFile(): void
     {
         ini_set('chatpush.durability', 'queued');
         foreach (self::lines('stored') as $line) {
@@ -37,7 +37,7 @@ final class GoldenTest extends ChatPushTestCase
         }
     }
 
-    public function testToken(): void
+    public function testTokenMatchesTheGoldenFile(): void
     {
         foreach (self::lines('tokens') as $line) {
             $code = 'echo ChatPush\connectToken((int) $argv[1], (int) $argv[2]);';

@@ -27,14 +27,14 @@ final class ReflectionTest extends ChatPushTestCase
         }
     }
 
-    public function testNothingElseIsExported(): void
+    public function testOnlyFourFunctionsAreGlobal(): void
     {
         $global = array_filter(array_keys((new ReflectionExtension('chatpush'))->getFunctions()), fn ($name) => !str_contains($name, '\\'));
         sort($global);
         self::assertSame(['getOfflineMessage', 'getUnreadCount', 'pushMessage', 'storeOfflineMessage'], $global);
     }
 
-    public function testExceptions(): void
+    public function testExceptionHierarchy(): void
     {
         self::assertSame('RuntimeException', get_parent_class(ChatPush\Exception::class));
         foreach ([ChatPush\ConnectionException::class, ChatPush\UnavailableException::class, ChatPush\TimeoutException::class] as $class) {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 final class SettingsTest extends ChatPushTestCase
 {
     /** @dataProvider unusable */
-    public function testUnusable(string $name, string $value): void
+    public function testInvalidSettingWarnsAtStartAndThrowsOnUse(string $name, string $value): void
     {
         $code = 'try { pushMessage(1, "x", "y"); echo "pushed"; } catch (ChatPush\Exception $e) { echo get_class($e), ": ", $e->getMessage(); }';
         $output = (new Script($code, [$name => $value]))->output;
@@ -32,7 +32,7 @@ final class SettingsTest extends ChatPushTestCase
         yield ['chatpush.prefix', 'with space'];
     }
 
-    public function testChangedWhileRunning(): void
+    public function testSettingsCanChangeAtRuntime(): void
     {
         self::unservedPrefix();
         self::assertFalse(pushMessage(1, 'x', 'y'));
@@ -43,13 +43,13 @@ final class SettingsTest extends ChatPushTestCase
         self::assertFalse(pushMessage(1, 'x', 'y'));
     }
 
-    public function testSecretIsNotTheScriptsToChange(): void
+    public function testSecretCannotChangeAtRuntime(): void
     {
         self::assertFalse(ini_set('chatpush.secret', str_repeat('x', 32)));
         self::assertFalse(ini_set('chatpush.global_functions', '0'));
     }
 
-    public function testTokenWithoutSecret(): void
+    public function testTokenNeedsASecret(): void
     {
         $thrown = self::expectThrown(ChatPush\Exception::class, fn () => ChatPush\connectToken(1));
         self::assertStringStartsWith('chatpush.secret is not set', $thrown->getMessage());
@@ -58,7 +58,7 @@ final class SettingsTest extends ChatPushTestCase
         self::assertStringContainsString('Uncaught ChatPush\Exception: chatpush.secret must have at least 32 bytes', $short->output);
     }
 
-    public function testGlobalNamesLeftToTheApplication(): void
+    public function testGlobalFunctionsCanBeDisabled(): void
     {
         $code = 'function pushMessage($x) { return "mine $x"; } function getUnreadCount() { return "mine"; }'
             . 'echo pushMessage("a"), " ", getUnreadCount(), " "; var_dump(ChatPush\pushMessage(1, "x", "y"));';
@@ -67,7 +67,7 @@ final class SettingsTest extends ChatPushTestCase
         self::assertStringContainsString('Cannot redeclare', (new Script($code))->output);
     }
 
-    public function testWarningsInsteadOfExceptions(): void
+    public function testErrorsCanBeWarnings(): void
     {
         $code = <<<'PHP'
             set_error_handler(function ($level, $text) { echo $level === E_WARNING ? "W " : "? ", $text, "\n"; return true; });
@@ -80,7 +80,7 @@ final class SettingsTest extends ChatPushTestCase
         self::assertStringEndsWith("bool(false)\nbool(false)\narray(0) {\n}\nint(0)\nbool(false)\nint(0)\nNULL\n", $output);
     }
 
-    public function testAWarningHandlerMayEndTheRequest(): void
+    public function testErrorHandlerMayExit(): void
     {
         $code = 'set_error_handler(fn () => exit(7)); getOfflineMessage(1);';
         $settings = ['chatpush.errors' => 'warning', 'chatpush.redis_url' => 'unix:///nowhere/redis.sock'];

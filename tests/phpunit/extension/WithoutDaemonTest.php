@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** What calls say when no daemon serves the prefix, or one that never answers. */
 final class WithoutDaemonTest extends ChatPushTestCase
 {
-    public function testNothingIsQueuedThatNobodyWouldDo(): void
+    public function testCallsWithoutADaemonQueueNothing(): void
     {
         $prefix = self::unservedPrefix();
         $calls = [
@@ -23,7 +23,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertFalse(ChatPush\isOnline(2));
     }
 
-    public function testAQueuedStoreNeedsNoDaemon(): void
+    public function testQueuedStoreNeedsNoDaemon(): void
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
@@ -31,7 +31,8 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
     }
 
-    public function testWhatIsAcceptedIsNotRefusedWhenItIsSentAgain(): void
+    /** It is not refused, although no daemon runs: the message is already queued. */
+    public function testRepeatedSendOfAQueuedMessageTimesOut(): void
     {
         $prefix = self::unservedPrefix();
         $send = fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'order-1');
@@ -46,7 +47,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(['m', 'e'], $kinds, 'the message once, and the wish to hear of its commit');
     }
 
-    public function testWhatCouldNotBeAppendedIsNotTakenForAccepted(): void
+    public function testFailedAppendDoesNotConsumeTheMessageId(): void
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
@@ -60,7 +61,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
     }
 
-    public function testTooMuchWaitingIsRefused(): void
+    public function testFullLogRefusesStores(): void
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
@@ -73,7 +74,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         Stack::redis()->call('DEL', self::log($prefix, 2));
     }
 
-    public function testATimeoutSaysWhatIsKnown(): void
+    public function testTimeoutSaysWhetherTheCallIsQueued(): void
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.timeout_ms', '150');

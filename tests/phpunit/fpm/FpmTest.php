@@ -4,7 +4,7 @@ declare(strict_types=1);
 /** The functions inside PHP-FPM requests, through nginx, with the pool's own settings. */
 final class FpmTest extends ChatPushTestCase
 {
-    public function testEveryFunction(): void
+    public function testAllFunctionsWorkUnderFpm(): void
     {
         $user = self::newUser();
         self::assertFalse(self::call('pushMessage', $user, 'x', 'text'));
@@ -21,7 +21,7 @@ final class FpmTest extends ChatPushTestCase
         self::assertStringStartsWith('ValueError: pushMessage(): Argument #1', self::call('pushMessage', 0, 'x', 'text'));
     }
 
-    public function testATokenOfTheWebServerOpensTheSocket(): void
+    public function testTokenFromFpmOpensAWebSocket(): void
     {
         $user = self::newUser();
         $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
@@ -31,7 +31,7 @@ final class FpmTest extends ChatPushTestCase
         self::assertSame('by web', $socket->message()['data']);
     }
 
-    public function testEachWorkerKeepsOneConnectionOverRequests(): void
+    public function testEachWorkerKeepsOneConnection(): void
     {
         $processes = [];
         eventually('every worker has been used', function () use (&$processes) {
@@ -45,7 +45,7 @@ final class FpmTest extends ChatPushTestCase
         self::assertSame($before, self::workerConnections(array_keys($processes)), 'no connection came or went');
     }
 
-    public function testARequestThatEndsEarlyLeavesNothingToTheNext(): void
+    public function testExitClearsFetchedRowsForTheNextRequest(): void
     {
         $user = self::newUser();
         storeOfflineMessage(1, $user, 'remember me');
@@ -62,7 +62,7 @@ final class FpmTest extends ChatPushTestCase
         self::assertArrayNotHasKey('offline', $message, 'a message of its own, not the fetched one of an earlier request');
     }
 
-    public function testInformationIsMaskedAndTellsOfTheConnection(): void
+    public function testPhpinfoMasksTheSecretAndShowsTheConnection(): void
     {
         $page = file_get_contents(Stack::httpUrl() . '/info.php');
         self::assertStringContainsString('chatpush.secret', $page);
