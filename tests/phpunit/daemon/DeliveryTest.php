@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** From a call to a frame in a client, and back to an empty table. */
+/** Messages from a call to a client, and the deletion of their rows. */
 final class DeliveryTest extends ChatPushTestCase
 {
     public function testPushReachesAllDevices(): void
@@ -17,7 +17,7 @@ final class DeliveryTest extends ChatPushTestCase
             self::assertArrayNotHasKey('offline', $message);
             $device->close();
         }
-        eventually('nobody is there', fn () => !ChatPush\isOnline($user));
+        eventually('the user is offline', fn () => !ChatPush\isOnline($user));
         self::assertSame([], self::stored($user));
         self::assertSame(0, self::unread($user));
     }
@@ -34,11 +34,11 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertSame([3, 3], array_column($messages, 'from'));
         self::assertSame([true, true], array_column($messages, 'offline'));
         self::assertSame(2, $unread);
-        // Whoever reads answers the ping behind the messages; this asks for something to read.
+        // Reading one more message also reads the ping behind the others, and answers it.
         pushMessage($user, 'read on', 'text');
         self::assertSame('read on', $socket->message()['data']);
-        eventually('the rows are gone', fn () => self::stored($user) === []);
-        self::assertSame(2, self::unread($user), 'delivered is not read');
+        eventually('the rows are deleted', fn () => self::stored($user) === []);
+        self::assertSame(2, self::unread($user), 'delivery does not change the counter');
     }
 
     public function testStoreForAnOnlineUserIsDeliveredAtOnce(): void
@@ -51,7 +51,7 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertSame(['type' => 'unread_count', 'data' => 1], $socket->message());
         ChatPush\clearUnreadCount($user);
         self::assertSame(['type' => 'unread_count', 'data' => 0], $socket->message());
-        eventually('the row is gone', fn () => self::stored($user) === []);
+        eventually('the row is deleted', fn () => self::stored($user) === []);
     }
 
     /** The sign-in code pushes rows that the replay delivers too: each has the same id. */
@@ -74,11 +74,11 @@ final class DeliveryTest extends ChatPushTestCase
             $ids[] = $message['id'];
         }
         self::assertCount(3, $ids);
-        self::assertSame($ids, array_unique($ids), 'each message is shown once');
-        eventually('the rows are gone', fn () => self::stored($user) === []);
+        self::assertSame($ids, array_unique($ids), 'each message arrives once');
+        eventually('the rows are deleted', fn () => self::stored($user) === []);
     }
 
-    /** @dataProvider badTokens */
+    /** @dataProvider invalidTokens */
     public function testInvalidTokenIsRejectedBeforeTheUpgrade(string $token, string $reason): void
     {
         $socket = new WebSocket($token);
@@ -86,23 +86,41 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertStringContainsString($reason, $socket->body);
     }
 
-    public function badTokens(): iterable
+    public function invalidTokens(): iterable
     {
         $secret = Stack::secret();
         $future = time() + 600;
         yield 'none' => ['', 'token'];
-        yield 'of another secret' => [self::jwt(['sub' => '1', 'exp' => $future], str_repeat('x', 32)), 'signature does not match'];
-        yield 'alg none' => [self::jwt(['sub' => '1', 'exp' => $future], $secret, 'none'), 'algorithm must be HS256'];
-        yield 'alg HS512' => [self::jwt(['sub' => '1', 'exp' => $future], $secret, 'HS512'), 'algorithm must be HS256'];
+        yield 'of another secret' => [
+            self::jwt(['sub' => '1', 'exp' => $future], str_repeat('x', 32)),
+            'signature does not match',
+        ];
+        yield 'alg none' => [
+            self::jwt(['sub' => '1', 'exp' => $future], $secret, 'none'),
+            'algorithm must be HS256',
+        ];
+        yield 'alg HS512' => [
+            self::jwt(['sub' => '1', 'exp' => $future], $secret, 'HS512'),
+            'algorithm must be HS256',
+        ];
         yield 'expired' => [self::jwt(['sub' => '1', 'exp' => time() - 3600], $secret), 'has expired'];
         yield 'without expiry' => [self::jwt(['sub' => '1'], $secret), 'has no expiry'];
-        yield 'from the far future' => [self::jwt(['sub' => '1', 'iat' => $future * 2, 'exp' => $future * 3], $secret), 'not valid yet'];
-        yield 'of a name' => [self::jwt(['sub' => 'root', 'exp' => $future], $secret), 'subject must be a user id'];
-        yield 'of user 0' => [self::jwt(['sub' => '0', 'exp' => $future], $secret), 'subject must be a user id'];
+        yield 'from the far future' => [
+            self::jwt(['sub' => '1', 'iat' => $future * 2, 'exp' => $future * 3], $secret),
+            'not valid yet',
+        ];
+        yield 'of a name' => [
+            self::jwt(['sub' => 'root', 'exp' => $future], $secret),
+            'subject must be a user id',
+        ];
+        yield 'of user 0' => [
+            self::jwt(['sub' => '0', 'exp' => $future], $secret),
+            'subject must be a user id',
+        ];
         yield 'no token at all' => ['x.y.z', 'malformed'];
     }
 
-    /** A client that has been told its counter, so that it is subscribed. */
+    /** Connects a client and waits for its unread counter, after which it is subscribed. */
     private static function connect(int $user): WebSocket
     {
         $socket = new WebSocket(self::token($user));

@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 use ChatPush\Delivery;
 
-/** The whole branch in one call. */
+/** ChatPush\sendMessage: live or stored, in one call. */
 final class SendingTest extends ChatPushTestCase
 {
     public function testSendToAnOfflineUserIsStored(): void
@@ -12,7 +12,10 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'hello', 'chat'));
         self::assertSame([['hello'], 1], [self::stored($user), self::unread($user)]);
         [$messages] = (new WebSocket(self::token($user)))->untilUnreadCount();
-        self::assertSame(['hello', 'chat', 1, true], [$messages[0]['data'], $messages[0]['type'], $messages[0]['from'], $messages[0]['offline']]);
+        self::assertSame(
+            ['hello', 'chat', 1, true],
+            [$messages[0]['data'], $messages[0]['type'], $messages[0]['from'], $messages[0]['offline']],
+        );
     }
 
     public function testSendToAnOnlineUserIsLive(): void
@@ -24,8 +27,8 @@ final class SendingTest extends ChatPushTestCase
         $message = $socket->message();
         self::assertSame(['hello', 7, 1], [$message['data'], $message['type'], $message['from']]);
         self::assertSame(1, $socket->message()['data'], 'the counter');
-        eventually('the row is gone', fn () => self::stored($user) === []);
-        self::assertSame(1, self::unread($user), 'exactly once, and delivered is not read');
+        eventually('the row is deleted', fn () => self::stored($user) === []);
+        self::assertSame(1, self::unread($user), 'counted once, and delivery does not change the counter');
     }
 
     public function testMessageIdIsUniquePerSenderAndReceiver(): void
@@ -49,7 +52,7 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
         $socket->message();
         $socket->close();
-        eventually('nobody is there', fn () => !ChatPush\isOnline($user));
+        eventually('the user is offline', fn () => !ChatPush\isOnline($user));
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'x', message_id: 'live'));
     }
 
@@ -58,8 +61,14 @@ final class SendingTest extends ChatPushTestCase
     {
         $user = self::newUser();
         ChatPush\sendMessage(1, $user, 'first', message_id: 'long ago');
-        // As if a day had passed, or Redis had lost it.
-        self::assertSame(1, Stack::redis()->call('DEL', sprintf('%s:{%d}:seen:%d:1:long ago', Stack::prefix(), $user % 16, $user)));
+        // As if the key had expired, or Redis had lost it.
+        self::assertSame(
+            1,
+            Stack::redis()->call(
+                'DEL',
+                sprintf('%s:{%d}:seen:%d:1:long ago', Stack::prefix(), $user % 16, $user),
+            ),
+        );
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'again', message_id: 'long ago'));
         self::assertSame([['first'], 1], [self::stored($user), self::unread($user)]);
     }
@@ -67,11 +76,11 @@ final class SendingTest extends ChatPushTestCase
     public function testConcurrentSendsWithTheSameIdAreOneMessage(): void
     {
         $user = self::newUser();
-        $code = 'for ($i = 0; $i < 50; $i++) echo ChatPush\sendMessage(1, (int) $argv[1], "m$i", message_id: "m$i")->name[0];';
+        $code = 'for ($i = 0; $i < 50; $i++)
+            echo ChatPush\sendMessage(1, (int) $argv[1], "m$i", message_id: "m$i")->name[0];';
         $processes = $outputs = [];
         for ($i = 0; $i < 4; $i++) {
-            $command = [PHP_BINARY, '-d', 'extension=' . getenv('CHATPUSH_EXTENSION'), '-d', 'chatpush.timeout_ms=15000',
-                '-d', 'chatpush.redis_url=' . Stack::redisUrl(), '-r', $code, '--', (string) $user];
+            $command = [PHP_BINARY, ...self::options(), '-r', $code, '--', (string) $user];
             $processes[] = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
             $outputs[] = $pipes[1];
         }

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** The four functions against the running daemon and MySQL. */
+/** The global functions with a running daemon and MySQL. */
 final class StoringTest extends ChatPushTestCase
 {
     public function testStoreIsCommittedAndCountedWhenItReturns(): void
@@ -20,7 +20,8 @@ final class StoringTest extends ChatPushTestCase
         $user = self::newUser();
         storeOfflineMessage(7, $user, 'x');
         $columns = 'id, sender_id, receiver_id, content, send_time';
-        $pdo = Stack::database()->query("SELECT $columns FROM offline_message WHERE receiver_id = $user")->fetchAll(PDO::FETCH_ASSOC);
+        $select = "SELECT $columns FROM offline_message WHERE receiver_id = $user";
+        $pdo = Stack::database()->query($select)->fetchAll(PDO::FETCH_ASSOC);
         self::assertSame($pdo, getOfflineMessage($user));
         self::assertEqualsWithDelta(time(), strtotime($pdo[0]['send_time'] . ' ' . date('T')), 60);
     }
@@ -35,7 +36,10 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame(['m1', 'm2', 'm3', 'm4', 'm5'], array_column($all, 'content'));
         self::assertSame($all, getOfflineMessage($user));
         self::assertSame(array_slice($all, 0, 2), getOfflineMessage($user, 2));
-        self::assertSame(array_slice($all, 2, 2), getOfflineMessage(user_id: $user, after_id: $all[1]['id'], limit: 2));
+        self::assertSame(
+            array_slice($all, 2, 2),
+            getOfflineMessage(user_id: $user, after_id: $all[1]['id'], limit: 2),
+        );
         self::assertSame([], getOfflineMessage($user, after_id: $all[4]['id']));
     }
 
@@ -43,13 +47,16 @@ final class StoringTest extends ChatPushTestCase
     public function testManyLargeRowsAreReturned(): void
     {
         $user = self::newUser();
-        // Together more than the daemon puts into one answer.
         $contents = array_map(fn (int $i) => "$i" . str_repeat("\u{1F44D}", 16000), range(1, 90));
         ini_set('chatpush.durability', 'queued');
         foreach ($contents as $content) {
             storeOfflineMessage(1, $user, $content);
         }
-        self::assertSame($contents, array_column(getOfflineMessage($user), 'content'), 'every store that returned is seen');
+        self::assertSame(
+            $contents,
+            array_column(getOfflineMessage($user), 'content'),
+            'the read sees each store that has returned',
+        );
         self::assertSame(90, getUnreadCount($user));
     }
 
@@ -79,7 +86,10 @@ final class StoringTest extends ChatPushTestCase
         self::assertTrue(storeOfflineMessage(1, 2000000001, 'to whom?'));
         self::assertSame(['to whom?'], self::stored(2000000001));
         self::assertSame(0, getUnreadCount(2000000001));
-        self::assertSame(1, ChatPush\ackOfflineMessage(2000000001, array_column(getOfflineMessage(2000000001), 'id')));
+        self::assertSame(
+            1,
+            ChatPush\ackOfflineMessage(2000000001, array_column(getOfflineMessage(2000000001), 'id')),
+        );
     }
 
     public function testApplicationMayChangeTheCounter(): void
@@ -108,17 +118,18 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame([['b'], ['a', 'b', 'c']], [self::stored($user), self::stored($other)]);
         self::assertSame(0, ChatPush\ackOfflineMessage($user, [$ids[0]]));
         self::assertSame(0, ChatPush\ackOfflineMessage($user, []));
-        self::assertSame(3, self::unread($user), 'removed is not read');
+        self::assertSame(3, self::unread($user), 'deletion does not change the counter');
     }
 
     public function testConcurrentStoresAreCompleteAndOrdered(): void
     {
         $user = self::newUser();
-        $code = 'for ($i = 0; $i < 100; $i++) storeOfflineMessage((int) $argv[1], (int) $argv[2], "$argv[1]:$i");';
+        $code = 'for ($i = 0; $i < 100; $i++)
+            storeOfflineMessage((int) $argv[1], (int) $argv[2], "$argv[1]:$i");';
         $children = [];
         foreach (range(1, 8) as $sender) {
-            $command = [PHP_BINARY, '-d', 'extension=' . getenv('CHATPUSH_EXTENSION'), '-d', 'chatpush.timeout_ms=15000',
-                '-d', 'chatpush.redis_url=' . Stack::redisUrl(), '-r', $code, '--', (string) $sender, (string) $user];
+            $arguments = [(string) $sender, (string) $user];
+            $command = [PHP_BINARY, ...self::options(), '-r', $code, '--', ...$arguments];
             $children[] = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
             $outputs[] = $pipes[1];
         }
@@ -127,8 +138,14 @@ final class StoringTest extends ChatPushTestCase
         $stored = self::stored($user);
         self::assertSame([800, 800], [count($stored), self::unread($user)]);
         foreach (range(1, 8) as $sender) {
-            $own = array_values(array_filter($stored, fn (string $text) => str_starts_with($text, "$sender:")));
-            self::assertSame(array_map(fn (int $i) => "$sender:$i", range(0, 99)), $own, 'in order, each once');
+            $own = array_values(
+                array_filter($stored, fn (string $text) => str_starts_with($text, "$sender:")),
+            );
+            self::assertSame(
+                array_map(fn (int $i) => "$sender:$i", range(0, 99)),
+                $own,
+                'in order, each once',
+            );
         }
     }
 
@@ -140,12 +157,15 @@ final class StoringTest extends ChatPushTestCase
         Stack::database()->beginTransaction();
         Stack::database()->exec("UPDATE `user` SET `unread_count` = 5 WHERE `id` = $user");
         try {
-            $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, $user, 'x'));
+            $thrown = self::expectThrown(
+                ChatPush\TimeoutException::class,
+                fn () => storeOfflineMessage(1, $user, 'x'),
+            );
         } finally {
             Stack::database()->commit();
         }
         self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
-        eventually('the row is there', fn () => self::stored($user) === ['x']);
+        eventually('the row is stored', fn () => self::stored($user) === ['x']);
         self::assertSame(6, self::unread($user));
     }
 }

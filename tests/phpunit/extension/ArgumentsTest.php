@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** Arguments follow PHP's own rules, and what is out of range is a ValueError before anything is queued. */
+/** Arguments follow PHP's own rules. A value out of range is a ValueError, and nothing is queued. */
 final class ArgumentsTest extends ChatPushTestCase
 {
     public function testWeakModeConvertsArguments(): void
@@ -9,10 +9,19 @@ final class ArgumentsTest extends ChatPushTestCase
         self::unservedPrefix();
         self::assertFalse(self::callWeakly('pushMessage', '5', 17, 3));
         self::assertFalse(self::callWeakly('pushMessage', 5.0, true, '3'));
-        $thrown = self::expectThrown(TypeError::class, fn () => self::callWeakly('pushMessage', 'five', 'x', 'text'));
-        self::assertSame('pushMessage(): Argument #1 ($receiver_id) must be of type int, string given', $thrown->getMessage());
+        $thrown = self::expectThrown(
+            TypeError::class,
+            fn () => self::callWeakly('pushMessage', 'five', 'x', 'text'),
+        );
+        self::assertSame(
+            'pushMessage(): Argument #1 ($receiver_id) must be of type int, string given',
+            $thrown->getMessage(),
+        );
         $thrown = self::expectThrown(TypeError::class, fn () => self::callWeakly('pushMessage', 5, 'x', []));
-        self::assertSame('pushMessage(): Argument #3 ($type) must be of type string|int, array given', $thrown->getMessage());
+        self::assertSame(
+            'pushMessage(): Argument #3 ($type) must be of type string|int, array given',
+            $thrown->getMessage(),
+        );
     }
 
     public function testStrictModeDoesNotConvert(): void
@@ -32,7 +41,10 @@ final class ArgumentsTest extends ChatPushTestCase
         self::assertFalse(pushMessage(type: 1, content: 'x', receiver_id: 5));
         self::assertFalse(ChatPush\isOnline(user_id: 5));
         ini_set('chatpush.durability', 'queued');
-        self::assertSame(ChatPush\Delivery::Stored, ChatPush\sendMessage(1, 2, content: 'x', message_id: 'named'));
+        self::assertSame(
+            ChatPush\Delivery::Stored,
+            ChatPush\sendMessage(1, 2, content: 'x', message_id: 'named'),
+        );
         self::expectThrown(TypeError::class, fn () => ChatPush\sendMessage(1, 2, 'x', null));
         self::expectThrown(Error::class, fn () => pushMessage(receiver: 5, content: 'x', type: 1));
     }
@@ -53,44 +65,123 @@ final class ArgumentsTest extends ChatPushTestCase
     {
         $range = 'must be between 1 and 2147483647';
         foreach ([0, -1, 2147483648, PHP_INT_MAX, PHP_INT_MIN] as $id) {
-            yield "push to $id" => ["pushMessage(): Argument #1 (\$receiver_id) $range", fn () => pushMessage($id, '', '')];
-            yield "store from $id" => ["storeOfflineMessage(): Argument #1 (\$sender_id) $range", fn () => storeOfflineMessage($id, 1, '')];
-            yield "store for $id" => ["storeOfflineMessage(): Argument #2 (\$receiver_id) $range", fn () => storeOfflineMessage(1, $id, '')];
-            yield "rows of $id" => ["getOfflineMessage(): Argument #1 (\$user_id) $range", fn () => getOfflineMessage($id)];
-            yield "counter of $id" => ["getUnreadCount(): Argument #1 (\$user_id) $range", fn () => getUnreadCount($id)];
-            yield "disconnect $id" => ["ChatPush\\disconnectUser(): Argument #1 (\$user_id) $range", fn () => ChatPush\disconnectUser($id)];
-            yield "clear $id" => ["ChatPush\\clearUnreadCount(): Argument #1 (\$user_id) $range", fn () => ChatPush\clearUnreadCount($id)];
-            yield "token of $id" => ["ChatPush\\connectToken(): Argument #1 (\$user_id) $range", fn () => ChatPush\connectToken($id)];
+            yield "push to $id" => [
+                "pushMessage(): Argument #1 (\$receiver_id) $range",
+                fn () => pushMessage($id, '', ''),
+            ];
+            yield "store from $id" => [
+                "storeOfflineMessage(): Argument #1 (\$sender_id) $range",
+                fn () => storeOfflineMessage($id, 1, ''),
+            ];
+            yield "store for $id" => [
+                "storeOfflineMessage(): Argument #2 (\$receiver_id) $range",
+                fn () => storeOfflineMessage(1, $id, ''),
+            ];
+            yield "rows of $id" => [
+                "getOfflineMessage(): Argument #1 (\$user_id) $range",
+                fn () => getOfflineMessage($id),
+            ];
+            yield "counter of $id" => [
+                "getUnreadCount(): Argument #1 (\$user_id) $range",
+                fn () => getUnreadCount($id),
+            ];
+            yield "disconnect $id" => [
+                "ChatPush\\disconnectUser(): Argument #1 (\$user_id) $range",
+                fn () => ChatPush\disconnectUser($id),
+            ];
+            yield "clear $id" => [
+                "ChatPush\\clearUnreadCount(): Argument #1 (\$user_id) $range",
+                fn () => ChatPush\clearUnreadCount($id),
+            ];
+            yield "token of $id" => [
+                "ChatPush\\connectToken(): Argument #1 (\$user_id) $range",
+                fn () => ChatPush\connectToken($id),
+            ];
         }
         $long = str_repeat('x', 65536);
-        yield 'long push' => ['pushMessage(): Argument #2 ($content) must have at most 65535 bytes', fn () => pushMessage(1, $long, '')];
-        yield 'long store' => ['storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes', fn () => storeOfflineMessage(1, 1, $long)];
-        yield 'emoji over the end' => ['storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes', fn () => storeOfflineMessage(1, 1, str_repeat('👍', 16384))];
-        yield 'no UTF-8' => ['storeOfflineMessage(): Argument #3 ($content) must be valid UTF-8', fn () => storeOfflineMessage(1, 1, "\xC3\x28")];
-        yield 'half an emoji' => ['pushMessage(): Argument #2 ($content) must be valid UTF-8', fn () => pushMessage(1, substr('👍', 0, 3), '')];
-        yield 'a surrogate' => ['pushMessage(): Argument #2 ($content) must be valid UTF-8', fn () => pushMessage(1, "\xED\xA0\x80", '')];
-        yield 'long type' => ['pushMessage(): Argument #3 ($type) must have at most 64 bytes', fn () => pushMessage(1, '', str_repeat('t', 65))];
-        yield 'type no UTF-8' => ['pushMessage(): Argument #3 ($type) must be valid UTF-8', fn () => pushMessage(1, '', "\xFF")];
+        yield 'long push' => [
+            'pushMessage(): Argument #2 ($content) must have at most 65535 bytes',
+            fn () => pushMessage(1, $long, ''),
+        ];
+        yield 'long store' => [
+            'storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes',
+            fn () => storeOfflineMessage(1, 1, $long),
+        ];
+        yield 'emoji over the end' => [
+            'storeOfflineMessage(): Argument #3 ($content) must have at most 65535 bytes',
+            fn () => storeOfflineMessage(1, 1, str_repeat('👍', 16384)),
+        ];
+        yield 'no UTF-8' => [
+            'storeOfflineMessage(): Argument #3 ($content) must be valid UTF-8',
+            fn () => storeOfflineMessage(1, 1, "\xC3\x28"),
+        ];
+        yield 'half an emoji' => [
+            'pushMessage(): Argument #2 ($content) must be valid UTF-8',
+            fn () => pushMessage(1, substr('👍', 0, 3), ''),
+        ];
+        yield 'a surrogate' => [
+            'pushMessage(): Argument #2 ($content) must be valid UTF-8',
+            fn () => pushMessage(1, "\xED\xA0\x80", ''),
+        ];
+        yield 'long type' => [
+            'pushMessage(): Argument #3 ($type) must have at most 64 bytes',
+            fn () => pushMessage(1, '', str_repeat('t', 65)),
+        ];
+        yield 'type no UTF-8' => [
+            'pushMessage(): Argument #3 ($type) must be valid UTF-8',
+            fn () => pushMessage(1, '', "\xFF"),
+        ];
         foreach (['', str_repeat('x', 65), "a\nb", 'é', "\x7F", "\0"] as $i => $id) {
-            yield "message id $i" => ['ChatPush\sendMessage(): Argument #5 ($message_id) must be 1 to 64 printable ASCII characters', fn () => ChatPush\sendMessage(1, 2, '', 'text', $id)];
+            yield "message id $i" => [
+                'ChatPush\sendMessage(): Argument #5 ($message_id) must be '
+                    . '1 to 64 printable ASCII characters',
+                fn () => ChatPush\sendMessage(1, 2, '', 'text', $id),
+            ];
         }
-        yield 'send a long type' => ['ChatPush\sendMessage(): Argument #4 ($type) must have at most 64 bytes', fn () => ChatPush\sendMessage(1, 2, '', str_repeat('t', 65))];
-        yield 'no rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 0)];
-        yield 'too many rows' => ['getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000', fn () => getOfflineMessage(1, 100001)];
-        yield 'before the first' => ['getOfflineMessage(): Argument #3 ($after_id) must be greater than or equal to 0', fn () => getOfflineMessage(1, 1, -1)];
-        yield 'ack of row 0' => ['ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0', fn () => ChatPush\ackOfflineMessage(1, [1, 0])];
-        yield 'ack of too many' => ['ChatPush\ackOfflineMessage(): Argument #2 ($ids) must have at most 10000 elements', fn () => ChatPush\ackOfflineMessage(1, range(1, 10001))];
-        yield 'token for no time' => ['ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000', fn () => ChatPush\connectToken(1, 0)];
-        yield 'token for ever' => ['ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000', fn () => ChatPush\connectToken(1, 31536001)];
+        yield 'send a long type' => [
+            'ChatPush\sendMessage(): Argument #4 ($type) must have at most 64 bytes',
+            fn () => ChatPush\sendMessage(1, 2, '', str_repeat('t', 65)),
+        ];
+        yield 'no rows' => [
+            'getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000',
+            fn () => getOfflineMessage(1, 0),
+        ];
+        yield 'too many rows' => [
+            'getOfflineMessage(): Argument #2 ($limit) must be between 1 and 100000',
+            fn () => getOfflineMessage(1, 100001),
+        ];
+        yield 'before the first' => [
+            'getOfflineMessage(): Argument #3 ($after_id) must be greater than or equal to 0',
+            fn () => getOfflineMessage(1, 1, -1),
+        ];
+        yield 'ack of row 0' => [
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0',
+            fn () => ChatPush\ackOfflineMessage(1, [1, 0]),
+        ];
+        yield 'ack of too many' => [
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must have at most 10000 elements',
+            fn () => ChatPush\ackOfflineMessage(1, range(1, 10001)),
+        ];
+        yield 'token for no time' => [
+            'ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000',
+            fn () => ChatPush\connectToken(1, 0),
+        ];
+        yield 'token for ever' => [
+            'ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000',
+            fn () => ChatPush\connectToken(1, 31536001),
+        ];
     }
 
     public function testRowIdsMustBeIntegers(): void
     {
         $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
-        self::assertSame('ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given', $thrown->getMessage());
+        self::assertSame(
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given',
+            $thrown->getMessage(),
+        );
     }
 
-    /** Calls as code without strict types does, which this file has. */
+    /** Calls a function without strict types, which this file declares. */
     private static function callWeakly(string $function, mixed ...$arguments): mixed
     {
         return (new ReflectionFunction($function))->invoke(...$arguments);

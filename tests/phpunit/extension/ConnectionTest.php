@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** One lazy connection a process: kept, replaced when it broke, and never the parent's. */
+/** Each process opens one connection with its first call, keeps it, and replaces it when it breaks. */
 final class ConnectionTest extends ChatPushTestCase
 {
     public function testFirstCallConnectsAndAllCallsShareTheConnection(): void
@@ -15,8 +15,11 @@ final class ConnectionTest extends ChatPushTestCase
             self::assertFalse(ChatPush\isOnline(1));
         }
         self::assertCount(1, $redis->connectionsOfExtension());
-        self::assertSame(1, preg_match('/total_connections_received:(\d+)/', $redis->call('INFO', 'stats'), $found));
-        // The one of the test, the probe of the server's start, and ours.
+        self::assertSame(
+            1,
+            preg_match('/total_connections_received:(\d+)/', $redis->call('INFO', 'stats'), $found),
+        );
+        // Of this test, of RedisServer's start, and of the extension.
         self::assertSame(3, (int) $found[1]);
     }
 
@@ -28,7 +31,7 @@ final class ConnectionTest extends ChatPushTestCase
         pushMessage(1, 'x', 'y');
         [$first] = $redis->connectionsOfExtension();
         self::assertSame(1, $redis->call('CLIENT', 'KILL', 'ID', $first));
-        self::assertFalse(pushMessage(1, 'x', 'y'), 'the call does not notice');
+        self::assertFalse(pushMessage(1, 'x', 'y'), 'the call succeeds on a new connection');
         [$second] = $redis->connectionsOfExtension();
         self::assertNotSame($first, $second);
     }
@@ -42,7 +45,7 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertTrue(storeOfflineMessage(1, 2, 'x'));
         $server->stop();
         $server = new RedisServer(['port' => (string) $port]);
-        self::assertTrue(storeOfflineMessage(1, 2, 'x'), 'the new server knows no script, and is told');
+        self::assertTrue(storeOfflineMessage(1, 2, 'x'), 'the new server gets the Lua script again');
     }
 
     public function testForkedChildOpensItsOwnConnection(): void
@@ -65,13 +68,13 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertSame(['0000', 0], [$script->output, $script->code]);
         $stats = (new RedisConnection($server->url()))->call('INFO', 'stats');
         preg_match('/total_connections_received:(\d+)/', $stats, $found);
-        // Parent, four children, the probe of the server's start, and the one that asks.
+        // Of the parent, four children, RedisServer's start, and this test.
         self::assertSame(7, (int) $found[1]);
     }
 
     public function testUnreachableRedisIsNotRetriedDuringTheBackoff(): void
     {
-        // A socket that accepts into its backlog and never answers, as a host behind a dead link.
+        // Nothing listens on this port.
         $port = RedisServer::freePort();
         ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
         $first = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
@@ -80,7 +83,7 @@ final class ConnectionTest extends ChatPushTestCase
         $second = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertMatchesRegularExpression('/not tried again for \d+ ms/', $second->getMessage());
         $server = new RedisServer(['port' => (string) $port]);
-        eventually('the back-off ends', function () {
+        eventually('the backoff ends', function () {
             try {
                 return pushMessage(1, 'x', 'y') === false;
             } catch (ChatPush\ConnectionException) {
@@ -119,7 +122,12 @@ final class ConnectionTest extends ChatPushTestCase
         $port = RedisServer::freePort();
         $redis->call('CONFIG', 'SET', 'port', (string) $port);
         ini_set('chatpush.durability', 'queued');
-        foreach (["redis://chat:s3same@127.0.0.1:$port/3", "redis://:def4ult@127.0.0.1:$port/4", "{$server->url()}?user=chat&pass=s3same&db=5"] as $url) {
+        $urls = [
+            "redis://chat:s3same@127.0.0.1:$port/3",
+            "redis://:def4ult@127.0.0.1:$port/4",
+            "{$server->url()}?user=chat&pass=s3same&db=5",
+        ];
+        foreach ($urls as $url) {
             ini_set('chatpush.redis_url', $url);
             self::assertTrue(storeOfflineMessage(1, 2, $url));
         }
@@ -147,7 +155,8 @@ final class ConnectionTest extends ChatPushTestCase
     {
         $folder = sys_get_temp_dir() . '/chatpush-tls-' . bin2hex(random_bytes(4));
         mkdir($folder);
-        $make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' "
+        $make = 'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost '
+            . "-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' "
             . '-addext basicConstraints=critical,CA:FALSE -keyout %1$s/key.pem -out %1$s/cert.pem 2>&1';
         exec(sprintf($make, escapeshellarg($folder)), $output, $code);
         self::assertSame(0, $code, implode("\n", $output));
@@ -159,8 +168,9 @@ final class ConnectionTest extends ChatPushTestCase
             'tls-ca-cert-file' => "$folder/cert.pem",
             'tls-auth-clients' => 'no',
         ]);
-        // The server ends the connection in between, which a later call must see before it sends.
-        $kill = "shell_exec('redis-cli -s {$server->socket} client kill type normal skipme yes'); usleep(100000);";
+        // The server closes the connection between two calls; the second call must notice before it sends.
+        $kill = "shell_exec('redis-cli -s {$server->socket} client kill type normal skipme yes');"
+            . ' usleep(100000);';
         $code = "var_dump(pushMessage(1, 'x', 'y')); $kill var_dump(pushMessage(1, 'x', 'y'));";
         $url = ['chatpush.redis_url' => "rediss://127.0.0.1:$port"];
         putenv("SSL_CERT_FILE=$folder/cert.pem");
@@ -170,14 +180,19 @@ final class ConnectionTest extends ChatPushTestCase
             putenv('SSL_CERT_FILE');
         }
         self::assertSame("bool(false)\nbool(false)\n", $trusted);
-        self::assertMatchesRegularExpression('/ConnectionException: .*certificate/i', (new Script($code, $url))->output);
+        self::assertMatchesRegularExpression(
+            '/ConnectionException: .*certificate/i',
+            (new Script($code, $url))->output,
+        );
         array_map('unlink', glob("$folder/*"));
         rmdir($folder);
     }
 
     public function testExitDuringShutdownFunctionIsClean(): void
     {
-        $code = 'getUnreadCount(1); register_shutdown_function(function () { getUnreadCount(2); exit(3); }); exit(4);';
+        $code = 'getUnreadCount(1);
+            register_shutdown_function(function () { getUnreadCount(2); exit(3); });
+            exit(4);';
         $script = new Script($code, ['chatpush.prefix' => Stack::prefix()]);
         self::assertSame(['', 3], [$script->output, $script->code]);
     }

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** The bytes that leave PHP, by the golden files that the Rust tests read too. */
+/** The bytes that PHP sends, compared with the golden files that the Rust tests read too. */
 final class GoldenTest extends ChatPushTestCase
 {
     public function testPushMatchesTheGoldenFile(): void
@@ -29,10 +29,14 @@ final class GoldenTest extends ChatPushTestCase
 
             $log = self::log($prefix, $line['receiver']);
             [[$entry, $fields]] = Stack::redis()->call('XRANGE', $log, '-', '+');
-            // The script adds whether somebody was there.
+            // The Lua script appends whether the receiver was online.
             $golden = array_merge(str_replace('<id>', $id, $line['entry']), ['l', '1']);
             self::assertSame($golden, $fields);
-            Stack::redis()->call('DEL', $log, "$prefix:{" . $line['receiver'] % 16 . "}:seen:{$line['receiver']}:$id");
+            Stack::redis()->call(
+                'DEL',
+                $log,
+                "$prefix:{" . $line['receiver'] % 16 . "}:seen:{$line['receiver']}:$id",
+            );
             self::assertSame([], Stack::redis()->call('KEYS', "$prefix:*"), 'no other key is left');
         }
     }
@@ -48,7 +52,7 @@ final class GoldenTest extends ChatPushTestCase
             self::assertSame($goldenHeader, $header);
             $decoded = json_decode(base64_decode(strtr($claims, '-_', '+/')), true);
             self::assertEqualsWithDelta(time(), $decoded['iat'], 60);
-            // But for the time the claims are the golden ones, byte for byte.
+            // Except for the times, the claims are those of the file, byte for byte.
             $golden = strtr(base64_decode(strtr($goldenClaims, '-_', '+/')), [
                 $line['now'] + $line['ttl'] => $decoded['iat'] + $line['ttl'],
                 $line['now'] => $decoded['iat'],
@@ -76,6 +80,11 @@ final class GoldenTest extends ChatPushTestCase
 
     private static function lines(string $name): array
     {
-        return json_decode(file_get_contents(__DIR__ . "/../../golden/$name.json"), true, 512, JSON_THROW_ON_ERROR);
+        return json_decode(
+            file_get_contents(__DIR__ . "/../../golden/$name.json"),
+            true,
+            512,
+            JSON_THROW_ON_ERROR,
+        );
     }
 }

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** What PHP and its tools see of the extension without calling it. */
+/** What reflection and phpinfo() show of the extension. */
 final class ReflectionTest extends ChatPushTestCase
 {
     private const SIGNATURES = [
@@ -9,7 +9,8 @@ final class ReflectionTest extends ChatPushTestCase
         'storeOfflineMessage' => 'int $sender_id, int $receiver_id, string $content: bool',
         'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
         'getUnreadCount' => 'int $user_id: int',
-        'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, string|int $type = \'text\', ?string $message_id = NULL: ChatPush\Delivery',
+        'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, '
+            . 'string|int $type = \'text\', ?string $message_id = NULL: ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
@@ -29,16 +30,22 @@ final class ReflectionTest extends ChatPushTestCase
 
     public function testOnlyFourFunctionsAreGlobal(): void
     {
-        $global = array_filter(array_keys((new ReflectionExtension('chatpush'))->getFunctions()), fn ($name) => !str_contains($name, '\\'));
+        $global = array_filter(
+            array_keys((new ReflectionExtension('chatpush'))->getFunctions()),
+            fn ($name) => !str_contains($name, '\\'),
+        );
         sort($global);
-        self::assertSame(['getOfflineMessage', 'getUnreadCount', 'pushMessage', 'storeOfflineMessage'], $global);
+        self::assertSame(
+            ['getOfflineMessage', 'getUnreadCount', 'pushMessage', 'storeOfflineMessage'],
+            $global,
+        );
     }
 
     public function testExceptionHierarchy(): void
     {
         self::assertSame('RuntimeException', get_parent_class(ChatPush\Exception::class));
-        foreach ([ChatPush\ConnectionException::class, ChatPush\UnavailableException::class, ChatPush\TimeoutException::class] as $class) {
-            self::assertSame(ChatPush\Exception::class, get_parent_class($class));
+        foreach (['Connection', 'Unavailable', 'Timeout'] as $name) {
+            self::assertSame(ChatPush\Exception::class, get_parent_class("ChatPush\\{$name}Exception"));
         }
     }
 
@@ -68,7 +75,10 @@ final class ReflectionTest extends ChatPushTestCase
     {
         $function = new ReflectionFunction($name);
         $parameters = array_map(function (ReflectionParameter $parameter) {
-            $default = $parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '';
+            $default = '';
+            if ($parameter->isDefaultValueAvailable()) {
+                $default = ' = ' . var_export($parameter->getDefaultValue(), true);
+            }
             return "{$parameter->getType()} \${$parameter->getName()}$default";
         }, $function->getParameters());
         return implode(', ', $parameters) . ": {$function->getReturnType()}";

@@ -1,21 +1,30 @@
 <?php
 declare(strict_types=1);
 
-/** INI settings: a bad one is a warning at start and an error on first use, never a silent default. */
+/** INI settings. An invalid value is a warning at start and an exception on use, never a silent default. */
 final class SettingsTest extends ChatPushTestCase
 {
-    /** @dataProvider unusable */
+    /** @dataProvider invalidSettings */
     public function testInvalidSettingWarnsAtStartAndThrowsOnUse(string $name, string $value): void
     {
-        $code = 'try { pushMessage(1, "x", "y"); echo "pushed"; } catch (ChatPush\Exception $e) { echo get_class($e), ": ", $e->getMessage(); }';
+        $code = 'try { pushMessage(1, "x", "y"); echo "pushed"; }
+            catch (ChatPush\Exception $e) { echo get_class($e), ": ", $e->getMessage(); }';
         $output = (new Script($code, [$name => $value]))->output;
-        self::assertMatchesRegularExpression('/^\s*Warning: chatpush: ' . preg_quote($name) . ' /m', $output, 'a warning at start');
-        self::assertMatchesRegularExpression('/ChatPush\\\\Exception: ' . preg_quote($name) . ' /', $output, 'an error on first use');
+        self::assertMatchesRegularExpression(
+            '/^\s*Warning: chatpush: ' . preg_quote($name) . ' /m',
+            $output,
+            'a warning at start',
+        );
+        self::assertMatchesRegularExpression(
+            '/ChatPush\\\\Exception: ' . preg_quote($name) . ' /',
+            $output,
+            'an error on first use',
+        );
         self::assertStringNotContainsString('pushed', $output);
         self::assertStringNotContainsString('pa55', $output);
     }
 
-    public function unusable(): iterable
+    public function invalidSettings(): iterable
     {
         yield ['chatpush.redis_url', 'http://localhost'];
         yield ['chatpush.redis_url', 'localhost:6379'];
@@ -54,14 +63,21 @@ final class SettingsTest extends ChatPushTestCase
         $thrown = self::expectThrown(ChatPush\Exception::class, fn () => ChatPush\connectToken(1));
         self::assertStringStartsWith('chatpush.secret is not set', $thrown->getMessage());
         $short = new Script('echo ChatPush\connectToken(1);', ['chatpush.secret' => 'short']);
-        self::assertStringContainsString('Warning: chatpush: chatpush.secret must have at least 32 bytes', $short->output);
-        self::assertStringContainsString('Uncaught ChatPush\Exception: chatpush.secret must have at least 32 bytes', $short->output);
+        self::assertStringContainsString(
+            'Warning: chatpush: chatpush.secret must have at least 32 bytes',
+            $short->output,
+        );
+        self::assertStringContainsString(
+            'Uncaught ChatPush\Exception: chatpush.secret must have at least 32 bytes',
+            $short->output,
+        );
     }
 
     public function testGlobalFunctionsCanBeDisabled(): void
     {
         $code = 'function pushMessage($x) { return "mine $x"; } function getUnreadCount() { return "mine"; }'
-            . 'echo pushMessage("a"), " ", getUnreadCount(), " "; var_dump(ChatPush\pushMessage(1, "x", "y"));';
+            . 'echo pushMessage("a"), " ", getUnreadCount(), " ";'
+            . 'var_dump(ChatPush\pushMessage(1, "x", "y"));';
         $script = new Script($code, ['chatpush.global_functions' => '0']);
         self::assertSame("mine a mine bool(false)\n", $script->output);
         self::assertStringContainsString('Cannot redeclare', (new Script($code))->output);
@@ -70,14 +86,26 @@ final class SettingsTest extends ChatPushTestCase
     public function testErrorsCanBeWarnings(): void
     {
         $code = <<<'PHP'
-            set_error_handler(function ($level, $text) { echo $level === E_WARNING ? "W " : "? ", $text, "\n"; return true; });
-            var_dump(pushMessage(1, "x", "y"), storeOfflineMessage(1, 2, "x"), getOfflineMessage(1), getUnreadCount(1),
-                ChatPush\isOnline(1), ChatPush\ackOfflineMessage(1, [1]), ChatPush\clearUnreadCount(1));
+            set_error_handler(function ($level, $text) {
+                echo $level === E_WARNING ? "W " : "? ", $text, "\n";
+                return true;
+            });
+            var_dump(
+                pushMessage(1, "x", "y"), storeOfflineMessage(1, 2, "x"), getOfflineMessage(1),
+                getUnreadCount(1), ChatPush\isOnline(1), ChatPush\ackOfflineMessage(1, [1]), ChatPush\clearUnreadCount(1)
+            );
             PHP;
         $settings = ['chatpush.errors' => 'warning', 'chatpush.redis_url' => 'unix:///nowhere/redis.sock'];
         $output = (new Script($code, $settings))->output;
-        self::assertSame(7, preg_match_all('/^W chatpush: Redis at \S+ cannot be reached/m', $output), $output);
-        self::assertStringEndsWith("bool(false)\nbool(false)\narray(0) {\n}\nint(0)\nbool(false)\nint(0)\nNULL\n", $output);
+        self::assertSame(
+            7,
+            preg_match_all('/^W chatpush: Redis at \S+ cannot be reached/m', $output),
+            $output,
+        );
+        self::assertStringEndsWith(
+            "bool(false)\nbool(false)\narray(0) {\n}\nint(0)\nbool(false)\nint(0)\nNULL\n",
+            $output,
+        );
     }
 
     public function testErrorHandlerMayExit(): void

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** What calls say when no daemon serves the prefix, or one that never answers. */
+/** Calls when no daemon serves the prefix, or when it does not answer. */
 final class WithoutDaemonTest extends ChatPushTestCase
 {
     public function testCallsWithoutADaemonQueueNothing(): void
@@ -18,7 +18,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
             $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
             self::assertStringContainsString('chatpushd', $thrown->getMessage());
         }
-        eventually('what was refused leaves no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === []);
+        eventually('refused calls leave no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === []);
         self::assertFalse(pushMessage(2, 'x', 'y'));
         self::assertFalse(ChatPush\isOnline(2));
     }
@@ -44,7 +44,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
         $log = Stack::redis()->call('XRANGE', self::log($prefix, 2), '-', '+');
         $kinds = array_map(fn ($entry) => $entry[1][3], $log);
-        self::assertSame(['m', 'e'], $kinds, 'the message once, and the wish to hear of its commit');
+        self::assertSame(['m', 'e'], $kinds, 'the message, and a duplicate that waits for its commit');
     }
 
     public function testFailedAppendDoesNotConsumeTheMessageId(): void
@@ -67,10 +67,13 @@ final class WithoutDaemonTest extends ChatPushTestCase
         ini_set('chatpush.durability', 'queued');
         $fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'x', 'y') end";
         Stack::redis()->call('EVAL', $fill, 1, self::log($prefix, 2));
-        $thrown = self::expectThrown(ChatPush\UnavailableException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::expectThrown(
+            ChatPush\UnavailableException::class,
+            fn () => storeOfflineMessage(1, 2, 'x'),
+        );
         self::assertStringContainsString('backlog', $thrown->getMessage());
         self::assertSame(100000, Stack::redis()->call('XLEN', self::log($prefix, 2)));
-        self::assertTrue(storeOfflineMessage(1, 3, 'x'), 'another partition goes on');
+        self::assertTrue(storeOfflineMessage(1, 3, 'x'), 'other partitions are not affected');
         Stack::redis()->call('DEL', self::log($prefix, 2));
     }
 
@@ -78,10 +81,13 @@ final class WithoutDaemonTest extends ChatPushTestCase
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.timeout_ms', '150');
-        // It is subscribed as a daemon is, and does nothing.
-        $hung = new RedisConnection(Stack::redisUrl());
-        $hung->subscribe("$prefix:{2}:daemons");
-        $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        // It subscribes as a daemon does, and never answers.
+        $silent = new RedisConnection(Stack::redisUrl());
+        $silent->subscribe("$prefix:{2}:daemons");
+        $thrown = self::expectThrown(
+            ChatPush\TimeoutException::class,
+            fn () => storeOfflineMessage(1, 2, 'x'),
+        );
         self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
         self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
         $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => getUnreadCount(2));
@@ -89,7 +95,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => ChatPush\clearUnreadCount(2));
         self::assertStringContainsString('is queued', $thrown->getMessage());
         ini_set('chatpush.timeout_ms', '15000');
-        self::assertFalse(pushMessage(2, 'x', 'y'), 'the next call is not answered with what came late');
+        self::assertFalse(pushMessage(2, 'x', 'y'), 'a late reply does not answer the next call');
         self::assertFalse(ChatPush\isOnline(2));
     }
 }

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** The functions inside PHP-FPM requests, through nginx, with the pool's own settings. */
+/** The functions in PHP-FPM, through nginx, with the settings of the pool. */
 final class FpmTest extends ChatPushTestCase
 {
     public function testAllFunctionsWorkUnderFpm(): void
@@ -18,7 +18,10 @@ final class FpmTest extends ChatPushTestCase
         self::assertSame(0, self::unread($user));
         self::assertSame(1, self::call('ChatPush\ackOfflineMessage', $user, [$rows[0]['id']]));
         self::assertSame([], self::call('getOfflineMessage', $user));
-        self::assertStringStartsWith('ValueError: pushMessage(): Argument #1', self::call('pushMessage', 0, 'x', 'text'));
+        self::assertStringStartsWith(
+            'ValueError: pushMessage(): Argument #1',
+            self::call('pushMessage', 0, 'x', 'text'),
+        );
     }
 
     public function testTokenFromFpmOpensAWebSocket(): void
@@ -42,7 +45,11 @@ final class FpmTest extends ChatPushTestCase
         for ($i = 0; $i < 100; $i++) {
             self::call('getUnreadCount', 1);
         }
-        self::assertSame($before, self::workerConnections(array_keys($processes)), 'no connection came or went');
+        self::assertSame(
+            $before,
+            self::workerConnections(array_keys($processes)),
+            'no connection was opened or closed',
+        );
     }
 
     public function testExitClearsFetchedRowsForTheNextRequest(): void
@@ -52,14 +59,18 @@ final class FpmTest extends ChatPushTestCase
         $socket = new WebSocket(self::call('ChatPush\connectToken', $user));
         $socket->untilUnreadCount();
         $workers = [];
-        // Every worker has fetched the row in a request that ended early.
+        // Each worker has fetched the row in a request that ends with exit().
         eventually('every worker has been used', function () use (&$workers, $user) {
             $workers[self::get('getOfflineMessage', [$user], '&exit=1')['process']] = true;
             return count($workers) === 4;
         });
         self::assertTrue(self::call('pushMessage', $user, 'remember me', 'text'));
         $message = $socket->message();
-        self::assertArrayNotHasKey('offline', $message, 'a message of its own, not the fetched one of an earlier request');
+        self::assertArrayNotHasKey(
+            'offline',
+            $message,
+            'it is a new message, not the row that an earlier request fetched',
+        );
     }
 
     public function testPhpinfoMasksTheSecretAndShowsTheConnection(): void
@@ -67,7 +78,10 @@ final class FpmTest extends ChatPushTestCase
         $page = file_get_contents(Stack::httpUrl() . '/info.php');
         self::assertStringContainsString('chatpush.secret', $page);
         self::assertStringNotContainsString(Stack::secret(), $page);
-        self::assertMatchesRegularExpression('~connection\s*</td><td class="v">(none|open to unix://\S+)~', $page);
+        self::assertMatchesRegularExpression(
+            '~connection\s*</td><td class="v">(none|open to unix://\S+)~',
+            $page,
+        );
     }
 
     private static function call(string $function, mixed ...$arguments): mixed
@@ -83,12 +97,12 @@ final class FpmTest extends ChatPushTestCase
         return json_decode($body, true) ?? self::fail($body);
     }
 
-    /** The extension's connections but for this process's own. */
+    /** The connections of the workers and of this process. */
     private static function workerConnections(array $processes): array
     {
         ChatPush\isOnline(1);
         $ids = Stack::redis()->connectionsOfExtension();
-        self::assertCount(count($processes) + 1, $ids, 'one a worker, and one of this process');
+        self::assertCount(count($processes) + 1, $ids, 'one for each worker, and one of this process');
         sort($ids);
         return $ids;
     }

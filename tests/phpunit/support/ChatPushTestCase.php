@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 use PHPUnit\Framework\TestCase;
 
-/** Asks again and again until the answer is true; the deadline is far beyond what a busy machine needs. */
+/** Polls until the probe returns true. The deadline is long, because the machine may be busy. */
 function eventually(string $what, callable $probe): void
 {
     $deadline = microtime(true) + 20;
@@ -21,13 +21,13 @@ abstract class ChatPushTestCase extends TestCase
     {
         ini_set('chatpush.redis_url', Stack::redisUrl());
         ini_set('chatpush.prefix', Stack::prefix());
-        // The machine may be busy; tests that are about the bound set it themselves.
+        // The machine may be busy. Tests of the timeout set their own.
         ini_set('chatpush.timeout_ms', '15000');
         ini_set('chatpush.durability', 'committed');
         ini_set('chatpush.errors', 'exception');
     }
 
-    /** A prefix that no daemon serves and no other test uses. */
+    /** Sets a new prefix that no daemon serves, and returns it. */
     protected static function unservedPrefix(): string
     {
         $prefix = 'unserved' . bin2hex(random_bytes(4));
@@ -35,7 +35,7 @@ abstract class ChatPushTestCase extends TestCase
         return $prefix;
     }
 
-    /** Expects an exception, and returns it. */
+    /** Expects an exception of exactly this class, and returns it. */
     protected static function expectThrown(string $class, callable $call): Throwable
     {
         try {
@@ -47,18 +47,19 @@ abstract class ChatPushTestCase extends TestCase
         self::fail("$class was not thrown");
     }
 
-    /** The key of one user's log and the channel of one user. */
+    /** The key of the log of a user's partition. */
     protected static function log(string $prefix, int $user): string
     {
         return sprintf('%s:{%d}:log', $prefix, $user % 16);
     }
 
+    /** The channel of a user. */
     protected static function channel(string $prefix, int $user): string
     {
         return sprintf('%s:{%d}:user:%d', $prefix, $user % 16, $user);
     }
 
-    /** A user of the user table that no other test has, with no unread messages. */
+    /** Inserts a new user and returns the id. */
     protected static function newUser(): int
     {
         $insert = Stack::database()->prepare("INSERT INTO `user` (`username`, `password`) VALUES (?, '')");
@@ -66,28 +67,40 @@ abstract class ChatPushTestCase extends TestCase
         return (int) Stack::database()->lastInsertId();
     }
 
-    /** The contents in the table, oldest first. */
+    /** Options for another PHP process with the extension. */
+    protected static function options(): array
+    {
+        return [
+            '-d', 'extension=' . getenv('CHATPUSH_EXTENSION'),
+            '-d', 'chatpush.timeout_ms=15000',
+            '-d', 'chatpush.redis_url=' . Stack::redisUrl(),
+        ];
+    }
+
+    /** The stored contents of a user, oldest first. */
     protected static function stored(int $user): array
     {
-        $rows = Stack::database()->query("SELECT `content` FROM `offline_message` WHERE `receiver_id` = $user ORDER BY `id`");
-        return $rows->fetchAll(PDO::FETCH_COLUMN);
+        $select = "SELECT `content` FROM `offline_message` WHERE `receiver_id` = $user ORDER BY `id`";
+        return Stack::database()->query($select)->fetchAll(PDO::FETCH_COLUMN);
     }
 
     protected static function unread(int $user): int
     {
-        return (int) Stack::database()->query("SELECT `unread_count` FROM `user` WHERE `id` = $user")->fetchColumn();
+        $select = "SELECT `unread_count` FROM `user` WHERE `id` = $user";
+        return (int) Stack::database()->query($select)->fetchColumn();
     }
 
     protected static function token(int $user): string
     {
-        // As connectToken() makes it; the secret is not this process's to set.
+        // Signed here, because this process cannot set chatpush.secret at runtime.
         return self::jwt(['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 60], Stack::secret());
     }
 
     protected static function jwt(array $claims, string $secret, string $algorithm = 'HS256'): string
     {
         $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
-        $signed = $encode(json_encode(['alg' => $algorithm, 'typ' => 'JWT'])) . '.' . $encode(json_encode($claims));
+        $header = ['alg' => $algorithm, 'typ' => 'JWT'];
+        $signed = $encode(json_encode($header)) . '.' . $encode(json_encode($claims));
         $hash = ['HS256' => 'sha256', 'HS512' => 'sha512'][$algorithm] ?? null;
         return "$signed." . ($hash === null ? '' : $encode(hash_hmac($hash, $signed, $secret, true)));
     }

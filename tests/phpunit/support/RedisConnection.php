@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** A connection that looks at Redis from outside, in its own protocol (RESP2). */
+/** A minimal Redis client (RESP2), independent of the extension. */
 final class RedisConnection
 {
     /** @var resource */
@@ -14,7 +14,7 @@ final class RedisConnection
         stream_set_timeout($this->stream, 10);
     }
 
-    /** Carries one command out. */
+    /** Executes one command. */
     public function call(string|int ...$parts): mixed
     {
         $this->send(...$parts);
@@ -30,7 +30,7 @@ final class RedisConnection
         fwrite($this->stream, $command);
     }
 
-    /** The next answer, or the next message on a subscribed channel. */
+    /** Reads the next reply or published message. */
     public function receive(): mixed
     {
         $line = fgets($this->stream);
@@ -56,7 +56,7 @@ final class RedisConnection
         return $answers;
     }
 
-    /** Subscribes to one sharded channel and returns when that is so. */
+    /** Subscribes to a sharded channel. */
     public function subscribe(string $channel): void
     {
         $answer = $this->call('SSUBSCRIBE', $channel);
@@ -69,7 +69,7 @@ final class RedisConnection
         return $this->receive()[2];
     }
 
-    /** The ids of the connections that the extension has to this server now. */
+    /** The ids of the extension's connections to this server. */
     public function connectionsOfExtension(): array
     {
         $clients = explode("\n", trim($this->call('CLIENT', 'LIST')));

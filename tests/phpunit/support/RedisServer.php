@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** A Redis of one test's own, with whatever settings it wants to see. */
+/** A private Redis with its own settings. */
 final class RedisServer
 {
     public readonly string $folder;
@@ -45,7 +45,7 @@ final class RedisServer
         $this->stop();
     }
 
-    /** A TCP port that nobody listens on now. */
+    /** A TCP port that is free now. */
     public static function freePort(): int
     {
         $server = stream_socket_server('tcp://127.0.0.1:0');

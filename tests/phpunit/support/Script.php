@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** PHP in a process of its own, with settings of its own. */
+/** Runs PHP in a new process, with its own settings. */
 final class Script
 {
     public readonly string $output;

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 
-/** What runs beside the tests. */
+/** The servers that chatpush-stack has started for the tests. */
 final class Stack
 {
     public static function redisUrl(): string
@@ -19,7 +19,11 @@ final class Stack
     {
         static $pdo = null;
         return $pdo ??= new PDO(
-            'mysql:unix_socket=' . self::get('MYSQL_SOCKET') . ';dbname=' . self::get('MYSQL_DATABASE') . ';charset=utf8mb4',
+            sprintf(
+                'mysql:unix_socket=%s;dbname=%s;charset=utf8mb4',
+                self::get('MYSQL_SOCKET'),
+                self::get('MYSQL_DATABASE'),
+            ),
             self::get('MYSQL_USER'),
             self::get('MYSQL_PASSWORD'),
         );
@@ -30,19 +34,19 @@ final class Stack
         return self::get('SECRET');
     }
 
-    /** Where browsers connect. */
+    /** The URL of the daemon's WebSocket. */
     public static function webSocketUrl(): string
     {
         return self::get('WS_URL');
     }
 
-    /** Where nginx serves the pages of the FPM tests. */
+    /** The URL of nginx, which serves the pages of the FPM tests. */
     public static function httpUrl(): string
     {
         return self::get('HTTP_URL');
     }
 
-    /** The prefix that the daemon serves. */
+    /** The prefix of the daemon. */
     public static function prefix(): string
     {
         return self::get('PREFIX');

@@ -1,14 +1,14 @@
 <?php
 declare(strict_types=1);
 
-/** The least that RFC 6455 asks of a client. It answers pings while it reads. */
+/** A minimal WebSocket client (RFC 6455). It answers pings while it reads. */
 final class WebSocket
 {
     /** @var resource */
     private $stream;
     /** The status line of the handshake. */
     public readonly string $status;
-    /** The body of a refusal. */
+    /** The body of a rejected handshake. */
     public readonly string $body;
 
     public function __construct(string $token)
@@ -17,7 +17,8 @@ final class WebSocket
         $this->stream = stream_socket_client("tcp://{$url['host']}:{$url['port']}", $code, $why, 5)
             ?: throw new RuntimeException($why);
         stream_set_timeout($this->stream, 10);
-        fwrite($this->stream, "GET {$url['path']}?token=$token HTTP/1.1\r\nHost: {$url['host']}:{$url['port']}\r\n"
+        fwrite($this->stream, "GET {$url['path']}?token=$token HTTP/1.1\r\n"
+            . "Host: {$url['host']}:{$url['port']}\r\n"
             . "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             . 'Sec-WebSocket-Key: ' . base64_encode(random_bytes(16)) . "\r\n\r\n");
         $this->status = trim((string) fgets($this->stream));
@@ -30,23 +31,23 @@ final class WebSocket
         $this->body = $length > 0 ? stream_get_contents($this->stream, $length) : '';
     }
 
-    /** The next message, decoded. */
+    /** Reads the next text frame as JSON. */
     public function message(): array
     {
         while (true) {
-            [$kind, $payload] = $this->frame();
-            if ($kind === 0x1) {
+            [$opcode, $payload] = $this->frame();
+            if ($opcode === 0x1) {
                 return json_decode($payload, true, 512, JSON_THROW_ON_ERROR);
             }
-            if ($kind === 0x9) {
+            if ($opcode === 0x9) {
                 $this->send(0xA, $payload);
-            } elseif ($kind === 0x8) {
+            } elseif ($opcode === 0x8) {
                 throw new RuntimeException('closed with ' . unpack('n', $payload)[1]);
             }
         }
     }
 
-    /** Reads up to the unread counter: the messages before it, and the counter. */
+    /** Reads up to the next unread counter. Returns the messages before it, and the counter. */
     public function untilUnreadCount(): array
     {
         $messages = [];
@@ -62,7 +63,7 @@ final class WebSocket
         fclose($this->stream);
     }
 
-    /** One frame: its opcode and its payload (RFC 6455 section 5.2). */
+    /** Reads one frame: its opcode and its payload (RFC 6455 section 5.2). */
     private function frame(): array
     {
         [$first, $second] = array_values(unpack('C2', $this->read(2)));
@@ -74,17 +75,17 @@ final class WebSocket
         return [$first & 0x0F, $length === 0 ? '' : $this->read($length)];
     }
 
-    /** A client masks what it sends (section 5.3). */
-    private function send(int $kind, string $payload): void
+    /** Sends one frame. A client masks its frames (section 5.3). */
+    private function send(int $opcode, string $payload): void
     {
         $mask = random_bytes(4);
         $masked = $payload ^ str_pad('', strlen($payload), $mask);
-        fwrite($this->stream, pack('CC', 0x80 | $kind, 0x80 | strlen($payload)) . $mask . $masked);
+        fwrite($this->stream, pack('CC', 0x80 | $opcode, 0x80 | strlen($payload)) . $mask . $masked);
     }
 
     private function read(int $bytes): string
     {
         $read = stream_get_contents($this->stream, $bytes);
-        return strlen($read) === $bytes ? $read : throw new RuntimeException('no frame came');
+        return strlen($read) === $bytes ? $read : throw new RuntimeException('no frame was received');
     }
 }

@@ -1,5 +1,5 @@
 <?php
-// The tests run beside a stack of their own: ./dev test extension daemon fpm
+// The tests need a running stack: ./dev test extension daemon fpm
 declare(strict_types=1);
 
 if (!extension_loaded('chatpush') || getenv('CHATPUSH_TEST_REDIS_URL') === false) {

@@ -1,9 +1,12 @@
 <?php
-// Calls one function with the arguments of the query, and tells what came of it and which process did it.
+// Calls a function with the arguments in the query. Returns its result and the id of the process.
 declare(strict_types=1);
 
 $arguments = json_decode($_GET['arguments'], true);
-$functions = array_map(fn ($function) => $function->getName(), (new ReflectionExtension('chatpush'))->getFunctions());
+$functions = array_map(
+    fn ($function) => $function->getName(),
+    (new ReflectionExtension('chatpush'))->getFunctions(),
+);
 if (!in_array($_GET['function'], $functions, true)) {
     http_response_code(404);
     exit;
@@ -16,6 +19,6 @@ try {
 header('Content-Type: application/json');
 echo json_encode(['result' => $result, 'process' => getmypid()]);
 if (isset($_GET['exit'])) {
-    // The request ends in the middle of things, with a fetched message remembered.
+    // The request ends early, while a fetched row is remembered.
     exit(1);
 }
