@@ -1,4 +1,4 @@
-# The measurements. What a peer needs is said by --list and fetched by --install.
+# Runs the benchmarks. --list shows the peers, and --install downloads what they need.
 
 run_bench() {
     packages build demo

@@ -1,11 +1,11 @@
-# The demo in a real browser.
+# The tests of the browser client, and of the demo in a browser.
 
 browser_library() {
-    # The browser itself is the system's; only the library that drives it comes from npm.
+    # Only the library that controls the browser comes from npm; the browser is a system package.
     (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
 }
 
-# The client, with everything around it under the tests' control.
+# Unit tests of the client, with a simulated browser.
 client_tests() {
     (cd js && npm ci --no-audit --no-fund --loglevel=error && node --test --test-reporter=tap test/*.test.mjs)
 }
@@ -15,12 +15,13 @@ build_client() {
 }
 
 browser_tests() {
-    browser_library \
-        && target/release/chatpush-stack run --demo -- node --test --test-reporter=tap tests/browser/*.test.mjs
+    browser_library && target/release/chatpush-stack run --demo -- \
+        node --test --test-reporter=tap tests/browser/*.test.mjs
 }
 
 take_picture() {
     browser_library \
-        && target/release/chatpush-stack run --demo -- node tests/browser/picture.mjs docs/demo.png docs/demo-phone.png \
+        && target/release/chatpush-stack run --demo -- \
+            node tests/browser/picture.mjs docs/demo.png docs/demo-phone.png \
         && echo "docs/demo.png and docs/demo-phone.png are written"
 }

@@ -1,6 +1,6 @@
-# Builds what is run and tested.
+# Builds the workspace.
 
 build() {
-    echo "Building (the first time takes some minutes)"
+    echo "Building (the first build takes some minutes)"
     cargo build --release --workspace --locked
 }

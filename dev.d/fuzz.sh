@@ -1,4 +1,4 @@
-# Sends what a stranger could send, in every variation, to the functions that read it and to a running daemon.
+# Fuzzes the parsers of untrusted input, and a running daemon.
 
 fuzz_usage() {
     cat <<'TEXT'
@@ -6,7 +6,8 @@ Usage: ./dev fuzz [TARGET…] [--seconds N] [--seed N]
        ./dev fuzz TARGET --reproduce FILE
        ./dev fuzz --list
 
-Gives each target N seconds (60), as many at a time as there are processors. An input that breaks a promise is left in target/fuzz.
+Runs each target for N seconds (60), as many at a time as there are processors.
+A failing input is saved in target/fuzz.
 TEXT
 }
 
@@ -23,7 +24,10 @@ fuzz() {
                 ;;
             -*) fuzz_usage >&2; exit 64 ;;
             *)
-                [[ " $(fuzz_targets) " == *" $1 "* ]] || { echo "There is no target '$1'; ./dev fuzz --list" >&2; exit 64; }
+                if [[ " $(fuzz_targets) " != *" $1 "* ]]; then
+                    echo "Unknown target '$1'; see ./dev fuzz --list" >&2
+                    exit 64
+                fi
                 targets+=("$1")
                 ;;
         esac
@@ -40,23 +44,23 @@ fuzz() {
     fuzz_all "$seconds" "$seed" "${targets[@]}"
 }
 
-# A target is a file in fuzz/src/target, but for the last, which is a program.
+# Each target is a file in fuzz/src/target. The last one, live, is a program.
 fuzz_targets() {
     local file
     for file in fuzz/src/target/*.rs; do printf '%s ' "$(basename "$file" .rs)"; done
     echo live
 }
 
-# Each target's name and the first line of its file.
+# Prints the name of each target, and the first line of its file.
 fuzz_list() {
     local file name
     for file in fuzz/src/target/*.rs fuzz/live/main.rs; do
         name=$(basename "$file" .rs)
-        printf '%-12s %s\n' "${name/main/live}" "$(sed -n '1s,^//! ,,p' "$file")"
+        printf '%-15s %s\n' "${name/main/live}" "$(sed -n '1s,^//! ,,p' "$file")"
     done
 }
 
-# The fuzzed functions are compiled so that libFuzzer sees where an input goes; the daemon that runs is the usual one.
+# The targets are compiled with coverage counters for libFuzzer. The running daemon is the usual build.
 build_fuzz() {
     cargo build --release --workspace --locked --bin chatpushd --bin chatpush-fuzz-live
     RUSTC_WORKSPACE_WRAPPER=$PWD/fuzz/instrument.sh \
@@ -66,21 +70,23 @@ build_fuzz() {
 fuzz_all() {
     local seconds=$1 seed=$2 status=0
     shift 2
-    # What is found new goes to a temporary folder, what breaks a promise to target/fuzz.
+    # New inputs go to a temporary folder, failing inputs to target/fuzz.
     FUZZ_FOUND=$(mktemp -d)
     mkdir -p target/fuzz
     export FUZZ_FOUND
     export -f fuzz_one fuzz_function
-    printf '%s\n' "$@" | xargs -P "$(nproc)" -I TARGET bash -c 'fuzz_one "$@"' fuzz TARGET "$seconds" "$seed" || status=1
+    printf '%s\n' "$@" \
+        | xargs -P "$(nproc)" -I TARGET bash -c 'fuzz_one "$@"' fuzz TARGET "$seconds" "$seed" || status=1
     rm -rf "$FUZZ_FOUND"
     return "$status"
 }
 
-# Prints a line for the target: that it held, or how it failed with what has to be known.
+# Runs one target and prints its result, with the details of a failure.
 fuzz_one() {
     local target=$1 seconds=$2 seed=$3 log=$FUZZ_FOUND/$1.log status=0
     if [ "$target" = live ]; then
-        target/release/chatpush-fuzz-live --seconds "$seconds" --seed "$((seed == 0 ? RANDOM : seed))" >"$log" 2>&1 || status=$?
+        target/release/chatpush-fuzz-live --seconds "$seconds" --seed "$((seed == 0 ? RANDOM : seed))" \
+            >"$log" 2>&1 || status=$?
     else
         fuzz_function "$target" "$seconds" "$seed" >"$log" 2>&1 || status=$?
     fi
@@ -95,19 +101,26 @@ fuzz_one() {
 
 fuzz_function() {
     local target=$1 seconds=$2 seed=$3 status=0 log
-    local options=(-max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1)
+    local options=(-max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024)
+    options+=(-print_final_stats=1 -artifact_prefix="target/fuzz/$target-")
     [ ! -e "fuzz/dictionary/$target" ] || options+=(-dict="fuzz/dictionary/$target")
     mkdir "$FUZZ_FOUND/$target"
-    log=$(CHATPUSH_FUZZ_TARGET=$target RUST_BACKTRACE=0 target/release/chatpush-fuzz "$FUZZ_FOUND/$target" "fuzz/corpus/$target" \
-        "${options[@]}" -artifact_prefix="target/fuzz/$target-" 2>&1) || status=$?
+    log=$(CHATPUSH_FUZZ_TARGET=$target RUST_BACKTRACE=0 target/release/chatpush-fuzz \
+        "$FUZZ_FOUND/$target" "fuzz/corpus/$target" "${options[@]}" 2>&1) || status=$?
     awk -v target="$target" -v status="$status" '
         { print }
-        /cov: [0-9]+ ft: [0-9]+ corp: / { split($0, words, /cov: | ft: | corp: /); edges = words[2]; features = words[3] }
+        /cov: [0-9]+ ft: [0-9]+ corp: / {
+            split($0, words, /cov: | ft: | corp: /)
+            edges = words[2]; features = words[3]
+        }
         /^stat::number_of_executed_units:/ { inputs = $2 }
         /Test unit written to / { file = $NF }
         END {
-            if (status == 0) printf "target %s: ok, %d inputs, %d edges, %d features\n", target, inputs, edges, features
-            else printf "target %s: FAILED after %d inputs; ./dev fuzz %s --reproduce %s\n", target, inputs, target, file
+            if (status == 0)
+                printf "target %s: ok, %d inputs, %d edges, %d features\n", target, inputs, edges, features
+            else
+                printf "target %s: FAILED after %d inputs; ./dev fuzz %s --reproduce %s\n",
+                    target, inputs, target, file
         }' <<<"$log"
     return "$status"
 }

@@ -1,6 +1,6 @@
-# Installs the Debian packages that are missing, and says which and why.
+# Installs missing Debian packages, and prints which and why.
 
-# Each line: the set that needs it, how to see that it is there, the package, why.
+# Columns: the set that needs the package, a check that it is installed, its name, the reason.
 wanted() {
     cat <<'TABLE'
 build|command cc|build-essential|a C and C++ compiler and a linker for Rust
@@ -11,19 +11,19 @@ demo|command redis-server|redis-server|Redis 7.0 or newer
 demo|command mariadbd|mariadb-server-core|MariaDB 10.6 or newer, where messages are stored
 demo|command mariadb|mariadb-client-core|creates the demo's database
 demo|php_fpm|php-fpm|runs the demo's pages
-demo|module pdo_mysql|php-mysql|the demo's own SQL
+demo|module pdo_mysql|php-mysql|the demo's own queries
 demo|command nginx|nginx-light|serves the demo
-test|command phpunit|phpunit|PHPUnit 9.6, runs the tests that are written in PHP
+test|command phpunit|phpunit|PHPUnit 9.6, runs the PHP tests
 test|command chromium|chromium|the browser of the browser tests
 test|command node|nodejs|Node.js 18 or newer, runs the browser tests
-test|command npm|npm|fetches the library that drives the browser
-test|python websockets|python3-websockets|a WebSocket client of another language
-test|command valgrind|valgrind|counts instructions, for the test of what a message costs
-test|command openssl|openssl|makes the certificates of the TLS tests
+test|command npm|npm|downloads the library that controls the browser
+test|python websockets|python3-websockets|a WebSocket client in Python
+test|command valgrind|valgrind|counts the instructions of hot paths
+test|command openssl|openssl|creates the certificates of the TLS tests
 TABLE
 }
 
-# A probe that cannot be right before PHP is there is asked again after the installation.
+# Some checks need PHP, so all are repeated after the installation.
 is_there() {
     case "$1" in
         command) command -v "$2" >/dev/null ;;
@@ -34,14 +34,14 @@ is_there() {
     esac
 }
 
-# The library that reads C headers, and the headers that it brings itself.
+# libclang and its own headers.
 libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
     compgen -G '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' >/dev/null \
         && compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' >/dev/null
 }
 
-# The PHP-FPM that belongs to the PHP on the path.
+# The PHP-FPM of the same version as the PHP on the PATH.
 php_fpm() {
     local version
     command -v php >/dev/null || return 1
@@ -52,11 +52,14 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        [[ " build demo test " == *" $set "* ]] || { echo "There is no set '$set': build, demo, test" >&2; exit 64; }
+        if [[ " build demo test " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo and test" >&2
+            exit 64
+        fi
     done
     while IFS='|' read -r set probe package why; do
         [[ " $* " == *" $set "* ]] || continue
-        # shellcheck disable=SC2086 # A probe is a word and its argument.
+        # shellcheck disable=SC2086 # The check is split into words.
         is_there $probe && continue
         missing+=("$package")
         reasons+=("  $(printf '%-20s' "$package") $why")
@@ -70,42 +73,46 @@ packages() {
     echo "Missing:"
     printf '%s\n' "${reasons[@]}"
     if ! command -v apt-get >/dev/null; then
-        echo "These are Debian's names. Install what your system calls them and run this again" >&2
-        echo "(libclang elsewhere than in /usr/lib/llvm-*: name its folder in LIBCLANG_PATH)." >&2
+        echo "These are the names of Debian's packages. Install those of your system and run this again." >&2
+        echo "If libclang is not in /usr/lib/llvm-*, set LIBCLANG_PATH to its folder." >&2
         exit 1
     fi
     local sudo=()
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || { echo "Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2; exit 1; }
+        if ! command -v sudo >/dev/null; then
+            echo "Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
+            exit 1
+        fi
         sudo=(sudo)
     fi
     install_without_services "${sudo[@]}" -- "${missing[@]}"
     while IFS='|' read -r set probe package why; do
         [[ " $* " == *" $set "* ]] || continue
         # shellcheck disable=SC2086
-        is_there $probe || { echo "$package is installed and its '$probe' still is not there" >&2; exit 1; }
+        is_there $probe || { echo "$package is installed, but the check '$probe' still fails" >&2; exit 1; }
     done < <(wanted)
     require_versions "$@"
 }
 
-# Debian starts a server as soon as it is installed, on its usual port. We need only the programs, so a
-# policy says no while we install; one that is there already is left alone.
+# Debian starts a server when its package is installed. Only the programs are needed here, so a policy forbids
+# that during the installation. An existing policy is not changed.
 install_without_services() {
     local sudo=() policy=/usr/sbin/policy-rc.d log status=0
     while [ "$1" != -- ]; do sudo+=("$1"); shift; done
     shift
     echo "Installing with ${sudo[*]} apt-get: $*"
-    echo "  (no system service is started; those of redis-server and nginx may be disabled with systemctl)"
+    echo "  (no service is started now; redis-server and nginx can be disabled with systemctl)"
     log=$(mktemp)
     if [ ! -e "$policy" ]; then
-        # shellcheck disable=SC2064 # The values of now are meant.
+        # shellcheck disable=SC2064 # The current values are meant.
         trap "${sudo[*]} rm -f $policy" EXIT
         printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
         "${sudo[@]}" chmod 755 "$policy"
     fi
     {
         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q \
-            && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+            && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -qy --no-install-recommends "$@"
     } >"$log" 2>&1 || status=$?
     if [ "$(trap -p EXIT)" != "" ]; then
         "${sudo[@]}" rm -f "$policy"
@@ -113,28 +120,29 @@ install_without_services() {
     fi
     if [ "$status" != 0 ]; then
         tail -20 "$log" >&2
-        echo "apt-get failed; all of its output is in $log" >&2
+        echo "apt-get failed; its whole output is in $log" >&2
         exit 1
     fi
     rm -f "$log"
 }
 
-# A WebSocket client for the command line, which Debian does not have. Cargo builds it, once.
+# A command-line WebSocket client that Debian does not package. Cargo builds it once.
 websocat() {
     [ -x target/tools/bin/websocat ] && return 0
-    echo "Building websocat, a WebSocket client of the tests"
+    echo "Building websocat, a WebSocket client for the tests"
     cargo install --quiet --locked --root target/tools --version 4.0.0-alpha3 --no-default-features websocat
 }
 
-# An old distribution has what we need by name and too early by number.
+# An old distribution may have a package in a version that is too old.
 require_versions() {
     if php -m 2>/dev/null | grep -qx chatpush; then
-        echo "An installed chatpush is loaded by your php.ini; the one built here cannot be loaded beside it." >&2
-        echo "Disable it for now: phpdismod chatpush" >&2
+        echo "Your php.ini loads an installed chatpush, so the one built here cannot be loaded." >&2
+        echo "Disable it: phpdismod chatpush" >&2
         exit 1
     fi
     [[ " $* " != *" build "* ]] || at_least PHP "$(php -r 'echo PHP_VERSION;')" 8.1
-    [[ " $* " != *" demo "* ]] || at_least Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')" 7.0
+    [[ " $* " != *" demo "* ]] \
+        || at_least Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')" 7.0
     [[ " $* " != *" test "* ]] || at_least Node.js "$(node --version | tr -d v)" 18
 }
 
@@ -147,7 +155,7 @@ at_least() {
 
 require_rust() {
     command -v cargo >/dev/null && return 0
-    # rustup installs where a login shell looks and this one may not.
+    # rustup extends the PATH of login shells only.
     if [ -x "$HOME/.cargo/bin/cargo" ]; then
         export PATH="$HOME/.cargo/bin:$PATH"
         return 0

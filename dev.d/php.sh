@@ -15,7 +15,7 @@ check_stubs() {
     php -l php/stubs/chatpush.stub.php && php_with_extension php/stubs/generate.php --check
 }
 
-# One suite of tests/phpunit, beside servers, a daemon, PHP-FPM and nginx of its own.
+# Runs one suite of tests/phpunit with a private stack.
 phpunit_beside_stack() {
     target/release/chatpush-stack run -- \
         php -d "extension=$PWD/target/release/libchatpush.so" "$(command -v phpunit)" \

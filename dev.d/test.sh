@@ -1,25 +1,27 @@
-# Runs the tests, one part after the other, and counts what passed.
+# Runs the tests, one part after the other, and counts the results.
 
-parts=(format lint docs unit instructions stubs extension daemon fpm end-to-end client browser demo chaos fuzz)
+parts=(
+    format lint docs unit instructions stubs extension daemon fpm end-to-end client browser demo chaos fuzz
+)
 
 describe() {
     cat <<'TEXT'
 format       the sources are formatted
-lint         clippy has nothing to say
-docs         the documentation builds without a warning
-unit         the contract with its golden files, and the daemon's parts without I/O
-instructions what a message costs on the hot paths, counted by valgrind, against bench/instructions/baseline.toml
-stubs        php/stubs is what the built extension says of itself
+lint         clippy has no warning
+docs         rustdoc has no warning
+unit         the wire contract with its golden files, and unit tests
+instructions the instructions of hot paths, counted by valgrind, against bench/instructions/baseline.toml
+stubs        php/stubs matches the built extension
 extension    PHPUnit: the extension's functions, settings, errors and connection
-daemon       PHPUnit: the functions against the running daemon, from the command line
-fpm          PHPUnit: the same under PHP-FPM, through nginx
-end-to-end   daemons, PHP and WebSocket clients on real servers, some of them killed; arrows and licences;
-             the load generator counts what is known beforehand
-client       chatpush.js, that dist/ is what its sources build, and the npm package with its types
-browser      the demo in headless Chromium: dead networks, a killed daemon, expired tokens, tabs, keyboard, phone
+daemon       PHPUnit: the functions with a running daemon, on the command line
+fpm          PHPUnit: the functions under PHP-FPM, through nginx
+end-to-end   daemons, PHP and WebSocket clients with real servers, some of them killed; module dependencies
+             and licences; the load generator against known results
+client       chatpush.js, its build in dist/, and the npm package with its types
+browser      the demo in headless Chromium: network failures, a killed daemon, expired tokens, tabs, phone
 demo         the demo's smoke test: two users over HTTP and WebSocket
-chaos        a minute of faults without a violation, and three daemons with a broken promise that are found out
-fuzz         five seconds of nonsense for each function that reads what strangers send, and for a running daemon
+chaos        a minute of faults without a violation; three broken guarantees that must be detected
+fuzz         five seconds for each parser of untrusted input, and for a running daemon
 TEXT
 }
 
@@ -30,7 +32,10 @@ run_tests() {
         -*) echo "usage: ./dev test [--list | PART…]" >&2; exit 64 ;;
     esac
     for part in "$@"; do
-        [[ " ${parts[*]} " == *" $part "* ]] || { echo "There is no part '$part'; ./dev test --list" >&2; exit 64; }
+        if [[ " ${parts[*]} " != *" $part "* ]]; then
+            echo "Unknown part '$part'; see ./dev test --list" >&2
+            exit 64
+        fi
     done
     [ $# -eq 0 ] || parts=("$@")
 
@@ -41,12 +46,12 @@ run_tests() {
     trap 'exit 130' INT
     passed=0 failed=0
     for part in "${parts[@]}"; do run_part "$part"; done
-    if [ "$failed" = 0 ]; then rm -rf "$log"; else echo "The whole output of each part is in $log"; fi
+    if [ "$failed" = 0 ]; then rm -rf "$log"; else echo "The complete output of each part is in $log"; fi
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
 }
 
-# Only what the parts that are asked for use is installed and built.
+# Installs and builds only what the requested parts need.
 needs() {
     local part sets=build tools=:
     require_rust
@@ -80,7 +85,8 @@ run_part() {
     fi
 }
 
-# Passed and failed tests in the words of cargo, PHPUnit, node and the fuzzer. A part that counts none is one test itself.
+# Counts passed and failed tests in the output of cargo, PHPUnit, node and the fuzzer. A part without such
+# output counts as one test.
 count() {
     awk -v status="$2" '
         /^test result: / { good += $4; bad += $6 }
@@ -119,20 +125,25 @@ part_demo() { target/release/chatpush-stack demo --check; }
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     target/release/chatpush-chaos --seconds 60 --seed "${CHATPUSH_CHAOS_SEED:-1}" \
-        && cargo build --release --workspace --locked --features chatpush-daemon/fault_injection --bin chatpushd-fault-injection \
-        && finds_out fence end-subscriptions,stop-daemon \
-        && finds_out confirm kill-daemon,kill-worker \
-        && finds_out barrier kill-daemon,restart-daemon,slow
+        && cargo build --release --workspace --locked --features chatpush-daemon/fault_injection \
+            --bin chatpushd-fault-injection \
+        && detects fence end-subscriptions,stop-daemon \
+        && detects confirm kill-daemon,kill-worker \
+        && detects barrier kill-daemon,restart-daemon,slow
 }
 
-# A test that cannot fail is none: with this promise broken, the run must end with violations (exit code 1).
-finds_out() {
-    local promise=$1 faults=$2 seed status
+# Proves that the chaos test can fail: with this guarantee broken, the run must find violations (exit code 1).
+detects() {
+    local guarantee=$1 faults=$2 seed status
     for seed in 3 4 5 6 7 8 9 10; do
         status=0
         CHATPUSH_DAEMON=$PWD/target/release/chatpushd-fault-injection \
-            target/release/chatpush-chaos --seconds 20 --seed "$seed" --fault-injection "$promise" --faults "$faults" --discard || status=$?
+            target/release/chatpush-chaos --seconds 20 --seed "$seed" --discard \
+            --fault-injection "$guarantee" --faults "$faults" || status=$?
         [ "$status" = 0 ] || break
     done
-    [ "$status" = 1 ] || { echo "the broken promise '$promise' was not found out (exit code $status)"; return 1; }
+    if [ "$status" != 1 ]; then
+        echo "the broken guarantee '$guarantee' was not detected (exit code $status)"
+        return 1
+    fi
 }
