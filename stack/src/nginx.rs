@@ -75,7 +75,8 @@ fn configuration(
     )?;
     writeln!(
         text,
-        "http {{\n  access_log off;\n  types {{ text/html html; text/css css; text/javascript js; image/svg+xml svg; }}"
+        "http {{\n  access_log off;\n  \
+         types {{ text/html html; text/css css; text/javascript js; image/svg+xml svg; }}"
     )?;
     for name in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "  {name}_temp_path {}/{name};", folder.display())?;

@@ -1,23 +1,23 @@
-//! The links of the documentation, held without any tool beside git: every relative link leads to a file and, where
-//! it names one, to a heading; every page of `docs/` is in the table of contents.
+//! The links of the documentation: each relative link has a file and, if it names one, a heading. Each page
+//! of `docs/` is in the table of contents. This test needs no tool but git.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The repository as its Markdown files see it.
+/// The files of the repository.
 #[derive(Default)]
 struct Tree {
-    /// Every file and every folder, by its path from the root.
+    /// The paths of all files and folders, from the root.
     paths: BTreeSet<String>,
     /// The text of each Markdown file.
     pages: BTreeMap<String, String>,
 }
 
 impl Tree {
-    /// What git tracks, and what it would add.
-    fn of_the_repository() -> Self {
+    /// Lists the files that git tracks, and the untracked files that it does not ignore.
+    fn of_repository() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let output = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -27,7 +27,7 @@ impl Tree {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut tree = Self::default();
         for path in String::from_utf8(output.stdout).expect("UTF-8").split_terminator('\0') {
-            // A file that was deleted and not committed yet is still listed.
+            // git also lists deleted files until the deletion is committed.
             if root.join(path).exists() {
                 let read = || fs::read_to_string(root.join(path)).expect("the page can be read");
                 tree.add(path, Path::new(path).extension().is_some_and(|end| end == "md").then(read));
@@ -44,7 +44,7 @@ impl Tree {
         }
     }
 
-    /// Every link of every page that leads nowhere, and why.
+    /// Returns the broken links of all pages, each with the reason.
     fn broken(&self) -> Vec<String> {
         let mut broken = Vec::new();
         for (page, text) in &self.pages {
@@ -76,7 +76,7 @@ impl Tree {
         }
     }
 
-    /// The pages of `docs/` that the table of contents does not list.
+    /// Returns the pages of `docs/` that the table of contents does not list.
     fn unlisted(&self) -> Vec<&str> {
         const CONTENTS: &str = "docs/SUMMARY.md";
         let listed: BTreeSet<_> =
@@ -86,7 +86,7 @@ impl Tree {
     }
 }
 
-/// The path that a page means by a relative one; nothing if it leads out of the root.
+/// Resolves a relative path of a page. Returns `None` if it leaves the repository.
 fn resolve(page: &str, path: &str) -> Option<String> {
     let mut parts: Vec<_> = page.split('/').collect();
     parts.pop();
@@ -100,7 +100,7 @@ fn resolve(page: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Where a page links to: `[…](…)`, `[…]: …`, `href="…"`, `src="…"`, and what mdBook includes.
+/// Returns the targets of all links: `[…](…)`, `[…]: …`, `href="…"`, `src="…"`, and includes of mdBook.
 fn links(text: &str) -> Vec<String> {
     let mut links = Vec::new();
     for line in prose(text) {
@@ -118,7 +118,7 @@ fn links(text: &str) -> Vec<String> {
     links
 }
 
-/// The names by which the headings of a page are reached, as GitHub and mdBook make them.
+/// Returns the anchors of all headings, as GitHub and mdBook derive them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     let mut fenced = false;
@@ -143,14 +143,14 @@ fn anchors(text: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// A title with the text of its links alone.
+/// Removes the targets of links from a title.
 fn without_targets(title: &str) -> String {
     let mut parts = title.split("](");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
-/// The lines of a page without its code.
+/// Returns the lines of a page without code.
 fn prose(text: &str) -> Vec<String> {
     let mut fenced = false;
     let mut lines = Vec::new();
@@ -158,7 +158,7 @@ fn prose(text: &str) -> Vec<String> {
         let fence = line.trim_start().starts_with("```");
         fenced ^= fence;
         if !fenced && !fence && !line.starts_with("    ") {
-            // Between an odd and an even backtick is code; a code span that goes on in the next line is rare.
+            // Code stands between an odd and an even backtick. Code spans over two lines are not recognized.
             lines.push(line.split('`').step_by(2).collect::<Vec<_>>().join("`"));
         }
     }
@@ -166,21 +166,21 @@ fn prose(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
-    let tree = Tree::of_the_repository();
-    assert!(tree.pages.len() > 10 && tree.pages.contains_key("README.md"), "the pages are found");
+fn relative_links_are_valid() {
+    let tree = Tree::of_repository();
+    assert!(tree.pages.len() > 10 && tree.pages.contains_key("README.md"), "pages are missing");
     let broken = tree.broken();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 #[test]
-fn every_page_of_the_book_is_in_its_contents() {
-    let tree = Tree::of_the_repository();
+fn all_pages_are_in_the_table_of_contents() {
+    let tree = Tree::of_repository();
     assert!(tree.unlisted().is_empty(), "docs/SUMMARY.md does not list {:?}", tree.unlisted());
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_found() {
+fn broken_links_are_found() {
     let mut tree = Tree::default();
     tree.add("src/main.rs", None);
     tree.add("docs/SUMMARY.md", Some("- [One](one.md)".to_owned()));
@@ -189,7 +189,8 @@ fn a_link_that_leads_nowhere_is_found() {
     assert!(tree.broken().is_empty());
     assert_eq!(tree.unlisted(), ["docs/forgotten.md"]);
 
-    let page = "[a](docs/one.md#one-page-the-first) [b](docs/one.md#twice-1) [c](src/) [d](https://example.org/x)\n\
+    let page = "[a](docs/one.md#one-page-the-first) [b](docs/one.md#twice-1) [c](src/) \
+                [d](https://example.org/x)\n\
                 [e](docs/two.md) [f](docs/one.md#twice-2) <img src=\"docs/one.png\"> [g](../x) [h](#here)\n\
                 `[i](code.md)`\n```\n[j](code.md)\n```\n[k]: docs/three.md\n{{#include docs/four.md:3:}}\n";
     tree.add("README.md", Some(page.to_owned()));

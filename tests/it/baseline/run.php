@@ -1,6 +1,6 @@
 <?php
 // Runs snippets of the baseline, which are verbatim in the files beside this one, in one process.
-// It sets the variables that they leave to the application: $pdo, $type, $is_online, and those in its arguments.
+// It sets the variables that they leave to the application: $pdo, $type, $is_online, and its own arguments.
 // Usage: run.php [NAME=VALUE…] SNIPPET…
 
 [$socket, $database] = [getenv('IT_MYSQL_SOCKET'), getenv('IT_MYSQL_DATABASE')];

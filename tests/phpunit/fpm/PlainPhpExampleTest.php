@@ -7,10 +7,10 @@ final class PlainPhpExampleTest extends ChatPushTestCase
 {
     private const PASSWORD = 'long enough';
 
-    /** The cookie of the session that requests are made in. */
+    /** The session cookie of the requests. */
     private string $cookie = '';
 
-    public function testAMessageWaitsInTheInboxUntilItIsRead(): void
+    public function testMessageStaysInTheInboxUntilItIsRead(): void
     {
         [$sender, $receiver] = [self::registered('plain <b>sender</b>'), self::registered('plain receiver')];
         $this->signIn("plain <b>sender</b> $sender");
@@ -32,7 +32,7 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         self::assertSame(['it came in the meantime'], self::stored($receiver));
     }
 
-    public function testWhoIsConnectedGetsItAtOnce(): void
+    public function testConnectedUserReceivesTheMessageAtOnce(): void
     {
         [$sender, $receiver] = [self::registered('plain sender'), self::registered('plain receiver')];
         $this->signIn("plain receiver $receiver");
@@ -46,7 +46,7 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         self::assertSame('hello', $socket->message()['data']);
     }
 
-    public function testWhatIsRefused(): void
+    public function testInvalidRequestsAreRejected(): void
     {
         $user = self::registered('plain user');
         self::assertSame([401, 'Sign in first.'], $this->request('token.php'));
@@ -63,7 +63,7 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         self::assertSame([], self::stored($user));
     }
 
-    /** A user with that name, made unique by the id, and a password. */
+    /** Creates a user with a password. The id makes the name unique. */
     private static function registered(string $name): int
     {
         $user = self::newUser();
@@ -94,7 +94,7 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         return $body;
     }
 
-    /** One request, and those that its answer redirects to: the status and the body. */
+    /** Sends a request and follows redirects. Returns the status and the body. */
     private function request(string $page, ?array $fields = null): array
     {
         $context = stream_context_create(['http' => [
