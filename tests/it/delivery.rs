@@ -55,10 +55,14 @@ async fn slow_client_is_closed_with_4000() {
     let php = env.php();
     php.get("ChatPush\\sendMessage(1, 2, 'kept');").await;
     let flood = "foreach (range(1, 1500) as $i) pushMessage(2, str_repeat('x', 60000), 'flood');";
-    php.get(flood).await;
-    php.get("pushMessage(3, 'still quick', 'text');").await;
-    assert_eq!(quick.json().await["data"], "still quick");
+    let flooding = tokio::spawn(async move { php.get(flood).await });
+    let too_slow = |text: &String| text.contains("\nchatpush_slow_total 1\n");
+    eventually("the client is too slow", || daemon.get("/metrics"), too_slow).await;
+    // The daemon waits two seconds for the client to take the close frame.
     assert_eq!(slow.close_code().await, Some(4000));
+    flooding.await.expect("PHP ran");
+    env.php().get("pushMessage(3, 'still quick', 'text');").await;
+    assert_eq!(quick.json().await["data"], "still quick");
     let mut again = daemon.connect(2).await;
     let (messages, _) = again.until_unread_count().await;
     assert!(messages.is_empty() || messages == ["kept"], "{messages:?}");

@@ -161,13 +161,17 @@ async fn full_outbox_is_closed_with_4000_and_others_are_served() {
             assert_eq!(reader.json().await["data"], number.to_string());
         }
     };
-    let (reached, ()) = tokio::join!(pushed, reading);
+    let metrics = || daemon.get("/metrics");
+    let closing = async {
+        let too_slow = |text: &String| text.contains("\nchatpush_slow_total 1\n");
+        eventually("the client is too slow", metrics, too_slow).await;
+        // The daemon waits two seconds for the client to take the close frame.
+        stalled.close_code().await
+    };
+    let (reached, (), code) = tokio::join!(pushed, reading, closing);
     assert!(reached.trim().parse::<u32>().expect("a number") > 0);
-    let slow = || daemon.get("/metrics");
-    eventually("it is closed as too slow", slow, |text| text.contains("\nchatpush_slow_total 1\n")).await;
-    let closed = tokio::spawn(stalled.close_code());
-    eventually("nothing waits any more", slow, |text| text.contains("\nchatpush_outbox_bytes 0\n")).await;
-    assert_eq!(closed.await.expect("it reads to the end"), Some(4000));
+    assert_eq!(code, Some(4000));
+    eventually("nothing waits any more", metrics, |text| text.contains("\nchatpush_outbox_bytes 0\n")).await;
 }
 
 /// `limits.admissions` spreads many simultaneous connections over time.
