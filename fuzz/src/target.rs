@@ -1,7 +1,7 @@
 //! The table of targets.
 
 mod token;
-mod inbound;
+mod client_frame;
 mod tracking;
 mod origin;
 mod client_ip;
@@ -17,7 +17,7 @@ pub type Run = fn(&[u8]);
 
 const TARGETS: &[(&str, Run)] = &[
     ("token", token::run),
-    ("inbound", inbound::run),
+    ("client_frame", client_frame::run),
     ("tracking", tracking::run),
     ("origin", origin::run),
     ("client_ip", client_ip::run),
