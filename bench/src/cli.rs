@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::peers::Name;
+use crate::peers::PeerName;
 use crate::scenarios::Scenario;
 
 /// Measures chatpush beside what a user would pick instead: everything that is installed, in turn, in rounds.
@@ -25,7 +25,7 @@ pub struct Arguments {
     pub rounds: Option<u32>,
     /// Which peers, separated by commas [default: all that are installed]
     #[arg(long, value_delimiter = ',', value_name = "PEER")]
-    pub peers: Vec<Name>,
+    pub peers: Vec<PeerName>,
     /// When Redis syncs its append-only file: `everysec` is its default, with `always` a crash loses nothing queued
     #[arg(long, default_value = "everysec", value_parser = ["everysec", "always"], value_name = "WHEN")]
     pub appendfsync: String,
@@ -34,5 +34,5 @@ pub struct Arguments {
     pub output: Option<PathBuf>,
     /// Fetch and build these peers, or all, and measure nothing
     #[arg(long, value_name = "PEER", num_args = 0..)]
-    pub install: Option<Vec<Name>>,
+    pub install: Option<Vec<PeerName>>,
 }

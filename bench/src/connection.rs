@@ -9,8 +9,8 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
 
 use crate::clock;
+use crate::connect_spec::ConnectSpec;
 use crate::frame::{Cut, Kind, client_frame};
-use crate::hello::Hello;
 
 /// Clients of one source address, so that neither ports nor a server's limits per address run out.
 const PER_ADDRESS: usize = 16;
@@ -22,10 +22,10 @@ const DEAF_BUFFER: usize = 4_096;
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    hello: Hello,
+    spec: ConnectSpec,
     stage: Stage,
     /// How much of what it has to say is said.
-    said: usize,
+    steps_done: usize,
     /// The beginning of what has not come to its end yet.
     rest: Vec<u8>,
     /// What the socket did not take yet.
@@ -51,15 +51,15 @@ enum Stream {
 
 impl Connection {
     /// Begins to connect. `count` tells clients apart that have to come from different addresses.
-    pub fn open(hello: Hello, count: usize, deaf: bool) -> io::Result<Self> {
-        let stream = if hello.is_redis() {
-            Stream::Unix(UnixStream::connect(&hello.to)?)
+    pub fn open(spec: ConnectSpec, count: usize, deaf: bool) -> io::Result<Self> {
+        let stream = if spec.is_redis() {
+            Stream::Unix(UnixStream::connect(&spec.address)?)
         } else {
-            Stream::Tcp(connect(&hello.to, count, deaf)?)
+            Stream::Tcp(connect(&spec.address, count, deaf)?)
         };
-        let unsent = if hello.is_redis() { Vec::new() } else { hello.request().into_bytes() };
-        let stage = if hello.is_redis() { Stage::Talking } else { Stage::Greeting };
-        let mut connection = Self { stream, hello, stage, said: 0, rest: Vec::new(), unsent };
+        let unsent = if spec.is_redis() { Vec::new() } else { spec.request().into_bytes() };
+        let stage = if spec.is_redis() { Stage::Talking } else { Stage::Greeting };
+        let mut connection = Self { stream, spec, stage, steps_done: 0, rest: Vec::new(), unsent };
         if stage == Stage::Talking {
             connection.say(&[]);
         }
@@ -151,7 +151,7 @@ impl Connection {
             self.stage = Stage::Talking;
             self.say(&[]);
         }
-        let cut = if self.hello.is_redis() { Cut::Redis } else { Cut::WebSocket };
+        let cut = if self.spec.is_redis() { Cut::Redis } else { Cut::WebSocket };
         while let Some(piece) = cut.first(&bytes[at..]) {
             match piece.kind {
                 Kind::Data => {
@@ -159,11 +159,11 @@ impl Connection {
                         self.say(piece.payload);
                     }
                     if let Some((_, answer)) =
-                        self.hello.heartbeat.as_ref().filter(|(call, _)| call.as_bytes() == piece.payload)
+                        self.spec.heartbeat.as_ref().filter(|(call, _)| call.as_bytes() == piece.payload)
                     {
                         self.unsent.extend(client_frame(1, answer.as_bytes()));
                     } else {
-                        take(piece.payload, now, self.hello.user);
+                        take(piece.payload, now, self.spec.user);
                     }
                 }
                 Kind::Ping => self.unsent.extend(client_frame(10, piece.payload)),
@@ -183,20 +183,20 @@ impl Connection {
     /// Says whatever is due after the server said `heard`, and sees whether it is ready.
     fn say(&mut self, heard: &[u8]) {
         let holds = |text: &str| text.is_empty() || memchr::memmem::find(heard, text.as_bytes()).is_some();
-        while let Some(say) = self.hello.says.get(self.said).filter(|say| holds(&say.after)) {
-            if self.hello.is_redis() {
-                self.unsent.extend(say.text.as_bytes());
+        while let Some(step) = self.spec.steps.get(self.steps_done).filter(|step| holds(&step.wait_for)) {
+            if self.spec.is_redis() {
+                self.unsent.extend(step.send.as_bytes());
             } else {
-                self.unsent.extend(client_frame(1, say.text.as_bytes()));
+                self.unsent.extend(client_frame(1, step.send.as_bytes()));
             }
-            self.said += 1;
+            self.steps_done += 1;
         }
-        if self.said == self.hello.says.len() && holds(&self.hello.ready) {
+        if self.steps_done == self.spec.steps.len() && holds(&self.spec.ready) {
             self.stage = Stage::Ready;
             // Thousands of them are kept; what was for the beginning is not needed any more.
-            self.hello.target = String::new();
-            self.hello.says = Vec::new();
-            self.said = 0;
+            self.spec.target = String::new();
+            self.spec.steps = Vec::new();
+            self.steps_done = 0;
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde::de::DeserializeOwned;
 
+use crate::connect_spec::ConnectSpec;
 use crate::delays::Delays;
-use crate::hello::Hello;
 use crate::ledger::Counts;
 use crate::order::{Order, Progress, Report};
 use crate::talk::Talk;
@@ -59,8 +59,8 @@ impl Crowd {
     /// # Errors
     ///
     /// When one of them cannot be opened, with the server's reason.
-    pub fn connect(hellos: &[Hello], manner: Manner) -> anyhow::Result<Self> {
-        let mut crowd = Self::begin(hellos, manner)?;
+    pub fn connect(specs: &[ConnectSpec], manner: Manner) -> anyhow::Result<Self> {
+        let mut crowd = Self::begin(specs, manner)?;
         let deadline = Instant::now() + OPENING;
         loop {
             let progress = crowd.progress()?;
@@ -74,12 +74,12 @@ impl Crowd {
     }
 
     /// Begins to open a connection for each and waits for nothing.
-    pub fn begin(hellos: &[Hello], manner: Manner) -> anyhow::Result<Self> {
+    pub fn begin(specs: &[ConnectSpec], manner: Manner) -> anyhow::Result<Self> {
         let program = receiver()?;
         let mut crowd = Self { receivers: Vec::new() };
-        for hellos in hellos.chunks(PER_PROCESS) {
+        for specs in specs.chunks(PER_PROCESS) {
             let mut receiver = Talk::start("a receiver", Command::new(&program).arg("receive"))?;
-            let order = Order::Connect { hellos: hellos.to_vec(), window: manner.window, deaf: manner.deaf };
+            let order = Order::Connect { specs: specs.to_vec(), window: manner.window, deaf: manner.deaf };
             receiver.say(&serde_json::to_string(&order)?)?;
             crowd.receivers.push(receiver);
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use crate::cache::{Cache, output, version};
-use crate::peers::Name;
+use crate::peers::PeerName;
 
 /// The machine, the day, and every version.
 #[derive(Clone, Debug, Serialize)]
@@ -24,7 +24,7 @@ pub struct Machine {
 
 impl Machine {
     /// Looks around; how Redis was told to sync belongs to its version.
-    pub fn look(cache: &Cache, peers: &[Name], appendfsync: &str) -> Self {
+    pub fn look(cache: &Cache, peers: &[PeerName], appendfsync: &str) -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -46,7 +46,7 @@ impl Machine {
             ("nginx".to_owned(), found("nginx", &["-v"])),
         ];
         for peer in peers {
-            let title = if *peer == Name::Article { "phpredis" } else { peer.title() };
+            let title = if *peer == PeerName::Article { "phpredis" } else { peer.title() };
             if let Ok(version) = peer.version(cache) {
                 versions.push((title.to_owned(), version));
             }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::connect_spec::ConnectSpec;
 use crate::delays::Pairs;
-use crate::hello::Hello;
 use crate::ledger::Counts;
 
 /// An order.
@@ -12,7 +12,7 @@ pub enum Order {
     /// Open these connections.
     Connect {
         /// One for each.
-        hellos: Vec<Hello>,
+        specs: Vec<ConnectSpec>,
         /// How many may be opening at a time.
         window: usize,
         /// Whether they are left alone, unread, once they are open.

@@ -7,8 +7,8 @@ use chatpush_stack::nginx::Nginx;
 use chatpush_stack::php_fpm::PhpFpm;
 use ureq::Agent;
 
-use crate::contender::Php;
 use crate::delays::Delays;
+use crate::peer::Php;
 use crate::place::{Place, sources};
 
 /// A private nginx and PHP-FPM that serve `bench/php/page.php`.

@@ -14,13 +14,13 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
-use crate::contender::Contender;
+use crate::peer::Peer;
 use crate::place::Place;
 
 /// Whose figures stand beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Name {
+pub enum PeerName {
     /// The product.
     Chatpush,
     /// phpredis and PDO, and a bare subscriber of Redis where a daemon would be: the floor.
@@ -39,7 +39,7 @@ pub enum Name {
     GatewayWorker,
 }
 
-impl Name {
+impl PeerName {
     /// All of them, the product first.
     pub const ALL: [Self; 8] = [
         Self::Chatpush,
@@ -105,7 +105,7 @@ impl Name {
     }
 
     /// Starts it.
-    pub fn start(self, place: &Place) -> anyhow::Result<Contender> {
+    pub fn start(self, place: &Place) -> anyhow::Result<Peer> {
         match self {
             Self::Chatpush => chatpush::start(place),
             Self::Article => article::start(place),

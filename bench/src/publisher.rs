@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::contender::Php;
 use crate::delays::Delays;
+use crate::peer::Php;
 use crate::place;
 use crate::talk::Talk;
 

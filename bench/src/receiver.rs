@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver as Orders, channel};
 use anyhow::Context as _;
 use mio::{Events, Poll, Token, Waker};
 
+use crate::connect_spec::ConnectSpec;
 use crate::connection::{Connection, Stage};
 use crate::delays::Delays;
-use crate::hello::Hello;
 use crate::ledger::Ledger;
 use crate::order::{Order, Progress, Report};
 use crate::stamp::Stamp;
@@ -70,8 +70,8 @@ fn listen(waker: Arc<Waker>) -> Orders<Order> {
 
 fn obey(order: Order, crowd: &mut Crowd, seen: &mut Seen) -> anyhow::Result<()> {
     match order {
-        Order::Connect { hellos, window, deaf } => {
-            crowd.waiting.extend(hellos);
+        Order::Connect { specs, window, deaf } => {
+            crowd.waiting.extend(specs);
             crowd.window = window;
             crowd.deaf = deaf;
             Ok(())
@@ -133,7 +133,7 @@ impl Seen {
 #[derive(Default)]
 struct Crowd {
     connections: Vec<Option<Connection>>,
-    waiting: VecDeque<Hello>,
+    waiting: VecDeque<ConnectSpec>,
     window: usize,
     deaf: bool,
     /// How many were ever opened.
@@ -144,10 +144,10 @@ struct Crowd {
 impl Crowd {
     fn open_more(&mut self, poll: &mut Poll) {
         while self.progress.opening < self.window {
-            let Some(hello) = self.waiting.pop_front() else { break };
+            let Some(spec) = self.waiting.pop_front() else { break };
             self.opened += 1;
             let token = self.connections.len();
-            let opened = Connection::open(hello, self.opened, self.deaf).and_then(|mut connection| {
+            let opened = Connection::open(spec, self.opened, self.deaf).and_then(|mut connection| {
                 connection.register(poll.registry(), token)?;
                 Ok(connection)
             });

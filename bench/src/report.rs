@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::digits::digits;
 use crate::machine::Machine;
-use crate::peers::Name;
+use crate::peers::PeerName;
 use crate::rounds::{Measure, Spread};
 use crate::scenarios::{Outcome, Scenario};
 use crate::verdict::Verdict;
@@ -24,7 +24,8 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// Holds the outcome against its budgets.
     pub fn new(scenario: Scenario, outcome: Outcome, machine: &'a Machine, rounds: u32) -> Self {
-        let judge = |budget: &crate::verdict::Budget| budget.judge(&outcome.figures, Name::Chatpush.title());
+        let judge =
+            |budget: &crate::verdict::Budget| budget.judge(&outcome.figures, PeerName::Chatpush.title());
         let verdicts = outcome.budgets.iter().filter_map(judge).collect();
         Self { scenario, outcome, machine, rounds, verdicts }
     }
@@ -100,7 +101,7 @@ impl<'a> Report<'a> {
 }
 
 fn line(measure: &Measure, peer: &str) -> Option<String> {
-    let product = Name::Chatpush.title();
+    let product = PeerName::Chatpush.title();
     let reached = shown(measure.of(peer)?);
     let ratio = measure.compare(product, peer, |ours, theirs| ours / theirs).filter(|_| peer != product);
     let ratio = ratio.map(|ratio| format!("× {}", shown(ratio))).unwrap_or_default();

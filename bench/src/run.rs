@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use crate::cache::Cache;
 use crate::cli::Arguments;
 use crate::machine::Machine;
-use crate::peers::Name;
+use crate::peers::PeerName;
 use crate::place::Place;
 use crate::report::Report;
 use crate::scenarios::{Bench, Scenario};
@@ -16,16 +16,16 @@ use crate::scenarios::{Bench, Scenario};
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let cache = Cache::find()?;
     if let Some(peers) = &arguments.install {
-        return Ok(install(if peers.is_empty() { &Name::ALL } else { peers }, &cache));
+        return Ok(install(if peers.is_empty() { &PeerName::ALL } else { peers }, &cache));
     }
     if arguments.list {
         list(&cache);
         return Ok(true);
     }
 
-    let wanted = if arguments.peers.is_empty() { Name::ALL.to_vec() } else { arguments.peers.clone() };
+    let wanted = if arguments.peers.is_empty() { PeerName::ALL.to_vec() } else { arguments.peers.clone() };
     let mut peers = Vec::new();
-    for peer in Name::ALL.into_iter().filter(|peer| wanted.contains(peer)) {
+    for peer in PeerName::ALL.into_iter().filter(|peer| wanted.contains(peer)) {
         match peer.version(&cache) {
             Ok(_) => peers.push(peer),
             Err(missing) => eprintln!("{} does not take part: {missing}", peer.title()),
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 /// Whether all of them are there in the end.
-fn install(peers: &[Name], cache: &Cache) -> bool {
+fn install(peers: &[PeerName], cache: &Cache) -> bool {
     let mut all = true;
     for peer in peers {
         match peer.install(cache).map(|()| peer.version(cache)) {
@@ -83,7 +83,7 @@ fn list(cache: &Cache) {
         println!("  {:<16} {}", scenario.name(), scenario.title());
     }
     println!("Peers:");
-    for peer in Name::ALL {
+    for peer in PeerName::ALL {
         let name = peer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         match peer.version(cache) {
             Ok(version) => println!("  {name:<16} {} {version}", peer.title()),

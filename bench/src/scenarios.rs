@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::contender::Contender;
 use crate::delays::Delays;
-use crate::peers::Name;
+use crate::peer::Peer;
+use crate::peers::PeerName;
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::rounds::Figures;
@@ -48,7 +48,7 @@ pub struct Bench<'a> {
     /// The shared servers.
     pub place: &'a Place,
     /// Who takes part, the product first.
-    pub peers: &'a [Name],
+    pub peers: &'a [PeerName],
     /// How often each has its turn.
     pub rounds: u32,
     /// Whether it is only to be seen that everything works.
@@ -108,10 +108,10 @@ impl Bench<'_> {
     pub fn in_turn(
         &self,
         outcome: &mut Outcome,
-        wanted: impl Fn(Name) -> bool,
-        mut turn: impl FnMut(Name, &mut Outcome) -> anyhow::Result<()>,
+        wanted: impl Fn(PeerName) -> bool,
+        mut turn: impl FnMut(PeerName, &mut Outcome) -> anyhow::Result<()>,
     ) {
-        let mut peers: Vec<Name> = self.peers.iter().copied().filter(|peer| wanted(*peer)).collect();
+        let mut peers: Vec<PeerName> = self.peers.iter().copied().filter(|peer| wanted(*peer)).collect();
         for round in 0..self.rounds {
             for peer in peers.clone() {
                 eprintln!("  round {}: {}", round + 1, peer.title());
@@ -155,9 +155,9 @@ struct Meter {
 }
 
 impl Meter {
-    fn start(contender: &Contender, place: &Place) -> Self {
-        let pids = contender.pids();
-        let redis = contender.uses_redis.then(|| place.redis_pid());
+    fn start(peer: &Peer, place: &Place) -> Self {
+        let pids = peer.pids();
+        let redis = peer.uses_redis.then(|| place.redis_pid());
         let servers_before = usage::processor(&pids);
         let redis_before = redis.map_or(0.0, |pid| usage::processor(&[pid]));
         Self { pids, redis, servers_before, redis_before }

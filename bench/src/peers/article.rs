@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::cache::{Cache, output, version as find_version};
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::{Hello, Say};
+use crate::connect_spec::{ConnectSpec, Step};
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::missing;
 use crate::place::Place;
 
@@ -30,23 +30,23 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts nothing: Redis and MariaDB run already.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     let socket = place.redis_socket();
-    let hello = move |users: &[u32]| {
+    let spec = move |users: &[u32]| {
         let mut subscribe = format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", users.len() + 1);
         for channel in users.iter().copied().map(channel) {
             // Writing to a text cannot fail.
             let _ = write!(subscribe, "${}\r\n{channel}\r\n", channel.len());
         }
-        Hello {
-            to: socket.clone(),
-            says: vec![Say { after: String::new(), text: subscribe }],
+        ConnectSpec {
+            address: socket.clone(),
+            steps: vec![Step { wait_for: String::new(), send: subscribe }],
             ready: users.last().copied().map(channel).unwrap_or_default(),
-            ..Hello::default()
+            ..ConnectSpec::default()
         }
     };
-    Ok(Contender {
-        hellos: Hellos::All(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::Shared(Box::new(spec)),
         php: php(place),
         servers: Vec::new(),
         uses_redis: true,

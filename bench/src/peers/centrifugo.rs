@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::cache::{Cache, output, run, version as find_version};
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::{Hello, Say};
+use crate::connect_spec::{ConnectSpec, Step};
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{fill, missing};
 use crate::place::{Place, SECRET, sources};
 
@@ -38,7 +38,7 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts it.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     let folder = place.new_folder("centrifugo")?;
     let (port, log, configuration) = (port::free()?, folder.join("log"), folder.join("centrifugo.json"));
     let values = [("port", &*port.to_string()), ("secret", SECRET)];
@@ -46,19 +46,19 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
     let arguments = ["--config".to_owned(), configuration.display().to_string()];
     let server = Server::start(&program(&place.cache), &arguments, &[], &log)?;
     place.until_listening("Centrifugo listens", port, &log)?;
-    let hello = move |user| Hello {
-        to: format!("127.0.0.1:{port}"),
+    let spec = move |user| ConnectSpec {
+        address: format!("127.0.0.1:{port}"),
         user,
         target: "/connection/websocket".to_owned(),
-        says: vec![Say {
-            after: String::new(),
-            text: format!("{{\"id\":1,\"connect\":{{\"token\":\"{}\"}}}}", token(user)),
+        steps: vec![Step {
+            wait_for: String::new(),
+            send: format!("{{\"id\":1,\"connect\":{{\"token\":\"{}\"}}}}", token(user)),
         }],
         ready: "\"connect\"".to_owned(),
         heartbeat: Some(("{}".to_owned(), "{}".to_owned())),
     };
-    Ok(Contender {
-        hellos: Hellos::Each(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php {
             peer: "centrifugo",
             settings: Vec::new(),

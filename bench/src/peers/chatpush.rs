@@ -7,17 +7,17 @@ use chatpush_stack::daemon::Daemon;
 use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::Hello;
+use crate::connect_spec::ConnectSpec;
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::place::{NAME, Place, SECRET};
 
 /// One daemon.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     start_daemons(place, 1)
 }
 
 /// Several daemons, to which users connect in turn.
-pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Contender> {
+pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Peer> {
     let mut ports = Vec::new();
     let mut servers = Vec::new();
     for _ in 0..count {
@@ -26,15 +26,20 @@ pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Contender> {
         servers.push(daemon.into_server());
     }
     let secret = Secret::new(SECRET)?;
-    let hello = move |user: u32| Hello {
-        to: format!("127.0.0.1:{}", ports[user as usize % ports.len()]),
+    let spec = move |user: u32| ConnectSpec {
+        address: format!("127.0.0.1:{}", ports[user as usize % ports.len()]),
         user,
         target: format!("/ws?token={}", token(&secret, user)),
         // The counter comes once everything stored is through; from then on messages come live.
         ready: "\"unread_count\"".to_owned(),
-        ..Hello::default()
+        ..ConnectSpec::default()
     };
-    Ok(Contender { hellos: Hellos::Each(Box::new(hello)), php: php(place)?, servers, uses_redis: true })
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
+        php: php(place)?,
+        servers,
+        uses_redis: true,
+    })
 }
 
 /// How PHP calls it.

@@ -8,9 +8,9 @@ use chatpush_stack::server::Server;
 use chatpush_stack::wait::until;
 
 use crate::cache::output;
-use crate::contender::{Contender, Hellos, Php};
+use crate::connect_spec::ConnectSpec;
 use crate::crowd::{Crowd, Manner};
-use crate::hello::Hello;
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::place::{Place, sources};
 
 /// Names the folder.
@@ -39,7 +39,7 @@ pub fn install() -> anyhow::Result<()> {
 }
 
 /// Starts a register, two gateways and two business workers.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     let folder = place.new_folder("gateway-worker")?;
     let log = folder.join("php.log");
     let (port, register, start_port) = (port::free()?, port::free()?, port::free()?);
@@ -54,19 +54,18 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
     let script = sources().join("peers/gateway-worker.php").display().to_string();
     let server = Server::start("php", &[script, "start".to_owned()], &environment, &log)?;
     place.until_listening("GatewayWorker listens", port, &log)?;
-    let hello = move |user| Hello {
-        to: format!("127.0.0.1:{port}"),
+    let spec = move |user| ConnectSpec {
+        address: format!("127.0.0.1:{port}"),
         user,
         target: format!("/?user={user}"),
         ready: "bound".to_owned(),
-        ..Hello::default()
+        ..ConnectSpec::default()
     };
     // A gateway listens before it knows a business worker, and sends clients away until then.
-    let answers =
-        async || Crowd::connect(&(1..=20).map(hello).collect::<Vec<_>>(), Manner::default()).is_ok();
+    let answers = async || Crowd::connect(&(1..=20).map(spec).collect::<Vec<_>>(), Manner::default()).is_ok();
     place.wait(until("GatewayWorker's workers have found each other", &log, answers))?;
-    Ok(Contender {
-        hellos: Hellos::Each(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php {
             peer: "gateway-worker",
             settings: Vec::new(),

@@ -4,8 +4,8 @@ use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
 use crate::cache::{Cache, output, version as find_version};
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::Hello;
+use crate::connect_spec::ConnectSpec;
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{fill, missing};
 use crate::place::{Place, sources};
 
@@ -28,7 +28,7 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts an nginx with so many workers.
-pub fn start(place: &Place, workers: usize) -> anyhow::Result<Contender> {
+pub fn start(place: &Place, workers: usize) -> anyhow::Result<Peer> {
     let folder = place.new_folder("nchan")?;
     let port = port::free()?;
     let module = place.cache.file("nchan", MODULE).unwrap_or_default().display().to_string();
@@ -46,14 +46,14 @@ pub fn start(place: &Place, workers: usize) -> anyhow::Result<Contender> {
     let arguments = ["-e", &log.display().to_string(), "-c", &configuration.display().to_string()];
     let server = Server::start("nginx", &arguments.map(str::to_owned), &[], &log)?;
     place.until_listening("nchan listens", port, &log)?;
-    let hello = move |user| Hello {
-        to: format!("127.0.0.1:{port}"),
+    let spec = move |user| ConnectSpec {
+        address: format!("127.0.0.1:{port}"),
         user,
         target: format!("/sub/{user}"),
-        ..Hello::default()
+        ..ConnectSpec::default()
     };
-    Ok(Contender {
-        hellos: Hellos::Each(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php {
             peer: "nchan",
             settings: Vec::new(),

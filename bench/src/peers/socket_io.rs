@@ -6,8 +6,8 @@ use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
 use crate::cache::{Cache, output, run};
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::{Hello, Say};
+use crate::connect_spec::{ConnectSpec, Step};
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{article, missing};
 use crate::place::{Place, sources};
 
@@ -34,7 +34,7 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts one Node.js process.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     let folder = place.new_folder("socket.io")?;
     let (port, log) = (port::free()?, folder.join("node.log"));
     let arguments = [
@@ -45,17 +45,17 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
     ];
     let server = Server::start("node", &arguments, &[("NODE_ENV", "production".to_owned())], &log)?;
     place.until_listening("socket.io listens", port, &log)?;
-    let hello = move |user| Hello {
-        to: format!("127.0.0.1:{port}"),
+    let spec = move |user| ConnectSpec {
+        address: format!("127.0.0.1:{port}"),
         user,
         // Engine.IO 4 says hello with 0 and pings with 2; Socket.IO 5 asks to connect with 40.
         target: "/socket.io/?EIO=4&transport=websocket".to_owned(),
-        says: vec![Say { after: "\"sid\"".to_owned(), text: format!("40{{\"user\":{user}}}") }],
+        steps: vec![Step { wait_for: "\"sid\"".to_owned(), send: format!("40{{\"user\":{user}}}") }],
         ready: "40{\"sid\"".to_owned(),
         heartbeat: Some(("2".to_owned(), "3".to_owned())),
     };
-    Ok(Contender {
-        hellos: Hellos::Each(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php { peer: "socket-io", ..article::php(place) },
         servers: vec![server],
         uses_redis: true,

@@ -6,8 +6,8 @@ use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
 use crate::cache::{Cache, output, run, version as find_version};
-use crate::contender::{Contender, Hellos, Php};
-use crate::hello::{Hello, Say};
+use crate::connect_spec::{ConnectSpec, Step};
+use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::missing;
 use crate::place::{Place, SECRET};
 
@@ -35,7 +35,7 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts it, on this machine's own address and with a key of ours instead of the ones it comes with.
-pub fn start(place: &Place) -> anyhow::Result<Contender> {
+pub fn start(place: &Place) -> anyhow::Result<Peer> {
     let folder = place.new_folder("sockudo")?;
     let (port, log) = (port::free()?, folder.join("log"));
     let many = "100000000";
@@ -57,13 +57,13 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
     .map(|(name, value)| (name, value.to_owned()));
     let server = Server::start(&program(&place.cache), &[], &environment, &log)?;
     place.until_listening("Sockudo listens", port, &log)?;
-    let hello = move |user| Hello {
-        to: format!("127.0.0.1:{port}"),
+    let spec = move |user| ConnectSpec {
+        address: format!("127.0.0.1:{port}"),
         user,
         target: "/app/bench?protocol=7&client=bench&version=1".to_owned(),
-        says: vec![Say {
-            after: "connection_established".to_owned(),
-            text: format!("{{\"event\":\"pusher:subscribe\",\"data\":{{\"channel\":\"user-{user}\"}}}}"),
+        steps: vec![Step {
+            wait_for: "connection_established".to_owned(),
+            send: format!("{{\"event\":\"pusher:subscribe\",\"data\":{{\"channel\":\"user-{user}\"}}}}"),
         }],
         ready: "subscription_succeeded".to_owned(),
         heartbeat: Some((
@@ -71,8 +71,8 @@ pub fn start(place: &Place) -> anyhow::Result<Contender> {
             "{\"event\":\"pusher:pong\",\"data\":{}}".to_owned(),
         )),
     };
-    Ok(Contender {
-        hellos: Hellos::Each(Box::new(hello)),
+    Ok(Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php {
             peer: "sockudo",
             settings: Vec::new(),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::contender::Php;
 use crate::crowd::{Crowd, Manner};
 use crate::delays::Delays;
 use crate::page::Page;
-use crate::peers::{Name, article};
+use crate::peer::Php;
+use crate::peers::{PeerName, article};
 use crate::publisher::Repeat;
 use crate::scenarios::{Bench, Outcome, SIZE};
 use crate::stamp;
@@ -42,7 +42,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.place.empty()?;
     fill_mailboxes(bench)?;
-    bench.in_turn(&mut outcome, |_| true, |peer, outcome| turn(bench, peer, outcome));
+    bench.in_turn(&mut outcome, |_| true, |name, outcome| turn(bench, name, outcome));
     outcome.budgets = vec![
         Budget { measure: "pushMessage, p50", rule: Rule::AtMostTimes(1.0, "phpredis held"), goal: 0.85 },
         Budget {
@@ -72,32 +72,32 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let contender = peer.start(bench.place)?;
+fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let peer = name.start(bench.place)?;
     let users = 1..=CONNECTED;
-    let _crowd = Crowd::connect(&contender.hellos(users), Manner::default())?;
-    let push = if peer == Name::Article { "phpredis held" } else { peer.title() };
-    let delays = repeat(&contender.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
+    let _crowd = Crowd::connect(&peer.connect_specs(users), Manner::default())?;
+    let push = if name == PeerName::Article { "phpredis held" } else { name.title() };
+    let delays = repeat(&peer.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
     note(outcome, "pushMessage", push, &delays);
 
     let stores = bench.choose(2_000, 300);
     let reads = bench.choose(5_000, 500);
-    match peer {
-        Name::Chatpush => {
+    match name {
+        PeerName::Chatpush => {
             for (durability, what) in
                 [("committed", "storeOfflineMessage committed"), ("queued", "storeOfflineMessage queued")]
             {
-                let php = contender.php.set(&format!("chatpush.durability={durability}"));
-                note(outcome, what, peer.title(), &repeat(&php, "store", AWAY, stores)?);
+                let php = peer.php.set(&format!("chatpush.durability={durability}"));
+                note(outcome, what, name.title(), &repeat(&php, "store", AWAY, stores)?);
             }
             for (call, what) in READS {
-                let delays = repeat(&contender.php, call, (FULL, MAILBOXES.0), reads)?;
-                note(outcome, what, peer.title(), &delays);
+                let delays = repeat(&peer.php, call, (FULL, MAILBOXES.0), reads)?;
+                note(outcome, what, name.title(), &delays);
             }
         }
-        Name::Article => {
+        PeerName::Article => {
             for (call, what) in FLOORS {
-                let delays = repeat(&contender.php, call, AWAY, stores)?;
+                let delays = repeat(&peer.php, call, AWAY, stores)?;
                 outcome.note_delays("for comparison", what, &delays, &[50.0, 99.0]);
             }
             for (how, title) in CONNECTING {
@@ -113,21 +113,21 @@ fn turn(bench: &Bench<'_>, peer: Name, outcome: &mut Outcome) -> anyhow::Result<
         }
         _ => {}
     }
-    pages(bench, peer, &contender.php, outcome)
+    pages(bench, name, &peer.php, outcome)
 }
 
 /// The same inside PHP-FPM.
-fn pages(bench: &Bench<'_>, peer: Name, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
+fn pages(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
     let calls = bench.choose(1_000, 60);
-    let ways: &[(&str, &str)] = match peer {
-        Name::Article => &[("call", "connection per request"), ("persistent", "persistent connection")],
-        _ => &[("once", peer.title())],
+    let ways: &[(&str, &str)] = match name {
+        PeerName::Article => &[("call", "connection per request"), ("persistent", "persistent connection")],
+        _ => &[("once", name.title())],
     };
     for (how, title) in ways {
         let page = Page::start(bench.place, &php.with("BENCH_CONNECT", how))?;
         let delays = page.calls("push", 1..CONNECTED + 1, calls)?;
         outcome.note_delays("pushMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
-        if matches!(peer, Name::Chatpush | Name::Article) {
+        if matches!(name, PeerName::Chatpush | PeerName::Article) {
             let delays = page.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
             outcome.note_delays("storeOfflineMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
             for (call, what) in READS {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use crate::clock;
-use crate::contender::{Contender, Php};
 use crate::crowd::{Crowd, Manner, Seen};
-use crate::peers::{Name, article};
+use crate::peer::{Peer, Php};
+use crate::peers::{PeerName, article};
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::publisher::{Repeat, Timetable};
@@ -45,15 +45,15 @@ pub(super) struct Returned {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let users = bench.choose(10_000, 500);
-    let wanted = |peer| matches!(peer, Name::Chatpush | Name::Article);
-    bench.in_turn(&mut outcome, wanted, |peer, outcome| {
+    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Article);
+    bench.in_turn(&mut outcome, wanted, |name, outcome| {
         bench.place.empty()?;
-        let contender = peer.start(bench.place)?;
+        let peer = name.start(bench.place)?;
         let live = LIVE.0..LIVE.0 + LIVE.1;
-        let mut chatting = Crowd::connect(&contender.hellos(live), Manner::default())?;
-        let title = peer.title();
-        if peer == Name::Chatpush {
-            fill(bench.place, &contender.php, users)?;
+        let mut chatting = Crowd::connect(&peer.connect_specs(live), Manner::default())?;
+        let title = name.title();
+        if name == PeerName::Chatpush {
+            fill(bench.place, &peer.php, users)?;
         } else {
             insert(bench.place, users)?;
         }
@@ -68,14 +68,14 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             publisher: LIVE_PUBLISHER,
         };
         // The same without the crowd first, for comparison.
-        let called = Timetable { messages: LIVE.2 * 2, ..timetable }.start(&contender.php)?.run()?;
+        let called = Timetable { messages: LIVE.2 * 2, ..timetable }.start(&peer.php)?.run()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         let quiet = chatting.report()?;
-        let mut publishers = timetable.start(&contender.php)?;
+        let mut publishers = timetable.start(&peer.php)?;
         publishers.begin()?;
-        let returned = match peer {
-            Name::Chatpush => reconnect(bench.place, &contender, users)?,
-            _ => log_in(bench.place, &contender, users)?,
+        let returned = match name {
+            PeerName::Chatpush => reconnect(bench.place, &peer, users)?,
+            _ => log_in(bench.place, &peer, users)?,
         };
         let called = publishers.finish()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
@@ -128,12 +128,12 @@ fn insert(place: &Place, users: u32) -> anyhow::Result<()> {
 }
 
 /// Everybody connects at once.
-pub(super) fn reconnect(place: &Place, contender: &Contender, users: u32) -> anyhow::Result<Returned> {
+pub(super) fn reconnect(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
     let total = u64::from(users * MESSAGES);
-    let hellos = contender.hellos(1..=users);
+    let specs = peer.connect_specs(1..=users);
     let statements = place.status("Questions")?;
     let began = clock::now();
-    let mut crowd = Crowd::begin(&hellos, Manner { window: WINDOW, deaf: false })?;
+    let mut crowd = Crowd::begin(&specs, Manner { window: WINDOW, deaf: false })?;
     wait_for(&mut crowd, total)?;
     let latest = crowd.progress()?.latest;
     let asked = until_rows(place, 0)?;
@@ -150,9 +150,9 @@ pub(super) fn reconnect(place: &Place, contender: &Contender, users: u32) -> any
 }
 
 /// PHP delivers to each user in turn, as at a login.
-fn log_in(place: &Place, contender: &Contender, users: u32) -> anyhow::Result<Returned> {
+fn log_in(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
     let total = u64::from(users * MESSAGES);
-    let mut crowd = Crowd::connect(&contender.hellos(1..=users), Manner::default())?;
+    let mut crowd = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
     let mut logins = Vec::new();
     let share = users / WORKERS;
     for worker in 0..WORKERS {

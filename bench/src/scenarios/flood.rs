@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contender::Contender;
 use crate::crowd::{Crowd, Manner, Seen};
-use crate::peers::Name;
+use crate::peer::Peer;
+use crate::peers::PeerName;
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::profile::Profile;
@@ -40,15 +40,15 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.in_turn(
         &mut outcome,
         |_| true,
-        |peer, outcome| {
-            let contender = peer.start(bench.place)?;
-            let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
-            let flooded = flood(bench.place, &contender, &mut crowd, WORKERS, 0, time)?;
-            note(outcome, peer, &flooded);
+        |name, outcome| {
+            let peer = name.start(bench.place)?;
+            let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
+            let flooded = flood(bench.place, &peer, &mut crowd, WORKERS, 0, time)?;
+            note(outcome, name, &flooded);
             Ok(())
         },
     );
-    if bench.peers.contains(&Name::Chatpush) {
+    if bench.peers.contains(&PeerName::Chatpush) {
         outcome.profile = profile(bench, time)?;
     }
     outcome.budgets = vec![
@@ -68,7 +68,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 /// Has PHP workers send for some time, or so many calls each.
 pub(super) fn flood(
     place: &Place,
-    contender: &Contender,
+    peer: &Peer,
     crowd: &mut Crowd,
     workers: u32,
     calls: u32,
@@ -76,10 +76,10 @@ pub(super) fn flood(
 ) -> anyhow::Result<Flooded> {
     let repeat =
         Repeat { call: "push", callers: workers, first: 1, users: USERS, calls, time, size: SIZE, warm: 50 };
-    let publishers = repeat.start(&contender.php)?;
+    let publishers = repeat.start(&peer.php)?;
     crowd.report()?;
     let clients = usage::processor(&crowd.pids());
-    let meter = Meter::start(contender, place);
+    let meter = Meter::start(peer, place);
     let called = publishers.run()?;
     crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
@@ -89,13 +89,13 @@ pub(super) fn flood(
     Ok(Flooded { called, seen, used, clients, seconds })
 }
 
-fn note(outcome: &mut Outcome, peer: Name, flooded: &Flooded) {
+fn note(outcome: &mut Outcome, name: PeerName, flooded: &Flooded) {
     let Flooded { called, seen, used, clients, seconds } = flooded;
-    let (title, counts) = (peer.live_title(), seen.counts);
+    let (title, counts) = (name.live_title(), seen.counts);
     let scale = 100_000.0 / counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
     figures.note(DELIVERIES, "/s", title, counts.received as f64 / seconds);
-    if peer != Name::Article {
+    if name != PeerName::Article {
         figures.note(PROCESSOR, "s", title, used.0 * scale);
         figures.note("server's share of a core", "", title, used.0 / seconds);
     }
@@ -110,11 +110,11 @@ fn note(outcome: &mut Outcome, peer: Name, flooded: &Flooded) {
 
 /// One flood more, with perf at the daemon and at Redis.
 fn profile(bench: &Bench<'_>, time: Duration) -> anyhow::Result<Option<String>> {
-    let contender = Name::Chatpush.start(bench.place)?;
-    let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
-    let mut pids = contender.pids();
+    let peer = PeerName::Chatpush.start(bench.place)?;
+    let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
+    let mut pids = peer.pids();
     pids.push(bench.place.redis_pid());
     let profile = Profile::start(&bench.place.new_folder("profile")?, &pids);
-    flood(bench.place, &contender, &mut crowd, WORKERS, 0, time)?;
+    flood(bench.place, &peer, &mut crowd, WORKERS, 0, time)?;
     Ok(profile.and_then(Profile::finish))
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contender::Contender;
 use crate::crowd::{Crowd, Manner, Seen};
-use crate::peers::Name;
+use crate::peer::Peer;
+use crate::peers::PeerName;
 use crate::place::Place;
 use crate::publisher::{Called, Timetable};
 use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
@@ -31,12 +31,12 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.in_turn(
         &mut outcome,
         |_| true,
-        |peer, outcome| {
-            let contender = peer.start(bench.place)?;
-            let mut crowd = Crowd::connect(&contender.hellos(1..=USERS), Manner::default())?;
+        |name, outcome| {
+            let peer = name.start(bench.place)?;
+            let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
             for rate in rates.iter().copied() {
-                let delivered = deliver(bench.place, &contender, &mut crowd, USERS, rate, rate * seconds)?;
-                note(outcome, peer, rate, &delivered);
+                let delivered = deliver(bench.place, &peer, &mut crowd, USERS, rate, rate * seconds)?;
+                note(outcome, name, rate, &delivered);
             }
             Ok(())
         },
@@ -51,7 +51,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 /// Publishes by a timetable to users who are connected, after a little that does not count.
 pub(super) fn deliver(
     place: &Place,
-    contender: &Contender,
+    peer: &Peer,
     crowd: &mut Crowd,
     users: u32,
     rate: u32,
@@ -59,26 +59,26 @@ pub(super) fn deliver(
 ) -> anyhow::Result<Delivered> {
     let timetable = Timetable { first: 1, users, rate, messages, size: SIZE, publisher: 0 };
     let warm = Timetable { messages: rate / 2, ..timetable };
-    let called = warm.start(&contender.php)?.run()?;
+    let called = warm.start(&peer.php)?.run()?;
     crowd.settle(called.accepted(), Duration::from_secs(1))?;
     crowd.report()?;
 
-    let publishers = timetable.start(&contender.php)?;
-    let meter = Meter::start(contender, place);
+    let publishers = timetable.start(&peer.php)?;
+    let meter = Meter::start(peer, place);
     let called = publishers.run()?;
     crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
     Ok(Delivered { called, seen: crowd.report()?, used })
 }
 
-fn note(outcome: &mut Outcome, peer: Name, rate: u32, delivered: &Delivered) {
+fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &Delivered) {
     let Delivered { called, seen, used } = delivered;
-    let (what, title) = (format!("{rate}/s"), peer.live_title());
+    let (what, title) = (format!("{rate}/s"), name.live_title());
     outcome.note_delays(&what, title, &seen.intended, &[50.0, 99.0, 99.9]);
     outcome.note_delays(&format!("{what}, from the call"), title, &seen.called, &[50.0]);
     let scale = 100_000.0 / seen.counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
-    if peer != Name::Article {
+    if name != PeerName::Article {
         figures.note(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
     }
     figures.note(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);

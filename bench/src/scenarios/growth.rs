@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contender::Contender;
 use crate::crowd::{Crowd, Manner};
-use crate::peers::{Name, chatpush};
+use crate::peer::Peer;
+use crate::peers::{PeerName, chatpush};
 use crate::plot::Chart;
 use crate::publisher::Repeat;
 use crate::rounds::Measure;
@@ -17,7 +17,7 @@ const READ: u32 = 50_001;
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let wanted = |peer| peer == Name::Chatpush;
+    let wanted = |name| name == PeerName::Chatpush;
     bench.in_turn(&mut outcome, wanted, |_, outcome| {
         for times in TIMES {
             eprintln!("    {times}×");
@@ -45,46 +45,46 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     let mut note = |what: &str, unit, value| outcome.figures.note(what, unit, &column, value);
     bench.place.empty()?;
 
-    let contender = chatpush::start(bench.place)?;
+    let peer = chatpush::start(bench.place)?;
     let users = 250 * times;
-    let mut clients = Crowd::connect(&contender.hellos(1..=users), Manner::default())?;
-    let calls = repeat(bench, &contender, "push", (1, users), 3_000 / small)?;
+    let mut clients = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
+    let calls = repeat(bench, &peer, "push", (1, users), 3_000 / small)?;
     note("push, among 250 users and more", "µs", calls);
     let rate = 250 * times;
-    let delivered = frames::deliver(bench.place, &contender, &mut clients, 250, rate, rate * 10 / small)?;
+    let delivered = frames::deliver(bench.place, &peer, &mut clients, 250, rate, rate * 10 / small)?;
     let received = delivered.seen.counts.received.max(1) as f64;
     let used = (delivered.used.0 + delivered.used.1) / received * 100_000.0;
     note("processor per 100,000 frames, at 250 messages/s and more", "s", used);
     drop(clients);
 
-    let mut clients = Crowd::connect(&contender.hellos(1..=1_000), Manner::default())?;
+    let mut clients = Crowd::connect(&peer.connect_specs(1..=1_000), Manner::default())?;
     let calls = 10_000 * times / small;
-    let flooded = flood::flood(bench.place, &contender, &mut clients, 4, calls, Duration::ZERO)?;
+    let flooded = flood::flood(bench.place, &peer, &mut clients, 4, calls, Duration::ZERO)?;
     let received = flooded.seen.counts.received.max(1) as f64;
     note("flood of 40,000 messages and more, each", "µs", flooded.seconds / received * 1e6);
     drop(clients);
 
     let calls = 125 * times / small.min(2);
-    let stored = stores::store(bench.place, &contender, &contender.php, 16, calls, Duration::ZERO)?;
+    let stored = stores::store(bench.place, &peer, &peer.php, 16, calls, Duration::ZERO)?;
     let rows = stored.called.accepted().max(1) as f64;
     note("2,000 stores and more by 16 callers, each", "µs", stored.called.seconds() / rows * 1e6);
 
     let messages = 20 * times;
     mailboxes(bench, messages)?;
-    let fetched = repeat(bench, &contender, "fetch", (READ, 50), 500 / small)?;
+    let fetched = repeat(bench, &peer, "fetch", (READ, 50), 500 / small)?;
     note("fetching 20 rows and more, each", "µs", fetched / f64::from(messages));
-    drop(contender);
+    drop(peer);
 
-    let contender = chatpush::start(bench.place)?;
-    let weight = idle::weigh(bench, &contender, 900 * times / small, Duration::from_secs(1))?;
+    let peer = chatpush::start(bench.place)?;
+    let weight = idle::weigh(bench, &peer, 900 * times / small, Duration::from_secs(1))?;
     note("resident per connection, 900 and more", "KiB", weight.resident / 1024.0);
-    drop(contender);
+    drop(peer);
 
     bench.place.empty()?;
-    let contender = chatpush::start(bench.place)?;
+    let peer = chatpush::start(bench.place)?;
     let users = 600 * times / small;
-    crowd::fill(bench.place, &contender.php, users)?;
-    let returned = crowd::reconnect(bench.place, &contender, users)?;
+    crowd::fill(bench.place, &peer.php, users)?;
+    let returned = crowd::reconnect(bench.place, &peer, users)?;
     note("return of 600 users and more, each", "µs", returned.delivered / f64::from(users) * 1e6);
     Ok(())
 }
@@ -92,14 +92,14 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
 /// The median of a call, in microseconds.
 fn repeat(
     bench: &Bench<'_>,
-    contender: &Contender,
+    peer: &Peer,
     call: &str,
     (first, users): (u32, u32),
     calls: u32,
 ) -> anyhow::Result<f64> {
     let warm = bench.choose(200, 20);
     let repeat = Repeat { call, callers: 1, first, users, calls, time: Duration::ZERO, size: SIZE, warm };
-    Ok(repeat.start(&contender.php)?.run()?.delays.percentile(50.0))
+    Ok(repeat.start(&peer.php)?.run()?.delays.percentile(50.0))
 }
 
 fn mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contender::Contender;
 use crate::crowd::{Crowd, Manner};
-use crate::peers::{Name, chatpush};
+use crate::peer::Peer;
+use crate::peers::{PeerName, chatpush};
 use crate::plot::Chart;
 use crate::scenarios::{Bench, Meter, Outcome};
 use crate::usage;
@@ -33,16 +33,16 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let rest = Duration::from_secs(bench.choose(30, 2));
     bench.in_turn(
         &mut outcome,
-        |peer| peer != Name::Article,
-        |peer, outcome| {
-            let contender = peer.start(bench.place)?;
-            note(outcome, peer.title(), &weigh(bench, &contender, connections, rest)?);
+        |name| name != PeerName::Article,
+        |name, outcome| {
+            let peer = name.start(bench.place)?;
+            note(outcome, name.title(), &weigh(bench, &peer, connections, rest)?);
             Ok(())
         },
     );
-    if bench.peers.contains(&Name::Chatpush) {
-        let contender = chatpush::start_daemons(bench.place, 4)?;
-        let weight = weigh(bench, &contender, connections * 4, rest)?;
+    if bench.peers.contains(&PeerName::Chatpush) {
+        let peer = chatpush::start_daemons(bench.place, 4)?;
+        let weight = weigh(bench, &peer, connections * 4, rest)?;
         note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &weight);
     }
     outcome.notes.push(format!("{connections} connections where nothing else is said"));
@@ -57,18 +57,18 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 /// Connects so many clients and looks at what that takes.
 pub(super) fn weigh(
     bench: &Bench<'_>,
-    contender: &Contender,
+    peer: &Peer,
     connections: u32,
     rest: Duration,
 ) -> anyhow::Result<Weight> {
-    let pids = contender.pids();
+    let pids = peer.pids();
     // The first connections bring what is needed once; it is not theirs.
-    drop(Crowd::connect(&contender.hellos(1..=50), Manner::default())?);
+    drop(Crowd::connect(&peer.connect_specs(1..=50), Manner::default())?);
     let kernel = || usage::socket_buffers() + usage::socket_records();
     let before = (usage::resident(&pids), kernel());
-    let mut crowd = Crowd::connect(&contender.hellos(1..=connections), Manner::default())?;
+    let mut crowd = Crowd::connect(&peer.connect_specs(1..=connections), Manner::default())?;
     let count = f64::from(connections);
-    let meter = Meter::start(contender, bench.place);
+    let meter = Meter::start(peer, bench.place);
     std::thread::sleep(rest);
     let used = meter.read();
     let after = (usage::resident(&pids), kernel());

@@ -2,7 +2,7 @@
 //! traffic while everybody reads.
 
 use crate::crowd::{Crowd, Manner, Seen};
-use crate::peers::Name;
+use crate::peers::PeerName;
 use crate::publisher::Timetable;
 use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
 use crate::usage;
@@ -20,10 +20,10 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.place.empty()?;
     bench.in_turn(
         &mut outcome,
-        |peer| peer != Name::Article,
-        |peer, outcome| {
+        |name| name != PeerName::Article,
+        |name, outcome| {
             for deaf in [false, true] {
-                turn(bench, peer, deaf, outcome)?;
+                turn(bench, name, deaf, outcome)?;
             }
             Ok(())
         },
@@ -41,14 +41,14 @@ fn numbers(bench: &Bench<'_>) -> (u32, u32) {
     bench.choose((5_000, 500), (500, 50))
 }
 
-fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
+fn turn(bench: &Bench<'_>, name: PeerName, deaf: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (all, few) = numbers(bench);
     let seconds = bench.choose(30, 2);
-    let contender = peer.start(bench.place)?;
-    let mut readers = Crowd::connect(&contender.hellos(1..=all - few), Manner::default())?;
+    let peer = name.start(bench.place)?;
+    let mut readers = Crowd::connect(&peer.connect_specs(1..=all - few), Manner::default())?;
     let manner = Manner { deaf, ..Manner::default() };
-    let mut others = Crowd::connect(&contender.hellos(all - few + 1..=all), manner)?;
-    let pids = contender.pids();
+    let mut others = Crowd::connect(&peer.connect_specs(all - few + 1..=all), manner)?;
+    let pids = peer.pids();
     let before = (usage::resident(&pids), usage::socket_buffers());
 
     let timetable = Timetable {
@@ -67,7 +67,7 @@ fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> any
         size: FLOOD.1,
         publisher: FLOOD_PUBLISHER,
     };
-    let (mut calm, mut wild) = (timetable.start(&contender.php)?, flood.start(&contender.php)?);
+    let (mut calm, mut wild) = (timetable.start(&peer.php)?, flood.start(&peer.php)?);
     wild.begin()?;
     calm.begin()?;
     let called = calm.finish()?;
@@ -76,7 +76,7 @@ fn turn(bench: &Bench<'_>, peer: Name, deaf: bool, outcome: &mut Outcome) -> any
     readers.settle(called.accepted(), IDLE_TIMEOUT)?;
     let seen: Seen = readers.report()?;
 
-    let (title, what) = (peer.title(), if deaf { "with deaf clients" } else { "while all read" });
+    let (title, what) = (name.title(), if deaf { "with deaf clients" } else { "while all read" });
     outcome.note_delays(&format!("others' delay {what}"), title, &seen.intended, &[50.0, 99.0]);
     let mebibytes = |bytes: f64| bytes / 1_048_576.0;
     let mut note =

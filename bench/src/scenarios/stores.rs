@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::contender::{Contender, Php};
-use crate::peers::{Name, article, chatpush};
+use crate::peer::{Peer, Php};
+use crate::peers::{PeerName, article, chatpush};
 use crate::place::Place;
 use crate::plot::Chart;
 use crate::publisher::{Called, Repeat};
@@ -45,28 +45,28 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let callers: &[u32] = bench.choose(&[1, 4, 16, 64], &[1, 16]);
     let time = Duration::from_secs(bench.choose(5, 1));
-    let wanted = |peer| matches!(peer, Name::Chatpush | Name::Article);
-    bench.in_turn(&mut outcome, wanted, |peer, outcome| {
+    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Article);
+    bench.in_turn(&mut outcome, wanted, |name, outcome| {
         bench.place.empty()?;
-        let contender = peer.start(bench.place)?;
-        let (php, title) = match peer {
-            Name::Article => {
+        let peer = name.start(bench.place)?;
+        let (php, title) = match name {
+            PeerName::Article => {
                 (article::php(bench.place).with("BENCH_CONNECT", "persistent"), "PDO persistent")
             }
-            _ => (chatpush::php(bench.place)?, peer.title()),
+            _ => (chatpush::php(bench.place)?, name.title()),
         };
         for callers in callers {
-            let stored = store(bench.place, &contender, &php, *callers, 0, time)?;
+            let stored = store(bench.place, &peer, &php, *callers, 0, time)?;
             note(outcome, title, *callers, &stored);
         }
-        drop(contender);
+        drop(peer);
         Ok(())
     });
     outcome.budgets =
         vec![Budget { measure: "16 callers", rule: Rule::AtLeastTimes(3.0, "PDO persistent"), goal: 5.0 }];
     let mut lines = Chart::lines("Stores per second", "callers at a time", "rows/s");
     for callers in callers {
-        if let Some(measure) = outcome.figures.measure(&name(*callers)) {
+        if let Some(measure) = outcome.figures.measure(&measure_name(*callers)) {
             lines.add_points(f64::from(*callers), measure);
         }
     }
@@ -77,7 +77,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 /// Stores for some time, or so often each, and sees that every row is there.
 pub(super) fn store(
     place: &Place,
-    contender: &Contender,
+    peer: &Peer,
     php: &Php,
     callers: u32,
     calls: u32,
@@ -87,7 +87,7 @@ pub(super) fn store(
     let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
     let publishers = repeat.start(php)?;
     let commits = place.commits()?;
-    let servers = contender.pids();
+    let servers = peer.pids();
     let before = (before, used(place, &servers));
     let called = publishers.run()?;
     let mut used = used(place, &servers);
@@ -104,12 +104,12 @@ fn rows(place: &Place) -> anyhow::Result<u64> {
     Ok(place.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
 }
 
-fn name(callers: u32) -> String {
+fn measure_name(callers: u32) -> String {
     if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") }
 }
 
 fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &Stored) {
-    let (called, what) = (&stored.called, name(callers));
+    let (called, what) = (&stored.called, measure_name(callers));
     let rows = called.accepted().max(1) as f64;
     outcome.figures.note(&what, "rows/s", title, rows / called.seconds());
     outcome.note_delays(&what, title, &called.delays, &[50.0, 99.0]);

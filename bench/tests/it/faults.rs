@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use chatpush_bench::connect_spec::ConnectSpec;
 use chatpush_bench::crowd::{Crowd, Manner};
-use chatpush_bench::hello::Hello;
 use chatpush_bench::ledger::Counts;
 use chatpush_bench::stamp::Stamp;
 
@@ -32,8 +32,8 @@ impl Server {
         Self { address, thread }
     }
 
-    fn hello(&self, user: u32) -> Hello {
-        Hello { to: self.address.clone(), user, target: "/".to_owned(), ..Hello::default() }
+    fn spec(&self, user: u32) -> ConnectSpec {
+        ConnectSpec { address: self.address.clone(), user, target: "/".to_owned(), ..ConnectSpec::default() }
     }
 }
 
@@ -74,8 +74,8 @@ fn frames(user: u32, numbers: impl IntoIterator<Item = u32>) -> Vec<u8> {
 fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
     let count = u32::try_from(clients.len()).expect("few");
     let server = Server::start(clients);
-    let hellos: Vec<_> = (1..=count).map(|user| server.hello(user)).collect();
-    let mut crowd = Crowd::connect(&hellos, Manner { window: 1, deaf: false }).expect("they connect");
+    let specs: Vec<_> = (1..=count).map(|user| server.spec(user)).collect();
+    let mut crowd = Crowd::connect(&specs, Manner { window: 1, deaf: false }).expect("they connect");
     crowd.settle(sent, IDLE_TIMEOUT).expect("it answers");
     let counts = crowd.report().expect("a report").counts;
     drop(crowd);
@@ -123,8 +123,8 @@ fn a_server_that_refuses_is_told_with_its_words() {
         socket.write_all(b"HTTP/1.1 401 Unauthorized\r\n\r\n").expect("an answer");
         let _ = socket.read_to_end(&mut Vec::new());
     });
-    let hello = Hello { to: address, user: 1, target: "/".to_owned(), ..Hello::default() };
-    let error = Crowd::connect(&[hello], Manner::default()).expect_err("it is refused");
+    let spec = ConnectSpec { address, user: 1, target: "/".to_owned(), ..ConnectSpec::default() };
+    let error = Crowd::connect(&[spec], Manner::default()).expect_err("it is refused");
     assert!(error.to_string().contains("401 Unauthorized"), "{error:#}");
     thread.join().expect("the server did its part");
 }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use chatpush_bench::contender::Php;
+use chatpush_bench::connect_spec::{ConnectSpec, Step};
 use chatpush_bench::crowd::{Crowd, Manner};
-use chatpush_bench::hello::{Hello, Say};
 use chatpush_bench::ledger::Counts;
+use chatpush_bench::peer::Php;
 use chatpush_bench::publisher::Timetable;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::redis::{self, Redis};
@@ -18,13 +18,13 @@ fn a_stall_shows_in_every_message_that_was_due_meanwhile() {
     let _redis = runtime.block_on(Redis::start(folder.path())).expect("Redis");
     let socket = redis::socket(folder.path()).display().to_string();
 
-    let hello = Hello {
-        to: socket.clone(),
-        says: vec![Say { after: String::new(), text: "SUBSCRIBE user:1 user:2\r\n".to_owned() }],
+    let spec = ConnectSpec {
+        address: socket.clone(),
+        steps: vec![Step { wait_for: String::new(), send: "SUBSCRIBE user:1 user:2\r\n".to_owned() }],
         ready: "user:2".to_owned(),
-        ..Hello::default()
+        ..ConnectSpec::default()
     };
-    let mut crowd = Crowd::connect(&[hello], Manner::default()).expect("it subscribes");
+    let mut crowd = Crowd::connect(&[spec], Manner::default()).expect("it subscribes");
     let php = Php {
         peer: "bare",
         settings: Vec::new(),

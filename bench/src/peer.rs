@@ -2,12 +2,12 @@
 
 use chatpush_stack::server::Server;
 
-use crate::hello::Hello;
+use crate::connect_spec::ConnectSpec;
 
 /// A running peer. Its servers end when it is dropped.
-pub struct Contender {
+pub struct Peer {
     /// How the clients of some users connect.
-    pub hellos: Hellos,
+    pub connect_specs: ConnectSpecs,
     /// How PHP calls it.
     pub php: Php,
     /// The processes that stand between PHP and the socket, with all their children. Redis is counted by itself.
@@ -17,15 +17,15 @@ pub struct Contender {
 }
 
 /// How clients connect.
-pub enum Hellos {
+pub enum ConnectSpecs {
     /// Each by itself.
-    Each(Box<dyn Fn(u32) -> Hello>),
+    PerUser(Box<dyn Fn(u32) -> ConnectSpec>),
     /// One for everybody.
-    All(Box<Together>),
+    Shared(Box<SharedSpec>),
 }
 
 /// The one client of several users.
-pub type Together = dyn Fn(&[u32]) -> Hello;
+pub type SharedSpec = dyn Fn(&[u32]) -> ConnectSpec;
 
 /// How PHP calls a peer.
 #[derive(Clone, Debug, Default)]
@@ -57,12 +57,12 @@ impl Php {
     }
 }
 
-impl Contender {
+impl Peer {
     /// How the clients of some users connect.
-    pub fn hellos(&self, users: impl IntoIterator<Item = u32>) -> Vec<Hello> {
-        match &self.hellos {
-            Hellos::Each(hello) => users.into_iter().map(hello).collect(),
-            Hellos::All(hello) => vec![hello(&users.into_iter().collect::<Vec<_>>())],
+    pub fn connect_specs(&self, users: impl IntoIterator<Item = u32>) -> Vec<ConnectSpec> {
+        match &self.connect_specs {
+            ConnectSpecs::PerUser(spec) => users.into_iter().map(spec).collect(),
+            ConnectSpecs::Shared(spec) => vec![spec(&users.into_iter().collect::<Vec<_>>())],
         }
     }
 
