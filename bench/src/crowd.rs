@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::connect_spec::ConnectSpec;
 use crate::delays::Delays;
+use crate::ipc::ChildProcess;
 use crate::ledger::Counts;
 use crate::order::{Order, Progress, Report};
-use crate::talk::Talk;
 
 /// Connections of one process: below the 20,000 files that many systems allow.
 const PER_PROCESS: usize = 15_000;
@@ -37,7 +37,7 @@ impl Default for Manner {
 /// Clients that are connected.
 #[derive(Debug)]
 pub struct Crowd {
-    receivers: Vec<Talk>,
+    receivers: Vec<ChildProcess>,
 }
 
 /// What all of them have seen.
@@ -78,9 +78,9 @@ impl Crowd {
         let program = receiver()?;
         let mut crowd = Self { receivers: Vec::new() };
         for specs in specs.chunks(PER_PROCESS) {
-            let mut receiver = Talk::start("a receiver", Command::new(&program).arg("receive"))?;
+            let mut receiver = ChildProcess::start("a receiver", Command::new(&program).arg("receive"))?;
             let order = Order::Connect { specs: specs.to_vec(), window: manner.window, deaf: manner.deaf };
-            receiver.say(&serde_json::to_string(&order)?)?;
+            receiver.send_line(&serde_json::to_string(&order)?)?;
             crowd.receivers.push(receiver);
         }
         Ok(crowd)
@@ -131,18 +131,18 @@ impl Crowd {
 
     /// The processes that hold the connections.
     pub fn pids(&self) -> Vec<u32> {
-        self.receivers.iter().map(Talk::pid).collect()
+        self.receivers.iter().map(ChildProcess::pid).collect()
     }
 
     fn ask<Answer: DeserializeOwned>(&mut self, order: &Order) -> anyhow::Result<Vec<Answer>> {
         let order = serde_json::to_string(order)?;
         for receiver in &mut self.receivers {
-            receiver.say(&order)?;
+            receiver.send_line(&order)?;
         }
         self.receivers
             .iter_mut()
             .map(|receiver| {
-                let line = receiver.hear(ANSWER)?;
+                let line = receiver.receive_line(ANSWER)?;
                 serde_json::from_str(&line).with_context(|| format!("a receiver said {line:?}"))
             })
             .collect()

@@ -52,7 +52,7 @@ impl Counts {
 
 impl Ledger {
     /// Notes a message that came on a connection of `user`; 0 stands for whoever the stamp says.
-    /// Returns whether it is new and in the right place.
+    /// Returns whether it is new and at the right user.
     pub fn note(&mut self, stamp: &Stamp, user: u32) -> bool {
         if user != 0 && user != stamp.user {
             self.counts.astray += 1;

@@ -46,7 +46,7 @@ impl Machine {
             ("nginx".to_owned(), found("nginx", &["-v"])),
         ];
         for peer in peers {
-            let title = if *peer == PeerName::Article { "phpredis" } else { peer.title() };
+            let title = if *peer == PeerName::Baseline { "phpredis" } else { peer.title() };
             if let Ok(version) = peer.version(cache) {
                 versions.push((title.to_owned(), version));
             }

@@ -1,7 +1,7 @@
 //! The peers: how each is found, installed, and started as its documentation advises.
 
 pub mod chatpush;
-pub mod article;
+pub mod baseline;
 pub mod nchan;
 pub mod socket_io;
 pub mod centrifugo;
@@ -13,9 +13,9 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::bench_env::BenchEnv;
 use crate::cache::Cache;
 use crate::peer::Peer;
-use crate::place::Place;
 
 /// Whose figures stand beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum PeerName {
     /// The product.
     Chatpush,
     /// phpredis and PDO, and a bare subscriber of Redis where a daemon would be: the floor.
-    Article,
+    Baseline,
     /// nchan in one worker of nginx.
     Nchan,
     /// nchan in two workers.
@@ -43,7 +43,7 @@ impl PeerName {
     /// All of them, the product first.
     pub const ALL: [Self; 8] = [
         Self::Chatpush,
-        Self::Article,
+        Self::Baseline,
         Self::Nchan,
         Self::Nchan2,
         Self::SocketIo,
@@ -56,7 +56,7 @@ impl PeerName {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Chatpush => "chatpush",
-            Self::Article => "phpredis, PDO",
+            Self::Baseline => "phpredis, PDO",
             Self::Nchan => "nchan",
             Self::Nchan2 => "nchan, 2 workers",
             Self::SocketIo => "socket.io",
@@ -69,7 +69,7 @@ impl PeerName {
     /// As tables call it where it is what nothing can be faster than.
     pub const fn live_title(self) -> &'static str {
         match self {
-            Self::Article => "floor",
+            Self::Baseline => "floor",
             other => other.title(),
         }
     }
@@ -82,7 +82,7 @@ impl PeerName {
     pub fn version(self, cache: &Cache) -> Result<String, String> {
         match self {
             Self::Chatpush => Ok(env!("CARGO_PKG_VERSION").to_owned()),
-            Self::Article => article::version(cache),
+            Self::Baseline => baseline::version(cache),
             Self::Nchan | Self::Nchan2 => nchan::version(cache),
             Self::SocketIo => socket_io::version(cache),
             Self::Centrifugo => centrifugo::version(cache),
@@ -95,7 +95,7 @@ impl PeerName {
     pub fn install(self, cache: &Cache) -> anyhow::Result<()> {
         match self {
             Self::Chatpush => Ok(()),
-            Self::Article => article::install(cache),
+            Self::Baseline => baseline::install(cache),
             Self::Nchan | Self::Nchan2 => nchan::install(cache),
             Self::SocketIo => socket_io::install(cache),
             Self::Centrifugo => centrifugo::install(cache),
@@ -105,16 +105,16 @@ impl PeerName {
     }
 
     /// Starts it.
-    pub fn start(self, place: &Place) -> anyhow::Result<Peer> {
+    pub fn start(self, env: &BenchEnv) -> anyhow::Result<Peer> {
         match self {
-            Self::Chatpush => chatpush::start(place),
-            Self::Article => article::start(place),
-            Self::Nchan => nchan::start(place, 1),
-            Self::Nchan2 => nchan::start(place, 2),
-            Self::SocketIo => socket_io::start(place),
-            Self::Centrifugo => centrifugo::start(place),
-            Self::Sockudo => sockudo::start(place),
-            Self::GatewayWorker => gateway_worker::start(place),
+            Self::Chatpush => chatpush::start(env),
+            Self::Baseline => baseline::start(env),
+            Self::Nchan => nchan::start(env, 1),
+            Self::Nchan2 => nchan::start(env, 2),
+            Self::SocketIo => socket_io::start(env),
+            Self::Centrifugo => centrifugo::start(env),
+            Self::Sockudo => sockudo::start(env),
+            Self::GatewayWorker => gateway_worker::start(env),
         }
     }
 }

@@ -8,11 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use crate::bench_env;
 use crate::clock;
 use crate::delays::Delays;
+use crate::ipc::ChildProcess;
 use crate::peer::Php;
-use crate::place;
-use crate::talk::Talk;
 
 /// How long PHP may take to start and connect.
 const STARTING: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ const NOTICE: u64 = 30_000_000;
 /// PHP processes that are ready to begin.
 #[derive(Debug)]
 pub struct Publishers {
-    processes: Vec<Talk>,
+    processes: Vec<ChildProcess>,
     /// How long they may take.
     longest: Duration,
     /// How far apart the calls of one process are, among which the others find their places.
@@ -133,9 +133,9 @@ impl Repeat<'_> {
 }
 
 impl Publishers {
-    fn ready(mut processes: Vec<Talk>, longest: Duration, gap: Duration) -> anyhow::Result<Self> {
+    fn ready(mut processes: Vec<ChildProcess>, longest: Duration, gap: Duration) -> anyhow::Result<Self> {
         for process in &mut processes {
-            let line = process.hear(STARTING)?;
+            let line = process.receive_line(STARTING)?;
             ensure!(line == "ready", "a publisher said {line:?}");
         }
         Ok(Self { processes, longest, gap })
@@ -147,7 +147,7 @@ impl Publishers {
         let count = self.processes.len() as u64;
         let gap = u64::try_from(self.gap.as_nanos()).unwrap_or_default();
         for (number, process) in self.processes.iter_mut().enumerate() {
-            process.say(&(begin + gap * number as u64 / count).to_string())?;
+            process.send_line(&(begin + gap * number as u64 / count).to_string())?;
         }
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Publishers {
     pub fn finish(mut self) -> anyhow::Result<Called> {
         let mut called = Called { began: u64::MAX, ..Called::default() };
         for process in &mut self.processes {
-            let text = process.hear(self.longest)?;
+            let text = process.receive_line(self.longest)?;
             let line: Line =
                 serde_json::from_str(&text).with_context(|| format!("a publisher said {text:.200}"))?;
             called.calls += line.calls;
@@ -189,12 +189,12 @@ impl Called {
     }
 }
 
-fn start(php: &Php, script: &str, arguments: &[String]) -> anyhow::Result<Talk> {
+fn start(php: &Php, script: &str, arguments: &[String]) -> anyhow::Result<ChildProcess> {
     let mut command = Command::new("php");
     for setting in &php.settings {
         command.args(["-d", setting]);
     }
-    command.arg(place::sources().join("php").join(script)).args(arguments);
+    command.arg(bench_env::source_folder().join("php").join(script)).args(arguments);
     command.env("BENCH_PEER", php.peer).envs(php.environment.iter().map(|(name, value)| (name, value)));
-    Talk::start("a PHP publisher", &mut command)
+    ChildProcess::start("a PHP publisher", &mut command)
 }

@@ -162,8 +162,8 @@ impl Crowd {
     }
 
     fn attend(&mut self, token: usize, poll: &mut Poll, buffer: &mut [u8], seen: &mut Seen) {
-        let Some(place) = self.connections.get_mut(token) else { return };
-        let Some(connection) = place else { return };
+        let Some(slot) = self.connections.get_mut(token) else { return };
+        let Some(connection) = slot else { return };
         let before = connection.stage();
         let done = connection
             .write()
@@ -178,7 +178,7 @@ impl Crowd {
             }
         }
         if let Err(error) = done {
-            *place = None;
+            *slot = None;
             if after == Stage::Ready {
                 self.progress.ready -= 1;
             } else {

@@ -4,11 +4,11 @@ use anyhow::ensure;
 use chatpush_stack::artifacts;
 use clap::ValueEnum as _;
 
+use crate::bench_env::BenchEnv;
 use crate::cache::Cache;
 use crate::cli::Arguments;
 use crate::machine::Machine;
 use crate::peers::PeerName;
-use crate::place::Place;
 use crate::report::Report;
 use crate::scenarios::{Bench, Scenario};
 
@@ -41,8 +41,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&folder)?;
 
     let machine = Machine::look(&cache, &peers, &arguments.appendfsync);
-    let place = Place::start(cache, &arguments.appendfsync)?;
-    let bench = Bench { place: &place, peers: &peers, rounds, quick: arguments.quick };
+    let env = BenchEnv::start(cache, &arguments.appendfsync)?;
+    let bench = Bench { env: &env, peers: &peers, rounds, quick: arguments.quick };
     let mut all = true;
     for scenario in scenarios {
         eprintln!("{}: {}", scenario.name(), scenario.title());

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::bench_env::BenchEnv;
 use crate::delays::Delays;
 use crate::peer::Peer;
 use crate::peers::PeerName;
-use crate::place::Place;
 use crate::plot::Chart;
 use crate::rounds::Figures;
 use crate::usage;
@@ -46,7 +46,7 @@ pub enum Scenario {
 /// What a scenario works with.
 pub struct Bench<'a> {
     /// The shared servers.
-    pub place: &'a Place,
+    pub env: &'a BenchEnv,
     /// Who takes part, the product first.
     pub peers: &'a [PeerName],
     /// How often each has its turn.
@@ -155,9 +155,9 @@ struct Meter {
 }
 
 impl Meter {
-    fn start(peer: &Peer, place: &Place) -> Self {
+    fn start(peer: &Peer, env: &BenchEnv) -> Self {
         let pids = peer.pids();
-        let redis = peer.uses_redis.then(|| place.redis_pid());
+        let redis = peer.uses_redis.then(|| env.redis_pid());
         let servers_before = usage::processor(&pids);
         let redis_before = redis.map_or(0.0, |pid| usage::processor(&[pid]));
         Self { pids, redis, servers_before, redis_before }

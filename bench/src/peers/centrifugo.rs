@@ -9,11 +9,11 @@ use chatpush_stack::server::Server;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::bench_env::{BenchEnv, SECRET, source_folder};
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{fill, missing};
-use crate::place::{Place, SECRET, sources};
 
 /// What is built. `CHATPUSH_BENCH_CENTRIFUGO` names a program that is there already.
 const MODULE: &str = "github.com/centrifugal/centrifugo/v6@latest";
@@ -38,14 +38,14 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts it.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    let folder = place.new_folder("centrifugo")?;
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    let folder = env.new_folder("centrifugo")?;
     let (port, log, configuration) = (port::free()?, folder.join("log"), folder.join("centrifugo.json"));
     let values = [("port", &*port.to_string()), ("secret", SECRET)];
-    fill(&sources().join("peers/centrifugo.json"), &values, &configuration)?;
+    fill(&source_folder().join("peers/centrifugo.json"), &values, &configuration)?;
     let arguments = ["--config".to_owned(), configuration.display().to_string()];
-    let server = Server::start(&program(&place.cache), &arguments, &[], &log)?;
-    place.until_listening("Centrifugo listens", port, &log)?;
+    let server = Server::start(&program(&env.cache), &arguments, &[], &log)?;
+    env.wait_until_listening("Centrifugo listens", port, &log)?;
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,

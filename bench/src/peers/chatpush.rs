@@ -7,21 +7,21 @@ use chatpush_stack::daemon::Daemon;
 use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
+use crate::bench_env::{BenchEnv, NAME, SECRET};
 use crate::connect_spec::ConnectSpec;
 use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::place::{NAME, Place, SECRET};
 
 /// One daemon.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    start_daemons(place, 1)
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    start_daemons(env, 1)
 }
 
 /// Several daemons, to which users connect in turn.
-pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Peer> {
+pub fn start_daemons(env: &BenchEnv, count: usize) -> anyhow::Result<Peer> {
     let mut ports = Vec::new();
     let mut servers = Vec::new();
     for _ in 0..count {
-        let daemon = place.wait(Daemon::start(place.folder(), &place.daemon()))?;
+        let daemon = env.block_on(Daemon::start(env.folder(), &env.daemon_environment()))?;
         ports.push(daemon.port());
         servers.push(daemon.into_server());
     }
@@ -36,19 +36,19 @@ pub fn start_daemons(place: &Place, count: usize) -> anyhow::Result<Peer> {
     };
     Ok(Peer {
         connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
-        php: php(place)?,
+        php: php(env)?,
         servers,
         uses_redis: true,
     })
 }
 
 /// How PHP calls it.
-pub fn php(place: &Place) -> anyhow::Result<Php> {
+pub fn php(env: &BenchEnv) -> anyhow::Result<Php> {
     Ok(Php {
         peer: "chatpush",
         settings: vec![
             format!("extension={}", artifacts::extension()?),
-            format!("chatpush.redis_url={}", place.redis_url()),
+            format!("chatpush.redis_url={}", env.redis_url()),
             format!("chatpush.prefix={NAME}"),
             "chatpush.timeout_ms=20000".to_owned(),
         ],

@@ -7,11 +7,11 @@ use chatpush_stack::port;
 use chatpush_stack::server::Server;
 use chatpush_stack::wait::until;
 
+use crate::bench_env::{BenchEnv, source_folder};
 use crate::cache::output;
 use crate::connect_spec::ConnectSpec;
 use crate::crowd::{Crowd, Manner};
 use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::place::{Place, sources};
 
 /// Names the folder.
 const VARIABLE: &str = "CHATPUSH_BENCH_GATEWAYWORKER";
@@ -39,8 +39,8 @@ pub fn install() -> anyhow::Result<()> {
 }
 
 /// Starts a register, two gateways and two business workers.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    let folder = place.new_folder("gateway-worker")?;
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    let folder = env.new_folder("gateway-worker")?;
     let log = folder.join("php.log");
     let (port, register, start_port) = (port::free()?, port::free()?, port::free()?);
     let library = self::folder().unwrap_or_default().display().to_string();
@@ -51,9 +51,9 @@ pub fn start(place: &Place) -> anyhow::Result<Peer> {
         ("BENCH_REGISTER", register.to_string()),
         ("BENCH_START_PORT", start_port.to_string()),
     ];
-    let script = sources().join("peers/gateway-worker.php").display().to_string();
+    let script = source_folder().join("peers/gateway-worker.php").display().to_string();
     let server = Server::start("php", &[script, "start".to_owned()], &environment, &log)?;
-    place.until_listening("GatewayWorker listens", port, &log)?;
+    env.wait_until_listening("GatewayWorker listens", port, &log)?;
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,
@@ -63,7 +63,7 @@ pub fn start(place: &Place) -> anyhow::Result<Peer> {
     };
     // A gateway listens before it knows a business worker, and sends clients away until then.
     let answers = async || Crowd::connect(&(1..=20).map(spec).collect::<Vec<_>>(), Manner::default()).is_ok();
-    place.wait(until("GatewayWorker's workers have found each other", &log, answers))?;
+    env.block_on(until("GatewayWorker's workers have found each other", &log, answers))?;
     Ok(Peer {
         connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
         php: Php {

@@ -3,11 +3,11 @@
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
+use crate::bench_env::{BenchEnv, source_folder};
 use crate::cache::{Cache, output, version as find_version};
 use crate::connect_spec::ConnectSpec;
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{fill, missing};
-use crate::place::{Place, sources};
 
 const MODULE: &str = "ngx_nchan_module.so";
 
@@ -28,13 +28,13 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts an nginx with so many workers.
-pub fn start(place: &Place, workers: usize) -> anyhow::Result<Peer> {
-    let folder = place.new_folder("nchan")?;
+pub fn start(env: &BenchEnv, workers: usize) -> anyhow::Result<Peer> {
+    let folder = env.new_folder("nchan")?;
     let port = port::free()?;
-    let module = place.cache.file("nchan", MODULE).unwrap_or_default().display().to_string();
+    let module = env.cache.file("nchan", MODULE).unwrap_or_default().display().to_string();
     let (configuration, log) = (folder.join("nginx.conf"), folder.join("nginx.log"));
     fill(
-        &sources().join("peers/nchan.conf"),
+        &source_folder().join("peers/nchan.conf"),
         &[
             ("module", &module),
             ("workers", &workers.to_string()),
@@ -45,7 +45,7 @@ pub fn start(place: &Place, workers: usize) -> anyhow::Result<Peer> {
     )?;
     let arguments = ["-e", &log.display().to_string(), "-c", &configuration.display().to_string()];
     let server = Server::start("nginx", &arguments.map(str::to_owned), &[], &log)?;
-    place.until_listening("nchan listens", port, &log)?;
+    env.wait_until_listening("nchan listens", port, &log)?;
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,

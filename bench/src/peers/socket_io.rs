@@ -5,18 +5,18 @@ use std::process::Command;
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
+use crate::bench_env::{BenchEnv, source_folder};
 use crate::cache::{Cache, output, run};
 use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::peers::{article, missing};
-use crate::place::{Place, sources};
+use crate::peers::{baseline, missing};
 
 /// socket.io's version.
 pub fn version(cache: &Cache) -> Result<String, String> {
     if output("node", &["--version"]).is_none() {
         return Err("Node.js is missing: ./dev packages test".to_owned());
     }
-    article::version(cache)?;
+    baseline::version(cache)?;
     let manifest = cache.folder("socket.io").join("node_modules/socket.io/package.json");
     let text = std::fs::read_to_string(manifest).map_err(|_| missing("socket.io", "socket-io"))?;
     let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -25,7 +25,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
 
 /// Has npm fetch it.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
-    article::install(cache)?;
+    baseline::install(cache)?;
     let folder = cache.make("socket.io")?;
     run(Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
@@ -34,17 +34,17 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts one Node.js process.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    let folder = place.new_folder("socket.io")?;
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    let folder = env.new_folder("socket.io")?;
     let (port, log) = (port::free()?, folder.join("node.log"));
     let arguments = [
-        sources().join("peers/socket.io.mjs").display().to_string(),
-        place.cache.folder("socket.io").display().to_string(),
-        place.redis_socket(),
+        source_folder().join("peers/socket.io.mjs").display().to_string(),
+        env.cache.folder("socket.io").display().to_string(),
+        env.redis_socket(),
         port.to_string(),
     ];
     let server = Server::start("node", &arguments, &[("NODE_ENV", "production".to_owned())], &log)?;
-    place.until_listening("socket.io listens", port, &log)?;
+    env.wait_until_listening("socket.io listens", port, &log)?;
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,
@@ -56,7 +56,7 @@ pub fn start(place: &Place) -> anyhow::Result<Peer> {
     };
     Ok(Peer {
         connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
-        php: Php { peer: "socket-io", ..article::php(place) },
+        php: Php { peer: "socket-io", ..baseline::php(env) },
         servers: vec![server],
         uses_redis: true,
     })

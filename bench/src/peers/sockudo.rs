@@ -5,11 +5,11 @@ use std::process::Command;
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
 
+use crate::bench_env::{BenchEnv, SECRET};
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::missing;
-use crate::place::{Place, SECRET};
 
 /// Its version.
 pub fn version(cache: &Cache) -> Result<String, String> {
@@ -35,8 +35,8 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts it, on this machine's own address and with a key of ours instead of the ones it comes with.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    let folder = place.new_folder("sockudo")?;
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    let folder = env.new_folder("sockudo")?;
     let (port, log) = (port::free()?, folder.join("log"));
     let many = "100000000";
     let environment = [
@@ -55,8 +55,8 @@ pub fn start(place: &Place) -> anyhow::Result<Peer> {
         ("RUST_LOG", "warn"),
     ]
     .map(|(name, value)| (name, value.to_owned()));
-    let server = Server::start(&program(&place.cache), &[], &environment, &log)?;
-    place.until_listening("Sockudo listens", port, &log)?;
+    let server = Server::start(&program(&env.cache), &[], &environment, &log)?;
+    env.wait_until_listening("Sockudo listens", port, &log)?;
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,

@@ -17,14 +17,14 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
         canvas.number_across(tick / most, *tick);
     }
     canvas.names(unit, "");
-    for (place, (name, Spread { median, least, most: highest })) in bars.iter().enumerate() {
-        let y = canvas.top + 6.0 + STEP * place as f64;
+    for (index, (name, Spread { median, least, most: highest })) in bars.iter().enumerate() {
+        let y = canvas.top + 6.0 + STEP * index as f64;
         let (start, end) = (canvas.x(0.0), canvas.x(median / most));
         let (width, middle) = (end - start, y + 12.0);
         let product = if name.starts_with("chatpush") { "chatpush" } else { name };
         canvas.draw(&format!(
             "<rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"24\" rx=\"2\" fill=\"{}\"/>",
-            colour(product, place)
+            colour(product, index)
         ));
         let (low, high) = (canvas.x(least / most), canvas.x(highest / most));
         canvas.draw(&format!(

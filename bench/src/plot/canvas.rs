@@ -88,7 +88,7 @@ impl Canvas {
         ));
     }
 
-    /// Text of a class at a place.
+    /// Text of a class at a position.
     pub(super) fn label(&mut self, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
         let text = escape(text);
         self.draw(&format!(
@@ -145,13 +145,13 @@ impl Canvas {
 }
 
 /// The colour of a name: the same in every plot for whom it is known, by its place for the rest.
-pub(super) fn colour(name: &str, place: usize) -> &'static str {
+pub(super) fn colour(name: &str, index: usize) -> &'static str {
     match name {
         "chatpush" => PRODUCT,
         "floor" => FLOOR,
         _ => {
             let known = PEERS.iter().find(|(peer, _)| *peer == name);
-            known.map_or(OTHERS[place % OTHERS.len()], |(_, colour)| colour)
+            known.map_or(OTHERS[index % OTHERS.len()], |(_, colour)| colour)
         }
     }
 }

@@ -29,8 +29,8 @@ pub(super) fn draw(
     }
     canvas.names(across, up);
     let mut names = Vec::new();
-    for (place, (name, points)) in series.iter().enumerate() {
-        let colour = colour(name, place);
+    for (index, (name, points)) in series.iter().enumerate() {
+        let colour = colour(name, index);
         let mut drawn = Vec::new();
         for Point { x, y } in points {
             let x = canvas.x((x.log2() - first) / width);

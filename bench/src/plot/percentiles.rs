@@ -34,8 +34,8 @@ pub(super) fn draw(title: &str, series: &[(String, Delays)], caption: &[String])
     }
     canvas.names("percentile: so many messages or calls are no slower than the line", "delay");
     let mut names = Vec::new();
-    for (place, (name, curve)) in curves.iter().enumerate() {
-        let colour = colour(name, place);
+    for (index, (name, curve)) in curves.iter().enumerate() {
+        let colour = colour(name, index);
         let points: Vec<_> = curve
             .iter()
             .map(|(percent, value)| {

@@ -6,9 +6,9 @@ use anyhow::ensure;
 
 use crate::crowd::{Crowd, Manner};
 use crate::delays::Delays;
-use crate::page::Page;
+use crate::fpm::Fpm;
 use crate::peer::Php;
-use crate::peers::{PeerName, article};
+use crate::peers::{PeerName, baseline};
 use crate::publisher::Repeat;
 use crate::scenarios::{Bench, Outcome, SIZE};
 use crate::stamp;
@@ -40,7 +40,7 @@ const CONNECTING: [(&str, &str); 3] =
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
     fill_mailboxes(bench)?;
     bench.in_turn(&mut outcome, |_| true, |name, outcome| turn(bench, name, outcome));
     outcome.budgets = vec![
@@ -64,7 +64,7 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
     let (users, messages) = MAILBOXES;
     let content = "x".repeat(SIZE as usize - stamp::BYTES);
     let last = FULL + users - 1;
-    bench.place.sql(&format!(
+    bench.env.sql(&format!(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
          SELECT 1, u.seq, '{content}', NOW() FROM seq_{FULL}_to_{last} u, seq_1_to_{messages} m; \
          UPDATE `user` SET unread_count = {messages} WHERE id BETWEEN {FULL} AND {last}"
@@ -73,10 +73,10 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
 }
 
 fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let peer = name.start(bench.place)?;
+    let peer = name.start(bench.env)?;
     let users = 1..=CONNECTED;
     let _crowd = Crowd::connect(&peer.connect_specs(users), Manner::default())?;
-    let push = if name == PeerName::Article { "phpredis held" } else { name.title() };
+    let push = if name == PeerName::Baseline { "phpredis held" } else { name.title() };
     let delays = repeat(&peer.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
     note(outcome, "pushMessage", push, &delays);
 
@@ -95,13 +95,13 @@ fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Res
                 note(outcome, what, name.title(), &delays);
             }
         }
-        PeerName::Article => {
+        PeerName::Baseline => {
             for (call, what) in FLOORS {
                 let delays = repeat(&peer.php, call, AWAY, stores)?;
                 outcome.note_delays("for comparison", what, &delays, &[50.0, 99.0]);
             }
             for (how, title) in CONNECTING {
-                let php = article::php(bench.place).with("BENCH_CONNECT", how);
+                let php = baseline::php(bench.env).with("BENCH_CONNECT", how);
                 let delays = repeat(&php, "store", AWAY, stores)?;
                 // The same code stands against both ways of storing.
                 note(outcome, "storeOfflineMessage committed", title, &delays);
@@ -113,25 +113,25 @@ fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Res
         }
         _ => {}
     }
-    pages(bench, name, &peer.php, outcome)
+    in_fpm(bench, name, &peer.php, outcome)
 }
 
 /// The same inside PHP-FPM.
-fn pages(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
+fn in_fpm(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
     let calls = bench.choose(1_000, 60);
     let ways: &[(&str, &str)] = match name {
-        PeerName::Article => &[("call", "connection per request"), ("persistent", "persistent connection")],
+        PeerName::Baseline => &[("call", "connection per request"), ("persistent", "persistent connection")],
         _ => &[("once", name.title())],
     };
     for (how, title) in ways {
-        let page = Page::start(bench.place, &php.with("BENCH_CONNECT", how))?;
-        let delays = page.calls("push", 1..CONNECTED + 1, calls)?;
+        let fpm = Fpm::start(bench.env, &php.with("BENCH_CONNECT", how))?;
+        let delays = fpm.calls("push", 1..CONNECTED + 1, calls)?;
         outcome.note_delays("pushMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
-        if matches!(name, PeerName::Chatpush | PeerName::Article) {
-            let delays = page.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
+        if matches!(name, PeerName::Chatpush | PeerName::Baseline) {
+            let delays = fpm.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
             outcome.note_delays("storeOfflineMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
             for (call, what) in READS {
-                let delays = page.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
+                let delays = fpm.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
                 outcome.note_delays(&format!("{what} in PHP-FPM"), title, &delays, &[50.0, 99.0]);
             }
         }

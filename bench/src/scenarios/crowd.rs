@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
+use crate::bench_env::BenchEnv;
 use crate::clock;
 use crate::crowd::{Crowd, Manner, Seen};
 use crate::peer::{Peer, Php};
-use crate::peers::{PeerName, article};
-use crate::place::Place;
+use crate::peers::{PeerName, baseline};
 use crate::plot::Chart;
 use crate::publisher::{Repeat, Timetable};
 use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
@@ -45,17 +45,17 @@ pub(super) struct Returned {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let users = bench.choose(10_000, 500);
-    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Article);
+    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Baseline);
     bench.in_turn(&mut outcome, wanted, |name, outcome| {
-        bench.place.empty()?;
-        let peer = name.start(bench.place)?;
+        bench.env.clear_messages()?;
+        let peer = name.start(bench.env)?;
         let live = LIVE.0..LIVE.0 + LIVE.1;
         let mut chatting = Crowd::connect(&peer.connect_specs(live), Manner::default())?;
         let title = name.title();
         if name == PeerName::Chatpush {
-            fill(bench.place, &peer.php, users)?;
+            fill(bench.env, &peer.php, users)?;
         } else {
-            insert(bench.place, users)?;
+            insert(bench.env, users)?;
         }
 
         let seconds = bench.choose(20, 4);
@@ -74,8 +74,8 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let mut publishers = timetable.start(&peer.php)?;
         publishers.begin()?;
         let returned = match name {
-            PeerName::Chatpush => reconnect(bench.place, &peer, users)?,
-            _ => log_in(bench.place, &peer, users)?,
+            PeerName::Chatpush => reconnect(bench.env, &peer, users)?,
+            _ => log_in(bench.env, &peer, users)?,
         };
         let called = publishers.finish()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
@@ -99,7 +99,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 }
 
 /// Stores through the extension and waits until every row is there.
-pub(super) fn fill(place: &Place, php: &Php, users: u32) -> anyhow::Result<()> {
+pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> {
     let repeat = Repeat {
         call: "store",
         callers: WORKERS,
@@ -112,33 +112,32 @@ pub(super) fn fill(place: &Place, php: &Php, users: u32) -> anyhow::Result<()> {
     };
     let called = repeat.start(&php.set("chatpush.durability=queued"))?.run()?;
     ensure!(called.refused == 0, "{} stores were refused", called.refused);
-    until_rows(place, u64::from(users * MESSAGES)).map(drop)
+    until_rows(env, u64::from(users * MESSAGES)).map(drop)
 }
 
 /// The same rows by SQL, stamped as a caller would.
-fn insert(place: &Place, users: u32) -> anyhow::Result<()> {
+fn insert(env: &BenchEnv, users: u32) -> anyhow::Result<()> {
     let content = "CONCAT('~~000', LPAD(u.seq, 8, '0'), LPAD(m.seq, 8, '0'), REPEAT('0', 36), ' ', REPEAT('message ', 8))";
     let last = MESSAGES - 1;
-    place
-        .sql(&format!(
-            "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+    env.sql(&format!(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
              SELECT 1, u.seq, {content}, NOW() FROM seq_0_to_{last} m, seq_1_to_{users} u"
-        ))
-        .map(drop)
+    ))
+    .map(drop)
 }
 
 /// Everybody connects at once.
-pub(super) fn reconnect(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
+pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
     let total = u64::from(users * MESSAGES);
     let specs = peer.connect_specs(1..=users);
-    let statements = place.status("Questions")?;
+    let statements = env.mariadb_status("Questions")?;
     let began = clock::now();
     let mut crowd = Crowd::begin(&specs, Manner { window: WINDOW, deaf: false })?;
     wait_for(&mut crowd, total)?;
     let latest = crowd.progress()?.latest;
-    let asked = until_rows(place, 0)?;
+    let asked = until_rows(env, 0)?;
     let ended = clock::now();
-    let statements = place.status("Questions")? - statements - asked;
+    let statements = env.mariadb_status("Questions")? - statements - asked;
     let progress = crowd.progress()?;
     ensure!(progress.gone == 0, "{} connections failed: {}", progress.gone, progress.why);
     Ok(Returned {
@@ -150,7 +149,7 @@ pub(super) fn reconnect(place: &Place, peer: &Peer, users: u32) -> anyhow::Resul
 }
 
 /// PHP delivers to each user in turn, as at a login.
-fn log_in(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
+fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
     let total = u64::from(users * MESSAGES);
     let mut crowd = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
     let mut logins = Vec::new();
@@ -166,9 +165,9 @@ fn log_in(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
             size: SIZE,
             warm: 0,
         };
-        logins.push(repeat.start(&article::php(place))?);
+        logins.push(repeat.start(&baseline::php(env))?);
     }
-    let statements = place.status("Questions")?;
+    let statements = env.mariadb_status("Questions")?;
     let began = clock::now();
     for login in &mut logins {
         login.begin()?;
@@ -178,12 +177,12 @@ fn log_in(place: &Place, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
     for login in logins {
         login.finish()?;
     }
-    let asked = until_rows(place, 0)?;
+    let asked = until_rows(env, 0)?;
     let ended = clock::now();
     Ok(Returned {
         delivered: latest.saturating_sub(began) as f64 / 1e9,
         confirmed: ended.saturating_sub(began) as f64 / 1e9,
-        statements: place.status("Questions")? - statements - asked,
+        statements: env.mariadb_status("Questions")? - statements - asked,
         seen: crowd.report()?,
     })
 }
@@ -198,13 +197,13 @@ fn wait_for(crowd: &mut Crowd, total: u64) -> anyhow::Result<()> {
 }
 
 /// Waits until the table has so many rows, and returns how many statements that took.
-fn until_rows(place: &Place, rows: u64) -> anyhow::Result<f64> {
+fn until_rows(env: &BenchEnv, rows: u64) -> anyhow::Result<f64> {
     let deadline = Instant::now() + LONGEST;
     // Asking for the counter is a statement itself, and the client sends USE before each.
     let mut statements = 2.0;
     loop {
         statements += 2.0;
-        let there: u64 = place.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?;
+        let there: u64 = env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?;
         if there == rows {
             return Ok(statements);
         }

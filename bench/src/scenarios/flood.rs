@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::bench_env::BenchEnv;
 use crate::crowd::{Crowd, Manner, Seen};
 use crate::peer::Peer;
 use crate::peers::PeerName;
-use crate::place::Place;
 use crate::plot::Chart;
 use crate::profile::Profile;
 use crate::publisher::{Called, Repeat};
@@ -35,15 +35,15 @@ pub(super) struct Flooded {
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
     let time = Duration::from_secs(bench.choose(10, 1));
     bench.in_turn(
         &mut outcome,
         |_| true,
         |name, outcome| {
-            let peer = name.start(bench.place)?;
+            let peer = name.start(bench.env)?;
             let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
-            let flooded = flood(bench.place, &peer, &mut crowd, WORKERS, 0, time)?;
+            let flooded = flood(bench.env, &peer, &mut crowd, WORKERS, 0, time)?;
             note(outcome, name, &flooded);
             Ok(())
         },
@@ -67,7 +67,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 
 /// Has PHP workers send for some time, or so many calls each.
 pub(super) fn flood(
-    place: &Place,
+    env: &BenchEnv,
     peer: &Peer,
     crowd: &mut Crowd,
     workers: u32,
@@ -79,7 +79,7 @@ pub(super) fn flood(
     let publishers = repeat.start(&peer.php)?;
     crowd.report()?;
     let clients = usage::processor(&crowd.pids());
-    let meter = Meter::start(peer, place);
+    let meter = Meter::start(peer, env);
     let called = publishers.run()?;
     crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
@@ -95,7 +95,7 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &Flooded) {
     let scale = 100_000.0 / counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
     figures.note(DELIVERIES, "/s", title, counts.received as f64 / seconds);
-    if name != PeerName::Article {
+    if name != PeerName::Baseline {
         figures.note(PROCESSOR, "s", title, used.0 * scale);
         figures.note("server's share of a core", "", title, used.0 / seconds);
     }
@@ -110,11 +110,11 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &Flooded) {
 
 /// One flood more, with perf at the daemon and at Redis.
 fn profile(bench: &Bench<'_>, time: Duration) -> anyhow::Result<Option<String>> {
-    let peer = PeerName::Chatpush.start(bench.place)?;
+    let peer = PeerName::Chatpush.start(bench.env)?;
     let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
     let mut pids = peer.pids();
-    pids.push(bench.place.redis_pid());
-    let profile = Profile::start(&bench.place.new_folder("profile")?, &pids);
-    flood(bench.place, &peer, &mut crowd, WORKERS, 0, time)?;
+    pids.push(bench.env.redis_pid());
+    let profile = Profile::start(&bench.env.new_folder("profile")?, &pids);
+    flood(bench.env, &peer, &mut crowd, WORKERS, 0, time)?;
     Ok(profile.and_then(Profile::finish))
 }

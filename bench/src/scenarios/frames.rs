@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::bench_env::BenchEnv;
 use crate::crowd::{Crowd, Manner, Seen};
 use crate::peer::Peer;
 use crate::peers::PeerName;
-use crate::place::Place;
 use crate::publisher::{Called, Timetable};
 use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
 use crate::verdict::{Budget, Rule};
@@ -25,17 +25,17 @@ pub(super) struct Delivered {
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
     let seconds = bench.choose(10, 1);
     let rates: &[u32] = bench.choose(&RATES, &[1_000]);
     bench.in_turn(
         &mut outcome,
         |_| true,
         |name, outcome| {
-            let peer = name.start(bench.place)?;
+            let peer = name.start(bench.env)?;
             let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
             for rate in rates.iter().copied() {
-                let delivered = deliver(bench.place, &peer, &mut crowd, USERS, rate, rate * seconds)?;
+                let delivered = deliver(bench.env, &peer, &mut crowd, USERS, rate, rate * seconds)?;
                 note(outcome, name, rate, &delivered);
             }
             Ok(())
@@ -50,7 +50,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 
 /// Publishes by a timetable to users who are connected, after a little that does not count.
 pub(super) fn deliver(
-    place: &Place,
+    env: &BenchEnv,
     peer: &Peer,
     crowd: &mut Crowd,
     users: u32,
@@ -64,7 +64,7 @@ pub(super) fn deliver(
     crowd.report()?;
 
     let publishers = timetable.start(&peer.php)?;
-    let meter = Meter::start(peer, place);
+    let meter = Meter::start(peer, env);
     let called = publishers.run()?;
     crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
@@ -78,7 +78,7 @@ fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &Delivered)
     outcome.note_delays(&format!("{what}, from the call"), title, &seen.called, &[50.0]);
     let scale = 100_000.0 / seen.counts.received.max(1) as f64;
     let figures = &mut outcome.figures;
-    if name != PeerName::Article {
+    if name != PeerName::Baseline {
         figures.note(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
     }
     figures.note(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);

@@ -43,15 +43,15 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     let column = format!("{times}×");
     let small = bench.choose(1, 5);
     let mut note = |what: &str, unit, value| outcome.figures.note(what, unit, &column, value);
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
 
-    let peer = chatpush::start(bench.place)?;
+    let peer = chatpush::start(bench.env)?;
     let users = 250 * times;
     let mut clients = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
     let calls = repeat(bench, &peer, "push", (1, users), 3_000 / small)?;
     note("push, among 250 users and more", "µs", calls);
     let rate = 250 * times;
-    let delivered = frames::deliver(bench.place, &peer, &mut clients, 250, rate, rate * 10 / small)?;
+    let delivered = frames::deliver(bench.env, &peer, &mut clients, 250, rate, rate * 10 / small)?;
     let received = delivered.seen.counts.received.max(1) as f64;
     let used = (delivered.used.0 + delivered.used.1) / received * 100_000.0;
     note("processor per 100,000 frames, at 250 messages/s and more", "s", used);
@@ -59,13 +59,13 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
 
     let mut clients = Crowd::connect(&peer.connect_specs(1..=1_000), Manner::default())?;
     let calls = 10_000 * times / small;
-    let flooded = flood::flood(bench.place, &peer, &mut clients, 4, calls, Duration::ZERO)?;
+    let flooded = flood::flood(bench.env, &peer, &mut clients, 4, calls, Duration::ZERO)?;
     let received = flooded.seen.counts.received.max(1) as f64;
     note("flood of 40,000 messages and more, each", "µs", flooded.seconds / received * 1e6);
     drop(clients);
 
     let calls = 125 * times / small.min(2);
-    let stored = stores::store(bench.place, &peer, &peer.php, 16, calls, Duration::ZERO)?;
+    let stored = stores::store(bench.env, &peer, &peer.php, 16, calls, Duration::ZERO)?;
     let rows = stored.called.accepted().max(1) as f64;
     note("2,000 stores and more by 16 callers, each", "µs", stored.called.seconds() / rows * 1e6);
 
@@ -75,16 +75,16 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     note("fetching 20 rows and more, each", "µs", fetched / f64::from(messages));
     drop(peer);
 
-    let peer = chatpush::start(bench.place)?;
+    let peer = chatpush::start(bench.env)?;
     let weight = idle::weigh(bench, &peer, 900 * times / small, Duration::from_secs(1))?;
     note("resident per connection, 900 and more", "KiB", weight.resident / 1024.0);
     drop(peer);
 
-    bench.place.empty()?;
-    let peer = chatpush::start(bench.place)?;
+    bench.env.clear_messages()?;
+    let peer = chatpush::start(bench.env)?;
     let users = 600 * times / small;
-    crowd::fill(bench.place, &peer.php, users)?;
-    let returned = crowd::reconnect(bench.place, &peer, users)?;
+    crowd::fill(bench.env, &peer.php, users)?;
+    let returned = crowd::reconnect(bench.env, &peer, users)?;
     note("return of 600 users and more, each", "µs", returned.delivered / f64::from(users) * 1e6);
     Ok(())
 }
@@ -104,7 +104,7 @@ fn repeat(
 
 fn mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
     let last = READ + 49;
-    bench.place.sql(&format!(
+    bench.env.sql(&format!(
         "DELETE FROM offline_message WHERE receiver_id BETWEEN {READ} AND {last}; \
          INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
          SELECT 1, u.seq, REPEAT('x', {SIZE}), NOW() FROM seq_{READ}_to_{last} u, seq_1_to_{messages} m"

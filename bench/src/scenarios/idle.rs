@@ -28,20 +28,20 @@ pub(super) struct Weight {
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
     let connections = bench.choose(15_000, 1_000);
     let rest = Duration::from_secs(bench.choose(30, 2));
     bench.in_turn(
         &mut outcome,
-        |name| name != PeerName::Article,
+        |name| name != PeerName::Baseline,
         |name, outcome| {
-            let peer = name.start(bench.place)?;
+            let peer = name.start(bench.env)?;
             note(outcome, name.title(), &weigh(bench, &peer, connections, rest)?);
             Ok(())
         },
     );
     if bench.peers.contains(&PeerName::Chatpush) {
-        let peer = chatpush::start_daemons(bench.place, 4)?;
+        let peer = chatpush::start_daemons(bench.env, 4)?;
         let weight = weigh(bench, &peer, connections * 4, rest)?;
         note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &weight);
     }
@@ -68,7 +68,7 @@ pub(super) fn weigh(
     let before = (usage::resident(&pids), kernel());
     let mut crowd = Crowd::connect(&peer.connect_specs(1..=connections), Manner::default())?;
     let count = f64::from(connections);
-    let meter = Meter::start(peer, bench.place);
+    let meter = Meter::start(peer, bench.env);
     std::thread::sleep(rest);
     let used = meter.read();
     let after = (usage::resident(&pids), kernel());

@@ -17,10 +17,10 @@ const FLOOD_PUBLISHER: u32 = 500;
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    bench.place.empty()?;
+    bench.env.clear_messages()?;
     bench.in_turn(
         &mut outcome,
-        |name| name != PeerName::Article,
+        |name| name != PeerName::Baseline,
         |name, outcome| {
             for deaf in [false, true] {
                 turn(bench, name, deaf, outcome)?;
@@ -44,7 +44,7 @@ fn numbers(bench: &Bench<'_>) -> (u32, u32) {
 fn turn(bench: &Bench<'_>, name: PeerName, deaf: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (all, few) = numbers(bench);
     let seconds = bench.choose(30, 2);
-    let peer = name.start(bench.place)?;
+    let peer = name.start(bench.env)?;
     let mut readers = Crowd::connect(&peer.connect_specs(1..=all - few), Manner::default())?;
     let manner = Manner { deaf, ..Manner::default() };
     let mut others = Crowd::connect(&peer.connect_specs(all - few + 1..=all), manner)?;

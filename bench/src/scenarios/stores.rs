@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use crate::bench_env::BenchEnv;
 use crate::peer::{Peer, Php};
-use crate::peers::{PeerName, article, chatpush};
-use crate::place::Place;
+use crate::peers::{PeerName, baseline, chatpush};
 use crate::plot::Chart;
 use crate::publisher::{Called, Repeat};
 use crate::scenarios::{Bench, Outcome, SIZE};
@@ -26,10 +26,10 @@ pub(super) struct Stored {
 }
 
 /// Who uses the processors now: each one's seconds so far. What the servers do not use is PHP's and the kernel's.
-fn used(place: &Place, servers: &[u32]) -> [(&'static str, f64); 5] {
+fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
     let (idle, all) = usage::machine();
     let daemon = usage::processor(servers);
-    let (redis, mariadb) = (usage::processor(&[place.redis_pid()]), usage::processor(&[place.mariadb_pid()]));
+    let (redis, mariadb) = (usage::processor(&[env.redis_pid()]), usage::processor(&[env.mariadb_pid()]));
     let rest = all - idle - daemon - redis - mariadb;
     [
         ("the daemon", daemon),
@@ -45,18 +45,18 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let callers: &[u32] = bench.choose(&[1, 4, 16, 64], &[1, 16]);
     let time = Duration::from_secs(bench.choose(5, 1));
-    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Article);
+    let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Baseline);
     bench.in_turn(&mut outcome, wanted, |name, outcome| {
-        bench.place.empty()?;
-        let peer = name.start(bench.place)?;
+        bench.env.clear_messages()?;
+        let peer = name.start(bench.env)?;
         let (php, title) = match name {
-            PeerName::Article => {
-                (article::php(bench.place).with("BENCH_CONNECT", "persistent"), "PDO persistent")
+            PeerName::Baseline => {
+                (baseline::php(bench.env).with("BENCH_CONNECT", "persistent"), "PDO persistent")
             }
-            _ => (chatpush::php(bench.place)?, name.title()),
+            _ => (chatpush::php(bench.env)?, name.title()),
         };
         for callers in callers {
-            let stored = store(bench.place, &peer, &php, *callers, 0, time)?;
+            let stored = store(bench.env, &peer, &php, *callers, 0, time)?;
             note(outcome, title, *callers, &stored);
         }
         drop(peer);
@@ -76,32 +76,32 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 
 /// Stores for some time, or so often each, and sees that every row is there.
 pub(super) fn store(
-    place: &Place,
+    env: &BenchEnv,
     peer: &Peer,
     php: &Php,
     callers: u32,
     calls: u32,
     time: Duration,
 ) -> anyhow::Result<Stored> {
-    let before = rows(place)?;
+    let before = rows(env)?;
     let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
     let publishers = repeat.start(php)?;
-    let commits = place.commits()?;
+    let commits = env.mariadb_commits()?;
     let servers = peer.pids();
-    let before = (before, used(place, &servers));
+    let before = (before, used(env, &servers));
     let called = publishers.run()?;
-    let mut used = used(place, &servers);
+    let mut used = used(env, &servers);
     for ((_, now), (_, before)) in used.iter_mut().zip(before.1) {
         *now -= before;
     }
-    let commits = place.commits()? - commits;
-    let (there, said) = (rows(place)? - before.0, called.accepted());
+    let commits = env.mariadb_commits()? - commits;
+    let (there, said) = (rows(env)? - before.0, called.accepted());
     ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
     Ok(Stored { called, commits, used })
 }
 
-fn rows(place: &Place) -> anyhow::Result<u64> {
-    Ok(place.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
+fn rows(env: &BenchEnv) -> anyhow::Result<u64> {
+    Ok(env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
 }
 
 fn measure_name(callers: u32) -> String {

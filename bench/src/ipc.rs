@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 /// How long a child may take to end when its input has ended.
-const GOODBYE: Duration = Duration::from_secs(5);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running child. It is told by the end of its input to go, and ended if it does not, when this is dropped.
 #[derive(Debug)]
-pub struct Talk {
+pub struct ChildProcess {
     name: String,
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
-impl Talk {
+impl ChildProcess {
     /// Starts the command; `name` is for messages.
     pub fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
@@ -46,7 +46,7 @@ impl Talk {
     }
 
     /// Says one line.
-    pub fn say(&mut self, line: &str) -> anyhow::Result<()> {
+    pub fn send_line(&mut self, line: &str) -> anyhow::Result<()> {
         let input = self.input.as_mut().context("its input has ended")?;
         writeln!(input, "{line}")
             .and_then(|()| input.flush())
@@ -58,7 +58,7 @@ impl Talk {
     /// # Errors
     ///
     /// When none comes in time, or never any more.
-    pub fn hear(&mut self, within: Duration) -> anyhow::Result<String> {
+    pub fn receive_line(&mut self, within: Duration) -> anyhow::Result<String> {
         match self.lines.recv_timeout(within) {
             Ok(line) => Ok(line),
             Err(RecvTimeoutError::Timeout) => bail!("{} said nothing for {within:?}", self.name),
@@ -67,10 +67,10 @@ impl Talk {
     }
 }
 
-impl Drop for Talk {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         drop(self.input.take());
-        let deadline = Instant::now() + GOODBYE;
+        let deadline = Instant::now() + EXIT_TIMEOUT;
         while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;

@@ -4,20 +4,20 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::bench_env::BenchEnv;
 use crate::cache::{Cache, output, version as find_version};
 use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::missing;
-use crate::place::Place;
 
 /// phpredis's version.
 pub fn version(cache: &Cache) -> Result<String, String> {
-    let directives = directives(cache).ok_or_else(|| missing("phpredis", "article"))?;
+    let directives = directives(cache).ok_or_else(|| missing("phpredis", "baseline"))?;
     let mut arguments: Vec<&str> = directives.iter().flat_map(|directive| ["-d", directive]).collect();
     arguments.extend(["-r", "echo phpversion('redis');"]);
     output("php", &arguments)
         .and_then(|text| find_version(&text))
-        .ok_or_else(|| missing("phpredis", "article"))
+        .ok_or_else(|| missing("phpredis", "baseline"))
 }
 
 /// Unpacks Debian's phpredis for the PHP on the path.
@@ -30,8 +30,8 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
 }
 
 /// Starts nothing: Redis and MariaDB run already.
-pub fn start(place: &Place) -> anyhow::Result<Peer> {
-    let socket = place.redis_socket();
+pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
+    let socket = env.redis_socket();
     let spec = move |users: &[u32]| {
         let mut subscribe = format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", users.len() + 1);
         for channel in users.iter().copied().map(channel) {
@@ -47,18 +47,18 @@ pub fn start(place: &Place) -> anyhow::Result<Peer> {
     };
     Ok(Peer {
         connect_specs: ConnectSpecs::Shared(Box::new(spec)),
-        php: php(place),
+        php: php(env),
         servers: Vec::new(),
         uses_redis: true,
     })
 }
 
 /// How PHP calls it.
-pub fn php(place: &Place) -> Php {
+pub fn php(env: &BenchEnv) -> Php {
     Php {
-        peer: "article",
-        settings: directives(&place.cache).unwrap_or_default(),
-        environment: place.servers(),
+        peer: "baseline",
+        settings: directives(&env.cache).unwrap_or_default(),
+        environment: env.php_environment(),
     }
 }
 

@@ -22,22 +22,22 @@ pub const USERS: u32 = 65_536;
 
 /// The shared parts, private to this run.
 #[derive(Debug)]
-pub struct Place {
+pub struct BenchEnv {
     mariadb: MariaDb,
     redis: Redis,
     /// Where peers are installed.
     pub cache: Cache,
     runtime: Runtime,
-    numbers: Cell<u32>,
+    folder_count: Cell<u32>,
     folder: Folder,
 }
 
-impl Place {
+impl BenchEnv {
     /// Starts Redis, which syncs its file `always` or `everysec`, and MariaDB, and makes the tables and the users.
     pub fn start(cache: Cache, appendfsync: &str) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let held = Folder::new()?;
-        let folder = held.path();
+        let guard = Folder::new()?;
+        let folder = guard.path();
         let (redis, mariadb) = runtime.block_on(async {
             let redis = Redis::start_with(folder, &["--appendfsync", appendfsync]).await?;
             MariaDb::install(folder).await?;
@@ -45,15 +45,16 @@ impl Place {
             mariadb::create_database(folder, NAME).await?;
             anyhow::Ok((redis, mariadb))
         })?;
-        let place = Self { mariadb, redis, cache, runtime, numbers: Cell::new(0), folder: held };
-        let migrated = place.wait(Daemon::command(place.folder(), &place.daemon(), &["migrate"]))?;
+        let env = Self { mariadb, redis, cache, runtime, folder_count: Cell::new(0), folder: guard };
+        let migrated =
+            env.block_on(Daemon::command(env.folder(), &env.daemon_environment(), &["migrate"]))?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        place.sql(&format!(
+        env.sql(&format!(
             "INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
              ALTER TABLE offline_message ADD INDEX (receiver_id, id); \
              SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'"
         ))?;
-        Ok(place)
+        Ok(env)
     }
 
     /// The folder of data and logs.
@@ -63,44 +64,44 @@ impl Place {
 
     /// A new, empty folder in it.
     pub fn new_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
-        self.numbers.set(self.numbers.get() + 1);
-        let folder = self.folder().join(format!("{name}-{}", self.numbers.get()));
+        self.folder_count.set(self.folder_count.get() + 1);
+        let folder = self.folder().join(format!("{name}-{}", self.folder_count.get()));
         std::fs::create_dir(&folder)?;
         Ok(folder)
     }
 
     /// Runs something that waits.
-    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
     /// Waits until a TCP port of 127.0.0.1 is listened on.
-    pub fn until_listening(&self, what: &str, port: u16, log: &Path) -> anyhow::Result<()> {
+    pub fn wait_until_listening(&self, what: &str, port: u16, log: &Path) -> anyhow::Result<()> {
         let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
-        self.wait(wait::until(what, log, listens))
+        self.block_on(wait::until(what, log, listens))
     }
 
     /// Runs statements in the application's database and returns what they select.
     pub fn sql(&self, statements: &str) -> anyhow::Result<String> {
-        self.wait(mariadb::sql(self.folder(), &format!("USE {NAME}; {statements}")))
+        self.block_on(mariadb::sql(self.folder(), &format!("USE {NAME}; {statements}")))
     }
 
     /// A counter of MariaDB's (`SHOW GLOBAL STATUS`).
-    pub fn status(&self, counter: &str) -> anyhow::Result<f64> {
+    pub fn mariadb_status(&self, counter: &str) -> anyhow::Result<f64> {
         let text = self.sql(&format!("SHOW GLOBAL STATUS LIKE '{counter}'"))?;
         let value = text.split_whitespace().last().and_then(|value| value.parse().ok());
         value.ok_or_else(|| anyhow::anyhow!("MariaDB has no counter {counter}"))
     }
 
     /// How many transactions that changed something MariaDB has committed.
-    pub fn commits(&self) -> anyhow::Result<f64> {
+    pub fn mariadb_commits(&self) -> anyhow::Result<f64> {
         let text =
             self.sql("SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rw_commits'")?;
         Ok(text.trim().parse()?)
     }
 
     /// Empties the mailboxes, for the next to begin as the one before did. No daemon may run.
-    pub fn empty(&self) -> anyhow::Result<()> {
+    pub fn clear_messages(&self) -> anyhow::Result<()> {
         self.sql("TRUNCATE offline_message; TRUNCATE chatpush_message; UPDATE `user` SET unread_count = 0 WHERE unread_count > 0")
             .map(drop)
     }
@@ -126,7 +127,7 @@ impl Place {
     }
 
     /// What PHP has to know of the servers.
-    pub fn servers(&self) -> Vec<(&'static str, String)> {
+    pub fn php_environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("BENCH_REDIS_SOCKET", self.redis_socket()),
             ("BENCH_MYSQL_SOCKET", mariadb::socket(self.folder()).display().to_string()),
@@ -137,7 +138,7 @@ impl Place {
     }
 
     /// The daemon's environment.
-    pub fn daemon(&self) -> Vec<(&'static str, String)> {
+    pub fn daemon_environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("CHATPUSH_REDIS_URL", self.redis_url()),
             ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(self.folder()), NAME)),
@@ -152,6 +153,6 @@ impl Place {
 const MARIADB: &[&str] = &["--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M"];
 
 /// The folder of this crate.
-pub fn sources() -> PathBuf {
+pub fn source_folder() -> PathBuf {
     artifacts::root().join("bench")
 }

@@ -9,7 +9,7 @@ if (!in_array($call, ['push', 'store', 'count_unread', 'fetch'], true)) {
     http_response_code(404);
     exit;
 }
-$content = str_pad('page ', 128, 'message ');
+$content = str_pad('fpm ', 128, 'message ');
 // Loading the peer's own code is part of what a request pays; the calls below connect when they have to.
 $call((int) $_GET['user'], $content);
 echo hrtime(true) - $begin;

@@ -7,26 +7,26 @@ use chatpush_stack::nginx::Nginx;
 use chatpush_stack::php_fpm::PhpFpm;
 use ureq::Agent;
 
+use crate::bench_env::{BenchEnv, source_folder};
 use crate::delays::Delays;
 use crate::peer::Php;
-use crate::place::{Place, sources};
 
-/// A private nginx and PHP-FPM that serve `bench/php/page.php`.
+/// A private nginx and PHP-FPM that serve `bench/php/fpm.php`.
 #[derive(Debug)]
-pub struct Page {
+pub struct Fpm {
     nginx: Nginx,
     _fpm: PhpFpm,
     agent: Agent,
 }
 
-impl Page {
+impl Fpm {
     /// Starts both.
-    pub fn start(place: &Place, php: &Php) -> anyhow::Result<Self> {
-        let folder = place.new_folder("page")?;
+    pub fn start(env: &BenchEnv, php: &Php) -> anyhow::Result<Self> {
+        let folder = env.new_folder("fpm")?;
         let mut environment = php.environment.clone();
         environment.push(("BENCH_PEER", php.peer.to_owned()));
-        let fpm = place.wait(PhpFpm::start(&folder, &php.settings, &[], &environment))?;
-        let nginx = place.wait(Nginx::start(&folder, None, &[("/", &sources().join("php"))], 9))?;
+        let fpm = env.block_on(PhpFpm::start(&folder, &php.settings, &[], &environment))?;
+        let nginx = env.block_on(Nginx::start(&folder, None, &[("/", &source_folder().join("php"))], 9))?;
         let agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
         Ok(Self { nginx, _fpm: fpm, agent })
     }
@@ -35,7 +35,7 @@ impl Page {
     pub fn calls(&self, call: &str, users: std::ops::Range<u32>, calls: u32) -> anyhow::Result<Delays> {
         let mut delays = Delays::default();
         for (number, user) in users.cycle().take((calls + WARM) as usize).enumerate() {
-            let url = format!("http://127.0.0.1:{}/page.php?call={call}&user={user}", self.nginx.port());
+            let url = format!("http://127.0.0.1:{}/fpm.php?call={call}&user={user}", self.nginx.port());
             let text = self.agent.get(&url).call()?.body_mut().read_to_string()?;
             let nanoseconds = text.trim().parse().with_context(|| format!("{url} says {text:.300}"))?;
             if number >= WARM as usize {
