@@ -1,5 +1,5 @@
 <?php
-// Time and stamps, as bench/src/stamp.rs reads them.
+// Time and stamps, as bench/src/message_header.rs reads them.
 declare(strict_types=1);
 
 // The kernel rounds sleeps up by this much, 50 µs if nobody says otherwise.

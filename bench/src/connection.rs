@@ -10,35 +10,35 @@ use socket2::{Domain, Socket, Type};
 
 use crate::clock;
 use crate::connect_spec::ConnectSpec;
-use crate::frame::{Cut, Kind, client_frame};
+use crate::frame::{FrameKind, Protocol, encode_client_frame};
 
 /// Clients of one source address, so that neither ports nor a server's limits per address run out.
 const PER_ADDRESS: usize = 16;
 
 /// What a deaf client lets the kernel keep for it, in bytes; the kernel may round it up.
-const DEAF_BUFFER: usize = 4_096;
+const STALLED_RECEIVE_BUFFER: usize = 4_096;
 
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
     spec: ConnectSpec,
-    stage: Stage,
+    state: State,
     /// How much of what it has to say is said.
     steps_done: usize,
     /// The beginning of what has not come to its end yet.
-    rest: Vec<u8>,
+    partial: Vec<u8>,
     /// What the socket did not take yet.
     unsent: Vec<u8>,
 }
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum State {
     /// The handshake is not answered.
-    Greeting,
+    Handshake,
     /// It is open, and the server has not said that messages come.
-    Talking,
+    Subscribing,
     /// Messages come.
     Ready,
 }
@@ -51,24 +51,24 @@ enum Stream {
 
 impl Connection {
     /// Begins to connect. `count` tells clients apart that have to come from different addresses.
-    pub fn open(spec: ConnectSpec, count: usize, deaf: bool) -> io::Result<Self> {
+    pub fn open(spec: ConnectSpec, count: usize, stalled: bool) -> io::Result<Self> {
         let stream = if spec.is_redis() {
             Stream::Unix(UnixStream::connect(&spec.address)?)
         } else {
-            Stream::Tcp(connect(&spec.address, count, deaf)?)
+            Stream::Tcp(connect(&spec.address, count, stalled)?)
         };
         let unsent = if spec.is_redis() { Vec::new() } else { spec.request().into_bytes() };
-        let stage = if spec.is_redis() { Stage::Talking } else { Stage::Greeting };
-        let mut connection = Self { stream, spec, stage, steps_done: 0, rest: Vec::new(), unsent };
-        if stage == Stage::Talking {
-            connection.say(&[]);
+        let state = if spec.is_redis() { State::Subscribing } else { State::Handshake };
+        let mut connection = Self { stream, spec, state, steps_done: 0, partial: Vec::new(), unsent };
+        if state == State::Subscribing {
+            connection.send_due(&[]);
         }
         Ok(connection)
     }
 
     /// How far it is.
-    pub const fn stage(&self) -> Stage {
-        self.stage
+    pub const fn state(&self) -> State {
+        self.state
     }
 
     /// Lets the poll tell of it.
@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// Has the poll forget it; the socket stays open.
-    pub fn forget(&mut self, registry: &Registry) -> io::Result<()> {
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.stream.source().deregister(registry)
     }
 
@@ -106,7 +106,7 @@ impl Connection {
     /// # Errors
     ///
     /// When the connection is at its end, in the server's words if it has any.
-    pub fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8], u64, u32)) -> io::Result<()> {
+    pub fn read(&mut self, buffer: &mut [u8], mut on_payload: impl FnMut(&[u8], u64, u32)) -> io::Result<()> {
         loop {
             let got = match &mut self.stream {
                 Stream::Tcp(stream) => stream.read(buffer),
@@ -122,25 +122,30 @@ impl Connection {
             };
             let now = clock::now();
             // Most reads end where a frame ends; then nothing is copied.
-            if self.rest.is_empty() {
-                let used = self.cut(&buffer[..count], now, &mut take)?;
-                self.rest.extend_from_slice(&buffer[used..count]);
+            if self.partial.is_empty() {
+                let used = self.process(&buffer[..count], now, &mut on_payload)?;
+                self.partial.extend_from_slice(&buffer[used..count]);
             } else {
-                let mut bytes = std::mem::take(&mut self.rest);
+                let mut bytes = std::mem::take(&mut self.partial);
                 bytes.extend_from_slice(&buffer[..count]);
-                let used = self.cut(&bytes, now, &mut take)?;
+                let used = self.process(&bytes, now, &mut on_payload)?;
                 bytes.drain(..used);
                 if !bytes.is_empty() {
-                    self.rest = bytes;
+                    self.partial = bytes;
                 }
             }
         }
     }
 
     /// Goes through whole pieces and returns how many bytes they were.
-    fn cut(&mut self, bytes: &[u8], now: u64, take: &mut impl FnMut(&[u8], u64, u32)) -> io::Result<usize> {
+    fn process(
+        &mut self,
+        bytes: &[u8],
+        now: u64,
+        on_payload: &mut impl FnMut(&[u8], u64, u32),
+    ) -> io::Result<usize> {
         let mut at = 0;
-        if self.stage == Stage::Greeting {
+        if self.state == State::Handshake {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(0) };
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             if head.split(' ').nth(1) != Some("101") {
@@ -148,51 +153,51 @@ impl Connection {
                 return Err(io::Error::other(format!("refused: {line}")));
             }
             at = end + 4;
-            self.stage = Stage::Talking;
-            self.say(&[]);
+            self.state = State::Subscribing;
+            self.send_due(&[]);
         }
-        let cut = if self.spec.is_redis() { Cut::Redis } else { Cut::WebSocket };
-        while let Some(piece) = cut.first(&bytes[at..]) {
-            match piece.kind {
-                Kind::Data => {
-                    if self.stage != Stage::Ready {
-                        self.say(piece.payload);
+        let protocol = if self.spec.is_redis() { Protocol::Redis } else { Protocol::WebSocket };
+        while let Some(frame) = protocol.decode(&bytes[at..]) {
+            match frame.kind {
+                FrameKind::Data => {
+                    if self.state != State::Ready {
+                        self.send_due(frame.payload);
                     }
                     if let Some((_, answer)) =
-                        self.spec.heartbeat.as_ref().filter(|(call, _)| call.as_bytes() == piece.payload)
+                        self.spec.heartbeat.as_ref().filter(|(call, _)| call.as_bytes() == frame.payload)
                     {
-                        self.unsent.extend(client_frame(1, answer.as_bytes()));
+                        self.unsent.extend(encode_client_frame(1, answer.as_bytes()));
                     } else {
-                        take(piece.payload, now, self.spec.user);
+                        on_payload(frame.payload, now, self.spec.user);
                     }
                 }
-                Kind::Ping => self.unsent.extend(client_frame(10, piece.payload)),
-                Kind::Close => {
-                    let reason = String::from_utf8_lossy(piece.payload.get(2..).unwrap_or_default());
-                    let code = piece.payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
+                FrameKind::Ping => self.unsent.extend(encode_client_frame(10, frame.payload)),
+                FrameKind::Close => {
+                    let reason = String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default());
+                    let code = frame.payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
                     return Err(io::Error::other(format!("closed with {code} {reason}")));
                 }
-                Kind::Other => {}
+                FrameKind::Other => {}
             }
-            at += piece.bytes;
+            at += frame.bytes;
         }
         self.write()?;
         Ok(at)
     }
 
     /// Says whatever is due after the server said `heard`, and sees whether it is ready.
-    fn say(&mut self, heard: &[u8]) {
+    fn send_due(&mut self, heard: &[u8]) {
         let holds = |text: &str| text.is_empty() || memchr::memmem::find(heard, text.as_bytes()).is_some();
         while let Some(step) = self.spec.steps.get(self.steps_done).filter(|step| holds(&step.wait_for)) {
             if self.spec.is_redis() {
                 self.unsent.extend(step.send.as_bytes());
             } else {
-                self.unsent.extend(client_frame(1, step.send.as_bytes()));
+                self.unsent.extend(encode_client_frame(1, step.send.as_bytes()));
             }
             self.steps_done += 1;
         }
         if self.steps_done == self.spec.steps.len() && holds(&self.spec.ready) {
-            self.stage = Stage::Ready;
+            self.state = State::Ready;
             // Thousands of them are kept; what was for the beginning is not needed any more.
             self.spec.target = String::new();
             self.spec.steps = Vec::new();
@@ -210,12 +215,12 @@ impl Stream {
     }
 }
 
-fn connect(to: &str, count: usize, deaf: bool) -> io::Result<TcpStream> {
+fn connect(to: &str, count: usize, stalled: bool) -> io::Result<TcpStream> {
     let to: SocketAddr = to.parse().map_err(io::Error::other)?;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    if deaf {
-        socket.set_recv_buffer_size(DEAF_BUFFER)?;
+    if stalled {
+        socket.set_recv_buffer_size(STALLED_RECEIVE_BUFFER)?;
     }
     // All of 127.0.0.0/8 is this machine (RFC 1122 section 3.2.1.3 g).
     let host = count / PER_ADDRESS;

@@ -8,7 +8,7 @@ use chatpush_stack::php_fpm::PhpFpm;
 use ureq::Agent;
 
 use crate::bench_env::{BenchEnv, source_folder};
-use crate::delays::Delays;
+use crate::latency::LatencyHistogram;
 use crate::peer::Php;
 
 /// A private nginx and PHP-FPM that serve `bench/php/fpm.php`.
@@ -32,17 +32,22 @@ impl Fpm {
     }
 
     /// Makes a call in so many requests, one after the other, after some that do not count.
-    pub fn calls(&self, call: &str, users: std::ops::Range<u32>, calls: u32) -> anyhow::Result<Delays> {
-        let mut delays = Delays::default();
+    pub fn calls(
+        &self,
+        call: &str,
+        users: std::ops::Range<u32>,
+        calls: u32,
+    ) -> anyhow::Result<LatencyHistogram> {
+        let mut latencies = LatencyHistogram::default();
         for (number, user) in users.cycle().take((calls + WARM) as usize).enumerate() {
             let url = format!("http://127.0.0.1:{}/fpm.php?call={call}&user={user}", self.nginx.port());
             let text = self.agent.get(&url).call()?.body_mut().read_to_string()?;
             let nanoseconds = text.trim().parse().with_context(|| format!("{url} says {text:.300}"))?;
             if number >= WARM as usize {
-                delays.note(nanoseconds);
+                latencies.record(nanoseconds);
             }
         }
-        Ok(delays)
+        Ok(latencies)
     }
 }
 

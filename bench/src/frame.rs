@@ -2,27 +2,27 @@
 
 /// How the bytes of a connection are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Protocol {
     /// WebSocket frames, which a server does not mask.
     WebSocket,
     /// RESP2 arrays of bulk strings, as a subscriber of Redis gets them.
     Redis,
 }
 
-/// One whole piece at the start of some bytes.
+/// One whole frame at the start of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece<'a> {
+pub struct Frame<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// What it says.
     pub payload: &'a [u8],
     /// How many bytes it takes.
     pub bytes: usize,
 }
 
-/// What a piece is.
+/// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FrameKind {
     /// Text or binary, whole or a fragment.
     Data,
     /// A ping, which wants its payload back.
@@ -33,9 +33,9 @@ pub enum Kind {
     Other,
 }
 
-impl Cut {
-    /// The first piece, if it is there to its end.
-    pub fn first(self, bytes: &[u8]) -> Option<Piece<'_>> {
+impl Protocol {
+    /// The first frame, if it is there to its end.
+    pub fn decode(self, bytes: &[u8]) -> Option<Frame<'_>> {
         match self {
             Self::WebSocket => websocket(bytes),
             Self::Redis => redis(bytes),
@@ -43,13 +43,13 @@ impl Cut {
     }
 }
 
-fn websocket(bytes: &[u8]) -> Option<Piece<'_>> {
+fn websocket(bytes: &[u8]) -> Option<Frame<'_>> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;
     let kind = match head[0] & 0x0F {
-        0..=2 => Kind::Data,
-        8 => Kind::Close,
-        9 => Kind::Ping,
-        _ => Kind::Other,
+        0..=2 => FrameKind::Data,
+        8 => FrameKind::Close,
+        9 => FrameKind::Ping,
+        _ => FrameKind::Other,
     };
     let (length, start): (usize, usize) = match head[1] & 0x7F {
         126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
@@ -57,11 +57,11 @@ fn websocket(bytes: &[u8]) -> Option<Piece<'_>> {
         length => (usize::from(length), 2),
     };
     let end = start.checked_add(length)?;
-    Some(Piece { kind, payload: bytes.get(start..end)?, bytes: end })
+    Some(Frame { kind, payload: bytes.get(start..end)?, bytes: end })
 }
 
 /// An array of bulk strings; the last of them is the payload.
-fn redis(bytes: &[u8]) -> Option<Piece<'_>> {
+fn redis(bytes: &[u8]) -> Option<Frame<'_>> {
     let (count, mut at) = line(bytes, 0)?;
     let mut payload: &[u8] = &[];
     for _ in 0..count.strip_prefix(b"*").and_then(number).unwrap_or(0) {
@@ -73,7 +73,7 @@ fn redis(bytes: &[u8]) -> Option<Piece<'_>> {
             at = start + length + 2;
         }
     }
-    Some(Piece { kind: Kind::Data, payload, bytes: at })
+    Some(Frame { kind: FrameKind::Data, payload, bytes: at })
 }
 
 fn line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
@@ -87,7 +87,7 @@ fn number(digits: &[u8]) -> Option<usize> {
 }
 
 /// A frame of a client. The mask is zero: it protects proxies from pages (section 10.3), and here is neither.
-pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub fn encode_client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match u16::try_from(payload.len()) {
         Ok(length @ 0..=125) => frame.push(0x80 | length.to_le_bytes()[0]),
@@ -113,24 +113,25 @@ mod tests {
     fn a_frame_is_cut_only_when_it_is_whole() {
         let bytes = [0x81, 3, b'a', b'b', b'c', 0x89];
         for end in 0..5 {
-            assert_eq!(Cut::WebSocket.first(&bytes[..end]), None);
+            assert_eq!(Protocol::WebSocket.decode(&bytes[..end]), None);
         }
-        let piece = Cut::WebSocket.first(&bytes).expect("a frame");
-        assert_eq!((piece.kind, piece.payload, piece.bytes), (Kind::Data, &b"abc"[..], 5));
+        let frame = Protocol::WebSocket.decode(&bytes).expect("a frame");
+        assert_eq!((frame.kind, frame.payload, frame.bytes), (FrameKind::Data, &b"abc"[..], 5));
         let mut long = vec![0x82, 126, 1, 0];
         long.extend([7; 256]);
-        assert_eq!(Cut::WebSocket.first(&long).expect("a frame").payload.len(), 256);
+        assert_eq!(Protocol::WebSocket.decode(&long).expect("a frame").payload.len(), 256);
     }
 
     #[test]
     fn a_push_is_cut_only_when_it_is_whole() {
         let bytes = b"*3\r\n$7\r\nmessage\r\n$2\r\nu1\r\n$5\r\nhello\r\n*";
         for end in 0..bytes.len() - 1 {
-            assert_eq!(Cut::Redis.first(&bytes[..end]), None, "{end}");
+            assert_eq!(Protocol::Redis.decode(&bytes[..end]), None, "{end}");
         }
-        let piece = Cut::Redis.first(bytes).expect("a push");
-        assert_eq!((piece.payload, piece.bytes), (&b"hello"[..], bytes.len() - 1));
-        let piece = Cut::Redis.first(b"*3\r\n$9\r\nsubscribe\r\n$2\r\nu1\r\n:1\r\n").expect("an answer");
-        assert_eq!(piece.bytes, 31);
+        let frame = Protocol::Redis.decode(bytes).expect("a push");
+        assert_eq!((frame.payload, frame.bytes), (&b"hello"[..], bytes.len() - 1));
+        let frame =
+            Protocol::Redis.decode(b"*3\r\n$9\r\nsubscribe\r\n$2\r\nu1\r\n:1\r\n").expect("an answer");
+        assert_eq!(frame.bytes, 31);
     }
 }

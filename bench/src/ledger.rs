@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stamp::Stamp;
+use crate::message_header::MessageHeader;
 
 /// What one publisher sent to one user.
 #[derive(Clone, Debug, Default)]
@@ -28,20 +28,20 @@ pub struct Counts {
     /// Different messages that came.
     pub received: u64,
     /// Copies beyond the first.
-    pub doubled: u64,
+    pub duplicated: u64,
     /// Messages that came behind one that was sent after them.
-    pub swapped: u64,
+    pub reordered: u64,
     /// Messages that came to somebody else; they count in nothing above.
-    pub astray: u64,
+    pub misrouted: u64,
 }
 
 impl Counts {
     /// Adds what another receiver counted.
     pub fn add(&mut self, other: Self) {
         self.received += other.received;
-        self.doubled += other.doubled;
-        self.swapped += other.swapped;
-        self.astray += other.astray;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.misrouted += other.misrouted;
     }
 
     /// How many of the messages that were `sent` never came.
@@ -51,28 +51,28 @@ impl Counts {
 }
 
 impl Ledger {
-    /// Notes a message that came on a connection of `user`; 0 stands for whoever the stamp says.
+    /// Notes a message that came on a connection of `user`; 0 stands for whoever the header says.
     /// Returns whether it is new and at the right user.
-    pub fn note(&mut self, stamp: &Stamp, user: u32) -> bool {
-        if user != 0 && user != stamp.user {
-            self.counts.astray += 1;
+    pub fn record(&mut self, header: &MessageHeader, user: u32) -> bool {
+        if user != 0 && user != header.user {
+            self.counts.misrouted += 1;
             return false;
         }
-        let stream = self.streams.entry((stamp.publisher, stamp.user)).or_default();
-        let (word, bit) = (stamp.number as usize / 64, 1u64 << (stamp.number % 64));
+        let stream = self.streams.entry((header.publisher, header.user)).or_default();
+        let (word, bit) = (header.sequence as usize / 64, 1u64 << (header.sequence % 64));
         if stream.seen.len() <= word {
             stream.seen.resize(word + 1, 0);
         }
         if stream.seen[word] & bit != 0 {
-            self.counts.doubled += 1;
+            self.counts.duplicated += 1;
             return false;
         }
         stream.seen[word] |= bit;
         self.counts.received += 1;
-        if stamp.number < stream.next {
-            self.counts.swapped += 1;
+        if header.sequence < stream.next {
+            self.counts.reordered += 1;
         } else {
-            stream.next = stamp.number + 1;
+            stream.next = header.sequence + 1;
         }
         true
     }
@@ -90,8 +90,8 @@ mod tests {
     fn take(numbers: &[u32]) -> Counts {
         let mut ledger = Ledger::default();
         for number in numbers {
-            let stamp = Stamp { publisher: 1, user: 2, number: *number, intended: 0, called: 0 };
-            ledger.note(&stamp, 2);
+            let header = MessageHeader { publisher: 1, user: 2, sequence: *number, intended: 0, called: 0 };
+            ledger.record(&header, 2);
         }
         ledger.counts()
     }
@@ -100,16 +100,16 @@ mod tests {
     fn each_fault_is_counted_as_itself() {
         assert_eq!(take(&[0, 1, 2]), Counts { received: 3, ..Counts::default() });
         assert_eq!(take(&[0, 2]).lost(3), 1);
-        assert_eq!(take(&[0, 1, 1, 0, 2]), Counts { received: 3, doubled: 2, ..Counts::default() });
-        assert_eq!(take(&[1, 0, 2]), Counts { received: 3, swapped: 1, ..Counts::default() });
-        assert_eq!(take(&[3, 0, 1, 2]), Counts { received: 4, swapped: 3, ..Counts::default() });
+        assert_eq!(take(&[0, 1, 1, 0, 2]), Counts { received: 3, duplicated: 2, ..Counts::default() });
+        assert_eq!(take(&[1, 0, 2]), Counts { received: 3, reordered: 1, ..Counts::default() });
+        assert_eq!(take(&[3, 0, 1, 2]), Counts { received: 4, reordered: 3, ..Counts::default() });
     }
 
     #[test]
     fn a_message_for_somebody_else_is_no_delivery() {
         let mut ledger = Ledger::default();
-        let stamp = Stamp { publisher: 1, user: 2, number: 0, intended: 0, called: 0 };
-        assert!(!ledger.note(&stamp, 3));
-        assert_eq!(ledger.counts(), Counts { astray: 1, ..Counts::default() });
+        let header = MessageHeader { publisher: 1, user: 2, sequence: 0, intended: 0, called: 0 };
+        assert!(!ledger.record(&header, 3));
+        assert_eq!(ledger.counts(), Counts { misrouted: 1, ..Counts::default() });
     }
 }

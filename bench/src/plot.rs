@@ -1,23 +1,23 @@
-//! Plots as SVG: delays over percentiles, lines, bars.
+//! Plots as SVG: latencies over percentiles, lines, bars.
 
 mod bars;
 mod canvas;
 mod lines;
 mod percentiles;
 
-use crate::delays::Delays;
-use crate::rounds::{Measure, Spread};
+use crate::latency::LatencyHistogram;
+use crate::metrics::{Metric, Spread};
 
 /// A plot and what it shows.
 #[derive(Clone, Debug)]
 pub struct Chart {
     title: String,
-    kind: Kind,
+    kind: ChartKind,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
-    Percentiles(Vec<(String, Delays)>),
+enum ChartKind {
+    Percentiles(Vec<(String, LatencyHistogram)>),
     Lines { across: String, up: String, series: Vec<(String, Vec<Point>)> },
     Bars { unit: String, bars: Vec<(String, Spread)> },
 }
@@ -30,36 +30,36 @@ struct Point {
 }
 
 impl Chart {
-    /// Delays over percentiles, both on scales that give the tail its room.
+    /// Latencies over percentiles, both on scales that give the tail its room.
     pub fn percentiles(title: &str) -> Self {
-        Self { title: title.to_owned(), kind: Kind::Percentiles(Vec::new()) }
+        Self { title: title.to_owned(), kind: ChartKind::Percentiles(Vec::new()) }
     }
 
     /// Lines with an axis across and one up.
     pub fn lines(title: &str, across: &str, up: &str) -> Self {
         let (across, up) = (across.to_owned(), up.to_owned());
-        Self { title: title.to_owned(), kind: Kind::Lines { across, up, series: Vec::new() } }
+        Self { title: title.to_owned(), kind: ChartKind::Lines { across, up, series: Vec::new() } }
     }
 
     /// A bar for each peer.
-    pub fn bars(title: &str, measure: &Measure) -> Self {
-        let bars = measure.peers.iter().filter_map(|(peer, _)| Some((peer.clone(), measure.of(peer)?)));
-        let kind = Kind::Bars { unit: measure.unit.to_owned(), bars: bars.collect() };
+    pub fn bars(title: &str, metric: &Metric) -> Self {
+        let bars = metric.peers.iter().filter_map(|(peer, _)| Some((peer.clone(), metric.of(peer)?)));
+        let kind = ChartKind::Bars { unit: metric.unit.to_owned(), bars: bars.collect() };
         Self { title: title.to_owned(), kind }
     }
 
-    /// Adds delays to a curve of percentiles.
-    pub fn add_delays(&mut self, name: &str, delays: &Delays) {
-        if let Kind::Percentiles(series) = &mut self.kind {
-            entry(series, name).add(&delays.pairs());
+    /// Adds latencies to a curve of percentiles.
+    pub fn add_latencies(&mut self, name: &str, latencies: &LatencyHistogram) {
+        if let ChartKind::Percentiles(series) = &mut self.kind {
+            entry(series, name).merge(&latencies.buckets());
         }
     }
 
     /// Adds what each peer reached to its line.
-    pub fn add_points(&mut self, x: f64, measure: &Measure) {
-        if let Kind::Lines { series, .. } = &mut self.kind {
-            for (peer, _) in &measure.peers {
-                let point = measure.of(peer).map(|y| Point { x, y });
+    pub fn add_points(&mut self, x: f64, metric: &Metric) {
+        if let ChartKind::Lines { series, .. } = &mut self.kind {
+            for (peer, _) in &metric.peers {
+                let point = metric.of(peer).map(|y| Point { x, y });
                 entry(series, peer).extend(point);
             }
         }
@@ -67,7 +67,7 @@ impl Chart {
 
     /// Adds one point to a line.
     pub fn add_point(&mut self, name: &str, x: f64, value: f64) {
-        if let Kind::Lines { series, .. } = &mut self.kind {
+        if let ChartKind::Lines { series, .. } = &mut self.kind {
             let y = Spread { median: value, least: value, most: value };
             entry(series, name).push(Point { x, y });
         }
@@ -76,9 +76,11 @@ impl Chart {
     /// The picture.
     pub fn svg(&self, caption: &[String]) -> String {
         match &self.kind {
-            Kind::Percentiles(series) => percentiles::draw(&self.title, series, caption),
-            Kind::Lines { across, up, series } => lines::draw(&self.title, (across, up), series, caption),
-            Kind::Bars { unit, bars } => bars::draw(&self.title, unit, bars, caption),
+            ChartKind::Percentiles(series) => percentiles::draw(&self.title, series, caption),
+            ChartKind::Lines { across, up, series } => {
+                lines::draw(&self.title, (across, up), series, caption)
+            }
+            ChartKind::Bars { unit, bars } => bars::draw(&self.title, unit, bars, caption),
         }
     }
 }

@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use crate::bench_env;
 use crate::clock;
-use crate::delays::Delays;
 use crate::ipc::ChildProcess;
+use crate::latency::LatencyHistogram;
 use crate::peer::Php;
 
 /// How long PHP may take to start and connect.
-const STARTING: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long before the first call everybody is told of it, in nanoseconds.
-const NOTICE: u64 = 30_000_000;
+const START_DELAY: u64 = 30_000_000;
 
 /// PHP processes that are ready to begin.
 #[derive(Debug)]
@@ -31,13 +31,13 @@ pub struct Publishers {
 
 /// What came of all calls.
 #[derive(Clone, Debug, Default)]
-pub struct Called {
+pub struct CallResults {
     /// Calls that were made.
     pub calls: u64,
     /// Calls that said no.
     pub refused: u64,
     /// How long each took.
-    pub delays: Delays,
+    pub latencies: LatencyHistogram,
     /// When the first began, in nanoseconds of [`crate::clock`].
     pub began: u64,
     /// When the last ended.
@@ -46,7 +46,7 @@ pub struct Called {
 
 /// What one process says at its end.
 #[derive(Debug, Deserialize)]
-struct Line {
+struct ProcessResult {
     calls: u64,
     refused: u64,
     began: u64,
@@ -56,9 +56,9 @@ struct Line {
 
 /// A timetable: so many messages to so many users, at that rate, by whatever number of processes that takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Timetable {
+pub struct OpenLoop {
     /// The first receiver.
-    pub first: u32,
+    pub first_user: u32,
     /// How many there are; they take turns.
     pub users: u32,
     /// Messages a second, of all processes together.
@@ -66,36 +66,36 @@ pub struct Timetable {
     /// Messages of all processes together.
     pub messages: u32,
     /// Bytes of a content.
-    pub size: u32,
+    pub content_bytes: u32,
     /// Number of the first publisher, so that two timetables can run at a time.
     pub publisher: u32,
 }
 
 /// Calls that follow each other as fast as they return.
 #[derive(Clone, Copy, Debug)]
-pub struct Repeat<'a> {
+pub struct ClosedLoop<'a> {
     /// `push`, `store`, `count_unread` or `fetch`.
     pub call: &'a str,
     /// Processes that call at the same time.
     pub callers: u32,
     /// The first receiver.
-    pub first: u32,
+    pub first_user: u32,
     /// How many there are; each caller goes round them.
     pub users: u32,
     /// Calls of each process, 0 for no limit.
     pub calls: u32,
     /// How long, 0 for no limit.
-    pub time: Duration,
+    pub duration: Duration,
     /// Bytes of a content.
-    pub size: u32,
+    pub content_bytes: u32,
     /// Calls of each process before the measured ones.
-    pub warm: u32,
+    pub warmup: u32,
 }
 
 /// What one PHP process publishes a second at most, so that a call that takes 0.5 ms is not late by itself.
 const RATE: u32 = 1_250;
 
-impl Timetable {
+impl OpenLoop {
     /// Starts the processes.
     pub fn start(&self, php: &Php) -> anyhow::Result<Publishers> {
         let processes = self.rate.div_ceil(RATE).max(1);
@@ -104,38 +104,46 @@ impl Timetable {
         for number in 0..processes {
             let arguments = [
                 u64::from(self.publisher + number),
-                u64::from(self.first),
+                u64::from(self.first_user),
                 u64::from(self.users),
                 u64::from(self.messages / processes),
                 gap,
-                u64::from(self.size),
+                u64::from(self.content_bytes),
             ];
-            started.push(start(php, "timetable.php", &arguments.map(|value| value.to_string()))?);
+            started.push(start(php, "open_loop.php", &arguments.map(|value| value.to_string()))?);
         }
         let longest = Duration::from_secs(u64::from(self.messages / self.rate.max(1)) * 3 + 60);
         Publishers::ready(started, longest, Duration::from_nanos(gap))
     }
 }
 
-impl Repeat<'_> {
+impl ClosedLoop<'_> {
     /// Starts the processes.
     pub fn start(&self, php: &Php) -> anyhow::Result<Publishers> {
         let mut started = Vec::new();
         for number in 0..self.callers {
             let mut arguments = vec![self.call.to_owned()];
-            let milliseconds = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
-            let numbers = [number, self.first, self.users, self.calls, milliseconds, self.size, self.warm];
+            let milliseconds = u32::try_from(self.duration.as_millis()).unwrap_or(u32::MAX);
+            let numbers = [
+                number,
+                self.first_user,
+                self.users,
+                self.calls,
+                milliseconds,
+                self.content_bytes,
+                self.warmup,
+            ];
             arguments.extend(numbers.map(|value| value.to_string()));
-            started.push(start(php, "repeat.php", &arguments)?);
+            started.push(start(php, "closed_loop.php", &arguments)?);
         }
-        Publishers::ready(started, self.time + Duration::from_secs(300), Duration::ZERO)
+        Publishers::ready(started, self.duration + Duration::from_secs(300), Duration::ZERO)
     }
 }
 
 impl Publishers {
     fn ready(mut processes: Vec<ChildProcess>, longest: Duration, gap: Duration) -> anyhow::Result<Self> {
         for process in &mut processes {
-            let line = process.receive_line(STARTING)?;
+            let line = process.receive_line(START_TIMEOUT)?;
             ensure!(line == "ready", "a publisher said {line:?}");
         }
         Ok(Self { processes, longest, gap })
@@ -143,7 +151,7 @@ impl Publishers {
 
     /// Lets them begin, all by the same clock, each a fraction of the gap behind the one before.
     pub fn begin(&mut self) -> anyhow::Result<()> {
-        let begin = clock::now() + NOTICE;
+        let begin = clock::now() + START_DELAY;
         let count = self.processes.len() as u64;
         let gap = u64::try_from(self.gap.as_nanos()).unwrap_or_default();
         for (number, process) in self.processes.iter_mut().enumerate() {
@@ -153,31 +161,31 @@ impl Publishers {
     }
 
     /// Waits until all have ended.
-    pub fn finish(mut self) -> anyhow::Result<Called> {
-        let mut called = Called { began: u64::MAX, ..Called::default() };
+    pub fn finish(mut self) -> anyhow::Result<CallResults> {
+        let mut called = CallResults { began: u64::MAX, ..CallResults::default() };
         for process in &mut self.processes {
             let text = process.receive_line(self.longest)?;
-            let line: Line =
+            let line: ProcessResult =
                 serde_json::from_str(&text).with_context(|| format!("a publisher said {text:.200}"))?;
             called.calls += line.calls;
             called.refused += line.refused;
             called.began = called.began.min(line.began);
             called.ended = called.ended.max(line.ended);
             for sample in STANDARD.decode(line.samples)?.chunks_exact(4) {
-                called.delays.note(sample.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+                called.latencies.record(sample.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
             }
         }
         Ok(called)
     }
 
     /// Lets them begin and waits until all have ended.
-    pub fn run(mut self) -> anyhow::Result<Called> {
+    pub fn run(mut self) -> anyhow::Result<CallResults> {
         self.begin()?;
         self.finish()
     }
 }
 
-impl Called {
+impl CallResults {
     /// From the first call to the end of the last, in seconds.
     pub fn seconds(&self) -> f64 {
         self.ended.saturating_sub(self.began) as f64 / 1e9

@@ -3,60 +3,60 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver as Orders, channel};
+use std::sync::mpsc::{Receiver as Requests, channel};
 
 use anyhow::Context as _;
 use mio::{Events, Poll, Token, Waker};
 
 use crate::connect_spec::ConnectSpec;
-use crate::connection::{Connection, Stage};
-use crate::delays::Delays;
+use crate::connection::{Connection, State};
+use crate::latency::LatencyHistogram;
 use crate::ledger::Ledger;
-use crate::order::{Order, Progress, Report};
-use crate::stamp::Stamp;
+use crate::message_header::MessageHeader;
+use crate::receiver_protocol::{Progress, ReceiverReport, Request};
 
-const ORDERS: Token = Token(usize::MAX);
+const REQUESTS: Token = Token(usize::MAX);
 
-/// Obeys orders from the standard input until it ends.
+/// Obeys requests from the standard input until it ends.
 pub fn run() -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
-    let orders = listen(Arc::new(Waker::new(poll.registry(), ORDERS)?));
+    let requests = read_requests(Arc::new(Waker::new(poll.registry(), REQUESTS)?));
     let mut events = Events::with_capacity(1_024);
     let mut buffer = vec![0; 64 * 1024];
-    let mut seen = Seen::default();
-    let mut crowd = Crowd::default();
+    let mut recorder = Recorder::default();
+    let mut connections = Connections::default();
     loop {
         match poll.poll(&mut events, None) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             polled => polled?,
         }
         for event in &events {
-            if event.token() != ORDERS {
-                crowd.attend(event.token().0, &mut poll, &mut buffer, &mut seen);
+            if event.token() != REQUESTS {
+                connections.handle_event(event.token().0, &mut poll, &mut buffer, &mut recorder);
             }
         }
         loop {
-            match orders.try_recv() {
-                Ok(order) => obey(order, &mut crowd, &mut seen)?,
+            match requests.try_recv() {
+                Ok(request) => execute(request, &mut connections, &mut recorder)?,
                 Err(std::sync::mpsc::TryRecvError::Empty) => break,
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return Ok(()),
             }
         }
-        crowd.open_more(&mut poll);
+        connections.open_more(&mut poll);
     }
 }
 
-/// Reads orders beside the poll, which cannot wait for a line.
-fn listen(waker: Arc<Waker>) -> Orders<Order> {
-    let (sender, orders) = channel();
+/// Reads requests beside the poll, which cannot wait for a line.
+fn read_requests(waker: Arc<Waker>) -> Requests<Request> {
+    let (sender, requests) = channel();
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {
-            let Ok(order) =
+            let Ok(request) =
                 line.map_err(anyhow::Error::from).and_then(|line| Ok(serde_json::from_str(&line)?))
             else {
                 break;
             };
-            if sender.send(order).is_err() {
+            if sender.send(request).is_err() {
                 return;
             }
             // A poll that is gone needs no waking.
@@ -65,35 +65,35 @@ fn listen(waker: Arc<Waker>) -> Orders<Order> {
         drop(sender);
         let _ = waker.wake();
     });
-    orders
+    requests
 }
 
-fn obey(order: Order, crowd: &mut Crowd, seen: &mut Seen) -> anyhow::Result<()> {
-    match order {
-        Order::Connect { specs, window, deaf } => {
-            crowd.waiting.extend(specs);
-            crowd.window = window;
-            crowd.deaf = deaf;
+fn execute(request: Request, connections: &mut Connections, recorder: &mut Recorder) -> anyhow::Result<()> {
+    match request {
+        Request::Connect { specs, max_opening, stalled } => {
+            connections.waiting.extend(specs);
+            connections.max_opening = max_opening;
+            connections.stalled = stalled;
             Ok(())
         }
-        Order::Progress => {
-            let mut progress = crowd.progress.clone();
-            progress.opening += crowd.waiting.len();
-            progress.received = seen.ledger.counts().received;
-            progress.latest = seen.latest;
+        Request::Progress => {
+            let mut progress = connections.progress.clone();
+            progress.opening += connections.waiting.len();
+            progress.received = recorder.ledger.counts().received;
+            progress.latest = recorder.latest;
             answer(&progress)
         }
-        Order::Report => {
-            let seen = std::mem::take(seen);
-            answer(&Report {
-                counts: seen.ledger.counts(),
-                intended: seen.intended.pairs(),
-                called: seen.called.pairs(),
-                latest: seen.latest,
+        Request::Report => {
+            let recorder = std::mem::take(recorder);
+            answer(&ReceiverReport {
+                counts: recorder.ledger.counts(),
+                intended: recorder.intended.buckets(),
+                called: recorder.called.buckets(),
+                latest: recorder.latest,
             })
         }
-        Order::Leave => {
-            *crowd = Crowd { opened: crowd.opened, ..Crowd::default() };
+        Request::Leave => {
+            *connections = Connections { opened: connections.opened, ..Connections::default() };
             Ok(())
         }
     }
@@ -108,21 +108,21 @@ fn answer(answer: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// What came since the last report.
 #[derive(Default)]
-struct Seen {
+struct Recorder {
     ledger: Ledger,
-    intended: Delays,
-    called: Delays,
+    intended: LatencyHistogram,
+    called: LatencyHistogram,
     latest: u64,
 }
 
-impl Seen {
+impl Recorder {
     /// Looks for messages in a payload; some servers put several into one.
-    fn look(&mut self, payload: &[u8], now: u64, user: u32) {
+    fn record(&mut self, payload: &[u8], now: u64, user: u32) {
         let mut rest = payload;
-        while let Some((stamp, end)) = Stamp::find(rest) {
-            if self.ledger.note(&stamp, user) {
-                self.intended.note(now.saturating_sub(stamp.intended));
-                self.called.note(now.saturating_sub(stamp.called));
+        while let Some((header, end)) = MessageHeader::find(rest) {
+            if self.ledger.record(&header, user) {
+                self.intended.record(now.saturating_sub(header.intended));
+                self.called.record(now.saturating_sub(header.called));
                 self.latest = now;
             }
             rest = &rest[end..];
@@ -131,23 +131,23 @@ impl Seen {
 }
 
 #[derive(Default)]
-struct Crowd {
+struct Connections {
     connections: Vec<Option<Connection>>,
     waiting: VecDeque<ConnectSpec>,
-    window: usize,
-    deaf: bool,
+    max_opening: usize,
+    stalled: bool,
     /// How many were ever opened.
     opened: usize,
     progress: Progress,
 }
 
-impl Crowd {
+impl Connections {
     fn open_more(&mut self, poll: &mut Poll) {
-        while self.progress.opening < self.window {
+        while self.progress.opening < self.max_opening {
             let Some(spec) = self.waiting.pop_front() else { break };
             self.opened += 1;
             let token = self.connections.len();
-            let opened = Connection::open(spec, self.opened, self.deaf).and_then(|mut connection| {
+            let opened = Connection::open(spec, self.opened, self.stalled).and_then(|mut connection| {
                 connection.register(poll.registry(), token)?;
                 Ok(connection)
             });
@@ -156,39 +156,39 @@ impl Crowd {
                     self.connections.push(Some(connection));
                     self.progress.opening += 1;
                 }
-                Err(error) => self.lost(&error),
+                Err(error) => self.count_failure(&error),
             }
         }
     }
 
-    fn attend(&mut self, token: usize, poll: &mut Poll, buffer: &mut [u8], seen: &mut Seen) {
+    fn handle_event(&mut self, token: usize, poll: &mut Poll, buffer: &mut [u8], recorder: &mut Recorder) {
         let Some(slot) = self.connections.get_mut(token) else { return };
         let Some(connection) = slot else { return };
-        let before = connection.stage();
+        let before = connection.state();
         let done = connection
             .write()
-            .and_then(|()| connection.read(buffer, |payload, now, user| seen.look(payload, now, user)));
-        let after = connection.stage();
-        if before != Stage::Ready && after == Stage::Ready {
+            .and_then(|()| connection.read(buffer, |payload, now, user| recorder.record(payload, now, user)));
+        let after = connection.state();
+        if before != State::Ready && after == State::Ready {
             self.progress.opening -= 1;
             self.progress.ready += 1;
-            if self.deaf {
+            if self.stalled {
                 // It was registered, and a socket that the poll forgot is only silent.
-                let _ = connection.forget(poll.registry());
+                let _ = connection.deregister(poll.registry());
             }
         }
         if let Err(error) = done {
             *slot = None;
-            if after == Stage::Ready {
+            if after == State::Ready {
                 self.progress.ready -= 1;
             } else {
                 self.progress.opening -= 1;
             }
-            self.lost(&error);
+            self.count_failure(&error);
         }
     }
 
-    fn lost(&mut self, error: &io::Error) {
+    fn count_failure(&mut self, error: &io::Error) {
         self.progress.gone += 1;
         if self.progress.why.is_empty() {
             self.progress.why = error.to_string();

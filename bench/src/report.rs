@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::digits::digits;
+use crate::budget::BudgetResult;
 use crate::machine::Machine;
+use crate::metrics::{Metric, Spread};
+use crate::number_format::format_number;
 use crate::peers::PeerName;
-use crate::rounds::{Measure, Spread};
 use crate::scenarios::{Outcome, Scenario};
-use crate::verdict::Verdict;
 
 /// A scenario with all that came of it.
 pub struct Report<'a> {
@@ -18,16 +18,16 @@ pub struct Report<'a> {
     outcome: Outcome,
     machine: &'a Machine,
     rounds: u32,
-    verdicts: Vec<Verdict>,
+    budget_results: Vec<BudgetResult>,
 }
 
 impl<'a> Report<'a> {
     /// Holds the outcome against its budgets.
     pub fn new(scenario: Scenario, outcome: Outcome, machine: &'a Machine, rounds: u32) -> Self {
         let judge =
-            |budget: &crate::verdict::Budget| budget.judge(&outcome.figures, PeerName::Chatpush.title());
-        let verdicts = outcome.budgets.iter().filter_map(judge).collect();
-        Self { scenario, outcome, machine, rounds, verdicts }
+            |budget: &crate::budget::Budget| budget.evaluate(&outcome.metrics, PeerName::Chatpush.title());
+        let budget_results = outcome.budgets.iter().filter_map(judge).collect();
+        Self { scenario, outcome, machine, rounds, budget_results }
     }
 
     /// Prints the table and writes everything else into a folder.
@@ -56,8 +56,8 @@ impl<'a> Report<'a> {
             "title": self.scenario.title(),
             "machine": self.machine,
             "rounds": self.rounds,
-            "measures": self.outcome.figures,
-            "budgets": self.verdicts,
+            "measures": self.outcome.metrics,
+            "budgets": self.budget_results,
             "notes": self.outcome.notes,
         })
     }
@@ -69,23 +69,23 @@ impl<'a> Report<'a> {
         let rounds =
             if self.rounds == 1 { String::new() } else { format!(" (least–most of {})", self.rounds) };
         writeln!(text, "Medians{rounds}; × is what chatpush's figure is to the peer's, round by round.")?;
-        for measure in self.outcome.figures.measures() {
-            if measure.peers.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
-                writeln!(text, "\n{}: 0 for everybody", measure.name)?;
+        for metric in self.outcome.metrics.all() {
+            if metric.peers.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
+                writeln!(text, "\n{}: 0 for everybody", metric.name)?;
                 continue;
             }
-            let unit = if measure.unit.is_empty() { String::new() } else { format!(" [{}]", measure.unit) };
-            writeln!(text, "\n{}{unit}", measure.name)?;
-            for (peer, _) in &measure.peers {
-                if let Some(line) = line(measure, peer) {
+            let unit = if metric.unit.is_empty() { String::new() } else { format!(" [{}]", metric.unit) };
+            writeln!(text, "\n{}{unit}", metric.name)?;
+            for (peer, _) in &metric.peers {
+                if let Some(line) = line(metric, peer) {
                     writeln!(text, "{}", line.trim_end())?;
                 }
             }
         }
-        if !self.verdicts.is_empty() {
+        if !self.budget_results.is_empty() {
             writeln!(text, "\nBudgets")?;
         }
-        for Verdict { budget, spread, met, goal } in &self.verdicts {
+        for BudgetResult { budget, spread, met, goal } in &self.budget_results {
             let word = match (met, goal) {
                 (true, true) => "met, and the goal",
                 (true, false) => "met",
@@ -100,10 +100,10 @@ impl<'a> Report<'a> {
     }
 }
 
-fn line(measure: &Measure, peer: &str) -> Option<String> {
+fn line(metric: &Metric, peer: &str) -> Option<String> {
     let product = PeerName::Chatpush.title();
-    let reached = shown(measure.of(peer)?);
-    let ratio = measure.compare(product, peer, |ours, theirs| ours / theirs).filter(|_| peer != product);
+    let reached = shown(metric.of(peer)?);
+    let ratio = metric.compare(product, peer, |ours, theirs| ours / theirs).filter(|_| peer != product);
     let ratio = ratio.map(|ratio| format!("× {}", shown(ratio))).unwrap_or_default();
     Some(format!("  {peer:<34} {reached:<28} {ratio}"))
 }
@@ -111,6 +111,6 @@ fn line(measure: &Measure, peer: &str) -> Option<String> {
 /// The median, and the ends where they differ.
 fn shown(spread: Spread) -> String {
     let Spread { median, least, most } = spread;
-    let (median, least, most) = (digits(median), digits(least), digits(most));
+    let (median, least, most) = (format_number(median), format_number(least), format_number(most));
     if least == most { median } else { format!("{median} ({least}–{most})") }
 }

@@ -14,13 +14,13 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::bench_env::BenchEnv;
-use crate::delays::Delays;
+use crate::budget::Budget;
+use crate::latency::LatencyHistogram;
+use crate::metrics::Metrics;
 use crate::peer::Peer;
 use crate::peers::PeerName;
 use crate::plot::Chart;
-use crate::rounds::Figures;
 use crate::usage;
-use crate::verdict::Budget;
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,7 +39,7 @@ pub enum Scenario {
     Crowd,
     /// What all of it costs per unit at 1, 4 and 16 times the work
     Growth,
-    /// Others' delays while some clients never read
+    /// Others' latencies while some clients never read
     Stalled,
 }
 
@@ -59,7 +59,7 @@ pub struct Bench<'a> {
 #[derive(Default)]
 pub struct Outcome {
     /// What was measured.
-    pub figures: Figures,
+    pub metrics: Metrics,
     /// How it looks.
     pub charts: Vec<(String, Chart)>,
     /// What it is held against.
@@ -105,7 +105,7 @@ impl Bench<'_> {
 
     /// Gives each of the peers that `wanted` lets in its turn, round by round, every other round in the opposite
     /// order. One that fails is left out from then on, and the outcome says so.
-    pub fn in_turn(
+    pub fn run_rounds(
         &self,
         outcome: &mut Outcome,
         wanted: impl Fn(PeerName) -> bool,
@@ -128,45 +128,45 @@ impl Bench<'_> {
 }
 
 impl Outcome {
-    /// Notes the usual percentiles of some delays.
-    fn note_delays(&mut self, what: &str, peer: &str, delays: &Delays, percents: &[f64]) {
+    /// Notes the usual percentiles of some latencies.
+    fn record_percentiles(&mut self, what: &str, peer: &str, latencies: &LatencyHistogram, percents: &[f64]) {
         for percent in percents {
             let name = format!("{what}, p{percent}");
-            self.figures.note(&name, "µs", peer, delays.percentile(*percent));
+            self.metrics.record(&name, "µs", peer, latencies.percentile(*percent));
         }
     }
 
-    /// Adds delays to the curve of a peer in a chart of percentiles, which is begun if it is new.
-    fn add_curve(&mut self, file: &str, title: &str, peer: &str, delays: &Delays) {
+    /// Adds latencies to the curve of a peer in a chart of percentiles, which is begun if it is new.
+    fn add_curve(&mut self, file: &str, title: &str, peer: &str, latencies: &LatencyHistogram) {
         let at = self.charts.iter().position(|(name, _)| name == file).unwrap_or_else(|| {
             self.charts.push((file.to_owned(), Chart::percentiles(title)));
             self.charts.len() - 1
         });
-        self.charts[at].1.add_delays(peer, delays);
+        self.charts[at].1.add_latencies(peer, latencies);
     }
 }
 
 /// Processor seconds that a peer's servers and Redis use while something runs.
-struct Meter {
+struct CpuMeter {
     pids: Vec<u32>,
     redis: Option<u32>,
     servers_before: f64,
     redis_before: f64,
 }
 
-impl Meter {
+impl CpuMeter {
     fn start(peer: &Peer, env: &BenchEnv) -> Self {
         let pids = peer.pids();
         let redis = peer.uses_redis.then(|| env.redis_pid());
-        let servers_before = usage::processor(&pids);
-        let redis_before = redis.map_or(0.0, |pid| usage::processor(&[pid]));
+        let servers_before = usage::cpu_seconds(&pids);
+        let redis_before = redis.map_or(0.0, |pid| usage::cpu_seconds(&[pid]));
         Self { pids, redis, servers_before, redis_before }
     }
 
     /// Of the servers and of Redis.
     fn read(&self) -> (f64, f64) {
-        let redis = self.redis.map_or(0.0, |pid| usage::processor(&[pid]));
-        (usage::processor(&self.pids) - self.servers_before, redis - self.redis_before)
+        let redis = self.redis.map_or(0.0, |pid| usage::cpu_seconds(&[pid]));
+        (usage::cpu_seconds(&self.pids) - self.servers_before, redis - self.redis_before)
     }
 }
 
@@ -174,4 +174,4 @@ impl Meter {
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a content: a line of chat.
-const SIZE: u32 = 128;
+const CONTENT_BYTES: u32 = 128;

@@ -30,7 +30,7 @@ pub fn tree(roots: &[u32]) -> Vec<u32> {
 }
 
 /// Processor seconds that the processes and all that descend from them have used so far.
-pub fn processor(roots: &[u32]) -> f64 {
+pub fn cpu_seconds(roots: &[u32]) -> f64 {
     let ticks = |pid: &u32| -> Option<f64> {
         let fields = fields(*pid)?;
         let user: f64 = fields.get(11)?.parse().ok()?;
@@ -42,7 +42,7 @@ pub fn processor(roots: &[u32]) -> f64 {
 
 /// Seconds that all processors of the machine have spent so far: on nothing, and in all (the first line of
 /// `/proc/stat`).
-pub fn machine() -> (f64, f64) {
+pub fn machine_cpu_seconds() -> (f64, f64) {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
     let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
@@ -61,7 +61,7 @@ fn fields(pid: u32) -> Option<Vec<String>> {
 
 /// Resident bytes of the processes and all that descend from them; what several share is counted once
 /// (the `Pss` of `smaps_rollup`).
-pub fn resident(roots: &[u32]) -> f64 {
+pub fn memory(roots: &[u32]) -> f64 {
     let kilobytes = |pid: &u32| -> Option<f64> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -112,7 +112,7 @@ mod tests {
     fn a_process_uses_memory_and_has_itself_in_its_tree() {
         let own = std::process::id();
         assert!(tree(&[own]).contains(&own));
-        assert!(resident(&[own]) > 100_000.0);
-        assert!(processor(&[own]) >= 0.0);
+        assert!(memory(&[own]) > 100_000.0);
+        assert!(cpu_seconds(&[own]) >= 0.0);
     }
 }

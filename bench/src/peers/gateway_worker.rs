@@ -9,8 +9,8 @@ use chatpush_stack::wait::until;
 
 use crate::bench_env::{BenchEnv, source_folder};
 use crate::cache::output;
+use crate::clients::{Clients, ConnectOptions};
 use crate::connect_spec::ConnectSpec;
-use crate::crowd::{Crowd, Manner};
 use crate::peer::{ConnectSpecs, Peer, Php};
 
 /// Names the folder.
@@ -62,7 +62,8 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
         ..ConnectSpec::default()
     };
     // A gateway listens before it knows a business worker, and sends clients away until then.
-    let answers = async || Crowd::connect(&(1..=20).map(spec).collect::<Vec<_>>(), Manner::default()).is_ok();
+    let answers =
+        async || Clients::connect(&(1..=20).map(spec).collect::<Vec<_>>(), ConnectOptions::default()).is_ok();
     env.block_on(until("GatewayWorker's workers have found each other", &log, answers))?;
     Ok(Peer {
         connect_specs: ConnectSpecs::PerUser(Box::new(spec)),

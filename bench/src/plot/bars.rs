@@ -1,8 +1,8 @@
 //! A bar for each peer, with the least and the most of the rounds as a whisker.
 
-use crate::digits::digits;
+use crate::metrics::Spread;
+use crate::number_format::format_number;
 use crate::plot::canvas::{Canvas, colour, linear};
-use crate::rounds::Spread;
 
 /// From one bar to the next, in pixels.
 const STEP: f64 = 34.0;
@@ -33,7 +33,13 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
             middle - 4.0
         ));
         canvas.label(start - 8.0, middle + 4.0, "end", "legend", name);
-        canvas.label(high + 8.0, middle + 4.0, "start", "value", &format!("{} {unit}", digits(*median)));
+        canvas.label(
+            high + 8.0,
+            middle + 4.0,
+            "start",
+            "value",
+            &format!("{} {unit}", format_number(*median)),
+        );
     }
     canvas.finish(caption)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::digits::digits;
+use crate::number_format::format_number;
 
 /// Width of every plot, in pixels.
 pub(super) const WIDTH: f64 = 960.0;
@@ -178,7 +178,7 @@ pub(super) fn linear(most: f64) -> Vec<f64> {
 
 /// A round number without the zeros behind its point.
 fn round(number: f64) -> String {
-    let text = digits(number);
+    let text = format_number(number);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 

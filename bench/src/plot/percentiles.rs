@@ -1,6 +1,6 @@
-//! Delays over percentiles.
+//! Latencies over percentiles.
 
-use crate::delays::Delays;
+use crate::latency::LatencyHistogram;
 use crate::plot::canvas::{Canvas, colour, logarithmic};
 
 const TICKS: [(f64, &str); 7] = [
@@ -13,9 +13,10 @@ const TICKS: [(f64, &str); 7] = [
     (99.999, "99.999 %"),
 ];
 
-pub(super) fn draw(title: &str, series: &[(String, Delays)], caption: &[String]) -> String {
+pub(super) fn draw(title: &str, series: &[(String, LatencyHistogram)], caption: &[String]) -> String {
     let mut canvas = Canvas::new(title, None, 190.0, 380.0);
-    let curves: Vec<_> = series.iter().map(|(name, delays)| (name, delays.curve())).collect();
+    let curves: Vec<_> =
+        series.iter().map(|(name, latencies)| (name, latencies.percentile_curve())).collect();
     // The very fastest are an accident, for which the scale is not stretched.
     let shown = |(percent, _): &&(f64, f64)| *percent > 10.0;
     let values = || curves.iter().flat_map(|(_, curve)| curve.iter().filter(shown).map(|(_, value)| *value));

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::crowd::{Crowd, Manner};
-use crate::delays::Delays;
+use crate::budget::{Budget, Rule};
+use crate::clients::{Clients, ConnectOptions};
 use crate::fpm::Fpm;
+use crate::latency::LatencyHistogram;
+use crate::message_header;
 use crate::peer::Php;
 use crate::peers::{PeerName, baseline};
-use crate::publisher::Repeat;
-use crate::scenarios::{Bench, Outcome, SIZE};
-use crate::stamp;
-use crate::verdict::{Budget, Rule};
+use crate::publisher::ClosedLoop;
+use crate::scenarios::{Bench, CONTENT_BYTES, Outcome};
 
 /// Users who are connected and are pushed to.
 const CONNECTED: u32 = 100;
@@ -42,27 +42,27 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.env.clear_messages()?;
     fill_mailboxes(bench)?;
-    bench.in_turn(&mut outcome, |_| true, |name, outcome| turn(bench, name, outcome));
+    bench.run_rounds(&mut outcome, |_| true, |name, outcome| turn(bench, name, outcome));
     outcome.budgets = vec![
-        Budget { measure: "pushMessage, p50", rule: Rule::AtMostTimes(1.0, "phpredis held"), goal: 0.85 },
+        Budget { metric: "pushMessage, p50", rule: Rule::AtMostTimes(1.0, "phpredis held"), goal: 0.85 },
         Budget {
-            measure: "storeOfflineMessage committed, p50",
+            metric: "storeOfflineMessage committed, p50",
             rule: Rule::AtMostTimes(0.8, "PDO held"),
             goal: 0.6,
         },
         Budget {
-            measure: "storeOfflineMessage queued, p50",
+            metric: "storeOfflineMessage queued, p50",
             rule: Rule::AtMostTimes(0.2, "PDO held"),
             goal: 0.12,
         },
-        Budget { measure: "getUnreadCount, p50", rule: Rule::AtMostTimes(0.8, "PDO per call"), goal: 0.6 },
+        Budget { metric: "getUnreadCount, p50", rule: Rule::AtMostTimes(0.8, "PDO per call"), goal: 0.6 },
     ];
     Ok(outcome)
 }
 
 fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
     let (users, messages) = MAILBOXES;
-    let content = "x".repeat(SIZE as usize - stamp::BYTES);
+    let content = "x".repeat(CONTENT_BYTES as usize - message_header::BYTES);
     let last = FULL + users - 1;
     bench.env.sql(&format!(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
@@ -75,10 +75,10 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
 fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
     let peer = name.start(bench.env)?;
     let users = 1..=CONNECTED;
-    let _crowd = Crowd::connect(&peer.connect_specs(users), Manner::default())?;
+    let _clients = Clients::connect(&peer.connect_specs(users), ConnectOptions::default())?;
     let push = if name == PeerName::Baseline { "phpredis held" } else { name.title() };
-    let delays = repeat(&peer.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
-    note(outcome, "pushMessage", push, &delays);
+    let latencies = repeat(&peer.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
+    note(outcome, "pushMessage", push, &latencies);
 
     let stores = bench.choose(2_000, 300);
     let reads = bench.choose(5_000, 500);
@@ -91,21 +91,21 @@ fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Res
                 note(outcome, what, name.title(), &repeat(&php, "store", AWAY, stores)?);
             }
             for (call, what) in READS {
-                let delays = repeat(&peer.php, call, (FULL, MAILBOXES.0), reads)?;
-                note(outcome, what, name.title(), &delays);
+                let latencies = repeat(&peer.php, call, (FULL, MAILBOXES.0), reads)?;
+                note(outcome, what, name.title(), &latencies);
             }
         }
         PeerName::Baseline => {
             for (call, what) in FLOORS {
-                let delays = repeat(&peer.php, call, AWAY, stores)?;
-                outcome.note_delays("for comparison", what, &delays, &[50.0, 99.0]);
+                let latencies = repeat(&peer.php, call, AWAY, stores)?;
+                outcome.record_percentiles("for comparison", what, &latencies, &[50.0, 99.0]);
             }
             for (how, title) in CONNECTING {
                 let php = baseline::php(bench.env).with("BENCH_CONNECT", how);
-                let delays = repeat(&php, "store", AWAY, stores)?;
+                let latencies = repeat(&php, "store", AWAY, stores)?;
                 // The same code stands against both ways of storing.
-                note(outcome, "storeOfflineMessage committed", title, &delays);
-                note(outcome, "storeOfflineMessage queued", title, &delays);
+                note(outcome, "storeOfflineMessage committed", title, &latencies);
+                note(outcome, "storeOfflineMessage queued", title, &latencies);
                 for (call, what) in READS {
                     note(outcome, what, title, &repeat(&php, call, (FULL, MAILBOXES.0), reads)?);
                 }
@@ -125,30 +125,43 @@ fn in_fpm(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -
     };
     for (how, title) in ways {
         let fpm = Fpm::start(bench.env, &php.with("BENCH_CONNECT", how))?;
-        let delays = fpm.calls("push", 1..CONNECTED + 1, calls)?;
-        outcome.note_delays("pushMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
+        let latencies = fpm.calls("push", 1..CONNECTED + 1, calls)?;
+        outcome.record_percentiles("pushMessage in PHP-FPM", title, &latencies, &[50.0, 99.0]);
         if matches!(name, PeerName::Chatpush | PeerName::Baseline) {
-            let delays = fpm.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
-            outcome.note_delays("storeOfflineMessage in PHP-FPM", title, &delays, &[50.0, 99.0]);
+            let latencies = fpm.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
+            outcome.record_percentiles("storeOfflineMessage in PHP-FPM", title, &latencies, &[50.0, 99.0]);
             for (call, what) in READS {
-                let delays = fpm.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
-                outcome.note_delays(&format!("{what} in PHP-FPM"), title, &delays, &[50.0, 99.0]);
+                let latencies = fpm.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
+                outcome.record_percentiles(&format!("{what} in PHP-FPM"), title, &latencies, &[50.0, 99.0]);
             }
         }
     }
     Ok(())
 }
 
-fn repeat(php: &Php, call: &str, (first, users): (u32, u32), calls: u32) -> anyhow::Result<Delays> {
-    let repeat =
-        Repeat { call, callers: 1, first, users, calls, time: Duration::ZERO, size: SIZE, warm: calls / 10 };
-    let called = repeat.start(php)?.run()?;
+fn repeat(
+    php: &Php,
+    call: &str,
+    (first_user, users): (u32, u32),
+    calls: u32,
+) -> anyhow::Result<LatencyHistogram> {
+    let load = ClosedLoop {
+        call,
+        callers: 1,
+        first_user,
+        users,
+        calls,
+        duration: Duration::ZERO,
+        content_bytes: CONTENT_BYTES,
+        warmup: calls / 10,
+    };
+    let called = load.start(php)?.run()?;
     ensure!(called.refused == 0, "{} of {} calls of {call} said no", called.refused, called.calls);
-    Ok(called.delays)
+    Ok(called.latencies)
 }
 
-fn note(outcome: &mut Outcome, what: &str, peer: &str, delays: &Delays) {
-    outcome.note_delays(what, peer, delays, &[50.0, 99.0]);
+fn note(outcome: &mut Outcome, what: &str, peer: &str, latencies: &LatencyHistogram) {
+    outcome.record_percentiles(what, peer, latencies, &[50.0, 99.0]);
     let file = what.replace(' ', "-").to_lowercase();
-    outcome.add_curve(&file, &format!("{what}: how long the call takes in PHP"), peer, delays);
+    outcome.add_curve(&file, &format!("{what}: how long the call takes in PHP"), peer, latencies);
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use crate::bench_env::BenchEnv;
+use crate::clients::{Clients, ConnectOptions, Received};
 use crate::clock;
-use crate::crowd::{Crowd, Manner, Seen};
 use crate::peer::{Peer, Php};
 use crate::peers::{PeerName, baseline};
 use crate::plot::Chart;
-use crate::publisher::{Repeat, Timetable};
-use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
+use crate::publisher::{ClosedLoop, OpenLoop};
+use crate::scenarios::{Bench, CONTENT_BYTES, IDLE_TIMEOUT, Outcome};
 
 /// Messages that wait for each.
 const MESSAGES: u32 = 20;
@@ -31,14 +31,14 @@ const LONGEST: Duration = Duration::from_secs(180);
 const DELIVERED: &str = "until all were delivered";
 
 /// How long the crowd's messages took.
-pub(super) struct Returned {
+pub(super) struct ReconnectResult {
     /// Until the last had come, in seconds.
     pub(super) delivered: f64,
     /// Until the last row was gone.
     confirmed: f64,
     /// Statements that MariaDB was sent.
     statements: f64,
-    seen: Seen,
+    received: Received,
 }
 
 /// Runs it.
@@ -46,11 +46,11 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let users = bench.choose(10_000, 500);
     let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Baseline);
-    bench.in_turn(&mut outcome, wanted, |name, outcome| {
+    bench.run_rounds(&mut outcome, wanted, |name, outcome| {
         bench.env.clear_messages()?;
         let peer = name.start(bench.env)?;
         let live = LIVE.0..LIVE.0 + LIVE.1;
-        let mut chatting = Crowd::connect(&peer.connect_specs(live), Manner::default())?;
+        let mut chatting = Clients::connect(&peer.connect_specs(live), ConnectOptions::default())?;
         let title = name.title();
         if name == PeerName::Chatpush {
             fill(bench.env, &peer.php, users)?;
@@ -59,19 +59,19 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         }
 
         let seconds = bench.choose(20, 4);
-        let timetable = Timetable {
-            first: LIVE.0,
+        let load = OpenLoop {
+            first_user: LIVE.0,
             users: LIVE.1,
             rate: LIVE.2,
             messages: LIVE.2 * seconds,
-            size: SIZE,
+            content_bytes: CONTENT_BYTES,
             publisher: LIVE_PUBLISHER,
         };
         // The same without the crowd first, for comparison.
-        let called = Timetable { messages: LIVE.2 * 2, ..timetable }.start(&peer.php)?.run()?;
+        let called = OpenLoop { messages: LIVE.2 * 2, ..load }.start(&peer.php)?.run()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         let quiet = chatting.report()?;
-        let mut publishers = timetable.start(&peer.php)?;
+        let mut publishers = load.start(&peer.php)?;
         publishers.begin()?;
         let returned = match name {
             PeerName::Chatpush => reconnect(bench.env, &peer, users)?,
@@ -80,37 +80,42 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let called = publishers.finish()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         note(outcome, title, users, &returned);
-        outcome.note_delays("others' live messages before", title, &quiet.intended, &[50.0, 99.0]);
-        let seen = chatting.report()?;
-        outcome.note_delays("others' live messages meanwhile", title, &seen.intended, &[50.0, 99.0]);
-        let lost = seen.counts.lost(called.accepted());
-        outcome.figures.note("others' live messages lost", "", title, lost as f64);
+        outcome.record_percentiles("others' live messages before", title, &quiet.intended, &[50.0, 99.0]);
+        let received = chatting.report()?;
+        outcome.record_percentiles(
+            "others' live messages meanwhile",
+            title,
+            &received.intended,
+            &[50.0, 99.0],
+        );
+        let lost = received.counts.lost(called.accepted());
+        outcome.metrics.record("others' live messages lost", "", title, lost as f64);
         Ok(())
     });
     outcome.notes.push(format!(
         "{users} users with {MESSAGES} messages each; PHP's way: {WORKERS} workers read, publish and delete, to a \
          bare subscriber of Redis"
     ));
-    if let Some(measure) = outcome.figures.measure(DELIVERED) {
+    if let Some(metric) = outcome.metrics.get(DELIVERED) {
         let title = format!("{users} users return to {MESSAGES} messages each: time until all are delivered");
-        outcome.charts.push(("crowd".to_owned(), Chart::bars(&title, measure)));
+        outcome.charts.push(("crowd".to_owned(), Chart::bars(&title, metric)));
     }
     Ok(outcome)
 }
 
 /// Stores through the extension and waits until every row is there.
 pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> {
-    let repeat = Repeat {
+    let load = ClosedLoop {
         call: "store",
         callers: WORKERS,
-        first: 1,
+        first_user: 1,
         users,
         calls: users * MESSAGES / WORKERS,
-        time: Duration::ZERO,
-        size: SIZE,
-        warm: 0,
+        duration: Duration::ZERO,
+        content_bytes: CONTENT_BYTES,
+        warmup: 0,
     };
-    let called = repeat.start(&php.set("chatpush.durability=queued"))?.run()?;
+    let called = load.start(&php.set("chatpush.durability=queued"))?.run()?;
     ensure!(called.refused == 0, "{} stores were refused", called.refused);
     until_rows(env, u64::from(users * MESSAGES)).map(drop)
 }
@@ -127,70 +132,70 @@ fn insert(env: &BenchEnv, users: u32) -> anyhow::Result<()> {
 }
 
 /// Everybody connects at once.
-pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
+pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectResult> {
     let total = u64::from(users * MESSAGES);
     let specs = peer.connect_specs(1..=users);
     let statements = env.mariadb_status("Questions")?;
     let began = clock::now();
-    let mut crowd = Crowd::begin(&specs, Manner { window: WINDOW, deaf: false })?;
-    wait_for(&mut crowd, total)?;
-    let latest = crowd.progress()?.latest;
+    let mut clients = Clients::begin(&specs, ConnectOptions { max_opening: WINDOW, stalled: false })?;
+    wait_for(&mut clients, total)?;
+    let latest = clients.progress()?.latest;
     let asked = until_rows(env, 0)?;
     let ended = clock::now();
     let statements = env.mariadb_status("Questions")? - statements - asked;
-    let progress = crowd.progress()?;
+    let progress = clients.progress()?;
     ensure!(progress.gone == 0, "{} connections failed: {}", progress.gone, progress.why);
-    Ok(Returned {
+    Ok(ReconnectResult {
         delivered: latest.saturating_sub(began) as f64 / 1e9,
         confirmed: ended.saturating_sub(began) as f64 / 1e9,
         statements,
-        seen: crowd.report()?,
+        received: clients.report()?,
     })
 }
 
 /// PHP delivers to each user in turn, as at a login.
-fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<Returned> {
+fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectResult> {
     let total = u64::from(users * MESSAGES);
-    let mut crowd = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
+    let mut clients = Clients::connect(&peer.connect_specs(1..=users), ConnectOptions::default())?;
     let mut logins = Vec::new();
     let share = users / WORKERS;
     for worker in 0..WORKERS {
-        let repeat = Repeat {
+        let load = ClosedLoop {
             call: "log_in",
             callers: 1,
-            first: 1 + worker * share,
+            first_user: 1 + worker * share,
             users: share,
             calls: share,
-            time: Duration::ZERO,
-            size: SIZE,
-            warm: 0,
+            duration: Duration::ZERO,
+            content_bytes: CONTENT_BYTES,
+            warmup: 0,
         };
-        logins.push(repeat.start(&baseline::php(env))?);
+        logins.push(load.start(&baseline::php(env))?);
     }
     let statements = env.mariadb_status("Questions")?;
     let began = clock::now();
     for login in &mut logins {
         login.begin()?;
     }
-    wait_for(&mut crowd, total)?;
-    let latest = crowd.progress()?.latest;
+    wait_for(&mut clients, total)?;
+    let latest = clients.progress()?.latest;
     for login in logins {
         login.finish()?;
     }
     let asked = until_rows(env, 0)?;
     let ended = clock::now();
-    Ok(Returned {
+    Ok(ReconnectResult {
         delivered: latest.saturating_sub(began) as f64 / 1e9,
         confirmed: ended.saturating_sub(began) as f64 / 1e9,
         statements: env.mariadb_status("Questions")? - statements - asked,
-        seen: crowd.report()?,
+        received: clients.report()?,
     })
 }
 
-fn wait_for(crowd: &mut Crowd, total: u64) -> anyhow::Result<()> {
+fn wait_for(clients: &mut Clients, total: u64) -> anyhow::Result<()> {
     let deadline = Instant::now() + LONGEST;
-    while crowd.progress()?.received < total {
-        ensure!(Instant::now() < deadline, "{:?} of {total} came", crowd.progress()?);
+    while clients.progress()?.received < total {
+        ensure!(Instant::now() < deadline, "{:?} of {total} came", clients.progress()?);
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
@@ -212,14 +217,14 @@ fn until_rows(env: &BenchEnv, rows: u64) -> anyhow::Result<f64> {
     }
 }
 
-fn note(outcome: &mut Outcome, title: &str, users: u32, returned: &Returned) {
+fn note(outcome: &mut Outcome, title: &str, users: u32, returned: &ReconnectResult) {
     let total = f64::from(users * MESSAGES);
-    let figures = &mut outcome.figures;
-    figures.note(DELIVERED, "s", title, returned.delivered);
-    figures.note("until all were confirmed and their rows gone", "s", title, returned.confirmed);
-    figures.note("statements per user", "", title, returned.statements / f64::from(users));
-    let counts = returned.seen.counts;
-    figures.note("lost", "", title, total - counts.received as f64);
-    let wrong = counts.doubled + counts.swapped + counts.astray;
-    figures.note("doubled, swapped or astray", "", title, wrong as f64);
+    let metrics = &mut outcome.metrics;
+    metrics.record(DELIVERED, "s", title, returned.delivered);
+    metrics.record("until all were confirmed and their rows gone", "s", title, returned.confirmed);
+    metrics.record("statements per user", "", title, returned.statements / f64::from(users));
+    let counts = returned.received.counts;
+    metrics.record("lost", "", title, total - counts.received as f64);
+    let wrong = counts.duplicated + counts.reordered + counts.misrouted;
+    metrics.record("doubled, swapped or astray", "", title, wrong as f64);
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::bench_env::BenchEnv;
-use crate::crowd::{Crowd, Manner, Seen};
+use crate::budget::{Budget, Rule};
+use crate::clients::{Clients, ConnectOptions, Received};
 use crate::peer::Peer;
 use crate::peers::PeerName;
 use crate::plot::Chart;
 use crate::profile::Profile;
-use crate::publisher::{Called, Repeat};
-use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
+use crate::publisher::{CallResults, ClosedLoop};
+use crate::scenarios::{Bench, CONTENT_BYTES, CpuMeter, IDLE_TIMEOUT, Outcome};
 use crate::usage;
-use crate::verdict::{Budget, Rule};
 
 const USERS: u32 = 1_000;
 /// PHP workers: more than a small machine has cores, so that Redis or the server is what is full.
@@ -21,13 +21,13 @@ const DELIVERIES: &str = "deliveries";
 const PROCESSOR: &str = "processor per 100,000";
 
 /// What came of one flood.
-pub(super) struct Flooded {
-    pub(super) called: Called,
-    pub(super) seen: Seen,
+pub(super) struct FloodResult {
+    pub(super) called: CallResults,
+    pub(super) received: Received,
     /// Processor seconds of the servers and of Redis.
     pub(super) used: (f64, f64),
     /// Of the clients.
-    clients: f64,
+    clients_cpu: f64,
     /// From the first call to the last frame, in seconds.
     pub(super) seconds: f64,
 }
@@ -36,30 +36,30 @@ pub(super) struct Flooded {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.env.clear_messages()?;
-    let time = Duration::from_secs(bench.choose(10, 1));
-    bench.in_turn(
+    let duration = Duration::from_secs(bench.choose(10, 1));
+    bench.run_rounds(
         &mut outcome,
         |_| true,
         |name, outcome| {
             let peer = name.start(bench.env)?;
-            let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
-            let flooded = flood(bench.env, &peer, &mut crowd, WORKERS, 0, time)?;
+            let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
+            let flooded = flood(bench.env, &peer, &mut clients, WORKERS, 0, duration)?;
             note(outcome, name, &flooded);
             Ok(())
         },
     );
     if bench.peers.contains(&PeerName::Chatpush) {
-        outcome.profile = profile(bench, time)?;
+        outcome.profile = profile(bench, duration)?;
     }
     outcome.budgets = vec![
-        Budget { measure: PROCESSOR, rule: Rule::AtMost(2.0), goal: 1.4 },
-        Budget { measure: "lost", rule: Rule::AtMost(0.0), goal: 0.0 },
+        Budget { metric: PROCESSOR, rule: Rule::AtMost(2.0), goal: 1.4 },
+        Budget { metric: "lost", rule: Rule::AtMost(0.0), goal: 0.0 },
     ];
-    for (file, title, measure) in [
+    for (file, title, metric) in [
         ("flood-deliveries", "Deliveries per second under flood", DELIVERIES),
         ("flood-processor", "Processor seconds of the server per 100,000 deliveries under flood", PROCESSOR),
     ] {
-        let bars = outcome.figures.measure(measure).map(|measure| Chart::bars(title, measure));
+        let bars = outcome.metrics.get(metric).map(|metric| Chart::bars(title, metric));
         outcome.charts.extend(bars.map(|bars| (file.to_owned(), bars)));
     }
     Ok(outcome)
@@ -69,52 +69,60 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 pub(super) fn flood(
     env: &BenchEnv,
     peer: &Peer,
-    crowd: &mut Crowd,
+    clients: &mut Clients,
     workers: u32,
     calls: u32,
-    time: Duration,
-) -> anyhow::Result<Flooded> {
-    let repeat =
-        Repeat { call: "push", callers: workers, first: 1, users: USERS, calls, time, size: SIZE, warm: 50 };
-    let publishers = repeat.start(&peer.php)?;
-    crowd.report()?;
-    let clients = usage::processor(&crowd.pids());
-    let meter = Meter::start(peer, env);
+    duration: Duration,
+) -> anyhow::Result<FloodResult> {
+    let load = ClosedLoop {
+        call: "push",
+        callers: workers,
+        first_user: 1,
+        users: USERS,
+        calls,
+        duration,
+        content_bytes: CONTENT_BYTES,
+        warmup: 50,
+    };
+    let publishers = load.start(&peer.php)?;
+    clients.report()?;
+    let clients_before = usage::cpu_seconds(&clients.pids());
+    let meter = CpuMeter::start(peer, env);
     let called = publishers.run()?;
-    crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
+    clients.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
-    let clients = usage::processor(&crowd.pids()) - clients;
-    let seen = crowd.report()?;
-    let seconds = seen.latest.max(called.ended).saturating_sub(called.began) as f64 / 1e9;
-    Ok(Flooded { called, seen, used, clients, seconds })
+    let clients_cpu = usage::cpu_seconds(&clients.pids()) - clients_before;
+    let received = clients.report()?;
+    let seconds = received.latest.max(called.ended).saturating_sub(called.began) as f64 / 1e9;
+    Ok(FloodResult { called, received, used, clients_cpu, seconds })
 }
 
-fn note(outcome: &mut Outcome, name: PeerName, flooded: &Flooded) {
-    let Flooded { called, seen, used, clients, seconds } = flooded;
-    let (title, counts) = (name.live_title(), seen.counts);
+fn note(outcome: &mut Outcome, name: PeerName, flooded: &FloodResult) {
+    let FloodResult { called, received, used, clients_cpu, seconds } = flooded;
+    let (title, counts) = (name.live_title(), received.counts);
     let scale = 100_000.0 / counts.received.max(1) as f64;
-    let figures = &mut outcome.figures;
-    figures.note(DELIVERIES, "/s", title, counts.received as f64 / seconds);
+    let metrics = &mut outcome.metrics;
+    metrics.record(DELIVERIES, "/s", title, counts.received as f64 / seconds);
     if name != PeerName::Baseline {
-        figures.note(PROCESSOR, "s", title, used.0 * scale);
-        figures.note("server's share of a core", "", title, used.0 / seconds);
+        metrics.record(PROCESSOR, "s", title, used.0 * scale);
+        metrics.record("server's share of a core", "", title, used.0 / seconds);
     }
-    figures.note("Redis' processor per 100,000", "s", title, used.1 * scale);
-    figures.note("Redis' share of a core", "", title, used.1 / seconds);
-    figures.note("clients' share of a core", "", title, clients / seconds);
-    figures.note("lost", "", title, counts.lost(called.accepted()) as f64);
-    let wrong = counts.doubled + counts.swapped + counts.astray;
-    figures.note("doubled, swapped or astray", "", title, wrong as f64);
-    figures.note("refused", "", title, called.refused as f64);
+    metrics.record("Redis' processor per 100,000", "s", title, used.1 * scale);
+    metrics.record("Redis' share of a core", "", title, used.1 / seconds);
+    metrics.record("clients' share of a core", "", title, clients_cpu / seconds);
+    metrics.record("lost", "", title, counts.lost(called.accepted()) as f64);
+    let wrong = counts.duplicated + counts.reordered + counts.misrouted;
+    metrics.record("doubled, swapped or astray", "", title, wrong as f64);
+    metrics.record("refused", "", title, called.refused as f64);
 }
 
 /// One flood more, with perf at the daemon and at Redis.
-fn profile(bench: &Bench<'_>, time: Duration) -> anyhow::Result<Option<String>> {
+fn profile(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Option<String>> {
     let peer = PeerName::Chatpush.start(bench.env)?;
-    let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
+    let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
     let mut pids = peer.pids();
     pids.push(bench.env.redis_pid());
     let profile = Profile::start(&bench.env.new_folder("profile")?, &pids);
-    flood(bench.env, &peer, &mut crowd, WORKERS, 0, time)?;
+    flood(bench.env, &peer, &mut clients, WORKERS, 0, duration)?;
     Ok(profile.and_then(Profile::finish))
 }

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use crate::bench_env::BenchEnv;
-use crate::crowd::{Crowd, Manner, Seen};
+use crate::budget::{Budget, Rule};
+use crate::clients::{Clients, ConnectOptions, Received};
 use crate::peer::Peer;
 use crate::peers::PeerName;
-use crate::publisher::{Called, Timetable};
-use crate::scenarios::{Bench, IDLE_TIMEOUT, Meter, Outcome, SIZE};
-use crate::verdict::{Budget, Rule};
+use crate::publisher::{CallResults, OpenLoop};
+use crate::scenarios::{Bench, CONTENT_BYTES, CpuMeter, IDLE_TIMEOUT, Outcome};
 
 const USERS: u32 = 1_000;
 /// Messages a second.
 const RATES: [u32; 3] = [200, 1_000, 5_000];
 
 /// What came of one timetable.
-pub(super) struct Delivered {
-    pub(super) called: Called,
-    pub(super) seen: Seen,
+pub(super) struct DeliveryResult {
+    pub(super) called: CallResults,
+    pub(super) received: Received,
     /// Processor seconds of the servers and of Redis.
     pub(super) used: (f64, f64),
 }
@@ -28,22 +28,22 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.env.clear_messages()?;
     let seconds = bench.choose(10, 1);
     let rates: &[u32] = bench.choose(&RATES, &[1_000]);
-    bench.in_turn(
+    bench.run_rounds(
         &mut outcome,
         |_| true,
         |name, outcome| {
             let peer = name.start(bench.env)?;
-            let mut crowd = Crowd::connect(&peer.connect_specs(1..=USERS), Manner::default())?;
+            let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
             for rate in rates.iter().copied() {
-                let delivered = deliver(bench.env, &peer, &mut crowd, USERS, rate, rate * seconds)?;
+                let delivered = deliver(bench.env, &peer, &mut clients, USERS, rate, rate * seconds)?;
                 note(outcome, name, rate, &delivered);
             }
             Ok(())
         },
     );
     outcome.budgets = vec![
-        Budget { measure: "1000/s, p50", rule: Rule::AtMostAbove(60.0, "floor"), goal: 40.0 },
-        Budget { measure: "1000/s, p50", rule: Rule::AtMostTimes(1.0, "nchan"), goal: 1.0 },
+        Budget { metric: "1000/s, p50", rule: Rule::AtMostAbove(60.0, "floor"), goal: 40.0 },
+        Budget { metric: "1000/s, p50", rule: Rule::AtMostTimes(1.0, "nchan"), goal: 1.0 },
     ];
     Ok(outcome)
 }
@@ -52,40 +52,40 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 pub(super) fn deliver(
     env: &BenchEnv,
     peer: &Peer,
-    crowd: &mut Crowd,
+    clients: &mut Clients,
     users: u32,
     rate: u32,
     messages: u32,
-) -> anyhow::Result<Delivered> {
-    let timetable = Timetable { first: 1, users, rate, messages, size: SIZE, publisher: 0 };
-    let warm = Timetable { messages: rate / 2, ..timetable };
+) -> anyhow::Result<DeliveryResult> {
+    let load = OpenLoop { first_user: 1, users, rate, messages, content_bytes: CONTENT_BYTES, publisher: 0 };
+    let warm = OpenLoop { messages: rate / 2, ..load };
     let called = warm.start(&peer.php)?.run()?;
-    crowd.settle(called.accepted(), Duration::from_secs(1))?;
-    crowd.report()?;
+    clients.settle(called.accepted(), Duration::from_secs(1))?;
+    clients.report()?;
 
-    let publishers = timetable.start(&peer.php)?;
-    let meter = Meter::start(peer, env);
+    let publishers = load.start(&peer.php)?;
+    let meter = CpuMeter::start(peer, env);
     let called = publishers.run()?;
-    crowd.settle(called.accepted(), IDLE_TIMEOUT)?;
+    clients.settle(called.accepted(), IDLE_TIMEOUT)?;
     let used = meter.read();
-    Ok(Delivered { called, seen: crowd.report()?, used })
+    Ok(DeliveryResult { called, received: clients.report()?, used })
 }
 
-fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &Delivered) {
-    let Delivered { called, seen, used } = delivered;
+fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &DeliveryResult) {
+    let DeliveryResult { called, received, used } = delivered;
     let (what, title) = (format!("{rate}/s"), name.live_title());
-    outcome.note_delays(&what, title, &seen.intended, &[50.0, 99.0, 99.9]);
-    outcome.note_delays(&format!("{what}, from the call"), title, &seen.called, &[50.0]);
-    let scale = 100_000.0 / seen.counts.received.max(1) as f64;
-    let figures = &mut outcome.figures;
+    outcome.record_percentiles(&what, title, &received.intended, &[50.0, 99.0, 99.9]);
+    outcome.record_percentiles(&format!("{what}, from the call"), title, &received.called, &[50.0]);
+    let scale = 100_000.0 / received.counts.received.max(1) as f64;
+    let metrics = &mut outcome.metrics;
     if name != PeerName::Baseline {
-        figures.note(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
+        metrics.record(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
     }
-    figures.note(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);
-    let counts = seen.counts;
-    figures.note(&format!("{what}, lost"), "", title, counts.lost(called.accepted()) as f64);
-    let wrong = counts.doubled + counts.swapped + counts.astray + called.refused;
-    figures.note(&format!("{what}, doubled, swapped, astray or refused"), "", title, wrong as f64);
+    metrics.record(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);
+    let counts = received.counts;
+    metrics.record(&format!("{what}, lost"), "", title, counts.lost(called.accepted()) as f64);
+    let wrong = counts.duplicated + counts.reordered + counts.misrouted + called.refused;
+    metrics.record(&format!("{what}, doubled, swapped, astray or refused"), "", title, wrong as f64);
     let caption = format!("From PHP's timetable to the client's frame: {USERS} users, {what}");
-    outcome.add_curve(&format!("frames-{rate}"), &caption, title, &seen.intended);
+    outcome.add_curve(&format!("frames-{rate}"), &caption, title, &received.intended);
 }

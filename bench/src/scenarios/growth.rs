@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::crowd::{Crowd, Manner};
+use crate::clients::{Clients, ConnectOptions};
+use crate::metrics::Metric;
 use crate::peer::Peer;
 use crate::peers::{PeerName, chatpush};
 use crate::plot::Chart;
-use crate::publisher::Repeat;
-use crate::rounds::Measure;
-use crate::scenarios::{Bench, Outcome, SIZE, crowd, flood, frames, idle, stores};
+use crate::publisher::ClosedLoop;
+use crate::scenarios::{Bench, CONTENT_BYTES, Outcome, crowd, flood, frames, idle, stores};
 
 const TIMES: [u32; 3] = [1, 4, 16];
 /// The first user with a mailbox that is read.
@@ -18,7 +18,7 @@ const READ: u32 = 50_001;
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let wanted = |name| name == PeerName::Chatpush;
-    bench.in_turn(&mut outcome, wanted, |_, outcome| {
+    bench.run_rounds(&mut outcome, wanted, |_, outcome| {
         for times in TIMES {
             eprintln!("    {times}×");
             turn(bench, times, outcome)?;
@@ -30,9 +30,9 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         "times the work",
         "times the cost",
     );
-    for measure in outcome.figures.measures() {
-        for (times, value) in relative(measure) {
-            lines.add_point(&measure.name, times, value);
+    for metric in outcome.metrics.all() {
+        for (times, value) in relative(metric) {
+            lines.add_point(&metric.name, times, value);
         }
     }
     outcome.charts.push(("growth".to_owned(), lines));
@@ -42,25 +42,25 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<()> {
     let column = format!("{times}×");
     let small = bench.choose(1, 5);
-    let mut note = |what: &str, unit, value| outcome.figures.note(what, unit, &column, value);
+    let mut note = |what: &str, unit, value| outcome.metrics.record(what, unit, &column, value);
     bench.env.clear_messages()?;
 
     let peer = chatpush::start(bench.env)?;
     let users = 250 * times;
-    let mut clients = Crowd::connect(&peer.connect_specs(1..=users), Manner::default())?;
+    let mut clients = Clients::connect(&peer.connect_specs(1..=users), ConnectOptions::default())?;
     let calls = repeat(bench, &peer, "push", (1, users), 3_000 / small)?;
     note("push, among 250 users and more", "µs", calls);
     let rate = 250 * times;
     let delivered = frames::deliver(bench.env, &peer, &mut clients, 250, rate, rate * 10 / small)?;
-    let received = delivered.seen.counts.received.max(1) as f64;
+    let received = delivered.received.counts.received.max(1) as f64;
     let used = (delivered.used.0 + delivered.used.1) / received * 100_000.0;
     note("processor per 100,000 frames, at 250 messages/s and more", "s", used);
     drop(clients);
 
-    let mut clients = Crowd::connect(&peer.connect_specs(1..=1_000), Manner::default())?;
+    let mut clients = Clients::connect(&peer.connect_specs(1..=1_000), ConnectOptions::default())?;
     let calls = 10_000 * times / small;
     let flooded = flood::flood(bench.env, &peer, &mut clients, 4, calls, Duration::ZERO)?;
-    let received = flooded.seen.counts.received.max(1) as f64;
+    let received = flooded.received.counts.received.max(1) as f64;
     note("flood of 40,000 messages and more, each", "µs", flooded.seconds / received * 1e6);
     drop(clients);
 
@@ -76,8 +76,8 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     drop(peer);
 
     let peer = chatpush::start(bench.env)?;
-    let weight = idle::weigh(bench, &peer, 900 * times / small, Duration::from_secs(1))?;
-    note("resident per connection, 900 and more", "KiB", weight.resident / 1024.0);
+    let cost = idle::measure_connections(bench, &peer, 900 * times / small, Duration::from_secs(1))?;
+    note("resident per connection, 900 and more", "KiB", cost.resident / 1024.0);
     drop(peer);
 
     bench.env.clear_messages()?;
@@ -94,12 +94,21 @@ fn repeat(
     bench: &Bench<'_>,
     peer: &Peer,
     call: &str,
-    (first, users): (u32, u32),
+    (first_user, users): (u32, u32),
     calls: u32,
 ) -> anyhow::Result<f64> {
-    let warm = bench.choose(200, 20);
-    let repeat = Repeat { call, callers: 1, first, users, calls, time: Duration::ZERO, size: SIZE, warm };
-    Ok(repeat.start(&peer.php)?.run()?.delays.percentile(50.0))
+    let warmup = bench.choose(200, 20);
+    let load = ClosedLoop {
+        call,
+        callers: 1,
+        first_user,
+        users,
+        calls,
+        duration: Duration::ZERO,
+        content_bytes: CONTENT_BYTES,
+        warmup,
+    };
+    Ok(load.start(&peer.php)?.run()?.latencies.percentile(50.0))
 }
 
 fn mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
@@ -107,14 +116,14 @@ fn mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
     bench.env.sql(&format!(
         "DELETE FROM offline_message WHERE receiver_id BETWEEN {READ} AND {last}; \
          INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
-         SELECT 1, u.seq, REPEAT('x', {SIZE}), NOW() FROM seq_{READ}_to_{last} u, seq_1_to_{messages} m"
+         SELECT 1, u.seq, REPEAT('x', {CONTENT_BYTES}), NOW() FROM seq_{READ}_to_{last} u, seq_1_to_{messages} m"
     ))?;
     Ok(())
 }
 
 /// Medians against the first of them.
-fn relative(measure: &Measure) -> Vec<(f64, f64)> {
-    let median = |times: u32| measure.of(&format!("{times}×")).map(|spread| spread.median);
+fn relative(metric: &Metric) -> Vec<(f64, f64)> {
+    let median = |times: u32| metric.of(&format!("{times}×")).map(|spread| spread.median);
     let Some(first) = median(TIMES[0]) else { return Vec::new() };
     TIMES.iter().filter_map(|times| Some((f64::from(*times), median(*times)? / first))).collect()
 }

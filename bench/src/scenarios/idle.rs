@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use crate::crowd::{Crowd, Manner};
+use crate::budget::{Budget, Rule};
+use crate::clients::{Clients, ConnectOptions};
 use crate::peer::Peer;
 use crate::peers::{PeerName, chatpush};
 use crate::plot::Chart;
-use crate::scenarios::{Bench, Meter, Outcome};
+use crate::scenarios::{Bench, CpuMeter, Outcome};
 use crate::usage;
-use crate::verdict::{Budget, Rule};
 
 const RESIDENT: &str = "resident per connection";
 const KERNEL: &str = "kernel per connection, both ends";
 
 /// What the system uses for connections.
-pub(super) struct Weight {
+pub(super) struct ConnectionCost {
     /// Resident bytes of the servers, each.
     pub(super) resident: f64,
     /// Bytes of the kernel for both ends, each.
@@ -31,59 +31,59 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     bench.env.clear_messages()?;
     let connections = bench.choose(15_000, 1_000);
     let rest = Duration::from_secs(bench.choose(30, 2));
-    bench.in_turn(
+    bench.run_rounds(
         &mut outcome,
         |name| name != PeerName::Baseline,
         |name, outcome| {
             let peer = name.start(bench.env)?;
-            note(outcome, name.title(), &weigh(bench, &peer, connections, rest)?);
+            note(outcome, name.title(), &measure_connections(bench, &peer, connections, rest)?);
             Ok(())
         },
     );
     if bench.peers.contains(&PeerName::Chatpush) {
         let peer = chatpush::start_daemons(bench.env, 4)?;
-        let weight = weigh(bench, &peer, connections * 4, rest)?;
-        note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &weight);
+        let cost = measure_connections(bench, &peer, connections * 4, rest)?;
+        note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &cost);
     }
     outcome.notes.push(format!("{connections} connections where nothing else is said"));
-    outcome.budgets = vec![Budget { measure: RESIDENT, rule: Rule::AtMost(8.0), goal: 5.0 }];
-    if let Some(measure) = outcome.figures.measure(RESIDENT) {
-        let bars = Chart::bars("Resident memory of the server per idle connection", measure);
+    outcome.budgets = vec![Budget { metric: RESIDENT, rule: Rule::AtMost(8.0), goal: 5.0 }];
+    if let Some(metric) = outcome.metrics.get(RESIDENT) {
+        let bars = Chart::bars("Resident memory of the server per idle connection", metric);
         outcome.charts.push(("idle".to_owned(), bars));
     }
     Ok(outcome)
 }
 
 /// Connects so many clients and looks at what that takes.
-pub(super) fn weigh(
+pub(super) fn measure_connections(
     bench: &Bench<'_>,
     peer: &Peer,
     connections: u32,
     rest: Duration,
-) -> anyhow::Result<Weight> {
+) -> anyhow::Result<ConnectionCost> {
     let pids = peer.pids();
     // The first connections bring what is needed once; it is not theirs.
-    drop(Crowd::connect(&peer.connect_specs(1..=50), Manner::default())?);
+    drop(Clients::connect(&peer.connect_specs(1..=50), ConnectOptions::default())?);
     let kernel = || usage::socket_buffers() + usage::socket_records();
-    let before = (usage::resident(&pids), kernel());
-    let mut crowd = Crowd::connect(&peer.connect_specs(1..=connections), Manner::default())?;
+    let before = (usage::memory(&pids), kernel());
+    let mut clients = Clients::connect(&peer.connect_specs(1..=connections), ConnectOptions::default())?;
     let count = f64::from(connections);
-    let meter = Meter::start(peer, bench.env);
+    let meter = CpuMeter::start(peer, bench.env);
     std::thread::sleep(rest);
     let used = meter.read();
-    let after = (usage::resident(&pids), kernel());
-    Ok(Weight {
+    let after = (usage::memory(&pids), kernel());
+    Ok(ConnectionCost {
         resident: (after.0 - before.0) / count,
         kernel: (after.1 - before.1) / count,
         processor: (used.0 + used.1) / rest.as_secs_f64() / count * 10_000.0,
-        gone: crowd.progress()?.gone,
+        gone: clients.progress()?.gone,
     })
 }
 
-fn note(outcome: &mut Outcome, title: &str, weight: &Weight) {
-    let figures = &mut outcome.figures;
-    figures.note(RESIDENT, "KiB", title, weight.resident / 1024.0);
-    figures.note(KERNEL, "KiB", title, weight.kernel / 1024.0);
-    figures.note("processor per second and 10,000 connections", "ms", title, weight.processor * 1_000.0);
-    figures.note("closed by the server", "", title, weight.gone as f64);
+fn note(outcome: &mut Outcome, title: &str, cost: &ConnectionCost) {
+    let metrics = &mut outcome.metrics;
+    metrics.record(RESIDENT, "KiB", title, cost.resident / 1024.0);
+    metrics.record(KERNEL, "KiB", title, cost.kernel / 1024.0);
+    metrics.record("processor per second and 10,000 connections", "ms", title, cost.processor * 1_000.0);
+    metrics.record("closed by the server", "", title, cost.gone as f64);
 }

@@ -1,10 +1,10 @@
 //! Some clients never read. What it is to the others, and to the server's memory, side by side with the same
 //! traffic while everybody reads.
 
-use crate::crowd::{Crowd, Manner, Seen};
+use crate::clients::{Clients, ConnectOptions, Received};
 use crate::peers::PeerName;
-use crate::publisher::Timetable;
-use crate::scenarios::{Bench, IDLE_TIMEOUT, Outcome, SIZE};
+use crate::publisher::OpenLoop;
+use crate::scenarios::{Bench, CONTENT_BYTES, IDLE_TIMEOUT, Outcome};
 use crate::usage;
 
 /// Messages a second to those who read.
@@ -18,12 +18,12 @@ const FLOOD_PUBLISHER: u32 = 500;
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.env.clear_messages()?;
-    bench.in_turn(
+    bench.run_rounds(
         &mut outcome,
         |name| name != PeerName::Baseline,
         |name, outcome| {
-            for deaf in [false, true] {
-                turn(bench, name, deaf, outcome)?;
+            for stalled in [false, true] {
+                turn(bench, name, stalled, outcome)?;
             }
             Ok(())
         },
@@ -36,60 +36,65 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// All connections, and those of them that may be deaf.
+/// All connections, and those of them that may be stalled.
 fn numbers(bench: &Bench<'_>) -> (u32, u32) {
     bench.choose((5_000, 500), (500, 50))
 }
 
-fn turn(bench: &Bench<'_>, name: PeerName, deaf: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
+fn turn(bench: &Bench<'_>, name: PeerName, stalled: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (all, few) = numbers(bench);
     let seconds = bench.choose(30, 2);
     let peer = name.start(bench.env)?;
-    let mut readers = Crowd::connect(&peer.connect_specs(1..=all - few), Manner::default())?;
-    let manner = Manner { deaf, ..Manner::default() };
-    let mut others = Crowd::connect(&peer.connect_specs(all - few + 1..=all), manner)?;
+    let mut readers = Clients::connect(&peer.connect_specs(1..=all - few), ConnectOptions::default())?;
+    let options = ConnectOptions { stalled, ..ConnectOptions::default() };
+    let mut others = Clients::connect(&peer.connect_specs(all - few + 1..=all), options)?;
     let pids = peer.pids();
-    let before = (usage::resident(&pids), usage::socket_buffers());
+    let before = (usage::memory(&pids), usage::socket_buffers());
 
-    let timetable = Timetable {
-        first: 1,
+    let load = OpenLoop {
+        first_user: 1,
         users: all - few,
         rate: RATE,
         messages: RATE * seconds,
-        size: SIZE,
+        content_bytes: CONTENT_BYTES,
         publisher: 0,
     };
-    let flood = Timetable {
-        first: all - few + 1,
+    let flood = OpenLoop {
+        first_user: all - few + 1,
         users: few,
         rate: FLOOD.0,
         messages: FLOOD.0 * seconds,
-        size: FLOOD.1,
+        content_bytes: FLOOD.1,
         publisher: FLOOD_PUBLISHER,
     };
-    let (mut calm, mut wild) = (timetable.start(&peer.php)?, flood.start(&peer.php)?);
+    let (mut calm, mut wild) = (load.start(&peer.php)?, flood.start(&peer.php)?);
     wild.begin()?;
     calm.begin()?;
     let called = calm.finish()?;
     wild.finish()?;
-    let after = (usage::resident(&pids), usage::socket_buffers());
+    let after = (usage::memory(&pids), usage::socket_buffers());
     readers.settle(called.accepted(), IDLE_TIMEOUT)?;
-    let seen: Seen = readers.report()?;
+    let received: Received = readers.report()?;
 
-    let (title, what) = (name.title(), if deaf { "with deaf clients" } else { "while all read" });
-    outcome.note_delays(&format!("others' delay {what}"), title, &seen.intended, &[50.0, 99.0]);
+    let (title, what) = (name.title(), if stalled { "with deaf clients" } else { "while all read" });
+    outcome.record_percentiles(&format!("others' delay {what}"), title, &received.intended, &[50.0, 99.0]);
     let mebibytes = |bytes: f64| bytes / 1_048_576.0;
     let mut note =
-        |name: &str, unit, value| outcome.figures.note(&format!("{name} {what}"), unit, title, value);
+        |name: &str, unit, value| outcome.metrics.record(&format!("{name} {what}"), unit, title, value);
     note("server's memory more than before,", "MiB", mebibytes(after.0 - before.0));
     note("the kernel's buffers more than before,", "MiB", mebibytes(after.1 - before.1));
     note("memory before,", "MiB", mebibytes(before.0));
-    note("others' messages lost", "", seen.counts.lost(called.accepted()) as f64);
+    note("others' messages lost", "", received.counts.lost(called.accepted()) as f64);
     note("others' connections lost", "", readers.progress()?.gone as f64);
     // A deaf client does not see that it is closed, but the kernel does.
-    let closed = if deaf { usage::half_closed()? } else { others.progress()?.gone };
+    let closed = if stalled { usage::half_closed()? } else { others.progress()?.gone };
     note("flooded connections closed by the server", "", closed as f64);
     let caption = format!("Delay of those who read, {what}: {all} connections, {few} of them flooded");
-    outcome.add_curve(if deaf { "stalled-deaf" } else { "stalled-reading" }, &caption, title, &seen.intended);
+    outcome.add_curve(
+        if stalled { "stalled-stalled" } else { "stalled-reading" },
+        &caption,
+        title,
+        &received.intended,
+    );
     Ok(())
 }

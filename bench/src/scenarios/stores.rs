@@ -5,20 +5,20 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::bench_env::BenchEnv;
+use crate::budget::{Budget, Rule};
 use crate::peer::{Peer, Php};
 use crate::peers::{PeerName, baseline, chatpush};
 use crate::plot::Chart;
-use crate::publisher::{Called, Repeat};
-use crate::scenarios::{Bench, Outcome, SIZE};
+use crate::publisher::{CallResults, ClosedLoop};
+use crate::scenarios::{Bench, CONTENT_BYTES, Outcome};
 use crate::usage;
-use crate::verdict::{Budget, Rule};
 
 /// Users who are stored to, of whom nobody is connected.
 const USERS: u32 = 10_000;
 
 /// What came of one run.
-pub(super) struct Stored {
-    pub(super) called: Called,
+pub(super) struct StoreResult {
+    pub(super) called: CallResults,
     /// Transactions that MariaDB committed meanwhile.
     commits: f64,
     /// Processor seconds by whom.
@@ -27,9 +27,9 @@ pub(super) struct Stored {
 
 /// Who uses the processors now: each one's seconds so far. What the servers do not use is PHP's and the kernel's.
 fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
-    let (idle, all) = usage::machine();
-    let daemon = usage::processor(servers);
-    let (redis, mariadb) = (usage::processor(&[env.redis_pid()]), usage::processor(&[env.mariadb_pid()]));
+    let (idle, all) = usage::machine_cpu_seconds();
+    let daemon = usage::cpu_seconds(servers);
+    let (redis, mariadb) = (usage::cpu_seconds(&[env.redis_pid()]), usage::cpu_seconds(&[env.mariadb_pid()]));
     let rest = all - idle - daemon - redis - mariadb;
     [
         ("the daemon", daemon),
@@ -44,9 +44,9 @@ fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let callers: &[u32] = bench.choose(&[1, 4, 16, 64], &[1, 16]);
-    let time = Duration::from_secs(bench.choose(5, 1));
+    let duration = Duration::from_secs(bench.choose(5, 1));
     let wanted = |name| matches!(name, PeerName::Chatpush | PeerName::Baseline);
-    bench.in_turn(&mut outcome, wanted, |name, outcome| {
+    bench.run_rounds(&mut outcome, wanted, |name, outcome| {
         bench.env.clear_messages()?;
         let peer = name.start(bench.env)?;
         let (php, title) = match name {
@@ -56,18 +56,18 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             _ => (chatpush::php(bench.env)?, name.title()),
         };
         for callers in callers {
-            let stored = store(bench.env, &peer, &php, *callers, 0, time)?;
+            let stored = store(bench.env, &peer, &php, *callers, 0, duration)?;
             note(outcome, title, *callers, &stored);
         }
         drop(peer);
         Ok(())
     });
     outcome.budgets =
-        vec![Budget { measure: "16 callers", rule: Rule::AtLeastTimes(3.0, "PDO persistent"), goal: 5.0 }];
+        vec![Budget { metric: "16 callers", rule: Rule::AtLeastTimes(3.0, "PDO persistent"), goal: 5.0 }];
     let mut lines = Chart::lines("Stores per second", "callers at a time", "rows/s");
     for callers in callers {
-        if let Some(measure) = outcome.figures.measure(&measure_name(*callers)) {
-            lines.add_points(f64::from(*callers), measure);
+        if let Some(metric) = outcome.metrics.get(&measure_name(*callers)) {
+            lines.add_points(f64::from(*callers), metric);
         }
     }
     outcome.charts.push(("stores".to_owned(), lines));
@@ -81,11 +81,20 @@ pub(super) fn store(
     php: &Php,
     callers: u32,
     calls: u32,
-    time: Duration,
-) -> anyhow::Result<Stored> {
+    duration: Duration,
+) -> anyhow::Result<StoreResult> {
     let before = rows(env)?;
-    let repeat = Repeat { call: "store", callers, first: 1, users: USERS, calls, time, size: SIZE, warm: 0 };
-    let publishers = repeat.start(php)?;
+    let load = ClosedLoop {
+        call: "store",
+        callers,
+        first_user: 1,
+        users: USERS,
+        calls,
+        duration,
+        content_bytes: CONTENT_BYTES,
+        warmup: 0,
+    };
+    let publishers = load.start(php)?;
     let commits = env.mariadb_commits()?;
     let servers = peer.pids();
     let before = (before, used(env, &servers));
@@ -97,7 +106,7 @@ pub(super) fn store(
     let commits = env.mariadb_commits()? - commits;
     let (there, said) = (rows(env)? - before.0, called.accepted());
     ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
-    Ok(Stored { called, commits, used })
+    Ok(StoreResult { called, commits, used })
 }
 
 fn rows(env: &BenchEnv) -> anyhow::Result<u64> {
@@ -108,15 +117,15 @@ fn measure_name(callers: u32) -> String {
     if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") }
 }
 
-fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &Stored) {
+fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &StoreResult) {
     let (called, what) = (&stored.called, measure_name(callers));
     let rows = called.accepted().max(1) as f64;
-    outcome.figures.note(&what, "rows/s", title, rows / called.seconds());
-    outcome.note_delays(&what, title, &called.delays, &[50.0, 99.0]);
-    outcome.figures.note(&format!("{what}, commits per row"), "", title, stored.commits / rows);
-    outcome.figures.note(&format!("{what}, refused"), "", title, called.refused as f64);
+    outcome.metrics.record(&what, "rows/s", title, rows / called.seconds());
+    outcome.record_percentiles(&what, title, &called.latencies, &[50.0, 99.0]);
+    outcome.metrics.record(&format!("{what}, commits per row"), "", title, stored.commits / rows);
+    outcome.metrics.record(&format!("{what}, refused"), "", title, called.refused as f64);
     for (who, seconds) in stored.used {
-        let measure = format!("{what}, processor per row: {who}");
-        outcome.figures.note(&measure, "µs", title, seconds / rows * 1e6);
+        let metric = format!("{what}, processor per row: {who}");
+        outcome.metrics.record(&metric, "µs", title, seconds / rows * 1e6);
     }
 }

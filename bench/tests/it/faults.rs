@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use chatpush_bench::clients::{Clients, ConnectOptions};
 use chatpush_bench::connect_spec::ConnectSpec;
-use chatpush_bench::crowd::{Crowd, Manner};
 use chatpush_bench::ledger::Counts;
-use chatpush_bench::stamp::Stamp;
+use chatpush_bench::message_header::MessageHeader;
 
 const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -55,8 +55,8 @@ fn serve(listener: &TcpListener, bytes: &[u8]) -> TcpStream {
 
 /// A frame of a server with a message in some protocol's clothes.
 fn frame(user: u32, number: u32) -> Vec<u8> {
-    let stamp = Stamp { publisher: 3, user, number, intended: 1, called: 1 };
-    let text = format!("{{\"data\":\"{} {}\"}}", stamp.text(), "x".repeat(number as usize % 90));
+    let header = MessageHeader { publisher: 3, user, sequence: number, intended: 1, called: 1 };
+    let text = format!("{{\"data\":\"{} {}\"}}", header.text(), "x".repeat(number as usize % 90));
     let length = u16::try_from(text.len()).expect("short");
     let mut frame = vec![0x81, 126];
     frame.extend(length.to_be_bytes());
@@ -75,10 +75,11 @@ fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
     let count = u32::try_from(clients.len()).expect("few");
     let server = Server::start(clients);
     let specs: Vec<_> = (1..=count).map(|user| server.spec(user)).collect();
-    let mut crowd = Crowd::connect(&specs, Manner { window: 1, deaf: false }).expect("they connect");
-    crowd.settle(sent, IDLE_TIMEOUT).expect("it answers");
-    let counts = crowd.report().expect("a report").counts;
-    drop(crowd);
+    let mut clients =
+        Clients::connect(&specs, ConnectOptions { max_opening: 1, stalled: false }).expect("they connect");
+    clients.settle(sent, IDLE_TIMEOUT).expect("it answers");
+    let counts = clients.report().expect("a report").counts;
+    drop(clients);
     server.thread.join().expect("the server did its part");
     counts
 }
@@ -95,7 +96,7 @@ fn every_fault_is_counted_exactly() {
     // 0 to 999 with every hundredth missing.
     let dropped = (0..1_000).filter(|number| number % 100 != 50);
     // Every fiftieth twice, the second time much later.
-    let doubled = (0..1_000).chain((0..1_000).filter(|number| number % 50 == 7));
+    let duplicated = (0..1_000).chain((0..1_000).filter(|number| number % 50 == 7));
     // Every twentieth changes places with the next.
     let swapped = (0..1_000u32).map(|number| match number % 20 {
         4 => number + 1,
@@ -104,12 +105,12 @@ fn every_fault_is_counted_exactly() {
     });
     let clients = vec![
         frames(1, dropped),
-        frames(2, doubled),
+        frames(2, duplicated),
         frames(3, swapped),
         [frames(4, 0..1_000), frames(1, [50, 150, 250])].concat(),
     ];
     let counts = receive(clients, 4_000);
-    assert_eq!(counts, Counts { received: 3_990, doubled: 20, swapped: 50, astray: 3 });
+    assert_eq!(counts, Counts { received: 3_990, duplicated: 20, reordered: 50, misrouted: 3 });
     assert_eq!(counts.lost(4_000), 10);
 }
 
@@ -124,7 +125,7 @@ fn a_server_that_refuses_is_told_with_its_words() {
         let _ = socket.read_to_end(&mut Vec::new());
     });
     let spec = ConnectSpec { address, user: 1, target: "/".to_owned(), ..ConnectSpec::default() };
-    let error = Crowd::connect(&[spec], Manner::default()).expect_err("it is refused");
+    let error = Clients::connect(&[spec], ConnectOptions::default()).expect_err("it is refused");
     assert!(error.to_string().contains("401 Unauthorized"), "{error:#}");
     thread.join().expect("the server did its part");
 }

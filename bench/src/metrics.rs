@@ -1,14 +1,14 @@
-//! Figures of several rounds, and how they compare: within each round, since what disturbs a round disturbs both.
+//! Metrics of several rounds, and how they compare: within each round, since what disturbs a round disturbs both.
 
 use serde::Serialize;
 
 /// Everything that was measured in a scenario, in the order in which it came up.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Figures(Vec<Measure>);
+pub struct Metrics(Vec<Metric>);
 
 /// One quantity.
 #[derive(Clone, Debug, Serialize)]
-pub struct Measure {
+pub struct Metric {
     /// What it is.
     pub name: String,
     /// In what.
@@ -28,11 +28,11 @@ pub struct Spread {
     pub most: f64,
 }
 
-impl Figures {
+impl Metrics {
     /// Adds the value of one round.
-    pub fn note(&mut self, name: &str, unit: &'static str, peer: &str, value: f64) {
-        let at = self.0.iter().position(|measure| measure.name == name).unwrap_or_else(|| {
-            self.0.push(Measure { name: name.to_owned(), unit, peers: Vec::new() });
+    pub fn record(&mut self, name: &str, unit: &'static str, peer: &str, value: f64) {
+        let at = self.0.iter().position(|metric| metric.name == name).unwrap_or_else(|| {
+            self.0.push(Metric { name: name.to_owned(), unit, peers: Vec::new() });
             self.0.len() - 1
         });
         let peers = &mut self.0[at].peers;
@@ -43,17 +43,17 @@ impl Figures {
     }
 
     /// All quantities.
-    pub fn measures(&self) -> &[Measure] {
+    pub fn all(&self) -> &[Metric] {
         &self.0
     }
 
     /// One of them.
-    pub fn measure(&self, name: &str) -> Option<&Measure> {
-        self.0.iter().find(|measure| measure.name == name)
+    pub fn get(&self, name: &str) -> Option<&Metric> {
+        self.0.iter().find(|metric| metric.name == name)
     }
 }
 
-impl Measure {
+impl Metric {
     /// What one peer reached.
     pub fn of(&self, peer: &str) -> Option<Spread> {
         Spread::of(self.values(peer)?)
@@ -92,14 +92,14 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        let mut figures = Figures::default();
+        let mut metrics = Metrics::default();
         for (ours, theirs) in [(10.0, 20.0), (30.0, 40.0), (20.0, 20.0)] {
-            figures.note("p50", "µs", "ours", ours);
-            figures.note("p50", "µs", "theirs", theirs);
+            metrics.record("p50", "µs", "ours", ours);
+            metrics.record("p50", "µs", "theirs", theirs);
         }
-        let measure = figures.measure("p50").expect("it is noted");
-        let ratio = measure.compare("ours", "theirs", |ours, theirs| ours / theirs);
+        let metric = metrics.get("p50").expect("it is noted");
+        let ratio = metric.compare("ours", "theirs", |ours, theirs| ours / theirs);
         assert_eq!(ratio, Some(Spread { median: 0.75, least: 0.5, most: 1.0 }));
-        assert_eq!(measure.of("nobody"), None);
+        assert_eq!(metric.of("nobody"), None);
     }
 }

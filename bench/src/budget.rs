@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::rounds::{Figures, Spread};
+use crate::metrics::{Metrics, Spread};
 
 /// What a quantity of the product is held against.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub enum Rule {
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// The quantity.
-    pub measure: &'static str,
+    pub metric: &'static str,
     /// What it has to be.
     pub rule: Rule,
     /// What it is to become.
@@ -30,7 +30,7 @@ pub struct Budget {
 
 /// How a budget was kept.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
+pub struct BudgetResult {
     /// The budget in words.
     pub budget: String,
     /// What was measured in its terms.
@@ -43,10 +43,10 @@ pub struct Verdict {
 
 impl Budget {
     /// Holds it against what `product` reached; none if one of the two was not measured.
-    pub fn judge(&self, figures: &Figures, product: &str) -> Option<Verdict> {
-        let measure = figures.measure(self.measure)?;
-        let (unit, goal) = (measure.unit, self.goal);
-        let times = |peer| measure.compare(product, peer, |ours, theirs| ours / theirs);
+    pub fn evaluate(&self, metrics: &Metrics, product: &str) -> Option<BudgetResult> {
+        let metric = metrics.get(self.metric)?;
+        let (unit, goal) = (metric.unit, self.goal);
+        let times = |peer| metric.compare(product, peer, |ours, theirs| ours / theirs);
         let (words, spread, met, goal) = match self.rule {
             Rule::AtMostTimes(most, peer) => {
                 let spread = times(peer)?;
@@ -59,17 +59,17 @@ impl Budget {
                 (words, spread, spread.median >= least, spread.median >= goal)
             }
             Rule::AtMostAbove(most, peer) => {
-                let spread = measure.compare(product, peer, |ours, theirs| ours - theirs)?;
+                let spread = metric.compare(product, peer, |ours, theirs| ours - theirs)?;
                 let words = format!("at most {most} {unit} above the {peer}, goal {goal} {unit}");
                 (words, spread, spread.median <= most, spread.median <= goal)
             }
             Rule::AtMost(most) => {
-                let spread = measure.of(product)?;
+                let spread = metric.of(product)?;
                 let words = format!("at most {most} {unit}, goal {goal} {unit}");
                 (words, spread, spread.median <= most, spread.median <= goal)
             }
         };
-        Some(Verdict { budget: format!("{}: {words}", self.measure), spread, met, goal })
+        Some(BudgetResult { budget: format!("{}: {words}", self.metric), spread, met, goal })
     }
 }
 
@@ -79,13 +79,13 @@ mod tests {
 
     #[test]
     fn a_budget_is_met_or_missed_by_the_median() {
-        let mut figures = Figures::default();
+        let mut metrics = Metrics::default();
         for (ours, theirs) in [(8.0, 10.0), (9.0, 10.0), (12.0, 10.0)] {
-            figures.note("p50", "µs", "ours", ours);
-            figures.note("p50", "µs", "theirs", theirs);
+            metrics.record("p50", "µs", "ours", ours);
+            metrics.record("p50", "µs", "theirs", theirs);
         }
         let judge =
-            |rule, goal| Budget { measure: "p50", rule, goal }.judge(&figures, "ours").expect("a verdict");
+            |rule, goal| Budget { metric: "p50", rule, goal }.evaluate(&metrics, "ours").expect("a verdict");
         assert!(judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).met);
         assert!(!judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).goal);
         assert!(!judge(Rule::AtMostTimes(0.89, "theirs"), 0.8).met);

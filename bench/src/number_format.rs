@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// Three digits that mean something, and thousands apart.
-pub fn digits(value: f64) -> String {
+pub fn format_number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size == 0.0 || size >= 100.0 => 0,
         size if size >= 10.0 => 1,
@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn figures_have_three_digits() {
-        let shown: Vec<_> = [0.0, 0.1234, 1.2345, 12.345, 123.45, 1_234_567.8, -1_234.0].map(digits).into();
+        let shown: Vec<_> =
+            [0.0, 0.1234, 1.2345, 12.345, 123.45, 1_234_567.8, -1_234.0].map(format_number).into();
         assert_eq!(shown, ["0", "0.123", "1.23", "12.3", "123", "1,234,568", "-1,234"]);
     }
 }

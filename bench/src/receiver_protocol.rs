@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use crate::connect_spec::ConnectSpec;
-use crate::delays::Pairs;
+use crate::latency::Buckets;
 use crate::ledger::Counts;
 
-/// An order.
+/// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum Request {
     /// Open these connections.
     Connect {
         /// One for each.
         specs: Vec<ConnectSpec>,
         /// How many may be opening at a time.
-        window: usize,
+        max_opening: usize,
         /// Whether they are left alone, unread, once they are open.
-        deaf: bool,
+        stalled: bool,
     },
     /// Say how far it is.
     Progress,
@@ -45,13 +45,13 @@ pub struct Progress {
 
 /// What a receiver has seen since the last report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Report {
+pub struct ReceiverReport {
     /// What came.
     pub counts: Counts,
     /// How late, from the intended time on.
-    pub intended: Pairs,
+    pub intended: Buckets,
     /// How late, from the beginning of the call on.
-    pub called: Pairs,
+    pub called: Buckets,
     /// When the latest came, in nanoseconds of [`crate::clock`].
     pub latest: u64,
 }
