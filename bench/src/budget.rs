@@ -65,7 +65,8 @@ impl Budget {
             }
             Rule::AtMost(most) => {
                 let spread = metric.of(product)?;
-                let words = format!("at most {most} {unit}, goal {goal} {unit}");
+                let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+                let words = format!("at most {most}{unit}, goal {goal}{unit}");
                 (words, spread, spread.median <= most, spread.median <= goal)
             }
         };

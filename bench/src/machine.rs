@@ -11,7 +11,7 @@ use crate::peers::PeerName;
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     /// The processor's name and how many of it there are for us.
-    pub processor: String,
+    pub cpu: String,
     /// Memory in GiB.
     pub memory: u64,
     /// The kernel.
@@ -52,7 +52,7 @@ impl Machine {
             }
         }
         Self {
-            processor: format!("{cores} × {}", field(&read("/proc/cpuinfo"), "model name")),
+            cpu: format!("{cores} × {}", field(&read("/proc/cpuinfo"), "model name")),
             memory: memory.div_ceil(1_048_576),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             date: today(),
@@ -62,8 +62,8 @@ impl Machine {
 
     /// A line for captions.
     pub fn caption(&self) -> String {
-        let Self { processor, memory, kernel, date, .. } = self;
-        format!("{processor}, {memory} GiB, Linux {kernel}, {date}; everything on this one machine")
+        let Self { cpu, memory, kernel, date, .. } = self;
+        format!("{cpu}, {memory} GiB, Linux {kernel}, {date}; everything on this one machine")
     }
 
     /// A second line: every version.

@@ -22,10 +22,10 @@ pub struct Metric {
 pub struct Spread {
     /// The median.
     pub median: f64,
-    /// The least.
-    pub least: f64,
-    /// The most.
-    pub most: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
 }
 
 impl Metrics {
@@ -75,14 +75,14 @@ impl Spread {
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
-        let (least, most) = (*sorted.first()?, *sorted.last()?);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
         let median = if sorted.len() % 2 == 1 {
             sorted[middle]
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Self { median, least, most })
+        Some(Self { median, min, max })
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         }
         let metric = metrics.get("p50").expect("it is noted");
         let ratio = metric.compare("ours", "theirs", |ours, theirs| ours / theirs);
-        assert_eq!(ratio, Some(Spread { median: 0.75, least: 0.5, most: 1.0 }));
-        assert_eq!(metric.of("nobody"), None);
+        assert_eq!(ratio, Some(Spread { median: 0.75, min: 0.5, max: 1.0 }));
+        assert_eq!(metric.of("idle"), None);
     }
 }

@@ -68,7 +68,7 @@ impl Chart {
     /// Adds one point to a line.
     pub fn add_point(&mut self, name: &str, x: f64, value: f64) {
         if let ChartKind::Lines { series, .. } = &mut self.kind {
-            let y = Spread { median: value, least: value, most: value };
+            let y = Spread { median: value, min: value, max: value };
             entry(series, name).push(Point { x, y });
         }
     }

@@ -56,7 +56,7 @@ impl<'a> Report<'a> {
             "title": self.scenario.title(),
             "machine": self.machine,
             "rounds": self.rounds,
-            "measures": self.outcome.metrics,
+            "metrics": self.outcome.metrics,
             "budgets": self.budget_results,
             "notes": self.outcome.notes,
         })
@@ -67,11 +67,11 @@ impl<'a> Report<'a> {
         writeln!(text, "\n{}: {}", self.scenario.name(), self.scenario.title())?;
         writeln!(text, "{}\n{}", self.machine.caption(), self.machine.versions())?;
         let rounds =
-            if self.rounds == 1 { String::new() } else { format!(" (least–most of {})", self.rounds) };
-        writeln!(text, "Medians{rounds}; × is what chatpush's figure is to the peer's, round by round.")?;
+            if self.rounds == 1 { String::new() } else { format!(" (min–max of {} rounds)", self.rounds) };
+        writeln!(text, "Medians{rounds}; × is chatpush's figure divided by the peer's, within each round.")?;
         for metric in self.outcome.metrics.all() {
             if metric.peers.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
-                writeln!(text, "\n{}: 0 for everybody", metric.name)?;
+                writeln!(text, "\n{}: 0 for every peer", metric.name)?;
                 continue;
             }
             let unit = if metric.unit.is_empty() { String::new() } else { format!(" [{}]", metric.unit) };
@@ -87,7 +87,7 @@ impl<'a> Report<'a> {
         }
         for BudgetResult { budget, spread, met, goal } in &self.budget_results {
             let word = match (met, goal) {
-                (true, true) => "met, and the goal",
+                (true, true) => "met, goal reached",
                 (true, false) => "met",
                 _ => "MISSED",
             };
@@ -110,7 +110,7 @@ fn line(metric: &Metric, peer: &str) -> Option<String> {
 
 /// The median, and the ends where they differ.
 fn shown(spread: Spread) -> String {
-    let Spread { median, least, most } = spread;
-    let (median, least, most) = (format_number(median), format_number(least), format_number(most));
-    if least == most { median } else { format!("{median} ({least}–{most})") }
+    let Spread { median, min, max } = spread;
+    let (median, min, max) = (format_number(median), format_number(min), format_number(max));
+    if min == max { median } else { format!("{median} ({min}–{max})") }
 }

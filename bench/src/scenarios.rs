@@ -25,21 +25,21 @@ use crate::usage;
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// What a PHP call costs, on the command line and inside PHP-FPM
+    /// How long a PHP call takes, on the command line and in PHP-FPM
     Calls,
-    /// From the PHP call to the client's frame, at three rates
+    /// Latency from the PHP call to the client's frame, at three rates
     Frames,
-    /// As much as PHP can send: throughput, processor time, loss
+    /// PHP sends as fast as it can: throughput, CPU time, loss
     Flood,
-    /// Stores per second, at 1 to 64 callers
+    /// Stores per second, with 1 to 64 callers
     Stores,
-    /// Memory and processor time of connections on which nothing happens
+    /// Memory and CPU time of idle connections
     Idle,
-    /// Thousands reconnect at once, each with stored messages
+    /// Thousands of users reconnect at once, each with stored messages
     Crowd,
-    /// What all of it costs per unit at 1, 4 and 16 times the work
+    /// Cost per unit of work at 1, 4 and 16 times the work
     Growth,
-    /// Others' latencies while some clients never read
+    /// Latency of other clients while some clients never read
     Stalled,
 }
 

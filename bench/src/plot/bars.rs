@@ -11,22 +11,22 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
     let longest = bars.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let left = 30.0 + 7.4 * longest as f64;
     let mut canvas = Canvas::new(title, Some(left), 110.0, STEP * bars.len() as f64 + 6.0);
-    let ticks = linear(bars.iter().map(|(_, spread)| spread.most).fold(0.0, f64::max));
-    let most = ticks[ticks.len() - 1];
+    let ticks = linear(bars.iter().map(|(_, spread)| spread.max).fold(0.0, f64::max));
+    let top_tick = ticks[ticks.len() - 1];
     for tick in &ticks {
-        canvas.number_across(tick / most, *tick);
+        canvas.number_across(tick / top_tick, *tick);
     }
     canvas.names(unit, "");
-    for (index, (name, Spread { median, least, most: highest })) in bars.iter().enumerate() {
+    for (index, (name, Spread { median, min, max })) in bars.iter().enumerate() {
         let y = canvas.top + 6.0 + STEP * index as f64;
-        let (start, end) = (canvas.x(0.0), canvas.x(median / most));
+        let (start, end) = (canvas.x(0.0), canvas.x(median / top_tick));
         let (width, middle) = (end - start, y + 12.0);
         let product = if name.starts_with("chatpush") { "chatpush" } else { name };
         canvas.draw(&format!(
             "<rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"24\" rx=\"2\" fill=\"{}\"/>",
             colour(product, index)
         ));
-        let (low, high) = (canvas.x(least / most), canvas.x(highest / most));
+        let (low, high) = (canvas.x(min / top_tick), canvas.x(max / top_tick));
         canvas.draw(&format!(
             "<path d=\"M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v8M{high:.1} {:.1}v8\" stroke=\"#24292f\" fill=\"none\"/>",
             middle - 4.0,

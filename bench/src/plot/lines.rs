@@ -19,10 +19,10 @@ pub(super) fn draw(
     columns.dedup();
     let (Some(first), Some(last)) = (columns.first(), columns.last()) else { return canvas.finish(caption) };
     let (first, width) = (first.log2(), (last / first).log2().max(1.0));
-    let ticks = linear(points().map(|point| point.y.most).fold(0.0, f64::max));
-    let most = ticks[ticks.len() - 1];
+    let ticks = linear(points().map(|point| point.y.max).fold(0.0, f64::max));
+    let top_tick = ticks[ticks.len() - 1];
     for tick in &ticks {
-        canvas.number_up(tick / most, *tick);
+        canvas.number_up(tick / top_tick, *tick);
     }
     for column in &columns {
         canvas.number_across((column.log2() - first) / width, *column);
@@ -35,7 +35,7 @@ pub(super) fn draw(
         for Point { x, y } in points {
             let x = canvas.x((x.log2() - first) / width);
             let (middle, low, high) =
-                (canvas.y(y.median / most), canvas.y(y.least / most), canvas.y(y.most / most));
+                (canvas.y(y.median / top_tick), canvas.y(y.min / top_tick), canvas.y(y.max / top_tick));
             canvas.draw(&format!(
                 "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\" stroke-width=\"1.5\"/>"
             ));

@@ -33,7 +33,7 @@ pub(super) fn draw(title: &str, series: &[(String, LatencyHistogram)], caption: 
             canvas.tick_across(nines(percent) / furthest, text);
         }
     }
-    canvas.names("percentile: so many messages or calls are no slower than the line", "delay");
+    canvas.names("percentile of messages or calls", "latency");
     let mut names = Vec::new();
     for (index, (name, curve)) in curves.iter().enumerate() {
         let colour = colour(name, index);

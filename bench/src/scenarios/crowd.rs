@@ -28,7 +28,7 @@ const LIVE_PUBLISHER: u32 = 900;
 /// How long all of it may take.
 const LONGEST: Duration = Duration::from_secs(180);
 
-const DELIVERED: &str = "until all were delivered";
+const DELIVERED: &str = "time until all are delivered";
 
 /// How long the crowd's messages took.
 pub(super) struct ReconnectResult {
@@ -80,10 +80,15 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let called = publishers.finish()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         note(outcome, title, users, &returned);
-        outcome.record_percentiles("others' live messages before", title, &quiet.intended, &[50.0, 99.0]);
+        outcome.record_percentiles(
+            "others' live latency before the reconnect",
+            title,
+            &quiet.intended,
+            &[50.0, 99.0],
+        );
         let received = chatting.report()?;
         outcome.record_percentiles(
-            "others' live messages meanwhile",
+            "others' live latency during the reconnect",
             title,
             &received.intended,
             &[50.0, 99.0],
@@ -93,11 +98,13 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         Ok(())
     });
     outcome.notes.push(format!(
-        "{users} users with {MESSAGES} messages each; PHP's way: {WORKERS} workers read, publish and delete, to a \
-         bare subscriber of Redis"
+        "{users} users with {MESSAGES} messages each; phpredis, PDO: {WORKERS} PHP workers read, publish \
+         and delete, and a Redis subscriber receives"
     ));
     if let Some(metric) = outcome.metrics.get(DELIVERED) {
-        let title = format!("{users} users return to {MESSAGES} messages each: time until all are delivered");
+        let title = format!(
+            "{users} users reconnect to {MESSAGES} stored messages each: time until all are delivered"
+        );
         outcome.charts.push(("crowd".to_owned(), Chart::bars(&title, metric)));
     }
     Ok(outcome)
@@ -221,10 +228,10 @@ fn note(outcome: &mut Outcome, title: &str, users: u32, returned: &ReconnectResu
     let total = f64::from(users * MESSAGES);
     let metrics = &mut outcome.metrics;
     metrics.record(DELIVERED, "s", title, returned.delivered);
-    metrics.record("until all were confirmed and their rows gone", "s", title, returned.confirmed);
+    metrics.record("time until all are confirmed and deleted", "s", title, returned.confirmed);
     metrics.record("statements per user", "", title, returned.statements / f64::from(users));
     let counts = returned.received.counts;
     metrics.record("lost", "", title, total - counts.received as f64);
     let wrong = counts.duplicated + counts.reordered + counts.misrouted;
-    metrics.record("doubled, swapped or astray", "", title, wrong as f64);
+    metrics.record("duplicated, reordered or misrouted", "", title, wrong as f64);
 }

@@ -18,13 +18,13 @@ const USERS: u32 = 1_000;
 const WORKERS: u32 = 6;
 
 const DELIVERIES: &str = "deliveries";
-const PROCESSOR: &str = "processor per 100,000";
+const PROCESSOR: &str = "CPU per 100,000";
 
 /// What came of one flood.
 pub(super) struct FloodResult {
     pub(super) called: CallResults,
     pub(super) received: Received,
-    /// Processor seconds of the servers and of Redis.
+    /// CPU seconds of the servers and of Redis.
     pub(super) used: (f64, f64),
     /// Of the clients.
     clients_cpu: f64,
@@ -57,7 +57,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     ];
     for (file, title, metric) in [
         ("flood-deliveries", "Deliveries per second under flood", DELIVERIES),
-        ("flood-processor", "Processor seconds of the server per 100,000 deliveries under flood", PROCESSOR),
+        ("flood-cpu", "CPU seconds of the server per 100,000 deliveries under flood", PROCESSOR),
     ] {
         let bars = outcome.metrics.get(metric).map(|metric| Chart::bars(title, metric));
         outcome.charts.extend(bars.map(|bars| (file.to_owned(), bars)));
@@ -107,12 +107,12 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &FloodResult) {
         metrics.record(PROCESSOR, "s", title, used.0 * scale);
         metrics.record("server's share of a core", "", title, used.0 / seconds);
     }
-    metrics.record("Redis' processor per 100,000", "s", title, used.1 * scale);
+    metrics.record("Redis CPU per 100,000", "s", title, used.1 * scale);
     metrics.record("Redis' share of a core", "", title, used.1 / seconds);
     metrics.record("clients' share of a core", "", title, clients_cpu / seconds);
     metrics.record("lost", "", title, counts.lost(called.accepted()) as f64);
     let wrong = counts.duplicated + counts.reordered + counts.misrouted;
-    metrics.record("doubled, swapped or astray", "", title, wrong as f64);
+    metrics.record("duplicated, reordered or misrouted", "", title, wrong as f64);
     metrics.record("refused", "", title, called.refused as f64);
 }
 

@@ -18,7 +18,7 @@ const RATES: [u32; 3] = [200, 1_000, 5_000];
 pub(super) struct DeliveryResult {
     pub(super) called: CallResults,
     pub(super) received: Received,
-    /// Processor seconds of the servers and of Redis.
+    /// CPU seconds of the servers and of Redis.
     pub(super) used: (f64, f64),
 }
 
@@ -79,13 +79,13 @@ fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &DeliveryRe
     let scale = 100_000.0 / received.counts.received.max(1) as f64;
     let metrics = &mut outcome.metrics;
     if name != PeerName::Baseline {
-        metrics.record(&format!("{what}, processor per 100,000"), "s", title, used.0 * scale);
+        metrics.record(&format!("{what}, CPU per 100,000"), "s", title, used.0 * scale);
     }
-    metrics.record(&format!("{what}, Redis' processor per 100,000"), "s", title, used.1 * scale);
+    metrics.record(&format!("{what}, Redis CPU per 100,000"), "s", title, used.1 * scale);
     let counts = received.counts;
     metrics.record(&format!("{what}, lost"), "", title, counts.lost(called.accepted()) as f64);
     let wrong = counts.duplicated + counts.reordered + counts.misrouted + called.refused;
-    metrics.record(&format!("{what}, doubled, swapped, astray or refused"), "", title, wrong as f64);
-    let caption = format!("From PHP's timetable to the client's frame: {USERS} users, {what}");
+    metrics.record(&format!("{what}, duplicated, reordered, misrouted or refused"), "", title, wrong as f64);
+    let caption = format!("Latency from the scheduled time to the client's frame: {USERS} users, {what}");
     outcome.add_curve(&format!("frames-{rate}"), &caption, title, &received.intended);
 }

@@ -25,11 +25,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         }
         Ok(())
     });
-    let mut lines = Chart::lines(
-        "Cost of a unit of work, against the smallest amount",
-        "times the work",
-        "times the cost",
-    );
+    let mut lines = Chart::lines("Cost per unit of work, relative to 1×", "times the work", "times the cost");
     for metric in outcome.metrics.all() {
         for (times, value) in relative(metric) {
             lines.add_point(&metric.name, times, value);
@@ -49,35 +45,35 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     let users = 250 * times;
     let mut clients = Clients::connect(&peer.connect_specs(1..=users), ConnectOptions::default())?;
     let calls = repeat(bench, &peer, "push", (1, users), 3_000 / small)?;
-    note("push, among 250 users and more", "µs", calls);
+    note("pushMessage, 250 connected users at 1×", "µs", calls);
     let rate = 250 * times;
     let delivered = frames::deliver(bench.env, &peer, &mut clients, 250, rate, rate * 10 / small)?;
     let received = delivered.received.counts.received.max(1) as f64;
     let used = (delivered.used.0 + delivered.used.1) / received * 100_000.0;
-    note("processor per 100,000 frames, at 250 messages/s and more", "s", used);
+    note("CPU per 100,000 frames, 250 messages/s at 1×", "s", used);
     drop(clients);
 
     let mut clients = Clients::connect(&peer.connect_specs(1..=1_000), ConnectOptions::default())?;
     let calls = 10_000 * times / small;
     let flooded = flood::flood(bench.env, &peer, &mut clients, 4, calls, Duration::ZERO)?;
     let received = flooded.received.counts.received.max(1) as f64;
-    note("flood of 40,000 messages and more, each", "µs", flooded.seconds / received * 1e6);
+    note("flood, per message, 40,000 messages at 1×", "µs", flooded.seconds / received * 1e6);
     drop(clients);
 
     let calls = 125 * times / small.min(2);
     let stored = stores::store(bench.env, &peer, &peer.php, 16, calls, Duration::ZERO)?;
     let rows = stored.called.accepted().max(1) as f64;
-    note("2,000 stores and more by 16 callers, each", "µs", stored.called.seconds() / rows * 1e6);
+    note("stores by 16 callers, per row, 2,000 rows at 1×", "µs", stored.called.seconds() / rows * 1e6);
 
     let messages = 20 * times;
     mailboxes(bench, messages)?;
     let fetched = repeat(bench, &peer, "fetch", (READ, 50), 500 / small)?;
-    note("fetching 20 rows and more, each", "µs", fetched / f64::from(messages));
+    note("getOfflineMessage, per row, 20 rows at 1×", "µs", fetched / f64::from(messages));
     drop(peer);
 
     let peer = chatpush::start(bench.env)?;
     let cost = idle::measure_connections(bench, &peer, 900 * times / small, Duration::from_secs(1))?;
-    note("resident per connection, 900 and more", "KiB", cost.resident / 1024.0);
+    note("memory per connection, 900 connections at 1×", "KiB", cost.resident / 1024.0);
     drop(peer);
 
     bench.env.clear_messages()?;
@@ -85,7 +81,7 @@ fn turn(bench: &Bench<'_>, times: u32, outcome: &mut Outcome) -> anyhow::Result<
     let users = 600 * times / small;
     crowd::fill(bench.env, &peer.php, users)?;
     let returned = crowd::reconnect(bench.env, &peer, users)?;
-    note("return of 600 users and more, each", "µs", returned.delivered / f64::from(users) * 1e6);
+    note("reconnect, per user, 600 users at 1×", "µs", returned.delivered / f64::from(users) * 1e6);
     Ok(())
 }
 

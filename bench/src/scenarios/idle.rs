@@ -10,8 +10,8 @@ use crate::plot::Chart;
 use crate::scenarios::{Bench, CpuMeter, Outcome};
 use crate::usage;
 
-const RESIDENT: &str = "resident per connection";
-const KERNEL: &str = "kernel per connection, both ends";
+const RESIDENT: &str = "memory per connection";
+const KERNEL: &str = "kernel memory per connection, both ends";
 
 /// What the system uses for connections.
 pub(super) struct ConnectionCost {
@@ -45,10 +45,10 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let cost = measure_connections(bench, &peer, connections * 4, rest)?;
         note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &cost);
     }
-    outcome.notes.push(format!("{connections} connections where nothing else is said"));
+    outcome.notes.push(format!("{connections} connections, unless the row names another number"));
     outcome.budgets = vec![Budget { metric: RESIDENT, rule: Rule::AtMost(8.0), goal: 5.0 }];
     if let Some(metric) = outcome.metrics.get(RESIDENT) {
-        let bars = Chart::bars("Resident memory of the server per idle connection", metric);
+        let bars = Chart::bars("Memory of the server per idle connection", metric);
         outcome.charts.push(("idle".to_owned(), bars));
     }
     Ok(outcome)
@@ -84,6 +84,6 @@ fn note(outcome: &mut Outcome, title: &str, cost: &ConnectionCost) {
     let metrics = &mut outcome.metrics;
     metrics.record(RESIDENT, "KiB", title, cost.resident / 1024.0);
     metrics.record(KERNEL, "KiB", title, cost.kernel / 1024.0);
-    metrics.record("processor per second and 10,000 connections", "ms", title, cost.processor * 1_000.0);
+    metrics.record("CPU per second and 10,000 connections", "ms", title, cost.processor * 1_000.0);
     metrics.record("closed by the server", "", title, cost.gone as f64);
 }

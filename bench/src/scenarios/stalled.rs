@@ -30,7 +30,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     );
     let (all, few) = numbers(bench);
     outcome.notes.push(format!(
-        "{all} connections; {few} of them get {} messages of {} bytes a second, and read them or never do",
+        "{all} connections; {few} of them get {} messages of {} bytes a second, which they read or never read",
         FLOOD.0, FLOOD.1
     ));
     Ok(outcome)
@@ -76,22 +76,23 @@ fn turn(bench: &Bench<'_>, name: PeerName, stalled: bool, outcome: &mut Outcome)
     readers.settle(called.accepted(), IDLE_TIMEOUT)?;
     let received: Received = readers.report()?;
 
-    let (title, what) = (name.title(), if stalled { "with deaf clients" } else { "while all read" });
-    outcome.record_percentiles(&format!("others' delay {what}"), title, &received.intended, &[50.0, 99.0]);
+    let (title, what) = (name.title(), if stalled { "while some never read" } else { "while all read" });
+    outcome.record_percentiles(&format!("others' latency {what}"), title, &received.intended, &[50.0, 99.0]);
     let mebibytes = |bytes: f64| bytes / 1_048_576.0;
     let mut note =
         |name: &str, unit, value| outcome.metrics.record(&format!("{name} {what}"), unit, title, value);
-    note("server's memory more than before,", "MiB", mebibytes(after.0 - before.0));
-    note("the kernel's buffers more than before,", "MiB", mebibytes(after.1 - before.1));
-    note("memory before,", "MiB", mebibytes(before.0));
+    note("growth of the server's memory", "MiB", mebibytes(after.0 - before.0));
+    note("growth of the kernel's socket buffers", "MiB", mebibytes(after.1 - before.1));
+    note("memory of the server at the start,", "MiB", mebibytes(before.0));
     note("others' messages lost", "", received.counts.lost(called.accepted()) as f64);
     note("others' connections lost", "", readers.progress()?.gone as f64);
     // A deaf client does not see that it is closed, but the kernel does.
     let closed = if stalled { usage::half_closed()? } else { others.progress()?.gone };
     note("flooded connections closed by the server", "", closed as f64);
-    let caption = format!("Delay of those who read, {what}: {all} connections, {few} of them flooded");
+    let caption =
+        format!("Latency of the clients that read, {what}: {all} connections, {few} of them flooded");
     outcome.add_curve(
-        if stalled { "stalled-stalled" } else { "stalled-reading" },
+        if stalled { "stalled-not-reading" } else { "stalled-reading" },
         &caption,
         title,
         &received.intended,

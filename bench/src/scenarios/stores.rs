@@ -31,13 +31,7 @@ fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
     let daemon = usage::cpu_seconds(servers);
     let (redis, mariadb) = (usage::cpu_seconds(&[env.redis_pid()]), usage::cpu_seconds(&[env.mariadb_pid()]));
     let rest = all - idle - daemon - redis - mariadb;
-    [
-        ("the daemon", daemon),
-        ("Redis", redis),
-        ("MariaDB", mariadb),
-        ("PHP and the rest", rest),
-        ("nobody", idle),
-    ]
+    [("daemon", daemon), ("Redis", redis), ("MariaDB", mariadb), ("PHP and the rest", rest), ("idle", idle)]
 }
 
 /// Runs it.
@@ -64,7 +58,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     });
     outcome.budgets =
         vec![Budget { metric: "16 callers", rule: Rule::AtLeastTimes(3.0, "PDO persistent"), goal: 5.0 }];
-    let mut lines = Chart::lines("Stores per second", "callers at a time", "rows/s");
+    let mut lines = Chart::lines("Stores per second", "concurrent callers", "rows/s");
     for callers in callers {
         if let Some(metric) = outcome.metrics.get(&measure_name(*callers)) {
             lines.add_points(f64::from(*callers), metric);
@@ -125,7 +119,7 @@ fn note(outcome: &mut Outcome, title: &str, callers: u32, stored: &StoreResult) 
     outcome.metrics.record(&format!("{what}, commits per row"), "", title, stored.commits / rows);
     outcome.metrics.record(&format!("{what}, refused"), "", title, called.refused as f64);
     for (who, seconds) in stored.used {
-        let metric = format!("{what}, processor per row: {who}");
+        let metric = format!("{what}, CPU per row: {who}");
         outcome.metrics.record(&metric, "µs", title, seconds / rows * 1e6);
     }
 }
