@@ -1,4 +1,4 @@
-//! What all peers share: a folder, Redis, MariaDB with the application's tables, and the sources.
+//! The environment that all peers share: a temporary folder, Redis, and MariaDB with the application's tables.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use tokio::runtime::Runtime;
 
 use crate::cache::Cache;
 
-/// The database, and the prefix in Redis.
+/// The name of the database, and the prefix of the daemon's Redis keys.
 pub const NAME: &str = "bench";
-/// The key of every token here.
+/// The key that signs all tokens, and the peers' API key.
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// How many users the application has.
+/// Number of users in the application's `user` table.
 pub const USERS: u32 = 65_536;
 
-/// The shared parts, private to this run.
+/// The servers and the folder of this run. Dropping it stops and removes them.
 #[derive(Debug)]
 pub struct BenchEnv {
     mariadb: MariaDb,
     redis: Redis,
-    /// Where peers are installed.
+    /// The folder of installed peers.
     pub cache: Cache,
     runtime: Runtime,
     folder_count: Cell<u32>,
@@ -33,7 +33,7 @@ pub struct BenchEnv {
 }
 
 impl BenchEnv {
-    /// Starts Redis, which syncs its file `always` or `everysec`, and MariaDB, and makes the tables and the users.
+    /// Starts Redis, with `appendfsync` as its setting of that name, and MariaDB; creates the tables and the users.
     pub fn start(cache: Cache, appendfsync: &str) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let guard = Folder::new()?;
@@ -57,12 +57,12 @@ impl BenchEnv {
         Ok(env)
     }
 
-    /// The folder of data and logs.
+    /// The folder for data and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A new, empty folder in it.
+    /// Creates an empty folder in it.
     pub fn new_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         self.folder_count.set(self.folder_count.get() + 1);
         let folder = self.folder().join(format!("{name}-{}", self.folder_count.get()));
@@ -70,37 +70,37 @@ impl BenchEnv {
         Ok(folder)
     }
 
-    /// Runs something that waits.
+    /// Runs a future to completion.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// Waits until a TCP port of 127.0.0.1 is listened on.
+    /// Waits until a server listens on a port of 127.0.0.1.
     pub fn wait_until_listening(&self, what: &str, port: u16, log: &Path) -> anyhow::Result<()> {
         let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
         self.block_on(wait::until(what, log, listens))
     }
 
-    /// Runs statements in the application's database and returns what they select.
+    /// Runs SQL statements in the application's database and returns their output.
     pub fn sql(&self, statements: &str) -> anyhow::Result<String> {
         self.block_on(mariadb::sql(self.folder(), &format!("USE {NAME}; {statements}")))
     }
 
-    /// A counter of MariaDB's (`SHOW GLOBAL STATUS`).
+    /// A counter of MariaDB's `SHOW GLOBAL STATUS`.
     pub fn mariadb_status(&self, counter: &str) -> anyhow::Result<f64> {
         let text = self.sql(&format!("SHOW GLOBAL STATUS LIKE '{counter}'"))?;
         let value = text.split_whitespace().last().and_then(|value| value.parse().ok());
         value.ok_or_else(|| anyhow::anyhow!("MariaDB has no counter {counter}"))
     }
 
-    /// How many transactions that changed something MariaDB has committed.
+    /// How many read-write transactions MariaDB has committed.
     pub fn mariadb_commits(&self) -> anyhow::Result<f64> {
         let text =
             self.sql("SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rw_commits'")?;
         Ok(text.trim().parse()?)
     }
 
-    /// Empties the mailboxes, for the next to begin as the one before did. No daemon may run.
+    /// Deletes all messages and resets the counters, so that each peer starts with the same data. No daemon may run.
     pub fn clear_messages(&self) -> anyhow::Result<()> {
         self.sql("TRUNCATE offline_message; TRUNCATE chatpush_message; UPDATE `user` SET unread_count = 0 WHERE unread_count > 0")
             .map(drop)
@@ -126,7 +126,7 @@ impl BenchEnv {
         self.redis.url()
     }
 
-    /// What PHP has to know of the servers.
+    /// The environment variables that tell PHP how to reach Redis and MariaDB.
     pub fn php_environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("BENCH_REDIS_SOCKET", self.redis_socket()),
@@ -137,7 +137,7 @@ impl BenchEnv {
         ]
     }
 
-    /// The daemon's environment.
+    /// The daemon's environment variables.
     pub fn daemon_environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("CHATPUSH_REDIS_URL", self.redis_url()),
@@ -149,7 +149,7 @@ impl BenchEnv {
     }
 }
 
-/// MariaDB as it comes, for everybody, instead of the small one of the tests.
+/// MariaDB's default sizes; `stack` uses smaller ones for tests.
 const MARIADB: &[&str] = &["--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M"];
 
 /// The folder of this crate.

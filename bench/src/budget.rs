@@ -1,48 +1,48 @@
-//! The budgets, and whether they are met.
+//! Budgets for chatpush's metrics, and whether they are met.
 
 use serde::Serialize;
 
 use crate::metrics::{Metrics, Spread};
 
-/// What a quantity of the product is held against.
+/// The limit for a metric of chatpush. `Budget::goal` is in the same terms.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// At most so many times the peer's.
+    /// At most this many times the peer's value.
     AtMostTimes(f64, &'static str),
-    /// At least so many times the peer's.
+    /// At least this many times the peer's value.
     AtLeastTimes(f64, &'static str),
-    /// At most so much more than the peer's.
+    /// At most this much above the peer's value.
     AtMostAbove(f64, &'static str),
-    /// At most so much.
+    /// At most this value.
     AtMost(f64),
 }
 
-/// One line of the table of budgets.
+/// A budget for one metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// The quantity.
+    /// The name of the metric.
     pub metric: &'static str,
-    /// What it has to be.
+    /// The limit.
     pub rule: Rule,
-    /// What it is to become.
+    /// The value to aim for beyond the limit.
     pub goal: f64,
 }
 
-/// How a budget was kept.
+/// A budget and the measured values.
 #[derive(Clone, Debug, Serialize)]
 pub struct BudgetResult {
-    /// The budget in words.
+    /// The budget as text.
     pub budget: String,
-    /// What was measured in its terms.
+    /// The measured values, in the terms of the rule.
     pub spread: Spread,
-    /// Whether the median keeps it.
+    /// Whether the median is within the limit.
     pub met: bool,
-    /// Whether the median reaches the goal as well.
+    /// Whether the median reaches the goal.
     pub goal: bool,
 }
 
 impl Budget {
-    /// Holds it against what `product` reached; none if one of the two was not measured.
+    /// Compares the values of `product` with the budget; none if they, or those of the rule's peer, are missing.
     pub fn evaluate(&self, metrics: &Metrics, product: &str) -> Option<BudgetResult> {
         let metric = metrics.get(self.metric)?;
         let (unit, goal) = (metric.unit, self.goal);
@@ -85,8 +85,9 @@ mod tests {
             metrics.record("p50", "µs", "ours", ours);
             metrics.record("p50", "µs", "theirs", theirs);
         }
-        let judge =
-            |rule, goal| Budget { metric: "p50", rule, goal }.evaluate(&metrics, "ours").expect("a verdict");
+        let judge = |rule, goal| {
+            Budget { metric: "p50", rule, goal }.evaluate(&metrics, "ours").expect("both are measured")
+        };
         assert!(judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).met);
         assert!(!judge(Rule::AtMostTimes(0.9, "theirs"), 0.8).goal);
         assert!(!judge(Rule::AtMostTimes(0.89, "theirs"), 0.8).met);

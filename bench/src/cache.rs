@@ -1,4 +1,4 @@
-//! Where peers are installed: outside the sources, and kept for the next time.
+//! The folder in which peers are installed. It lies outside the sources and is kept between runs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,26 +15,28 @@ impl Cache {
         let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
         let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
         Ok(Self(
-            caches.context("set HOME or XDG_CACHE_HOME: peers are installed there")?.join("chatpush-bench"),
+            caches
+                .context("set HOME or XDG_CACHE_HOME, in which peers are installed")?
+                .join("chatpush-bench"),
         ))
     }
 
-    /// The folder of a peer, which need not exist.
+    /// The folder of a peer. It may not exist.
     pub fn folder(&self, peer: &str) -> PathBuf {
         self.0.join(peer)
     }
 
-    /// The folder of a peer, made if it is missing.
-    pub fn make(&self, peer: &str) -> anyhow::Result<PathBuf> {
+    /// The folder of a peer, created if it is missing.
+    pub fn create_folder(&self, peer: &str) -> anyhow::Result<PathBuf> {
         let folder = self.folder(peer);
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(folder)
     }
 
-    /// Unpacks Debian packages into the folder of a peer: nothing is installed, nothing is started, and it
-    /// takes no root.
+    /// Unpacks Debian packages into the folder of a peer. This installs and starts nothing on the system and needs no
+    /// root.
     pub fn unpack(&self, peer: &str, packages: &[&str]) -> anyhow::Result<()> {
-        let folder = self.make(peer)?;
+        let folder = self.create_folder(peer)?;
         run(Command::new("apt-get").arg("download").arg("-q").args(packages).current_dir(&folder))?;
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
@@ -46,7 +48,7 @@ impl Cache {
         Ok(())
     }
 
-    /// A file below the folder of a peer, by its name.
+    /// Finds a file by its name, anywhere below the folder of a peer.
     pub fn file(&self, peer: &str, name: &str) -> Option<PathBuf> {
         let mut folders = vec![self.folder(peer)];
         while let Some(folder) = folders.pop() {
@@ -63,7 +65,7 @@ impl Cache {
     }
 }
 
-/// Runs a command to its end, with its output for everybody to see.
+/// Runs a command and waits for it. Its output goes to the terminal.
 pub fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = format!("{command:?}");
     eprintln!("+ {shown}");
@@ -72,14 +74,14 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a command prints, on either output, or nothing if it cannot be started.
+/// What a command prints on standard output and standard error; none if it cannot be started.
 pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The first word in a text that looks like a version: digits with points between them.
+/// The first version number in a text: digits separated by points.
 pub fn version(text: &str) -> Option<String> {
     let words = text.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
     let found = words.map(|word| word.trim_matches('.')).find(|word| word.contains('.'));

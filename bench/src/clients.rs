@@ -1,4 +1,4 @@
-//! The clients of a measurement, spread over receiver processes.
+//! The clients of a measurement. Receiver processes hold their connections.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use crate::latency::LatencyHistogram;
 use crate::ledger::Counts;
 use crate::receiver_protocol::{Progress, ReceiverReport, Request};
 
-/// Connections of one process: below the 20,000 files that many systems allow.
+/// Connections per receiver process. Many systems allow a process 20,000 open files.
 const PER_PROCESS: usize = 15_000;
-/// How long all connections together may take to open.
+/// How long opening all connections may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(180);
-/// How long an answer may take, even of a process that is busy reading.
+/// How long a receiver may take to answer, which may be busy reading.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How clients connect.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectOptions {
-    /// How many of a process may be opening at a time.
+    /// How many connections of one process may be opening at the same time.
     pub max_opening: usize,
-    /// Whether they never read once they are open.
+    /// Whether the clients stop reading once they are connected.
     pub stalled: bool,
 }
 
@@ -34,37 +34,37 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Clients that are connected.
+/// Clients and the receiver processes that hold their connections.
 #[derive(Debug)]
 pub struct Clients {
     receivers: Vec<ChildProcess>,
 }
 
-/// What all of them have received.
+/// What all clients have received.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
-    /// What came.
+    /// Counts of messages.
     pub counts: Counts,
-    /// How late, from the intended time on.
+    /// Latencies from the scheduled time of each message.
     pub intended: LatencyHistogram,
-    /// How late, from the beginning of the call on.
+    /// Latencies from the start of each PHP call.
     pub called: LatencyHistogram,
-    /// When the latest came.
+    /// When the last message arrived, in nanoseconds of [`crate::clock`].
     pub latest: u64,
 }
 
 impl Clients {
-    /// Opens a connection for each and waits until messages are sure to come on all of them.
+    /// Opens a connection for each spec and waits until all of them are subscribed.
     ///
     /// # Errors
     ///
-    /// When one of them cannot be opened, with the server's reason.
+    /// If a connection cannot be opened. The error contains the server's reason.
     pub fn connect(specs: &[ConnectSpec], options: ConnectOptions) -> anyhow::Result<Self> {
         let mut clients = Self::begin(specs, options)?;
         let deadline = Instant::now() + OPEN_TIMEOUT;
         loop {
             let progress = clients.progress()?;
-            ensure!(progress.gone == 0, "{} connections failed: {}", progress.gone, progress.why);
+            ensure!(progress.failed == 0, "{} connections failed: {}", progress.failed, progress.reason);
             if progress.opening == 0 {
                 return Ok(clients);
             }
@@ -73,9 +73,9 @@ impl Clients {
         }
     }
 
-    /// Begins to open a connection for each and waits for nothing.
+    /// Starts to open a connection for each spec, without waiting.
     pub fn begin(specs: &[ConnectSpec], options: ConnectOptions) -> anyhow::Result<Self> {
-        let program = receiver()?;
+        let program = receiver_program()?;
         let mut clients = Self { receivers: Vec::new() };
         for specs in specs.chunks(PER_PROCESS) {
             let mut receiver = ChildProcess::start("a receiver", Command::new(&program).arg("receive"))?;
@@ -90,23 +90,23 @@ impl Clients {
         Ok(clients)
     }
 
-    /// How far they are.
+    /// The progress of all receivers together.
     pub fn progress(&mut self) -> anyhow::Result<Progress> {
         let mut sum = Progress::default();
         for one in self.ask::<Progress>(&Request::Progress)? {
             sum.opening += one.opening;
             sum.ready += one.ready;
-            sum.gone += one.gone;
+            sum.failed += one.failed;
             sum.received += one.received;
             sum.latest = sum.latest.max(one.latest);
-            if sum.why.is_empty() {
-                sum.why = one.why;
+            if sum.reason.is_empty() {
+                sum.reason = one.reason;
             }
         }
         Ok(sum)
     }
 
-    /// Waits until `sent` messages have come, or until for `idle_timeout` none has.
+    /// Waits until `sent` messages have arrived, or none has arrived for `idle_timeout`.
     pub fn settle(&mut self, sent: u64, idle_timeout: Duration) -> anyhow::Result<()> {
         let (mut received, mut since) = (0, Instant::now());
         loop {
@@ -121,7 +121,7 @@ impl Clients {
         }
     }
 
-    /// What they have seen since the last time this was asked.
+    /// What the clients have received since the last report.
     pub fn report(&mut self) -> anyhow::Result<Received> {
         let mut received = Received::default();
         for report in self.ask::<ReceiverReport>(&Request::Report)? {
@@ -133,7 +133,7 @@ impl Clients {
         Ok(received)
     }
 
-    /// The processes that hold the connections.
+    /// The process ids of the receivers.
     pub fn pids(&self) -> Vec<u32> {
         self.receivers.iter().map(ChildProcess::pid).collect()
     }
@@ -147,14 +147,14 @@ impl Clients {
             .iter_mut()
             .map(|receiver| {
                 let line = receiver.receive_line(ANSWER_TIMEOUT)?;
-                serde_json::from_str(&line).with_context(|| format!("a receiver said {line:?}"))
+                serde_json::from_str(&line).with_context(|| format!("a receiver answered {line:?}"))
             })
             .collect()
     }
 }
 
-/// The program that receives: this one, or the one that was built beside a test.
-fn receiver() -> anyhow::Result<std::path::PathBuf> {
+/// The program that runs as a receiver: `chatpush-bench`, which is this one unless this is a test.
+fn receiver_program() -> anyhow::Result<std::path::PathBuf> {
     let program = std::env::current_exe()?;
     let beside = program.parent().and_then(|folder| Some(folder.parent()?.join("chatpush-bench")));
     Ok(beside.filter(|beside| beside.is_file()).unwrap_or(program))

@@ -1,4 +1,4 @@
-//! One client's connection: opened, greeted, read.
+//! One client's connection, without blocking: opens it, runs the steps of its spec and reads frames.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdTcpStream};
@@ -12,10 +12,10 @@ use crate::clock;
 use crate::connect_spec::ConnectSpec;
 use crate::frame::{FrameKind, Protocol, encode_client_frame};
 
-/// Clients of one source address, so that neither ports nor a server's limits per address run out.
+/// Clients per source address. With more, ports could run out, or a server's limits per address apply.
 const PER_ADDRESS: usize = 16;
 
-/// What a deaf client lets the kernel keep for it, in bytes; the kernel may round it up.
+/// The receive buffer of a client that stops reading, in bytes. The kernel may round it up.
 const STALLED_RECEIVE_BUFFER: usize = 4_096;
 
 /// One connection.
@@ -24,22 +24,22 @@ pub struct Connection {
     stream: Stream,
     spec: ConnectSpec,
     state: State,
-    /// How much of what it has to say is said.
+    /// How many steps of the spec are done.
     steps_done: usize,
-    /// The beginning of what has not come to its end yet.
+    /// The received part of an incomplete frame.
     partial: Vec<u8>,
-    /// What the socket did not take yet.
+    /// Bytes that the socket has not accepted yet.
     unsent: Vec<u8>,
 }
 
-/// How far a connection is.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The handshake is not answered.
+    /// The handshake has not been answered.
     Handshake,
-    /// It is open, and the server has not said that messages come.
+    /// It is open; the server has not confirmed the subscription.
     Subscribing,
-    /// Messages come.
+    /// It is subscribed.
     Ready,
 }
 
@@ -50,7 +50,7 @@ enum Stream {
 }
 
 impl Connection {
-    /// Begins to connect. `count` tells clients apart that have to come from different addresses.
+    /// Starts to connect. `count` is the number of the client, from which its source address follows.
     pub fn open(spec: ConnectSpec, count: usize, stalled: bool) -> io::Result<Self> {
         let stream = if spec.is_redis() {
             Stream::Unix(UnixStream::connect(&spec.address)?)
@@ -66,23 +66,23 @@ impl Connection {
         Ok(connection)
     }
 
-    /// How far it is.
+    /// Its state.
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// Lets the poll tell of it.
+    /// Registers the socket with the poll.
     pub fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.stream.source().register(registry, Token(token), interest)
     }
 
-    /// Has the poll forget it; the socket stays open.
+    /// Deregisters the socket from the poll. The socket stays open.
     pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.stream.source().deregister(registry)
     }
 
-    /// Writes what waits, as far as the socket takes it.
+    /// Writes the unsent bytes, as far as the socket accepts them.
     pub fn write(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
             let written = match &mut self.stream {
@@ -91,7 +91,7 @@ impl Connection {
             };
             match written {
                 Ok(count) => drop(self.unsent.drain(..count)),
-                // A socket that is still connecting says so in one of these ways.
+                // A socket that is still connecting returns one of these.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
                     break;
                 }
@@ -101,11 +101,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads all there is and gives each payload that may hold messages to `take`, with the time it came.
+    /// Reads all available bytes and passes each payload that may contain messages to `on_payload`, with the time of
+    /// arrival and the user.
     ///
     /// # Errors
     ///
-    /// When the connection is at its end, in the server's words if it has any.
+    /// If the connection has ended. The error contains the server's reason, if it gave one.
     pub fn read(&mut self, buffer: &mut [u8], mut on_payload: impl FnMut(&[u8], u64, u32)) -> io::Result<()> {
         loop {
             let got = match &mut self.stream {
@@ -121,7 +122,7 @@ impl Connection {
                 Err(error) => return Err(error),
             };
             let now = clock::now();
-            // Most reads end where a frame ends; then nothing is copied.
+            // Most reads end at the end of a frame; then nothing is copied.
             if self.partial.is_empty() {
                 let used = self.process(&buffer[..count], now, &mut on_payload)?;
                 self.partial.extend_from_slice(&buffer[used..count]);
@@ -137,7 +138,7 @@ impl Connection {
         }
     }
 
-    /// Goes through whole pieces and returns how many bytes they were.
+    /// Processes the complete frames in `bytes` and returns how many bytes they take.
     fn process(
         &mut self,
         bytes: &[u8],
@@ -185,10 +186,10 @@ impl Connection {
         Ok(at)
     }
 
-    /// Says whatever is due after the server said `heard`, and sees whether it is ready.
+    /// Sends the steps that are due after the server's message `heard`, and becomes ready if they are done.
     fn send_due(&mut self, heard: &[u8]) {
-        let holds = |text: &str| text.is_empty() || memchr::memmem::find(heard, text.as_bytes()).is_some();
-        while let Some(step) = self.spec.steps.get(self.steps_done).filter(|step| holds(&step.wait_for)) {
+        let contains = |text: &str| text.is_empty() || memchr::memmem::find(heard, text.as_bytes()).is_some();
+        while let Some(step) = self.spec.steps.get(self.steps_done).filter(|step| contains(&step.wait_for)) {
             if self.spec.is_redis() {
                 self.unsent.extend(step.send.as_bytes());
             } else {
@@ -196,9 +197,9 @@ impl Connection {
             }
             self.steps_done += 1;
         }
-        if self.steps_done == self.spec.steps.len() && holds(&self.spec.ready) {
+        if self.steps_done == self.spec.steps.len() && contains(&self.spec.ready) {
             self.state = State::Ready;
-            // Thousands of them are kept; what was for the beginning is not needed any more.
+            // Thousands of connections are held; free what only the start needed.
             self.spec.target = String::new();
             self.spec.steps = Vec::new();
             self.steps_done = 0;
@@ -236,5 +237,5 @@ fn connect(to: &str, count: usize, stalled: bool) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(StdTcpStream::from(socket)))
 }
 
-/// `EINPROGRESS` of Linux: the socket connects while nobody waits for it.
+/// `EINPROGRESS` of Linux: the non-blocking socket is still connecting.
 const IN_PROGRESS: i32 = 115;

@@ -1,4 +1,4 @@
-//! The calls inside requests of PHP-FPM, through nginx.
+//! PHP calls in requests to PHP-FPM, through nginx.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::bench_env::{BenchEnv, source_folder};
 use crate::latency::LatencyHistogram;
 use crate::peer::Php;
 
-/// A private nginx and PHP-FPM that serve `bench/php/fpm.php`.
+/// An nginx and a PHP-FPM that serve `bench/php/fpm.php`.
 #[derive(Debug)]
 pub struct Fpm {
     nginx: Nginx,
@@ -20,7 +20,7 @@ pub struct Fpm {
 }
 
 impl Fpm {
-    /// Starts both.
+    /// Starts them.
     pub fn start(env: &BenchEnv, php: &Php) -> anyhow::Result<Self> {
         let folder = env.new_folder("fpm")?;
         let mut environment = php.environment.clone();
@@ -31,7 +31,7 @@ impl Fpm {
         Ok(Self { nginx, _fpm: fpm, agent })
     }
 
-    /// Makes a call in so many requests, one after the other, after some that do not count.
+    /// Measures a call in sequential requests, after some warm-up requests.
     pub fn calls(
         &self,
         call: &str,
@@ -39,11 +39,11 @@ impl Fpm {
         calls: u32,
     ) -> anyhow::Result<LatencyHistogram> {
         let mut latencies = LatencyHistogram::default();
-        for (number, user) in users.cycle().take((calls + WARM) as usize).enumerate() {
+        for (number, user) in users.cycle().take((calls + WARMUP) as usize).enumerate() {
             let url = format!("http://127.0.0.1:{}/fpm.php?call={call}&user={user}", self.nginx.port());
             let text = self.agent.get(&url).call()?.body_mut().read_to_string()?;
-            let nanoseconds = text.trim().parse().with_context(|| format!("{url} says {text:.300}"))?;
-            if number >= WARM as usize {
+            let nanoseconds = text.trim().parse().with_context(|| format!("{url} answered {text:.300}"))?;
+            if number >= WARMUP as usize {
                 latencies.record(nanoseconds);
             }
         }
@@ -51,5 +51,5 @@ impl Fpm {
     }
 }
 
-/// Requests that fill caches and open what stays open, in each of the four workers.
-const WARM: u32 = 20;
+/// Warm-up requests: enough for each of the four workers to fill its caches and open its connections.
+const WARMUP: u32 = 20;

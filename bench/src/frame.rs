@@ -1,40 +1,40 @@
-//! What a server's bytes consist of: WebSocket frames (RFC 6455 section 5.2) or Redis's pushes.
+//! Decodes the bytes of a server: WebSocket frames (RFC 6455 section 5.2) or replies of Redis.
 
-/// How the bytes of a connection are cut.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// WebSocket frames, which a server does not mask.
+    /// WebSocket. Frames of a server are not masked.
     WebSocket,
-    /// RESP2 arrays of bulk strings, as a subscriber of Redis gets them.
+    /// RESP2: arrays of bulk strings, as a subscriber of Redis gets them.
     Redis,
 }
 
-/// One whole frame at the start of some bytes.
+/// One complete frame, or one reply of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: FrameKind,
-    /// What it says.
+    /// Its payload.
     pub payload: &'a [u8],
-    /// How many bytes it takes.
+    /// Its length in bytes, with its head.
     pub bytes: usize,
 }
 
-/// What a frame is.
+/// The kinds of frames that a client distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// Text or binary, whole or a fragment.
+    /// Text or binary, or a fragment of either.
     Data,
-    /// A ping, which wants its payload back.
+    /// A ping, which is answered with its payload.
     Ping,
-    /// The end.
+    /// A close frame.
     Close,
     /// Anything else.
     Other,
 }
 
 impl Protocol {
-    /// The first frame, if it is there to its end.
+    /// Decodes the first frame, if it is complete.
     pub fn decode(self, bytes: &[u8]) -> Option<Frame<'_>> {
         match self {
             Self::WebSocket => websocket(bytes),
@@ -60,7 +60,7 @@ fn websocket(bytes: &[u8]) -> Option<Frame<'_>> {
     Some(Frame { kind, payload: bytes.get(start..end)?, bytes: end })
 }
 
-/// An array of bulk strings; the last of them is the payload.
+/// Decodes an array of bulk strings. The last of them is the payload.
 fn redis(bytes: &[u8]) -> Option<Frame<'_>> {
     let (count, mut at) = line(bytes, 0)?;
     let mut payload: &[u8] = &[];
@@ -86,7 +86,8 @@ fn number(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A frame of a client. The mask is zero: it protects proxies from pages (section 10.3), and here is neither.
+/// Encodes a frame of a client. The mask is zero: masking protects proxies from scripts in a page (section 10.3),
+/// and there are neither here.
 pub fn encode_client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match u16::try_from(payload.len()) {
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_cut_only_when_it_is_whole() {
+    fn only_a_complete_frame_is_decoded() {
         let bytes = [0x81, 3, b'a', b'b', b'c', 0x89];
         for end in 0..5 {
             assert_eq!(Protocol::WebSocket.decode(&bytes[..end]), None);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_is_cut_only_when_it_is_whole() {
+    fn only_a_complete_redis_reply_is_decoded() {
         let bytes = b"*3\r\n$7\r\nmessage\r\n$2\r\nu1\r\n$5\r\nhello\r\n*";
         for end in 0..bytes.len() - 1 {
             assert_eq!(Protocol::Redis.decode(&bytes[..end]), None, "{end}");

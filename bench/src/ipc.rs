@@ -1,4 +1,4 @@
-//! A child process that is talked to line by line.
+//! A child process and the lines that it reads and writes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-/// How long a child may take to end when its input has ended.
+/// How long a child may take to exit after its standard input is closed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running child. It is told by the end of its input to go, and ended if it does not, when this is dropped.
+/// A running child process. Dropping it closes the child's standard input, and kills the child if it does not exit.
 #[derive(Debug)]
 pub struct ChildProcess {
     name: String,
@@ -20,7 +20,7 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts the command; `name` is for messages.
+    /// Starts the command. Error messages use `name`.
     pub fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -45,24 +45,24 @@ impl ChildProcess {
         self.child.id()
     }
 
-    /// Says one line.
+    /// Writes one line to its standard input.
     pub fn send_line(&mut self, line: &str) -> anyhow::Result<()> {
-        let input = self.input.as_mut().context("its input has ended")?;
+        let input = self.input.as_mut().context("its standard input is closed")?;
         writeln!(input, "{line}")
             .and_then(|()| input.flush())
-            .with_context(|| format!("{} is gone", self.name))
+            .with_context(|| format!("cannot write to {}", self.name))
     }
 
-    /// The next line.
+    /// Returns the next line of its standard output.
     ///
     /// # Errors
     ///
-    /// When none comes in time, or never any more.
+    /// If no line arrives in time, or the child has exited.
     pub fn receive_line(&mut self, within: Duration) -> anyhow::Result<String> {
         match self.lines.recv_timeout(within) {
             Ok(line) => Ok(line),
-            Err(RecvTimeoutError::Timeout) => bail!("{} said nothing for {within:?}", self.name),
-            Err(RecvTimeoutError::Disconnected) => bail!("{} has ended early", self.name),
+            Err(RecvTimeoutError::Timeout) => bail!("{} wrote nothing for {within:?}", self.name),
+            Err(RecvTimeoutError::Disconnected) => bail!("{} exited early", self.name),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Drop for ChildProcess {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // It did not go by itself; whether it is gone now is for the kernel to say.
+        // Both fail only if the child has exited meanwhile.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

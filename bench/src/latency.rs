@@ -1,72 +1,72 @@
-//! Latencies as a histogram that keeps three digits of each.
+//! A histogram of latencies with three significant digits.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// The longest delay that is told from longer ones, in nanoseconds: five minutes.
-const LONGEST: u64 = 300_000_000_000;
+/// The highest latency that the histogram can hold, in nanoseconds: five minutes. Longer ones count as this.
+const HIGHEST: u64 = 300_000_000_000;
 
-/// How often each delay was seen, in nanoseconds.
+/// Latencies in nanoseconds and how often each occurred.
 #[derive(Clone, Debug)]
 pub struct LatencyHistogram(Histogram<u64>);
 
-/// A histogram on its way between processes: values and how often each was seen.
+/// A histogram in the form that is sent between processes: pairs of a value and its count.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Buckets(Vec<(u64, u64)>);
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        let bounds = Histogram::new_with_bounds(1, LONGEST, 3);
-        Self(bounds.unwrap_or_else(|_| unreachable!("the bounds are as the crate asks for")))
+        let bounds = Histogram::new_with_bounds(1, HIGHEST, 3);
+        Self(bounds.unwrap_or_else(|_| unreachable!("the bounds are valid")))
     }
 }
 
 impl LatencyHistogram {
-    /// Adds a delay.
+    /// Adds one latency.
     pub fn record(&mut self, nanoseconds: u64) {
-        self.0.saturating_record(nanoseconds.clamp(1, LONGEST));
+        self.0.saturating_record(nanoseconds.clamp(1, HIGHEST));
     }
 
-    /// Adds what was seen elsewhere.
+    /// Adds the buckets of another histogram.
     pub fn merge(&mut self, buckets: &Buckets) {
         for (value, count) in &buckets.0 {
             self.0.saturating_record_n(*value, *count);
         }
     }
 
-    /// Everything that was seen.
+    /// All buckets that are not empty.
     pub fn buckets(&self) -> Buckets {
-        let seen = self.0.iter_recorded();
-        Buckets(seen.map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
+        let recorded = self.0.iter_recorded();
+        Buckets(recorded.map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
     }
 
-    /// How many there are.
+    /// The number of latencies.
     pub fn len(&self) -> u64 {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether it holds no latency.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The delay that `percent` of all stay within, in microseconds.
+    /// The latency that `percent` of all do not exceed, in microseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
         micros(self.0.value_at_percentile(percent))
     }
 
-    /// The longest, in microseconds.
+    /// The highest latency, in microseconds.
     pub fn max(&self) -> f64 {
         micros(self.0.max())
     }
 
-    /// How many are at least as long as `nanoseconds`.
+    /// How many latencies are at least `nanoseconds`.
     pub fn count_at_least(&self, nanoseconds: u64) -> u64 {
         self.0.len() - self.0.count_between(0, nanoseconds.saturating_sub(1))
     }
 
-    /// Latencies in microseconds at percentiles that lie evenly on a scale on which 90, 99 and 99.9 are equally
-    /// far apart, up to the last that more than one delay stands behind.
+    /// Pairs of a percentile and its latency in microseconds. The percentiles are evenly spaced on a scale on which
+    /// 90, 99 and 99.9 are equally far apart; the last is the highest that at least one latency exceeds.
     pub fn percentile_curve(&self) -> Vec<(f64, f64)> {
         let mut curve = Vec::new();
         for step in 0..=100 {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_travel_between_processes() {
+    fn buckets_carry_a_histogram_between_processes() {
         let mut here = LatencyHistogram::default();
         (1..=1_000).for_each(|value| here.record(value * 1_000));
         let mut there = LatencyHistogram::default();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_ends_where_single_delays_begin() {
+    fn a_percentile_curve_ends_at_the_last_meaningful_percentile() {
         let mut latencies = LatencyHistogram::default();
         (1..=100).for_each(|value| latencies.record(value));
         let last = latencies.percentile_curve().last().copied().expect("a curve");

@@ -1,4 +1,4 @@
-//! Which messages came, and how: each once, in order, at the right user, or not.
+//! Counts which messages arrived, and which were duplicated, reordered or delivered to the wrong user.
 
 use std::collections::HashMap;
 
@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::message_header::MessageHeader;
 
-/// What one publisher sent to one user.
+/// The sequence numbers that arrived from one publisher for one user.
 #[derive(Clone, Debug, Default)]
 struct Stream {
-    /// A bit for each number that came.
+    /// One bit for each sequence number that arrived.
     seen: Vec<u64>,
-    /// The highest number that came, plus one.
+    /// The highest sequence number that arrived, plus one.
     next: u32,
 }
 
-/// Everything that a receiver got, by publisher and user.
+/// The messages that a receiver got, by publisher and user.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     streams: HashMap<(u16, u32), Stream>,
     counts: Counts,
 }
 
-/// What became of the messages, exactly.
+/// Exact counts of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Different messages that came.
+    /// Distinct messages that arrived.
     pub received: u64,
     /// Copies beyond the first.
     pub duplicated: u64,
-    /// Messages that came behind one that was sent after them.
+    /// Messages that arrived after one that was sent later.
     pub reordered: u64,
-    /// Messages that came to somebody else; they count in nothing above.
+    /// Messages that arrived at the wrong user. No other field counts them.
     pub misrouted: u64,
 }
 
 impl Counts {
-    /// Adds what another receiver counted.
+    /// Adds the counts of another receiver.
     pub fn add(&mut self, other: Self) {
         self.received += other.received;
         self.duplicated += other.duplicated;
@@ -44,15 +44,15 @@ impl Counts {
         self.misrouted += other.misrouted;
     }
 
-    /// How many of the messages that were `sent` never came.
+    /// How many of the `sent` messages never arrived.
     pub const fn lost(&self, sent: u64) -> u64 {
         sent.saturating_sub(self.received)
     }
 }
 
 impl Ledger {
-    /// Notes a message that came on a connection of `user`; 0 stands for whoever the header says.
-    /// Returns whether it is new and at the right user.
+    /// Records a message that arrived on a connection of `user`, or on one of several users if `user` is 0.
+    /// Returns whether it is new and was meant for this user.
     pub fn record(&mut self, header: &MessageHeader, user: u32) -> bool {
         if user != 0 && user != header.user {
             self.counts.misrouted += 1;
@@ -77,7 +77,7 @@ impl Ledger {
         true
     }
 
-    /// What has come so far.
+    /// The counts so far.
     pub const fn counts(&self) -> Counts {
         self.counts
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_counted_as_itself() {
+    fn each_kind_of_fault_has_its_own_count() {
         assert_eq!(take(&[0, 1, 2]), Counts { received: 3, ..Counts::default() });
         assert_eq!(take(&[0, 2]).lost(3), 1);
         assert_eq!(take(&[0, 1, 1, 0, 2]), Counts { received: 3, duplicated: 2, ..Counts::default() });
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_for_somebody_else_is_no_delivery() {
+    fn a_misrouted_message_is_not_received() {
         let mut ledger = Ledger::default();
         let header = MessageHeader { publisher: 1, user: 2, sequence: 0, intended: 0, called: 0 };
         assert!(!ledger.record(&header, 3));

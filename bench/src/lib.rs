@@ -1,11 +1,23 @@
-//! Measures chatpush beside what a user would pick instead: real servers, real PHP, one machine, one run.
+//! Measures chatpush beside the alternatives that a PHP application could use instead (the peers), on one machine in
+//! one run.
 //!
-//! PHP processes publish, receiver processes hold the connections, and this program starts both, reads what the
-//! kernel says of the servers, and sets the figures side by side.
+//! PHP processes publish and receiver processes hold the clients' connections. This program starts both and the servers,
+//! reads the servers' resource usage from `/proc`, and writes the results side by side.
 //!
-//! Modules in reading order:
+//! # Layout
+//!
+//! - `cli`, `run`, `scenarios`: the command line, a run, and one module per scenario.
+//! - `peers`, `peer`, `connect_spec`: each peer, how it is started, and how clients connect to it.
+//! - `bench_env`, `cache`: the shared servers, and the folder of installed peers.
+//! - `publisher`, `fpm`: PHP processes that call, on the command line and in PHP-FPM.
+//! - `clients`, `receiver_protocol`, `receiver`, `connection`, `frame`: the clients, from the side of the run and in a
+//!   receiver process.
+//! - `ipc`: the child processes and the lines that are exchanged with them.
+//! - `message_header`, `ledger`, `latency`, `clock`: which messages arrived, and how late.
+//! - `usage`, `profile`, `machine`: CPU time, memory, profiles, and the machine itself.
+//! - `metrics`, `budget`, `report`, `plot`, `number_format`: the results.
 
-// Figures are shown with three digits and drawn in pixels; what a conversion may cost is far below that.
+// Numbers are printed with three digits and drawn in pixels; the precision that a conversion may lose is far below.
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 pub mod cli;

@@ -1,4 +1,4 @@
-//! What it was measured on, and with what.
+//! The machine and the versions that a report names.
 
 use std::process::Command;
 
@@ -7,24 +7,24 @@ use serde::Serialize;
 use crate::cache::{Cache, output, version};
 use crate::peers::PeerName;
 
-/// The machine, the day, and every version.
+/// The machine, the date and all versions.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// The processor's name and how many of it there are for us.
+    /// The number of available CPUs and their model.
     pub cpu: String,
     /// Memory in GiB.
     pub memory: u64,
-    /// The kernel.
+    /// The kernel's version.
     pub kernel: String,
-    /// The day, in UTC.
+    /// The date, in UTC.
     pub date: String,
     /// Programs and their versions.
     pub versions: Vec<(String, String)>,
 }
 
 impl Machine {
-    /// Looks around; how Redis was told to sync belongs to its version.
-    pub fn look(cache: &Cache, peers: &[PeerName], appendfsync: &str) -> Self {
+    /// Reads them from the system. The version of Redis includes its `appendfsync` setting.
+    pub fn detect(cache: &Cache, peers: &[PeerName], appendfsync: &str) -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -60,13 +60,13 @@ impl Machine {
         }
     }
 
-    /// A line for captions.
+    /// The first line of a caption: the machine.
     pub fn caption(&self) -> String {
         let Self { cpu, memory, kernel, date, .. } = self;
         format!("{cpu}, {memory} GiB, Linux {kernel}, {date}; everything on this one machine")
     }
 
-    /// A second line: every version.
+    /// The second line of a caption: the versions.
     pub fn versions(&self) -> String {
         let versions: Vec<_> =
             self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();

@@ -1,4 +1,5 @@
-//! `chatpush-bench`: arguments, the run, the exit code. As `chatpush-bench receive` it holds connections for a run.
+//! `chatpush-bench`: parses the arguments, runs the scenarios and sets the exit code. `chatpush-bench receive` is a
+//! receiver process, which a run starts to hold its connections.
 
 use std::process::ExitCode;
 
@@ -7,12 +8,12 @@ use chatpush_bench::{receiver, run};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let done = if std::env::args().nth(1).as_deref() == Some("receive") {
+    let completed = if std::env::args().nth(1).as_deref() == Some("receive") {
         receiver::run().map(|()| true)
     } else {
         run::run(&Arguments::parse())
     };
-    match done {
+    match completed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -1,36 +1,36 @@
-//! What a publisher writes at the start of each content, so that a receiver knows what it got and how late.
+//! The header that a publisher puts at the start of each message's content. It tells the receiver which message it
+//! got and when that was sent.
 //!
-//! It is plain digits behind a mark, so no protocol between them has to escape it, and a receiver finds it
-//! without knowing how that protocol wraps a content.
+//! It is a marker and digits, so no protocol has to escape it, and a receiver finds it in any protocol's frame.
 
 use memchr::memmem;
 
-/// Where a header begins. A content holds it once.
-const MARK: &[u8] = b"~~";
-/// Digits of the publisher, the user, the number, the intended time and the time of the call.
+/// The start of a header. It occurs once in a content.
+const MARKER: &[u8] = b"~~";
+/// Digits of the publisher, the user, the sequence number, the scheduled time and the time of the call.
 const WIDTHS: [usize; 5] = [3, 8, 8, 18, 18];
-/// Bytes of a whole header.
+/// Length of a header in bytes.
 pub const BYTES: usize = 2 + 3 + 8 + 8 + 18 + 18;
 
-/// Which message it is and when it left.
+/// Identifies a message and says when it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageHeader {
-    /// Who published it, 0 to 999.
+    /// The number of the publisher, 0 to 999.
     pub publisher: u16,
-    /// For whom.
+    /// The receiver.
     pub user: u32,
-    /// The how many-th of this publisher to this user, from 0.
+    /// Counts this publisher's messages to this user, from 0.
     pub sequence: u32,
-    /// When it was to be sent, in nanoseconds of [`crate::clock`].
+    /// When it was scheduled to be sent, in nanoseconds of [`crate::clock`].
     pub intended: u64,
-    /// When the call began.
+    /// When the PHP call started.
     pub called: u64,
 }
 
 impl MessageHeader {
-    /// The first header in some bytes, and where it ends.
+    /// Finds the first header in some bytes. Returns it and the position behind it.
     pub fn find(bytes: &[u8]) -> Option<(Self, usize)> {
-        let begin = memmem::find(bytes, MARK)? + MARK.len();
+        let begin = memmem::find(bytes, MARKER)? + MARKER.len();
         let mut rest = bytes.get(begin..)?;
         let mut values = [0; 5];
         for (value, width) in values.iter_mut().zip(WIDTHS) {
@@ -46,10 +46,10 @@ impl MessageHeader {
             intended,
             called,
         };
-        Some((header, begin + BYTES - MARK.len()))
+        Some((header, begin + BYTES - MARKER.len()))
     }
 
-    /// The header as a publisher writes it.
+    /// Formats the header as PHP does.
     pub fn text(&self) -> String {
         let Self { publisher, user, sequence, intended, called } = self;
         format!("~~{publisher:03}{user:08}{sequence:08}{intended:018}{called:018}")
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_is_found_in_whatever_wraps_it() {
+    fn a_header_is_found_inside_a_frame() {
         let header = MessageHeader { publisher: 7, user: 12, sequence: 345, intended: 6_789, called: 9_876 };
         let text = header.text();
         assert_eq!(text.len(), BYTES);
@@ -76,6 +76,6 @@ mod tests {
         let (found, end) = MessageHeader::find(frame.as_bytes()).expect("it is there");
         assert_eq!(found, header);
         assert_eq!(&frame[end..], " and more\"]");
-        assert_eq!(MessageHeader::find(&frame.as_bytes()[..40]), None, "half a header is none");
+        assert_eq!(MessageHeader::find(&frame.as_bytes()[..40]), None, "half a header is not found");
     }
 }

@@ -1,23 +1,23 @@
-//! Metrics of several rounds, and how they compare: within each round, since what disturbs a round disturbs both.
+//! The metrics of a scenario. Peers are compared within each round, since what disturbs a round disturbs all peers.
 
 use serde::Serialize;
 
-/// Everything that was measured in a scenario, in the order in which it came up.
+/// The metrics of a scenario, in the order in which they were first recorded.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Metrics(Vec<Metric>);
 
-/// One quantity.
+/// One metric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Metric {
-    /// What it is.
+    /// Its name.
     pub name: String,
-    /// In what.
+    /// Its unit.
     pub unit: &'static str,
-    /// By whom, a value for each round.
+    /// The values of each peer, one per round.
     pub peers: Vec<(String, Vec<f64>)>,
 }
 
-/// The middle and the ends of some values.
+/// The median and the range of some values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The median.
@@ -29,7 +29,7 @@ pub struct Spread {
 }
 
 impl Metrics {
-    /// Adds the value of one round.
+    /// Records a peer's value of one round.
     pub fn record(&mut self, name: &str, unit: &'static str, peer: &str, value: f64) {
         let at = self.0.iter().position(|metric| metric.name == name).unwrap_or_else(|| {
             self.0.push(Metric { name: name.to_owned(), unit, peers: Vec::new() });
@@ -42,24 +42,24 @@ impl Metrics {
         }
     }
 
-    /// All quantities.
+    /// All metrics.
     pub fn all(&self) -> &[Metric] {
         &self.0
     }
 
-    /// One of them.
+    /// The metric of this name.
     pub fn get(&self, name: &str) -> Option<&Metric> {
         self.0.iter().find(|metric| metric.name == name)
     }
 }
 
 impl Metric {
-    /// What one peer reached.
+    /// The values of one peer.
     pub fn of(&self, peer: &str) -> Option<Spread> {
         Spread::of(self.values(peer)?)
     }
 
-    /// Something made of the values of two peers, round by round.
+    /// A function of two peers' values, such as their ratio, computed within each round.
     pub fn compare(&self, one: &str, other: &str, with: impl Fn(f64, f64) -> f64) -> Option<Spread> {
         let pairs = self.values(one)?.iter().zip(self.values(other)?);
         Spread::of(&pairs.map(|(one, other)| with(*one, *other)).collect::<Vec<_>>())
@@ -71,7 +71,7 @@ impl Metric {
 }
 
 impl Spread {
-    /// Of any values, in any order.
+    /// The spread of some values; none if there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -97,7 +97,7 @@ mod tests {
             metrics.record("p50", "µs", "ours", ours);
             metrics.record("p50", "µs", "theirs", theirs);
         }
-        let metric = metrics.get("p50").expect("it is noted");
+        let metric = metrics.get("p50").expect("it is recorded");
         let ratio = metric.compare("ours", "theirs", |ours, theirs| ours / theirs);
         assert_eq!(ratio, Some(Spread { median: 0.75, min: 0.5, max: 1.0 }));
         assert_eq!(metric.of("idle"), None);

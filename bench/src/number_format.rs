@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for tables and plots.
 
-/// Three digits that mean something, and thousands apart.
+/// Formats a number with about three significant digits and commas between thousands.
 pub fn format_number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size == 0.0 || size >= 100.0 => 0,
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_three_digits() {
+    fn numbers_are_rounded_to_about_three_digits() {
         let shown: Vec<_> =
             [0.0, 0.1234, 1.2345, 12.345, 123.45, 1_234_567.8, -1_234.0].map(format_number).into();
         assert_eq!(shown, ["0", "0.123", "1.23", "12.3", "123", "1,234,568", "-1,234"]);

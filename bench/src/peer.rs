@@ -1,16 +1,16 @@
-//! A peer that runs: where clients connect, how PHP calls it, and which processes it consists of.
+//! A running peer: how clients connect, how PHP calls it, and its processes.
 
 use chatpush_stack::server::Server;
 
 use crate::connect_spec::ConnectSpec;
 
-/// A running peer. Its servers end when it is dropped.
+/// A running peer. Dropping it stops its servers.
 pub struct Peer {
-    /// How the clients of some users connect.
+    /// How clients connect.
     pub connect_specs: ConnectSpecs,
     /// How PHP calls it.
     pub php: Php,
-    /// The processes that stand between PHP and the socket, with all their children. Redis is counted by itself.
+    /// The server processes between PHP and the client's socket, without Redis.
     pub servers: Vec<Server>,
     /// Whether messages go through Redis.
     pub uses_redis: bool,
@@ -18,47 +18,47 @@ pub struct Peer {
 
 /// How clients connect.
 pub enum ConnectSpecs {
-    /// Each by itself.
+    /// One connection for each user.
     PerUser(Box<dyn Fn(u32) -> ConnectSpec>),
-    /// One for everybody.
+    /// One connection for all users.
     Shared(Box<SharedSpec>),
 }
 
-/// The one client of several users.
+/// Makes the connection that receives the messages of several users.
 pub type SharedSpec = dyn Fn(&[u32]) -> ConnectSpec;
 
 /// How PHP calls a peer.
 #[derive(Clone, Debug, Default)]
 pub struct Php {
-    /// The file in `bench/php/peer`.
+    /// The script in `bench/php/peer`, without `.php`.
     pub peer: &'static str,
-    /// Directives of php.ini.
+    /// Settings for `php -d`.
     pub settings: Vec<String>,
-    /// What the file wants to know.
+    /// Environment variables that the script reads.
     pub environment: Vec<(&'static str, String)>,
 }
 
 impl Php {
-    /// The same with one more thing to know, or another value for it.
+    /// The same with an environment variable added or replaced.
     #[must_use]
-    pub fn with(&self, name: &'static str, value: &str) -> Self {
+    pub fn with_variable(&self, name: &'static str, value: &str) -> Self {
         let mut php = self.clone();
         php.environment.retain(|(known, _)| *known != name);
         php.environment.push((name, value.to_owned()));
         php
     }
 
-    /// The same with one more directive.
+    /// The same with one more setting.
     #[must_use]
-    pub fn set(&self, directive: &str) -> Self {
+    pub fn with_setting(&self, setting: &str) -> Self {
         let mut php = self.clone();
-        php.settings.push(directive.to_owned());
+        php.settings.push(setting.to_owned());
         php
     }
 }
 
 impl Peer {
-    /// How the clients of some users connect.
+    /// How the clients of these users connect.
     pub fn connect_specs(&self, users: impl IntoIterator<Item = u32>) -> Vec<ConnectSpec> {
         match &self.connect_specs {
             ConnectSpecs::PerUser(spec) => users.into_iter().map(spec).collect(),

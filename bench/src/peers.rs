@@ -1,4 +1,4 @@
-//! The peers: how each is found, installed, and started as its documentation advises.
+//! The peers: how each is found, installed and started. Each is configured as its documentation advises.
 
 pub mod chatpush;
 pub mod baseline;
@@ -17,17 +17,17 @@ use crate::bench_env::BenchEnv;
 use crate::cache::Cache;
 use crate::peer::Peer;
 
-/// Whose figures stand beside each other.
+/// What is measured: chatpush itself and its alternatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerName {
-    /// The product.
+    /// This project.
     Chatpush,
-    /// phpredis and PDO, and a bare subscriber of Redis where a daemon would be: the floor.
+    /// phpredis and PDO, without a server: a client subscribes to Redis directly.
     Baseline,
-    /// nchan in one worker of nginx.
+    /// nchan with one nginx worker.
     Nchan,
-    /// nchan in two workers.
+    /// nchan with two nginx workers.
     Nchan2,
     /// socket.io with its Redis adapter.
     SocketIo,
@@ -40,7 +40,7 @@ pub enum PeerName {
 }
 
 impl PeerName {
-    /// All of them, the product first.
+    /// All peers, chatpush first.
     pub const ALL: [Self; 8] = [
         Self::Chatpush,
         Self::Baseline,
@@ -52,7 +52,7 @@ impl PeerName {
         Self::GatewayWorker,
     ];
 
-    /// As tables call it.
+    /// Its title in tables and plots.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Chatpush => "chatpush",
@@ -66,7 +66,8 @@ impl PeerName {
         }
     }
 
-    /// As tables call it where it is what nothing can be faster than.
+    /// Its title where deliveries are measured. The baseline is the floor there: nothing that goes through Redis can
+    /// be faster.
     pub const fn live_title(self) -> &'static str {
         match self {
             Self::Baseline => "floor",
@@ -74,11 +75,11 @@ impl PeerName {
         }
     }
 
-    /// Its version, if it is installed.
+    /// Its version.
     ///
     /// # Errors
     ///
-    /// What is missing and how to get it.
+    /// If it is not installed; the text says how to install it.
     pub fn version(self, cache: &Cache) -> Result<String, String> {
         match self {
             Self::Chatpush => Ok(env!("CARGO_PKG_VERSION").to_owned()),
@@ -91,7 +92,7 @@ impl PeerName {
         }
     }
 
-    /// Fetches and builds it into the cache.
+    /// Fetches it into the cache and builds it.
     pub fn install(self, cache: &Cache) -> anyhow::Result<()> {
         match self {
             Self::Chatpush => Ok(()),
@@ -119,7 +120,7 @@ impl PeerName {
     }
 }
 
-/// Writes a configuration with `{name}` replaced by values.
+/// Copies a configuration file, with each `{name}` replaced by its value.
 fn fill(template: &Path, values: &[(&str, &str)], to: &Path) -> anyhow::Result<()> {
     let mut text = std::fs::read_to_string(template)?;
     for (name, value) in values {
@@ -129,7 +130,7 @@ fn fill(template: &Path, values: &[(&str, &str)], to: &Path) -> anyhow::Result<(
     Ok(())
 }
 
-/// What to say of a peer that is not there.
+/// The message for a peer that is not installed.
 fn missing(what: &str, name: &str) -> String {
     format!("{what} is missing: ./dev bench --install {name}")
 }

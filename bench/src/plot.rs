@@ -1,4 +1,4 @@
-//! Plots as SVG: latencies over percentiles, lines, bars.
+//! Plots in SVG: latencies over percentiles, lines, bars.
 
 mod bars;
 mod canvas;
@@ -8,7 +8,7 @@ mod percentiles;
 use crate::latency::LatencyHistogram;
 use crate::metrics::{Metric, Spread};
 
-/// A plot and what it shows.
+/// A plot and its data.
 #[derive(Clone, Debug)]
 pub struct Chart {
     title: String,
@@ -22,7 +22,7 @@ enum ChartKind {
     Bars { unit: String, bars: Vec<(String, Spread)> },
 }
 
-/// A value somewhere on a line.
+/// A point of a line.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     x: f64,
@@ -30,12 +30,12 @@ struct Point {
 }
 
 impl Chart {
-    /// Latencies over percentiles, both on scales that give the tail its room.
+    /// Latencies over percentiles. Both axes are logarithmic, which shows the tail.
     pub fn percentiles(title: &str) -> Self {
         Self { title: title.to_owned(), kind: ChartKind::Percentiles(Vec::new()) }
     }
 
-    /// Lines with an axis across and one up.
+    /// Lines. `across` and `up` name the axes.
     pub fn lines(title: &str, across: &str, up: &str) -> Self {
         let (across, up) = (across.to_owned(), up.to_owned());
         Self { title: title.to_owned(), kind: ChartKind::Lines { across, up, series: Vec::new() } }
@@ -48,14 +48,14 @@ impl Chart {
         Self { title: title.to_owned(), kind }
     }
 
-    /// Adds latencies to a curve of percentiles.
+    /// Adds latencies to the curve of this name.
     pub fn add_latencies(&mut self, name: &str, latencies: &LatencyHistogram) {
         if let ChartKind::Percentiles(series) = &mut self.kind {
             entry(series, name).merge(&latencies.buckets());
         }
     }
 
-    /// Adds what each peer reached to its line.
+    /// Adds a point for each peer to its line.
     pub fn add_points(&mut self, x: f64, metric: &Metric) {
         if let ChartKind::Lines { series, .. } = &mut self.kind {
             for (peer, _) in &metric.peers {
@@ -65,7 +65,7 @@ impl Chart {
         }
     }
 
-    /// Adds one point to a line.
+    /// Adds one point to the line of this name.
     pub fn add_point(&mut self, name: &str, x: f64, value: f64) {
         if let ChartKind::Lines { series, .. } = &mut self.kind {
             let y = Spread { median: value, min: value, max: value };
@@ -73,7 +73,7 @@ impl Chart {
         }
     }
 
-    /// The picture.
+    /// Draws the plot.
     pub fn svg(&self, caption: &[String]) -> String {
         match &self.kind {
             ChartKind::Percentiles(series) => percentiles::draw(&self.title, series, caption),
@@ -85,7 +85,7 @@ impl Chart {
     }
 }
 
-/// The value of a name, in the order in which names come up.
+/// The value of a name, added behind the others if it is new.
 fn entry<'a, T: Default>(list: &'a mut Vec<(String, T)>, name: &str) -> &'a mut T {
     let at = list.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
         list.push((name.to_owned(), T::default()));

@@ -1,9 +1,9 @@
-//! Where processor time goes, as `perf` sees it.
+//! CPU profiles with `perf`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A recording that runs.
+/// A running `perf record`.
 #[derive(Debug)]
 pub struct Profile {
     perf: Child,
@@ -11,7 +11,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Begins to record some processes, if there is a `perf` that may.
+    /// Starts to record these processes; none if `perf` cannot be started.
     pub fn start(folder: &Path, pids: &[u32]) -> Option<Self> {
         let file = folder.join("perf.data");
         let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
@@ -26,9 +26,9 @@ impl Profile {
         Some(Self { perf, file })
     }
 
-    /// Ends the recording and returns the symbols with the most time, by program.
+    /// Ends the recording and returns the symbols that took the most CPU time; none if nothing was recorded.
     pub fn finish(mut self) -> Option<String> {
-        // It writes its file when it is interrupted.
+        // perf writes its file when it is interrupted.
         Command::new("kill").args(["-INT", &self.perf.id().to_string()]).status().ok()?;
         self.perf.wait().ok()?;
         let output = Command::new("perf")
@@ -55,7 +55,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // It has ended, or is not wanted any more.
+        // Killing it fails if it has ended already.
         let _ = self.perf.kill();
         let _ = self.perf.wait();
     }

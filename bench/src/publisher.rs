@@ -1,4 +1,5 @@
-//! PHP processes that publish, store or ask, and measure each call.
+//! PHP processes that call one function many times and measure each call: in an open loop, at times that a schedule
+//! sets, or in a closed loop, each call right after the one before.
 
 use std::process::Command;
 use std::time::Duration;
@@ -16,35 +17,35 @@ use crate::peer::Php;
 
 /// How long PHP may take to start and connect.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long before the first call everybody is told of it, in nanoseconds.
+/// The time from telling the processes when to start until that start, in nanoseconds.
 const START_DELAY: u64 = 30_000_000;
 
-/// PHP processes that are ready to begin.
+/// PHP processes that are ready to start.
 #[derive(Debug)]
 pub struct Publishers {
     processes: Vec<ChildProcess>,
-    /// How long they may take.
-    longest: Duration,
-    /// How far apart the calls of one process are, among which the others find their places.
-    gap: Duration,
+    /// How long they may run.
+    timeout: Duration,
+    /// The interval between two calls of one process. The processes start evenly spread over it.
+    interval: Duration,
 }
 
-/// What came of all calls.
+/// The results of all processes together.
 #[derive(Clone, Debug, Default)]
 pub struct CallResults {
-    /// Calls that were made.
+    /// Calls made.
     pub calls: u64,
-    /// Calls that said no.
+    /// Calls that returned false.
     pub refused: u64,
-    /// How long each took.
+    /// How long the calls took.
     pub latencies: LatencyHistogram,
-    /// When the first began, in nanoseconds of [`crate::clock`].
+    /// When the first call started, in nanoseconds of [`crate::clock`].
     pub began: u64,
-    /// When the last ended.
+    /// When the last call ended.
     pub ended: u64,
 }
 
-/// What one process says at its end.
+/// The line that a PHP process prints at its end.
 #[derive(Debug, Deserialize)]
 struct ProcessResult {
     calls: u64,
@@ -54,52 +55,54 @@ struct ProcessResult {
     samples: String,
 }
 
-/// A timetable: so many messages to so many users, at that rate, by whatever number of processes that takes.
+/// An open loop: messages are sent at a fixed rate, whether or not earlier calls have returned in time. As many
+/// processes as the rate needs share the messages.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLoop {
     /// The first receiver.
     pub first_user: u32,
-    /// How many there are; they take turns.
+    /// The number of receivers, which take turns.
     pub users: u32,
-    /// Messages a second, of all processes together.
+    /// Messages per second, of all processes together.
     pub rate: u32,
-    /// Messages of all processes together.
+    /// Number of messages, of all processes together.
     pub messages: u32,
-    /// Bytes of a content.
+    /// Length of each content.
     pub content_bytes: u32,
-    /// Number of the first publisher, so that two timetables can run at a time.
+    /// The number of the first publisher. Loops that run at the same time use different numbers.
     pub publisher: u32,
 }
 
-/// Calls that follow each other as fast as they return.
+/// A closed loop: each process makes its next call as soon as the one before has returned.
 #[derive(Clone, Copy, Debug)]
 pub struct ClosedLoop<'a> {
-    /// `push`, `store`, `count_unread` or `fetch`.
+    /// `push`, `store`, `count_unread`, `fetch`, or another function of the peer's script.
     pub call: &'a str,
     /// Processes that call at the same time.
     pub callers: u32,
     /// The first receiver.
     pub first_user: u32,
-    /// How many there are; each caller goes round them.
+    /// The number of receivers. Each process calls for one after the other, again and again.
     pub users: u32,
-    /// Calls of each process, 0 for no limit.
+    /// Calls per process, 0 for no limit.
     pub calls: u32,
-    /// How long, 0 for no limit.
+    /// How long to call, 0 for no limit.
     pub duration: Duration,
-    /// Bytes of a content.
+    /// Length of each content.
     pub content_bytes: u32,
-    /// Calls of each process before the measured ones.
+    /// Calls per process before the measured ones.
     pub warmup: u32,
 }
 
-/// What one PHP process publishes a second at most, so that a call that takes 0.5 ms is not late by itself.
-const RATE: u32 = 1_250;
+/// The highest rate of one process, in messages per second. At this rate a call may take 0.8 ms without delaying the
+/// next.
+const MAX_RATE: u32 = 1_250;
 
 impl OpenLoop {
     /// Starts the processes.
     pub fn start(&self, php: &Php) -> anyhow::Result<Publishers> {
-        let processes = self.rate.div_ceil(RATE).max(1);
-        let gap = 1_000_000_000 * u64::from(processes) / u64::from(self.rate.max(1));
+        let processes = self.rate.div_ceil(MAX_RATE).max(1);
+        let interval = 1_000_000_000 * u64::from(processes) / u64::from(self.rate.max(1));
         let mut started = Vec::new();
         for number in 0..processes {
             let arguments = [
@@ -107,13 +110,13 @@ impl OpenLoop {
                 u64::from(self.first_user),
                 u64::from(self.users),
                 u64::from(self.messages / processes),
-                gap,
+                interval,
                 u64::from(self.content_bytes),
             ];
             started.push(start(php, "open_loop.php", &arguments.map(|value| value.to_string()))?);
         }
-        let longest = Duration::from_secs(u64::from(self.messages / self.rate.max(1)) * 3 + 60);
-        Publishers::ready(started, longest, Duration::from_nanos(gap))
+        let timeout = Duration::from_secs(u64::from(self.messages / self.rate.max(1)) * 3 + 60);
+        Publishers::wait_until_ready(started, timeout, Duration::from_nanos(interval))
     }
 }
 
@@ -136,37 +139,41 @@ impl ClosedLoop<'_> {
             arguments.extend(numbers.map(|value| value.to_string()));
             started.push(start(php, "closed_loop.php", &arguments)?);
         }
-        Publishers::ready(started, self.duration + Duration::from_secs(300), Duration::ZERO)
+        Publishers::wait_until_ready(started, self.duration + Duration::from_secs(300), Duration::ZERO)
     }
 }
 
 impl Publishers {
-    fn ready(mut processes: Vec<ChildProcess>, longest: Duration, gap: Duration) -> anyhow::Result<Self> {
+    fn wait_until_ready(
+        mut processes: Vec<ChildProcess>,
+        timeout: Duration,
+        interval: Duration,
+    ) -> anyhow::Result<Self> {
         for process in &mut processes {
             let line = process.receive_line(START_TIMEOUT)?;
-            ensure!(line == "ready", "a publisher said {line:?}");
+            ensure!(line == "ready", "a publisher printed {line:?}");
         }
-        Ok(Self { processes, longest, gap })
+        Ok(Self { processes, timeout, interval })
     }
 
-    /// Lets them begin, all by the same clock, each a fraction of the gap behind the one before.
+    /// Starts the calls. All processes use the same clock; each starts a fraction of the interval after the one before.
     pub fn begin(&mut self) -> anyhow::Result<()> {
         let begin = clock::now() + START_DELAY;
         let count = self.processes.len() as u64;
-        let gap = u64::try_from(self.gap.as_nanos()).unwrap_or_default();
+        let interval = u64::try_from(self.interval.as_nanos()).unwrap_or_default();
         for (number, process) in self.processes.iter_mut().enumerate() {
-            process.send_line(&(begin + gap * number as u64 / count).to_string())?;
+            process.send_line(&(begin + interval * number as u64 / count).to_string())?;
         }
         Ok(())
     }
 
-    /// Waits until all have ended.
+    /// Waits until all processes have finished and returns their results.
     pub fn finish(mut self) -> anyhow::Result<CallResults> {
         let mut called = CallResults { began: u64::MAX, ..CallResults::default() };
         for process in &mut self.processes {
-            let text = process.receive_line(self.longest)?;
+            let text = process.receive_line(self.timeout)?;
             let line: ProcessResult =
-                serde_json::from_str(&text).with_context(|| format!("a publisher said {text:.200}"))?;
+                serde_json::from_str(&text).with_context(|| format!("a publisher printed {text:.200}"))?;
             called.calls += line.calls;
             called.refused += line.refused;
             called.began = called.began.min(line.began);
@@ -178,7 +185,7 @@ impl Publishers {
         Ok(called)
     }
 
-    /// Lets them begin and waits until all have ended.
+    /// Starts the calls and waits for the results.
     pub fn run(mut self) -> anyhow::Result<CallResults> {
         self.begin()?;
         self.finish()
@@ -186,12 +193,12 @@ impl Publishers {
 }
 
 impl CallResults {
-    /// From the first call to the end of the last, in seconds.
+    /// The time from the start of the first call to the end of the last, in seconds.
     pub fn seconds(&self) -> f64 {
         self.ended.saturating_sub(self.began) as f64 / 1e9
     }
 
-    /// Calls that said yes.
+    /// Calls that did not return false.
     pub const fn accepted(&self) -> u64 {
         self.calls - self.refused
     }

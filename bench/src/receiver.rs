@@ -1,4 +1,4 @@
-//! A receiver process: holds many connections in one thread, notes what comes, and does what it is told.
+//! A receiver process: holds many connections in one thread and records the messages that arrive.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, Write as _};
@@ -17,7 +17,7 @@ use crate::receiver_protocol::{Progress, ReceiverReport, Request};
 
 const REQUESTS: Token = Token(usize::MAX);
 
-/// Obeys requests from the standard input until it ends.
+/// Executes requests from standard input until it is closed.
 pub fn run() -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
     let requests = read_requests(Arc::new(Waker::new(poll.registry(), REQUESTS)?));
@@ -46,7 +46,7 @@ pub fn run() -> anyhow::Result<()> {
     }
 }
 
-/// Reads requests beside the poll, which cannot wait for a line.
+/// Reads requests in a thread and wakes the poll, which cannot wait for standard input itself.
 fn read_requests(waker: Arc<Waker>) -> Requests<Request> {
     let (sender, requests) = channel();
     std::thread::spawn(move || {
@@ -59,7 +59,7 @@ fn read_requests(waker: Arc<Waker>) -> Requests<Request> {
             if sender.send(request).is_err() {
                 return;
             }
-            // A poll that is gone needs no waking.
+            // Waking fails only if the poll has ended.
             let _ = waker.wake();
         }
         drop(sender);
@@ -81,32 +81,28 @@ fn execute(request: Request, connections: &mut Connections, recorder: &mut Recor
             progress.opening += connections.waiting.len();
             progress.received = recorder.ledger.counts().received;
             progress.latest = recorder.latest;
-            answer(&progress)
+            respond(&progress)
         }
         Request::Report => {
             let recorder = std::mem::take(recorder);
-            answer(&ReceiverReport {
+            respond(&ReceiverReport {
                 counts: recorder.ledger.counts(),
                 intended: recorder.intended.buckets(),
                 called: recorder.called.buckets(),
                 latest: recorder.latest,
             })
         }
-        Request::Leave => {
-            *connections = Connections { opened: connections.opened, ..Connections::default() };
-            Ok(())
-        }
     }
 }
 
-fn answer(answer: &impl serde::Serialize) -> anyhow::Result<()> {
+fn respond(response: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, answer)?;
+    serde_json::to_writer(&mut output, response)?;
     output.write_all(b"\n")?;
-    output.flush().context("nobody listens to the answers")
+    output.flush().context("cannot write the response")
 }
 
-/// What came since the last report.
+/// What has arrived since the last report.
 #[derive(Default)]
 struct Recorder {
     ledger: Ledger,
@@ -116,7 +112,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    /// Looks for messages in a payload; some servers put several into one.
+    /// Records the messages in a payload. Some servers put several into one frame.
     fn record(&mut self, payload: &[u8], now: u64, user: u32) {
         let mut rest = payload;
         while let Some((header, end)) = MessageHeader::find(rest) {
@@ -136,7 +132,7 @@ struct Connections {
     waiting: VecDeque<ConnectSpec>,
     max_opening: usize,
     stalled: bool,
-    /// How many were ever opened.
+    /// How many connections have been opened so far.
     opened: usize,
     progress: Progress,
 }
@@ -165,7 +161,7 @@ impl Connections {
         let Some(slot) = self.connections.get_mut(token) else { return };
         let Some(connection) = slot else { return };
         let before = connection.state();
-        let done = connection
+        let result = connection
             .write()
             .and_then(|()| connection.read(buffer, |payload, now, user| recorder.record(payload, now, user)));
         let after = connection.state();
@@ -173,11 +169,11 @@ impl Connections {
             self.progress.opening -= 1;
             self.progress.ready += 1;
             if self.stalled {
-                // It was registered, and a socket that the poll forgot is only silent.
+                // Deregistering fails only for a socket that is not registered. The socket stays open.
                 let _ = connection.deregister(poll.registry());
             }
         }
-        if let Err(error) = done {
+        if let Err(error) = result {
             *slot = None;
             if after == State::Ready {
                 self.progress.ready -= 1;
@@ -189,9 +185,9 @@ impl Connections {
     }
 
     fn count_failure(&mut self, error: &io::Error) {
-        self.progress.gone += 1;
-        if self.progress.why.is_empty() {
-            self.progress.why = error.to_string();
+        self.progress.failed += 1;
+        if self.progress.reason.is_empty() {
+            self.progress.reason = error.to_string();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the bench tells a receiver process, and what it hears, one JSON value a line.
+//! Requests to a receiver process and its responses, each one line of JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,49 +9,47 @@ use crate::ledger::Counts;
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
-    /// Open these connections.
+    /// Open these connections. There is no response.
     Connect {
-        /// One for each.
+        /// One for each connection.
         specs: Vec<ConnectSpec>,
-        /// How many may be opening at a time.
+        /// How many may be opening at the same time.
         max_opening: usize,
-        /// Whether they are left alone, unread, once they are open.
+        /// Whether to stop reading from a connection once it is subscribed.
         stalled: bool,
     },
-    /// Say how far it is.
+    /// Respond with [`Progress`].
     Progress,
-    /// Say everything, and forget it.
+    /// Respond with a [`ReceiverReport`] and reset the counts.
     Report,
-    /// Close every connection.
-    Leave,
 }
 
-/// How far a receiver is.
+/// The state of a receiver's connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Connections that are still to be opened.
+    /// Connections that are not open yet.
     pub opening: usize,
-    /// Connections that are open and ready.
+    /// Connections that are open and subscribed.
     pub ready: usize,
     /// Connections that failed or were closed by the server.
-    pub gone: usize,
-    /// Why the first of them.
-    pub why: String,
-    /// Different messages so far.
+    pub failed: usize,
+    /// The error of the first of them.
+    pub reason: String,
+    /// Distinct messages since the last report.
     pub received: u64,
-    /// When the latest of them came, in nanoseconds of [`crate::clock`].
+    /// When the last message arrived, in nanoseconds of [`crate::clock`].
     pub latest: u64,
 }
 
-/// What a receiver has seen since the last report.
+/// What a receiver has got since the last report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ReceiverReport {
-    /// What came.
+    /// Counts of messages.
     pub counts: Counts,
-    /// How late, from the intended time on.
+    /// Latencies from the scheduled time of each message.
     pub intended: Buckets,
-    /// How late, from the beginning of the call on.
+    /// Latencies from the start of each PHP call.
     pub called: Buckets,
-    /// When the latest came, in nanoseconds of [`crate::clock`].
+    /// When the last message arrived, in nanoseconds of [`crate::clock`].
     pub latest: u64,
 }

@@ -1,4 +1,4 @@
-//! What is said of a scenario: a table for the terminal, JSON, plots.
+//! The report of a scenario: a table, JSON and plots.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::number_format::format_number;
 use crate::peers::PeerName;
 use crate::scenarios::{Outcome, Scenario};
 
-/// A scenario with all that came of it.
+/// A scenario and its results.
 pub struct Report<'a> {
     scenario: Scenario,
     outcome: Outcome,
@@ -22,16 +22,16 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Holds the outcome against its budgets.
+    /// Evaluates the budgets of the outcome.
     pub fn new(scenario: Scenario, outcome: Outcome, machine: &'a Machine, rounds: u32) -> Self {
-        let judge =
+        let evaluate =
             |budget: &crate::budget::Budget| budget.evaluate(&outcome.metrics, PeerName::Chatpush.title());
-        let budget_results = outcome.budgets.iter().filter_map(judge).collect();
+        let budget_results = outcome.budgets.iter().filter_map(evaluate).collect();
         Self { scenario, outcome, machine, rounds, budget_results }
     }
 
-    /// Prints the table and writes everything else into a folder.
-    pub fn publish(&self, folder: &Path) -> anyhow::Result<()> {
+    /// Prints the table, and writes the table, the JSON and the plots into a folder.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let table = self.table()?;
         println!("{table}");
         let name = self.scenario.name();
@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
             let unit = if metric.unit.is_empty() { String::new() } else { format!(" [{}]", metric.unit) };
             writeln!(text, "\n{}{unit}", metric.name)?;
             for (peer, _) in &metric.peers {
-                if let Some(line) = line(metric, peer) {
+                if let Some(line) = peer_line(metric, peer) {
                     writeln!(text, "{}", line.trim_end())?;
                 }
             }
@@ -91,7 +91,7 @@ impl<'a> Report<'a> {
                 (true, false) => "met",
                 _ => "MISSED",
             };
-            writeln!(text, "  {word:<18} {budget}: {}", shown(*spread))?;
+            writeln!(text, "  {word:<18} {budget}: {}", format_spread(*spread))?;
         }
         for note in &self.outcome.notes {
             writeln!(text, "\n{note}")?;
@@ -100,16 +100,17 @@ impl<'a> Report<'a> {
     }
 }
 
-fn line(metric: &Metric, peer: &str) -> Option<String> {
+/// The line of one peer: its values, and chatpush's relative to them.
+fn peer_line(metric: &Metric, peer: &str) -> Option<String> {
     let product = PeerName::Chatpush.title();
-    let reached = shown(metric.of(peer)?);
+    let reached = format_spread(metric.of(peer)?);
     let ratio = metric.compare(product, peer, |ours, theirs| ours / theirs).filter(|_| peer != product);
-    let ratio = ratio.map(|ratio| format!("× {}", shown(ratio))).unwrap_or_default();
+    let ratio = ratio.map(|ratio| format!("× {}", format_spread(ratio))).unwrap_or_default();
     Some(format!("  {peer:<34} {reached:<28} {ratio}"))
 }
 
-/// The median, and the ends where they differ.
-fn shown(spread: Spread) -> String {
+/// The median, with the range unless the values are equal.
+fn format_spread(spread: Spread) -> String {
     let Spread { median, min, max } = spread;
     let (median, min, max) = (format_number(median), format_number(min), format_number(max));
     if min == max { median } else { format!("{median} ({min}–{max})") }

@@ -1,4 +1,4 @@
-//! A run: who takes part, scenario after scenario, and what is written of it.
+//! A run: finds the installed peers, runs the scenarios and writes their reports.
 
 use anyhow::ensure;
 use chatpush_stack::artifacts;
@@ -12,26 +12,26 @@ use crate::peers::PeerName;
 use crate::report::Report;
 use crate::scenarios::{Bench, Scenario};
 
-/// Does what the arguments say. False: a scenario came to nothing.
+/// Executes the command line. Returns false if a scenario failed or a peer could not be installed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let cache = Cache::find()?;
     if let Some(peers) = &arguments.install {
         return Ok(install(if peers.is_empty() { &PeerName::ALL } else { peers }, &cache));
     }
     if arguments.list {
-        list(&cache);
+        print_list(&cache);
         return Ok(true);
     }
 
-    let wanted = if arguments.peers.is_empty() { PeerName::ALL.to_vec() } else { arguments.peers.clone() };
+    let selected = if arguments.peers.is_empty() { PeerName::ALL.to_vec() } else { arguments.peers.clone() };
     let mut peers = Vec::new();
-    for peer in PeerName::ALL.into_iter().filter(|peer| wanted.contains(peer)) {
+    for peer in PeerName::ALL.into_iter().filter(|peer| selected.contains(peer)) {
         match peer.version(&cache) {
             Ok(_) => peers.push(peer),
-            Err(missing) => eprintln!("{} does not take part: {missing}", peer.title()),
+            Err(missing) => eprintln!("{} is skipped: {missing}", peer.title()),
         }
     }
-    ensure!(!peers.is_empty(), "nobody takes part");
+    ensure!(!peers.is_empty(), "no peer is installed");
     let scenarios =
         if arguments.scenarios.is_empty() { Scenario::value_variants() } else { &arguments.scenarios };
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 });
@@ -40,44 +40,44 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     });
     std::fs::create_dir_all(&folder)?;
 
-    let machine = Machine::look(&cache, &peers, &arguments.appendfsync);
+    let machine = Machine::detect(&cache, &peers, &arguments.appendfsync);
     let env = BenchEnv::start(cache, &arguments.appendfsync)?;
     let bench = Bench { env: &env, peers: &peers, rounds, quick: arguments.quick };
-    let mut all = true;
+    let mut succeeded = true;
     for scenario in scenarios {
         eprintln!("{}: {}", scenario.name(), scenario.title());
         match scenario.run(&bench) {
-            Ok(outcome) => Report::new(*scenario, outcome, &machine, rounds).publish(&folder)?,
+            Ok(outcome) => Report::new(*scenario, outcome, &machine, rounds).write(&folder)?,
             Err(error) => {
-                all = false;
-                eprintln!("{} came to nothing: {error:#}", scenario.name());
+                succeeded = false;
+                eprintln!("{} failed: {error:#}", scenario.name());
             }
         }
     }
     eprintln!("The results are in {}", folder.display());
-    Ok(all)
+    Ok(succeeded)
 }
 
-/// Whether all of them are there in the end.
+/// Returns whether all of them are installed now.
 fn install(peers: &[PeerName], cache: &Cache) -> bool {
-    let mut all = true;
+    let mut succeeded = true;
     for peer in peers {
         match peer.install(cache).map(|()| peer.version(cache)) {
             Ok(Ok(version)) => println!("{} {version}", peer.title()),
             Ok(Err(missing)) => {
-                all = false;
+                succeeded = false;
                 println!("{}: {missing}", peer.title());
             }
             Err(error) => {
-                all = false;
+                succeeded = false;
                 println!("{}: {error:#}", peer.title());
             }
         }
     }
-    all
+    succeeded
 }
 
-fn list(cache: &Cache) {
+fn print_list(cache: &Cache) {
     println!("Scenarios:");
     for scenario in Scenario::value_variants() {
         println!("  {:<16} {}", scenario.name(), scenario.title());

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The scenarios, and what they share.
 
 pub mod calls;
 pub mod frames;
@@ -22,7 +22,7 @@ use crate::peers::PeerName;
 use crate::plot::Chart;
 use crate::usage;
 
-/// One of them.
+/// A scenario. The comments are its help text and its title in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     /// How long a PHP call takes, on the command line and in PHP-FPM
@@ -45,38 +45,38 @@ pub enum Scenario {
 
 /// What a scenario works with.
 pub struct Bench<'a> {
-    /// The shared servers.
+    /// The shared environment.
     pub env: &'a BenchEnv,
-    /// Who takes part, the product first.
+    /// The peers to measure, chatpush first.
     pub peers: &'a [PeerName],
-    /// How often each has its turn.
+    /// How often each peer is measured.
     pub rounds: u32,
-    /// Whether it is only to be seen that everything works.
+    /// Whether this is a short run that only checks that everything works.
     pub quick: bool,
 }
 
-/// What came of a scenario.
+/// The results of a scenario.
 #[derive(Default)]
 pub struct Outcome {
-    /// What was measured.
+    /// The measured values.
     pub metrics: Metrics,
-    /// How it looks.
+    /// Plots by file name, without `.svg`.
     pub charts: Vec<(String, Chart)>,
-    /// What it is held against.
+    /// Budgets for the metrics.
     pub budgets: Vec<Budget>,
-    /// What else is to be said: who failed, and why.
+    /// Remarks below the table, such as a peer's failure.
     pub notes: Vec<String>,
-    /// A profile of where the time goes.
+    /// A CPU profile.
     pub profile: Option<String>,
 }
 
 impl Scenario {
-    /// Its name on the command line, and the beginning of its files.
+    /// Its name on the command line, with which the names of its result files start.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
 
-    /// What it shows.
+    /// Its title.
     pub fn title(self) -> String {
         let help = self.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
         help.unwrap_or_default()
@@ -98,28 +98,28 @@ impl Scenario {
 }
 
 impl Bench<'_> {
-    /// One value for the real thing, another for a quick look.
-    pub const fn choose<T: Copy>(&self, real: T, quick: T) -> T {
-        if self.quick { quick } else { real }
+    /// Returns `full`, or `quick` with `--quick`.
+    pub const fn choose<T: Copy>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
     }
 
-    /// Gives each of the peers that `wanted` lets in its turn, round by round, every other round in the opposite
-    /// order. One that fails is left out from then on, and the outcome says so.
+    /// Measures the peers for which `includes` is true once per round, every other round in the opposite order. A peer
+    /// that fails is left out from then on, with a note in the outcome.
     pub fn run_rounds(
         &self,
         outcome: &mut Outcome,
-        wanted: impl Fn(PeerName) -> bool,
-        mut turn: impl FnMut(PeerName, &mut Outcome) -> anyhow::Result<()>,
+        includes: impl Fn(PeerName) -> bool,
+        mut measure: impl FnMut(PeerName, &mut Outcome) -> anyhow::Result<()>,
     ) {
-        let mut peers: Vec<PeerName> = self.peers.iter().copied().filter(|peer| wanted(*peer)).collect();
+        let mut peers: Vec<PeerName> = self.peers.iter().copied().filter(|name| includes(*name)).collect();
         for round in 0..self.rounds {
-            for peer in peers.clone() {
-                eprintln!("  round {}: {}", round + 1, peer.title());
-                if let Err(error) = turn(peer, outcome) {
-                    let note = format!("{} failed and is left out: {error:#}", peer.title());
+            for name in peers.clone() {
+                eprintln!("  round {}: {}", round + 1, name.title());
+                if let Err(error) = measure(name, outcome) {
+                    let note = format!("{} failed and is left out: {error:#}", name.title());
                     eprintln!("  {note}");
                     outcome.notes.push(note);
-                    peers.retain(|other| *other != peer);
+                    peers.retain(|other| *other != name);
                 }
             }
             peers.reverse();
@@ -128,7 +128,7 @@ impl Bench<'_> {
 }
 
 impl Outcome {
-    /// Notes the usual percentiles of some latencies.
+    /// Records some percentiles of latencies.
     fn record_percentiles(&mut self, what: &str, peer: &str, latencies: &LatencyHistogram, percents: &[f64]) {
         for percent in percents {
             let name = format!("{what}, p{percent}");
@@ -136,7 +136,7 @@ impl Outcome {
         }
     }
 
-    /// Adds latencies to the curve of a peer in a chart of percentiles, which is begun if it is new.
+    /// Adds latencies to a peer's curve in a percentile chart, which is created if it does not exist.
     fn add_curve(&mut self, file: &str, title: &str, peer: &str, latencies: &LatencyHistogram) {
         let at = self.charts.iter().position(|(name, _)| name == file).unwrap_or_else(|| {
             self.charts.push((file.to_owned(), Chart::percentiles(title)));
@@ -146,7 +146,7 @@ impl Outcome {
     }
 }
 
-/// Processor seconds that a peer's servers and Redis use while something runs.
+/// Measures the CPU seconds that a peer's servers and Redis use between start and read.
 struct CpuMeter {
     pids: Vec<u32>,
     redis: Option<u32>,
@@ -163,15 +163,15 @@ impl CpuMeter {
         Self { pids, redis, servers_before, redis_before }
     }
 
-    /// Of the servers and of Redis.
+    /// CPU seconds since the start: of the servers, and of Redis.
     fn read(&self) -> (f64, f64) {
         let redis = self.redis.map_or(0.0, |pid| usage::cpu_seconds(&[pid]));
         (usage::cpu_seconds(&self.pids) - self.servers_before, redis - self.redis_before)
     }
 }
 
-/// How long nothing may come before what is missing counts as lost.
+/// If no message arrives for this long, the missing ones count as lost.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of a content: a line of chat.
+/// Length of a content in bytes: a line of chat.
 const CONTENT_BYTES: u32 = 128;

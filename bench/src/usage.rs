@@ -1,17 +1,17 @@
-//! What the kernel says that processes use: `/proc` (proc(5)) and `ss`.
+//! Resource usage of processes and sockets, from `/proc` (proc(5)) and `ss`.
 
 use std::collections::HashMap;
 use std::process::Command;
 
 use anyhow::Context as _;
 
-/// How addresses of clients begin, as `connection` chooses them.
-const CLIENTS: &str = "127.1.";
+/// The prefix of the clients' addresses, as `connection` chooses them.
+const CLIENT_ADDRESSES: &str = "127.1.";
 
-/// Clock ticks a second in `/proc/<pid>/stat`; Linux shows a hundred to every program (time(7)).
+/// Clock ticks per second in `/proc`: 100 on Linux (time(7)).
 const TICKS: f64 = 100.0;
 
-/// The processes and all that descend from them.
+/// The processes and all their descendants.
 pub fn tree(roots: &[u32]) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -29,7 +29,7 @@ pub fn tree(roots: &[u32]) -> Vec<u32> {
     found
 }
 
-/// Processor seconds that the processes and all that descend from them have used so far.
+/// CPU seconds that the processes and their descendants have used so far.
 pub fn cpu_seconds(roots: &[u32]) -> f64 {
     let ticks = |pid: &u32| -> Option<f64> {
         let fields = fields(*pid)?;
@@ -40,27 +40,26 @@ pub fn cpu_seconds(roots: &[u32]) -> f64 {
     tree(roots).iter().filter_map(ticks).sum::<f64>() / TICKS
 }
 
-/// Seconds that all processors of the machine have spent so far: on nothing, and in all (the first line of
-/// `/proc/stat`).
+/// Seconds of all CPUs of the machine so far: idle, and in total (the first line of `/proc/stat`).
 pub fn machine_cpu_seconds() -> (f64, f64) {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
     let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
-    // Behind the eighth, times are told a second time.
+    // The fields behind the eighth are already part of earlier ones.
     let all = ticks.iter().take(8).sum::<f64>();
     let idle = ticks.iter().skip(3).take(2).sum::<f64>();
     (idle / TICKS, all / TICKS)
 }
 
-/// What `/proc/<pid>/stat` says behind the name, which may hold anything.
+/// The fields of `/proc/<pid>/stat` behind the program's name, which may contain spaces and parentheses.
 fn fields(pid: u32) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, behind) = text.rsplit_once(')')?;
     Some(behind.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Resident bytes of the processes and all that descend from them; what several share is counted once
-/// (the `Pss` of `smaps_rollup`).
+/// Memory of the processes and their descendants in bytes, as proportional set size (`Pss` in `smaps_rollup`): a page
+/// that several processes share is counted once.
 pub fn memory(roots: &[u32]) -> f64 {
     let kilobytes = |pid: &u32| -> Option<f64> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
@@ -70,7 +69,7 @@ pub fn memory(roots: &[u32]) -> f64 {
     tree(roots).iter().filter_map(kilobytes).sum::<f64>() * 1024.0
 }
 
-/// Bytes that the kernel keeps for the buffers of all TCP sockets (`mem` in `/proc/net/sockstat`, in pages).
+/// Kernel memory of all TCP sockets' buffers in bytes (`mem` in `/proc/net/sockstat`, in pages).
 pub fn socket_buffers() -> f64 {
     let text = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("TCP:")).unwrap_or_default();
@@ -78,9 +77,9 @@ pub fn socket_buffers() -> f64 {
     pages.and_then(|pages| pages.parse().ok()).unwrap_or(0.0) * 4096.0
 }
 
-/// Bytes that the kernel keeps for its own records of sockets, both ends of each connection: the slabs of
-/// TCP sockets, files and inodes. 0 where only root may look and we are not root.
-pub fn socket_records() -> f64 {
+/// Kernel memory of socket structures in bytes, for both ends of each connection: the slabs of TCP sockets, files and
+/// inodes. 0 without root, who alone may read `/proc/slabinfo`.
+pub fn socket_structures() -> f64 {
     let text = std::fs::read_to_string("/proc/slabinfo").unwrap_or_default();
     let slab = |line: &str| -> Option<f64> {
         let mut words = line.split_whitespace();
@@ -95,13 +94,12 @@ pub fn socket_records() -> f64 {
     text.lines().filter_map(slab).sum()
 }
 
-/// Connections that one side has closed and the other has not, because it does not read, among those whose
-/// client is one of ours.
+/// The number of the clients' connections that one side has closed and the other, which does not read, has not.
 pub fn half_closed() -> anyhow::Result<usize> {
     let arguments = ["-tnH", "state", "fin-wait-1", "state", "close-wait"];
     let output = Command::new("ss").args(arguments).output().context("cannot start ss")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter(|line| line.contains(CLIENTS)).count())
+    Ok(text.lines().filter(|line| line.contains(CLIENT_ADDRESSES)).count())
 }
 
 #[cfg(test)]
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_uses_memory_and_has_itself_in_its_tree() {
+    fn the_usage_of_this_process_is_found() {
         let own = std::process::id();
         assert!(tree(&[own]).contains(&own));
         assert!(memory(&[own]) > 100_000.0);

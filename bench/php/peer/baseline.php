@@ -1,23 +1,23 @@
 <?php
-// The way that tutorials show: phpredis to publish, PDO to store. BENCH_CONNECT says how it connects: once
-// for the process, "persistent" as PHP offers it, or for every "call".
+// The baseline, as tutorials show it: phpredis publishes, PDO stores. BENCH_CONNECT sets how it connects: "once" per
+// process, with "persistent" connections of PHP, or again for each "call".
 declare(strict_types=1);
 
-const HOW = ['once' => 0, 'persistent' => 1, 'call' => 2];
+const CONNECT_MODES = ['once' => 0, 'persistent' => 1, 'call' => 2];
 
-function how(): int
+function connect_mode(): int
 {
-    static $how = null;
-    return $how ??= HOW[getenv('BENCH_CONNECT') ?: 'once'];
+    static $mode = null;
+    return $mode ??= CONNECT_MODES[getenv('BENCH_CONNECT') ?: 'once'];
 }
 
 function redis(): Redis
 {
     static $redis = null;
-    if ($redis === null || how() === 2) {
+    if ($redis === null || connect_mode() === 2) {
         $redis = new Redis();
         $socket = getenv('BENCH_REDIS_SOCKET');
-        how() === 1 ? $redis->pconnect($socket) : $redis->connect($socket);
+        connect_mode() === 1 ? $redis->pconnect($socket) : $redis->connect($socket);
     }
     return $redis;
 }
@@ -25,12 +25,12 @@ function redis(): Redis
 function database(): PDO
 {
     static $pdo = null;
-    if ($pdo === null || how() === 2) {
+    if ($pdo === null || connect_mode() === 2) {
         $pdo = new PDO(
             'mysql:unix_socket=' . getenv('BENCH_MYSQL_SOCKET') . ';dbname=' . getenv('BENCH_MYSQL_DATABASE') . ';charset=utf8mb4',
             getenv('BENCH_MYSQL_USER'),
             getenv('BENCH_MYSQL_PASSWORD'),
-            [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_PERSISTENT => how() === 1],
+            [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_PERSISTENT => connect_mode() === 1],
         );
     }
     return $pdo;
@@ -55,20 +55,20 @@ function store(int $user, string $content): bool
     return $update->execute([':receiver_id' => $user]);
 }
 
-/** The same by somebody who knows of transactions: one commit, and no counter without its row. */
-function store_together(int $user, string $content): bool
+/** The same in one transaction: one commit, and the counter changes only together with the row. */
+function store_in_transaction(int $user, string $content): bool
 {
     $pdo = database();
     return $pdo->beginTransaction() && store($user, $content) && $pdo->commit();
 }
 
-/** Round trips that do nothing. */
-function ask_redis(int $user): bool
+/** A round trip without work. */
+function ping_redis(int $user): bool
 {
     return (bool) redis()->ping();
 }
 
-function ask_database(int $user): bool
+function ping_database(int $user): bool
 {
     return database()->exec('DO 1') !== false;
 }
@@ -87,7 +87,7 @@ function fetch(int $user): array
     return $select->fetchAll(PDO::FETCH_ASSOC);
 }
 
-/** The loop at a login: read, push, delete. */
+/** What an application does at a login: read, push, delete. */
 function log_in(int $user): bool
 {
     foreach (fetch($user) as $message) {

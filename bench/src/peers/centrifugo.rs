@@ -33,7 +33,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
 
 /// Has Go build it.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
-    let folder = cache.make("centrifugo")?;
+    let folder = cache.create_folder("centrifugo")?;
     run(Command::new("go").args(["install", MODULE]).env("GOBIN", &folder).env("GOFLAGS", "-modcacherw"))
 }
 

@@ -26,7 +26,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
 /// Has npm fetch it.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     baseline::install(cache)?;
-    let folder = cache.make("socket.io")?;
+    let folder = cache.create_folder("socket.io")?;
     run(Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
         .arg(&folder)

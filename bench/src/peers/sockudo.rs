@@ -19,7 +19,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
 
 /// Has cargo build it, which takes long, with Debian's compiler of protocol buffers.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
-    let folder = cache.make("sockudo")?;
+    let folder = cache.create_folder("sockudo")?;
     let mut build = Command::new("cargo");
     build.args(["install", "sockudo", "--locked", "--root"]).arg(&folder);
     if output("protoc", &["--version"]).is_none() {

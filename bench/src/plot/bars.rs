@@ -1,10 +1,10 @@
-//! A bar for each peer, with the least and the most of the rounds as a whisker.
+//! A bar for each peer, with a whisker from the lowest to the highest round.
 
 use crate::metrics::Spread;
 use crate::number_format::format_number;
 use crate::plot::canvas::{Canvas, colour, linear};
 
-/// From one bar to the next, in pixels.
+/// Distance between the tops of two bars, in pixels.
 const STEP: f64 = 34.0;
 
 pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: &[String]) -> String {
@@ -16,7 +16,7 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
     for tick in &ticks {
         canvas.number_across(tick / top_tick, *tick);
     }
-    canvas.names(unit, "");
+    canvas.axis_titles(unit, "");
     for (index, (name, Spread { median, min, max })) in bars.iter().enumerate() {
         let y = canvas.top + 6.0 + STEP * index as f64;
         let (start, end) = (canvas.x(0.0), canvas.x(median / top_tick));

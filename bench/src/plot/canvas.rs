@@ -1,4 +1,4 @@
-//! What all plots share: a sheet with a title, axes, colours and a caption.
+//! The canvas of all plots: title, axes, colours, legend and caption.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(super) const WIDTH: f64 = 960.0;
 const LEFT: f64 = 76.0;
 const TOP: f64 = 56.0;
 
-/// The product stands out; the others can be told apart by those who see fewer colours (Okabe and Ito).
+/// chatpush stands out. The other colours, mostly Okabe and Ito's, can be told apart with colour blindness.
 const PRODUCT: &str = "#d55e00";
 const FLOOR: &str = "#8a8f98";
 const PEERS: [(&str, &str); 7] = [
@@ -23,19 +23,17 @@ const PEERS: [(&str, &str); 7] = [
 ];
 const OTHERS: [&str; 7] = ["#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#b58900", "#6a51a3", "#4d4d4d"];
 
-/// A sheet that is drawn on.
+/// A canvas with a plot area, whose position and size are in pixels.
 pub(super) struct Canvas {
     text: String,
-    /// Where the axis up begins, and how wide the field is.
     pub(super) left: f64,
     pub(super) width: f64,
-    /// Where the field begins, and how high it is.
     pub(super) top: f64,
     pub(super) height: f64,
 }
 
 impl Canvas {
-    /// A sheet with a field of some size at its usual place.
+    /// A canvas whose plot area has this height and these margins on the left (default: room for numbers) and right.
     pub(super) fn new(title: &str, left: Option<f64>, right: f64, height: f64) -> Self {
         let left = left.unwrap_or(LEFT);
         let mut canvas = Self { text: String::new(), left, width: WIDTH - left - right, top: TOP, height };
@@ -43,42 +41,42 @@ impl Canvas {
         canvas
     }
 
-    /// Where a share of the field's width is.
-    pub(super) fn x(&self, share: f64) -> f64 {
-        self.left + share * self.width
+    /// The x position of a fraction of the plot area's width.
+    pub(super) fn x(&self, fraction: f64) -> f64 {
+        self.left + fraction * self.width
     }
 
-    /// Where a share of the field's height is, from the bottom.
-    pub(super) fn y(&self, share: f64) -> f64 {
-        self.top + (1.0 - share) * self.height
+    /// The y position of a fraction of the plot area's height, from the bottom.
+    pub(super) fn y(&self, fraction: f64) -> f64 {
+        self.top + (1.0 - fraction) * self.height
     }
 
-    /// A line of the grid, with the number it stands for.
-    pub(super) fn number_up(&mut self, share: f64, number: f64) {
-        self.tick_up(share, &round(number));
+    /// A grid line of the vertical axis with its number.
+    pub(super) fn number_up(&mut self, fraction: f64, number: f64) {
+        self.tick_up(fraction, &format_tick(number));
     }
 
-    /// The same for the axis across.
-    pub(super) fn number_across(&mut self, share: f64, number: f64) {
-        self.tick_across(share, &round(number));
+    /// A grid line of the horizontal axis with its number.
+    pub(super) fn number_across(&mut self, fraction: f64, number: f64) {
+        self.tick_across(fraction, &format_tick(number));
     }
 
-    /// A line of the grid with what it stands for.
-    pub(super) fn tick_up(&mut self, share: f64, text: &str) {
-        let (y, left, right) = (self.y(share), self.left, self.left + self.width);
+    /// A grid line of the vertical axis with its label.
+    pub(super) fn tick_up(&mut self, fraction: f64, text: &str) {
+        let (y, left, right) = (self.y(fraction), self.left, self.left + self.width);
         self.draw(&format!("<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>"));
         self.label(left - 8.0, y + 4.0, "end", "tick", text);
     }
 
-    /// The same for the axis across.
-    pub(super) fn tick_across(&mut self, share: f64, text: &str) {
-        let (x, top, bottom) = (self.x(share), self.top, self.top + self.height);
+    /// A grid line of the horizontal axis with its label.
+    pub(super) fn tick_across(&mut self, fraction: f64, text: &str) {
+        let (x, top, bottom) = (self.x(fraction), self.top, self.top + self.height);
         self.draw(&format!("<path class=\"grid\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"/>"));
         self.label(x, bottom + 20.0, "middle", "tick", text);
     }
 
-    /// What the axes mean.
-    pub(super) fn names(&mut self, across: &str, up: &str) {
+    /// The titles of the axes.
+    pub(super) fn axis_titles(&mut self, across: &str, up: &str) {
         let (middle, bottom) = (self.x(0.5), self.top + self.height + 42.0);
         self.label(middle, bottom, "middle", "axis", across);
         let center = self.y(0.5);
@@ -88,7 +86,7 @@ impl Canvas {
         ));
     }
 
-    /// Text of a class at a position.
+    /// Text of a CSS class at a position.
     pub(super) fn label(&mut self, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
         let text = escape(text);
         self.draw(&format!(
@@ -96,11 +94,11 @@ impl Canvas {
         ));
     }
 
-    /// A line through points, in the colour and weight of a name.
+    /// A line through points. Those of chatpush are thicker; the floor's is dashed.
     pub(super) fn line(&mut self, points: &[(f64, f64)], name: &str, colour: &str) {
         let mut path = String::new();
         for (number, (x, y)) in points.iter().enumerate() {
-            // Writing to a text cannot fail.
+            // Writing to a String cannot fail.
             let _ = write!(path, "{}{x:.1} {y:.1}", if number == 0 { "M" } else { "L" });
         }
         let width = if name.starts_with("chatpush") { 3.0 } else { 1.8 };
@@ -110,7 +108,7 @@ impl Canvas {
         ));
     }
 
-    /// Names with their colours, to the right of the field.
+    /// The legend, to the right of the plot area.
     pub(super) fn legend(&mut self, names: &[(&str, &str)]) {
         let x = self.left + self.width + 20.0;
         for (number, (name, colour)) in names.iter().enumerate() {
@@ -120,16 +118,16 @@ impl Canvas {
         }
     }
 
-    /// Anything else.
+    /// Adds an SVG element.
     pub(super) fn draw(&mut self, element: &str) {
         self.text += element;
         self.text.push('\n');
     }
 
-    /// The whole picture, with the lines of the caption below the field.
+    /// The complete SVG, with the caption below the plot area.
     pub(super) fn finish(mut self, caption: &[String]) -> String {
         let mut y = self.top + self.height + 76.0;
-        for line in caption.iter().flat_map(|line| wrapped(line)) {
+        for line in caption.iter().flat_map(|line| wrap(line)) {
             self.label(24.0, y, "start", "caption", &line);
             y += 16.0;
         }
@@ -144,7 +142,8 @@ impl Canvas {
     }
 }
 
-/// The colour of a name: the same in every plot for whom it is known, by its place for the rest.
+/// The colour of a line or bar. chatpush, the floor and the peers have the same colour in every plot; others get one
+/// by their index.
 pub(super) fn colour(name: &str, index: usize) -> &'static str {
     match name {
         "chatpush" => PRODUCT,
@@ -156,7 +155,7 @@ pub(super) fn colour(name: &str, index: usize) -> &'static str {
     }
 }
 
-/// Powers of ten, and in between what of 2 and 5 there is room for, that cover a range.
+/// Ticks of a logarithmic axis for a range: powers of ten, and their multiples by 2 and 5 if there is room.
 pub(super) fn logarithmic(least: f64, most: f64) -> Vec<f64> {
     let (low, high) = (least.max(1e-6).log10().floor() as i32, most.max(1e-6).log10().ceil() as i32);
     let steps: &[f64] = if high - low <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
@@ -167,7 +166,7 @@ pub(super) fn logarithmic(least: f64, most: f64) -> Vec<f64> {
     ticks.get(begin..=end).map(<[f64]>::to_vec).unwrap_or(ticks)
 }
 
-/// Round numbers from zero that cover a range.
+/// Ticks of a linear axis from zero to `most` or more.
 pub(super) fn linear(most: f64) -> Vec<f64> {
     let rough = most.max(1e-9) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -176,13 +175,14 @@ pub(super) fn linear(most: f64) -> Vec<f64> {
     (0..=(most / step).ceil() as u32).map(|number| f64::from(number) * step).collect()
 }
 
-/// A round number without the zeros behind its point.
-fn round(number: f64) -> String {
+/// Formats a number without trailing zeros behind its point.
+fn format_tick(number: f64) -> String {
     let text = format_number(number);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-fn wrapped(line: &str) -> Vec<String> {
+/// Splits a caption at commas into lines of about 150 bytes.
+fn wrap(line: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in line.split_inclusive(", ") {
         if lines.last().is_some_and(|last| last.len() + word.len() > 150) {
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_cover_what_is_shown() {
+    fn ticks_cover_the_range() {
         assert_eq!(linear(9.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
         let ticks = logarithmic(70.0, 9_000.0);
         assert_eq!((ticks.first(), ticks.last()), (Some(&50.0), Some(&10_000.0)));

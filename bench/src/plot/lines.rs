@@ -1,4 +1,4 @@
-//! Lines over a quantity that doubles.
+//! Lines over a logarithmic horizontal axis.
 
 use crate::plot::Point;
 use crate::plot::canvas::{Canvas, colour, linear};
@@ -10,7 +10,7 @@ pub(super) fn draw(
     caption: &[String],
 ) -> String {
     let longest = series.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    // What has much to say says it below the field.
+    // Long names go below the plot area.
     let below = longest > 22;
     let mut canvas = Canvas::new(title, None, if below { 40.0 } else { 190.0 }, 360.0);
     let points = || series.iter().flat_map(|(_, points)| points);
@@ -27,7 +27,7 @@ pub(super) fn draw(
     for column in &columns {
         canvas.number_across((column.log2() - first) / width, *column);
     }
-    canvas.names(across, up);
+    canvas.axis_titles(across, up);
     let mut names = Vec::new();
     for (index, (name, points)) in series.iter().enumerate() {
         let colour = colour(name, index);
@@ -53,7 +53,7 @@ pub(super) fn draw(
     canvas.finish(caption)
 }
 
-/// Two columns of names, for which the sheet grows.
+/// The legend in two columns below the plot area. The canvas grows by its height.
 fn legend_below(canvas: &mut Canvas, names: &[(&str, &str)]) {
     let top = canvas.top + canvas.height + 70.0;
     for (number, (name, colour)) in names.iter().enumerate() {

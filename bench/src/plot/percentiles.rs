@@ -17,7 +17,7 @@ pub(super) fn draw(title: &str, series: &[(String, LatencyHistogram)], caption: 
     let mut canvas = Canvas::new(title, None, 190.0, 380.0);
     let curves: Vec<_> =
         series.iter().map(|(name, latencies)| (name, latencies.percentile_curve())).collect();
-    // The very fastest are an accident, for which the scale is not stretched.
+    // The lowest tenth does not count for the range of the axis: a few very fast values would stretch it.
     let shown = |(percent, _): &&(f64, f64)| *percent > 10.0;
     let values = || curves.iter().flat_map(|(_, curve)| curve.iter().filter(shown).map(|(_, value)| *value));
     let furthest = curves.iter().filter_map(|(_, curve)| curve.last()).map(|(percent, _)| nines(*percent));
@@ -26,14 +26,14 @@ pub(super) fn draw(title: &str, series: &[(String, LatencyHistogram)], caption: 
     let ticks = logarithmic(least.min(most), most);
     let (low, high) = (ticks[0].log10(), ticks[ticks.len() - 1].log10());
     for tick in &ticks {
-        canvas.tick_up((tick.log10() - low) / (high - low), &time(*tick));
+        canvas.tick_up((tick.log10() - low) / (high - low), &format_time(*tick));
     }
     for (percent, text) in TICKS {
         if nines(percent) <= furthest + 1e-6 {
             canvas.tick_across(nines(percent) / furthest, text);
         }
     }
-    canvas.names("percentile of messages or calls", "latency");
+    canvas.axis_titles("percentile of messages or calls", "latency");
     let mut names = Vec::new();
     for (index, (name, curve)) in curves.iter().enumerate() {
         let colour = colour(name, index);
@@ -51,13 +51,13 @@ pub(super) fn draw(title: &str, series: &[(String, LatencyHistogram)], caption: 
     canvas.finish(caption)
 }
 
-/// How many nines a percentile has: 90 one, 99 two.
+/// The number of nines of a percentile: 90 has one, 99 has two.
 fn nines(percent: f64) -> f64 {
     -(1.0 - percent / 100.0).log10()
 }
 
-/// A time in the unit that suits it.
-fn time(micros: f64) -> String {
+/// Formats a time in µs, ms or s.
+fn format_time(micros: f64) -> String {
     match micros {
         _ if micros >= 1_000_000.0 => format!("{} s", micros / 1_000_000.0),
         _ if micros >= 1_000.0 => format!("{} ms", micros / 1_000.0),

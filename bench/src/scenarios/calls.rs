@@ -1,4 +1,4 @@
-//! What a PHP call costs: warm, on the command line, and inside requests of PHP-FPM through nginx.
+//! How long a PHP call takes: on the command line after a warm-up, and in requests to PHP-FPM through nginx.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use crate::peers::{PeerName, baseline};
 use crate::publisher::ClosedLoop;
 use crate::scenarios::{Bench, CONTENT_BYTES, Outcome};
 
-/// Users who are connected and are pushed to.
+/// Number of connected users, who receive the pushes.
 const CONNECTED: u32 = 100;
 /// The first user with stored messages.
-const FULL: u32 = 1_001;
-/// How many of them there are, with how many messages each.
+const FIRST_MAILBOX: u32 = 1_001;
+/// How many users have stored messages, and how many each.
 const MAILBOXES: (u32, u32) = (100, 20);
-/// The first user who is stored to, and how many of them there are.
-const AWAY: (u32, u32) = (2_001, 1_000);
+/// The first receiver of stores and their number. They are not connected.
+const OFFLINE: (u32, u32) = (2_001, 1_000);
 
-/// The calls that every way of connecting to Redis and MySQL is measured with.
+/// The reading calls: the function in `bench/php/peer`, and chatpush's name for it.
 const READS: [(&str, &str); 2] = [("count_unread", "getUnreadCount"), ("fetch", "getOfflineMessage")];
 
-/// What says how fast this machine is: round trips that do nothing, and the article's store as one transaction.
-const FLOORS: [(&str, &str); 3] = [
-    ("ask_redis", "PING to Redis"),
-    ("ask_database", "DO 1 to MariaDB"),
-    ("store_together", "PDO held, store in one transaction"),
+/// Calls that show how fast this machine is: round trips without work, and the baseline's store as one transaction.
+const COMPARISONS: [(&str, &str); 3] = [
+    ("ping_redis", "PING to Redis"),
+    ("ping_database", "DO 1 to MariaDB"),
+    ("store_in_transaction", "PDO held, store in one transaction"),
 ];
 
-/// How the article's code connects.
-const CONNECTING: [(&str, &str); 3] =
+/// How the baseline connects to MariaDB: the value of `BENCH_CONNECT` and the title.
+const CONNECTIONS: [(&str, &str); 3] =
     [("once", "PDO held"), ("persistent", "PDO persistent"), ("call", "PDO per call")];
 
 /// Runs it.
@@ -42,7 +42,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     bench.env.clear_messages()?;
     fill_mailboxes(bench)?;
-    bench.run_rounds(&mut outcome, |_| true, |name, outcome| turn(bench, name, outcome));
+    bench.run_rounds(&mut outcome, |_| true, |name, outcome| measure(bench, name, outcome));
     outcome.budgets = vec![
         Budget { metric: "pushMessage, p50", rule: Rule::AtMostTimes(1.0, "phpredis held"), goal: 0.85 },
         Budget {
@@ -63,16 +63,16 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
     let (users, messages) = MAILBOXES;
     let content = "x".repeat(CONTENT_BYTES as usize - message_header::BYTES);
-    let last = FULL + users - 1;
+    let last = FIRST_MAILBOX + users - 1;
     bench.env.sql(&format!(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
-         SELECT 1, u.seq, '{content}', NOW() FROM seq_{FULL}_to_{last} u, seq_1_to_{messages} m; \
-         UPDATE `user` SET unread_count = {messages} WHERE id BETWEEN {FULL} AND {last}"
+         SELECT 1, u.seq, '{content}', NOW() FROM seq_{FIRST_MAILBOX}_to_{last} u, seq_1_to_{messages} m; \
+         UPDATE `user` SET unread_count = {messages} WHERE id BETWEEN {FIRST_MAILBOX} AND {last}"
     ))?;
     Ok(())
 }
 
-fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
+fn measure(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
     let peer = name.start(bench.env)?;
     let users = 1..=CONNECTED;
     let _clients = Clients::connect(&peer.connect_specs(users), ConnectOptions::default())?;
@@ -87,27 +87,27 @@ fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Res
             for (durability, what) in
                 [("committed", "storeOfflineMessage committed"), ("queued", "storeOfflineMessage queued")]
             {
-                let php = peer.php.set(&format!("chatpush.durability={durability}"));
-                note(outcome, what, name.title(), &repeat(&php, "store", AWAY, stores)?);
+                let php = peer.php.with_setting(&format!("chatpush.durability={durability}"));
+                note(outcome, what, name.title(), &repeat(&php, "store", OFFLINE, stores)?);
             }
             for (call, what) in READS {
-                let latencies = repeat(&peer.php, call, (FULL, MAILBOXES.0), reads)?;
+                let latencies = repeat(&peer.php, call, (FIRST_MAILBOX, MAILBOXES.0), reads)?;
                 note(outcome, what, name.title(), &latencies);
             }
         }
         PeerName::Baseline => {
-            for (call, what) in FLOORS {
-                let latencies = repeat(&peer.php, call, AWAY, stores)?;
+            for (call, what) in COMPARISONS {
+                let latencies = repeat(&peer.php, call, OFFLINE, stores)?;
                 outcome.record_percentiles("for comparison", what, &latencies, &[50.0, 99.0]);
             }
-            for (how, title) in CONNECTING {
-                let php = baseline::php(bench.env).with("BENCH_CONNECT", how);
-                let latencies = repeat(&php, "store", AWAY, stores)?;
-                // The same code stands against both ways of storing.
+            for (how, title) in CONNECTIONS {
+                let php = baseline::php(bench.env).with_variable("BENCH_CONNECT", how);
+                let latencies = repeat(&php, "store", OFFLINE, stores)?;
+                // The baseline has one way to store; it is compared with both of chatpush's.
                 note(outcome, "storeOfflineMessage committed", title, &latencies);
                 note(outcome, "storeOfflineMessage queued", title, &latencies);
                 for (call, what) in READS {
-                    note(outcome, what, title, &repeat(&php, call, (FULL, MAILBOXES.0), reads)?);
+                    note(outcome, what, title, &repeat(&php, call, (FIRST_MAILBOX, MAILBOXES.0), reads)?);
                 }
             }
         }
@@ -116,7 +116,7 @@ fn turn(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Res
     in_fpm(bench, name, &peer.php, outcome)
 }
 
-/// The same inside PHP-FPM.
+/// Measures the calls in PHP-FPM.
 fn in_fpm(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -> anyhow::Result<()> {
     let calls = bench.choose(1_000, 60);
     let ways: &[(&str, &str)] = match name {
@@ -124,14 +124,14 @@ fn in_fpm(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -
         _ => &[("once", name.title())],
     };
     for (how, title) in ways {
-        let fpm = Fpm::start(bench.env, &php.with("BENCH_CONNECT", how))?;
+        let fpm = Fpm::start(bench.env, &php.with_variable("BENCH_CONNECT", how))?;
         let latencies = fpm.calls("push", 1..CONNECTED + 1, calls)?;
         outcome.record_percentiles("pushMessage in PHP-FPM", title, &latencies, &[50.0, 99.0]);
         if matches!(name, PeerName::Chatpush | PeerName::Baseline) {
-            let latencies = fpm.calls("store", AWAY.0..AWAY.0 + AWAY.1, calls)?;
+            let latencies = fpm.calls("store", OFFLINE.0..OFFLINE.0 + OFFLINE.1, calls)?;
             outcome.record_percentiles("storeOfflineMessage in PHP-FPM", title, &latencies, &[50.0, 99.0]);
             for (call, what) in READS {
-                let latencies = fpm.calls(call, FULL..FULL + MAILBOXES.0, calls)?;
+                let latencies = fpm.calls(call, FIRST_MAILBOX..FIRST_MAILBOX + MAILBOXES.0, calls)?;
                 outcome.record_percentiles(&format!("{what} in PHP-FPM"), title, &latencies, &[50.0, 99.0]);
             }
         }
@@ -156,7 +156,7 @@ fn repeat(
         warmup: calls / 10,
     };
     let called = load.start(php)?.run()?;
-    ensure!(called.refused == 0, "{} of {} calls of {call} said no", called.refused, called.calls);
+    ensure!(called.refused == 0, "{} of {} calls of {call} returned false", called.refused, called.calls);
     Ok(called.latencies)
 }
 

@@ -1,6 +1,7 @@
-//! The return of the crowd: everybody reconnects at once, each with stored messages, while others chat on.
+//! Thousands of users reconnect at once, each with stored messages, while other users keep chatting.
 //!
-//! Beside it stands the article's way: PHP reads each user's rows, publishes them and deletes them.
+//! The baseline has no server that delivers stored messages: its users are connected first, and then PHP reads each
+//! user's rows, publishes them and deletes them.
 
 use std::time::{Duration, Instant};
 
@@ -15,28 +16,28 @@ use crate::plot::Chart;
 use crate::publisher::{ClosedLoop, OpenLoop};
 use crate::scenarios::{Bench, CONTENT_BYTES, IDLE_TIMEOUT, Outcome};
 
-/// Messages that wait for each.
+/// Stored messages per user.
 const MESSAGES: u32 = 20;
-/// Connections that open at a time: as many as a listener's queue takes at once.
-const WINDOW: usize = 1_000;
-/// PHP workers of the article's way.
+/// Connections that may be opening at the same time, close to what a listener's queue accepts.
+const MAX_OPENING: usize = 1_000;
+/// PHP workers that store the messages, and that deliver them in the baseline.
 const WORKERS: u32 = 4;
-/// The first of those who chat on, how many they are, and their messages a second.
+/// The users who keep chatting: the first, their number, and their messages per second.
 const LIVE: (u32, u32, u32) = (60_001, 200, 200);
-/// Number of the publisher who writes to them, apart from those who stored.
+/// The number of the publisher of the live messages. Those who store have lower ones.
 const LIVE_PUBLISHER: u32 = 900;
-/// How long all of it may take.
-const LONGEST: Duration = Duration::from_secs(180);
+/// How long the delivery may take.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 const DELIVERED: &str = "time until all are delivered";
 
-/// How long the crowd's messages took.
+/// The results of one reconnect.
 pub(super) struct ReconnectResult {
-    /// Until the last had come, in seconds.
+    /// Time until the last message arrived, in seconds.
     pub(super) delivered: f64,
-    /// Until the last row was gone.
+    /// Time until the last row was deleted, in seconds.
     confirmed: f64,
-    /// Statements that MariaDB was sent.
+    /// SQL statements that MariaDB executed.
     statements: f64,
     received: Received,
 }
@@ -67,7 +68,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             content_bytes: CONTENT_BYTES,
             publisher: LIVE_PUBLISHER,
         };
-        // The same without the crowd first, for comparison.
+        // First the live messages alone, for comparison.
         let called = OpenLoop { messages: LIVE.2 * 2, ..load }.start(&peer.php)?.run()?;
         chatting.settle(called.accepted(), IDLE_TIMEOUT)?;
         let quiet = chatting.report()?;
@@ -110,7 +111,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Stores through the extension and waits until every row is there.
+/// Stores the messages through the extension and waits until every row exists.
 pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> {
     let load = ClosedLoop {
         call: "store",
@@ -122,12 +123,12 @@ pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> 
         content_bytes: CONTENT_BYTES,
         warmup: 0,
     };
-    let called = load.start(&php.set("chatpush.durability=queued"))?.run()?;
+    let called = load.start(&php.with_setting("chatpush.durability=queued"))?.run()?;
     ensure!(called.refused == 0, "{} stores were refused", called.refused);
     until_rows(env, u64::from(users * MESSAGES)).map(drop)
 }
 
-/// The same rows by SQL, stamped as a caller would.
+/// Inserts the same rows by SQL, with the header that a caller would write.
 fn insert(env: &BenchEnv, users: u32) -> anyhow::Result<()> {
     let content = "CONCAT('~~000', LPAD(u.seq, 8, '0'), LPAD(m.seq, 8, '0'), REPEAT('0', 36), ' ', REPEAT('message ', 8))";
     let last = MESSAGES - 1;
@@ -138,20 +139,20 @@ fn insert(env: &BenchEnv, users: u32) -> anyhow::Result<()> {
     .map(drop)
 }
 
-/// Everybody connects at once.
+/// All users connect at once, and the daemon delivers.
 pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectResult> {
     let total = u64::from(users * MESSAGES);
     let specs = peer.connect_specs(1..=users);
     let statements = env.mariadb_status("Questions")?;
     let began = clock::now();
-    let mut clients = Clients::begin(&specs, ConnectOptions { max_opening: WINDOW, stalled: false })?;
-    wait_for(&mut clients, total)?;
+    let mut clients = Clients::begin(&specs, ConnectOptions { max_opening: MAX_OPENING, stalled: false })?;
+    wait_until_received(&mut clients, total)?;
     let latest = clients.progress()?.latest;
-    let asked = until_rows(env, 0)?;
+    let check_statements = until_rows(env, 0)?;
     let ended = clock::now();
-    let statements = env.mariadb_status("Questions")? - statements - asked;
+    let statements = env.mariadb_status("Questions")? - statements - check_statements;
     let progress = clients.progress()?;
-    ensure!(progress.gone == 0, "{} connections failed: {}", progress.gone, progress.why);
+    ensure!(progress.failed == 0, "{} connections failed: {}", progress.failed, progress.reason);
     Ok(ReconnectResult {
         delivered: latest.saturating_sub(began) as f64 / 1e9,
         confirmed: ended.saturating_sub(began) as f64 / 1e9,
@@ -160,7 +161,7 @@ pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Resu
     })
 }
 
-/// PHP delivers to each user in turn, as at a login.
+/// PHP delivers to one user after the other, as at a login.
 fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectResult> {
     let total = u64::from(users * MESSAGES);
     let mut clients = Clients::connect(&peer.connect_specs(1..=users), ConnectOptions::default())?;
@@ -184,42 +185,42 @@ fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectRe
     for login in &mut logins {
         login.begin()?;
     }
-    wait_for(&mut clients, total)?;
+    wait_until_received(&mut clients, total)?;
     let latest = clients.progress()?.latest;
     for login in logins {
         login.finish()?;
     }
-    let asked = until_rows(env, 0)?;
+    let check_statements = until_rows(env, 0)?;
     let ended = clock::now();
     Ok(ReconnectResult {
         delivered: latest.saturating_sub(began) as f64 / 1e9,
         confirmed: ended.saturating_sub(began) as f64 / 1e9,
-        statements: env.mariadb_status("Questions")? - statements - asked,
+        statements: env.mariadb_status("Questions")? - statements - check_statements,
         received: clients.report()?,
     })
 }
 
-fn wait_for(clients: &mut Clients, total: u64) -> anyhow::Result<()> {
-    let deadline = Instant::now() + LONGEST;
+fn wait_until_received(clients: &mut Clients, total: u64) -> anyhow::Result<()> {
+    let deadline = Instant::now() + TIMEOUT;
     while clients.progress()?.received < total {
-        ensure!(Instant::now() < deadline, "{:?} of {total} came", clients.progress()?);
+        ensure!(Instant::now() < deadline, "of {total} messages not all arrived: {:?}", clients.progress()?);
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
-/// Waits until the table has so many rows, and returns how many statements that took.
+/// Waits until the table has this many rows. Returns the number of statements that this check needed.
 fn until_rows(env: &BenchEnv, rows: u64) -> anyhow::Result<f64> {
-    let deadline = Instant::now() + LONGEST;
-    // Asking for the counter is a statement itself, and the client sends USE before each.
+    let deadline = Instant::now() + TIMEOUT;
+    // Reading the counter is a statement too, and the client sends USE before each.
     let mut statements = 2.0;
     loop {
         statements += 2.0;
-        let there: u64 = env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?;
-        if there == rows {
+        let found: u64 = env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?;
+        if found == rows {
             return Ok(statements);
         }
-        ensure!(Instant::now() < deadline, "{there} rows are there instead of {rows}");
+        ensure!(Instant::now() < deadline, "the table has {found} rows instead of {rows}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,4 +1,4 @@
-//! Fan-in: PHP workers send as fast as their calls return, to 1,000 users.
+//! PHP workers push to 1,000 users in a closed loop, as fast as their calls return.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::scenarios::{Bench, CONTENT_BYTES, CpuMeter, IDLE_TIMEOUT, Outcome};
 use crate::usage;
 
 const USERS: u32 = 1_000;
-/// PHP workers: more than a small machine has cores, so that Redis or the server is what is full.
+/// PHP workers: more than a small machine has CPUs, so that Redis or the server is the bottleneck.
 const WORKERS: u32 = 6;
 
 const DELIVERIES: &str = "deliveries";
-const PROCESSOR: &str = "CPU per 100,000";
+const CPU: &str = "CPU per 100,000";
 
-/// What came of one flood.
+/// The results of one flood.
 pub(super) struct FloodResult {
     pub(super) called: CallResults,
     pub(super) received: Received,
     /// CPU seconds of the servers and of Redis.
     pub(super) used: (f64, f64),
-    /// Of the clients.
+    /// CPU seconds of the clients.
     clients_cpu: f64,
     /// From the first call to the last frame, in seconds.
     pub(super) seconds: f64,
@@ -52,12 +52,12 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         outcome.profile = profile(bench, duration)?;
     }
     outcome.budgets = vec![
-        Budget { metric: PROCESSOR, rule: Rule::AtMost(2.0), goal: 1.4 },
+        Budget { metric: CPU, rule: Rule::AtMost(2.0), goal: 1.4 },
         Budget { metric: "lost", rule: Rule::AtMost(0.0), goal: 0.0 },
     ];
     for (file, title, metric) in [
         ("flood-deliveries", "Deliveries per second under flood", DELIVERIES),
-        ("flood-cpu", "CPU seconds of the server per 100,000 deliveries under flood", PROCESSOR),
+        ("flood-cpu", "CPU seconds of the server per 100,000 deliveries under flood", CPU),
     ] {
         let bars = outcome.metrics.get(metric).map(|metric| Chart::bars(title, metric));
         outcome.charts.extend(bars.map(|bars| (file.to_owned(), bars)));
@@ -65,7 +65,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Has PHP workers send for some time, or so many calls each.
+/// Floods for `duration`, or with `calls` calls per worker; 0 means no limit.
 pub(super) fn flood(
     env: &BenchEnv,
     peer: &Peer,
@@ -104,7 +104,7 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &FloodResult) {
     let metrics = &mut outcome.metrics;
     metrics.record(DELIVERIES, "/s", title, counts.received as f64 / seconds);
     if name != PeerName::Baseline {
-        metrics.record(PROCESSOR, "s", title, used.0 * scale);
+        metrics.record(CPU, "s", title, used.0 * scale);
         metrics.record("server's share of a core", "", title, used.0 / seconds);
     }
     metrics.record("Redis CPU per 100,000", "s", title, used.1 * scale);
@@ -116,7 +116,7 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &FloodResult) {
     metrics.record("refused", "", title, called.refused as f64);
 }
 
-/// One flood more, with perf at the daemon and at Redis.
+/// Floods chatpush once more, with perf recording the daemon and Redis.
 fn profile(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Option<String>> {
     let peer = PeerName::Chatpush.start(bench.env)?;
     let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;

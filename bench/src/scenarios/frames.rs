@@ -1,4 +1,4 @@
-//! From the PHP call to the client's frame: 1,000 users, three rates, by a timetable.
+//! Latency from the PHP call to the client's frame: 1,000 users, at three rates, in an open loop.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::publisher::{CallResults, OpenLoop};
 use crate::scenarios::{Bench, CONTENT_BYTES, CpuMeter, IDLE_TIMEOUT, Outcome};
 
 const USERS: u32 = 1_000;
-/// Messages a second.
+/// Messages per second.
 const RATES: [u32; 3] = [200, 1_000, 5_000];
 
-/// What came of one timetable.
+/// The results of one open loop.
 pub(super) struct DeliveryResult {
     pub(super) called: CallResults,
     pub(super) received: Received,
@@ -48,7 +48,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Publishes by a timetable to users who are connected, after a little that does not count.
+/// Publishes to connected users in an open loop, after a warm-up.
 pub(super) fn deliver(
     env: &BenchEnv,
     peer: &Peer,

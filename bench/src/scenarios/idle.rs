@@ -1,4 +1,4 @@
-//! What connections cost on which nothing happens.
+//! Memory and CPU time of idle connections.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::plot::Chart;
 use crate::scenarios::{Bench, CpuMeter, Outcome};
 use crate::usage;
 
-const RESIDENT: &str = "memory per connection";
+const MEMORY: &str = "memory per connection";
 const KERNEL: &str = "kernel memory per connection, both ends";
 
-/// What the system uses for connections.
+/// The resources that connections use.
 pub(super) struct ConnectionCost {
-    /// Resident bytes of the servers, each.
-    pub(super) resident: f64,
-    /// Bytes of the kernel for both ends, each.
+    /// Memory of the servers per connection, in bytes.
+    pub(super) memory: f64,
+    /// Kernel memory for both ends per connection, in bytes.
     kernel: f64,
-    /// Processor seconds of servers and Redis per second and 10,000 connections.
-    processor: f64,
-    /// Connections that the servers closed meanwhile.
-    gone: usize,
+    /// CPU seconds of the servers and Redis per second and 10,000 connections.
+    cpu: f64,
+    /// Connections that the servers closed.
+    closed: usize,
 }
 
 /// Runs it.
@@ -46,15 +46,15 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         note(&mut outcome, &format!("chatpush, {} over four daemons", connections * 4), &cost);
     }
     outcome.notes.push(format!("{connections} connections, unless the row names another number"));
-    outcome.budgets = vec![Budget { metric: RESIDENT, rule: Rule::AtMost(8.0), goal: 5.0 }];
-    if let Some(metric) = outcome.metrics.get(RESIDENT) {
+    outcome.budgets = vec![Budget { metric: MEMORY, rule: Rule::AtMost(8.0), goal: 5.0 }];
+    if let Some(metric) = outcome.metrics.get(MEMORY) {
         let bars = Chart::bars("Memory of the server per idle connection", metric);
         outcome.charts.push(("idle".to_owned(), bars));
     }
     Ok(outcome)
 }
 
-/// Connects so many clients and looks at what that takes.
+/// Connects the clients and measures what they cost while they rest.
 pub(super) fn measure_connections(
     bench: &Bench<'_>,
     peer: &Peer,
@@ -62,9 +62,9 @@ pub(super) fn measure_connections(
     rest: Duration,
 ) -> anyhow::Result<ConnectionCost> {
     let pids = peer.pids();
-    // The first connections bring what is needed once; it is not theirs.
+    // The first connections make the servers allocate what they need only once.
     drop(Clients::connect(&peer.connect_specs(1..=50), ConnectOptions::default())?);
-    let kernel = || usage::socket_buffers() + usage::socket_records();
+    let kernel = || usage::socket_buffers() + usage::socket_structures();
     let before = (usage::memory(&pids), kernel());
     let mut clients = Clients::connect(&peer.connect_specs(1..=connections), ConnectOptions::default())?;
     let count = f64::from(connections);
@@ -73,17 +73,17 @@ pub(super) fn measure_connections(
     let used = meter.read();
     let after = (usage::memory(&pids), kernel());
     Ok(ConnectionCost {
-        resident: (after.0 - before.0) / count,
+        memory: (after.0 - before.0) / count,
         kernel: (after.1 - before.1) / count,
-        processor: (used.0 + used.1) / rest.as_secs_f64() / count * 10_000.0,
-        gone: clients.progress()?.gone,
+        cpu: (used.0 + used.1) / rest.as_secs_f64() / count * 10_000.0,
+        closed: clients.progress()?.failed,
     })
 }
 
 fn note(outcome: &mut Outcome, title: &str, cost: &ConnectionCost) {
     let metrics = &mut outcome.metrics;
-    metrics.record(RESIDENT, "KiB", title, cost.resident / 1024.0);
+    metrics.record(MEMORY, "KiB", title, cost.memory / 1024.0);
     metrics.record(KERNEL, "KiB", title, cost.kernel / 1024.0);
-    metrics.record("CPU per second and 10,000 connections", "ms", title, cost.processor * 1_000.0);
-    metrics.record("closed by the server", "", title, cost.gone as f64);
+    metrics.record("CPU per second and 10,000 connections", "ms", title, cost.cpu * 1_000.0);
+    metrics.record("closed by the server", "", title, cost.closed as f64);
 }

@@ -1,5 +1,5 @@
-//! Some clients never read. What it is to the others, and to the server's memory, side by side with the same
-//! traffic while everybody reads.
+//! Some clients never read: how that affects the other clients' latency and the server's memory, compared with the
+//! same traffic while all clients read.
 
 use crate::clients::{Clients, ConnectOptions, Received};
 use crate::peers::PeerName;
@@ -7,11 +7,11 @@ use crate::publisher::OpenLoop;
 use crate::scenarios::{Bench, CONTENT_BYTES, IDLE_TIMEOUT, Outcome};
 use crate::usage;
 
-/// Messages a second to those who read.
+/// Messages per second to the clients that read.
 const RATE: u32 = 1_000;
-/// Messages a second to the others, and bytes of each: more than buffers of sockets hold in the end.
+/// Messages per second to the flooded clients, and the length of each: in total more than the socket buffers hold.
 const FLOOD: (u32, u32) = (2_000, 8_192);
-/// Number of the first publisher who writes to them.
+/// The number of the first publisher to the flooded clients.
 const FLOOD_PUBLISHER: u32 = 500;
 
 /// Runs it.
@@ -23,55 +23,55 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         |name| name != PeerName::Baseline,
         |name, outcome| {
             for stalled in [false, true] {
-                turn(bench, name, stalled, outcome)?;
+                measure(bench, name, stalled, outcome)?;
             }
             Ok(())
         },
     );
-    let (all, few) = numbers(bench);
+    let (all, flooded) = connections(bench);
     outcome.notes.push(format!(
-        "{all} connections; {few} of them get {} messages of {} bytes a second, which they read or never read",
+        "{all} connections; {flooded} of them get {} messages of {} bytes a second, which they read or never read",
         FLOOD.0, FLOOD.1
     ));
     Ok(outcome)
 }
 
-/// All connections, and those of them that may be stalled.
-fn numbers(bench: &Bench<'_>) -> (u32, u32) {
+/// The number of all connections, and of the flooded ones.
+fn connections(bench: &Bench<'_>) -> (u32, u32) {
     bench.choose((5_000, 500), (500, 50))
 }
 
-fn turn(bench: &Bench<'_>, name: PeerName, stalled: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let (all, few) = numbers(bench);
+fn measure(bench: &Bench<'_>, name: PeerName, stalled: bool, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (all, flooded) = connections(bench);
     let seconds = bench.choose(30, 2);
     let peer = name.start(bench.env)?;
-    let mut readers = Clients::connect(&peer.connect_specs(1..=all - few), ConnectOptions::default())?;
+    let mut readers = Clients::connect(&peer.connect_specs(1..=all - flooded), ConnectOptions::default())?;
     let options = ConnectOptions { stalled, ..ConnectOptions::default() };
-    let mut others = Clients::connect(&peer.connect_specs(all - few + 1..=all), options)?;
+    let mut flooded_clients = Clients::connect(&peer.connect_specs(all - flooded + 1..=all), options)?;
     let pids = peer.pids();
     let before = (usage::memory(&pids), usage::socket_buffers());
 
     let load = OpenLoop {
         first_user: 1,
-        users: all - few,
+        users: all - flooded,
         rate: RATE,
         messages: RATE * seconds,
         content_bytes: CONTENT_BYTES,
         publisher: 0,
     };
     let flood = OpenLoop {
-        first_user: all - few + 1,
-        users: few,
+        first_user: all - flooded + 1,
+        users: flooded,
         rate: FLOOD.0,
         messages: FLOOD.0 * seconds,
         content_bytes: FLOOD.1,
         publisher: FLOOD_PUBLISHER,
     };
-    let (mut calm, mut wild) = (load.start(&peer.php)?, flood.start(&peer.php)?);
-    wild.begin()?;
-    calm.begin()?;
-    let called = calm.finish()?;
-    wild.finish()?;
+    let (mut publishers, mut flooders) = (load.start(&peer.php)?, flood.start(&peer.php)?);
+    flooders.begin()?;
+    publishers.begin()?;
+    let called = publishers.finish()?;
+    flooders.finish()?;
     let after = (usage::memory(&pids), usage::socket_buffers());
     readers.settle(called.accepted(), IDLE_TIMEOUT)?;
     let received: Received = readers.report()?;
@@ -85,12 +85,12 @@ fn turn(bench: &Bench<'_>, name: PeerName, stalled: bool, outcome: &mut Outcome)
     note("growth of the kernel's socket buffers", "MiB", mebibytes(after.1 - before.1));
     note("memory of the server at the start,", "MiB", mebibytes(before.0));
     note("others' messages lost", "", received.counts.lost(called.accepted()) as f64);
-    note("others' connections lost", "", readers.progress()?.gone as f64);
-    // A deaf client does not see that it is closed, but the kernel does.
-    let closed = if stalled { usage::half_closed()? } else { others.progress()?.gone };
+    note("others' connections lost", "", readers.progress()?.failed as f64);
+    // A stalled client does not read that its connection was closed, but the kernel knows.
+    let closed = if stalled { usage::half_closed()? } else { flooded_clients.progress()?.failed };
     note("flooded connections closed by the server", "", closed as f64);
     let caption =
-        format!("Latency of the clients that read, {what}: {all} connections, {few} of them flooded");
+        format!("Latency of the clients that read, {what}: {all} connections, {flooded} of them flooded");
     outcome.add_curve(
         if stalled { "stalled-not-reading" } else { "stalled-reading" },
         &caption,

@@ -1,4 +1,4 @@
-//! Stores per second: callers that each wait for their commit.
+//! Stores per second: each caller waits for the commit of one store before the next.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::publisher::{CallResults, ClosedLoop};
 use crate::scenarios::{Bench, CONTENT_BYTES, Outcome};
 use crate::usage;
 
-/// Users who are stored to, of whom nobody is connected.
+/// Number of receivers. None of them is connected.
 const USERS: u32 = 10_000;
 
-/// What came of one run.
+/// The results of one closed loop.
 pub(super) struct StoreResult {
     pub(super) called: CallResults,
-    /// Transactions that MariaDB committed meanwhile.
+    /// Transactions that MariaDB committed.
     commits: f64,
-    /// Processor seconds by whom.
+    /// CPU seconds of the machine, by who used them.
     used: [(&'static str, f64); 5],
 }
 
-/// Who uses the processors now: each one's seconds so far. What the servers do not use is PHP's and the kernel's.
+/// CPU seconds of the machine so far, by who used them. PHP, the kernel and everything else are "the rest".
 fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
     let (idle, all) = usage::machine_cpu_seconds();
     let daemon = usage::cpu_seconds(servers);
@@ -45,7 +45,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let peer = name.start(bench.env)?;
         let (php, title) = match name {
             PeerName::Baseline => {
-                (baseline::php(bench.env).with("BENCH_CONNECT", "persistent"), "PDO persistent")
+                (baseline::php(bench.env).with_variable("BENCH_CONNECT", "persistent"), "PDO persistent")
             }
             _ => (chatpush::php(bench.env)?, name.title()),
         };
@@ -68,7 +68,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Stores for some time, or so often each, and sees that every row is there.
+/// Stores for `duration`, or `calls` times per caller (0 means no limit), and checks that every row exists.
 pub(super) fn store(
     env: &BenchEnv,
     peer: &Peer,
@@ -98,8 +98,8 @@ pub(super) fn store(
         *now -= before;
     }
     let commits = env.mariadb_commits()? - commits;
-    let (there, said) = (rows(env)? - before.0, called.accepted());
-    ensure!(there == said, "{said} stores were said to be committed, and {there} rows are there");
+    let (added, accepted) = (rows(env)? - before.0, called.accepted());
+    ensure!(added == accepted, "{accepted} stores returned true, but {added} rows were added");
     Ok(StoreResult { called, commits, used })
 }
 
