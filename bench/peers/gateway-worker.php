@@ -1,6 +1,6 @@
 <?php
-// GatewayWorker as its manual has it: a register, two gateways and two business workers, here in one start file.
-// Arguments: start; the folder comes with vendor/autoload.php.
+// GatewayWorker as in its manual: a register, two gateways and two business workers, started by one file.
+// The only argument is "start". BENCH_GATEWAYWORKER is a folder with vendor/autoload.php.
 declare(strict_types=1);
 
 require getenv('BENCH_GATEWAYWORKER') . '/vendor/autoload.php';
@@ -13,7 +13,7 @@ use Workerman\Worker;
 
 class Events
 {
-    /** A browser connects: its user is in the address, as an application's token would be. */
+    /** Binds the client to the user in its request, which replaces an application's token. */
     public static function onWebSocketConnect(string $client, array $request): void
     {
         Lib::bindUid($client, $request['get']['user']);

@@ -1,11 +1,11 @@
 <?php
-// Time and stamps, as bench/src/message_header.rs reads them.
+// The clock, message headers as bench/src/message_header.rs reads them, and the lines for bench/src/publisher.rs.
 declare(strict_types=1);
 
-// The kernel rounds sleeps up by this much, 50 µs if nobody says otherwise.
+// The kernel may prolong a sleep by this much, in nanoseconds; the default is 50 µs.
 @file_put_contents('/proc/self/timerslack_ns', '1');
 
-/** Returns as soon as the clock says $when: sleeps for most of it, and watches the clock at the end. */
+/** Returns at the time $when: sleeps until shortly before, then polls the clock. */
 function wait_until(int $when): void
 {
     $left = $when - hrtime(true);
@@ -15,14 +15,15 @@ function wait_until(int $when): void
     while (hrtime(true) < $when);
 }
 
-/** A content of $size bytes that tells the receiver who sent it, for whom, the how many-th, and when. */
-function stamped(int $publisher, int $user, int $number, int $intended, int $called, int $size): string
+/** A content of $size bytes that starts with a message header. */
+function message_content(int $publisher, int $user, int $sequence, int $intended, int $called, int $size): string
 {
-    return str_pad(sprintf('~~%03d%08d%08d%018d%018d ', $publisher, $user, $number, $intended, $called), $size, 'message ');
+    $header = sprintf('~~%03d%08d%08d%018d%018d ', $publisher, $user, $sequence, $intended, $called);
+    return str_pad($header, $size, 'message ');
 }
 
-/** Samples in nanoseconds for the line that ends a run: 32 bits each, in base64. */
-function packed(array $samples): string
+/** Encodes samples in nanoseconds: 32 bits each, in base64. */
+function pack_samples(array $samples): string
 {
     $bytes = '';
     foreach (array_chunk($samples, 1_000) as $some) {
@@ -31,7 +32,7 @@ function packed(array $samples): string
     return base64_encode($bytes);
 }
 
-/** Says ready, waits for the moment to begin, and returns it. */
+/** Prints "ready", reads the time of the start, waits for it and returns it. */
 function begin(): int
 {
     echo "ready\n";
@@ -43,10 +44,14 @@ function begin(): int
     return (int) $line;
 }
 
-/** Says how it went. */
+/** Prints the results. */
 function finish(int $calls, int $refused, int $began, array $samples): void
 {
     echo json_encode([
-        'calls' => $calls, 'refused' => $refused, 'began' => $began, 'ended' => hrtime(true), 'samples' => packed($samples),
+        'calls' => $calls,
+        'refused' => $refused,
+        'began' => $began,
+        'ended' => hrtime(true),
+        'samples' => pack_samples($samples),
     ]), "\n";
 }

@@ -1,19 +1,20 @@
 <?php
-// Makes one call again and again, each as soon as the one before has returned, and measures each.
+// Closed loop: makes each call as soon as the one before has returned, and measures it.
 //
-// Arguments: which call (push, store, count_unread, fetch and what else the peer has), number of the caller, first user, users, most calls (0: no
-// limit), most milliseconds (0: no limit), bytes of a content, calls before the measured ones.
+// Arguments: function of the peer's script (push, store, count_unread, fetch, …), number of the caller, first user,
+// number of users, maximum of calls (0: no limit), maximum of milliseconds (0: no limit), length of a content in
+// bytes, number of warm-up calls.
 declare(strict_types=1);
 
 require __DIR__ . '/clock.php';
 require __DIR__ . '/peer/' . getenv('BENCH_PEER') . '.php';
 
 $call = $argv[1];
-[$caller, $first, $users, $calls, $milliseconds, $size, $warm] = array_map('intval', array_slice($argv, 2));
+[$caller, $first, $users, $calls, $milliseconds, $size, $warmup] = array_map('intval', array_slice($argv, 2));
 $calls = $calls ?: PHP_INT_MAX;
 $milliseconds = $milliseconds ?: 3_600_000;
-for ($i = 0; $i < $warm; $i++) {
-    // Stamped, and for nobody who listens.
+for ($i = 0; $i < $warmup; $i++) {
+    // Without a header, so that no receiver counts it.
     $call($first + $i % $users, str_pad('warm ', $size, 'message '));
 }
 
@@ -23,7 +24,7 @@ $begin = begin();
 $end = $begin + $milliseconds * 1_000_000;
 for ($i = 0, $called = hrtime(true); $i < $calls && $called < $end; $i++) {
     $user = $first + $i % $users;
-    $content = stamped($caller, $user, intdiv($i, $users), $called, $called, $size);
+    $content = message_content($caller, $user, intdiv($i, $users), $called, $called, $size);
     $called = hrtime(true);
     if ($call($user, $content) === false) {
         $refused++;

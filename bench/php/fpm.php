@@ -1,5 +1,5 @@
 <?php
-// The same calls inside a request of PHP-FPM: ?call=push&user=7. Answers how long the call took, in nanoseconds.
+// Makes one call in a request to PHP-FPM: ?call=push&user=7. Answers with the time it took, in nanoseconds.
 declare(strict_types=1);
 
 $begin = hrtime(true);
@@ -10,6 +10,6 @@ if (!in_array($call, ['push', 'store', 'count_unread', 'fetch'], true)) {
     exit;
 }
 $content = str_pad('fpm ', 128, 'message ');
-// Loading the peer's own code is part of what a request pays; the calls below connect when they have to.
+// The time includes loading the peer's code above, which each request does. The call itself connects if it has to.
 $call((int) $_GET['user'], $content);
 echo hrtime(true) - $begin;

@@ -1,18 +1,19 @@
 <?php
-// Publishes by a timetable that does not wait for anybody: message i is due at begin + i / rate, and whoever is
-// late stays late in the figures.
+// Open loop: message i is due at start + i × interval, whether or not the calls before have returned in time. Latency
+// counts from the time when a message was due, so a late call makes the messages behind it late, too.
 //
-// Arguments: number of the publisher, first user, users, messages, nanoseconds between two, bytes of a content.
-// STALL=i:ms pauses before message i, to see that the figures show it.
+// Arguments: number of the publisher, first user, number of users, number of messages, interval between two messages
+// in nanoseconds, length of a content in bytes.
+// STALL=i:ms pauses before message i, which tests that the latencies show a stall.
 declare(strict_types=1);
 
 require __DIR__ . '/clock.php';
 require __DIR__ . '/peer/' . getenv('BENCH_PEER') . '.php';
 
-[, $publisher, $first, $users, $messages, $gap, $size] = array_map('intval', $argv);
+[, $publisher, $first, $users, $messages, $interval, $size] = array_map('intval', $argv);
 [$stall, $pause] = array_map('intval', explode(':', (getenv('STALL') ?: '-1:0')));
-// Connecting is part of no message.
-push_warm($first);
+// Connect first, so that no message includes it.
+push_warmup($first);
 
 $samples = [];
 $refused = 0;
@@ -21,11 +22,11 @@ for ($i = 0; $i < $messages; $i++) {
     if ($i === $stall) {
         usleep($pause * 1_000);
     }
-    $intended = $begin + $i * $gap;
+    $intended = $begin + $i * $interval;
     wait_until($intended);
     $user = $first + $i % $users;
     $called = hrtime(true);
-    if (!push($user, stamped($publisher, $user, intdiv($i, $users), $intended, $called, $size))) {
+    if (!push($user, message_content($publisher, $user, intdiv($i, $users), $intended, $called, $size))) {
         $refused++;
     }
     $samples[] = min(hrtime(true) - $called, 0xFFFFFFFF);

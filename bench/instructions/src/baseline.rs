@@ -1,4 +1,4 @@
-//! The counts to compare with, and what they were counted of.
+//! The baseline: instruction counts, and the build for which they hold.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,42 +8,42 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-/// Counts that were once right.
+/// Instruction counts from an earlier run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// They hold for programs of this builder alone.
+    /// The counts hold only for this builder.
     pub(crate) builder: Builder,
-    /// Instructions of one operation, by path.
+    /// Instructions per operation, by path.
     pub(crate) instructions: BTreeMap<String, f64>,
 }
 
-/// What decides how many instructions a source becomes.
+/// What the number of instructions depends on, besides the source.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Builder {
     /// The compiler, as `rustc --version` names it.
     compiler: String,
-    /// Whether the processor has AVX2, by which libraries choose their code as they run.
+    /// Whether the CPU has AVX2: some libraries choose their code by it at run time.
     avx2: bool,
 }
 
 impl Baseline {
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
-        let named = || format!("the baseline {}", file.display());
-        let text = std::fs::read_to_string(file).with_context(named)?;
-        toml::from_str(&text).with_context(named)
+        let context = || format!("cannot read the baseline {}", file.display());
+        let text = std::fs::read_to_string(file).with_context(context)?;
+        toml::from_str(&text).with_context(context)
     }
 
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
         let text = toml::to_string(self)?;
-        std::fs::write(file, text).with_context(|| format!("the baseline {}", file.display()))
+        std::fs::write(file, text).with_context(|| format!("cannot write the baseline {}", file.display()))
     }
 }
 
 impl Builder {
-    /// The one of this machine.
+    /// The builder of this machine.
     pub(crate) fn here() -> anyhow::Result<Self> {
-        let asked = Command::new("rustc").arg("--version").output().context("cannot start rustc")?;
-        let compiler = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        let output = Command::new("rustc").arg("--version").output().context("cannot start rustc")?;
+        let compiler = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         #[cfg(target_arch = "x86_64")]
         let avx2 = std::arch::is_x86_feature_detected!("avx2");
         #[cfg(not(target_arch = "x86_64"))]

@@ -1,4 +1,4 @@
-//! This program under callgrind (valgrind manual, chapter 6).
+//! Runs this program under callgrind (valgrind manual, chapter 6).
 
 use std::process::{Command, Stdio};
 
@@ -6,14 +6,14 @@ use anyhow::{Context as _, ensure};
 
 use crate::paths::Path;
 
-/// Whether it is installed.
-pub(crate) fn is_there() -> bool {
-    let asked =
+/// Whether valgrind is installed.
+pub(crate) fn is_installed() -> bool {
+    let status =
         Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| status.success())
+    status.is_ok_and(|status| status.success())
 }
 
-/// Instructions of a run of so many operations, the process around them included.
+/// Instructions of a whole run with this many operations.
 pub(crate) fn count(path: Path, operations: u32) -> anyhow::Result<u64> {
     let run = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -21,9 +21,9 @@ pub(crate) fn count(path: Path, operations: u32) -> anyhow::Result<u64> {
         .args(["run", &path.to_string(), &operations.to_string()])
         .output()
         .context("cannot start valgrind")?;
-    let told = String::from_utf8_lossy(&run.stderr);
-    ensure!(run.status.success(), "{path} failed under valgrind:\n{told}");
-    let collected = told.lines().find_map(|line| line.split_once("Collected : "));
-    let (_, number) = collected.with_context(|| format!("valgrind did not count:\n{told}"))?;
+    let log = String::from_utf8_lossy(&run.stderr);
+    ensure!(run.status.success(), "{path} failed under valgrind:\n{log}");
+    let collected = log.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, number) = collected.with_context(|| format!("valgrind did not count:\n{log}"))?;
     number.trim().parse().with_context(|| format!("valgrind counted {number}"))
 }

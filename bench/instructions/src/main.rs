@@ -1,8 +1,8 @@
-//! Counts the instructions of the hot paths, one operation each, and holds them against a baseline.
+//! Counts the CPU instructions of one operation on each hot path and compares them with a baseline.
 //!
-//! Times depend on what else a machine does; the number of instructions of the same binary hardly does. Each path
-//! is run twice under callgrind, for few operations and for many: the difference is what one costs, without start
-//! and end of the process.
+//! Time depends on what else the machine does; the number of instructions of the same binary hardly does. Each path
+//! runs under callgrind twice, with few operations and with many. The difference, per operation, excludes the start and
+//! the end of the process.
 
 mod baseline;
 mod callgrind;
@@ -20,17 +20,17 @@ use crate::paths::Path;
 /// Operations in the shorter run; the longer one has eleven times as many.
 const OPERATIONS: u32 = 1_000;
 
-/// How much more than the baseline is a regression.
+/// An increase by more than this fraction of the baseline is a regression.
 const TOLERANCE: f64 = 0.10;
 
-/// Counts the instructions of the hot paths and holds them against a baseline.
+/// Counts the instructions of the hot paths and compares them with a baseline.
 #[derive(Debug, Parser)]
 #[command(name = "chatpush-instructions")]
 struct Arguments {
-    /// The file with the counts to compare with
+    /// The file with the baseline
     #[arg(long, value_name = "FILE", default_value = "bench/instructions/baseline.toml")]
     baseline: PathBuf,
-    /// Write that file instead
+    /// Count, and write the baseline instead of comparing
     #[arg(long)]
     write: bool,
     #[command(subcommand)]
@@ -39,7 +39,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run one path so many times, as callgrind is made to
+    /// Run one path this many times; used under callgrind
     #[command(hide = true)]
     Run { path: Path, times: u32 },
 }
@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
         path.run(times)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !callgrind::is_there() {
+    if !callgrind::is_installed() {
         println!("not counted: valgrind is not installed");
         return Ok(ExitCode::SUCCESS);
     }
@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let baseline = Baseline::read(&arguments.baseline)?;
     if baseline.builder != builder {
-        println!("not compared: the baseline is of {}, this is {builder}", baseline.builder);
+        println!("not compared: the baseline is for {}, this is {builder}", baseline.builder);
         return Ok(ExitCode::SUCCESS);
     }
     compare(&baseline)
@@ -81,18 +81,18 @@ fn compare(baseline: &Baseline) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for path in Path::ALL {
         let before = baseline.instructions.get(&path.to_string());
-        let before = *before.with_context(|| format!("the baseline has no {path}: write it anew"))?;
+        let before = *before.with_context(|| format!("the baseline has no {path}: run with --write"))?;
         let counted = per_operation(path)?;
         let change = counted / before - 1.0;
-        let verdict = if change > TOLERANCE {
+        let remark = if change > TOLERANCE {
             code = ExitCode::FAILURE;
-            "  REGRESSION: make it cheaper, or write the baseline anew and say why"
+            "  REGRESSION: reduce it, or run with --write and explain why"
         } else if change < -TOLERANCE {
-            "  better: write the baseline anew"
+            "  better: run with --write"
         } else {
             ""
         };
-        println!("{path:<8} {counted:>8.0}  baseline {before:>8.0}  {:>+6.1} %{verdict}", change * 100.0);
+        println!("{path:<8} {counted:>8.0}  baseline {before:>8.0}  {:>+6.1} %{remark}", change * 100.0);
     }
     Ok(code)
 }
@@ -101,6 +101,6 @@ fn compare(baseline: &Baseline) -> anyhow::Result<ExitCode> {
 fn per_operation(path: Path) -> anyhow::Result<f64> {
     let few = callgrind::count(path, OPERATIONS)?;
     let many = callgrind::count(path, OPERATIONS * 11)?;
-    let more = u32::try_from(many.saturating_sub(few)).context("more instructions than can be")?;
+    let more = u32::try_from(many.saturating_sub(few)).context("too many instructions")?;
     Ok(f64::from(more) / f64::from(OPERATIONS * 10))
 }

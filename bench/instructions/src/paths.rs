@@ -1,4 +1,4 @@
-//! The hot paths, each as often as asked for.
+//! The hot paths, each of which can be run any number of times.
 
 use std::fmt;
 use std::hint::black_box;
@@ -16,27 +16,27 @@ use chatpush_wire::key::Prefix;
 use clap::ValueEnum;
 use redis::{PushInfo, PushKind, Value};
 
-/// What people say to each other, in length and in letters.
+/// A content of usual length and characters.
 const CONTENT: &str = "Are you coming tonight? We start at eight, \"as always\".";
 
-/// Something that happens for every message.
+/// Code that runs for every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Path {
-    /// The extension renders a client's frame.
+    /// The extension renders a message as a frame for the client.
     Render,
-    /// A push of Redis becomes a frame in the outbox of one connection, which takes it.
+    /// A push message of Redis becomes a frame in the outbox of one connection, which takes it out.
     Forward,
     /// The same for a user with eight connections.
     FanOut,
-    /// The ack of a client, for ten messages, is read.
+    /// A client's ack of ten messages is parsed.
     Ack,
 }
 
 impl Path {
-    /// All of them.
+    /// All paths.
     pub(crate) const ALL: [Self; 4] = [Self::Render, Self::Forward, Self::FanOut, Self::Ack];
 
-    /// Walks it so many times.
+    /// Runs it this many times.
     pub(crate) fn run(self, times: u32) -> anyhow::Result<()> {
         match self {
             Self::Render => {
@@ -55,7 +55,7 @@ impl Path {
                 let ids = ids.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
                 let frame = format!("{{\"ack\":[{}]}}", ids.join(","));
                 for _ in 0..times {
-                    ensure!(ClientFrame::parse(black_box(&frame)).is_some(), "the ack is not understood");
+                    ensure!(ClientFrame::parse(black_box(&frame)).is_some(), "the ack is not parsed");
                 }
                 Ok(())
             }

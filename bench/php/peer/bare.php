@@ -1,5 +1,5 @@
 <?php
-// PUBLISH without any extension: for the tests of the measurements themselves.
+// PUBLISH without any extension, for the tests of the bench itself.
 declare(strict_types=1);
 
 function command(string ...$words): int
@@ -19,7 +19,7 @@ function push(int $user, string $content): bool
     return command('PUBLISH', "user:$user", $content) > 0;
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     command('PING');
 }

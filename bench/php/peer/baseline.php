@@ -26,8 +26,10 @@ function database(): PDO
 {
     static $pdo = null;
     if ($pdo === null || connect_mode() === 2) {
+        $socket = getenv('BENCH_MYSQL_SOCKET');
+        $database = getenv('BENCH_MYSQL_DATABASE');
         $pdo = new PDO(
-            'mysql:unix_socket=' . getenv('BENCH_MYSQL_SOCKET') . ';dbname=' . getenv('BENCH_MYSQL_DATABASE') . ';charset=utf8mb4',
+            "mysql:unix_socket=$socket;dbname=$database;charset=utf8mb4",
             getenv('BENCH_MYSQL_USER'),
             getenv('BENCH_MYSQL_PASSWORD'),
             [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_PERSISTENT => connect_mode() === 1],
@@ -41,7 +43,7 @@ function push(int $user, string $content): bool
     return redis()->publish("user:$user", $content) > 0;
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     redis()->ping();
 }
@@ -49,7 +51,10 @@ function push_warm(int $user): void
 function store(int $user, string $content): bool
 {
     $pdo = database();
-    $insert = $pdo->prepare('INSERT INTO `offline_message` (`sender_id`, `receiver_id`, `content`, `send_time`) VALUES (:sender_id, :receiver_id, :content, NOW())');
+    $insert = $pdo->prepare(
+        'INSERT INTO `offline_message` (`sender_id`, `receiver_id`, `content`, `send_time`) '
+        . 'VALUES (:sender_id, :receiver_id, :content, NOW())',
+    );
     $insert->execute([':sender_id' => 1, ':receiver_id' => $user, ':content' => $content]);
     $update = $pdo->prepare('UPDATE `user` SET `unread_count` = `unread_count` + 1 WHERE `id` = :receiver_id');
     return $update->execute([':receiver_id' => $user]);
@@ -82,7 +87,10 @@ function count_unread(int $user): int
 
 function fetch(int $user): array
 {
-    $select = database()->prepare('SELECT `id`, `sender_id`, `receiver_id`, `content`, `send_time` FROM `offline_message` WHERE `receiver_id` = :receiver_id ORDER BY `id` LIMIT 1000');
+    $select = database()->prepare(
+        'SELECT `id`, `sender_id`, `receiver_id`, `content`, `send_time` FROM `offline_message` '
+        . 'WHERE `receiver_id` = :receiver_id ORDER BY `id` LIMIT 1000',
+    );
     $select->execute([':receiver_id' => $user]);
     return $select->fetchAll(PDO::FETCH_ASSOC);
 }

@@ -7,7 +7,7 @@ function push(int $user, string $content): bool
     return pushMessage($user, $content, 'text');
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     ChatPush\isOnline($user);
 }

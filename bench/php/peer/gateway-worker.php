@@ -1,5 +1,5 @@
 <?php
-// GatewayWorker: GatewayClient, which holds its connections in a process of the command line.
+// GatewayWorker: GatewayClient with persistent connections.
 declare(strict_types=1);
 
 require getenv('BENCH_GATEWAYWORKER') . '/vendor/autoload.php';
@@ -11,12 +11,12 @@ Gateway::$persistentConnection = true;
 
 function push(int $user, string $content): bool
 {
-    // It says nothing of what came of it.
+    // sendToUid does not report whether the user is connected.
     Gateway::sendToUid((string) $user, $content);
     return true;
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     Gateway::isUidOnline((string) $user);
 }

@@ -13,7 +13,7 @@ function redis(): Redis
     return $redis;
 }
 
-/** A text in MessagePack. */
+/** Encodes a string in MessagePack. */
 function text(string $text): string
 {
     $length = strlen($text);
@@ -29,12 +29,13 @@ function push(int $user, string $content): bool
     $room = "user:$user";
     // ["emitter", {type: 2, data: ["text", content], nsp: "/"}, {rooms: [room], except: [], flags: {}}]
     $message = "\x93" . text('emitter')
-        . "\x83" . text('type') . "\x02" . text('data') . "\x92" . text('text') . text($content) . text('nsp') . text('/')
+        . "\x83" . text('type') . "\x02" . text('data') . "\x92" . text('text') . text($content)
+        . text('nsp') . text('/')
         . "\x83" . text('rooms') . "\x91" . text($room) . text('except') . "\x90" . text('flags') . "\x80";
     return redis()->publish("socket.io#/#$room#", $message) > 0;
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     redis()->ping();
 }

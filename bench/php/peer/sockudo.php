@@ -1,5 +1,5 @@
 <?php
-// Sockudo: Pusher's HTTP API (https://pusher.com/docs/channels/library_auth_reference/rest-api/), signed as it asks.
+// Sockudo: Pusher's HTTP API (https://pusher.com/docs/channels/library_auth_reference/rest-api/), signed.
 declare(strict_types=1);
 
 require __DIR__ . '/../http.php';
@@ -13,7 +13,7 @@ function push(int $user, string $content): bool
     return post("$path?$query&auth_signature=$signature", "Content-Type: application/json\r\n", $body)[0] === 200;
 }
 
-function push_warm(int $user): void
+function push_warmup(int $user): void
 {
     push($user, 'warm');
 }

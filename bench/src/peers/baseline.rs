@@ -1,5 +1,5 @@
-//! phpredis and PDO, as tutorials use them. What is published reaches a bare subscriber of Redis, with neither
-//! daemon nor WebSocket in between: nothing that goes through Redis can be faster.
+//! The baseline: phpredis and PDO, as tutorials use them. The client subscribes to Redis directly, without a daemon or
+//! a WebSocket, so nothing that goes through Redis can be faster.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::missing;
 
-/// phpredis's version.
+/// The version of phpredis.
 pub fn version(cache: &Cache) -> Result<String, String> {
     let directives = directives(cache).ok_or_else(|| missing("phpredis", "baseline"))?;
     let mut arguments: Vec<&str> = directives.iter().flat_map(|directive| ["-d", directive]).collect();
@@ -20,7 +20,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
         .ok_or_else(|| missing("phpredis", "baseline"))
 }
 
-/// Unpacks Debian's phpredis for the PHP on the path.
+/// Unpacks Debian's phpredis for the PHP in `PATH`.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     if version(cache).is_ok() {
         return Ok(());
@@ -29,13 +29,13 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
     cache.unpack("phpredis", &[&format!("php{php}-redis"), &format!("php{php}-igbinary")])
 }
 
-/// Starts nothing: Redis and MariaDB run already.
+/// Starts no server: Redis and MariaDB are part of the environment.
 pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
     let socket = env.redis_socket();
     let spec = move |users: &[u32]| {
         let mut subscribe = format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", users.len() + 1);
         for channel in users.iter().copied().map(channel) {
-            // Writing to a text cannot fail.
+            // Writing to a String cannot fail.
             let _ = write!(subscribe, "${}\r\n{channel}\r\n", channel.len());
         }
         ConnectSpec {
@@ -62,7 +62,7 @@ pub fn php(env: &BenchEnv) -> Php {
     }
 }
 
-/// What loads phpredis: nothing if php.ini does already, or what was unpacked.
+/// The settings that load phpredis: none if php.ini loads it, otherwise the unpacked extensions.
 pub fn directives(cache: &Cache) -> Option<Vec<String>> {
     let loaded = output("php", &["-m"])?;
     let is_loaded = |name: &str| loaded.lines().any(|line| line.eq_ignore_ascii_case(name));

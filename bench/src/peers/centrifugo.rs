@@ -15,14 +15,14 @@ use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{fill, missing};
 
-/// What is built. `CHATPUSH_BENCH_CENTRIFUGO` names a program that is there already.
+/// The Go module to build. `CHATPUSH_BENCH_CENTRIFUGO` names an installed program instead.
 const MODULE: &str = "github.com/centrifugal/centrifugo/v6@latest";
 
 /// Its version.
 pub fn version(cache: &Cache) -> Result<String, String> {
     let program = program(cache);
     let text = output(&program, &["version"]).ok_or_else(|| missing("Centrifugo", "centrifugo"))?;
-    // A program that Go has built from its proxy does not know its own version, but Go has written it down.
+    // A program built by `go install` does not know its own version, but Go records that of the module in it.
     let built = output("go", &["version", "-m", &program]).unwrap_or_default();
     let module = built.lines().find(|line| line.split_whitespace().next() == Some("mod"));
     Ok(module
@@ -31,7 +31,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
         .unwrap_or(text))
 }
 
-/// Has Go build it.
+/// Builds it with Go.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     let folder = cache.create_folder("centrifugo")?;
     run(Command::new("go").args(["install", MODULE]).env("GOBIN", &folder).env("GOFLAGS", "-modcacherw"))
@@ -77,7 +77,7 @@ fn program(cache: &Cache) -> String {
     named.unwrap_or_else(|| cache.folder("centrifugo").join("centrifugo").display().to_string())
 }
 
-/// A JSON Web Token of HS256 (RFC 7519) for a user, without an end.
+/// A JSON Web Token (RFC 7519, HS256) for a user. It does not expire.
 fn token(user: u32) -> String {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let head = encode(br#"{"alg":"HS256","typ":"JWT"}"#);

@@ -1,4 +1,4 @@
-//! The product: the extension and one daemon, or several, as they were built.
+//! chatpush: the extension and one or more daemons from this build.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,12 +11,12 @@ use crate::bench_env::{BenchEnv, NAME, SECRET};
 use crate::connect_spec::ConnectSpec;
 use crate::peer::{ConnectSpecs, Peer, Php};
 
-/// One daemon.
+/// Starts one daemon.
 pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
     start_daemons(env, 1)
 }
 
-/// Several daemons, to which users connect in turn.
+/// Starts several daemons. The users are spread over them.
 pub fn start_daemons(env: &BenchEnv, count: usize) -> anyhow::Result<Peer> {
     let mut ports = Vec::new();
     let mut servers = Vec::new();
@@ -30,7 +30,7 @@ pub fn start_daemons(env: &BenchEnv, count: usize) -> anyhow::Result<Peer> {
         address: format!("127.0.0.1:{}", ports[user as usize % ports.len()]),
         user,
         target: format!("/ws?token={}", token(&secret, user)),
-        // The counter comes once everything stored is through; from then on messages come live.
+        // The daemon sends the counter after the stored messages; from then on it pushes live messages.
         ready: "\"unread_count\"".to_owned(),
         ..ConnectSpec::default()
     };

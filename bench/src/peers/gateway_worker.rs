@@ -1,4 +1,4 @@
-//! GatewayWorker with GatewayClient. They come from Packagist by Composer, so a folder with them is named instead.
+//! GatewayWorker with GatewayClient. Composer installs them, in a folder that an environment variable names.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,10 @@ use crate::clients::{Clients, ConnectOptions};
 use crate::connect_spec::ConnectSpec;
 use crate::peer::{ConnectSpecs, Peer, Php};
 
-/// Names the folder.
+/// The environment variable with the folder.
 const VARIABLE: &str = "CHATPUSH_BENCH_GATEWAYWORKER";
 
-/// The folder's versions of GatewayWorker and Workerman, as far as it tells.
+/// The version of Workerman, on which GatewayWorker runs.
 pub fn version() -> Result<String, String> {
     let autoload = folder().map(|folder| folder.join("vendor/autoload.php")).filter(|file| file.is_file());
     let Some(autoload) = autoload else {
@@ -30,7 +30,7 @@ pub fn version() -> Result<String, String> {
     Ok(format!("on Workerman {}", text.trim().trim_start_matches('v')))
 }
 
-/// Says how to get it.
+/// Fails with instructions if it is not installed.
 pub fn install() -> anyhow::Result<()> {
     if let Err(missing) = version() {
         bail!(missing);
@@ -61,7 +61,7 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
         ready: "bound".to_owned(),
         ..ConnectSpec::default()
     };
-    // A gateway listens before it knows a business worker, and sends clients away until then.
+    // A gateway listens before it is connected to a business worker, and refuses clients until then.
     let answers =
         async || Clients::connect(&(1..=20).map(spec).collect::<Vec<_>>(), ConnectOptions::default()).is_ok();
     env.block_on(until("GatewayWorker's workers have found each other", &log, answers))?;

@@ -1,4 +1,4 @@
-//! nchan, a module of nginx: PHP posts to the process that holds the sockets.
+//! nchan, a module of nginx: PHP posts to the server that holds the sockets.
 
 use chatpush_stack::port;
 use chatpush_stack::server::Server;
@@ -22,12 +22,12 @@ pub fn version(cache: &Cache) -> Result<String, String> {
     Ok(find_version(text.lines().next().unwrap_or_default()).unwrap_or_else(|| "unknown".to_owned()))
 }
 
-/// Unpacks the Debian package that belongs to the nginx of the system.
+/// Unpacks the Debian package, which fits the system's nginx.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     cache.unpack("nchan", &["libnginx-mod-nchan"])
 }
 
-/// Starts an nginx with so many workers.
+/// Starts an nginx with this many workers.
 pub fn start(env: &BenchEnv, workers: usize) -> anyhow::Result<Peer> {
     let folder = env.new_folder("nchan")?;
     let port = port::free()?;

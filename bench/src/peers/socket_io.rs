@@ -1,4 +1,4 @@
-//! socket.io with its Redis adapter; PHP publishes what its Redis emitter would.
+//! socket.io with its Redis adapter. PHP publishes what socket.io's Redis emitter would.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::connect_spec::{ConnectSpec, Step};
 use crate::peer::{ConnectSpecs, Peer, Php};
 use crate::peers::{baseline, missing};
 
-/// socket.io's version.
+/// The version of socket.io.
 pub fn version(cache: &Cache) -> Result<String, String> {
     if output("node", &["--version"]).is_none() {
         return Err("Node.js is missing: ./dev packages test".to_owned());
@@ -23,7 +23,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
     Ok(manifest["version"].as_str().unwrap_or("unknown").to_owned())
 }
 
-/// Has npm fetch it.
+/// Fetches it with npm.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     baseline::install(cache)?;
     let folder = cache.create_folder("socket.io")?;
@@ -48,7 +48,7 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
     let spec = move |user| ConnectSpec {
         address: format!("127.0.0.1:{port}"),
         user,
-        // Engine.IO 4 says hello with 0 and pings with 2; Socket.IO 5 asks to connect with 40.
+        // Engine.IO 4 opens with packet 0 and pings with 2; Socket.IO 5 connects with 40.
         target: "/socket.io/?EIO=4&transport=websocket".to_owned(),
         steps: vec![Step { wait_for: "\"sid\"".to_owned(), send: format!("40{{\"user\":{user}}}") }],
         ready: "40{\"sid\"".to_owned(),

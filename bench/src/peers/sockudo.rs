@@ -1,4 +1,4 @@
-//! Sockudo, a server of Pusher's protocol, on its own with its local adapter.
+//! Sockudo, a server for the Pusher protocol, with its local adapter.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ pub fn version(cache: &Cache) -> Result<String, String> {
     Ok(find_version(&text).unwrap_or(text))
 }
 
-/// Has cargo build it, which takes long, with Debian's compiler of protocol buffers.
+/// Builds it with cargo, which takes long. If protoc is missing, Debian's is unpacked for the build.
 pub fn install(cache: &Cache) -> anyhow::Result<()> {
     let folder = cache.create_folder("sockudo")?;
     let mut build = Command::new("cargo");
@@ -34,7 +34,7 @@ pub fn install(cache: &Cache) -> anyhow::Result<()> {
     run(&mut build)
 }
 
-/// Starts it, on this machine's own address and with a key of ours instead of the ones it comes with.
+/// Starts it on 127.0.0.1, with a key of the bench instead of its default key.
 pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
     let folder = env.new_folder("sockudo")?;
     let (port, log) = (port::free()?, folder.join("log"));

@@ -203,7 +203,11 @@ fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectRe
 fn wait_until_received(clients: &mut Clients, total: u64) -> anyhow::Result<()> {
     let deadline = Instant::now() + TIMEOUT;
     while clients.progress()?.received < total {
-        ensure!(Instant::now() < deadline, "of {total} messages not all arrived: {:?}", clients.progress()?);
+        ensure!(
+            Instant::now() < deadline,
+            "not all of the {total} messages arrived: {:?}",
+            clients.progress()?
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())

@@ -38,7 +38,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 
 fn measure(bench: &Bench<'_>, factor: u32, outcome: &mut Outcome) -> anyhow::Result<()> {
     let column = format!("{factor}×");
-    // A quick run does a fifth of the work.
+    // A quick run does a fifth of the work, and half of the stores.
     let divisor = bench.choose(1, 5);
     let mut note = |what: &str, unit, value| outcome.metrics.record(what, unit, &column, value);
     bench.env.clear_messages()?;
@@ -68,7 +68,7 @@ fn measure(bench: &Bench<'_>, factor: u32, outcome: &mut Outcome) -> anyhow::Res
     note("stores by 16 callers, per row, 2,000 rows at 1×", "µs", stored.called.seconds() / rows * 1e6);
 
     let messages = 20 * factor;
-    mailboxes(bench, messages)?;
+    fill_mailboxes(bench, messages)?;
     let fetched = repeat(bench, &peer, "fetch", (FIRST_MAILBOX, 50), 500 / divisor)?;
     note("getOfflineMessage, per row, 20 rows at 1×", "µs", fetched / f64::from(messages));
     drop(peer);
@@ -109,7 +109,8 @@ fn repeat(
     Ok(load.start(&peer.php)?.run()?.latencies.percentile(50.0))
 }
 
-fn mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
+/// Replaces the messages of 50 users.
+fn fill_mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
     let last = FIRST_MAILBOX + 49;
     bench.env.sql(&format!(
         "DELETE FROM offline_message WHERE receiver_id BETWEEN {FIRST_MAILBOX} AND {last}; \

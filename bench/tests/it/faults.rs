@@ -1,4 +1,4 @@
-//! Messages that are dropped, doubled, swapped or sent to the wrong user on purpose.
+//! A server that drops, duplicates, reorders and misroutes messages on purpose.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,8 +12,8 @@ use chatpush_bench::message_header::MessageHeader;
 
 const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A WebSocket server for one client at a time, which sends every client what it is given and then waits for
-/// the client to go.
+/// A WebSocket server that accepts one client after the other, sends each its bytes, and then waits until all have
+/// disconnected.
 struct Server {
     address: String,
     thread: JoinHandle<()>,
@@ -46,14 +46,14 @@ fn serve(listener: &TcpListener, bytes: &[u8]) -> TcpStream {
         request.push(byte[0]);
     }
     socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").expect("an answer");
-    // In pieces that end anywhere, as a network would deliver them.
+    // In pieces that end anywhere, as a network may deliver them.
     for piece in bytes.chunks(37) {
         socket.write_all(piece).expect("the client reads");
     }
     socket
 }
 
-/// A frame of a server with a message in some protocol's clothes.
+/// A server's frame with a message in JSON.
 fn frame(user: u32, number: u32) -> Vec<u8> {
     let header = MessageHeader { publisher: 3, user, sequence: number, intended: 1, called: 1 };
     let text = format!("{{\"data\":\"{} {}\"}}", header.text(), "x".repeat(number as usize % 90));
@@ -85,7 +85,7 @@ fn receive(clients: Vec<Vec<u8>>, sent: u64) -> Counts {
 }
 
 #[test]
-fn what_arrives_as_it_should_counts_as_nothing_else() {
+fn complete_and_ordered_messages_count_no_fault() {
     let counts = receive(vec![frames(1, 0..500), frames(2, 0..500)], 1_000);
     assert_eq!(counts, Counts { received: 1_000, ..Counts::default() });
     assert_eq!(counts.lost(1_000), 0);
@@ -93,11 +93,11 @@ fn what_arrives_as_it_should_counts_as_nothing_else() {
 
 #[test]
 fn every_fault_is_counted_exactly() {
-    // 0 to 999 with every hundredth missing.
+    // Every hundredth message is missing.
     let dropped = (0..1_000).filter(|number| number % 100 != 50);
-    // Every fiftieth twice, the second time much later.
+    // Every fiftieth message is sent again at the end.
     let duplicated = (0..1_000).chain((0..1_000).filter(|number| number % 50 == 7));
-    // Every twentieth changes places with the next.
+    // Every twentieth message changes places with the next.
     let swapped = (0..1_000u32).map(|number| match number % 20 {
         4 => number + 1,
         5 => number - 1,
@@ -115,7 +115,7 @@ fn every_fault_is_counted_exactly() {
 }
 
 #[test]
-fn a_server_that_refuses_is_told_with_its_words() {
+fn the_error_quotes_a_server_that_refuses() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let thread = std::thread::spawn(move || {

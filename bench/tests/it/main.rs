@@ -1,9 +1,9 @@
-//! The measurements measured: what is known beforehand has to come out.
+//! Tests of the bench itself: it must measure what is known beforehand.
 
-// What the tests share fails as the tests do.
+// Helpers of the tests may panic like the tests.
 #![allow(clippy::expect_used)]
 
-/// Faults that are put in on purpose.
+/// Losses and faults of a server are counted exactly.
 mod faults;
-/// A publisher that stalls.
+/// A stall of a publisher shows in the latencies.
 mod stall;

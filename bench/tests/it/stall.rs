@@ -1,5 +1,4 @@
-//! A publisher that stalls: the messages it did not send in time count as late from when they were due, not
-//! from when it woke up.
+//! A publisher that stalls. The latency of the messages that it sent too late counts from when they were due.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use chatpush_stack::folder::Folder;
 use chatpush_stack::redis::{self, Redis};
 
 #[test]
-fn a_stall_shows_in_every_message_that_was_due_meanwhile() {
+fn a_stall_shows_in_every_message_that_was_due_during_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = Folder::new().expect("a folder");
     let _redis = runtime.block_on(Redis::start(folder.path())).expect("Redis");
@@ -28,7 +27,7 @@ fn a_stall_shows_in_every_message_that_was_due_meanwhile() {
     let php = Php {
         peer: "bare",
         settings: Vec::new(),
-        // 300 ms before the 200th message.
+        // A pause of 300 ms before message 200.
         environment: vec![("BENCH_REDIS_SOCKET", socket), ("STALL", "200:300".to_owned())],
     };
     let load =
@@ -38,7 +37,7 @@ fn a_stall_shows_in_every_message_that_was_due_meanwhile() {
     clients.settle(called.accepted(), Duration::from_secs(5)).expect("it answers");
     let received = clients.report().expect("a report");
     assert_eq!(received.counts, Counts { received: 500, ..Counts::default() });
-    // One is due each millisecond, so those of the first 100 ms of the pause were late by 200 ms at least.
+    // One message is due each millisecond, so those of the first 100 ms of the pause are at least 200 ms late.
     let late = received.intended.count_at_least(200_000_000);
     assert!(late >= 100, "{late} messages are late, the latest by {} µs", received.intended.max());
 }
