@@ -1,5 +1,5 @@
-// socket.io as documented for an emitter in another process: the Redis adapter, and a room for each user. WebSocket is
-// the only transport.
+// socket.io as documented for an emitter in another process: the Redis adapter, and a room for each user.
+// WebSocket is the only transport.
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';

@@ -1,5 +1,6 @@
 <?php
-// The clock, message headers as bench/src/message_header.rs reads them, and the lines for bench/src/publisher.rs.
+// The clock, message headers as bench/src/message_header.rs reads them, and the lines for
+// bench/src/publisher.rs.
 declare(strict_types=1);
 
 // The kernel may prolong a sleep by this much, in nanoseconds; the default is 50 µs.
@@ -16,8 +17,14 @@ function wait_until(int $when): void
 }
 
 /** A content of $size bytes that starts with a message header. */
-function message_content(int $publisher, int $user, int $sequence, int $intended, int $called, int $size): string
-{
+function message_content(
+    int $publisher,
+    int $user,
+    int $sequence,
+    int $intended,
+    int $called,
+    int $size,
+): string {
     $header = sprintf('~~%03d%08d%08d%018d%018d ', $publisher, $user, $sequence, $intended, $called);
     return str_pad($header, $size, 'message ');
 }

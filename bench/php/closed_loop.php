@@ -1,9 +1,9 @@
 <?php
 // Closed loop: makes each call as soon as the one before has returned, and measures it.
 //
-// Arguments: function of the peer's script (push, store, count_unread, fetch, …), number of the caller, first user,
-// number of users, maximum of calls (0: no limit), maximum of milliseconds (0: no limit), length of a content in
-// bytes, number of warm-up calls.
+// Arguments: function of the peer's script (push, store, count_unread, fetch, …), number of the caller, first
+// user, number of users, maximum of calls (0: no limit), maximum of milliseconds (0: no limit), length of a
+// content in bytes, number of warm-up calls.
 declare(strict_types=1);
 
 require __DIR__ . '/clock.php';

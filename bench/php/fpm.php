@@ -10,6 +10,7 @@ if (!in_array($call, ['push', 'store', 'count_unread', 'fetch'], true)) {
     exit;
 }
 $content = str_pad('fpm ', 128, 'message ');
-// The time includes loading the peer's code above, which each request does. The call itself connects if it has to.
+// The time includes loading the peer's code above, which each request does. The call itself connects if it
+// has to.
 $call((int) $_GET['user'], $content);
 echo hrtime(true) - $begin;

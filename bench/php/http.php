@@ -2,7 +2,7 @@
 // HTTP POST over a kept-alive connection, with less overhead than the curl extension.
 declare(strict_types=1);
 
-/** Posts to BENCH_ADDRESS and returns status and body. Reconnects only if the server has closed the connection. */
+/** Posts to BENCH_ADDRESS and returns status and body. Reconnects if the server has closed the connection. */
 function post(string $path, string $headers, string $body): array
 {
     static $connection = null;

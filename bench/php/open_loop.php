@@ -1,10 +1,10 @@
 <?php
-// Open loop: message i is due at start + i × interval, whether or not the calls before have returned in time. Latency
-// counts from the time when a message was due, so a late call makes the messages behind it late, too.
+// Open loop: message i is due at start + i × interval, however long the calls before take. Latency counts
+// from the time when a message was due, so a slow call adds to the latency of the messages behind it.
 //
-// Arguments: number of the publisher, first user, number of users, number of messages, interval between two messages
-// in nanoseconds, length of a content in bytes.
-// STALL=i:ms pauses before message i, which tests that the latencies show a stall.
+// Arguments: number of the publisher, first user, number of users, number of messages, interval between two
+// messages in nanoseconds, length of a content in bytes. STALL=i:ms pauses before message i, which tests that
+// the latencies show a stall.
 declare(strict_types=1);
 
 require __DIR__ . '/clock.php';

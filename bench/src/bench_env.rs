@@ -1,4 +1,4 @@
-//! The environment that all peers share: a temporary folder, Redis, and MariaDB with the application's tables.
+//! The environment of all peers: a temporary folder, Redis, and MariaDB with the application's tables.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ pub struct BenchEnv {
 }
 
 impl BenchEnv {
-    /// Starts Redis, with `appendfsync` as its setting of that name, and MariaDB; creates the tables and the users.
+    /// Starts Redis, with `appendfsync` as its setting of that name, and MariaDB; creates the tables and the
+    /// users.
     pub fn start(cache: Cache, appendfsync: &str) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let guard = Folder::new()?;
@@ -50,7 +51,8 @@ impl BenchEnv {
             env.block_on(Daemon::command(env.folder(), &env.daemon_environment(), &["migrate"]))?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         env.sql(&format!(
-            "INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
+            "INSERT INTO `user` (id, username, password) \
+             SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
              ALTER TABLE offline_message ADD INDEX (receiver_id, id); \
              SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'"
         ))?;
@@ -100,10 +102,14 @@ impl BenchEnv {
         Ok(text.trim().parse()?)
     }
 
-    /// Deletes all messages and resets the counters, so that each peer starts with the same data. No daemon may run.
+    /// Deletes all messages and resets the counters, so that each peer starts with the same data. No daemon
+    /// may run.
     pub fn clear_messages(&self) -> anyhow::Result<()> {
-        self.sql("TRUNCATE offline_message; TRUNCATE chatpush_message; UPDATE `user` SET unread_count = 0 WHERE unread_count > 0")
-            .map(drop)
+        self.sql(
+            "TRUNCATE offline_message; TRUNCATE chatpush_message; \
+             UPDATE `user` SET unread_count = 0 WHERE unread_count > 0",
+        )
+        .map(drop)
     }
 
     /// Redis's process id.

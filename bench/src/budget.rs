@@ -42,7 +42,8 @@ pub struct BudgetResult {
 }
 
 impl Budget {
-    /// Compares the values of `product` with the budget; none if they, or those of the rule's peer, are missing.
+    /// Compares the values of `product` with the budget; none if they, or those of the rule's peer, are
+    /// missing.
     pub fn evaluate(&self, metrics: &Metrics, product: &str) -> Option<BudgetResult> {
         let metric = metrics.get(self.metric)?;
         let (unit, goal) = (metric.unit, self.goal);

@@ -33,8 +33,8 @@ impl Cache {
         Ok(folder)
     }
 
-    /// Unpacks Debian packages into the folder of a peer. This installs and starts nothing on the system and needs no
-    /// root.
+    /// Unpacks Debian packages into the folder of a peer. This installs and starts nothing on the system and
+    /// needs no root.
     pub fn unpack(&self, peer: &str, packages: &[&str]) -> anyhow::Result<()> {
         let folder = self.create_folder(peer)?;
         run(Command::new("apt-get").arg("download").arg("-q").args(packages).current_dir(&folder))?;

@@ -26,7 +26,8 @@ pub struct Arguments {
     /// Peers to measure, separated by commas [default: all that are installed]
     #[arg(long, value_delimiter = ',', value_name = "PEER")]
     pub peers: Vec<PeerName>,
-    /// The setting `appendfsync` of Redis: `everysec` is its default; with `always`, a crash loses no queued message
+    /// The setting `appendfsync` of Redis: `everysec` is its default; with `always`, a crash loses no queued
+    /// message
     #[arg(long, default_value = "everysec", value_parser = ["everysec", "always"], value_name = "WHEN")]
     pub appendfsync: String,
     /// Folder for the results [default: docs/bench]

@@ -1,5 +1,5 @@
-//! How a client of a server connects and stays connected, written down as data, so that one receiver program can
-//! speak to every peer.
+//! How a client of a server connects and stays connected, written down as data, so that one receiver program
+//! can speak to every peer.
 
 use serde::{Deserialize, Serialize};
 

@@ -101,8 +101,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads all available bytes and passes each payload that may contain messages to `on_payload`, with the time of
-    /// arrival and the user.
+    /// Reads all available bytes and passes each payload that may contain messages to `on_payload`, with the
+    /// time of arrival and the user.
     ///
     /// # Errors
     ///

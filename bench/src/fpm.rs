@@ -15,7 +15,7 @@ use crate::peer::Php;
 #[derive(Debug)]
 pub struct Fpm {
     nginx: Nginx,
-    _fpm: PhpFpm,
+    _pool: PhpFpm,
     agent: Agent,
 }
 
@@ -25,10 +25,10 @@ impl Fpm {
         let folder = env.new_folder("fpm")?;
         let mut environment = php.environment.clone();
         environment.push(("BENCH_PEER", php.peer.to_owned()));
-        let fpm = env.block_on(PhpFpm::start(&folder, &php.settings, &[], &environment))?;
+        let pool = env.block_on(PhpFpm::start(&folder, &php.settings, &[], &environment))?;
         let nginx = env.block_on(Nginx::start(&folder, None, &[("/", &source_folder().join("php"))], 9))?;
         let agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
-        Ok(Self { nginx, _fpm: fpm, agent })
+        Ok(Self { nginx, _pool: pool, agent })
     }
 
     /// Measures a call in sequential requests, after some warm-up requests.

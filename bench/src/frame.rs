@@ -86,8 +86,8 @@ fn number(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Encodes a frame of a client. The mask is zero: masking protects proxies from scripts in a page (section 10.3),
-/// and there are neither here.
+/// Encodes a frame of a client. The mask is zero: masking protects proxies from scripts in a page (section
+/// 10.3), and there are neither here.
 pub fn encode_client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match u16::try_from(payload.len()) {

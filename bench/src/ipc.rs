@@ -10,7 +10,8 @@ use anyhow::{Context as _, bail};
 /// How long a child may take to exit after its standard input is closed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running child process. Dropping it closes the child's standard input, and kills the child if it does not exit.
+/// A running child process. Dropping it closes the child's standard input, and kills the child if it does not
+/// exit.
 #[derive(Debug)]
 pub struct ChildProcess {
     name: String,

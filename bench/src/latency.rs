@@ -65,8 +65,9 @@ impl LatencyHistogram {
         self.0.len() - self.0.count_between(0, nanoseconds.saturating_sub(1))
     }
 
-    /// Pairs of a percentile and its latency in microseconds. The percentiles are evenly spaced on a scale on which
-    /// 90, 99 and 99.9 are equally far apart; the last is the highest that at least one latency exceeds.
+    /// Pairs of a percentile and its latency in microseconds. The percentiles are evenly spaced on a scale on
+    /// which 90, 99 and 99.9 are equally far apart. The last is the highest that at least one latency
+    /// exceeds.
     pub fn percentile_curve(&self) -> Vec<(f64, f64)> {
         let mut curve = Vec::new();
         for step in 0..=100 {

@@ -44,6 +44,11 @@ impl Counts {
         self.misrouted += other.misrouted;
     }
 
+    /// Faults other than losses.
+    pub const fn faults(&self) -> u64 {
+        self.duplicated + self.reordered + self.misrouted
+    }
+
     /// How many of the `sent` messages never arrived.
     pub const fn lost(&self, sent: u64) -> u64 {
         sent.saturating_sub(self.received)

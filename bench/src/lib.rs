@@ -1,8 +1,8 @@
-//! Measures chatpush beside the alternatives that a PHP application could use instead (the peers), on one machine in
-//! one run.
+//! Measures chatpush beside the alternatives that a PHP application could use instead (the peers), on one
+//! machine in one run.
 //!
-//! PHP processes publish and receiver processes hold the clients' connections. This program starts both and the servers,
-//! reads the servers' resource usage from `/proc`, and writes the results side by side.
+//! PHP processes publish and receiver processes hold the clients' connections. This program starts both and
+//! the servers, reads the servers' resource usage from `/proc`, and writes the results side by side.
 //!
 //! # Layout
 //!
@@ -10,14 +10,15 @@
 //! - `peers`, `peer`, `connect_spec`: each peer, how it is started, and how clients connect to it.
 //! - `bench_env`, `cache`: the shared servers, and the folder of installed peers.
 //! - `publisher`, `fpm`: PHP processes that call, on the command line and in PHP-FPM.
-//! - `clients`, `receiver_protocol`, `receiver`, `connection`, `frame`: the clients, from the side of the run and in a
-//!   receiver process.
+//! - `clients`, `receiver_protocol`, `receiver`, `connection`, `frame`: the clients, from the side of the run
+//!   and in a receiver process.
 //! - `ipc`: the child processes and the lines that are exchanged with them.
 //! - `message_header`, `ledger`, `latency`, `clock`: which messages arrived, and how late.
 //! - `usage`, `profile`, `machine`: CPU time, memory, profiles, and the machine itself.
 //! - `metrics`, `budget`, `report`, `plot`, `number_format`: the results.
 
-// Numbers are printed with three digits and drawn in pixels; the precision that a conversion may lose is far below.
+// Numbers are printed with three digits and drawn in pixels; the precision that a conversion may lose is far
+// below.
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 pub mod cli;

@@ -1,5 +1,5 @@
-//! `chatpush-bench`: parses the arguments, runs the scenarios and sets the exit code. `chatpush-bench receive` is a
-//! receiver process, which a run starts to hold its connections.
+//! `chatpush-bench`: parses the arguments, runs the scenarios and sets the exit code. With the argument
+//! `receive` it is a receiver process, which a run starts to hold connections.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
-//! The header that a publisher puts at the start of each message's content. It tells the receiver which message it
-//! got and when that was sent.
+//! The header that a publisher puts at the start of each message's content. It tells the receiver which
+//! message it got and when that was sent.
 //!
-//! It is a marker and digits, so no protocol has to escape it, and a receiver finds it in any protocol's frame.
+//! It is a marker and digits, so no protocol has to escape it, and a receiver finds it in any protocol's
+//! frame.
 
 use memchr::memmem;
 

@@ -1,4 +1,5 @@
-//! The metrics of a scenario. Peers are compared within each round, since what disturbs a round disturbs all peers.
+//! The metrics of a scenario. Peers are compared within each round, since what disturbs a round disturbs all
+//! peers.
 
 use serde::Serialize;
 

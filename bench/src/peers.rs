@@ -10,12 +10,14 @@ pub mod gateway_worker;
 
 use std::path::Path;
 
+use chatpush_stack::server::Server;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::bench_env::BenchEnv;
+use crate::bench_env::{BenchEnv, SECRET};
 use crate::cache::Cache;
-use crate::peer::Peer;
+use crate::connect_spec::ConnectSpec;
+use crate::peer::{ConnectSpecs, Peer, Php};
 
 /// What is measured: chatpush itself and its alternatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
@@ -66,8 +68,8 @@ impl PeerName {
         }
     }
 
-    /// Its title where deliveries are measured. The baseline is the floor there: nothing that goes through Redis can
-    /// be faster.
+    /// Its title where deliveries are measured. The baseline is the floor there: nothing that goes through
+    /// Redis can be faster.
     pub const fn live_title(self) -> &'static str {
         match self {
             Self::Baseline => "floor",
@@ -117,6 +119,28 @@ impl PeerName {
             Self::Sockudo => sockudo::start(env),
             Self::GatewayWorker => gateway_worker::start(env),
         }
+    }
+}
+
+/// A peer with one server, which PHP calls over HTTP at the port to which clients connect.
+fn http_peer(
+    script: &'static str,
+    port: u16,
+    spec: impl Fn(u32) -> ConnectSpec + 'static,
+    server: Server,
+) -> Peer {
+    Peer {
+        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
+        php: Php {
+            peer: script,
+            settings: Vec::new(),
+            environment: vec![
+                ("BENCH_ADDRESS", format!("127.0.0.1:{port}")),
+                ("BENCH_KEY", SECRET.to_owned()),
+            ],
+        },
+        servers: vec![server],
+        uses_redis: false,
     }
 }
 

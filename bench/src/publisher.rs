@@ -1,5 +1,5 @@
-//! PHP processes that call one function many times and measure each call: in an open loop, at times that a schedule
-//! sets, or in a closed loop, each call right after the one before.
+//! PHP processes that call one function many times and measure each call: in an open loop, at times that a
+//! schedule sets, or in a closed loop, each call right after the one before.
 
 use std::process::Command;
 use std::time::Duration;
@@ -55,8 +55,8 @@ struct ProcessResult {
     samples: String,
 }
 
-/// An open loop: messages are sent at a fixed rate, whether or not earlier calls have returned in time. As many
-/// processes as the rate needs share the messages.
+/// An open loop: messages are due at a fixed rate, however long the calls take, and latency counts from when
+/// a message was due. As many processes as the rate needs share the messages.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLoop {
     /// The first receiver.
@@ -74,7 +74,7 @@ pub struct OpenLoop {
 }
 
 /// A closed loop: each process makes its next call as soon as the one before has returned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ClosedLoop<'a> {
     /// `push`, `store`, `count_unread`, `fetch`, or another function of the peer's script.
     pub call: &'a str,
@@ -94,8 +94,8 @@ pub struct ClosedLoop<'a> {
     pub warmup: u32,
 }
 
-/// The highest rate of one process, in messages per second. At this rate a call may take 0.8 ms without delaying the
-/// next.
+/// The highest rate of one process, in messages per second. At this rate a call may take 0.8 ms without
+/// delaying the next.
 const MAX_RATE: u32 = 1_250;
 
 impl OpenLoop {
@@ -156,7 +156,8 @@ impl Publishers {
         Ok(Self { processes, timeout, interval })
     }
 
-    /// Starts the calls. All processes use the same clock; each starts a fraction of the interval after the one before.
+    /// Starts the calls. All processes use the same clock; each starts a fraction of the interval after the
+    /// one before.
     pub fn begin(&mut self) -> anyhow::Result<()> {
         let begin = clock::now() + START_DELAY;
         let count = self.processes.len() as u64;

@@ -128,7 +128,7 @@ impl Recorder {
 
 #[derive(Default)]
 struct Connections {
-    connections: Vec<Option<Connection>>,
+    slots: Vec<Option<Connection>>,
     waiting: VecDeque<ConnectSpec>,
     max_opening: usize,
     stalled: bool,
@@ -142,14 +142,14 @@ impl Connections {
         while self.progress.opening < self.max_opening {
             let Some(spec) = self.waiting.pop_front() else { break };
             self.opened += 1;
-            let token = self.connections.len();
+            let token = self.slots.len();
             let opened = Connection::open(spec, self.opened, self.stalled).and_then(|mut connection| {
                 connection.register(poll.registry(), token)?;
                 Ok(connection)
             });
             match opened {
                 Ok(connection) => {
-                    self.connections.push(Some(connection));
+                    self.slots.push(Some(connection));
                     self.progress.opening += 1;
                 }
                 Err(error) => self.count_failure(&error),
@@ -158,7 +158,7 @@ impl Connections {
     }
 
     fn handle_event(&mut self, token: usize, poll: &mut Poll, buffer: &mut [u8], recorder: &mut Recorder) {
-        let Some(slot) = self.connections.get_mut(token) else { return };
+        let Some(slot) = self.slots.get_mut(token) else { return };
         let Some(connection) = slot else { return };
         let before = connection.state();
         let result = connection

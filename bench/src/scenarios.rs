@@ -15,11 +15,13 @@ use clap::ValueEnum;
 
 use crate::bench_env::BenchEnv;
 use crate::budget::Budget;
+use crate::clients::{Clients, ConnectOptions};
 use crate::latency::LatencyHistogram;
 use crate::metrics::Metrics;
-use crate::peer::Peer;
+use crate::peer::{Peer, Php};
 use crate::peers::PeerName;
 use crate::plot::Chart;
+use crate::publisher::{CallResults, ClosedLoop};
 use crate::usage;
 
 /// A scenario. The comments are its help text and its title in reports.
@@ -103,8 +105,15 @@ impl Bench<'_> {
         if self.quick { quick } else { full }
     }
 
-    /// Measures the peers for which `includes` is true once per round, every other round in the opposite order. A peer
-    /// that fails is left out from then on, with a note in the outcome.
+    /// Starts a peer and connects the clients of users 1 to `users`.
+    fn start_connected(&self, name: PeerName, users: u32) -> anyhow::Result<(Peer, Clients)> {
+        let peer = name.start(self.env)?;
+        let clients = Clients::connect(&peer.connect_specs(1..=users), ConnectOptions::default())?;
+        Ok((peer, clients))
+    }
+
+    /// Measures the peers for which `includes` is true once per round, every other round in the opposite
+    /// order. A peer that fails is left out from then on, with a note in the outcome.
     pub fn run_rounds(
         &self,
         outcome: &mut Outcome,
@@ -144,6 +153,27 @@ impl Outcome {
         });
         self.charts[at].1.add_latencies(peer, latencies);
     }
+}
+
+/// One process calls `call` for the users `first_user` and following, in a closed loop.
+fn call_repeatedly(
+    php: &Php,
+    call: &str,
+    (first_user, users): (u32, u32),
+    calls: u32,
+    warmup: u32,
+) -> anyhow::Result<CallResults> {
+    let load = ClosedLoop {
+        call,
+        callers: 1,
+        first_user,
+        users,
+        calls,
+        content_bytes: CONTENT_BYTES,
+        warmup,
+        ..ClosedLoop::default()
+    };
+    load.start(php)?.run()
 }
 
 /// Measures the CPU seconds that a peer's servers and Redis use between start and read.

@@ -58,8 +58,8 @@ fn fields(pid: u32) -> Option<Vec<String>> {
     Some(behind.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Memory of the processes and their descendants in bytes, as proportional set size (`Pss` in `smaps_rollup`): a page
-/// that several processes share is counted once.
+/// Memory of the processes and their descendants in bytes, as proportional set size (`Pss` in
+/// `smaps_rollup`): a page that several processes share is counted once.
 pub fn memory(roots: &[u32]) -> f64 {
     let kilobytes = |pid: &u32| -> Option<f64> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
@@ -77,8 +77,8 @@ pub fn socket_buffers() -> f64 {
     pages.and_then(|pages| pages.parse().ok()).unwrap_or(0.0) * 4096.0
 }
 
-/// Kernel memory of socket structures in bytes, for both ends of each connection: the slabs of TCP sockets, files and
-/// inodes. 0 without root, who alone may read `/proc/slabinfo`.
+/// Kernel memory of socket structures in bytes, for both ends of each connection: the slabs of TCP sockets,
+/// files and inodes. 0 without root, who alone may read `/proc/slabinfo`.
 pub fn socket_structures() -> f64 {
     let text = std::fs::read_to_string("/proc/slabinfo").unwrap_or_default();
     let slab = |line: &str| -> Option<f64> {
@@ -94,7 +94,8 @@ pub fn socket_structures() -> f64 {
     text.lines().filter_map(slab).sum()
 }
 
-/// The number of the clients' connections that one side has closed and the other, which does not read, has not.
+/// The number of the clients' connections that one side has closed and the other, which does not read, has
+/// not.
 pub fn half_closed() -> anyhow::Result<usize> {
     let arguments = ["-tnH", "state", "fin-wait-1", "state", "close-wait"];
     let output = Command::new("ss").args(arguments).output().context("cannot start ss")?;

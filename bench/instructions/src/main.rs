@@ -1,8 +1,8 @@
 //! Counts the CPU instructions of one operation on each hot path and compares them with a baseline.
 //!
-//! Time depends on what else the machine does; the number of instructions of the same binary hardly does. Each path
-//! runs under callgrind twice, with few operations and with many. The difference, per operation, excludes the start and
-//! the end of the process.
+//! Time depends on what else the machine does; the number of instructions of the same binary hardly does.
+//! Each path runs under callgrind twice, with few operations and with many. The difference, per operation,
+//! excludes the start and the end of the process.
 
 mod baseline;
 mod callgrind;

@@ -1,6 +1,6 @@
 <?php
-// The baseline, as tutorials show it: phpredis publishes, PDO stores. BENCH_CONNECT sets how it connects: "once" per
-// process, with "persistent" connections of PHP, or again for each "call".
+// The baseline, as tutorials show it: phpredis publishes, PDO stores. BENCH_CONNECT sets how it connects:
+// "once" per process, with "persistent" connections of PHP, or again for each "call".
 declare(strict_types=1);
 
 const CONNECT_MODES = ['once' => 0, 'persistent' => 1, 'call' => 2];
@@ -56,8 +56,8 @@ function store(int $user, string $content): bool
         . 'VALUES (:sender_id, :receiver_id, :content, NOW())',
     );
     $insert->execute([':sender_id' => 1, ':receiver_id' => $user, ':content' => $content]);
-    $update = $pdo->prepare('UPDATE `user` SET `unread_count` = `unread_count` + 1 WHERE `id` = :receiver_id');
-    return $update->execute([':receiver_id' => $user]);
+    $update = $pdo->prepare('UPDATE `user` SET `unread_count` = `unread_count` + 1 WHERE `id` = :id');
+    return $update->execute([':id' => $user]);
 }
 
 /** The same in one transaction: one commit, and the counter changes only together with the row. */

@@ -1,6 +1,6 @@
 <?php
-// socket.io: what @socket.io/redis-emitter publishes for io.to("user:7").emit("text", $content), in MessagePack
-// (https://socket.io/docs/v4/redis-adapter/#emitter).
+// socket.io: what @socket.io/redis-emitter publishes for io.to("user:7").emit("text", $content), in
+// MessagePack (https://socket.io/docs/v4/redis-adapter/#emitter).
 declare(strict_types=1);
 
 function redis(): Redis

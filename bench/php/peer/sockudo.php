@@ -10,7 +10,8 @@ function push(int $user, string $content): bool
     $path = '/apps/bench/events';
     $query = 'auth_key=bench&auth_timestamp=' . time() . '&auth_version=1.0&body_md5=' . md5($body);
     $signature = hash_hmac('sha256', "POST\n$path\n$query", getenv('BENCH_KEY'));
-    return post("$path?$query&auth_signature=$signature", "Content-Type: application/json\r\n", $body)[0] === 200;
+    $target = "$path?$query&auth_signature=$signature";
+    return post($target, "Content-Type: application/json\r\n", $body)[0] === 200;
 }
 
 function push_warmup(int $user): void

@@ -1,5 +1,5 @@
-//! The baseline: phpredis and PDO, as tutorials use them. The client subscribes to Redis directly, without a daemon or
-//! a WebSocket, so nothing that goes through Redis can be faster.
+//! The baseline: phpredis and PDO, as tutorials use them. The client subscribes to Redis directly, without a
+//! daemon or a WebSocket, so nothing that goes through Redis can be faster.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

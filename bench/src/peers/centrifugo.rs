@@ -12,8 +12,8 @@ use sha2::Sha256;
 use crate::bench_env::{BenchEnv, SECRET, source_folder};
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::connect_spec::{ConnectSpec, Step};
-use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::peers::{fill, missing};
+use crate::peer::Peer;
+use crate::peers::{fill, http_peer, missing};
 
 /// The Go module to build. `CHATPUSH_BENCH_CENTRIFUGO` names an installed program instead.
 const MODULE: &str = "github.com/centrifugal/centrifugo/v6@latest";
@@ -57,19 +57,7 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
         ready: "\"connect\"".to_owned(),
         heartbeat: Some(("{}".to_owned(), "{}".to_owned())),
     };
-    Ok(Peer {
-        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
-        php: Php {
-            peer: "centrifugo",
-            settings: Vec::new(),
-            environment: vec![
-                ("BENCH_ADDRESS", format!("127.0.0.1:{port}")),
-                ("BENCH_KEY", SECRET.to_owned()),
-            ],
-        },
-        servers: vec![server],
-        uses_redis: false,
-    })
+    Ok(http_peer("centrifugo", port, spec, server))
 }
 
 fn program(cache: &Cache) -> String {

@@ -6,8 +6,8 @@ use chatpush_stack::server::Server;
 use crate::bench_env::{BenchEnv, source_folder};
 use crate::cache::{Cache, output, version as find_version};
 use crate::connect_spec::ConnectSpec;
-use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::peers::{fill, missing};
+use crate::peer::Peer;
+use crate::peers::{fill, http_peer, missing};
 
 const MODULE: &str = "ngx_nchan_module.so";
 
@@ -52,14 +52,5 @@ pub fn start(env: &BenchEnv, workers: usize) -> anyhow::Result<Peer> {
         target: format!("/sub/{user}"),
         ..ConnectSpec::default()
     };
-    Ok(Peer {
-        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
-        php: Php {
-            peer: "nchan",
-            settings: Vec::new(),
-            environment: vec![("BENCH_ADDRESS", format!("127.0.0.1:{port}"))],
-        },
-        servers: vec![server],
-        uses_redis: false,
-    })
+    Ok(http_peer("nchan", port, spec, server))
 }

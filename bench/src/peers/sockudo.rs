@@ -8,8 +8,8 @@ use chatpush_stack::server::Server;
 use crate::bench_env::{BenchEnv, SECRET};
 use crate::cache::{Cache, output, run, version as find_version};
 use crate::connect_spec::{ConnectSpec, Step};
-use crate::peer::{ConnectSpecs, Peer, Php};
-use crate::peers::missing;
+use crate::peer::Peer;
+use crate::peers::{http_peer, missing};
 
 /// Its version.
 pub fn version(cache: &Cache) -> Result<String, String> {
@@ -71,19 +71,7 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
             "{\"event\":\"pusher:pong\",\"data\":{}}".to_owned(),
         )),
     };
-    Ok(Peer {
-        connect_specs: ConnectSpecs::PerUser(Box::new(spec)),
-        php: Php {
-            peer: "sockudo",
-            settings: Vec::new(),
-            environment: vec![
-                ("BENCH_ADDRESS", format!("127.0.0.1:{port}")),
-                ("BENCH_KEY", SECRET.to_owned()),
-            ],
-        },
-        servers: vec![server],
-        uses_redis: false,
-    })
+    Ok(http_peer("sockudo", port, spec, server))
 }
 
 fn program(cache: &Cache) -> String {

@@ -28,7 +28,8 @@ pub(super) fn draw(title: &str, unit: &str, bars: &[(String, Spread)], caption: 
         ));
         let (low, high) = (canvas.x(min / top_tick), canvas.x(max / top_tick));
         canvas.draw(&format!(
-            "<path d=\"M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v8M{high:.1} {:.1}v8\" stroke=\"#24292f\" fill=\"none\"/>",
+            "<path d=\"M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v8M{high:.1} {:.1}v8\" \
+             stroke=\"#24292f\" fill=\"none\"/>",
             middle - 4.0,
             middle - 4.0
         ));

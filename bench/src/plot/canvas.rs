@@ -33,7 +33,8 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas whose plot area has this height and these margins on the left (default: room for numbers) and right.
+    /// A canvas whose plot area has this height and these margins on the left (default: room for numbers) and
+    /// right.
     pub(super) fn new(title: &str, left: Option<f64>, right: f64, height: f64) -> Self {
         let left = left.unwrap_or(LEFT);
         let mut canvas = Self { text: String::new(), left, width: WIDTH - left - right, top: TOP, height };
@@ -82,7 +83,8 @@ impl Canvas {
         let center = self.y(0.5);
         let text = escape(up);
         self.draw(&format!(
-            "<text class=\"axis\" text-anchor=\"middle\" transform=\"translate(20 {center:.1}) rotate(-90)\">{text}</text>"
+            "<text class=\"axis\" text-anchor=\"middle\" \
+             transform=\"translate(20 {center:.1}) rotate(-90)\">{text}</text>"
         ));
     }
 
@@ -104,7 +106,8 @@ impl Canvas {
         let width = if name.starts_with("chatpush") { 3.0 } else { 1.8 };
         let dashes = if name == "floor" { " stroke-dasharray=\"6 4\"" } else { "" };
         self.draw(&format!(
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{dashes}/>"
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" \
+             stroke-linejoin=\"round\"{dashes}/>"
         ));
     }
 
@@ -133,17 +136,19 @@ impl Canvas {
         }
         let text = self.text;
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} {y}\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" \
+             viewBox=\"0 0 {WIDTH} {y}\">\n\
              <style>text{{font-family:system-ui,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif;fill:#24292f}}\
-             .title{{font-size:18px;font-weight:600}}.tick,.legend,.value{{font-size:13px}}.axis{{font-size:13px;fill:#57606a}}\
+             .title{{font-size:18px;font-weight:600}}.tick,.legend,.value{{font-size:13px}}\
+             .axis{{font-size:13px;fill:#57606a}}\
              .caption{{font-size:11px;fill:#57606a}}.grid{{stroke:#d8dee4;stroke-width:1}}</style>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{text}</svg>\n"
         )
     }
 }
 
-/// The colour of a line or bar. chatpush, the floor and the peers have the same colour in every plot; others get one
-/// by their index.
+/// The colour of a line or bar. chatpush, the floor and the peers have the same colour in every plot; others
+/// get one by their index.
 pub(super) fn colour(name: &str, index: usize) -> &'static str {
     match name {
         "chatpush" => PRODUCT,

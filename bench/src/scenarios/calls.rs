@@ -1,18 +1,14 @@
 //! How long a PHP call takes: on the command line after a warm-up, and in requests to PHP-FPM through nginx.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 
 use crate::budget::{Budget, Rule};
-use crate::clients::{Clients, ConnectOptions};
 use crate::fpm::Fpm;
 use crate::latency::LatencyHistogram;
 use crate::message_header;
 use crate::peer::Php;
 use crate::peers::{PeerName, baseline};
-use crate::publisher::ClosedLoop;
-use crate::scenarios::{Bench, CONTENT_BYTES, Outcome};
+use crate::scenarios::{Bench, CONTENT_BYTES, Outcome, call_repeatedly};
 
 /// Number of connected users, who receive the pushes.
 const CONNECTED: u32 = 100;
@@ -26,7 +22,8 @@ const OFFLINE: (u32, u32) = (2_001, 1_000);
 /// The reading calls: the function in `bench/php/peer`, and chatpush's name for it.
 const READS: [(&str, &str); 2] = [("count_unread", "getUnreadCount"), ("fetch", "getOfflineMessage")];
 
-/// Calls that show how fast this machine is: round trips without work, and the baseline's store as one transaction.
+/// Calls that show how fast this machine is: round trips without work, and the baseline's store as one
+/// transaction.
 const COMPARISONS: [(&str, &str); 3] = [
     ("ping_redis", "PING to Redis"),
     ("ping_database", "DO 1 to MariaDB"),
@@ -73,9 +70,7 @@ fn fill_mailboxes(bench: &Bench<'_>) -> anyhow::Result<()> {
 }
 
 fn measure(bench: &Bench<'_>, name: PeerName, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let peer = name.start(bench.env)?;
-    let users = 1..=CONNECTED;
-    let _clients = Clients::connect(&peer.connect_specs(users), ConnectOptions::default())?;
+    let (peer, _clients) = bench.start_connected(name, CONNECTED)?;
     let push = if name == PeerName::Baseline { "phpredis held" } else { name.title() };
     let latencies = repeat(&peer.php, "push", (1, CONNECTED), bench.choose(20_000, 2_000))?;
     note(outcome, "pushMessage", push, &latencies);
@@ -139,23 +134,8 @@ fn in_fpm(bench: &Bench<'_>, name: PeerName, php: &Php, outcome: &mut Outcome) -
     Ok(())
 }
 
-fn repeat(
-    php: &Php,
-    call: &str,
-    (first_user, users): (u32, u32),
-    calls: u32,
-) -> anyhow::Result<LatencyHistogram> {
-    let load = ClosedLoop {
-        call,
-        callers: 1,
-        first_user,
-        users,
-        calls,
-        duration: Duration::ZERO,
-        content_bytes: CONTENT_BYTES,
-        warmup: calls / 10,
-    };
-    let called = load.start(php)?.run()?;
+fn repeat(php: &Php, call: &str, users: (u32, u32), calls: u32) -> anyhow::Result<LatencyHistogram> {
+    let called = call_repeatedly(php, call, users, calls, calls / 10)?;
     ensure!(called.refused == 0, "{} of {} calls of {call} returned false", called.refused, called.calls);
     Ok(called.latencies)
 }

@@ -1,7 +1,7 @@
 //! Thousands of users reconnect at once, each with stored messages, while other users keep chatting.
 //!
-//! The baseline has no server that delivers stored messages: its users are connected first, and then PHP reads each
-//! user's rows, publishes them and deletes them.
+//! The baseline has no server that delivers stored messages: its users are connected first, and then PHP
+//! reads each user's rows, publishes them and deletes them.
 
 use std::time::{Duration, Instant};
 
@@ -119,9 +119,8 @@ pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> 
         first_user: 1,
         users,
         calls: users * MESSAGES / WORKERS,
-        duration: Duration::ZERO,
         content_bytes: CONTENT_BYTES,
-        warmup: 0,
+        ..ClosedLoop::default()
     };
     let called = load.start(&php.with_setting("chatpush.durability=queued"))?.run()?;
     ensure!(called.refused == 0, "{} stores were refused", called.refused);
@@ -130,11 +129,12 @@ pub(super) fn fill(env: &BenchEnv, php: &Php, users: u32) -> anyhow::Result<()> 
 
 /// Inserts the same rows by SQL, with the header that a caller would write.
 fn insert(env: &BenchEnv, users: u32) -> anyhow::Result<()> {
-    let content = "CONCAT('~~000', LPAD(u.seq, 8, '0'), LPAD(m.seq, 8, '0'), REPEAT('0', 36), ' ', REPEAT('message ', 8))";
+    let header = "'~~000', LPAD(u.seq, 8, '0'), LPAD(m.seq, 8, '0'), REPEAT('0', 36)";
     let last = MESSAGES - 1;
     env.sql(&format!(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
-             SELECT 1, u.seq, {content}, NOW() FROM seq_0_to_{last} m, seq_1_to_{users} u"
+             SELECT 1, u.seq, CONCAT({header}, ' ', REPEAT('message ', 8)), NOW() \
+             FROM seq_0_to_{last} m, seq_1_to_{users} u"
     ))
     .map(drop)
 }
@@ -147,10 +147,21 @@ pub(super) fn reconnect(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Resu
     let began = clock::now();
     let mut clients = Clients::begin(&specs, ConnectOptions { max_opening: MAX_OPENING, stalled: false })?;
     wait_until_received(&mut clients, total)?;
+    finish(env, &mut clients, began, statements)
+}
+
+/// Waits until every row is deleted, and returns the results since `began`. All messages have arrived;
+/// `statements_before` is MariaDB's counter at the start.
+fn finish(
+    env: &BenchEnv,
+    clients: &mut Clients,
+    began: u64,
+    statements_before: f64,
+) -> anyhow::Result<ReconnectResult> {
     let latest = clients.progress()?.latest;
     let check_statements = until_rows(env, 0)?;
     let ended = clock::now();
-    let statements = env.mariadb_status("Questions")? - statements - check_statements;
+    let statements = env.mariadb_status("Questions")? - statements_before - check_statements;
     let progress = clients.progress()?;
     ensure!(progress.failed == 0, "{} connections failed: {}", progress.failed, progress.reason);
     Ok(ReconnectResult {
@@ -174,9 +185,8 @@ fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectRe
             first_user: 1 + worker * share,
             users: share,
             calls: share,
-            duration: Duration::ZERO,
             content_bytes: CONTENT_BYTES,
-            warmup: 0,
+            ..ClosedLoop::default()
         };
         logins.push(load.start(&baseline::php(env))?);
     }
@@ -186,18 +196,10 @@ fn log_in(env: &BenchEnv, peer: &Peer, users: u32) -> anyhow::Result<ReconnectRe
         login.begin()?;
     }
     wait_until_received(&mut clients, total)?;
-    let latest = clients.progress()?.latest;
     for login in logins {
         login.finish()?;
     }
-    let check_statements = until_rows(env, 0)?;
-    let ended = clock::now();
-    Ok(ReconnectResult {
-        delivered: latest.saturating_sub(began) as f64 / 1e9,
-        confirmed: ended.saturating_sub(began) as f64 / 1e9,
-        statements: env.mariadb_status("Questions")? - statements - check_statements,
-        received: clients.report()?,
-    })
+    finish(env, &mut clients, began, statements)
 }
 
 fn wait_until_received(clients: &mut Clients, total: u64) -> anyhow::Result<()> {
@@ -237,6 +239,5 @@ fn note(outcome: &mut Outcome, title: &str, users: u32, returned: &ReconnectResu
     metrics.record("statements per user", "", title, returned.statements / f64::from(users));
     let counts = returned.received.counts;
     metrics.record("lost", "", title, total - counts.received as f64);
-    let wrong = counts.duplicated + counts.reordered + counts.misrouted;
-    metrics.record("duplicated, reordered or misrouted", "", title, wrong as f64);
+    metrics.record("duplicated, reordered or misrouted", "", title, counts.faults() as f64);
 }

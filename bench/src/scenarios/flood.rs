@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bench_env::BenchEnv;
 use crate::budget::{Budget, Rule};
-use crate::clients::{Clients, ConnectOptions, Received};
+use crate::clients::{Clients, Received};
 use crate::peer::Peer;
 use crate::peers::PeerName;
 use crate::plot::Chart;
@@ -41,8 +41,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         &mut outcome,
         |_| true,
         |name, outcome| {
-            let peer = name.start(bench.env)?;
-            let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
+            let (peer, mut clients) = bench.start_connected(name, USERS)?;
             let flooded = flood(bench.env, &peer, &mut clients, WORKERS, 0, duration)?;
             note(outcome, name, &flooded);
             Ok(())
@@ -111,15 +110,13 @@ fn note(outcome: &mut Outcome, name: PeerName, flooded: &FloodResult) {
     metrics.record("Redis' share of a core", "", title, used.1 / seconds);
     metrics.record("clients' share of a core", "", title, clients_cpu / seconds);
     metrics.record("lost", "", title, counts.lost(called.accepted()) as f64);
-    let wrong = counts.duplicated + counts.reordered + counts.misrouted;
-    metrics.record("duplicated, reordered or misrouted", "", title, wrong as f64);
+    metrics.record("duplicated, reordered or misrouted", "", title, counts.faults() as f64);
     metrics.record("refused", "", title, called.refused as f64);
 }
 
 /// Floods chatpush once more, with perf recording the daemon and Redis.
 fn profile(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Option<String>> {
-    let peer = PeerName::Chatpush.start(bench.env)?;
-    let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
+    let (peer, mut clients) = bench.start_connected(PeerName::Chatpush, USERS)?;
     let mut pids = peer.pids();
     pids.push(bench.env.redis_pid());
     let profile = Profile::start(&bench.env.new_folder("profile")?, &pids);

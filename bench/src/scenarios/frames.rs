@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bench_env::BenchEnv;
 use crate::budget::{Budget, Rule};
-use crate::clients::{Clients, ConnectOptions, Received};
+use crate::clients::{Clients, Received};
 use crate::peer::Peer;
 use crate::peers::PeerName;
 use crate::publisher::{CallResults, OpenLoop};
@@ -32,8 +32,7 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         &mut outcome,
         |_| true,
         |name, outcome| {
-            let peer = name.start(bench.env)?;
-            let mut clients = Clients::connect(&peer.connect_specs(1..=USERS), ConnectOptions::default())?;
+            let (peer, mut clients) = bench.start_connected(name, USERS)?;
             for rate in rates.iter().copied() {
                 let delivered = deliver(bench.env, &peer, &mut clients, USERS, rate, rate * seconds)?;
                 note(outcome, name, rate, &delivered);
@@ -84,8 +83,8 @@ fn note(outcome: &mut Outcome, name: PeerName, rate: u32, delivered: &DeliveryRe
     metrics.record(&format!("{what}, Redis CPU per 100,000"), "s", title, used.1 * scale);
     let counts = received.counts;
     metrics.record(&format!("{what}, lost"), "", title, counts.lost(called.accepted()) as f64);
-    let wrong = counts.duplicated + counts.reordered + counts.misrouted + called.refused;
-    metrics.record(&format!("{what}, duplicated, reordered, misrouted or refused"), "", title, wrong as f64);
+    let faults = counts.faults() + called.refused;
+    metrics.record(&format!("{what}, duplicated, reordered, misrouted or refused"), "", title, faults as f64);
     let caption = format!("Latency from the scheduled time to the client's frame: {USERS} users, {what}");
     outcome.add_curve(&format!("frames-{rate}"), &caption, title, &received.intended);
 }

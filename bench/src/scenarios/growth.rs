@@ -7,8 +7,7 @@ use crate::metrics::Metric;
 use crate::peer::Peer;
 use crate::peers::{PeerName, chatpush};
 use crate::plot::Chart;
-use crate::publisher::ClosedLoop;
-use crate::scenarios::{Bench, CONTENT_BYTES, Outcome, crowd, flood, frames, idle, stores};
+use crate::scenarios::{Bench, CONTENT_BYTES, Outcome, call_repeatedly, crowd, flood, frames, idle, stores};
 
 /// Multiples of the smallest amount of work.
 const FACTORS: [u32; 3] = [1, 4, 16];
@@ -88,25 +87,9 @@ fn measure(bench: &Bench<'_>, factor: u32, outcome: &mut Outcome) -> anyhow::Res
 }
 
 /// The median time of a call, in microseconds.
-fn repeat(
-    bench: &Bench<'_>,
-    peer: &Peer,
-    call: &str,
-    (first_user, users): (u32, u32),
-    calls: u32,
-) -> anyhow::Result<f64> {
-    let warmup = bench.choose(200, 20);
-    let load = ClosedLoop {
-        call,
-        callers: 1,
-        first_user,
-        users,
-        calls,
-        duration: Duration::ZERO,
-        content_bytes: CONTENT_BYTES,
-        warmup,
-    };
-    Ok(load.start(&peer.php)?.run()?.latencies.percentile(50.0))
+fn repeat(bench: &Bench<'_>, peer: &Peer, call: &str, users: (u32, u32), calls: u32) -> anyhow::Result<f64> {
+    let called = call_repeatedly(&peer.php, call, users, calls, bench.choose(200, 20))?;
+    Ok(called.latencies.percentile(50.0))
 }
 
 /// Replaces the messages of 50 users.
@@ -115,7 +98,8 @@ fn fill_mailboxes(bench: &Bench<'_>, messages: u32) -> anyhow::Result<()> {
     bench.env.sql(&format!(
         "DELETE FROM offline_message WHERE receiver_id BETWEEN {FIRST_MAILBOX} AND {last}; \
          INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
-         SELECT 1, u.seq, REPEAT('x', {CONTENT_BYTES}), NOW() FROM seq_{FIRST_MAILBOX}_to_{last} u, seq_1_to_{messages} m"
+         SELECT 1, u.seq, REPEAT('x', {CONTENT_BYTES}), NOW() \
+         FROM seq_{FIRST_MAILBOX}_to_{last} u, seq_1_to_{messages} m"
     ))?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Some clients never read: how that affects the other clients' latency and the server's memory, compared with the
-//! same traffic while all clients read.
+//! Some clients never read: how that affects the other clients' latency and the server's memory, compared
+//! with the same traffic while all clients read.
 
 use crate::clients::{Clients, ConnectOptions, Received};
 use crate::peers::PeerName;
@@ -9,7 +9,8 @@ use crate::usage;
 
 /// Messages per second to the clients that read.
 const RATE: u32 = 1_000;
-/// Messages per second to the flooded clients, and the length of each: in total more than the socket buffers hold.
+/// Messages per second to the flooded clients, and the length of each: in total more than the socket buffers
+/// hold.
 const FLOOD: (u32, u32) = (2_000, 8_192);
 /// The number of the first publisher to the flooded clients.
 const FLOOD_PUBLISHER: u32 = 500;
@@ -30,7 +31,8 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     );
     let (all, flooded) = connections(bench);
     outcome.notes.push(format!(
-        "{all} connections; {flooded} of them get {} messages of {} bytes a second, which they read or never read",
+        "{all} connections; {flooded} of them get {} messages of {} bytes a second, \
+         which they read or never read",
         FLOOD.0, FLOOD.1
     ));
     Ok(outcome)

@@ -86,7 +86,7 @@ pub(super) fn store(
         calls,
         duration,
         content_bytes: CONTENT_BYTES,
-        warmup: 0,
+        ..ClosedLoop::default()
     };
     let publishers = load.start(php)?;
     let commits = env.mariadb_commits()?;

@@ -12,8 +12,8 @@ use chatpush_bench::message_header::MessageHeader;
 
 const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A WebSocket server that accepts one client after the other, sends each its bytes, and then waits until all have
-/// disconnected.
+/// A WebSocket server that accepts one client after the other, sends each its bytes, and then waits until all
+/// have disconnected.
 struct Server {
     address: String,
     thread: JoinHandle<()>,

@@ -37,7 +37,8 @@ fn a_stall_shows_in_every_message_that_was_due_during_it() {
     clients.settle(called.accepted(), Duration::from_secs(5)).expect("it answers");
     let received = clients.report().expect("a report");
     assert_eq!(received.counts, Counts { received: 500, ..Counts::default() });
-    // One message is due each millisecond, so those of the first 100 ms of the pause are at least 200 ms late.
+    // One message is due each millisecond, so those of the first 100 ms of the pause are at least 200 ms
+    // late.
     let late = received.intended.count_at_least(200_000_000);
     assert!(late >= 100, "{late} messages are late, the latest by {} µs", received.intended.max());
 }
