@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::Context as _;
 
 /// The root folder of the repository.
 pub fn root() -> PathBuf {
@@ -10,12 +10,12 @@ pub fn root() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// The daemon: `CHATPUSH_DAEMON`, or the one in `target/release`.
+/// The daemon: `CHATPUSH_DAEMON`, or the one that was built together with the running program.
 pub fn daemon() -> anyhow::Result<String> {
     artifact("CHATPUSH_DAEMON", "chatpushd")
 }
 
-/// The extension: `CHATPUSH_EXTENSION`, or the one in `target/release`.
+/// The extension: `CHATPUSH_EXTENSION`, or the one that was built together with the running program.
 pub fn extension() -> anyhow::Result<String> {
     artifact("CHATPUSH_EXTENSION", "libchatpush.so")
 }
@@ -24,7 +24,11 @@ fn artifact(variable: &str, name: &str) -> anyhow::Result<String> {
     if let Ok(path) = std::env::var(variable) {
         return Ok(path);
     }
-    let path = root().join("target/release").join(name);
-    ensure!(path.exists(), "{} is missing; run ./dev build", path.display());
-    Ok(path.display().to_string())
+    let program = std::env::current_exe()?;
+    // Cargo puts tests into a folder within that of the programs.
+    let mut paths = program.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let found = paths.find(|path| path.exists());
+    let found =
+        found.with_context(|| format!("{name} is missing beside {}; run ./dev build", program.display()))?;
+    Ok(found.display().to_string())
 }
