@@ -20,6 +20,11 @@ pub fn extension() -> anyhow::Result<String> {
     artifact("CHATPUSH_EXTENSION", "libchatpush.so")
 }
 
+/// The program of this crate: `CHATPUSH_STACK`, or the one that was built together with the running program.
+pub fn stack() -> anyhow::Result<String> {
+    artifact("CHATPUSH_STACK", "chatpush-stack")
+}
+
 fn artifact(variable: &str, name: &str) -> anyhow::Result<String> {
     if let Ok(path) = std::env::var(variable) {
         return Ok(path);

@@ -1,14 +1,20 @@
 //! Lets another process kill the daemon of a running stack and start it again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
 use crate::stack::Stack;
+
+/// Ends the daemon with SIGKILL.
+pub const KILL: &str = "kill daemon";
+
+/// Starts the daemon again.
+pub const START: &str = "start daemon";
 
 /// How long a client may take to send its command, and to read the answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,8 +22,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest command, in bytes.
 const COMMAND_BYTES: u64 = 64;
 
-/// A listening socket. A client sends one line, `kill daemon` or `start daemon`. When that is done, it gets
-/// one line back: `ok`, or the error.
+/// A listening socket. A client sends one line, [`KILL`] or [`START`]. When that is done, it gets one line
+/// back: `ok`, or the error.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
@@ -25,17 +31,17 @@ pub struct Control {
 }
 
 impl Control {
-    /// Listens in the folder of the stack.
-    pub fn listen(stack: &Stack) -> anyhow::Result<Self> {
-        let socket = stack.folder().join("control.sock");
+    /// Listens on a socket of this name in the folder of the stack.
+    pub fn listen(stack: &Stack, name: &str) -> anyhow::Result<Self> {
+        let socket = stack.folder().join(name);
         let listener =
             UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
         Ok(Self { listener, socket })
     }
 
-    /// The environment variable with the path of the socket.
-    pub fn environment(&self) -> (&'static str, String) {
-        ("CHATPUSH_TEST_CONTROL", self.socket.display().to_string())
+    /// The path of the socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Executes commands until it is dropped or accepting a connection fails.
@@ -52,14 +58,23 @@ impl Control {
     }
 }
 
+/// Sends a command to a stack and waits until it is done.
+pub async fn command(mut stream: UnixStream, line: &str) -> anyhow::Result<()> {
+    let mut answer = String::new();
+    stream.write_all(format!("{line}\n").as_bytes()).await?;
+    stream.read_to_string(&mut answer).await?;
+    ensure!(answer == "ok\n", "{line}: {}", answer.trim_end());
+    Ok(())
+}
+
 async fn execute(stack: &mut Stack, stream: &mut UnixStream) -> anyhow::Result<()> {
     let mut command = String::new();
     let mut reader = BufReader::new(stream.take(COMMAND_BYTES));
     timeout(COMMAND_TIMEOUT, reader.read_line(&mut command)).await.context("no command was received")??;
     match command.trim_end() {
-        "kill daemon" => stack.kill_daemon(),
-        "start daemon" => stack.start_daemon().await?,
-        other => bail!("'{other}' is neither 'kill daemon' nor 'start daemon'"),
+        KILL => stack.kill_daemon(),
+        START => stack.start_daemon().await?,
+        other => bail!("'{other}' is neither '{KILL}' nor '{START}'"),
     }
     Ok(())
 }

@@ -1,12 +1,18 @@
 //! The demo chat with two registered people.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use tokio::net::UnixStream;
 use tokio::process::Command;
 
+use crate::control::{self, Control};
 use crate::stack::{DATABASE, Stack};
-use crate::{artifacts, mariadb};
+use crate::{artifacts, folder, mariadb};
+
+/// The start of the name of a demo's control socket; the port of its pages follows.
+const SOCKET: &str = "demo.sock.";
 
 /// A user who can sign in.
 #[derive(Clone, Debug)]
@@ -30,6 +36,43 @@ pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<
     let stack = Stack::start(port, &[&[("/", demo.as_path())], more].concat()).await?;
     let people = seed(stack.folder()).await?;
     Ok((stack, people))
+}
+
+/// Listens for commands, under a name by which [`command`] finds it.
+pub fn control(stack: &Stack) -> anyhow::Result<Control> {
+    Control::listen(stack, &format!("{SOCKET}{}", stack.port()))
+}
+
+/// Sends a command to the demo that runs, on this port if there are several.
+///
+/// # Errors
+///
+/// If no demo runs there, or several run and no port is given; the text says what to do.
+pub async fn command(port: Option<u16>, line: &str) -> anyhow::Result<()> {
+    let mut running = running().await;
+    let ports = running.keys().map(u16::to_string).collect::<Vec<_>>().join(" and ");
+    let found = match (port, running.len()) {
+        (_, 0) => bail!("no demo runs; ./dev demo starts one"),
+        (Some(port), _) => {
+            running.remove(&port).with_context(|| format!("no demo runs on port {port}, only on {ports}"))?
+        }
+        (None, 1) => running.pop_first().context("no demo runs")?.1,
+        (None, _) => bail!("demos run on the ports {ports}; choose one with --port PORT"),
+    };
+    control::command(found, line).await
+}
+
+/// A connection to each demo that runs, by port. Nobody listens on the socket of a demo that has ended.
+async fn running() -> BTreeMap<u16, UnixStream> {
+    let mut running = BTreeMap::new();
+    for socket in folder::all().iter().flat_map(|folder| folder::entries(folder)) {
+        let name = socket.file_name().unwrap_or_default().to_string_lossy();
+        let Some(Ok(port)) = name.strip_prefix(SOCKET).map(str::parse) else { continue };
+        if let Ok(stream) = UnixStream::connect(&socket).await {
+            running.insert(port, stream);
+        }
+    }
+    running
 }
 
 /// Inserts the demo's people into an empty user table.

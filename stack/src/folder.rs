@@ -12,6 +12,9 @@ use crate::guard::Guard;
 const CLEANUP: &str = r#"read -r word && [ "$word" = keep ] && exit
 for _ in {1..300}; do rm -rf "$0" && exit; sleep 0.05; done"#;
 
+/// What the names of all such folders begin with.
+const PREFIX: &str = "chatpush-";
+
 /// A folder that is removed, with everything in it, when this is dropped or our process dies.
 #[derive(Debug)]
 pub struct Folder {
@@ -22,7 +25,7 @@ pub struct Folder {
 impl Folder {
     /// Creates a new folder below `TMPDIR` that only our user can read.
     pub fn new() -> anyhow::Result<Self> {
-        let name = format!("chatpush-{}-{:06x}", std::process::id(), fastrand::u32(..0x0100_0000));
+        let name = format!("{PREFIX}{}-{:06x}", std::process::id(), fastrand::u32(..0x0100_0000));
         let path = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new()
             .mode(0o700)
@@ -42,4 +45,17 @@ impl Folder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The folders of all running processes, and those that were kept.
+pub fn all() -> Vec<PathBuf> {
+    let mut found = entries(&std::env::temp_dir());
+    found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)));
+    found
+}
+
+/// What is in a folder; nothing if it may not be read.
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }

@@ -1,11 +1,12 @@
 //! `chatpush-stack`: runs the demo, or a command with a private stack, and stops what it started.
 
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::Context as _;
-use chatpush_stack::control::Control;
+use chatpush_stack::control::{self, Control};
 use chatpush_stack::stack::Stack;
-use chatpush_stack::{artifacts, demo, smoke};
+use chatpush_stack::{artifacts, demo, folder, smoke};
 use clap::{Parser, Subcommand};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +32,12 @@ enum Task {
         /// Serve the demo on this port instead of a free one
         #[arg(long)]
         port: Option<u16>,
+        /// Kill the daemon of the demo that runs, the one on PORT if there are several
+        #[arg(long, conflicts_with_all = ["check", "keep", "start_daemon"])]
+        kill_daemon: bool,
+        /// Start that daemon again
+        #[arg(long, conflicts_with_all = ["check", "keep"])]
+        start_daemon: bool,
     },
     /// Run a command with the addresses of the servers in its environment, as `CHATPUSH_TEST_*`
     Run {
@@ -58,7 +65,17 @@ async fn main() -> ExitCode {
 
 async fn perform(task: Task) -> anyhow::Result<ExitCode> {
     match task {
-        Task::Demo { check, keep, port } => {
+        Task::Demo { port, kill_daemon: true, .. } => {
+            demo::command(port, control::KILL).await?;
+            println!("The daemon is down. Start it again: ./dev demo --start-daemon");
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Demo { port, start_daemon: true, .. } => {
+            demo::command(port, control::START).await?;
+            println!("The daemon is up.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Demo { check, keep, port, .. } => {
             let (mut stack, people) = demo::start(port, &[]).await?;
             if keep {
                 stack.keep();
@@ -68,12 +85,19 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
                 println!("The demo works.");
                 return Ok(ExitCode::SUCCESS);
             }
+            let (control, mut logs) = (demo::control(&stack)?, follow(stack.folder()));
             println!("\nOpen {} in two browsers, or in one and a private window:", stack.url());
             for person in &people {
                 println!("  {:<8} password {}", person.name, person.password);
             }
+            println!("In another terminal:");
+            println!("  ./dev demo --kill-daemon    kills the daemon");
+            println!("  ./dev demo --start-daemon   starts it again");
             println!("Ctrl-C ends it. The logs:\n");
-            follow(&stack).await?;
+            tokio::select! {
+                followed = logs.status() => { followed.context("cannot start tail")?; }
+                served = control.serve(&mut stack) => served?,
+            }
             Ok(ExitCode::SUCCESS)
         }
         Task::Run { demo, command } => {
@@ -89,9 +113,9 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
                 let pages = [&[("/", pages.as_path())], &examples[..]].concat();
                 (Stack::start(None, &pages).await?, Vec::new())
             };
-            let control = Control::listen(&stack)?;
+            let control = Control::listen(&stack, "control.sock")?;
             let mut environment = stack.environment()?;
-            environment.push(control.environment());
+            environment.push(("CHATPUSH_TEST_CONTROL", control.socket().display().to_string()));
             for (variable, person) in ["CHATPUSH_TEST_MIRA", "CHATPUSH_TEST_TOM"].into_iter().zip(people) {
                 environment.push((variable, person.password));
             }
@@ -110,20 +134,16 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints the logs until it is interrupted.
-async fn follow(stack: &Stack) -> anyhow::Result<()> {
-    let mut logs = Vec::new();
-    for entry in std::fs::read_dir(stack.folder())? {
-        let path = entry?.path();
+/// The command that prints the logs.
+fn follow(folder: &Path) -> Command {
+    let mut logs = folder::entries(folder);
+    logs.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if ["chatpushd-", "php-fpm.log", "nginx.log"].iter().any(|wanted| name.starts_with(wanted)) {
-            logs.push(path.clone());
-        }
-    }
+        ["chatpushd-", "php-fpm.log", "nginx.log"].iter().any(|wanted| name.starts_with(wanted))
+    });
     let mut tail = Command::new("tail");
     tail.args(["-q", "-n", "0", "-F"]).args(logs).stderr(Stdio::null()).kill_on_drop(true);
-    tail.status().await.context("cannot start tail")?;
-    Ok(())
+    tail
 }
 
 /// Waits for SIGINT or SIGTERM. The caller then drops the running task, which stops its servers.

@@ -112,20 +112,29 @@ impl Stack {
     pub fn kill_daemon(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.kill();
+            eprintln!("chatpushd          killed");
         }
     }
 
     /// Starts the daemon on the same ports and waits until it is ready. Does nothing if it runs.
     pub async fn start_daemon(&mut self) -> anyhow::Result<()> {
-        if self.daemon.is_none() {
+        // It may also have ended without us.
+        if self.daemon.as_ref().is_none_or(|daemon| !daemon.process().is_running()) {
+            self.daemon = None;
             self.daemon = Some(Daemon::start_at(self.folder.path(), &self.configuration, self.ports).await?);
+            eprintln!("chatpushd          started again");
         }
         Ok(())
     }
 
     /// The URL of nginx, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.nginx.port())
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The port of nginx.
+    pub const fn port(&self) -> u16 {
+        self.nginx.port()
     }
 
     /// The folder with data and logs.

@@ -60,7 +60,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("control", &["stack"]),
     ("smoke", &["demo", "http_client", "mariadb", "stack"]),
     ("http_client", &[]),
-    ("demo", &["artifacts", "mariadb", "stack"]),
+    ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
     ("mariadb", &["server", "wait"]),

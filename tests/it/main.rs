@@ -28,6 +28,8 @@ mod takeover;
 mod shutdown;
 /// The commands of `chatpushd` other than `run`.
 mod commands;
+/// The commands for a running demo.
+mod demo;
 /// The links of the documentation.
 mod links;
 /// Settings, with other table and column names.
