@@ -114,6 +114,12 @@ export class Person {
     return response.ok();
   }
 
+  /** The messages to another that no page of theirs has confirmed yet. */
+  async waiting(other) {
+    const response = await this.context.request.get(`${demo}/waiting.php?receiver_id=${await other.id()}`);
+    return (await response.json()).waiting;
+  }
+
   async id() {
     this.user ??= await this.page.locator('body').getAttribute('data-user');
     return this.user;
