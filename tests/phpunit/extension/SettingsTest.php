@@ -92,7 +92,8 @@ final class SettingsTest extends ChatPushTestCase
             });
             var_dump(
                 pushMessage(1, "x", "y"), storeOfflineMessage(1, 2, "x"), getOfflineMessage(1),
-                getUnreadCount(1), ChatPush\isOnline(1), ChatPush\ackOfflineMessage(1, [1]), ChatPush\clearUnreadCount(1)
+                getUnreadCount(1), ChatPush\isOnline(1), ChatPush\ackOfflineMessage(1, [1]),
+                ChatPush\clearUnreadCount(1)
             );
             PHP;
         $settings = ['chatpush.errors' => 'warning', 'chatpush.redis_url' => 'unix:///nowhere/redis.sock'];
