@@ -4,10 +4,10 @@
 //! # Layout
 //!
 //! - `outbox`: the queue between the hub and one session.
-//! - [`close`]: the close codes.
+//! - [`close_code`]: the close codes.
 //! - [`drain`]: closes all connections when the daemon stops.
 
-pub(crate) mod close;
+pub(crate) mod close_code;
 pub(crate) mod drain;
 mod outbox;
 
@@ -21,7 +21,7 @@ use chatpush_wire::partition::Partition;
 
 pub use self::outbox::Bounds;
 use self::outbox::Outbox;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// A frame on its way to one connection. Cloning shares the bytes.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ use self::registration::RegistrationGuard;
 use self::tracking::Tracking;
 use crate::base::clock;
 use crate::edge::replay::ReplayPart;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 use crate::hub::{Epoch, Outgoing};
 
 /// How often the daemon pings. A client that has been silent for two intervals is gone.

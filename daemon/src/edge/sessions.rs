@@ -17,7 +17,7 @@ use crate::edge::session::protocol::Protocol;
 use crate::edge::session::registration::RegistrationGuard;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Hub;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// How long the closing handshake may take (RFC 6455 section 7.1.1).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
 use redis::{PushInfo, PushKind, Value};
 
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 use crate::hub::{Hub, Outgoing};
 use crate::query::queue::QueryQueue;
 

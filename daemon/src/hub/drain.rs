@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::hub::Hub;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// How often some more connections are closed.
 const TICK: Duration = Duration::from_millis(10);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::Outgoing;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not
 /// read cannot use up the memory of those that do.

@@ -2,7 +2,7 @@
 
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::end::{End, Step};
 use super::protocol::Protocol;
 use super::{Session, instant_of};
 use crate::base::{clock, metrics};
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 impl Session<'_> {
     /// Handles one message. Messages that confirm nothing are rate-limited.

@@ -15,7 +15,7 @@ use super::tracking::Tracking;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
 use crate::hub::Outgoing;
-use crate::hub::close::Close;
+use crate::hub::close_code::Close;
 
 /// How long one write to a client may take before it counts as too slow.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
