@@ -78,10 +78,10 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1 << 20, total: 1 << 30 }));
     let prefix = Prefix::default();
     let user = UserId::try_from(42)?;
-    let seats: Vec<Registration> = (0..devices).filter_map(|_| hub.register(user, devices)).collect();
-    let (queries, _asked) = QueryQueue::new();
-    let kind = MessageType::Name(DEFAULT_TYPE.to_owned());
-    let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &kind);
+    let registrations: Vec<Registration> = (0..devices).filter_map(|_| hub.register(user, devices)).collect();
+    let (queries, _queue) = QueryQueue::new();
+    let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
+    let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &default_type);
     let id = id(1)?;
     let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
     let channel = prefix.user_channel(user).into_bytes();
@@ -89,10 +89,10 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     for _ in 0..times {
         let data = vec![Value::BulkString(channel.clone()), Value::BulkString(envelope.clone())];
         dispatcher.push(PushInfo { kind: PushKind::SMessage, data });
-        for seat in &seats {
-            let taken = seat.take(true).ok().context("the outbox has ended")?;
+        for registration in &registrations {
+            let taken = registration.take(true).ok().context("the outbox has ended")?;
             ensure!(taken.len() == 1, "one push is one frame");
-            seat.written();
+            registration.written();
         }
     }
     Ok(())
