@@ -9,7 +9,7 @@ use url::Url;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     /// How to get there.
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
     /// The ACL user, if one is named.
     pub(crate) user: Option<String>,
     /// The password, if there is one. Never printed.
@@ -20,7 +20,7 @@ pub(crate) struct Address {
 
 /// How to get to Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     /// By TCP, encrypted or not.
     Tcp {
         /// A name or an address, an IPv6 one without brackets.
@@ -61,7 +61,7 @@ impl Address {
             number => number.parse().map_err(|_| format!("{FORMS} (the database must be a number)"))?,
         };
         Ok(Self {
-            place: Place::Tcp { host: decoded(&host)?, port: url.port().unwrap_or(6379), tls },
+            endpoint: Endpoint::Tcp { host: decoded(&host)?, port: url.port().unwrap_or(6379), tls },
             user: some(decoded(url.username())?),
             password: url.password().map(decoded).transpose()?.and_then(some),
             database,
@@ -75,7 +75,8 @@ impl Address {
         {
             return Err(FORMS.to_owned());
         }
-        let mut address = Self { place: Place::Unix(path.into()), user: None, password: None, database: 0 };
+        let mut address =
+            Self { endpoint: Endpoint::Unix(path.into()), user: None, password: None, database: 0 };
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
                 "db" => {
@@ -100,13 +101,13 @@ impl fmt::Display for Address {
             (Some(user), None) => format!("{user}@"),
             (None, None) => String::new(),
         };
-        match &self.place {
-            Place::Tcp { host, port, tls } => {
+        match &self.endpoint {
+            Endpoint::Tcp { host, port, tls } => {
                 let scheme = if *tls { "rediss" } else { "redis" };
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 write!(f, "{scheme}://{login}{host}:{port}/{}", self.database)
             }
-            Place::Unix(path) => write!(f, "unix://{login}{}?db={}", path.display(), self.database),
+            Endpoint::Unix(path) => write!(f, "unix://{login}{}?db={}", path.display(), self.database),
         }
     }
 }

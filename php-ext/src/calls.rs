@@ -17,15 +17,15 @@ use chatpush_wire::token;
 
 use crate::delivery::Delivery;
 use crate::error::Error;
-use crate::exchange::{Done, Keys, Plain, Progress, Scripted};
+use crate::exchange::{Command, Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::fetched_rows;
 use crate::link::{self, Answer, LinkError};
-use crate::recall;
 use crate::settings::{self, Settings};
 
 /// Pushes to whoever is connected now; whether somebody was.
 pub(crate) fn push(receiver: UserId, content: &str, message_type: &MessageType) -> Result<bool, Error> {
     let settings = settings::current()?;
-    let envelope = if let Some(row) = recall::take(receiver, content) {
+    let envelope = if let Some(row) = fetched_rows::take(receiver, content) {
         let message =
             Message { id: &row.id, message_type: Some(message_type), data: content, from: Some(row.sender) };
         envelope::tracked(&row.id, false) + &message.stored(row.time_ms)
@@ -36,9 +36,9 @@ pub(crate) fn push(receiver: UserId, content: &str, message_type: &MessageType) 
     };
     let channel = settings.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
-    Ok(link::hold(
+    Ok(link::execute(
         &settings,
-        &mut Plain { parts: &parts, repeatable: false, read: Answer::into_number },
+        &mut Command { parts: &parts, repeatable: false, read: Answer::into_number },
         settings.deadline(),
     )? > 0)
 }
@@ -48,8 +48,8 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
     let settings = settings::current()?;
     let channel = settings.prefix.user_channel(user);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope::DISCONNECT.as_bytes()];
-    let mut exchange = Plain { parts: &parts, repeatable: true, read: Answer::into_number };
-    Ok(link::hold(&settings, &mut exchange, settings.deadline())? > 0)
+    let mut exchange = Command { parts: &parts, repeatable: true, read: Answer::into_number };
+    Ok(link::execute(&settings, &mut exchange, settings.deadline())? > 0)
 }
 
 /// Whether a daemon holds a connection of the user.
@@ -62,7 +62,8 @@ pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
         count
             .map_or_else(|| Err(LinkError::Broken("the answer is too short".to_owned())), Answer::into_number)
     };
-    Ok(link::hold(&settings, &mut Plain { parts: &parts, repeatable: true, read }, settings.deadline())? > 0)
+    Ok(link::execute(&settings, &mut Command { parts: &parts, repeatable: true, read }, settings.deadline())?
+        > 0)
 }
 
 /// Stores a message: true once it is committed, or in the log where that is enough.
@@ -121,7 +122,7 @@ fn accept(
     };
     let mut arguments = vec![LOG_ENTRIES.to_string(), remembered.as_millis().to_string(), envelope];
     arguments.extend(fields(&entry));
-    let mut exchange = Scripted {
+    let mut exchange = ScriptCall {
         script: &ACCEPT,
         keys: Keys::Known(vec![
             prefix.log(partition),
@@ -138,10 +139,10 @@ fn accept(
                      or does the calling transaction hold this user's row?)",
         progress: Progress::default(),
     };
-    match link::hold(settings, &mut exchange, settings.deadline())? {
-        Done::Accepted(live) => Ok(live == "1"),
-        Done::Replied(Reply::Stored { receiver_online }) => Ok(receiver_online),
-        Done::Replied(other) => Err(unexpected(other)),
+    match link::execute(settings, &mut exchange, settings.deadline())? {
+        ScriptOutcome::Accepted(live) => Ok(live == "1"),
+        ScriptOutcome::Replied(Reply::Stored { receiver_online }) => Ok(receiver_online),
+        ScriptOutcome::Replied(other) => Err(unexpected(other)),
     }
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>,
         let empty = page.is_empty();
         rows.extend(page);
         if !more || empty || rows.len() >= limit as usize {
-            recall::remember(user, &rows);
+            fetched_rows::remember(user, &rows);
             return Ok(rows);
         }
     }
@@ -224,7 +225,7 @@ fn read(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, E
             prefix.query_list(partition),
         ]
     };
-    let mut exchange = Scripted {
+    let mut exchange = ScriptCall {
         script: &QUERY,
         keys: Keys::By(&keys),
         arguments: vec![json, WAITING_QUERIES.to_string(), QUERY_TTL.as_millis().to_string()],
@@ -235,14 +236,14 @@ fn read(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, E
         unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
         progress: Progress::default(),
     };
-    replied(link::hold(settings, &mut exchange, deadline)?)
+    replied(link::execute(settings, &mut exchange, deadline)?)
 }
 
 fn append(entry: &Entry) -> Result<Reply, Error> {
     let settings = settings::current()?;
     let partition = Partition::of(entry.receiver());
     let prefix = &settings.prefix;
-    let mut exchange = Scripted {
+    let mut exchange = ScriptCall {
         script: &APPEND,
         keys: Keys::Known(vec![prefix.log(partition), prefix.daemons_channel(partition)]),
         arguments: fields(entry).collect(),
@@ -255,14 +256,14 @@ fn append(entry: &Entry) -> Result<Reply, Error> {
                      hold this user's row?)",
         progress: Progress::default(),
     };
-    replied(link::hold(&settings, &mut exchange, settings.deadline())?)
+    replied(link::execute(&settings, &mut exchange, settings.deadline())?)
 }
 
-fn replied(done: Done) -> Result<Reply, Error> {
-    match done {
-        Done::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
-        Done::Replied(reply) => Ok(reply),
-        Done::Accepted(_) => Err(Error::Connection("Redis answered half".to_owned())),
+fn replied(outcome: ScriptOutcome) -> Result<Reply, Error> {
+    match outcome {
+        ScriptOutcome::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
+        ScriptOutcome::Replied(reply) => Ok(reply),
+        ScriptOutcome::Accepted(_) => Err(Error::Connection("Redis answered half".to_owned())),
     }
 }
 

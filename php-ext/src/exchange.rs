@@ -11,13 +11,13 @@ use chatpush_wire::reply_to;
 use crate::link::{Answer, Connection, Exchange, LinkError, Peer, command};
 
 /// One command with one answer.
-pub(crate) struct Plain<'a, T> {
+pub(crate) struct Command<'a, T> {
     pub(crate) parts: &'a [&'a [u8]],
     pub(crate) repeatable: bool,
     pub(crate) read: fn(Answer) -> Result<T, LinkError>,
 }
 
-impl<T> Exchange for Plain<'_, T> {
+impl<T> Exchange for Command<'_, T> {
     type Outcome = T;
 
     fn commands(&mut self, _connection: &mut Connection, _deadline: Instant) -> Vec<u8> {
@@ -40,7 +40,7 @@ impl<T> Exchange for Plain<'_, T> {
 }
 
 /// A script and, where its effect takes time, the wait for the answer, in one write.
-pub(crate) struct Scripted<'a> {
+pub(crate) struct ScriptCall<'a> {
     pub(crate) script: &'static Script,
     pub(crate) keys: Keys<'a>,
     /// What the script is given behind the `reply_to` of who waits.
@@ -80,15 +80,15 @@ pub(crate) struct Progress {
 }
 
 /// What came of a script.
-pub(crate) enum Done {
+pub(crate) enum ScriptOutcome {
     /// It was carried out, and that is all there is to know; with its detail.
     Accepted(String),
     /// The answer.
     Replied(Reply),
 }
 
-impl Exchange for Scripted<'_> {
-    type Outcome = Done;
+impl Exchange for ScriptCall<'_> {
+    type Outcome = ScriptOutcome;
 
     fn commands(&mut self, connection: &mut Connection, _deadline: Instant) -> Vec<u8> {
         self.progress = Progress::default();
@@ -115,7 +115,11 @@ impl Exchange for Scripted<'_> {
         commands
     }
 
-    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<Done, LinkError> {
+    fn answers(
+        &mut self,
+        connection: &mut Connection,
+        deadline: Instant,
+    ) -> Result<ScriptOutcome, LinkError> {
         // The subscription is confirmed by the first message. An account that may not subscribe learns that after what
         // became of the script, which was sent with it.
         let heard = if self.progress.listens {
@@ -134,23 +138,23 @@ impl Exchange for Scripted<'_> {
         let detail = detail.into_bytes()?;
         self.progress.accepted = word.into_bytes()? == b"ok";
         if !self.progress.accepted {
-            return reply(&detail);
+            return parse_reply(&detail);
         }
         if let Err(LinkError::Answer(text)) = heard {
             return Err(LinkError::Answer(format!("{text}; {}", self.unanswered)));
         }
         if !self.waits {
-            return Ok(Done::Accepted(String::from_utf8_lossy(&detail).into_owned()));
+            return Ok(ScriptOutcome::Accepted(String::from_utf8_lossy(&detail).into_owned()));
         }
         loop {
             let said = connection.receive_from(Peer::Daemon, deadline)?.into_message()?;
             let said = String::from_utf8(said).map_err(|_| not_ours())?;
             if let Some((daemon, json)) = reply_to::answer_to(self.progress.call, &said) {
-                let done = reply(json.as_bytes())?;
+                let outcome = parse_reply(json.as_bytes())?;
                 // A daemon that could not answer is not asked again before another.
-                let failed = matches!(done, Done::Replied(Reply::Refused(_)));
+                let failed = matches!(outcome, ScriptOutcome::Replied(Reply::Refused(_)));
                 connection.answered_by(if failed { "" } else { daemon });
-                return Ok(done);
+                return Ok(outcome);
             }
         }
     }
@@ -169,8 +173,8 @@ impl Exchange for Scripted<'_> {
     }
 }
 
-fn reply(json: &[u8]) -> Result<Done, LinkError> {
-    serde_json::from_slice(json).map(Done::Replied).map_err(|_| not_ours())
+fn parse_reply(json: &[u8]) -> Result<ScriptOutcome, LinkError> {
+    serde_json::from_slice(json).map(ScriptOutcome::Replied).map_err(|_| not_ours())
 }
 
 fn not_ours() -> LinkError {

@@ -55,7 +55,7 @@ function! {
         let receiver = arguments::user(1, receiver)?;
         let content = arguments::content(2, content)?;
         let message_type = arguments::message_type(3, message_type)?;
-        told(calls::push(receiver, content, &message_type), answer, false, Zval::set_bool);
+        reply(calls::push(receiver, content, &message_type), answer, false, Zval::set_bool);
         Some(())
     }
 }
@@ -79,7 +79,7 @@ function! {
         let sender = arguments::user(1, sender)?;
         let receiver = arguments::user(2, receiver)?;
         let content = arguments::content(3, content)?;
-        told(calls::store(sender, receiver, content), answer, false, Zval::set_bool);
+        reply(calls::store(sender, receiver, content), answer, false, Zval::set_bool);
         Some(())
     }
 }
@@ -126,7 +126,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     get_unread_count(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::unread(user).map(whole), answer, 0, Zval::set_long);
+        reply(calls::unread(user).map(saturating), answer, 0, Zval::set_long);
         Some(())
     }
 }
@@ -178,7 +178,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     is_online(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::is_online(user), answer, false, Zval::set_bool);
+        reply(calls::is_online(user), answer, false, Zval::set_bool);
         Some(())
     }
 }
@@ -196,7 +196,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     disconnect_user(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::disconnect(user), answer, false, Zval::set_bool);
+        reply(calls::disconnect(user), answer, false, Zval::set_bool);
         Some(())
     }
 }
@@ -211,7 +211,7 @@ function! {
     /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
     clear_unread_count(call, answer) {
         let user = arguments::user(1, call.number()?)?;
-        told(calls::clear_unread(user), answer, (), |answer, ()| answer.set_null());
+        reply(calls::clear_unread(user), answer, (), |answer, ()| answer.set_null());
         Some(())
     }
 }
@@ -230,7 +230,7 @@ function! {
         let (user, ids) = call.number_and_array()?;
         let user = arguments::user(1, user)?;
         let ids = arguments::row_ids(2, ids)?;
-        told(calls::acknowledge(user, ids).map(whole), answer, 0, Zval::set_long);
+        reply(calls::acknowledge(user, ids).map(saturating), answer, 0, Zval::set_long);
         Some(())
     }
 }
@@ -247,7 +247,7 @@ function! {
         let (user, [ttl]) = call.numbers([3600])?;
         let user = arguments::user(1, user)?;
         let ttl = arguments::ttl(2, ttl)?;
-        told(calls::connect_token(user, ttl), answer, String::new(), set_text);
+        reply(calls::connect_token(user, ttl), answer, String::new(), set_text);
         Some(())
     }
 }
@@ -351,7 +351,7 @@ fn int(name: &str) -> Arg<'static> {
 }
 
 /// Gives the answer or, behind the fallback, tells the error.
-fn told<T>(outcome: Result<T, Error>, answer: &mut Zval, fallback: T, set: impl Fn(&mut Zval, T)) {
+fn reply<T>(outcome: Result<T, Error>, answer: &mut Zval, fallback: T, set: impl Fn(&mut Zval, T)) {
     match outcome {
         Ok(value) => set(answer, value),
         Err(error) => {
@@ -366,7 +366,7 @@ fn set_text(answer: &mut Zval, text: impl AsRef<str>) {
     let _ = answer.set_string(text.as_ref(), false);
 }
 
-fn whole(count: u64) -> i64 {
+fn saturating(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -377,7 +377,7 @@ fn list(rows: Vec<Row>) -> Option<ZBox<ZendHashTable>> {
     let mut list = ZendHashTable::with_capacity(u32::try_from(rows.len()).ok()?);
     for row in rows.iter() {
         let mut columns = ZendHashTable::with_capacity(5);
-        columns.insert("id", whole(row.id)).ok()?;
+        columns.insert("id", saturating(row.id)).ok()?;
         columns.insert("sender_id", row.sender_id).ok()?;
         columns.insert("receiver_id", row.receiver_id).ok()?;
         columns.insert("content", row.content.as_str()).ok()?;

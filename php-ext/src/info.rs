@@ -14,6 +14,6 @@ pub(crate) extern "C" fn print(_module: *mut ModuleEntry) {
             link::open_address().map_or("none".to_owned(), |address| format!("open to {address}")),
         ),
     ];
-    rows.extend(settings::shown());
+    rows.extend(settings::phpinfo_rows());
     zend::print_table(&rows);
 }

@@ -9,7 +9,7 @@ mod arguments;
 mod calls;
 mod exchange;
 mod delivery;
-mod recall;
+mod fetched_rows;
 mod error;
 mod settings;
 mod address;
@@ -42,6 +42,6 @@ fn startup(_kind: i32, module: i32) -> i32 {
 }
 
 extern "C" fn request_shutdown(_kind: i32, _module: i32) -> i32 {
-    recall::forget();
+    fetched_rows::forget();
     zend::SUCCESS
 }

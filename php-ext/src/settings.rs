@@ -135,7 +135,7 @@ pub(crate) fn warn_at_start() {
 }
 
 /// Name and value of each directive for `phpinfo()`, secrets masked.
-pub(crate) fn shown() -> Vec<(String, String)> {
+pub(crate) fn phpinfo_rows() -> Vec<(String, String)> {
     let plain = |name: &CStr| (text(name.to_bytes()), text(&zend::ini(name)));
     let secret = match zend::ini(SECRET).len() {
         0 => "not set".to_owned(),
@@ -160,22 +160,22 @@ pub(crate) fn shown() -> Vec<(String, String)> {
 impl Settings {
     fn read() -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
-        let address = noted(&mut wrong, REDIS_URL, Address::parse);
-        let prefix = noted(&mut wrong, PREFIX, |text| {
+        let address = parse_directive(&mut wrong, REDIS_URL, Address::parse);
+        let prefix = parse_directive(&mut wrong, PREFIX, |text| {
             Prefix::try_from(text.to_owned()).map_err(|error| format!("{text:?} {error}"))
         });
-        let connect_timeout = noted(&mut wrong, CONNECT_TIMEOUT, milliseconds);
-        let timeout = noted(&mut wrong, TIMEOUT, milliseconds);
-        let busy_poll = noted(&mut wrong, BUSY_POLL, |text| match text.trim().parse::<u64>() {
+        let connect_timeout = parse_directive(&mut wrong, CONNECT_TIMEOUT, milliseconds);
+        let timeout = parse_directive(&mut wrong, TIMEOUT, milliseconds);
+        let busy_poll = parse_directive(&mut wrong, BUSY_POLL, |text| match text.trim().parse::<u64>() {
             Ok(number) if number <= LONGEST_POLL => Ok(Duration::from_micros(number)),
             _ => Err(format!("{text:?} must be a number of microseconds between 0 and {LONGEST_POLL}")),
         });
-        let committed = noted(&mut wrong, DURABILITY, |text| match text {
+        let committed = parse_directive(&mut wrong, DURABILITY, |text| match text {
             "committed" => Ok(true),
             "queued" => Ok(false),
             _ => Err(format!("{text:?} must be committed or queued")),
         });
-        noted(&mut wrong, ERRORS, |text| match text {
+        parse_directive(&mut wrong, ERRORS, |text| match text {
             "exception" | "warning" => Ok(()),
             _ => Err(format!("{text:?} must be exception or warning")),
         });
@@ -206,7 +206,11 @@ fn read_secret() -> Result<Option<Secret>, String> {
     Secret::new(secret).map(Some).map_err(|error| format!("{} {error}", text(SECRET.to_bytes())))
 }
 
-fn noted<T>(wrong: &mut Vec<String>, name: &CStr, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+fn parse_directive<T>(
+    wrong: &mut Vec<String>,
+    name: &CStr,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
     let value = text(&zend::ini(name));
     parse(&value).map_err(|what| wrong.push(format!("{} {what}", text(name.to_bytes())))).ok()
 }

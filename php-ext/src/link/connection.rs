@@ -63,7 +63,7 @@ pub(crate) enum Peer {
 impl Connection {
     /// Connects, logs in and chooses the database.
     pub(crate) fn open(address: &Address, deadline: Instant) -> Result<Self, LinkError> {
-        let stream = Stream::connect(&address.place, deadline)?;
+        let stream = Stream::connect(&address.endpoint, deadline)?;
         let mut connection = Self {
             stream,
             address: address.clone(),

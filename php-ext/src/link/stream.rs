@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::error::LinkError;
-use crate::address::Place;
+use crate::address::Endpoint;
 
 /// The socket's own timeout is set in steps of this, so that calls with the same bound need not set it again.
 const STEP: Duration = Duration::from_millis(100);
@@ -36,10 +36,10 @@ enum Channel {
 
 impl Stream {
     /// Connects within the deadline. Each address that a name has gets a try.
-    pub(super) fn connect(place: &Place, deadline: Instant) -> Result<Self, LinkError> {
-        let channel = match place {
-            Place::Unix(path) => Channel::Unix(unix(path, deadline)?),
-            Place::Tcp { host, port, tls } => {
+    pub(super) fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, LinkError> {
+        let channel = match endpoint {
+            Endpoint::Unix(path) => Channel::Unix(unix(path, deadline)?),
+            Endpoint::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, deadline)?;
                 if *tls { encrypted(tcp, host, deadline)? } else { Channel::Tcp(tcp) }
             }

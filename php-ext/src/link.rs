@@ -22,8 +22,8 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// What this process keeps between calls.
 #[derive(Debug)]
-enum Kept {
-    Nothing,
+enum Slot {
+    Empty,
     Open(Box<Connection>),
     /// Redis could not be reached; why, and until when nobody tries again.
     Away {
@@ -35,7 +35,7 @@ enum Kept {
 
 thread_local! {
     /// Taken out while a call is under way, so that nothing is borrowed when the engine is entered.
-    static KEPT: RefCell<Kept> = const { RefCell::new(Kept::Nothing) };
+    static SLOT: RefCell<Slot> = const { RefCell::new(Slot::Empty) };
 }
 
 /// One conversation: what is sent, and what is made of the answers.
@@ -59,7 +59,7 @@ pub(crate) trait Exchange {
 
 /// Holds a conversation, on the kept connection if it still lives. If that breaks before everything was
 /// sent, or the conversation may be repeated, a fresh connection gets one more try. `deadline` bounds it all.
-pub(crate) fn hold<E: Exchange>(
+pub(crate) fn execute<E: Exchange>(
     settings: &Settings,
     exchange: &mut E,
     deadline: Instant,
@@ -83,7 +83,7 @@ pub(crate) fn hold<E: Exchange>(
         let outcome = sent.and_then(|()| exchange.answers(&mut connection, deadline));
         match outcome {
             Ok(outcome) => {
-                KEPT.set(Kept::Open(connection));
+                SLOT.set(Slot::Open(connection));
                 return Ok(outcome);
             }
             Err(LinkError::Timeout) => return Err(Error::Timeout(exchange.timed_out())),
@@ -112,34 +112,34 @@ pub(crate) fn hold<E: Exchange>(
 
 /// Where the open connection goes, for `phpinfo()`; a parent's connection is not this process's.
 pub(crate) fn open_address() -> Option<String> {
-    KEPT.with_borrow(|kept| match kept {
-        Kept::Open(connection) if connection.is_own() => Some(connection.address().to_string()),
+    SLOT.with_borrow(|slot| match slot {
+        Slot::Open(connection) if connection.is_own() => Some(connection.address().to_string()),
         _ => None,
     })
 }
 
 /// The kept connection if it is this process's, goes to the right place and lives; otherwise a new one.
 fn connection(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, Error> {
-    match KEPT.replace(Kept::Nothing) {
-        Kept::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
+    match SLOT.replace(Slot::Empty) {
+        Slot::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
             if connection.is_alive() {
                 return Ok(connection);
             }
         }
-        Kept::Away { address, why, until } if address == settings.address.to_string() => {
+        Slot::Away { address, why, until } if address == settings.address.to_string() => {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
                 let error = Error::Connection(format!(
                     "Redis at {address} cannot be reached ({why}); not tried again for {} ms",
                     left.as_millis()
                 ));
-                KEPT.set(Kept::Away { address, why, until });
+                SLOT.set(Slot::Away { address, why, until });
                 return Err(error);
             }
         }
         // A connection that is another process's is dropped here: that closes this process's copy of the
         // socket and says nothing on it.
-        Kept::Open(_) | Kept::Away { .. } | Kept::Nothing => {}
+        Slot::Open(_) | Slot::Away { .. } | Slot::Empty => {}
     }
     let connecting = deadline.min(Instant::now() + settings.connect_timeout);
     Connection::open(&settings.address, connecting).map(Box::new).map_err(|error| {
@@ -147,7 +147,7 @@ fn connection(settings: &Settings, deadline: Instant) -> Result<Box<Connection>,
         let text = format!(
             "Redis at {address} cannot be reached ({why}); is it running, and is chatpush.redis_url right?"
         );
-        KEPT.set(Kept::Away { address, why, until: Instant::now() + BACK_OFF });
+        SLOT.set(Slot::Away { address, why, until: Instant::now() + BACK_OFF });
         Error::Connection(text)
     })
 }
