@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// A parsed address.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    /// How to get there.
+    /// The socket to connect to.
     pub(crate) endpoint: Endpoint,
     /// The ACL user, if one is named.
     pub(crate) user: Option<String>,
@@ -18,74 +19,104 @@ pub(crate) struct Address {
     pub(crate) database: u32,
 }
 
-/// How to get to Redis.
+/// The socket that Redis listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// By TCP, encrypted or not.
+    /// TCP, with or without TLS.
     Tcp {
-        /// A name or an address, an IPv6 one without brackets.
+        /// A name or an address; an IPv6 address without brackets.
         host: String,
         /// The port.
         port: u16,
-        /// Whether to speak TLS.
+        /// Whether to use TLS.
         tls: bool,
     },
-    /// By a Unix socket.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
-const FORMS: &str =
-    "must be redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=N&user=…&pass=…]";
+/// Why a text is not an address. The text itself is not repeated, since it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=N&user=…&pass=…]{0}"
+)]
+pub(crate) struct InvalidAddress(Problem);
+
+/// What is wrong with an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Problem {
+    /// It is not a URL of one of the three forms.
+    Form,
+    /// The database is not a number.
+    Database,
+    /// A query parameter that does not exist.
+    Parameter(String),
+    /// A `%` without two hexadecimal digits behind it (RFC 3986 section 2.1).
+    Percent,
+    /// Decoded, it is not UTF-8.
+    Utf8,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form => Ok(()),
+            Self::Database => f.write_str(" (the database must be a number)"),
+            Self::Parameter(name) => write!(f, " ({name:?} is not known)"),
+            Self::Percent => f.write_str(" (a % must be followed by two hexadecimal digits)"),
+            Self::Utf8 => f.write_str(" (it must be UTF-8)"),
+        }
+    }
+}
 
 impl Address {
-    /// Reads an address.
-    ///
-    /// # Errors
-    ///
-    /// What would be right. The text itself is not repeated, since it may hold a password.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|_| FORMS.to_owned())?;
+    /// Parses an address.
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        Self::from_url(text).map_err(InvalidAddress)
+    }
+
+    fn from_url(text: &str) -> Result<Self, Problem> {
+        let url = Url::parse(text).map_err(|_| Problem::Form)?;
         match url.scheme() {
             "redis" => Self::tcp(&url, false),
             "rediss" => Self::tcp(&url, true),
             "unix" => Self::unix(&url),
-            _ => Err(FORMS.to_owned()),
+            _ => Err(Problem::Form),
         }
     }
 
-    fn tcp(url: &Url, tls: bool) -> Result<Self, String> {
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(FORMS)?;
+    fn tcp(url: &Url, tls: bool) -> Result<Self, Problem> {
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Problem::Form)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let database = match url.path().trim_matches('/') {
             "" => 0,
-            number => number.parse().map_err(|_| format!("{FORMS} (the database must be a number)"))?,
+            number => number.parse().map_err(|_| Problem::Database)?,
         };
         Ok(Self {
             endpoint: Endpoint::Tcp { host: decoded(&host)?, port: url.port().unwrap_or(6379), tls },
-            user: some(decoded(url.username())?),
-            password: url.password().map(decoded).transpose()?.and_then(some),
+            user: non_empty(decoded(url.username())?),
+            password: url.password().map(decoded).transpose()?.and_then(non_empty),
             database,
         })
     }
 
-    fn unix(url: &Url) -> Result<Self, String> {
+    fn unix(url: &Url) -> Result<Self, Problem> {
         let path = decoded(url.path())?;
         if url.has_host() && url.host_str().is_some_and(|host| !host.is_empty())
             || path.trim_matches('/').is_empty()
         {
-            return Err(FORMS.to_owned());
+            return Err(Problem::Form);
         }
         let mut address =
             Self { endpoint: Endpoint::Unix(path.into()), user: None, password: None, database: 0 };
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
                 "db" => {
-                    address.database =
-                        value.parse().map_err(|_| format!("{FORMS} (the database must be a number)"))?;
+                    address.database = value.parse().map_err(|_| Problem::Database)?;
                 }
-                "user" => address.user = some(value.into_owned()),
-                "pass" => address.password = some(value.into_owned()),
-                other => return Err(format!("{FORMS} ({other:?} is not known)")),
+                "user" => address.user = non_empty(value.into_owned()),
+                "pass" => address.password = non_empty(value.into_owned()),
+                other => return Err(Problem::Parameter(other.to_owned())),
             }
         }
         Ok(address)
@@ -118,24 +149,16 @@ impl fmt::Debug for Address {
     }
 }
 
-fn some(text: String) -> Option<String> {
+fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Undoes percent-encoding (RFC 3986 section 2.1).
-fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err(format!("{FORMS} (a % must be followed by two hexadecimal digits)"));
-        };
-        bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
+/// Decodes percent-encoding. The decoder leaves a malformed sequence as it is, so those are found first.
+fn decoded(text: &str) -> Result<String, Problem> {
+    let is_hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let is_malformed = |rest: &str| !(is_hex(rest.as_bytes().first()) && is_hex(rest.as_bytes().get(1)));
+    if text.split('%').skip(1).any(is_malformed) {
+        return Err(Problem::Percent);
     }
-    String::from_utf8(bytes).map_err(|_| format!("{FORMS} (it must be UTF-8)"))
+    Ok(percent_decode_str(text).decode_utf8().map_err(|_| Problem::Utf8)?.into_owned())
 }

@@ -1,4 +1,4 @@
-//! What `sendMessage` answers.
+//! What `sendMessage` returns.
 
 use ext_php_rs::prelude::*;
 
@@ -8,8 +8,8 @@ use ext_php_rs::prelude::*;
 #[php(name = "ChatPush\\Delivery")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Somebody was there: it was pushed in the same step.
+    /// The receiver was connected: the message was pushed in the same step.
     Live,
-    /// Nobody was there: it is delivered when the receiver connects.
+    /// The receiver was not connected: the message is delivered when they connect.
     Stored,
 }

@@ -1,5 +1,4 @@
-//! What was fetched in this request, so that pushing a fetched content again is recognised as a delivery of
-//! that row and not as a second message.
+//! The rows that this request fetched. Pushing the content of one is a delivery of that row, not a second message.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,8 +7,8 @@ use std::hash::{BuildHasher, RandomState};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::reply::Row;
 
-/// Rows that are remembered in one request.
-const MOST: usize = 1_000;
+/// How many rows are remembered in one request.
+const MAX_ROWS: usize = 1_000;
 
 /// A fetched row, as much of it as a push needs.
 #[derive(Clone, Debug)]
@@ -19,15 +18,15 @@ pub(crate) struct Fetched {
     hash: u64,
     /// The row's message id.
     pub(crate) id: MessageId,
-    /// Who sent it.
+    /// The sender.
     pub(crate) sender: i64,
-    /// When it was accepted, in milliseconds since 1970.
+    /// The time of acceptance, in milliseconds since 1970.
     pub(crate) time_ms: u64,
 }
 
 #[derive(Default)]
 struct Memory {
-    /// Contents are kept as length and keyed hash: a thousand of them could have 64 MiB.
+    /// A content is kept as its length and keyed hash, since a thousand contents can have 64 MiB.
     hasher: RandomState,
     rows: VecDeque<Fetched>,
 }
@@ -36,14 +35,14 @@ thread_local! {
     static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
 }
 
-/// Remembers rows of `user`, in the order in which they were fetched, the first 1,000 of a request. A row
-/// that was fetched before is not remembered twice.
+/// Remembers rows of `user` in the order in which they were fetched, up to 1,000 per request. A row that is fetched
+/// again is not remembered twice.
 pub(crate) fn remember(user: UserId, rows: &[Row]) {
     MEMORY.with_borrow_mut(|memory| {
         let Memory { hasher, rows: known } = memory.get_or_insert_default();
         let before = known.len();
         for row in rows {
-            if known.len() == MOST {
+            if known.len() == MAX_ROWS {
                 return;
             }
             if known.iter().take(before).any(|fetched| fetched.id == row.message_id) {
@@ -56,7 +55,7 @@ pub(crate) fn remember(user: UserId, rows: &[Row]) {
     });
 }
 
-/// The first fetched row of `user` with this content that was not taken yet.
+/// Takes the first remembered row of `user` with this content.
 pub(crate) fn take(user: UserId, content: &str) -> Option<Fetched> {
     MEMORY.with_borrow_mut(|memory| {
         let Memory { hasher, rows } = memory.as_mut()?;
@@ -68,7 +67,7 @@ pub(crate) fn take(user: UserId, content: &str) -> Option<Fetched> {
     })
 }
 
-/// Forgets everything, as the request ends.
+/// Forgets all rows, when the request ends.
 pub(crate) fn forget() {
     MEMORY.set(None);
 }

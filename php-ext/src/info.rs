@@ -1,10 +1,10 @@
-//! What `phpinfo()` and `php --ri chatpush` show.
+//! The section of `phpinfo()` and `php --ri chatpush`.
 
 use ext_php_rs::zend::ModuleEntry;
 
 use crate::{link, settings, zend};
 
-/// Prints version, connection and settings. Secrets are masked.
+/// Prints version, connection and settings, with secrets masked.
 pub(crate) extern "C" fn print(_module: *mut ModuleEntry) {
     let mut rows = vec![
         ("chatpush".to_owned(), "enabled".to_owned()),

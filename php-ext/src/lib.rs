@@ -1,29 +1,50 @@
-//! The PHP extension: what existing chat code calls, as a thin skin over Redis.
+//! The PHP extension: the functions that chat code calls, each a few commands to Redis.
 //!
-//! Modules in reading order, from what PHP is told to what goes over the wire:
+//! # Layout
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`functions`] | the functions that PHP sees, by topic, and their registration |
+//! | [`declaration`] | how a function is declared: the macro and what follows from it |
+//! | [`parameters`] | the kinds of parameters: what is parsed, and how it is checked |
+//! | [`returns`] | the types that functions return |
+//! | [`delivery`] | the enum that `sendMessage` returns |
+//! | [`calls`] | what each function sends to Redis and makes of the answer |
+//! | [`fetched_rows`] | the rows that this request fetched, so that a push of one is recognised |
+//! | [`exchange`] | the two kinds of exchange with Redis: a command, and a script with the wait for its answer |
+//! | [`link`] | the connection: socket, TLS, RESP, what is kept between calls, the retry |
+//! | [`error`] | why a call failed |
+//! | [`exception`] | the exception classes, and how an error becomes an exception or a warning |
+//! | [`settings`] | the INI directives |
+//! | [`address`] | the address of Redis |
+//! | [`info`] | the section of `phpinfo()` |
+//! | [`zend`] | the C functions of the engine that ext-php-rs does not wrap |
 
 #![allow(missing_docs, reason = "the only public item is the entry point that the macro writes, without any")]
 
-mod functions;
-mod arguments;
-mod calls;
-mod exchange;
-mod delivery;
-mod fetched_rows;
-mod error;
-mod settings;
 mod address;
-mod link;
+mod calls;
+mod declaration;
+mod delivery;
+mod error;
+mod exception;
+mod exchange;
+mod fetched_rows;
+mod functions;
 mod info;
+mod link;
+mod parameters;
+mod returns;
+mod settings;
 mod zend;
 
 use ext_php_rs::prelude::*;
 
-/// What PHP sees: the functions, and what happens as the module and a request start and end.
+/// The entry point of the extension.
 #[php_module]
 #[php(startup = "startup")]
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
-    let module = functions::table().into_iter().fold(module, ModuleBuilder::function);
+    let module = functions::builders().into_iter().fold(module, ModuleBuilder::function);
     module
         .enumeration::<delivery::Delivery>()
         .name("chatpush")
@@ -33,10 +54,10 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
 
 fn startup(_kind: i32, module: i32) -> i32 {
     settings::register(module);
-    if error::register_classes().is_err() {
+    if exception::register_classes().is_err() {
         return zend::FAILURE;
     }
-    functions::refine_types();
+    functions::complete_types();
     settings::warn_at_start();
     zend::SUCCESS
 }

@@ -1,7 +1,8 @@
 //! The INI directives: names, defaults, and their checked values.
 //!
-//! They are read when first needed and again only after one has changed; the engine tells by a handler that
-//! each directive carries.
+//! They are read when first needed, and again only after a directive has changed: each has a change handler.
+
+mod error;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -13,6 +14,7 @@ use chatpush_wire::token::Secret;
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
+pub(crate) use self::error::{InvalidDirective, InvalidDirectives, InvalidValue};
 use crate::address::Address;
 use crate::zend;
 
@@ -30,11 +32,11 @@ const GLOBAL_FUNCTIONS: &CStr = c"chatpush.global_functions";
 /// Longest time that can be set, in milliseconds: an hour.
 const LONGEST: u64 = 3_600_000;
 
-/// Longest time that an answer can be watched for, in microseconds.
+/// Longest time to poll for an answer, in microseconds.
 const LONGEST_POLL: u64 = 10_000;
 
-/// A script may not change the secret, the audience or who owns the global names: the first two would let it
-/// sign for an installation it was not given, the last is decided when PHP starts.
+/// A script must not change the secret or the audience, or it could sign tokens for another installation. The
+/// global functions are registered when PHP starts, so that directive cannot change later either.
 static DIRECTIVES: IniEntryDefs<11> = IniEntryDefs::new([
     directive(REDIS_URL, c"redis://127.0.0.1:6379", IniEntryPermission::All),
     directive(PREFIX, c"chatpush", IniEntryPermission::All),
@@ -56,22 +58,22 @@ pub(crate) struct Settings {
     pub(crate) address: Address,
     /// `chatpush.prefix`.
     pub(crate) prefix: Prefix,
-    /// `chatpush.secret`: none if it is not set, or what is wrong with it.
-    pub(crate) secret: Result<Option<Secret>, String>,
-    /// `chatpush.audience`: whom tokens are for, if it is set.
+    /// `chatpush.secret`, if it is set. Most calls do not need it, so a weak one fails only those that do.
+    pub(crate) secret: Result<Option<Secret>, InvalidDirective>,
+    /// `chatpush.audience`: the audience that tokens name, if it is set.
     pub(crate) audience: Option<String>,
     /// `chatpush.connect_timeout_ms`.
     pub(crate) connect_timeout: Duration,
     /// `chatpush.timeout_ms`: the bound on one whole call.
     pub(crate) timeout: Duration,
-    /// `chatpush.busy_poll_us`: how long an answer is watched for before the process goes to sleep.
+    /// `chatpush.busy_poll_us`: how long to poll for an answer before the process sleeps.
     pub(crate) busy_poll: Duration,
     /// `chatpush.durability`: whether a store waits for the commit.
     pub(crate) committed: bool,
 }
 
-/// What was read, and after how many changes.
-type Read = (u64, Result<Rc<Settings>, String>);
+/// The settings that were read last, and the number of changes before that.
+type Read = (u64, Result<Rc<Settings>, InvalidDirectives>);
 
 thread_local! {
     static CHANGES: Cell<u64> = const { Cell::new(0) };
@@ -79,62 +81,54 @@ thread_local! {
 }
 
 impl Settings {
-    /// When a call that begins now has to be over.
+    /// The deadline of a call that begins now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
 }
 
-/// Directives that cannot be used, each by its name, with what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Unusable(pub(crate) String);
-
-/// The settings as they are now.
+/// The current settings.
 ///
 /// # Errors
 ///
-/// [`Unusable`], which names every directive that cannot be used.
-pub(crate) fn current() -> Result<Rc<Settings>, Unusable> {
+/// [`InvalidDirectives`], which names every directive that has an invalid value.
+pub(crate) fn current() -> Result<Rc<Settings>, InvalidDirectives> {
     let changes = CHANGES.get();
     let known = READ.with_borrow(|read| {
         read.as_ref().filter(|(at, _)| *at == changes).map(|(_, settings)| settings.clone())
     });
-    let settings = known.unwrap_or_else(|| {
-        let settings = Settings::read().map(Rc::new).map_err(|wrong| wrong.join("; "));
+    known.unwrap_or_else(|| {
+        let settings = Settings::read().map(Rc::new).map_err(InvalidDirectives::from);
         READ.set(Some((changes, settings.clone())));
         settings
-    });
-    settings.map_err(Unusable)
+    })
 }
 
-/// Whether errors are to be warnings. A value that is neither is an exception, which cannot be overlooked.
+/// Whether errors are warnings. Any other value means exceptions, which cannot be overlooked.
 pub(crate) fn errors_are_warnings() -> bool {
     zend::ini(ERRORS) == b"warning"
 }
 
-/// Whether the four global functions are wanted. Read before the directives exist.
+/// Whether the four functions are global too. Read before the directives are registered.
 pub(crate) fn wants_global_functions() -> bool {
     zend::configured_number(GLOBAL_FUNCTIONS) != Some(0)
 }
 
-/// Makes the directives known to PHP.
+/// Registers the directives.
 pub(crate) fn register(module: i32) {
     IniEntryDef::register(DIRECTIVES.as_slice(), module);
 }
 
-/// Warns of every directive that cannot be used, while PHP starts.
+/// Raises a warning for each directive that has an invalid value, while PHP starts.
 pub(crate) fn warn_at_start() {
-    let mut wrong = Settings::read().err().unwrap_or_default();
-    if let Err(secret) = read_secret() {
-        wrong.push(secret);
-    }
-    for text in wrong {
-        zend::raise(ErrorType::CoreWarning, &format!("chatpush: {text}"));
+    let mut invalid = Settings::read().err().unwrap_or_default();
+    invalid.extend(read_secret().err());
+    for directive in invalid {
+        zend::raise(ErrorType::CoreWarning, format!("chatpush: {directive}"));
     }
 }
 
-/// Name and value of each directive for `phpinfo()`, secrets masked.
+/// Name and value of each directive for `phpinfo()`, with secrets masked.
 pub(crate) fn phpinfo_rows() -> Vec<(String, String)> {
     let plain = |name: &CStr| (text(name.to_bytes()), text(&zend::ini(name)));
     let secret = match zend::ini(SECRET).len() {
@@ -142,7 +136,7 @@ pub(crate) fn phpinfo_rows() -> Vec<(String, String)> {
         bytes => format!("set ({bytes} bytes)"),
     };
     let url = text(&zend::ini(REDIS_URL));
-    let url = Address::parse(&url).map_or_else(|_| "not usable".to_owned(), |address| address.to_string());
+    let url = Address::parse(&url).map_or_else(|_| "invalid".to_owned(), |address| address.to_string());
     vec![
         (text(REDIS_URL.to_bytes()), url),
         plain(PREFIX),
@@ -158,26 +152,23 @@ pub(crate) fn phpinfo_rows() -> Vec<(String, String)> {
 }
 
 impl Settings {
-    fn read() -> Result<Self, Vec<String>> {
-        let mut wrong = Vec::new();
-        let address = parse_directive(&mut wrong, REDIS_URL, Address::parse);
-        let prefix = parse_directive(&mut wrong, PREFIX, |text| {
-            Prefix::try_from(text.to_owned()).map_err(|error| format!("{text:?} {error}"))
+    fn read() -> Result<Self, Vec<InvalidDirective>> {
+        let mut invalid = Vec::new();
+        let address = parse_directive(&mut invalid, REDIS_URL, |text| Ok(Address::parse(text)?));
+        let prefix = parse_directive(&mut invalid, PREFIX, |text| {
+            Prefix::try_from(text.to_owned()).map_err(|error| InvalidValue::Prefix(text.to_owned(), error))
         });
-        let connect_timeout = parse_directive(&mut wrong, CONNECT_TIMEOUT, milliseconds);
-        let timeout = parse_directive(&mut wrong, TIMEOUT, milliseconds);
-        let busy_poll = parse_directive(&mut wrong, BUSY_POLL, |text| match text.trim().parse::<u64>() {
-            Ok(number) if number <= LONGEST_POLL => Ok(Duration::from_micros(number)),
-            _ => Err(format!("{text:?} must be a number of microseconds between 0 and {LONGEST_POLL}")),
-        });
-        let committed = parse_directive(&mut wrong, DURABILITY, |text| match text {
+        let connect_timeout = parse_directive(&mut invalid, CONNECT_TIMEOUT, milliseconds);
+        let timeout = parse_directive(&mut invalid, TIMEOUT, milliseconds);
+        let busy_poll = parse_directive(&mut invalid, BUSY_POLL, microseconds);
+        let committed = parse_directive(&mut invalid, DURABILITY, |text| match text {
             "committed" => Ok(true),
             "queued" => Ok(false),
-            _ => Err(format!("{text:?} must be committed or queued")),
+            _ => Err(InvalidValue::Durability(text.to_owned())),
         });
-        parse_directive(&mut wrong, ERRORS, |text| match text {
+        parse_directive(&mut invalid, ERRORS, |text| match text {
             "exception" | "warning" => Ok(()),
-            _ => Err(format!("{text:?} must be exception or warning")),
+            _ => Err(InvalidValue::Errors(text.to_owned())),
         });
         match (address, prefix, connect_timeout, timeout, busy_poll, committed) {
             (
@@ -187,38 +178,46 @@ impl Settings {
                 Some(timeout),
                 Some(busy_poll),
                 Some(committed),
-            ) if wrong.is_empty() => {
+            ) if invalid.is_empty() => {
                 let audience = Some(text(&zend::ini(AUDIENCE))).filter(|audience| !audience.is_empty());
                 let secret = read_secret();
                 Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, busy_poll, committed })
             }
-            _ => Err(wrong),
+            _ => Err(invalid),
         }
     }
 }
 
-/// The secret, which only some calls need and whose value is never printed.
-fn read_secret() -> Result<Option<Secret>, String> {
+/// The secret. Its value is never printed.
+fn read_secret() -> Result<Option<Secret>, InvalidDirective> {
     let secret = zend::ini(SECRET);
     if secret.is_empty() {
         return Ok(None);
     }
-    Secret::new(secret).map(Some).map_err(|error| format!("{} {error}", text(SECRET.to_bytes())))
+    Secret::new(secret).map(Some).map_err(|error| InvalidDirective::new(SECRET, error.into()))
 }
 
+/// The checked value of a directive. An invalid one is added to the list.
 fn parse_directive<T>(
-    wrong: &mut Vec<String>,
-    name: &CStr,
-    parse: impl Fn(&str) -> Result<T, String>,
+    invalid: &mut Vec<InvalidDirective>,
+    name: &'static CStr,
+    parse: impl Fn(&str) -> Result<T, InvalidValue>,
 ) -> Option<T> {
     let value = text(&zend::ini(name));
-    parse(&value).map_err(|what| wrong.push(format!("{} {what}", text(name.to_bytes())))).ok()
+    parse(&value).map_err(|problem| invalid.push(InvalidDirective::new(name, problem))).ok()
 }
 
-fn milliseconds(text: &str) -> Result<Duration, String> {
+fn milliseconds(text: &str) -> Result<Duration, InvalidValue> {
     match text.trim().parse::<u64>() {
         Ok(number) if (1..=LONGEST).contains(&number) => Ok(Duration::from_millis(number)),
-        _ => Err(format!("{text:?} must be a number of milliseconds between 1 and {LONGEST}")),
+        _ => Err(InvalidValue::Milliseconds(text.to_owned())),
+    }
+}
+
+fn microseconds(text: &str) -> Result<Duration, InvalidValue> {
+    match text.trim().parse::<u64>() {
+        Ok(number) if number <= LONGEST_POLL => Ok(Duration::from_micros(number)),
+        _ => Err(InvalidValue::Microseconds(text.to_owned())),
     }
 }
 
@@ -233,7 +232,7 @@ const fn directive(name: &'static CStr, default: &'static CStr, who: IniEntryPer
     directive
 }
 
-/// A directive has changed, at start, by `ini_set()` or as a request ends: what was read is out of date.
+/// The change handler of every directive: called at start, by `ini_set()` and at the end of a request.
 extern "C" fn changed(
     _entry: *mut ext_php_rs::ffi::zend_ini_entry,
     _value: *mut ext_php_rs::types::ZendStr,

@@ -1,166 +1,185 @@
-//! Log entries: everything that is to happen in MySQL, as the fields of a Redis stream entry.
+//! Log entries as they are read: everything that is to happen in MySQL. [`crate::new_entry`] writes them.
 //!
-//! Redis packs equal field names of neighbouring entries, so plain fields cost no more than one blob and
-//! can be read with `redis-cli XRANGE`.
+//! An entry is a Redis stream entry with plain fields. Redis stores equal field names of neighbouring entries once, so
+//! this costs no more than one binary field, and `redis-cli XRANGE` shows the fields.
 //!
 //! | field | holds |
 //! | --- | --- |
 //! | `v` | [`crate::VERSION`] |
 //! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate |
 //! | `r` | receiver |
-//! | `s`, `c`, `t` | sender, content, type of a message |
-//! | `i` | message id, or the ids of a confirm parted by line feeds |
-//! | `n` | row ids of an ack parted by line feeds |
+//! | `s`, `c`, `t` | sender, content and type of a message |
+//! | `i` | message id; of a client ack, the ids separated by line feeds |
+//! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
-//! | `q` | who waits for the commit ([`crate::reply_to`]) |
+//! | `q` | where the answer goes after the commit ([`crate::reply_to`]) |
+//!
+//! Every entry begins with `v`, `k` and `r`. The scripts append `l` and `q`.
 
 use crate::frame::MessageType;
 use crate::id::{MessageId, UserId};
 
+/// The names of the fields.
+pub(crate) mod field {
+    pub(crate) const VERSION: &str = "v";
+    pub(crate) const KIND: &str = "k";
+    pub(crate) const RECEIVER: &str = "r";
+    pub(crate) const SENDER: &str = "s";
+    pub(crate) const CONTENT: &str = "c";
+    pub(crate) const MESSAGE_TYPE: &str = "t";
+    pub(crate) const ID: &str = "i";
+    pub(crate) const ROWS: &str = "n";
+    pub(crate) const RECEIVER_ONLINE: &str = "l";
+    pub(crate) const REPLY_TO: &str = "q";
+}
+
+/// The values of the entry kind.
+pub(crate) mod kind {
+    pub(crate) const MESSAGE: &str = "m";
+    pub(crate) const CLIENT_ACK: &str = "c";
+    pub(crate) const APP_DELETE: &str = "a";
+    pub(crate) const CLEAR: &str = "z";
+    pub(crate) const DUPLICATE: &str = "e";
+}
+
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Store a row and count it as unread.
+    /// Insert a row and count it as unread.
     Message {
         /// The message's id.
         id: MessageId,
-        /// Who sends it.
+        /// The sender.
         sender: UserId,
-        /// Whose mailbox it goes to.
+        /// The owner of the mailbox.
         receiver: UserId,
         /// The content, verbatim.
         content: String,
-        /// Its type, if it has one.
+        /// The message type, if there is one.
         message_type: Option<MessageType>,
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
-        /// Who waits for the commit.
+        /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
-    /// A client has these messages: their rows go.
+    /// A client has confirmed messages: delete their rows.
     ClientAck {
-        /// Whose messages.
+        /// The owner of the mailbox.
         receiver: UserId,
-        /// Their ids.
+        /// The messages.
         ids: Vec<MessageId>,
     },
-    /// The application has rendered these rows itself: they go.
+    /// The application has shown rows itself: delete them.
     AppDelete {
-        /// Whose rows; rows of others stay.
+        /// The owner of the mailbox. Rows of other users stay.
         receiver: UserId,
         /// Row ids.
         rows: Vec<u64>,
-        /// Who waits for the number of removed rows.
+        /// Where the number of deleted rows goes after the commit.
         reply_to: Option<String>,
     },
-    /// The unread counter becomes 0.
+    /// Set the unread counter to 0.
     Clear {
-        /// Whose counter.
+        /// The owner of the counter.
         receiver: UserId,
-        /// Who waits for the commit.
+        /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
-    /// A call was repeated: answer it once what it repeats is committed.
+    /// A call was repeated: answer it after the commit of the first one's entry.
     Duplicate {
-        /// Whose message the first call was for.
+        /// The owner of the mailbox.
         receiver: UserId,
-        /// What the first call found: whether the receiver was connected.
+        /// Whether the receiver was connected at the first call.
         receiver_online: bool,
-        /// Who waits.
+        /// Where the answer goes.
         reply_to: Option<String>,
     },
 }
 
-/// An entry that this version does not read, and why.
+/// Why this version cannot read an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Written by another version.
+    /// Another version wrote it.
     #[error("entry of version {found:?}, this is version {}", crate::VERSION)]
     Version {
-        /// The version it names.
+        /// The version in the entry.
         found: String,
     },
-    /// An entry kind that this version does not have.
+    /// This version does not have the entry kind.
     #[error("unknown entry kind {0:?}")]
     EntryKind(String),
-    /// A field is missing or holds what it must not.
+    /// A field is missing or invalid.
     #[error("field {0:?} is missing or invalid")]
     Field(&'static str),
 }
 
-impl Entry {
-    /// The entry as stream fields, names and values in turn. The script that accepts a message appends
-    /// `l` and `q` itself, so they are left out here.
-    pub fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![("v", crate::VERSION.to_owned()), ("k", self.entry_kind().to_owned())];
-        fields.push(("r", self.receiver().to_string()));
-        match self {
-            Self::Message { id, sender, content, message_type, .. } => {
-                fields.push(("i", id.to_string()));
-                fields.push(("s", sender.to_string()));
-                fields.push(("c", content.clone()));
-                if let Some(message_type) = message_type {
-                    fields.push(("t", message_type.encode()));
-                }
-            }
-            Self::ClientAck { ids, .. } => fields.push(("i", join(ids))),
-            Self::AppDelete { rows, .. } => fields.push(("n", join(rows))),
-            Self::Clear { .. } | Self::Duplicate { .. } => {}
-        }
-        fields
-    }
+/// Where the answer to an entry goes, even if the rest of the entry is malformed.
+pub fn reply_to(fields: &[(String, String)]) -> Option<&str> {
+    get(fields, field::REPLY_TO)
+}
 
+/// The fields without the one that says where the answer goes.
+pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
+    fields.iter().filter(|(name, _)| name != field::REPLY_TO)
+}
+
+fn get<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+}
+
+impl Entry {
     /// Reads the fields of a stream entry.
     ///
     /// # Errors
     ///
     /// [`Malformed`], which names the version, entry kind or field that this version does not read.
     pub fn decode(fields: &[(String, String)]) -> Result<Self, Malformed> {
-        let get = |name: &'static str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
-        let text = |name| get(name).ok_or(Malformed::Field(name));
+        let text = |name| get(fields, name).ok_or(Malformed::Field(name));
         let user = |name| {
             let number = text(name)?.parse::<i64>().ok();
             number.and_then(|id| UserId::try_from(id).ok()).ok_or(Malformed::Field(name))
         };
-        let version = text("v")?;
+        let version = text(field::VERSION)?;
         if version != crate::VERSION {
-            return Err(Malformed::Version { found: version.clone() });
+            return Err(Malformed::Version { found: version.to_owned() });
         }
-        let receiver = user("r")?;
-        let receiver_online = get("l").is_some_and(|live| live == "1");
-        let reply_to = get("q").cloned();
-        match text("k")?.as_str() {
-            "m" => Ok(Self::Message {
-                id: MessageId::try_from(text("i")?.clone()).map_err(|_| Malformed::Field("i"))?,
-                sender: user("s")?,
+        let receiver = user(field::RECEIVER)?;
+        let receiver_online = get(fields, field::RECEIVER_ONLINE).is_some_and(|online| online == "1");
+        let reply_to = reply_to(fields).map(str::to_owned);
+        match text(field::KIND)? {
+            kind::MESSAGE => Ok(Self::Message {
+                id: MessageId::try_from(text(field::ID)?.to_owned())
+                    .map_err(|_| Malformed::Field(field::ID))?,
+                sender: user(field::SENDER)?,
                 receiver,
-                content: text("c")?.clone(),
-                message_type: match get("t") {
-                    Some(message_type) => {
-                        Some(MessageType::decode(message_type).ok_or(Malformed::Field("t"))?)
+                content: text(field::CONTENT)?.to_owned(),
+                message_type: match get(fields, field::MESSAGE_TYPE) {
+                    Some(text) => {
+                        Some(MessageType::decode(text).ok_or(Malformed::Field(field::MESSAGE_TYPE))?)
                     }
                     None => None,
                 },
                 receiver_online,
                 reply_to,
             }),
-            "c" => Ok(Self::ClientAck {
+            kind::CLIENT_ACK => Ok(Self::ClientAck {
                 receiver,
-                ids: split(text("i")?, |id| MessageId::try_from(id.to_owned()).ok())
-                    .ok_or(Malformed::Field("i"))?,
+                ids: split(text(field::ID)?, |id| MessageId::try_from(id.to_owned()).ok())
+                    .ok_or(Malformed::Field(field::ID))?,
             }),
-            "a" => Ok(Self::AppDelete {
+            kind::APP_DELETE => Ok(Self::AppDelete {
                 receiver,
-                rows: split(text("n")?, |row| row.parse().ok()).ok_or(Malformed::Field("n"))?,
+                rows: split(text(field::ROWS)?, |row| row.parse().ok())
+                    .ok_or(Malformed::Field(field::ROWS))?,
                 reply_to,
             }),
-            "z" => Ok(Self::Clear { receiver, reply_to }),
-            "e" => Ok(Self::Duplicate { receiver, receiver_online, reply_to }),
+            kind::CLEAR => Ok(Self::Clear { receiver, reply_to }),
+            kind::DUPLICATE => Ok(Self::Duplicate { receiver, receiver_online, reply_to }),
             other => Err(Malformed::EntryKind(other.to_owned())),
         }
     }
 
-    /// Whose mailbox the entry is about.
+    /// The owner of the mailbox.
     pub const fn receiver(&self) -> UserId {
         match self {
             Self::Message { receiver, .. }
@@ -171,7 +190,7 @@ impl Entry {
         }
     }
 
-    /// Who waits for this entry's commit, if anybody does.
+    /// Where the answer goes after the commit, if anybody waits for one.
     pub fn reply_to(&self) -> Option<&str> {
         match self {
             Self::Message { reply_to, .. }
@@ -181,20 +200,6 @@ impl Entry {
             Self::ClientAck { .. } => None,
         }
     }
-
-    const fn entry_kind(&self) -> &'static str {
-        match self {
-            Self::Message { .. } => "m",
-            Self::ClientAck { .. } => "c",
-            Self::AppDelete { .. } => "a",
-            Self::Clear { .. } => "z",
-            Self::Duplicate { .. } => "e",
-        }
-    }
-}
-
-fn join<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
@@ -205,49 +210,24 @@ fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
 mod tests {
     use super::*;
 
-    fn user(id: i64) -> UserId {
-        UserId::try_from(id).unwrap()
-    }
-
-    fn owned(fields: &[(&str, String)]) -> Vec<(String, String)> {
-        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    fn fields<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     #[test]
-    fn every_kind_reads_back() {
-        let id = MessageId::generate(1, [7; 10]);
-        for entry in [
-            Entry::Message {
-                id: id.clone(),
-                sender: user(1),
-                receiver: user(2),
-                content: "a\0b \"😀\"".to_owned(),
-                message_type: Some(MessageType::Number(3)),
-                receiver_online: false,
-                reply_to: None,
-            },
-            Entry::ClientAck { receiver: user(2), ids: vec![id, MessageId::of_row(5, 6)] },
-            Entry::AppDelete { receiver: user(2), rows: vec![1, u64::MAX], reply_to: None },
-            Entry::AppDelete { receiver: user(2), rows: Vec::new(), reply_to: None },
-            Entry::Clear { receiver: user(2), reply_to: None },
-            Entry::Duplicate { receiver: user(2), receiver_online: false, reply_to: None },
-        ] {
-            assert_eq!(Entry::decode(&owned(&entry.fields())), Ok(entry));
-        }
+    fn fields_appended_by_the_scripts_are_read() {
+        let fields = fields([("v", crate::VERSION), ("k", "e"), ("r", "2"), ("l", "1"), ("q", "C.1")]);
+        let receiver = UserId::try_from(2).unwrap();
+        let expected = Entry::Duplicate { receiver, receiver_online: true, reply_to: Some("C.1".to_owned()) };
+        assert_eq!(Entry::decode(&fields), Ok(expected));
+        assert_eq!(reply_to(&fields), Some("C.1"));
+        assert_eq!(without_reply_to(&fields).count(), 4);
     }
 
     #[test]
-    fn what_the_script_appends_is_read() {
-        let entry = Entry::Clear { receiver: user(2), reply_to: None };
-        let mut fields = owned(&entry.fields());
-        fields.push(("q".to_owned(), "R".to_owned()));
-        assert_eq!(Entry::decode(&fields).unwrap().reply_to(), Some("R"));
-    }
-
-    #[test]
-    fn the_error_names_what_is_wrong() {
+    fn the_error_names_the_field() {
         let with = |name: &str, value: &str| {
-            let mut fields = owned(&Entry::Clear { receiver: user(2), reply_to: None }.fields());
+            let mut fields = fields([("v", crate::VERSION), ("k", "z"), ("r", "2")]);
             fields.retain(|(field, _)| field != name);
             fields.push((name.to_owned(), value.to_owned()));
             Entry::decode(&fields)

@@ -1,25 +1,26 @@
-//! What travels on a user's channel: a rendered frame, and what a daemon has to know of it beside its bytes.
+//! What travels on a user's channel: a rendered frame, and what a daemon must know beside its bytes.
 //!
 //! | bytes | meaning |
 //! | --- | --- |
-//! | `1F` frame | forward it; nobody keeps it |
-//! | `1T` id `\n` frame | a stored message: remember the id until the client confirmed it |
-//! | `1U` id `\n` frame | the same, stored without a type: the daemon's configured type applies |
-//! | `1X` | no frame: the user's connections are to be closed |
+//! | `1F` frame | an ephemeral message: forward it |
+//! | `1T` id `\n` frame | a stored message: forward it, and remember the id until a client confirms it |
+//! | `1U` id `\n` frame | the same, stored without a message type: the daemon's default type applies |
+//! | `1X` | no frame: close the user's connections |
 //!
 //! The first byte is [`crate::VERSION`]. An id is printable ASCII, so the first line feed ends it.
 
+use crate::VERSION;
 use crate::id::MessageId;
 
 /// One message on a user's channel, borrowed from the bytes it arrived as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Envelope<'a> {
-    /// Delivered at most once, to whoever is connected now.
+    /// A message that nobody stores.
     Ephemeral {
         /// The client's frame.
         frame: &'a str,
     },
-    /// Delivered until a client confirms it.
+    /// A message that is delivered until a client confirms it.
     Tracked {
         /// The message's id.
         id: &'a str,
@@ -28,30 +29,30 @@ pub enum Envelope<'a> {
         /// The client's frame.
         frame: &'a str,
     },
-    /// The user's connections are to be closed.
+    /// Close the user's connections.
     Disconnect,
 }
 
-/// The bytes that end a user's connections.
-pub const DISCONNECT: &str = "1X";
+/// The bytes that close a user's connections.
+pub const DISCONNECT: &str = concat!(version!(), "X");
 
-/// The bytes before the frame of a push that is not stored.
-pub const EPHEMERAL: &str = "1F";
+/// The bytes before the frame of an ephemeral message.
+pub const EPHEMERAL: &str = concat!(version!(), "F");
 
 /// The bytes before the frame of a stored message.
 pub fn tracked(id: &MessageId, untyped: bool) -> String {
-    format!("1{}{id}\n", if untyped { 'U' } else { 'T' })
+    format!("{VERSION}{}{id}\n", if untyped { 'U' } else { 'T' })
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the bytes of one message on a user's channel.
+    /// Reads one message on a user's channel.
     ///
     /// # Errors
     ///
     /// When the version or the kind is unknown, the id is missing or the text is not UTF-8.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, UnknownEnvelope> {
         let text = std::str::from_utf8(bytes).map_err(|_| UnknownEnvelope)?;
-        let body = text.strip_prefix(crate::VERSION).ok_or(UnknownEnvelope)?;
+        let body = text.strip_prefix(VERSION).ok_or(UnknownEnvelope)?;
         if let Some(frame) = body.strip_prefix('F') {
             return Ok(Self::Ephemeral { frame });
         }
@@ -67,9 +68,9 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Bytes on a user's channel that this version does not read.
+/// The bytes are not an envelope of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an envelope of version {}", crate::VERSION)]
+#[error("not an envelope of version {VERSION}")]
 pub struct UnknownEnvelope;
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_know_it_refuses() {
+    fn other_bytes_are_refused() {
         for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1T\nno-id", b"1F\xFF"] {
             assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
         }

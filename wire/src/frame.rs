@@ -1,8 +1,8 @@
 //! The JSON text frames that a browser receives.
 //!
 //! A message is `{"id":"…","type":"text","data":"hello","from":7,"time":1732323232123,"offline":true}`;
-//! `from` and `offline` stand where they are known. The frame is rendered once, by whoever has the content
-//! at hand, and forwarded as bytes from there on.
+//! `from` is there if the sender is known, `offline` if the message was stored before it was delivered. A frame is
+//! rendered once, by the side that has the content, and forwarded as bytes from there on.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::id::MessageId;
 /// The type of a message that was stored without one, unless the daemon is configured otherwise.
 pub const DEFAULT_TYPE: &str = "text";
 
-/// What the application calls the kind of a message: PHP's `string|int`.
+/// The application's own type of a message: PHP's `string|int`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageType {
     /// A name of up to 64 bytes, possibly empty.
@@ -29,7 +29,7 @@ impl MessageType {
         }
     }
 
-    /// The type that [`MessageType::encode`] wrote, or nothing if the text is not one.
+    /// The type that [`MessageType::encode`] wrote; `None` if the text is not one.
     pub fn decode(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("s", name) => Some(Self::Name(name.to_owned())),
@@ -39,23 +39,23 @@ impl MessageType {
     }
 }
 
-/// A message on its way to becoming a frame.
+/// What a message frame is rendered from.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Its id, or none for a push that nobody tracks and the article's own code never names.
+    /// The message's id.
     pub id: &'a MessageId,
-    /// Its type; `None` stands for [`DEFAULT_TYPE`].
+    /// The message type; `None` stands for [`DEFAULT_TYPE`].
     pub message_type: Option<&'a MessageType>,
     /// The content, verbatim.
     pub data: &'a str,
-    /// Who sent it, where that is known. The application's column is a signed number, hence not a user id.
+    /// The sender, if known. The application's column is a signed number, so this is not a [`crate::id::UserId`].
     pub from: Option<i64>,
 }
 
 impl Message<'_> {
-    /// The frame up to where the time follows, which the script that accepts the message appends, or one of
-    /// the two below.
-    pub fn open(&self) -> String {
+    /// The frame up to the digits of the time. [`AFTER_TIME`] follows them. The script that accepts a message puts the
+    /// time between the two.
+    pub fn before_time(&self) -> String {
         let mut frame = String::with_capacity(self.data.len() + self.data.len() / 8 + 96);
         frame.push_str(&head(self.id, self.message_type));
         frame.push_str(",\"data\":");
@@ -64,33 +64,36 @@ impl Message<'_> {
             frame.push_str(",\"from\":");
             frame.push_str(&from.to_string());
         }
-        frame
-    }
-
-    /// The whole frame of a message that is delivered as it is accepted.
-    pub fn live(&self, time_ms: u64) -> String {
-        let mut frame = self.open();
         frame.push_str(",\"time\":");
-        frame.push_str(&time_ms.to_string());
-        frame.push('}');
         frame
     }
 
-    /// The whole frame of a message that had been stored.
+    /// The frame of a message that is delivered as it is accepted.
+    pub fn live(&self, time_ms: u64) -> String {
+        let mut frame = self.before_time();
+        frame.push_str(&time_ms.to_string());
+        frame.push_str(AFTER_TIME);
+        frame
+    }
+
+    /// The frame of a message that was stored before it is delivered.
     pub fn stored(&self, time_ms: u64) -> String {
-        let mut frame = self.live(time_ms);
-        frame.pop();
+        let mut frame = self.before_time();
+        frame.push_str(&time_ms.to_string());
         frame.push_str(",\"offline\":true}");
         frame
     }
 }
 
-/// The unread counter as a frame.
+/// What follows the time in the frame of a message that is delivered as it is accepted.
+pub const AFTER_TIME: &str = "}";
+
+/// The frame with the unread counter.
 pub fn unread(count: u64) -> String {
     format!("{{\"type\":\"unread_count\",\"data\":{count}}}")
 }
 
-/// A frame that was rendered with [`DEFAULT_TYPE`] for want of one, with the type that is configured.
+/// Replaces the type of a frame that was rendered without one, and so with [`DEFAULT_TYPE`].
 pub fn retyped<'a>(frame: &'a str, id: &MessageId, message_type: &MessageType) -> Cow<'a, str> {
     match frame.strip_prefix(&head(id, None)) {
         Some(rest) => Cow::Owned(head(id, Some(message_type)) + rest),
@@ -98,13 +101,13 @@ pub fn retyped<'a>(frame: &'a str, id: &MessageId, message_type: &MessageType) -
     }
 }
 
-/// The content of a message frame, for clients that asked for it alone.
+/// The content of a message frame; `None` for other frames.
 pub fn content_of(frame: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Data {
         data: String,
     }
-    // serde would fill a structure from an array too.
+    // serde would accept an array for a structure too.
     let object = frame.trim_start().starts_with('{').then_some(frame)?;
     serde_json::from_str::<Data>(object).ok().map(|frame| frame.data)
 }
@@ -122,8 +125,8 @@ fn head(id: &MessageId, message_type: Option<&MessageType>) -> String {
     head
 }
 
-/// Appends a text as a JSON string. RFC 8259 section 7 asks to escape the quotation mark, the backslash
-/// and the control characters, and nothing else.
+/// Appends a text as a JSON string. RFC 8259 section 7 requires escapes for the quotation mark, the backslash and the
+/// control characters only.
 fn push_json(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
@@ -137,8 +140,8 @@ fn push_json(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Where the first byte is that a JSON string escapes. Most texts have few or none, so whole blocks are asked
-/// at once, which the compiler turns into vector instructions.
+/// The index of the first byte that a JSON string escapes. Most texts have few or none, so whole blocks are searched,
+/// which the compiler turns into vector instructions.
 fn first_special(text: &[u8]) -> Option<usize> {
     const BLOCK: usize = 32;
     let special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_content_survives_the_frame() {
+    fn every_content_reads_back() {
         let id = id();
         let every_control: String = (0..0x20_u8).map(char::from).collect();
         for data in
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_escaped_is_found_wherever_it_stands() {
+    fn escapes_are_found_at_every_index() {
         let id = id();
         for at in 0..100 {
             for special in ["\"", "\\", "\n", "\u{1f}"] {
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_has_no_content() {
+    fn other_frames_have_no_content() {
         for text in ["", "{}", r#"["hello"]"#, r#"{"data":5}"#, r#"{"type":"unread_count","data":3}"#] {
             assert_eq!(content_of(text), None, "{text}");
         }
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configured_type_replaces_the_default_and_nothing_else() {
+    fn retyping_replaces_the_default_type_alone() {
         let id = id();
         let message = Message { id: &id, message_type: None, data: "\"type\":\"text\"", from: Some(7) };
         let message_type = MessageType::Name("chat".to_owned());

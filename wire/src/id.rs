@@ -1,4 +1,4 @@
-//! Validated identifiers. What holds one of these types has been checked; nothing checks it again.
+//! Validated identifiers. A value of one of these types is valid; nothing checks it again.
 
 use std::fmt;
 
@@ -42,16 +42,16 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A number that is no user id.
+/// The number is not a user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be between 1 and 2147483647")]
 pub struct InvalidUserId;
 
-/// The id of one message, the same live, stored and delivered again.
+/// The id of one message. It stays the same while the message is pushed, stored and delivered again.
 ///
-/// Three kinds share one alphabet and cannot meet: a generated id is 26 letters and digits, an id that the
-/// caller chose is `<sender>:<id>`, and a row that the application inserted itself is known as
-/// `row:<id>:<unix time>` (the time because `TRUNCATE` starts row ids again at 1).
+/// There are three kinds, and no id is of two kinds: a generated id is 26 letters and digits, an id that the
+/// caller chose is `<sender>:<id>`, and a row that the application inserted itself has the id
+/// `row:<id>:<unix time>`. The time is there because row ids start again at 1 after `TRUNCATE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId(String);
@@ -60,10 +60,7 @@ impl MessageId {
     /// Longest id in bytes: a caller's 64, a sender of up to 10 digits and the colon.
     pub const MAX_BYTES: usize = 75;
 
-    /// Longest id that a caller may choose, in bytes.
-    pub const CHOSEN_BYTES: usize = 64;
-
-    /// A new id from the time and ten random bytes, in the layout of a ULID: ids made later sort later.
+    /// A new id from the time and ten random bytes, in the layout of a ULID: later ids sort later.
     pub fn generate(unix_ms: u64, entropy: [u8; 10]) -> Self {
         const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut bits = [0_u8; 16];
@@ -74,36 +71,28 @@ impl MessageId {
         Self(text)
     }
 
-    /// The id that `sender` has chosen for a message. Another sender's equal choice is another id.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMessageId`] unless `text` is 1 to 64 printable ASCII bytes.
-    pub fn chosen(sender: UserId, text: &[u8]) -> Result<Self, InvalidMessageId> {
-        let text = std::str::from_utf8(text).map_err(|_| InvalidMessageId)?;
-        if text.is_empty() || text.len() > Self::CHOSEN_BYTES {
-            return Err(InvalidMessageId);
-        }
-        Self::try_from(format!("{sender}:{text}"))
+    /// The id that `sender` has chosen for a message. The same text of another sender is another id.
+    pub fn chosen(sender: UserId, ChosenId(text): ChosenId<'_>) -> Self {
+        Self(format!("{sender}:{text}"))
     }
 
-    /// Whether a sender has chosen it, so that it may come again after any time.
+    /// Whether a sender has chosen it, so that a call with it may be repeated at any time.
     pub fn is_chosen(&self) -> bool {
         self.0.contains(':') && self.0.starts_with(|first: char| first.is_ascii_digit())
     }
 
-    /// The id of a row that has no record of ours: `id` and `unix_time` (seconds) of the row.
+    /// The id of a row that the application inserted itself, from the row's `id` and its time in seconds since 1970.
     pub fn of_row(id: u64, unix_time: i64) -> Self {
         Self(format!("row:{id}:{unix_time}"))
     }
 
-    /// The row id and time, if this is the id of a row that the application inserted itself.
+    /// The row's id and time, if this is the id of a row that the application inserted itself.
     pub fn as_row(&self) -> Option<(u64, i64)> {
         let (id, unix_time) = self.0.strip_prefix("row:")?.split_once(':')?;
         Some((id.parse().ok()?, unix_time.parse().ok()?))
     }
 
-    /// The id as it is written everywhere.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -113,11 +102,7 @@ impl TryFrom<String> for MessageId {
     type Error = InvalidMessageId;
 
     fn try_from(text: String) -> Result<Self, InvalidMessageId> {
-        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if text.is_empty() || text.len() > Self::MAX_BYTES || !printable {
-            return Err(InvalidMessageId);
-        }
-        Ok(Self(text))
+        if is_printable(text.as_bytes(), Self::MAX_BYTES) { Ok(Self(text)) } else { Err(InvalidMessageId) }
     }
 }
 
@@ -133,17 +118,39 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// A text that is no message id.
+/// The text is not a message id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 75 printable ASCII bytes")]
 pub struct InvalidMessageId;
+
+/// A text that a sender has chosen as the id of a message: 1 to 64 printable ASCII characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChosenId<'a>(&'a str);
+
+impl<'a> TryFrom<&'a [u8]> for ChosenId<'a> {
+    type Error = InvalidChosenId;
+
+    fn try_from(bytes: &'a [u8]) -> Result<Self, InvalidChosenId> {
+        let text = std::str::from_utf8(bytes).map_err(|_| InvalidChosenId)?;
+        if is_printable(bytes, 64) { Ok(Self(text)) } else { Err(InvalidChosenId) }
+    }
+}
+
+/// The text cannot be chosen as a message id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 printable ASCII characters")]
+pub struct InvalidChosenId;
+
+fn is_printable(text: &[u8], longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn user_ids_end_where_the_column_ends() {
+    fn user_ids_are_bounded_by_the_column() {
         for good in [1, 2_147_483_647] {
             assert_eq!(UserId::try_from(good).map(i64::from), Ok(good));
         }
@@ -162,22 +169,25 @@ mod tests {
     }
 
     #[test]
-    fn row_ids_read_back_and_others_are_no_rows() {
+    fn row_ids_read_back_and_others_are_not_rows() {
         assert_eq!(MessageId::of_row(7, 1_700_000_000).as_row(), Some((7, 1_700_000_000)));
         assert_eq!(MessageId::generate(1, [0; 10]).as_row(), None);
         assert_eq!(MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(), None);
     }
 
     #[test]
-    fn a_chosen_id_is_its_senders_own() {
+    fn a_chosen_id_belongs_to_its_sender() {
         let sender = |id| UserId::try_from(id).unwrap();
-        let order = MessageId::chosen(sender(7), b"order 1~").unwrap();
+        let chosen =
+            |sender, text: &str| MessageId::chosen(sender, ChosenId::try_from(text.as_bytes()).unwrap());
+        let order = chosen(sender(7), "order 1~");
         assert_eq!(order.as_str(), "7:order 1~");
-        assert_ne!(Ok(order.clone()), MessageId::chosen(sender(8), b"order 1~"));
-        assert!(order.is_chosen() && MessageId::chosen(sender(UserId::MAX), &[b'x'; 64]).is_ok());
+        assert_ne!(order, chosen(sender(8), "order 1~"));
+        let longest = chosen(sender(UserId::MAX), &"x".repeat(64));
+        assert!(order.is_chosen() && longest.as_str().len() == MessageId::MAX_BYTES);
         assert!(!MessageId::generate(1, [7; 10]).is_chosen() && !MessageId::of_row(7, 1).is_chosen());
         for bad in [&b""[..], &[b'x'; 65], b"a\nb", "é".as_bytes(), b"\xFF"] {
-            assert_eq!(MessageId::chosen(sender(7), bad), Err(InvalidMessageId));
+            assert_eq!(ChosenId::try_from(bad), Err(InvalidChosenId));
         }
     }
 

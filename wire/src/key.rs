@@ -5,34 +5,34 @@ use std::fmt;
 use crate::id::{MessageId, UserId};
 use crate::partition::Partition;
 
-/// The start of every name, so that several installations share one Redis. It also parts their channels:
-/// publish and subscribe ignore the database number.
+/// The start of every name, so that several installations can share one Redis. Channels need it even in databases of
+/// their own, since publish and subscribe ignore the database number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
-/// A text that cannot start a Redis name.
+/// The text cannot be the start of Redis names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 letters, digits, or any of . _ - : (no braces: they mark the hash tag)")]
 pub struct InvalidPrefix;
 
 impl Prefix {
-    /// The prefix of an installation that sets none.
+    /// The default prefix.
     pub const DEFAULT: &str = "chatpush";
 
-    /// The channel of one user's live frames. A daemon subscribes while it holds a connection of that
-    /// user, so its number of subscribers is the user's presence.
+    /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user, so the
+    /// user is online if the channel has subscribers.
     pub fn user_channel(&self, user: UserId) -> String {
         format!("{}:{{{}}}:user:{user}", self.0, Partition::of(user))
     }
 
-    /// The user whose channel this is.
+    /// The user of a user channel.
     pub fn user_of_channel(&self, channel: &str) -> Option<UserId> {
         let rest = channel.strip_prefix(&self.0)?.strip_prefix(":{")?;
         let user = rest.split_once('}')?.1.strip_prefix(":user:")?;
         UserId::try_from(user.parse::<i64>().ok()?).ok()
     }
 
-    /// Every daemon subscribes here, in every partition: no subscriber, no daemon.
+    /// The channel that every daemon is subscribed to, in every partition. Without subscribers no daemon is running.
     pub fn daemons_channel(&self, partition: Partition) -> String {
         format!("{}:{{{partition}}}:daemons", self.0)
     }
@@ -42,56 +42,56 @@ impl Prefix {
         format!("{}:{{{partition}}}:log", self.0)
     }
 
-    /// Whether this is the channel of questions to that daemon.
+    /// Whether this is the query channel of that daemon.
     pub fn is_query_channel_of(&self, daemon: &str, channel: &str) -> bool {
         let rest = channel.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(":{"));
         let rest = rest.and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest);
         rest.and_then(|rest| rest.strip_prefix(":query:")) == Some(daemon)
     }
 
-    /// The partition whose log this is.
+    /// The partition of a log.
     pub fn partition_of_log(&self, key: &str) -> Option<Partition> {
         let rest = key.strip_prefix(&self.0)?.strip_prefix(":{")?;
         Partition::new(rest.strip_suffix("}:log")?.parse().ok()?)
     }
 
-    /// The list of questions that any daemon may answer.
+    /// The list of queries that any daemon may answer.
     pub fn query_list(&self, partition: Partition) -> String {
         format!("{}:{{{partition}}}:queries", self.0)
     }
 
-    /// The channel of questions to one daemon. With an empty name, what all of them begin with.
+    /// The channel of queries to one daemon. With an empty name, what all query channels begin with.
     pub fn query_channel(&self, partition: Partition, daemon: &str) -> String {
         format!("{}:{{{partition}}}:query:{daemon}", self.0)
     }
 
-    /// The channel on which one connection of the extension hears its answers.
+    /// The channel of answers to one connection of the extension.
     pub fn reply_channel(&self, partition: Partition, caller: &str) -> String {
         format!("{}:{{{partition}}}:reply:{caller}", self.0)
     }
 
-    /// Remembers that a message was accepted, so that a repeated call is not a second message.
+    /// The key that records that a message was accepted, so that a repeated call is not a second message.
     pub fn seen(&self, receiver: UserId, message: &MessageId) -> String {
         format!("{}:{{{}}}:seen:{receiver}:{message}", self.0, Partition::of(receiver))
     }
 
-    /// Remembers that a refused entry was put back into the log.
+    /// The key that records that a refused entry was appended again.
     pub fn requeued(&self, partition: Partition, number: u64) -> String {
         format!("{}:{{{partition}}}:requeued:{number}", self.0)
     }
 
-    /// Names the daemon that writes.
+    /// The key of the writer's lease: the name of its holder.
     pub fn writer(&self) -> String {
         format!("{}:writer", self.0)
     }
 
-    /// The channel that one daemon alone subscribes to: no subscriber, and that daemon is gone. With an empty
-    /// name, what all of them begin with.
+    /// The channel that only one daemon is subscribed to. Without a subscriber that daemon is gone. With an empty name,
+    /// what all these channels begin with.
     pub fn daemon_channel(&self, daemon: &str) -> String {
         format!("{}:daemon:{daemon}", self.0)
     }
 
-    /// When each daemon last told that it serves its subscriptions.
+    /// The hash with each daemon's last heartbeat.
     pub fn heartbeats(&self) -> String {
         format!("{}:heartbeats", self.0)
     }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_of_one_receiver_carries_one_hash_tag() {
+    fn all_names_of_a_receiver_have_one_hash_tag() {
         let prefix = Prefix::default();
         let user = UserId::try_from(35).unwrap();
         let message = MessageId::generate(1, [0; 10]);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_never_breaks_the_hash_tag() {
+    fn a_prefix_has_no_braces() {
         for bad in ["", "a{b", "a}b", "a b", "é"] {
             assert_eq!(Prefix::try_from(bad.to_owned()), Err(InvalidPrefix));
         }

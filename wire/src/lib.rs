@@ -1,31 +1,59 @@
 //! The contract between the PHP extension and the daemon.
 //!
-//! Both sides link this crate and nothing else of each other. It does no I/O, knows neither PHP nor
-//! tokio, and is the only place that spells a Redis name, a field of a log entry or a byte of an envelope.
+//! Both link this crate and nothing else of each other. It does no I/O, and knows neither PHP nor tokio. It is the only
+//! crate that spells a Redis name, a field of a log entry, a byte of an envelope or a Lua script.
 //!
 //! # What travels where
 //!
 //! | from | through | to | as |
 //! | --- | --- | --- | --- |
-//! | extension | user channel | every daemon that holds the user | [`envelope::Envelope`] |
-//! | extension, daemon | log (stream) | the writer | [`entry::Entry`] |
-//! | extension | questions, or reads (list) | the daemon that answered last, or any | [`query::QueryRequest`] |
+//! | extension | user channel | every daemon that holds a connection of the user | [`envelope::Envelope`] |
+//! | extension, daemon | log (stream) | the writer | [`new_entry`], [`entry::Entry`] |
+//! | extension | query channel, or query list | the daemon that answered last, or any | [`query::QueryRequest`] |
 //! | daemon | reply channel | the extension that waits | [`reply_to::ReplyTo`], [`reply::Reply`] |
-//! | daemon | socket | the browser | [`frame`] |
+//! | daemon | WebSocket | the browser | [`frame`] |
+//!
+//! # Layout
+//!
+//! Each module uses only modules above it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`id`] | user ids and message ids |
+//! | [`limit`] | sizes, counts and lifetimes that both sides keep to |
+//! | [`partition`] | the partition of a receiver |
+//! | [`key`] | the names of Redis keys and channels |
+//! | [`frame`] | the JSON that a browser receives |
+//! | [`envelope`] | what is published on a user's channel |
+//! | [`entry`] | log entries, as they are read |
+//! | [`new_entry`] | log entries, as they are written |
+//! | [`reply_to`] | where an answer goes and which call it belongs to |
+//! | [`query`] | what the extension asks a daemon |
+//! | [`reply`] | what a daemon or a script answers |
+//! | [`lua`] | the scripts that Redis executes |
+//! | [`token`] | connect tokens |
 
-pub mod id;
-pub mod limit;
-pub mod partition;
-pub mod key;
-pub mod frame;
-pub mod envelope;
+/// [`VERSION`] as a literal, for `concat!`.
+macro_rules! version {
+    () => {
+        "1"
+    };
+}
+
 pub mod entry;
-pub mod reply_to;
+pub mod envelope;
+pub mod frame;
+pub mod id;
+pub mod key;
+pub mod limit;
+pub mod lua;
+pub mod new_entry;
+pub mod partition;
 pub mod query;
 pub mod reply;
-pub mod lua;
+pub mod reply_to;
 pub mod token;
 
-/// Version of every message that crosses a process border. A reader refuses a version it does not know
-/// rather than guess, so that a rolling upgrade fails loudly and loses nothing.
-pub const VERSION: &str = "1";
+/// The version of everything that crosses a process border. A reader refuses another version rather than guess, so
+/// that a rolling upgrade fails visibly and loses nothing.
+pub const VERSION: &str = version!();

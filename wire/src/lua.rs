@@ -1,36 +1,36 @@
-//! The Lua scripts, each an atomic step in Redis. Every key and channel a script touches is among its
-//! `KEYS` and carries one hash tag, as Redis Cluster asks (Redis manual, "EVAL").
+//! The Lua scripts. Redis executes each as one atomic step. The key and channels of a mailbox that a script uses are
+//! among its `KEYS` and have one hash tag, as Redis Cluster requires (Redis manual, "EVAL").
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use sha1::{Digest, Sha1};
 
-/// Accepts a message: remembers it, appends it to the log and pushes it to whoever is connected.
+/// Accepts a message: remembers its id, appends it to the log and publishes it.
 pub static ACCEPT: Script = Script::new(include_str!("lua/accept.lua"));
 
-/// Appends an entry that somebody waits for.
+/// Appends an entry whose commit somebody waits for.
 pub static APPEND: Script = Script::new(include_str!("lua/append.lua"));
 
-/// Asks a daemon to look something up.
+/// Sends a query to a daemon.
 pub static QUERY: Script = Script::new(include_str!("lua/query.lua"));
 
-/// Puts a refused entry back into the log.
+/// Appends an entry that MySQL had refused to the log again.
 pub static REQUEUE: Script = Script::new(include_str!("lua/requeue.lua"));
 
-/// Takes the writer's lease if its holder is gone.
+/// Acquires the writer's lease if nobody holds it or its holder is gone.
 pub static ACQUIRE: Script = Script::new(include_str!("lua/acquire.lua"));
 
-/// Renews the writer's lease if it is still held.
+/// Renews the writer's lease if this daemon still holds it.
 pub static RENEW: Script = Script::new(include_str!("lua/renew.lua"));
 
-/// Gives the writer's lease up if it is still held.
+/// Releases the writer's lease if this daemon still holds it.
 pub static RELEASE: Script = Script::new(include_str!("lua/release.lua"));
 
-/// Tells that a daemon lives and finds those that hang.
+/// Records a daemon's heartbeat and finds daemons that hang.
 pub static HEARTBEAT: Script = Script::new(include_str!("lua/heartbeat.lua"));
 
-/// A script and the digest by which Redis knows it.
+/// A script and its digest, by which Redis identifies it.
 #[derive(Debug)]
 pub struct Script {
     source: &'static str,
@@ -42,12 +42,12 @@ impl Script {
         Self { source, sha1: OnceLock::new() }
     }
 
-    /// The text to `SCRIPT LOAD`.
+    /// The source, for `SCRIPT LOAD`.
     pub const fn source(&self) -> &'static str {
         self.source
     }
 
-    /// The digest to `EVALSHA`, in lower-case hexadecimal.
+    /// The digest, for `EVALSHA`, in lower-case hexadecimal.
     pub fn sha1(&self) -> &str {
         self.sha1.get_or_init(|| {
             Sha1::digest(self.source).iter().fold(String::with_capacity(40), |mut hex, byte| {

@@ -1,17 +1,17 @@
-//! Which partition a receiver belongs to.
+//! The partition of a receiver.
 
 use std::fmt;
 
 use crate::id::UserId;
 
-/// One of the [`Partition::COUNT`] slices of all receivers. Everything of one receiver (channel, log,
-/// reads, replies) carries the partition as its Redis Cluster hash tag and so lives in one slot.
+/// One of [`Partition::COUNT`] parts of all receivers. The partition is the Redis Cluster hash tag of a receiver's
+/// names (channel, log, queries, replies), so all of them are in one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition(u8);
 
 impl Partition {
-    /// How many there are. The first `chatpushd migrate` writes it down as the rows of
-    /// `chatpush_position`; a daemon that finds another number refuses to start.
+    /// The number of partitions. The first `chatpushd migrate` makes as many rows in `chatpush_position`. A daemon that
+    /// finds another number of rows refuses to start.
     pub const COUNT: u8 = 16;
 
     /// The partition of a receiver.
@@ -20,17 +20,17 @@ impl Partition {
         Self((receiver.get() % Self::COUNT as u32) as u8)
     }
 
-    /// The partition with that number, if there is one.
+    /// The partition with this number, if there is one.
     pub const fn new(number: u8) -> Option<Self> {
         if number < Self::COUNT { Some(Self(number)) } else { None }
     }
 
-    /// All of them, in order.
+    /// All partitions, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).map(Self)
     }
 
-    /// Its number, 0 to 15: an index into anything kept per partition.
+    /// The number, 0 to 15.
     pub const fn number(self) -> u8 {
         self.0
     }

@@ -1,45 +1,45 @@
-//! What the extension asks a daemon to look up.
+//! What the extension asks a daemon.
 //!
-//! It is asked as `<barrier> <reply_to> <json>`. The script that asks writes the barrier: the last
-//! id of the partition's log at that moment. A daemon answers once MySQL holds everything up to there, so
-//! the answer sees every store that returned before the call.
+//! A query travels as `<barrier> <reply_to> <json>`. The script that sends it writes the barrier: the last id of the
+//! partition's log at that moment. A daemon answers once MySQL has applied everything up to the barrier, so the answer
+//! reflects every store that returned before the call.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
 use crate::reply_to::ReplyTo;
 
-/// One look-up.
+/// A query and the version of the side that sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryRequest {
     /// [`crate::VERSION`].
     pub v: String,
-    /// What is asked.
+    /// The query.
     pub query: Query,
 }
 
-/// What can be asked.
+/// One query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Query {
     /// Stored rows, oldest first.
     Rows {
-        /// Whose.
+        /// The owner of the mailbox.
         user: UserId,
         /// Only rows with a larger id.
         after: u64,
-        /// At most so many.
+        /// The most rows to return.
         limit: u32,
     },
     /// The unread counter.
     Unread {
-        /// Whose.
+        /// The owner of the counter.
         user: UserId,
     },
 }
 
 impl Query {
-    /// Whose mailbox is asked about.
+    /// The owner of the mailbox.
     pub const fn user(&self) -> UserId {
         match self {
             Self::Rows { user, .. } | Self::Unread { user } => *user,
@@ -48,12 +48,13 @@ impl Query {
 }
 
 impl QueryRequest {
-    /// A request of this version.
-    pub fn new(query: Query) -> Self {
-        Self { v: crate::VERSION.to_owned(), query }
+    /// The JSON of a query of this version.
+    pub fn encode(query: Query) -> String {
+        // A query consists of numbers and names, which JSON can always represent.
+        serde_json::to_string(&Self { v: crate::VERSION.to_owned(), query }).unwrap_or_default()
     }
 
-    /// Reads what is asked: the barrier, who waits, and the request.
+    /// Reads the barrier, where the answer goes, and the query.
     ///
     /// # Errors
     ///
@@ -70,7 +71,7 @@ impl QueryRequest {
     }
 }
 
-/// A question that this version does not read.
+/// The text is not a query of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a request of version {}", crate::VERSION)]
 pub struct UnknownQuery;

@@ -1,32 +1,32 @@
-//! What comes back to the extension, as JSON behind the number of its call.
+//! What a daemon or a script answers to the extension, as JSON.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::MessageId;
 
-/// The answer to one request.
+/// The answer to one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// The message is committed, now or by the call that this one repeats.
+    /// The message is committed, by this call or by the one that it repeats.
     Stored {
-        /// Whether the receiver was connected when it was accepted.
+        /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
-    /// The counter is cleared.
+    /// The unread counter is 0.
     Cleared,
-    /// So many rows were removed.
+    /// The number of deleted rows.
     Removed(u64),
     /// Stored rows.
     Rows {
         /// The rows, oldest first.
         rows: Vec<Row>,
-        /// Whether the page is full and further rows may follow the last one.
+        /// Whether the page is full, so that there may be more rows.
         more: bool,
     },
     /// The unread counter, 0 for an unknown user.
     Unread(u64),
-    /// Nothing was done, and why.
+    /// Why nothing was done.
     Refused(Refusal),
 }
 
@@ -37,18 +37,18 @@ pub enum Refusal {
     /// No daemon is connected to Redis.
     #[error("no chatpushd is running: start one on the same Redis with the same prefix (CHATPUSH_PREFIX)")]
     NoDaemon,
-    /// The partition's log, or its list of reads, is full.
+    /// The partition's log or its query list is full.
     #[error("the backlog is full: chatpushd cannot keep up or MySQL is away; nothing was queued")]
     Backlog,
-    /// MySQL refused the data, in its own words.
+    /// MySQL refused the data, with its error.
     #[error("MySQL refused the message, it is kept in chatpush_dead: {0}")]
     Rejected(String),
-    /// The look-up failed, in the daemon's words.
+    /// The query failed, with the daemon's error.
     #[error("chatpushd could not answer: {0}")]
     Failed(String),
 }
 
-/// One stored row: the application's columns, and what only we know of it.
+/// One stored row: the application's columns, the message id and the time of acceptance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// `offline_message.id`.
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scripts_spell_refusals_as_serde_does() {
+    fn scripts_and_serde_spell_refusals_alike() {
         for (refusal, spelled) in [
             (Refusal::NoDaemon, r#"{"refused":"no_daemon"}"#),
             (Refusal::Backlog, r#"{"refused":"backlog"}"#),

@@ -33,7 +33,7 @@ pub fn encode(caller: &str, correlation_id: u64) -> String {
     format!("{caller}.{correlation_id}")
 }
 
-/// The daemon's name and the JSON of a message, if it answers the call with this correlation id.
+/// The daemon's name and the JSON of an answer, if it belongs to the call with this correlation id.
 pub fn answer_to(correlation_id: u64, message: &str) -> Option<(&str, &str)> {
     let (number, rest) = message.split_once(' ')?;
     if number.parse() != Ok(correlation_id) {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_belongs_to_its_call_alone() {
+    fn an_answer_belongs_to_one_call() {
         let text = encode("C", 7);
         let reply_to = ReplyTo::parse(&text).unwrap();
         assert_eq!(reply_to, ReplyTo { caller: "C", correlation_id: "7" });

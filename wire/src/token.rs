@@ -1,7 +1,7 @@
 //! Connect tokens: JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7518 section 3.2).
 //!
-//! The algorithm is pinned: a token that names another one is refused before anything else is looked at,
-//! which closes the "alg":"none" hole of RFC 8725 section 2.1.
+//! The algorithm is pinned: a token with another one is refused before anything else is checked. So `"alg":"none"` is no
+//! attack (RFC 8725 section 2.1).
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use sha2::Sha256;
 use crate::id::UserId;
 use crate::limit::SECRET_BYTES;
 
-/// Longest token that is looked at, in bytes. Ours have about 150.
+/// Longest token that is verified, in bytes. A signed one has about 150.
 const TOKEN_BYTES: usize = 4_096;
 
-/// The key that signs and verifies. It is never printed: `Debug` shows its length alone.
+/// The key that signs and verifies. It is never printed: `Debug` shows only its length.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
-/// A key that is too short to be one.
+/// The key is too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must have at least {SECRET_BYTES} bytes (try: openssl rand -hex 32)")]
 pub struct WeakSecret;
@@ -53,16 +53,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Why a token is refused. The text is safe to show to the client.
+/// Why a token is refused. The text reveals nothing that the client must not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not three dot-separated parts of base64url JSON, or too long.
     #[error("token is malformed")]
     Malformed,
-    /// The header names another algorithm than HS256.
+    /// The algorithm is not HS256.
     #[error("token algorithm must be HS256")]
     Algorithm,
-    /// Signed with another key.
+    /// Another key signed it.
     #[error("token signature does not match")]
     Signature,
     /// There is no `exp`.
@@ -74,10 +74,10 @@ pub enum TokenError {
     /// `nbf` or `iat` is in the future.
     #[error("token is not valid yet")]
     NotYet,
-    /// `sub` is no user id.
+    /// `sub` is not a user id.
     #[error("token subject must be a user id")]
     Subject,
-    /// `aud` does not name this installation, or names one where none is expected.
+    /// `aud` does not name the expected audience, or is there though none is expected.
     #[error("token is for another audience: see token.audience in chatpush.toml")]
     Audience,
 }
@@ -97,7 +97,7 @@ struct Claims {
     aud: Option<Audience>,
 }
 
-/// RFC 7519 section 4.1.3: a list or, in the special case, one text.
+/// A list of texts, or a single one (RFC 7519 section 4.1.3).
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -105,11 +105,10 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// A token for `user`, valid from now for `ttl` seconds, for an installation that calls itself `audience`.
-/// `now` is in seconds since 1970.
+/// A token for `user` and `audience`, valid for `ttl` seconds from `now`, which is in seconds since 1970.
 pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl: u64) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
-    // A JSON text is what serde_json makes of any text.
+    // serde_json writes any text as a JSON string.
     let audience =
         audience.map(|name| format!(r#","aud":{}"#, serde_json::Value::from(name))).unwrap_or_default();
     let expires = now.saturating_add(ttl);
@@ -119,29 +118,28 @@ pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl
     format!("{signed}.{signature}")
 }
 
-/// What a token says.
+/// The claims of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
-    /// The user it speaks for.
+    /// The user that the token authenticates.
     pub user: UserId,
-    /// Until when, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub expires: u64,
 }
 
-/// What tokens are held against. Cloning is shallow.
+/// Verifies tokens. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    /// The keys. Any of them may have signed, so that a new one can be brought in while tokens of the old one
-    /// are still about.
+    /// The keys. A token may be signed with any of them, so that keys can be rotated while old tokens are still valid.
     pub secrets: Arc<[Secret]>,
-    /// What `aud` must name. Without it a token must name nobody, as RFC 7519 section 4.1.3 demands.
+    /// The audience that `aud` must name. Without one, a token with `aud` is refused (RFC 7519 section 4.1.3).
     pub audience: Option<Arc<str>>,
-    /// How far the clock of whoever signs may be ahead, in seconds: bounds `nbf` and `iat`.
+    /// How far the signer's clock may be ahead, in seconds: the tolerance for `nbf` and `iat`.
     pub clock_skew: u32,
 }
 
 impl Verifier {
-    /// What a token says. `now` is in seconds since 1970.
+    /// The claims of a token, if it is valid at `now`, in seconds since 1970.
     ///
     /// # Errors
     ///
@@ -174,7 +172,7 @@ impl Verifier {
         if starts.into_iter().flatten().any(|start| start > now + f64::from(self.clock_skew)) {
             return Err(TokenError::NotYet);
         }
-        if !self.is_meant(claims.aud.as_ref()) {
+        if !self.is_for_this_audience(claims.aud.as_ref()) {
             return Err(TokenError::Audience);
         }
         let subject = match &claims.sub {
@@ -183,13 +181,13 @@ impl Verifier {
             _ => None,
         };
         let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
-        // It is behind `now`; an expiry beyond every clock is as good as the last second there is.
+        // The value is positive, since it is after `now`. A value beyond u64 becomes the largest one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let expires = expiry as u64;
         Ok(VerifiedToken { user, expires })
     }
 
-    fn is_meant(&self, named: Option<&Audience>) -> bool {
+    fn is_for_this_audience(&self, named: Option<&Audience>) -> bool {
         match (&self.audience, named) {
             (None, None) => true,
             (Some(own), Some(Audience::One(one))) => **own == *one,
@@ -201,7 +199,7 @@ impl Verifier {
 
 fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
-    // RFC 7519 section 7.2 wants objects; serde would fill a structure from an array too.
+    // RFC 7519 section 7.2 requires objects; serde would accept an array for a structure too.
     if !json.trim_ascii_start().starts_with(b"{") {
         return Err(TokenError::Malformed);
     }
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_speaks_for_its_user_until_it_expires() {
+    fn a_token_is_valid_until_it_expires() {
         let token = signed_now(&secret());
         assert_eq!(verify(&secret(), &token, NOW), Ok(user()));
         assert_eq!(verify(&secret(), &token, NOW + 9), Ok(user()));
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_rfc_7515_has_our_signature() {
+    fn the_example_of_rfc_7515_verifies() {
         // RFC 7515 appendix A.1: key and token of the HS256 example; its `iss` token has no `sub`.
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let secret = Secret::new(URL_SAFE_NO_PAD.decode(key).unwrap()).unwrap();
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_token_says_what_is_wrong() {
+    fn the_error_names_what_is_wrong() {
         let other = Secret::new([8_u8; 32]).unwrap();
         assert_eq!(verify(&other, &signed_now(&secret()), NOW), Err(TokenError::Signature));
         let unsigned = with_claims(r#"{"alg":"none"}"#, r#"{"sub":"1","exp":1800000000}"#);
@@ -281,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_any_of_the_keys_is_good_and_says_until_when() {
+    fn any_of_the_keys_verifies() {
         let (new, old) = (Secret::new([8_u8; 32]).unwrap(), secret());
         let token = signed_now(&old);
         let pass = VerifiedToken { user: user(), expires: NOW + 10 };
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_for_its_audience_alone() {
+    fn the_audience_must_match() {
         let for_shop = sign(&secret(), user(), Some("shop \"1\""), NOW, 10);
         let verify = |audience: Option<&str>, token: &str| {
             let audience = audience.map(Arc::from);
@@ -306,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn header_and_claims_are_objects_and_no_arrays() {
+    fn header_and_claims_are_objects() {
         let (header, body) = (r#"{"alg":"HS256"}"#, r#"{"sub":"42","exp":1800000000}"#);
         assert_eq!(with_claims(header, &format!(" {body}")), Ok(user()));
         assert_eq!(with_claims(header, r#"["42",null,null,1800000000]"#), Err(TokenError::Malformed));
@@ -319,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_long_and_not_shown() {
+    fn a_secret_is_long_and_never_printed() {
         assert_eq!(Secret::new([1_u8; 31]).err(), Some(WeakSecret));
         assert_eq!(format!("{:?}", secret()), "Secret(32 bytes)");
     }

@@ -2,7 +2,9 @@
 //!
 //! The parts of an input between `|` are fields, each `name=value`.
 
+use chatpush_wire::VERSION;
 use chatpush_wire::entry::Entry;
+use chatpush_wire::new_entry::{self, NewMessage};
 
 pub(super) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -15,11 +17,24 @@ pub(super) fn run(data: &[u8]) {
     assert_eq!(Entry::decode(&written(&entry)), Ok(entry));
 }
 
-/// The fields as they stand in the log: the Lua script appends `reply_to` and whether the receiver was
-/// online.
+/// The fields as they stand in the log: the Lua scripts append `reply_to` and whether the receiver was online, and
+/// write duplicates.
 fn written(entry: &Entry) -> Vec<(String, String)> {
+    let fields = match entry {
+        Entry::Message { id, sender, receiver, content, message_type, .. } => {
+            let (sender, receiver, message_type) = (*sender, *receiver, message_type.as_ref());
+            NewMessage { id, sender, receiver, content, message_type }.fields()
+        }
+        Entry::ClientAck { receiver, ids } => new_entry::client_ack(*receiver, ids),
+        Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(*receiver, rows),
+        Entry::Clear { receiver, .. } => new_entry::clear(*receiver),
+        Entry::Duplicate { receiver, .. } => {
+            let receiver = receiver.to_string();
+            vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into())]
+        }
+    };
     let mut fields: Vec<_> =
-        entry.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
     if let Entry::Message { receiver_online: true, .. } | Entry::Duplicate { receiver_online: true, .. } =
         entry
     {

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use chatpush_daemon::log::position::Position;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{ChosenId, MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 
@@ -55,7 +55,7 @@ fn made_ids(input: &Input<'_>) {
 
     let chosen = [0, 1].map(|which| {
         let sender = UserId::try_from(input.users[which]).ok()?;
-        MessageId::chosen(sender, input.texts[which].as_bytes()).ok()
+        Some(MessageId::chosen(sender, ChosenId::try_from(input.texts[which].as_bytes()).ok()?))
     });
     assert!(chosen.iter().flatten().all(|id| id.is_chosen() && id.as_row().is_none()));
     if let [Some(one), Some(other)] = &chosen {

@@ -1,28 +1,28 @@
-//! Watching for an answer a moment before going to sleep. To be woken costs more than a Redis on the same machine takes to
-//! answer, on both sides: the kernel's own busy polling (`socket(7)`, `SO_BUSY_POLL`) does the same for network devices.
+//! Polling for an answer before the process sleeps. Waking up costs more than a Redis on the same machine takes to
+//! answer, on both sides. The kernel's own busy polling (`socket(7)`, `SO_BUSY_POLL`) does the same for network devices.
 
 use std::time::{Duration, Instant};
 
-/// Most waits that are not watched after one that was watched in vain.
-const LONGEST_REST: u32 = 64;
+/// Most waits without polling after one that polled in vain.
+const MAX_SKIPS: u32 = 64;
 
-/// Whether watching pays, learnt from the last waits of one kind.
+/// Whether polling pays, learnt from the last waits of one kind.
 #[derive(Debug, Default)]
 pub(super) struct BusyPoll {
-    /// How many waits in a row took longer than they were watched, as a power of two.
+    /// How many waits to skip after the last miss. It doubles with each miss in a row.
     missed: u32,
-    /// How many waits are not watched now.
-    rest: u32,
+    /// How many of those are left.
+    skips: u32,
 }
 
 impl BusyPoll {
-    /// Watches until the answer is there or `bound` has passed; whoever else has work for the processor goes first.
-    pub(super) fn watch(&mut self, bound: Duration, is_there: impl Fn() -> bool) {
+    /// Polls until the answer is there or `bound` has passed. Yields the processor to others in between.
+    pub(super) fn poll(&mut self, bound: Duration, is_there: impl Fn() -> bool) {
         if bound.is_zero() {
             return;
         }
-        if self.rest > 0 {
-            self.rest -= 1;
+        if self.skips > 0 {
+            self.skips -= 1;
             return;
         }
         let end = Instant::now() + bound;
@@ -32,8 +32,8 @@ impl BusyPoll {
                 return;
             }
             if Instant::now() >= end {
-                self.missed = (self.missed * 2).clamp(1, LONGEST_REST);
-                self.rest = self.missed;
+                self.missed = (self.missed * 2).clamp(1, MAX_SKIPS);
+                self.skips = self.missed;
                 return;
             }
             std::thread::yield_now();

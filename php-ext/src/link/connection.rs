@@ -12,11 +12,11 @@ use crate::address::Address;
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;
 
-/// Longest answer: a page of rows in JSON, each byte possibly escaped to six.
+/// Longest answer: a page of rows in JSON, where a byte may be escaped to six.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// Most channels. One installation has one a partition; a process that serves more than four gets a new connection
-/// once in a while.
+/// Most channels per connection. An installation needs one for each of its partitions. A process that serves more than
+/// four installations gets a new connection now and then.
 const CHANNELS: usize = 64;
 
 /// What `CLIENT LIST` calls our connections.
@@ -27,31 +27,31 @@ const NAME: &[u8] = b"chatpush-php";
 pub(crate) struct Connection {
     stream: Stream,
     address: Address,
-    /// The process that opened it. A forked child must not speak on it.
+    /// The process that opened it. A forked child must not use it.
     process: u32,
-    /// Received and not yet parsed.
+    /// Bytes that were received and are not parsed yet.
     buffer: Vec<u8>,
-    /// Where one read goes. Kept, because filling so much with zeros costs more than all else in a call.
+    /// The buffer of one read. It is kept, because filling it with zeros costs more than the rest of a call.
     chunk: Box<[u8]>,
     /// Digests of the scripts that were loaded over this connection.
     loaded: Vec<&'static str>,
-    /// What it is called where it waits for answers. No other connection is called so.
+    /// The name under which it waits for answers. It is unique.
     caller: String,
-    /// How many calls have waited.
+    /// The number of the last call that waited.
     calls: u64,
-    /// The channels on which it hears answers.
+    /// The channels it is subscribed to, for answers.
     channels: Vec<String>,
-    /// The daemon that answered last.
+    /// The daemon that answered last, or an empty string.
     daemon: String,
-    /// How long an answer is watched for.
+    /// How long to poll for an answer.
     busy_poll: Duration,
     /// Whether that pays for Redis's own answers.
     redis_poll: BusyPoll,
-    /// Whether it pays for a daemon's.
+    /// Whether that pays for a daemon's answers.
     daemon_poll: BusyPoll,
 }
 
-/// Who is waited for.
+/// Whose answer is awaited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Peer {
     /// Redis itself.
@@ -61,7 +61,7 @@ pub(crate) enum Peer {
 }
 
 impl Connection {
-    /// Connects, logs in and chooses the database.
+    /// Connects, authenticates and selects the database.
     pub(crate) fn open(address: &Address, deadline: Instant) -> Result<Self, LinkError> {
         let stream = Stream::connect(&address.endpoint, deadline)?;
         let mut connection = Self {
@@ -92,7 +92,7 @@ impl Connection {
             command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
             expected += 1;
         }
-        // With version 3 of the protocol, answers and what a subscription brings share one connection.
+        // In version 3 of the protocol, answers and published messages share one connection.
         command(&mut commands, &[b"HELLO", b"3"]);
         expected += 1;
         command(&mut commands, &[b"CLIENT", b"SETNAME", NAME]);
@@ -100,12 +100,12 @@ impl Connection {
         for _ in 0..expected {
             connection.receive(deadline)?.into_result()?;
         }
-        // An account that may not name its connections works all the same.
+        // An account that may not name its connections works nevertheless, so an error is ignored.
         connection.receive(deadline)?;
         Ok(connection)
     }
 
-    /// Where it goes.
+    /// The address it is connected to.
     pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
@@ -115,14 +115,14 @@ impl Connection {
         self.process == std::process::id()
     }
 
-    /// Whether it can be used: the other side has not closed it and has said nothing unasked, and it does not listen
-    /// to more than it can remember.
+    /// Whether it can be used: Redis has neither closed it nor sent anything unasked, and it does not have too many
+    /// subscriptions.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.channels.len() <= CHANNELS && self.buffer.is_empty() && self.stream.is_quiet()
     }
 
-    /// Adds a script's source to the commands, once a connection: Redis forgets scripts when it restarts,
-    /// which ends the connection too.
+    /// Adds the loading of a script to the commands, once per connection: Redis forgets scripts when it restarts,
+    /// which ends the connection too. Returns whether it was added.
     pub(crate) fn load(
         &mut self,
         commands: &mut Vec<u8>,
@@ -137,19 +137,19 @@ impl Connection {
         true
     }
 
-    /// A number for a call that waits for an answer.
+    /// The number of a call that waits for an answer.
     pub(crate) fn begin_call(&mut self) -> u64 {
         self.calls += 1;
         self.calls
     }
 
-    /// What it is called where it waits for answers.
+    /// The name under which it waits for answers.
     pub(crate) fn caller(&self) -> &str {
         &self.caller
     }
 
-    /// Adds a subscription to the commands, once a channel.
-    pub(crate) fn listen(&mut self, commands: &mut Vec<u8>, channel: String) -> bool {
+    /// Adds a subscription to the commands, once per channel. Returns whether it was added.
+    pub(crate) fn subscribe(&mut self, commands: &mut Vec<u8>, channel: String) -> bool {
         if self.channels.contains(&channel) {
             return false;
         }
@@ -158,12 +158,12 @@ impl Connection {
         true
     }
 
-    /// The daemon that answered last, or nothing.
+    /// The daemon that answered last, or an empty string.
     pub(crate) fn daemon(&self) -> &str {
         &self.daemon
     }
 
-    /// Notes who answered.
+    /// Sets the daemon that answered last.
     pub(crate) fn answered_by(&mut self, daemon: &str) {
         if self.daemon != daemon {
             daemon.clone_into(&mut self.daemon);
@@ -175,42 +175,43 @@ impl Connection {
         self.stream.write_all(bytes, deadline)
     }
 
-    /// How long answers are watched for from now on.
+    /// Sets how long to poll for answers.
     pub(crate) const fn set_busy_poll(&mut self, bound: Duration) {
         self.busy_poll = bound;
     }
 
-    /// The next answer.
+    /// The next answer of Redis.
     pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Answer, LinkError> {
         self.receive_from(Peer::Redis, deadline)
     }
 
-    /// The next answer, which comes from there.
+    /// The next answer, which that peer sends.
     pub(crate) fn receive_from(&mut self, peer: Peer, deadline: Instant) -> Result<Answer, LinkError> {
         loop {
             match resp::parse(&self.buffer) {
                 Parsed::Whole(answer, length) => {
                     self.buffer.drain(..length);
-                    // A page of rows is megabytes, and this is kept for as long as the process lives.
+                    // A page of rows has megabytes, and this buffer lives as long as the process.
                     self.buffer.shrink_to(CHUNK);
                     return Ok(answer);
                 }
                 Parsed::Partial if self.buffer.len() <= LONGEST => {}
-                Parsed::Partial => return Err(LinkError::Broken("the answer is too long".to_owned())),
-                Parsed::Malformed => return Err(LinkError::Broken("the answer is not RESP".to_owned())),
+                Parsed::Partial => return Err(LinkError::TooLong),
+                Parsed::Malformed => return Err(LinkError::NotResp),
             }
             let poll = match peer {
                 Peer::Redis => &mut self.redis_poll,
                 Peer::Daemon => &mut self.daemon_poll,
             };
-            poll.watch(self.busy_poll, || self.stream.has_bytes());
+            poll.poll(self.busy_poll, || self.stream.has_bytes());
             let read = self.stream.read(&mut self.chunk, deadline)?;
             self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         }
     }
 }
 
-/// A name of 128 bits. The keys of the hash are random, and a forked child, which has its parent's, differs in the rest.
+/// A name of 128 bits. The keys of the hash are random. A forked child has the keys of its parent, but another process
+/// id and time.
 fn new_caller() -> String {
     let now = SystemTime::now();
     let half = |which: u8| RandomState::new().hash_one((which, std::process::id(), now));

@@ -1,11 +1,11 @@
-//! RESP3, the protocol of Redis, as far as a client with a handful of commands needs it (Redis manual,
-//! "Redis serialization protocol specification").
+//! RESP3, the protocol of Redis, as far as these few commands need it (Redis manual, "Redis serialization protocol
+//! specification").
 
 use std::io::Write as _;
 
 use super::error::LinkError;
 
-/// How deep arrays may nest. Our answers are two deep, and what a server says of its modules four.
+/// How deep arrays may nest. Answers to our commands are two deep; the answer to HELLO, which lists modules, is four.
 const DEPTH: usize = 6;
 
 /// An answer.
@@ -43,7 +43,7 @@ impl Answer {
     pub(crate) fn into_result(self) -> Result<Self, LinkError> {
         match self {
             Self::Error(text) if text.starts_with("NOSCRIPT") => Err(LinkError::NoScript),
-            Self::Error(text) => Err(LinkError::Answer(text)),
+            Self::Error(text) => Err(LinkError::Redis(text)),
             other => Ok(other),
         }
     }
@@ -81,9 +81,8 @@ impl Answer {
     }
 }
 
-/// An answer of another kind than the command has.
 fn unexpected(answer: &Answer) -> LinkError {
-    let kind = match answer {
+    LinkError::UnexpectedType(match answer {
         Answer::Status(_) => "a status",
         Answer::Error(_) => "an error",
         Answer::Number(_) => "a number",
@@ -91,8 +90,7 @@ fn unexpected(answer: &Answer) -> LinkError {
         Answer::Array(_) => "an array",
         Answer::Push(_) => "a message",
         Answer::Nil => "nothing",
-    };
-    LinkError::Broken(format!("Redis answered with {kind}"))
+    })
 }
 
 /// Appends a command to what is sent.

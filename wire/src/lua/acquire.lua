@@ -1,9 +1,9 @@
--- Takes the writer's lease if nobody holds it, or if whoever holds it is not connected any more.
+-- Acquires the writer's lease if nobody holds it, or if its holder is not connected any more.
 --
 -- KEYS[1] writer
--- ARGV[1] daemon id   ARGV[2] length, ms   ARGV[3] start of the channel that each daemon alone subscribes to
+-- ARGV[1] daemon id   ARGV[2] length, ms   ARGV[3] what the channel of each daemon begins with
 --
--- Returns 1 if the lease is this daemon's now, 0 if another holds it.
+-- Returns 1 if this daemon holds the lease now, 0 if another holds it.
 
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] and redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[3] .. holder)[2] > 0 then

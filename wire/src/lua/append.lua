@@ -1,7 +1,7 @@
--- Appends one entry that somebody waits for (ack, clear). Small and bounded, so never refused for backlog.
+-- Appends one entry whose commit somebody waits for (application delete, clear). It is small, so a full log takes it.
 --
 -- KEYS[1] log   KEYS[2] daemons
--- ARGV[1] who waits for the commit   ARGV[2…] fields of the log entry, names and values in turn
+-- ARGV[1] reply_to   ARGV[2…] fields of the log entry, names and values in turn
 --
 -- Returns {"ok", entry id} or {"refused", the reply's JSON}.
 

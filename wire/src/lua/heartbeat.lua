@@ -1,20 +1,20 @@
--- Tells that this daemon's subscriptions are served, and finds daemons that have not told so for too long.
+-- Records that this daemon serves its subscriptions, and finds daemons whose last heartbeat is too old.
 --
--- KEYS[1] beats
--- ARGV[1] daemon id   ARGV[2] client id of its subscriptions   ARGV[3] how long a daemon may be silent, ms
+-- KEYS[1] heartbeats
+-- ARGV[1] daemon id   ARGV[2] client id of its subscriptions   ARGV[3] oldest heartbeat, ms
 --
--- Returns daemon id and client id of each silent daemon, in turn; each is found once.
+-- Returns daemon id and client id of each silent daemon, in turn. Each is returned once.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s', now, ARGV[2]))
 local silent = {}
-local beats = redis.call('HGETALL', KEYS[1])
-for i = 1, #beats, 2 do
-  local last, client = string.match(beats[i + 1], '^(%d+) (%d+)$')
+local heartbeats = redis.call('HGETALL', KEYS[1])
+for i = 1, #heartbeats, 2 do
+  local last, client = string.match(heartbeats[i + 1], '^(%d+) (%d+)$')
   if now - tonumber(last) > tonumber(ARGV[3]) then
-    redis.call('HDEL', KEYS[1], beats[i])
-    silent[#silent + 1] = beats[i]
+    redis.call('HDEL', KEYS[1], heartbeats[i])
+    silent[#silent + 1] = heartbeats[i]
     silent[#silent + 1] = client
   end
 end

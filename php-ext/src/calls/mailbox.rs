@@ -1,0 +1,126 @@
+//! Calls that read and change a user's mailbox and unread counter.
+
+use std::time::Instant;
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::limit::{QUERY_TTL, ROWS_PER_PAGE, WAITING_QUERIES};
+use chatpush_wire::lua::{APPEND, QUERY};
+use chatpush_wire::new_entry::{self, Fields};
+use chatpush_wire::partition::Partition;
+use chatpush_wire::query::{Query, QueryRequest};
+use chatpush_wire::reply::{Reply, Row};
+
+use super::unexpected;
+use crate::error::Error;
+use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::fetched_rows;
+use crate::link;
+use crate::settings::{self, Settings};
+
+/// Stored rows with ids above `after`, oldest first, at most `limit`. They are queried in pages, all within one
+/// deadline.
+pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>, Error> {
+    let settings = settings::current()?;
+    let deadline = settings.deadline();
+    let mut rows = Vec::new();
+    loop {
+        let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let page = Query::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
+        let (page, more) = match query(&settings, page, deadline)? {
+            Reply::Rows { rows, more } => (rows, more),
+            other => return Err(unexpected(other)),
+        };
+        after = page.last().map_or(after, |row| row.id);
+        let empty = page.is_empty();
+        rows.extend(page);
+        if !more || empty || rows.len() >= limit as usize {
+            fetched_rows::remember(user, &rows);
+            return Ok(rows);
+        }
+    }
+}
+
+/// The unread counter.
+pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
+    let settings = settings::current()?;
+    match query(&settings, Query::Unread { user }, settings.deadline())? {
+        Reply::Unread(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Sets the unread counter to 0.
+pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
+    match append(user, new_entry::clear(user))? {
+        Reply::Cleared => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Deletes rows that the application has shown itself. Returns how many there were.
+pub(crate) fn delete_rows(user: UserId, rows: &[u64]) -> Result<u64, Error> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    match append(user, new_entry::app_delete(user, rows))? {
+        Reply::Removed(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
+    let partition = Partition::of(query.user());
+    let prefix = &settings.prefix;
+    let keys = |daemon: &str| {
+        vec![
+            prefix.log(partition),
+            prefix.query_channel(partition, daemon),
+            prefix.daemons_channel(partition),
+            prefix.query_list(partition),
+        ]
+    };
+    let mut call = ScriptCall {
+        script: &QUERY,
+        keys: Keys::ForDaemon(&keys),
+        arguments: vec![
+            QueryRequest::encode(query).into(),
+            WAITING_QUERIES.to_string().into(),
+            QUERY_TTL.as_millis().to_string().into(),
+        ],
+        repeatable: true,
+        partition,
+        prefix,
+        waits: true,
+        unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
+        progress: Progress::default(),
+    };
+    reply(link::execute(settings, &mut call, deadline)?)
+}
+
+fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
+    let settings = settings::current()?;
+    let partition = Partition::of(user);
+    let prefix = &settings.prefix;
+    let mut call = ScriptCall {
+        script: &APPEND,
+        keys: Keys::Fixed(vec![prefix.log(partition), prefix.daemons_channel(partition)]),
+        arguments: fields.into_iter().flat_map(|(name, value)| [name.into(), value]).collect(),
+        // A second deletion would count other rows, and a second clear would include messages that came in between.
+        repeatable: false,
+        partition,
+        prefix,
+        waits: true,
+        unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
+                     hold this user's row?)",
+        progress: Progress::default(),
+    };
+    reply(link::execute(&settings, &mut call, settings.deadline())?)
+}
+
+fn reply(outcome: ScriptOutcome) -> Result<Reply, Error> {
+    match outcome {
+        ScriptOutcome::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
+        ScriptOutcome::Replied(reply) => Ok(reply),
+        ScriptOutcome::Accepted(_) => Err(Error::UnexpectedReply),
+    }
+}

@@ -1,0 +1,89 @@
+//! Calls that store messages.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use chatpush_wire::envelope;
+use chatpush_wire::frame::{AFTER_TIME, Message, MessageType};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, SEEN_TTL};
+use chatpush_wire::lua::ACCEPT;
+use chatpush_wire::new_entry::NewMessage;
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::Reply;
+
+use super::{new_id, unexpected};
+use crate::delivery::Delivery;
+use crate::error::Error;
+use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::link;
+use crate::settings::{self, Settings};
+
+/// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the log.
+pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
+    let settings = settings::current()?;
+    let (id, _) = new_id()?;
+    let message = NewMessage { id: &id, sender, receiver, content, message_type: None };
+    accept(&settings, &message, seen_ttl(&settings)).map(|_online| true)
+}
+
+/// Stores a message and pushes it in the same step. A second call with the same chosen id is the same message.
+pub(crate) fn send(
+    sender: UserId,
+    receiver: UserId,
+    content: &str,
+    message_type: &MessageType,
+    chosen: Option<MessageId>,
+) -> Result<Delivery, Error> {
+    let settings = settings::current()?;
+    let (id, ttl) = match chosen {
+        Some(id) => (id, CHOSEN_SEEN_TTL),
+        None => (new_id()?.0, seen_ttl(&settings)),
+    };
+    let message = NewMessage { id: &id, sender, receiver, content, message_type: Some(message_type) };
+    let online = accept(&settings, &message, ttl)?;
+    Ok(if online { Delivery::Live } else { Delivery::Stored })
+}
+
+/// How long a generated message id is remembered.
+fn seen_ttl(settings: &Settings) -> Duration {
+    SEEN_TTL.max(settings.timeout * 2)
+}
+
+/// Accepts a message. Returns whether its receiver was connected. The id makes a repeated call the same message.
+fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, Error> {
+    let NewMessage { id, sender, receiver, content, message_type } = *message;
+    let partition = Partition::of(receiver);
+    let prefix = &settings.prefix;
+    let frame = Message { id, message_type, data: content, from: Some(sender.get().into()) };
+    let before_time = envelope::tracked(id, message_type.is_none()) + &frame.before_time();
+    let mut arguments: Vec<Cow<'_, str>> = vec![
+        LOG_ENTRIES.to_string().into(),
+        ttl.as_millis().to_string().into(),
+        before_time.into(),
+        AFTER_TIME.into(),
+    ];
+    arguments.extend(message.fields().into_iter().flat_map(|(name, value)| [name.into(), value]));
+    let mut call = ScriptCall {
+        script: &ACCEPT,
+        keys: Keys::Fixed(vec![
+            prefix.log(partition),
+            prefix.seen(receiver, id),
+            prefix.user_channel(receiver),
+            prefix.daemons_channel(partition),
+        ]),
+        arguments,
+        repeatable: true,
+        partition,
+        prefix,
+        waits: settings.committed,
+        unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
+                     or does the calling transaction hold this user's row?)",
+        progress: Progress::default(),
+    };
+    match link::execute(settings, &mut call, settings.deadline())? {
+        ScriptOutcome::Accepted(online) => Ok(online == "1"),
+        ScriptOutcome::Replied(Reply::Stored { receiver_online }) => Ok(receiver_online),
+        ScriptOutcome::Replied(other) => Err(unexpected(other)),
+    }
+}

@@ -1,0 +1,35 @@
+//! One command with one answer.
+
+use std::time::Instant;
+
+use super::UNKNOWN;
+use crate::link::{Answer, Connection, Exchange, LinkError, command};
+
+/// A command and how its answer is read.
+pub(crate) struct Command<'a, T> {
+    pub(crate) parts: &'a [&'a [u8]],
+    pub(crate) repeatable: bool,
+    pub(crate) read: fn(Answer) -> Result<T, LinkError>,
+}
+
+impl<T> Exchange for Command<'_, T> {
+    type Outcome = T;
+
+    fn commands(&mut self, _connection: &mut Connection) -> Vec<u8> {
+        let mut commands = Vec::with_capacity(self.parts.iter().map(|part| part.len() + 16).sum());
+        command(&mut commands, self.parts);
+        commands
+    }
+
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<T, LinkError> {
+        (self.read)(connection.receive(deadline)?)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    fn known(&self) -> &'static str {
+        UNKNOWN
+    }
+}

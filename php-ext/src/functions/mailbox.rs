@@ -1,0 +1,70 @@
+//! Functions that read and change a user's mailbox and unread counter.
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::reply::Row;
+
+use crate::calls::mailbox;
+use crate::declaration::function;
+use crate::parameters::{AfterRow, RowIds, RowLimit};
+
+function! {
+    /// Returns the messages stored for a user, oldest first. Reading removes nothing.
+    ///
+    /// Sees every store that returned before the call.
+    ///
+    /// @param int $user_id 1 to 2147483647
+    /// @param int $limit at most so many, 1 to 100000
+    /// @param int $after_id only rows with a larger id
+    /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> Vec<Row> {
+        mailbox::rows(user_id, limit, after_id)
+    }
+}
+
+function! {
+    /// Returns what `user.unread_count` holds now, also after the application's own SQL.
+    ///
+    /// Sees every store that returned before the call. An unknown user has 0.
+    ///
+    /// @param int $user_id 1 to 2147483647
+    /// @return int 0 or more
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    fn getUnreadCount(user_id: UserId) -> u64 {
+        mailbox::unread(user_id)
+    }
+}
+
+function! {
+    /// Sets a user's unread counter to 0 and tells the user's devices.
+    ///
+    /// @param int $user_id 1 to 2147483647
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
+    /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+    fn clearUnreadCount(user_id: UserId) -> () {
+        mailbox::clear_unread(user_id)
+    }
+}
+
+function! {
+    /// Removes stored messages that the application has shown itself instead of pushing them.
+    ///
+    /// @param int $user_id 1 to 2147483647
+    /// @param list<int> $ids row ids as `getOfflineMessage()` returned them, at most 10,000; rows of other users stay
+    /// @return int how many rows were removed
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
+    /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+    fn ackOfflineMessage(user_id: UserId, ids: RowIds) -> u64 {
+        mailbox::delete_rows(user_id, &ids)
+    }
+}

@@ -1,0 +1,116 @@
+//! The kinds of parameters. An invalid argument is a `ValueError` that names it, with every setting of
+//! `chatpush.errors`, before anything is sent.
+
+mod row_ids;
+
+use std::fmt::Display;
+
+use chatpush_wire::frame::{self, MessageType};
+use chatpush_wire::id::{ChosenId, UserId};
+use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TYPE_BYTES};
+
+pub(crate) use self::row_ids::RowIds;
+use crate::declaration::Kind;
+use crate::zend::{self, TextOrNumber};
+
+/// Longest lifetime of a token in seconds: a year.
+const LONGEST_TTL: i64 = 31_536_000;
+
+/// The message type of a message that is sent without one.
+pub(crate) const DEFAULT_TYPE: TextOrNumber<'_> = TextOrNumber::Text(frame::DEFAULT_TYPE.as_bytes());
+
+impl Kind<'_> for UserId {
+    type Parsed = i64;
+    type Value = Self;
+
+    fn check(position: u32, number: i64) -> Option<Self> {
+        valid(position, Self::try_from(number))
+    }
+}
+
+impl<'a> Kind<'a> for MessageType {
+    type Parsed = TextOrNumber<'a>;
+    type Value = Self;
+
+    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Self> {
+        match parsed {
+            TextOrNumber::Number(number) => Some(Self::Number(number)),
+            TextOrNumber::Text(bytes) => {
+                let name = text(position, bytes, TYPE_BYTES)?;
+                Some(Self::Name(name.to_owned()))
+            }
+        }
+    }
+}
+
+impl<'a> Kind<'a> for ChosenId<'_> {
+    type Parsed = &'a [u8];
+    type Value = ChosenId<'a>;
+
+    fn check(position: u32, bytes: &'a [u8]) -> Option<ChosenId<'a>> {
+        valid(position, ChosenId::try_from(bytes))
+    }
+}
+
+/// The content of a message.
+pub(crate) struct Content;
+
+impl<'a> Kind<'a> for Content {
+    type Parsed = &'a [u8];
+    type Value = &'a str;
+
+    fn check(position: u32, bytes: &'a [u8]) -> Option<&'a str> {
+        text(position, bytes, CONTENT_BYTES)
+    }
+}
+
+/// How many rows to return at most.
+pub(crate) struct RowLimit;
+
+impl Kind<'_> for RowLimit {
+    type Parsed = i64;
+    type Value = u32;
+
+    fn check(position: u32, number: i64) -> Option<u32> {
+        let limit = u32::try_from(number).ok().filter(|limit| (1..=ROWS_PER_CALL).contains(limit));
+        valid(position, limit.ok_or_else(|| format!("must be between 1 and {ROWS_PER_CALL}")))
+    }
+}
+
+/// The row id after which the rows begin.
+pub(crate) struct AfterRow;
+
+impl Kind<'_> for AfterRow {
+    type Parsed = i64;
+    type Value = u64;
+
+    fn check(position: u32, number: i64) -> Option<u64> {
+        valid(position, u64::try_from(number).map_err(|_| "must be greater than or equal to 0"))
+    }
+}
+
+/// The lifetime of a token in seconds.
+pub(crate) struct Ttl;
+
+impl Kind<'_> for Ttl {
+    type Parsed = i64;
+    type Value = u64;
+
+    fn check(position: u32, number: i64) -> Option<u64> {
+        let ttl = u64::try_from(number).ok().filter(|_| (1..=LONGEST_TTL).contains(&number));
+        valid(position, ttl.ok_or_else(|| format!("must be between 1 and {LONGEST_TTL}")))
+    }
+}
+
+/// UTF-8 of at most so many bytes.
+fn text(position: u32, bytes: &[u8], longest: usize) -> Option<&str> {
+    if bytes.len() > longest {
+        zend::value_error(position, &format!("must have at most {longest} bytes"));
+        return None;
+    }
+    valid(position, std::str::from_utf8(bytes).map_err(|_| "must be valid UTF-8"))
+}
+
+fn valid<T, E: Display>(position: u32, checked: Result<T, E>) -> Option<T> {
+    checked.map_err(|error| zend::value_error(position, &error.to_string())).ok()
+}

@@ -1,0 +1,110 @@
+//! Log entries as they are written. [`crate::entry`] describes the fields and reads them.
+
+use std::borrow::Cow;
+
+use crate::entry::{field, kind};
+use crate::frame::MessageType;
+use crate::id::{MessageId, UserId};
+
+/// The fields of a stream entry: names and values.
+pub type Fields<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
+/// A message to store, borrowed from the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMessage<'a> {
+    /// The message's id.
+    pub id: &'a MessageId,
+    /// The sender.
+    pub sender: UserId,
+    /// The owner of the mailbox.
+    pub receiver: UserId,
+    /// The content, verbatim.
+    pub content: &'a str,
+    /// The message type, if there is one.
+    pub message_type: Option<&'a MessageType>,
+}
+
+impl<'a> NewMessage<'a> {
+    /// The fields that the script which accepts the message appends to the log.
+    pub fn fields(&self) -> Fields<'a> {
+        let mut fields = head(kind::MESSAGE, self.receiver);
+        fields.reserve_exact(4);
+        fields.push((field::ID, self.id.as_str().into()));
+        fields.push((field::SENDER, self.sender.to_string().into()));
+        fields.push((field::CONTENT, self.content.into()));
+        if let Some(message_type) = self.message_type {
+            fields.push((field::MESSAGE_TYPE, message_type.encode().into()));
+        }
+        fields
+    }
+}
+
+/// A client has confirmed messages: their rows are to be deleted.
+pub fn client_ack(receiver: UserId, ids: &[MessageId]) -> Fields<'static> {
+    let mut fields = head(kind::CLIENT_ACK, receiver);
+    fields.push((field::ID, join(ids).into()));
+    fields
+}
+
+/// The application has shown rows itself: they are to be deleted.
+pub fn app_delete(receiver: UserId, rows: &[u64]) -> Fields<'static> {
+    let mut fields = head(kind::APP_DELETE, receiver);
+    fields.push((field::ROWS, join(rows).into()));
+    fields
+}
+
+/// The unread counter is to become 0.
+pub fn clear(receiver: UserId) -> Fields<'static> {
+    head(kind::CLEAR, receiver)
+}
+
+fn head<'a>(kind: &'static str, receiver: UserId) -> Fields<'a> {
+    vec![
+        (field::VERSION, crate::VERSION.into()),
+        (field::KIND, kind.into()),
+        (field::RECEIVER, receiver.to_string().into()),
+    ]
+}
+
+fn join<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Entry;
+
+    fn read(fields: &Fields<'_>) -> Entry {
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
+        Entry::decode(&fields).unwrap()
+    }
+
+    #[test]
+    fn every_kind_reads_back() {
+        let id = MessageId::generate(1, [7; 10]);
+        let (sender, receiver) = (UserId::try_from(1).unwrap(), UserId::try_from(2).unwrap());
+        let (content, message_type) = ("a\0b \"😀\"", MessageType::Number(3));
+        for message_type in [None, Some(&message_type)] {
+            let message = NewMessage { id: &id, sender, receiver, content, message_type };
+            let expected = Entry::Message {
+                id: id.clone(),
+                sender,
+                receiver,
+                content: content.to_owned(),
+                message_type: message_type.cloned(),
+                receiver_online: false,
+                reply_to: None,
+            };
+            assert_eq!(read(&message.fields()), expected);
+        }
+        let ids = vec![id, MessageId::of_row(5, 6)];
+        assert_eq!(read(&client_ack(receiver, &ids)), Entry::ClientAck { receiver, ids });
+        for rows in [vec![1, u64::MAX], Vec::new()] {
+            let expected = Entry::AppDelete { receiver, rows: rows.clone(), reply_to: None };
+            assert_eq!(read(&app_delete(receiver, &rows)), expected);
+        }
+        assert_eq!(read(&clear(receiver)), Entry::Clear { receiver, reply_to: None });
+    }
+}
