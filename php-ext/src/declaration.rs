@@ -1,5 +1,5 @@
-//! How a PHP function is declared: once. From [`function!`] follow its argument information, the parsing and the
-//! checks of its arguments, its handler and its documentation in the stubs.
+//! How a PHP function is declared: once. From [`function!`] follow its argument information, the parsing and
+//! the checks of its arguments, its handler and its documentation in the stubs.
 
 use ext_php_rs::args::Arg;
 use ext_php_rs::builders::FunctionBuilder;
@@ -7,7 +7,7 @@ use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
 
-use crate::zend::{self, Parsed};
+use crate::zend::{self, Parsed, Type};
 
 /// A declared PHP function.
 pub(crate) struct Function {
@@ -28,30 +28,8 @@ pub(crate) struct Parameter {
     pub(crate) default: Option<fn() -> String>,
 }
 
-/// The PHP type of a parameter.
-#[derive(Clone, Copy)]
-pub(crate) struct Type {
-    pub(crate) of: DataType,
-    pub(crate) or_int: bool,
-    pub(crate) nullable: bool,
-}
-
-impl Type {
-    pub(crate) const INT: Self = Self::of(DataType::Long);
-    pub(crate) const STRING: Self = Self::of(DataType::String);
-    pub(crate) const STRING_OR_INT: Self = Self { or_int: true, ..Self::STRING };
-    pub(crate) const ARRAY: Self = Self::of(DataType::Array);
-
-    const fn of(of: DataType) -> Self {
-        Self { of, or_int: false, nullable: false }
-    }
-
-    pub(crate) const fn or_null(self) -> Self {
-        Self { nullable: true, ..self }
-    }
-}
-
-/// A kind of parameter: what the engine parses the argument into, and the checked value that a function works with.
+/// A kind of parameter: what the engine parses the argument into, and the checked value that a function works
+/// with.
 pub(crate) trait Kind<'a> {
     type Parsed: Parsed<'a>;
     type Value;
@@ -108,10 +86,12 @@ impl Parameter {
     }
 }
 
-/// Declares a PHP function, with its `PHPDoc`. Each parameter has a [`Kind`] and may have a default, which is a parsed
-/// value. The body gets the checked values and returns a `Result`; see [`crate::returns::Returns`] for its types.
+/// Declares a PHP function, with its `PHPDoc`. Each parameter has a [`Kind`] and may have a default, which is
+/// a parsed value. The body gets the checked values and returns a `Result`; see [`crate::returns::Returns`]
+/// for its types.
 ///
-/// As in PHP's own functions, the types of all arguments are parsed first, then the values are checked, each in order.
+/// As in PHP's own functions, the types of all arguments are parsed first, then the values are checked, each
+/// in order.
 macro_rules! function {
     (
         $(#[doc = $doc:literal])*
@@ -129,9 +109,12 @@ macro_rules! function {
                 kind: <<$kind as Kind<'static>>::Parsed as Parsed<'static>>::TYPE,
                 default: function!(@source $($default)?),
             }),*];
-            const REQUIRED: usize = ext_php_rs::args::required_count(&[$(function!(@omittable $($default)?)),*]);
+            const REQUIRED: usize =
+                ext_php_rs::args::required_count(&[$(function!(@omittable $($default)?)),*]);
 
-            fn body($($parameter: <$kind as Kind<'_>>::Value),*) -> Result<$returns, $crate::error::Error> $body
+            type Outcome = Result<$returns, $crate::error::Error>;
+
+            fn body($($parameter: <$kind as Kind<'_>>::Value),*) -> Outcome $body
 
             /// `None`: an exception was thrown, and PHP ignores the answer.
             fn call(frame: &mut ExecuteData, answer: &mut Zval) -> Option<()> {

@@ -12,6 +12,7 @@ use ext_php_rs::flags::ErrorType;
 use ext_php_rs::zend::ClassEntry;
 
 use crate::error::Error;
+use crate::link::ExecuteError;
 use crate::{settings, zend};
 
 /// An exception class and, once it is registered, its entry.
@@ -20,7 +21,7 @@ struct Class {
     entry: AtomicPtr<ClassEntry>,
 }
 
-/// Everything but an invalid argument that a call can throw: an invalid setting, a message that MySQL refused, or one of the classes below.
+/// Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a subclass.
 static BASE: Class = Class::new("ChatPush\\Exception");
 /// Redis cannot be reached, or the connection to it broke.
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");
@@ -42,20 +43,15 @@ impl Class {
             | Error::NoSecret
             | Error::NoEntropy(_)
             | Error::Refused(Refusal::Rejected(_)) => &BASE,
-            Error::Unreachable { .. }
-            | Error::StillUnreachable { .. }
-            | Error::Broken { .. }
-            | Error::Answered { .. }
-            | Error::NoScripts { .. }
-            | Error::UnexpectedReply => &CONNECTION,
-            Error::TimedOut { .. } => &TIMEOUT,
+            Error::Execute(ExecuteError::TimedOut { .. }) => &TIMEOUT,
+            Error::Execute(_) | Error::UnexpectedReply => &CONNECTION,
             Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
         }
     }
 
     fn entry(&self) -> &'static ClassEntry {
-        // SAFETY: the pointer is null or was given by the engine, which keeps a module's classes until the process
-        // ends. `RuntimeException` stands in for a class that is not registered.
+        // SAFETY: the pointer is null or was given by the engine, which keeps a module's classes until the
+        // process ends. `RuntimeException` stands in for a class that is not registered.
         unsafe { self.entry.load(Ordering::Acquire).as_ref() }.unwrap_or_else(zend::runtime_exception)
     }
 }

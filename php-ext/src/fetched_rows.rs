@@ -1,4 +1,5 @@
-//! The rows that this request fetched. Pushing the content of one is a delivery of that row, not a second message.
+//! The rows that this request fetched. Pushing the content of one is a delivery of that row, not a second
+//! message.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -35,8 +36,8 @@ thread_local! {
     static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
 }
 
-/// Remembers rows of `user` in the order in which they were fetched, up to 1,000 per request. A row that is fetched
-/// again is not remembered twice.
+/// Remembers rows of `user` in the order in which they were fetched, up to 1,000 per request. A row that is
+/// fetched again is not remembered twice.
 pub(crate) fn remember(user: UserId, rows: &[Row]) {
     MEMORY.with_borrow_mut(|memory| {
         let Memory { hasher, rows: known } = memory.get_or_insert_default();

@@ -11,7 +11,7 @@
 //! | [`delivery`] | the enum that `sendMessage` returns |
 //! | [`calls`] | what each function sends to Redis and makes of the answer |
 //! | [`fetched_rows`] | the rows that this request fetched, so that a push of one is recognised |
-//! | [`exchange`] | the two kinds of exchange with Redis: a command, and a script with the wait for its answer |
+//! | [`exchange`] | exchanges with Redis: a command, and a script and the wait for its answer |
 //! | [`link`] | the connection: socket, TLS, RESP, what is kept between calls, the retry |
 //! | [`error`] | why a call failed |
 //! | [`exception`] | the exception classes, and how an error becomes an exception or a warning |

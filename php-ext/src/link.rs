@@ -1,10 +1,11 @@
-//! The connection to Redis: one per process. The first call opens it, later requests reuse it, and a broken one is
-//! replaced.
+//! The connection to Redis: one per process. The first call opens it, later requests reuse it, and a broken
+//! one is replaced.
 
 mod busy_poll;
 mod connection;
 mod error;
 mod execute;
+mod execute_error;
 mod resp;
 mod slot;
 mod socket;
@@ -14,5 +15,6 @@ mod tls;
 pub(crate) use self::connection::{Connection, Peer};
 pub(crate) use self::error::LinkError;
 pub(crate) use self::execute::{Exchange, execute};
+pub(crate) use self::execute_error::ExecuteError;
 pub(crate) use self::resp::{Answer, command};
 pub(crate) use self::slot::open_address;

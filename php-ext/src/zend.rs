@@ -14,7 +14,7 @@ use ext_php_rs::flags::ErrorType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::ClassEntry;
 
-pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, element_as_number};
+pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, Type, element_as_number};
 
 /// What functions of the engine and of modules return on success (`zend_types.h`).
 pub(crate) const SUCCESS: i32 = 0;
@@ -54,8 +54,8 @@ pub(crate) fn value_error(position: u32, message: &str) {
 pub(crate) fn raise(level: ErrorType, text: String) {
     let message = without_nul(&text).into_raw();
     drop(text);
-    // SAFETY: the format has one %s for the one text, which is freed afterwards. It leaks if the handler leaves by
-    // longjmp; a worker survives that.
+    // SAFETY: the format has one %s for the one text, which is freed afterwards. It leaks if the handler
+    // leaves by longjmp; a worker survives that.
     unsafe {
         zend_error(c_int::try_from(level.bits()).unwrap_or(2), c"%s".as_ptr(), message);
         drop(CString::from_raw(message));
@@ -65,15 +65,16 @@ pub(crate) fn raise(level: ErrorType, text: String) {
 /// The value of an INI directive, as bytes up to the first NUL.
 pub(crate) fn ini(name: &CStr) -> Vec<u8> {
     let mut exists = false;
-    // SAFETY: the engine returns a null pointer, or a NUL-terminated string that lives until the directive changes. It
-    // is copied at once.
+    // SAFETY: the engine returns a null pointer, or a NUL-terminated string that lives until the directive
+    // changes. It is copied at once.
     unsafe {
         let value = zend_ini_string_ex(name.as_ptr(), name.count_bytes(), 0, &raw mut exists);
         if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
     }
 }
 
-/// A number from the configuration files and `-d` options, which can be read before the directives are registered.
+/// A number from the configuration files and `-d` options, which can be read before the directives are
+/// registered.
 pub(crate) fn configured_number(name: &CStr) -> Option<i64> {
     let mut number = 0_i64;
     // SAFETY: the function writes a zend_long if it returns SUCCESS.
@@ -86,14 +87,15 @@ pub(crate) fn runtime_exception() -> &'static ClassEntry {
     unsafe { &*spl_ce_RuntimeException }
 }
 
-/// Adds `int` to the type of a registered function's parameter, because the builder has no unions. Must be called while
-/// the module starts, when nothing else reads the function.
+/// Adds `int` to the type of a registered function's parameter, because the builder has no unions. Must be
+/// called while the module starts, when nothing else reads the function.
 pub(crate) fn allow_int(function: &str, parameter: usize) {
     const INT: u32 = 1 << ext_php_rs::ffi::IS_LONG;
     let key = function.to_ascii_lowercase();
-    // SAFETY: while the module starts, the compiler globals exist and their function table maps lower-case names to
-    // functions (the executor's table is not set before the first request). The function is an internal one. Its
-    // argument information has more than `parameter` entries, is writable, and lives as long as the process.
+    // SAFETY: while the module starts, the compiler globals exist and their function table maps lower-case
+    // names to functions (the executor's table is not set before the first request). The function is an
+    // internal one. Its argument information has more than `parameter` entries, is writable, and lives as
+    // long as the process.
     unsafe {
         let functions = (*ext_php_rs::ffi::ext_php_rs_compiler_globals()).function_table;
         let entry = zend_hash_str_find(functions, key.as_ptr().cast(), key.len());
@@ -106,7 +108,8 @@ pub(crate) fn allow_int(function: &str, parameter: usize) {
 
 /// Prints the extension's part of `phpinfo()`.
 pub(crate) fn print_table(rows: &[(String, String)]) {
-    // SAFETY: each row has two texts, as its first argument says. They live until the engine has printed them.
+    // SAFETY: each row has two texts, as its first argument says. They live until the engine has printed
+    // them.
     unsafe {
         php_info_print_table_start();
         for (name, value) in rows {

@@ -13,11 +13,11 @@ const SOURCES = __DIR__ . '/../../php-ext/src';
 /** The documentation of each PHP function, by its name. */
 function function_docs(): array
 {
-    $source = file_get_contents(SOURCES . '/functions.rs');
-    preg_match_all('~^function! \{\n((?:    ///.*\n)+)    (\w+)\(~m', $source, $found, PREG_SET_ORDER);
+    $source = implode(array_map('file_get_contents', glob(SOURCES . '/functions/*.rs')));
+    preg_match_all('~^function! \{\n((?:    ///.*\n)+)    fn (\w+)\(~m', $source, $found, PREG_SET_ORDER);
     $docs = [];
     foreach ($found as [, $text, $name]) {
-        $docs[lcfirst(str_replace('_', '', ucwords($name, '_')))] = doc_lines($text);
+        $docs[$name] = doc_lines($text);
     }
     return $docs;
 }
@@ -25,7 +25,7 @@ function function_docs(): array
 /** The documentation of each class, by its name. */
 function class_docs(): array
 {
-    $source = file_get_contents(SOURCES . '/error.rs');
+    $source = file_get_contents(SOURCES . '/exception.rs');
     preg_match_all('~((?:^///.*\n)+)static \w+: Class = Class::new\("([^"]+)"\)~m', $source, $found, PREG_SET_ORDER);
     $docs = [];
     foreach ($found as [, $text, $name]) {

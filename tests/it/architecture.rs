@@ -25,17 +25,20 @@ const DAEMON: &[(&str, &[&str])] = &[
 
 /// The extension.
 const EXTENSION: &[(&str, &[&str])] = &[
-    ("functions", &["arguments", "calls", "error", "settings", "zend"]),
-    ("arguments", &["zend"]),
-    ("error", &["settings", "zend"]),
-    ("settings", &["address", "zend"]),
-    ("address", &[]),
+    ("functions", &["calls", "declaration", "delivery", "parameters", "settings"]),
+    ("parameters", &["declaration", "zend"]),
+    ("declaration", &["error", "returns", "zend"]),
+    ("returns", &["delivery", "error", "exception"]),
+    ("exception", &["error", "link", "settings", "zend"]),
     ("calls", &["delivery", "error", "exchange", "fetched_rows", "link", "settings"]),
-    ("delivery", &[]),
+    ("error", &["link", "settings"]),
     ("exchange", &["link"]),
-    ("fetched_rows", &[]),
-    ("link", &["address", "error", "settings"]),
+    ("link", &["address", "settings"]),
+    ("settings", &["address", "zend"]),
     ("info", &["link", "settings", "zend"]),
+    ("address", &[]),
+    ("delivery", &[]),
+    ("fetched_rows", &[]),
     ("zend", &[]),
 ];
 
@@ -48,6 +51,7 @@ const WIRE: &[(&str, &[&str])] = &[
     ("frame", &["id"]),
     ("envelope", &["id"]),
     ("entry", &["frame", "id"]),
+    ("new_entry", &["entry", "frame", "id"]),
     ("reply_to", &[]),
     ("query", &["id", "reply_to"]),
     ("reply", &["id"]),

@@ -1,7 +1,7 @@
 //! Log entries as they are read: everything that is to happen in MySQL. [`crate::new_entry`] writes them.
 //!
-//! An entry is a Redis stream entry with plain fields. Redis stores equal field names of neighbouring entries once, so
-//! this costs no more than one binary field, and `redis-cli XRANGE` shows the fields.
+//! An entry is a Redis stream entry with plain fields. Redis stores equal field names of neighbouring entries
+//! once, so this costs no more than one binary field, and `redis-cli XRANGE` shows the fields.
 //!
 //! | field | holds |
 //! | --- | --- |

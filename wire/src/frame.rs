@@ -1,8 +1,8 @@
 //! The JSON text frames that a browser receives.
 //!
 //! A message is `{"id":"…","type":"text","data":"hello","from":7,"time":1732323232123,"offline":true}`;
-//! `from` is there if the sender is known, `offline` if the message was stored before it was delivered. A frame is
-//! rendered once, by the side that has the content, and forwarded as bytes from there on.
+//! `from` is there if the sender is known, `offline` if the message was stored before it was delivered. A
+//! frame is rendered once, by the side that has the content, and forwarded as bytes from there on.
 
 use std::borrow::Cow;
 
@@ -48,13 +48,14 @@ pub struct Message<'a> {
     pub message_type: Option<&'a MessageType>,
     /// The content, verbatim.
     pub data: &'a str,
-    /// The sender, if known. The application's column is a signed number, so this is not a [`crate::id::UserId`].
+    /// The sender, if known. The application's column is a signed number, so this is not a
+    /// [`crate::id::UserId`].
     pub from: Option<i64>,
 }
 
 impl Message<'_> {
-    /// The frame up to the digits of the time. [`AFTER_TIME`] follows them. The script that accepts a message puts the
-    /// time between the two.
+    /// The frame up to the digits of the time. [`AFTER_TIME`] follows them. The script that accepts a message
+    /// puts the time between the two.
     pub fn before_time(&self) -> String {
         let mut frame = String::with_capacity(self.data.len() + self.data.len() / 8 + 96);
         frame.push_str(&head(self.id, self.message_type));
@@ -125,8 +126,8 @@ fn head(id: &MessageId, message_type: Option<&MessageType>) -> String {
     head
 }
 
-/// Appends a text as a JSON string. RFC 8259 section 7 requires escapes for the quotation mark, the backslash and the
-/// control characters only.
+/// Appends a text as a JSON string. RFC 8259 section 7 requires escapes for the quotation mark, the backslash
+/// and the control characters only.
 fn push_json(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
@@ -140,8 +141,8 @@ fn push_json(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The index of the first byte that a JSON string escapes. Most texts have few or none, so whole blocks are searched,
-/// which the compiler turns into vector instructions.
+/// The index of the first byte that a JSON string escapes. Most texts have few or none, so whole blocks are
+/// searched, which the compiler turns into vector instructions.
 fn first_special(text: &[u8]) -> Option<usize> {
     const BLOCK: usize = 32;
     let special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';

@@ -81,7 +81,8 @@ impl MessageId {
         self.0.contains(':') && self.0.starts_with(|first: char| first.is_ascii_digit())
     }
 
-    /// The id of a row that the application inserted itself, from the row's `id` and its time in seconds since 1970.
+    /// The id of a row that the application inserted itself, from the row's `id` and its time in seconds
+    /// since 1970.
     pub fn of_row(id: u64, unix_time: i64) -> Self {
         Self(format!("row:{id}:{unix_time}"))
     }

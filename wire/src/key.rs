@@ -5,8 +5,8 @@ use std::fmt;
 use crate::id::{MessageId, UserId};
 use crate::partition::Partition;
 
-/// The start of every name, so that several installations can share one Redis. Channels need it even in databases of
-/// their own, since publish and subscribe ignore the database number.
+/// The start of every name, so that several installations can share one Redis. Channels need it even in
+/// databases of their own, since publish and subscribe ignore the database number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
@@ -19,8 +19,8 @@ impl Prefix {
     /// The default prefix.
     pub const DEFAULT: &str = "chatpush";
 
-    /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user, so the
-    /// user is online if the channel has subscribers.
+    /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user,
+    /// so the user is online if the channel has subscribers.
     pub fn user_channel(&self, user: UserId) -> String {
         format!("{}:{{{}}}:user:{user}", self.0, Partition::of(user))
     }
@@ -32,7 +32,8 @@ impl Prefix {
         UserId::try_from(user.parse::<i64>().ok()?).ok()
     }
 
-    /// The channel that every daemon is subscribed to, in every partition. Without subscribers no daemon is running.
+    /// The channel that every daemon is subscribed to, in every partition. Without subscribers no daemon is
+    /// running.
     pub fn daemons_channel(&self, partition: Partition) -> String {
         format!("{}:{{{partition}}}:daemons", self.0)
     }
@@ -85,8 +86,8 @@ impl Prefix {
         format!("{}:writer", self.0)
     }
 
-    /// The channel that only one daemon is subscribed to. Without a subscriber that daemon is gone. With an empty name,
-    /// what all these channels begin with.
+    /// The channel that only one daemon is subscribed to. Without a subscriber that daemon is gone. With an
+    /// empty name, what all these channels begin with.
     pub fn daemon_channel(&self, daemon: &str) -> String {
         format!("{}:daemon:{daemon}", self.0)
     }

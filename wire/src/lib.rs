@@ -1,7 +1,7 @@
 //! The contract between the PHP extension and the daemon.
 //!
-//! Both link this crate and nothing else of each other. It does no I/O, and knows neither PHP nor tokio. It is the only
-//! crate that spells a Redis name, a field of a log entry, a byte of an envelope or a Lua script.
+//! Both link this crate and nothing else of each other. It does no I/O, and knows neither PHP nor tokio. It
+//! is the only crate that spells a Redis name, a field of a log entry, a byte of an envelope or a Lua script.
 //!
 //! # What travels where
 //!
@@ -9,7 +9,7 @@
 //! | --- | --- | --- | --- |
 //! | extension | user channel | every daemon that holds a connection of the user | [`envelope::Envelope`] |
 //! | extension, daemon | log (stream) | the writer | [`new_entry`], [`entry::Entry`] |
-//! | extension | query channel, or query list | the daemon that answered last, or any | [`query::QueryRequest`] |
+//! | extension | query channel or list | the daemon that answered last, or any | [`query::QueryRequest`] |
 //! | daemon | reply channel | the extension that waits | [`reply_to::ReplyTo`], [`reply::Reply`] |
 //! | daemon | WebSocket | the browser | [`frame`] |
 //!
@@ -54,6 +54,6 @@ pub mod reply;
 pub mod reply_to;
 pub mod token;
 
-/// The version of everything that crosses a process border. A reader refuses another version rather than guess, so
-/// that a rolling upgrade fails visibly and loses nothing.
+/// The version of everything that crosses a process border. A reader refuses another version rather than
+/// guess, so that a rolling upgrade fails visibly and loses nothing.
 pub const VERSION: &str = version!();

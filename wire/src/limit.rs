@@ -17,8 +17,9 @@ pub const ROWS_PER_CALL: u32 = 100_000;
 /// Most rows in one reply. The extension queries the rest of a longer list page by page.
 pub const ROWS_PER_PAGE: u32 = 1_000;
 
-/// Most bytes of content in one reply, so that neither Redis nor a daemon holds a whole mailbox. A byte takes at most six
-/// in JSON, and Redis disconnects a subscriber with more than 32 MB of output (`client-output-buffer-limit pubsub`).
+/// Most bytes of content in one reply, so that neither Redis nor a daemon holds a whole mailbox. A byte takes
+/// at most six in JSON, and Redis disconnects a subscriber with more than 32 MB of output
+/// (`client-output-buffer-limit pubsub`).
 pub const BYTES_PER_PAGE: usize = 4 * 1024 * 1024;
 
 /// Most row ids in one `ackOfflineMessage` call.
@@ -27,7 +28,8 @@ pub const ACK_IDS: usize = 10_000;
 /// Most messages in one partition's log. A full log refuses messages, but takes client acks.
 pub const LOG_ENTRIES: u32 = 100_000;
 
-/// Most queries in one partition's list, which refuses further ones, and in a daemon, which drops further ones.
+/// Most queries in one partition's list, which refuses further ones, and in a daemon, which drops further
+/// ones.
 pub const WAITING_QUERIES: u32 = 10_000;
 
 /// How long a query waits for a daemon.
@@ -36,6 +38,6 @@ pub const QUERY_TTL: Duration = Duration::from_secs(60);
 /// How long a message id that the caller chose is remembered in Redis. It is also known while its row exists.
 pub const CHOSEN_SEEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a generated message id is remembered at least. A call is repeated only before its own timeout, so twice a
-/// longer timeout is enough.
+/// How long a generated message id is remembered at least. A call is repeated only before its own timeout, so
+/// twice a longer timeout is enough.
 pub const SEEN_TTL: Duration = Duration::from_secs(60);

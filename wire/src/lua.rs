@@ -1,5 +1,5 @@
-//! The Lua scripts. Redis executes each as one atomic step. The key and channels of a mailbox that a script uses are
-//! among its `KEYS` and have one hash tag, as Redis Cluster requires (Redis manual, "EVAL").
+//! The Lua scripts. Redis executes each as one atomic step. The key and channels of a mailbox that a script
+//! uses are among its `KEYS` and have one hash tag, as Redis Cluster requires (Redis manual, "EVAL").
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;

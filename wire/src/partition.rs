@@ -4,14 +4,14 @@ use std::fmt;
 
 use crate::id::UserId;
 
-/// One of [`Partition::COUNT`] parts of all receivers. The partition is the Redis Cluster hash tag of a receiver's
-/// names (channel, log, queries, replies), so all of them are in one slot.
+/// One of [`Partition::COUNT`] parts of all receivers. The partition is the Redis Cluster hash tag of a
+/// receiver's names (channel, log, queries, replies), so all of them are in one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition(u8);
 
 impl Partition {
-    /// The number of partitions. The first `chatpushd migrate` makes as many rows in `chatpush_position`. A daemon that
-    /// finds another number of rows refuses to start.
+    /// The number of partitions. The first `chatpushd migrate` makes as many rows in `chatpush_position`. A
+    /// daemon that finds another number of rows refuses to start.
     pub const COUNT: u8 = 16;
 
     /// The partition of a receiver.

@@ -1,8 +1,8 @@
 //! What the extension asks a daemon.
 //!
-//! A query travels as `<barrier> <reply_to> <json>`. The script that sends it writes the barrier: the last id of the
-//! partition's log at that moment. A daemon answers once MySQL has applied everything up to the barrier, so the answer
-//! reflects every store that returned before the call.
+//! A query travels as `<barrier> <reply_to> <json>`. The script that sends it writes the barrier: the last id
+//! of the partition's log at that moment. A daemon answers once MySQL has applied everything up to the
+//! barrier, so the answer reflects every store that returned before the call.
 
 use serde::{Deserialize, Serialize};
 

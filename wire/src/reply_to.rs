@@ -1,9 +1,10 @@
 //! Where an answer goes and which call it belongs to: the `reply_to` and correlation id of messaging systems.
 //!
-//! A `reply_to` is `<caller>.<correlation id>`. The caller is one connection of the extension, which receives its
-//! answers on a channel of its own. The correlation id is the number of the call: an answer may arrive after its
-//! call has timed out, and must not be taken for the answer to the next one. On the channel an answer is
-//! `<correlation id> <daemon> <json>`. The daemon's name lets the extension address it directly next time.
+//! A `reply_to` is `<caller>.<correlation id>`. The caller is one connection of the extension, which receives
+//! its answers on a channel of its own. The correlation id is the number of the call: an answer may arrive
+//! after its call has timed out, and must not be taken for the answer to the next one. On the channel an
+//! answer is `<correlation id> <daemon> <json>`. The daemon's name lets the extension address it directly
+//! next time.
 
 /// A parsed `reply_to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

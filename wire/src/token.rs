@@ -1,7 +1,7 @@
 //! Connect tokens: JSON Web Tokens (RFC 7519) signed with HMAC SHA-256 (RFC 7518 section 3.2).
 //!
-//! The algorithm is pinned: a token with another one is refused before anything else is checked. So `"alg":"none"` is no
-//! attack (RFC 8725 section 2.1).
+//! The algorithm is pinned: a token with another one is refused before anything else is checked. So
+//! `"alg":"none"` is no attack (RFC 8725 section 2.1).
 
 use std::sync::Arc;
 
@@ -130,9 +130,11 @@ pub struct VerifiedToken {
 /// Verifies tokens. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    /// The keys. A token may be signed with any of them, so that keys can be rotated while old tokens are still valid.
+    /// The keys. A token may be signed with any of them, so that keys can be rotated while old tokens are
+    /// still valid.
     pub secrets: Arc<[Secret]>,
-    /// The audience that `aud` must name. Without one, a token with `aud` is refused (RFC 7519 section 4.1.3).
+    /// The audience that `aud` must name. Without one, a token with `aud` is refused (RFC 7519 section
+    /// 4.1.3).
     pub audience: Option<Arc<str>>,
     /// How far the signer's clock may be ahead, in seconds: the tolerance for `nbf` and `iat`.
     pub clock_skew: u32,

@@ -50,7 +50,11 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     }
     let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from };
     let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
-    assert_eq!(live, format!("{}{time_ms}{}", message.before_time(), frame::AFTER_TIME), "a script inserts the time");
+    assert_eq!(
+        live,
+        format!("{}{time_ms}{}", message.before_time(), frame::AFTER_TIME),
+        "a script inserts the time"
+    );
 
     let mut expected = json!({ "id": id, "type": spelled(kind.as_ref()), "data": data, "time": time_ms });
     if let Some(from) = from {

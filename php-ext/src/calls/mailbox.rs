@@ -17,8 +17,8 @@ use crate::fetched_rows;
 use crate::link;
 use crate::settings::{self, Settings};
 
-/// Stored rows with ids above `after`, oldest first, at most `limit`. They are queried in pages, all within one
-/// deadline.
+/// Stored rows with ids above `after`, oldest first, at most `limit`. They are queried in pages, all within
+/// one deadline.
 pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>, Error> {
     let settings = settings::current()?;
     let deadline = settings.deadline();
@@ -105,13 +105,14 @@ fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
         script: &APPEND,
         keys: Keys::Fixed(vec![prefix.log(partition), prefix.daemons_channel(partition)]),
         arguments: fields.into_iter().flat_map(|(name, value)| [name.into(), value]).collect(),
-        // A second deletion would count other rows, and a second clear would include messages that came in between.
+        // A second deletion would count other rows, and a second clear would include messages that came in
+        // between.
         repeatable: false,
         partition,
         prefix,
         waits: true,
-        unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling transaction \
-                     hold this user's row?)",
+        unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling \
+                     transaction hold this user's row?)",
         progress: Progress::default(),
     };
     reply(link::execute(&settings, &mut call, settings.deadline())?)

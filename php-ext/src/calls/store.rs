@@ -19,7 +19,8 @@ use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link;
 use crate::settings::{self, Settings};
 
-/// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the log.
+/// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
+/// log.
 pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
     let (id, _) = new_id()?;
@@ -27,7 +28,8 @@ pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<b
     accept(&settings, &message, seen_ttl(&settings)).map(|_online| true)
 }
 
-/// Stores a message and pushes it in the same step. A second call with the same chosen id is the same message.
+/// Stores a message and pushes it in the same step. A second call with the same chosen id is the same
+/// message.
 pub(crate) fn send(
     sender: UserId,
     receiver: UserId,
@@ -50,7 +52,8 @@ fn seen_ttl(settings: &Settings) -> Duration {
     SEEN_TTL.max(settings.timeout * 2)
 }
 
-/// Accepts a message. Returns whether its receiver was connected. The id makes a repeated call the same message.
+/// Accepts a message. Returns whether its receiver was connected. The id makes a repeated call the same
+/// message.
 fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, Error> {
     let NewMessage { id, sender, receiver, content, message_type } = *message;
     let partition = Partition::of(receiver);
@@ -77,8 +80,8 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         partition,
         prefix,
         waits: settings.committed,
-        unanswered: "the message is queued and will be stored once, but it was not committed in time (is MySQL away, \
-                     or does the calling transaction hold this user's row?)",
+        unanswered: "the message is queued and will be stored once, but it was not committed in time \
+                     (is MySQL away, or does the calling transaction hold this user's row?)",
         progress: Progress::default(),
     };
     match link::execute(settings, &mut call, settings.deadline())? {

@@ -92,8 +92,8 @@ impl Exchange for ScriptCall<'_> {
         connection: &mut Connection,
         deadline: Instant,
     ) -> Result<ScriptOutcome, LinkError> {
-        // The first message confirms the subscription. If the account may not subscribe, the script was executed all
-        // the same, since it was sent with it: its answer comes first.
+        // The first message confirms the subscription. If the account may not subscribe, the script was
+        // executed all the same, since it was sent with it: its answer comes first.
         let subscribed = if self.progress.subscribes {
             connection.receive(deadline)?.into_result().map(drop)
         } else {

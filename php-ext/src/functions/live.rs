@@ -10,14 +10,14 @@ use crate::parameters::Content;
 function! {
     /// Pushes a message to every device of a user who is connected now.
     ///
-    /// One Redis round trip, at most once, in order per receiver for one caller. Pushing a content that
-    /// `getOfflineMessage()` returned earlier in the same request delivers that stored row, which goes once
-    /// the receiver's client has confirmed it.
+    /// It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
+    /// keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
+    /// delivers that stored row, which is deleted once the receiver's client has confirmed it.
     ///
     /// @param int $receiver_id 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
-    /// @param string|int $type what the front end is told the message is, at most 64 bytes
-    /// @return bool true: Redis queued it to at least one daemon that holds a connection of that user; false: nobody is there
+    /// @param string|int $type the message type for the front end, at most 64 bytes
+    /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
@@ -27,7 +27,7 @@ function! {
 }
 
 function! {
-    /// Tells whether a daemon holds a connection of the user now.
+    /// Returns whether the user is connected to a daemon now.
     ///
     /// @param int $user_id 1 to 2147483647
     /// @throws \ValueError an argument is out of range
@@ -39,13 +39,13 @@ function! {
 }
 
 function! {
-    /// Ends a user's connections on every daemon, as after signing out or a ban.
+    /// Closes a user's connections on every daemon, for example after signing out or a ban.
     ///
-    /// They are closed with code 4403, on which a client does not connect again by itself. A token that is still
-    /// valid opens a new one: do not give out another.
+    /// They are closed with code 4403, after which a client does not connect again by itself. A token that is
+    /// still valid opens a new connection: do not sign another one.
     ///
     /// @param int $user_id 1 to 2147483647
-    /// @return bool true: at least one daemon that holds a connection of that user was told; false: nobody is there
+    /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown

@@ -8,12 +8,12 @@ use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
 
 function! {
-    /// Returns the messages stored for a user, oldest first. Reading removes nothing.
+    /// Returns the messages stored for a user, oldest first. Reading deletes nothing.
     ///
-    /// Sees every store that returned before the call.
+    /// The result includes every store that returned before the call.
     ///
     /// @param int $user_id 1 to 2147483647
-    /// @param int $limit at most so many, 1 to 100000
+    /// @param int $limit the most rows to return, 1 to 100000
     /// @param int $after_id only rows with a larger id
     /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
     /// @throws \ValueError an argument is out of range
@@ -26,9 +26,9 @@ function! {
 }
 
 function! {
-    /// Returns what `user.unread_count` holds now, also after the application's own SQL.
+    /// Returns the current `user.unread_count`, including changes by the application's own SQL.
     ///
-    /// Sees every store that returned before the call. An unknown user has 0.
+    /// The result includes every store that returned before the call. It is 0 for an unknown user.
     ///
     /// @param int $user_id 1 to 2147483647
     /// @return int 0 or more
@@ -42,7 +42,7 @@ function! {
 }
 
 function! {
-    /// Sets a user's unread counter to 0 and tells the user's devices.
+    /// Sets a user's unread counter to 0 and sends it to the user's devices.
     ///
     /// @param int $user_id 1 to 2147483647
     /// @throws \ValueError an argument is out of range
@@ -55,11 +55,11 @@ function! {
 }
 
 function! {
-    /// Removes stored messages that the application has shown itself instead of pushing them.
+    /// Deletes stored messages that the application has shown itself instead of pushing them.
     ///
     /// @param int $user_id 1 to 2147483647
-    /// @param list<int> $ids row ids as `getOfflineMessage()` returned them, at most 10,000; rows of other users stay
-    /// @return int how many rows were removed
+    /// @param list<int> $ids row ids from `getOfflineMessage()`, at most 10,000; rows of other users stay
+    /// @return int how many rows were deleted
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued

@@ -7,10 +7,10 @@ use crate::declaration::function;
 use crate::parameters::Ttl;
 
 function! {
-    /// Makes a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
+    /// Returns a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
     ///
     /// @param int $user_id 1 to 2147483647
-    /// @param int $ttl_seconds how long it is valid, 1 to 31536000
+    /// @param int $ttl_seconds its lifetime in seconds, 1 to 31536000
     /// @return string a JSON Web Token, signed with `chatpush.secret`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\Exception `chatpush.secret` is not set or too short

@@ -1,5 +1,6 @@
-//! Polling for an answer before the process sleeps. Waking up costs more than a Redis on the same machine takes to
-//! answer, on both sides. The kernel's own busy polling (`socket(7)`, `SO_BUSY_POLL`) does the same for network devices.
+//! Polling for an answer before the process sleeps. Waking up costs more than a Redis on the same machine
+//! takes to answer, on both sides. The kernel's own busy polling (`socket(7)`, `SO_BUSY_POLL`) does the same
+//! for network devices.
 
 use std::time::{Duration, Instant};
 

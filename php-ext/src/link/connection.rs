@@ -15,8 +15,8 @@ const CHUNK: usize = 16 * 1024;
 /// Longest answer: a page of rows in JSON, where a byte may be escaped to six.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// Most channels per connection. An installation needs one for each of its partitions. A process that serves more than
-/// four installations gets a new connection now and then.
+/// Most channels per connection. An installation needs one for each of its partitions. A process that serves
+/// more than four installations gets a new connection now and then.
 const CHANNELS: usize = 64;
 
 /// What `CLIENT LIST` calls our connections.
@@ -115,14 +115,14 @@ impl Connection {
         self.process == std::process::id()
     }
 
-    /// Whether it can be used: Redis has neither closed it nor sent anything unasked, and it does not have too many
-    /// subscriptions.
+    /// Whether it can be used: Redis has neither closed it nor sent anything unasked, and it does not have
+    /// too many subscriptions.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.channels.len() <= CHANNELS && self.buffer.is_empty() && self.stream.is_quiet()
     }
 
-    /// Adds the loading of a script to the commands, once per connection: Redis forgets scripts when it restarts,
-    /// which ends the connection too. Returns whether it was added.
+    /// Adds the loading of a script to the commands, once per connection: Redis forgets scripts when it
+    /// restarts, which ends the connection too. Returns whether it was added.
     pub(crate) fn load(
         &mut self,
         commands: &mut Vec<u8>,
@@ -210,8 +210,8 @@ impl Connection {
     }
 }
 
-/// A name of 128 bits. The keys of the hash are random. A forked child has the keys of its parent, but another process
-/// id and time.
+/// A name of 128 bits. The keys of the hash are random. A forked child has the keys of its parent, but
+/// another process id and time.
 fn new_caller() -> String {
     let now = SystemTime::now();
     let half = |which: u8| RandomState::new().hash_one((which, std::process::id(), now));

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::connection::Connection;
 use super::error::LinkError;
+use super::execute_error::ExecuteError;
 use super::slot;
-use crate::error::Error;
 use crate::settings::Settings;
 
 /// Commands and what is made of the answers to them.
@@ -27,13 +27,14 @@ pub(crate) trait Exchange {
     fn known(&self) -> &'static str;
 }
 
-/// Executes an exchange on the kept connection, or on a new one. If the connection breaks before everything was sent,
-/// or the exchange is repeatable, it is executed once more on a new connection. The deadline bounds both tries.
+/// Executes an exchange on the kept connection, or on a new one. If the connection breaks before everything
+/// was sent, or the exchange is repeatable, it is executed once more on a new connection. The deadline bounds
+/// both tries.
 pub(crate) fn execute<E: Exchange>(
     settings: &Settings,
     exchange: &mut E,
     deadline: Instant,
-) -> Result<E::Outcome, Error> {
+) -> Result<E::Outcome, ExecuteError> {
     let address = || settings.address.clone();
     let mut tries = 2;
     // Whether an earlier try was sent completely, so that Redis may have executed it.
@@ -42,8 +43,10 @@ pub(crate) fn execute<E: Exchange>(
         tries -= 1;
         let mut connection = match slot::take(settings, deadline) {
             // The first try may have been executed. That matters more than that there is no second.
-            Err(Error::Unreachable { cause, .. } | Error::StillUnreachable { cause, .. }) if was_sent => {
-                return Err(Error::TimedOut { known: exchange.known(), cause: Some(cause) });
+            Err(ExecuteError::Unreachable { cause, .. } | ExecuteError::StillUnreachable { cause, .. })
+                if was_sent =>
+            {
+                return Err(ExecuteError::TimedOut { known: exchange.known(), cause: Some(cause) });
             }
             other => other?,
         };
@@ -60,19 +63,23 @@ pub(crate) fn execute<E: Exchange>(
         };
         let known = exchange.known();
         match cause {
-            LinkError::Timeout => return Err(Error::TimedOut { known, cause: None }),
+            LinkError::Timeout => return Err(ExecuteError::TimedOut { known, cause: None }),
             // Redis does not have the script, so nothing was executed.
             LinkError::NoScript if tries > 0 => {}
-            LinkError::NoScript => return Err(Error::NoScripts { address: address() }),
+            LinkError::NoScript => return Err(ExecuteError::NoScripts { address: address() }),
             LinkError::Redis(_) => {
-                return Err(Error::Answered { address: address(), known: None, cause: cause.into() });
+                return Err(ExecuteError::Answered { address: address(), known: None, cause: cause.into() });
             }
             LinkError::Subscription(_) => {
-                return Err(Error::Answered { address: address(), known: Some(known), cause: cause.into() });
+                return Err(ExecuteError::Answered {
+                    address: address(),
+                    known: Some(known),
+                    cause: cause.into(),
+                });
             }
             // Redis does not execute a command that it has not received completely.
             _ if tries > 0 && (unsent || exchange.is_repeatable()) => was_sent |= !unsent,
-            _ => return Err(Error::Broken { address: address(), known, cause: cause.into() }),
+            _ => return Err(ExecuteError::Broken { address: address(), known, cause: cause.into() }),
         }
     }
 }

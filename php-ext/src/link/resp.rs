@@ -1,11 +1,12 @@
-//! RESP3, the protocol of Redis, as far as these few commands need it (Redis manual, "Redis serialization protocol
-//! specification").
+//! RESP3, the protocol of Redis, as far as these few commands need it (Redis manual, "Redis serialization
+//! protocol specification").
 
 use std::io::Write as _;
 
 use super::error::LinkError;
 
-/// How deep arrays may nest. Answers to our commands are two deep; the answer to HELLO, which lists modules, is four.
+/// How deep arrays may nest. Answers to our commands are two deep; the answer to HELLO, which lists modules,
+/// is four.
 const DEPTH: usize = 6;
 
 /// An answer.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::error::LinkError;
+use super::execute_error::ExecuteError;
 use crate::address::Address;
-use crate::error::Error;
 use crate::settings::Settings;
 
-/// After Redis could not be reached, calls fail at once for this long. So an outage does not cost every request the
-/// connect timeout.
+/// After Redis could not be reached, calls fail at once for this long. So an outage does not cost every
+/// request the connect timeout.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -31,9 +31,9 @@ thread_local! {
     static SLOT: RefCell<Slot> = const { RefCell::new(Slot::Empty) };
 }
 
-/// Takes the kept connection if it is usable: opened by this process, to the configured address, and alive. Opens a
-/// new one otherwise.
-pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, Error> {
+/// Takes the kept connection if it is usable: opened by this process, to the configured address, and alive.
+/// Opens a new one otherwise.
+pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, ExecuteError> {
     match SLOT.replace(Slot::Empty) {
         Slot::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
             if connection.is_alive() {
@@ -43,13 +43,14 @@ pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<Box<Connect
         Slot::Unreachable { address, cause, until } if address == settings.address => {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                let error = Error::StillUnreachable { address: address.clone(), cause: cause.clone(), left };
+                let error =
+                    ExecuteError::StillUnreachable { address: address.clone(), cause: cause.clone(), left };
                 SLOT.set(Slot::Unreachable { address, cause, until });
                 return Err(error);
             }
         }
-        // Dropping a connection that another process opened closes this process's copy of the socket and sends
-        // nothing on it.
+        // Dropping a connection that another process opened closes this process's copy of the socket and
+        // sends nothing on it.
         Slot::Open(_) | Slot::Unreachable { .. } | Slot::Empty => {}
     }
     open(&settings.address, deadline.min(Instant::now() + settings.connect_timeout))
@@ -60,7 +61,8 @@ pub(super) fn keep(connection: Box<Connection>) {
     SLOT.set(Slot::Open(connection));
 }
 
-/// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not count.
+/// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not
+/// count.
 pub(crate) fn open_address() -> Option<String> {
     SLOT.with_borrow(|slot| match slot {
         Slot::Open(connection) if connection.is_own() => Some(connection.address().to_string()),
@@ -68,7 +70,7 @@ pub(crate) fn open_address() -> Option<String> {
     })
 }
 
-fn open(address: &Address, deadline: Instant) -> Result<Box<Connection>, Error> {
+fn open(address: &Address, deadline: Instant) -> Result<Box<Connection>, ExecuteError> {
     Connection::open(address, deadline).map(Box::new).map_err(|cause| {
         let (address, cause) = (address.clone(), Arc::new(cause));
         SLOT.set(Slot::Unreachable {
@@ -76,6 +78,6 @@ fn open(address: &Address, deadline: Instant) -> Result<Box<Connection>, Error> 
             cause: cause.clone(),
             until: Instant::now() + BACK_OFF,
         });
-        Error::Unreachable { address, cause }
+        ExecuteError::Unreachable { address, cause }
     })
 }

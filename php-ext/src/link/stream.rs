@@ -67,7 +67,8 @@ impl Stream {
         })
     }
 
-    /// Whether a read would find something. Always false with TLS, where bytes on the socket need not be an answer.
+    /// Whether a read would find something. Always false with TLS, where bytes on the socket need not be an
+    /// answer.
     pub(super) fn has_bytes(&self) -> bool {
         match self.channel {
             Channel::Tcp(_) | Channel::Unix(_) => !matches!(peek(&self.channel.socket()), Peeked::Nothing),

@@ -43,8 +43,8 @@ pub(super) fn handshake(tcp: TcpStream, host: &str, deadline: Instant) -> Result
     Ok(stream)
 }
 
-/// Reads what has arrived, without waiting. True if the connection is open and Redis has sent nothing: bytes on the
-/// socket may also be session tickets or the end of the connection.
+/// Reads what has arrived, without waiting. True if the connection is open and Redis has sent nothing: bytes
+/// on the socket may also be session tickets or the end of the connection.
 pub(super) fn is_quiet(tls: &mut TlsStream) -> bool {
     if tls.sock.set_nonblocking(true).is_err() {
         return false;

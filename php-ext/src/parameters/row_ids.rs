@@ -19,7 +19,8 @@ impl<'a> Kind<'a> for RowIds {
             zend::value_error(position, &format!("must have at most {ACK_IDS} elements"));
             return None;
         }
-        // Converting an element can raise a deprecation, whose handler may leave by longjmp. The guard frees the ids.
+        // Converting an element can raise a deprecation, whose handler may leave by longjmp. The guard frees
+        // the ids.
         let mut ids = BailoutGuard::new(Vec::with_capacity(table.len()));
         for value in table.values() {
             match u64::try_from(zend::element_as_number(value, position)?) {

@@ -5,11 +5,11 @@ use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 
 use ext_php_rs::ffi::zend_wrong_parameters_count_error;
+use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::ExecuteData;
 
 use super::{SUCCESS, type_error};
-use crate::declaration::Type;
 
 unsafe extern "C" {
     fn zend_parse_parameter(
@@ -40,6 +40,29 @@ pub(crate) struct Argument<'a> {
     position: u32,
     value: *mut Zval,
     frame: PhantomData<&'a Frame<'a>>,
+}
+
+/// The PHP type of a parameter.
+#[derive(Clone, Copy)]
+pub(crate) struct Type {
+    pub(crate) of: DataType,
+    pub(crate) or_int: bool,
+    pub(crate) nullable: bool,
+}
+
+impl Type {
+    pub(crate) const INT: Self = Self::of(DataType::Long);
+    pub(crate) const STRING: Self = Self::of(DataType::String);
+    pub(crate) const STRING_OR_INT: Self = Self { or_int: true, ..Self::STRING };
+    pub(crate) const ARRAY: Self = Self::of(DataType::Array);
+
+    const fn of(of: DataType) -> Self {
+        Self { of, or_int: false, nullable: false }
+    }
+
+    pub(crate) const fn or_null(self) -> Self {
+        Self { nullable: true, ..self }
+    }
 }
 
 /// A value that the engine parses an argument into. `None`: a `TypeError` was thrown.
@@ -75,8 +98,8 @@ impl<'a> Frame<'a> {
         None
     }
 
-    /// The arguments that were given, in order. The engine fills in the default of an argument that is left out before a
-    /// named one.
+    /// The arguments that were given, in order. The engine fills in the default of an argument that is left
+    /// out before a named one.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = Argument<'a>> {
         let data = self.data;
         (0..self.given).zip(1..).filter_map(move |(index, position)| {
@@ -97,9 +120,10 @@ impl<'a> Argument<'a> {
     ///
     /// # Safety
     ///
-    /// `T` is the type that the engine writes for the specification (see the engine's `README.PARAMETER_PARSING_API`).
+    /// `T` is the type that the engine writes for the specification (PHP's `README.PARAMETER_PARSING_API`).
     unsafe fn parse_as<T>(self, specification: &CStr, place: &mut T) -> Option<()> {
-        // SAFETY: the place is a valid argument of the call under way; the caller answers for the type of the target.
+        // SAFETY: the place is a valid argument of the call under way; the caller answers for the type of the
+        // target.
         let parsed = unsafe {
             zend_parse_parameter(
                 0,
@@ -177,8 +201,8 @@ impl<'a> Parsed<'a> for TextOrNumber<'a> {
         }
         let (mut text, mut number) = (std::ptr::null_mut::<ZendStr>(), 0_i64);
         let (place, position) = (std::ptr::from_ref(value).cast_mut(), argument.position);
-        // SAFETY: the place is in the call frame. The engine converts in place, as the union type requires, and writes
-        // one of the two.
+        // SAFETY: the place is in the call frame. The engine converts in place, as the union type requires,
+        // and writes one of the two.
         if unsafe { zend_parse_arg_str_or_long_slow(place, &raw mut text, &raw mut number, position) } {
             return Some(bytes(text).map_or(Self::Number(number), Self::Text));
         }

@@ -181,6 +181,52 @@ final class ArgumentsTest extends ChatPushTestCase
         );
     }
 
+    public function testRowIdsMayBeReferences(): void
+    {
+        self::isolatePrefix();
+        $id = 0;
+        $ids = [&$id];
+        $thrown = self::expectThrown(ValueError::class, fn () => ChatPush\ackOfflineMessage(1, $ids));
+        self::assertStringContainsString('row ids greater than 0', $thrown->getMessage());
+    }
+
+    public function testDeprecationsAreThoseOfPhp(): void
+    {
+        self::isolatePrefix();
+        $seen = [];
+        set_error_handler(function (int $level, string $text) use (&$seen) {
+            $seen[] = [$level, $text];
+            return true;
+        });
+        try {
+            self::expectThrown(ValueError::class, fn () => self::callWeakly('pushMessage', null, 'x', 'text'));
+            self::assertFalse(self::callWeakly('pushMessage', 5.5, null, 'text'));
+        } finally {
+            restore_error_handler();
+        }
+        $null = 'Passing null to parameter';
+        self::assertSame([
+            [E_DEPRECATED, "pushMessage(): $null #1 (\$receiver_id) of type int is deprecated"],
+            [E_DEPRECATED, 'Implicit conversion from float 5.5 to int loses precision'],
+            [E_DEPRECATED, "pushMessage(): $null #2 (\$content) of type string is deprecated"],
+        ], $seen);
+    }
+
+    public function testTypesAreCheckedBeforeValues(): void
+    {
+        $calls = [
+            'pushMessage(): Argument #2 ($content) must be of type string, array given'
+                => fn () => pushMessage(0, [], 'text'),
+            'ChatPush\sendMessage(): Argument #5 ($message_id) must be of type ?string, array given'
+                => fn () => ChatPush\sendMessage(0, 2, 'x', 'text', []),
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be of type array, string given'
+                => fn () => ChatPush\ackOfflineMessage(0, 'x'),
+        ];
+        foreach ($calls as $message => $call) {
+            self::assertSame($message, self::expectThrown(TypeError::class, $call)->getMessage());
+        }
+    }
+
     /** Calls a function without strict types, which this file declares. */
     private static function callWeakly(string $function, mixed ...$arguments): mixed
     {

@@ -30,6 +30,10 @@ final class SettingsTest extends ChatPushTestCase
         yield ['chatpush.redis_url', 'localhost:6379'];
         yield ['chatpush.redis_url', 'redis://:pa55@localhost/first'];
         yield ['chatpush.redis_url', ''];
+        yield ['chatpush.redis_url', 'redis://:pa55%zz@localhost'];
+        yield ['chatpush.redis_url', 'redis://:pa55%2@localhost'];
+        yield ['chatpush.redis_url', 'redis://:pa55%FF@localhost'];
+        yield ['chatpush.redis_url', 'unix:///redis.sock?database=1'];
         yield ['chatpush.timeout_ms', '-1'];
         yield ['chatpush.timeout_ms', '0'];
         yield ['chatpush.timeout_ms', 'soon'];

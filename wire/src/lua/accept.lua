@@ -26,10 +26,12 @@ if seen and #seen > 1 then
   return {'refused', seen}
 end
 if seen then
-  -- The message was accepted before, even if no daemon is there now. A full log takes no more requests for an answer.
+  -- The message was accepted before, even if no daemon is there now. A full log takes no more requests for an
+  -- answer.
   if waits and not full then
     -- A duplicate of the entry, of kind "e": with its version and its receiver.
-    redis.call('XADD', KEYS[1], '*', ARGV[6], ARGV[7], ARGV[8], 'e', ARGV[10], ARGV[11], 'l', seen, 'q', ARGV[1])
+    local duplicate = {ARGV[6], ARGV[7], ARGV[8], 'e', ARGV[10], ARGV[11], 'l', seen, 'q', ARGV[1]}
+    redis.call('XADD', KEYS[1], '*', unpack(duplicate))
   end
   return {'ok', seen}
 end
@@ -55,7 +57,8 @@ if type(id) == 'table' then
 end
 
 if online == '1' then
-  -- The entry's id begins with the time of acceptance. The frame, the row and every later delivery have this time.
+  -- The entry's id begins with the time of acceptance. The frame, the row and every later delivery have this
+  -- time.
   redis.call('SPUBLISH', KEYS[3], ARGV[4] .. string.match(id, '^%d+') .. ARGV[5])
 end
 return {'ok', online}

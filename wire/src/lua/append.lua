@@ -1,4 +1,5 @@
--- Appends one entry whose commit somebody waits for (application delete, clear). It is small, so a full log takes it.
+-- Appends one entry whose commit somebody waits for (application delete, clear). It is small, so a full log
+-- takes it.
 --
 -- KEYS[1] log   KEYS[2] daemons
 -- ARGV[1] reply_to   ARGV[2…] fields of the log entry, names and values in turn

@@ -1,5 +1,5 @@
--- Sends one query to the daemon that answered last, or to any daemon if that one is gone. The barrier in it makes the
--- answer reflect everything that was accepted before.
+-- Sends one query to the daemon that answered last, or to any daemon if that one is gone. The barrier in it
+-- makes the answer reflect everything that was accepted before.
 --
 -- KEYS[1] log   KEYS[2] query channel of the daemon that answered last   KEYS[3] daemons   KEYS[4] query list
 -- ARGV[1] reply_to   ARGV[2] the request's JSON

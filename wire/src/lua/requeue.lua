@@ -1,6 +1,7 @@
 -- Appends an entry that MySQL had refused to the log again, once.
 --
--- KEYS[1] log   KEYS[2] requeued:<number>   KEYS[3] seen:<receiver>:<message>; of an entry that is not a message, KEYS[2]
+-- KEYS[1] log   KEYS[2] requeued:<number>
+-- KEYS[3] seen:<receiver>:<message>, or KEYS[2] if the entry is not a message
 -- ARGV[1] how long both are remembered, ms   ARGV[2…] fields of the log entry, names and values in turn
 --
 -- Returns 1 if it was appended, 0 if it had been before.
