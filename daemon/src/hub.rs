@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use chatpush_wire::frame;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 
@@ -26,10 +27,27 @@ use crate::hub::close_code::Close;
 /// A frame on its way to one connection. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The frame as JSON text.
+    /// What the client is sent, in the connection's format.
     pub frame: Utf8Bytes,
     /// The message's id, if the message is stored until a client confirms it.
     pub tracked: Option<Arc<MessageId>>,
+}
+
+/// What a connection is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON frames.
+    Json,
+    /// The content of messages alone. Other frames are sent as JSON.
+    Content,
+}
+
+impl Outgoing {
+    /// A JSON frame in [`Format::Content`].
+    fn to_content(&self) -> Self {
+        let content = frame::content_of(&self.frame).map(Utf8Bytes::from);
+        Self { frame: content.unwrap_or_else(|| self.frame.clone()), tracked: self.tracked.clone() }
+    }
 }
 
 /// All connections of this daemon.
@@ -70,8 +88,8 @@ impl Hub {
     }
 
     /// Registers one more connection of `user`; `None` if the user already has `limit` connections.
-    pub fn register(self: &Arc<Self>, user: UserId, limit: usize) -> Option<Registration> {
-        let outbox = Arc::new(Outbox::new(self.bounds, self.queued_bytes.clone()));
+    pub fn register(self: &Arc<Self>, user: UserId, format: Format, limit: usize) -> Option<Registration> {
+        let outbox = Arc::new(Outbox::new(format, self.bounds, self.queued_bytes.clone()));
         let mut users = self.partition(user);
         let members = users.entry(user).or_default();
         if members.len() >= limit {
@@ -85,11 +103,28 @@ impl Hub {
         Some(Registration { hub: self.clone(), user, outbox })
     }
 
-    /// Queues a frame for every connection of `user`, in the order of the calls. A connection whose outbox is
-    /// full is closed as too slow.
+    /// Queues a JSON frame for every connection of `user`, in the order of the calls. A connection whose
+    /// outbox is full is closed as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
+        let mut wants_content = false;
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
-            outbox.push(outgoing);
+            match outbox.format() {
+                Format::Json => outbox.push(outgoing),
+                Format::Content => wants_content = true,
+            }
+        }
+        if wants_content {
+            self.deliver_content(user, outgoing);
+        }
+    }
+
+    /// Parses a JSON frame, once and without the lock, and queues its content where that is wanted.
+    fn deliver_content(&self, user: UserId, outgoing: &Outgoing) {
+        let outgoing = outgoing.to_content();
+        for outbox in self.partition(user).get(&user).into_iter().flatten() {
+            if outbox.format() == Format::Content {
+                outbox.push(&outgoing);
+            }
         }
     }
 
@@ -146,6 +181,11 @@ impl Registration {
     /// Whose connection it is.
     pub const fn user(&self) -> UserId {
         self.user
+    }
+
+    /// What the connection is sent.
+    pub(crate) fn format(&self) -> Format {
+        self.outbox.format()
     }
 
     /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued and
@@ -216,7 +256,7 @@ mod tests {
     #[test]
     fn frames_reach_all_connections_of_their_user_only() {
         let hub = hub();
-        let registrations = [1, 1, 2].map(|id| hub.register(user(id), 9).unwrap());
+        let registrations = [1, 1, 2].map(|id| hub.register(user(id), Format::Json, 9).unwrap());
         hub.deliver(user(1), &frame("a"));
         hub.deliver(user(1), &frame("b"));
         assert_eq!(texts(&registrations[0]), ["a", "b"]);
@@ -225,10 +265,24 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_in_the_content_format_gets_the_content_alone() {
+        let hub = hub();
+        let formats = [Format::Content, Format::Json, Format::Content];
+        let connections = formats.map(|format| hub.register(user(1), format, 9).unwrap());
+        let (message, other) = (r#"{"id":"a","data":"\"hi\""}"#, r#"{"type":"unread_count","data":3}"#);
+        hub.deliver(user(1), &frame(message));
+        hub.deliver(user(1), &frame(other));
+        assert_eq!(texts(&connections[0]), ["\"hi\"", other]);
+        assert_eq!(texts(&connections[1]), [message, other]);
+        assert_eq!(texts(&connections[2]), ["\"hi\"", other]);
+    }
+
+    #[test]
     fn a_user_stays_until_the_last_connection_is_gone() {
         let hub = hub();
-        let (first, second) = (hub.register(user(1), 2), hub.register(user(1), 2));
-        assert!(hub.register(user(1), 2).is_none(), "the third is one too many");
+        let (first, second) =
+            (hub.register(user(1), Format::Json, 2), hub.register(user(1), Format::Json, 2));
+        assert!(hub.register(user(1), Format::Json, 2).is_none(), "the third is one too many");
         drop(first);
         assert!(hub.has(user(1)) && hub.users() == [user(1)]);
         drop(second);
@@ -238,7 +292,10 @@ mod tests {
     #[test]
     fn a_full_outbox_closes_its_own_connection_only() {
         let hub = hub();
-        let (slow, quick) = (hub.register(user(1), 2).unwrap(), hub.register(user(1), 2).unwrap());
+        let (slow, quick) = (
+            hub.register(user(1), Format::Json, 2).unwrap(),
+            hub.register(user(1), Format::Json, 2).unwrap(),
+        );
         for _ in 0..=8 {
             hub.deliver(user(1), &frame("x"));
             assert_eq!(texts(&quick), ["x"]);

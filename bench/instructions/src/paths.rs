@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::fanout::dispatch::Dispatcher;
-use chatpush_daemon::hub::{Bounds, Hub, Registration};
+use chatpush_daemon::hub::{Bounds, Format, Hub, Registration};
 use chatpush_daemon::query::queue::QueryQueue;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
@@ -78,7 +78,8 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1 << 20, total: 1 << 30 }));
     let prefix = Prefix::default();
     let user = UserId::try_from(42)?;
-    let registrations: Vec<Registration> = (0..devices).filter_map(|_| hub.register(user, devices)).collect();
+    let registrations: Vec<Registration> =
+        (0..devices).filter_map(|_| hub.register(user, Format::Json, devices)).collect();
     let (queries, _queue) = QueryQueue::new();
     let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
     let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &default_type);

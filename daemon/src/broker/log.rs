@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chatpush_wire::entry::Entry;
+use chatpush_wire::entry::{self, Entry};
+use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::lua::REQUEUE;
+use chatpush_wire::new_entry::Fields;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, Value};
@@ -105,19 +107,18 @@ pub(crate) async fn repair(
     pipeline.atomic();
     if last == Position::default() {
         // XSETID wants the key to exist; an entry that is deleted again leaves an empty stream.
-        pipeline.cmd("XADD").arg(&key).arg("0-1").arg("v").arg("0").ignore();
+        pipeline.cmd("XADD").arg(&key).arg("0-1").arg("placeholder").arg("").ignore();
         pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
     }
     pipeline.cmd("XSETID").arg(&key).arg(applied.to_string()).ignore();
     commands.send(&pipeline).await
 }
 
-/// Adds an append of `entry` to a pipeline.
-pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, entry: &Entry) {
-    let partition = Partition::of(entry.receiver());
-    pipeline.cmd("XADD").arg(prefix.log(partition)).arg("*");
-    for (field, value) in entry.fields() {
-        pipeline.arg(field).arg(value);
+/// Adds an append to the log of `receiver` to a pipeline.
+pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId, fields: &Fields<'_>) {
+    pipeline.cmd("XADD").arg(prefix.log(Partition::of(receiver))).arg("*");
+    for (field, value) in fields {
+        pipeline.arg(*field).arg(value.as_ref());
     }
     pipeline.ignore();
 }
@@ -142,7 +143,7 @@ pub(crate) async fn put_back(
     let mut pipeline = redis::pipe();
     pipeline.cmd("EVAL").arg(REQUEUE.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
     pipeline.arg(CHOSEN_SEEN_TTL.as_millis());
-    for (field, value) in fields.iter().filter(|(field, _)| field != "q") {
+    for (field, value) in entry::without_reply_to(fields) {
         pipeline.arg(field).arg(value);
     }
     commands.send(pipeline.ignore()).await

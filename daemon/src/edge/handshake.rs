@@ -76,18 +76,17 @@ async fn upgrade(
     let checked = async {
         let permit = policy.with_address_permit(permit, &headers)?;
         let token = policy.authenticate(parameters, &headers)?;
-        let upgrade = upgrade.map_err(IntoResponse::into_response)?;
+        let upgrade = upgrade.map_err(IntoResponse::into_response)?.protocols(Protocol::NAMES);
+        let protocol = Protocol::negotiated(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
         policy.admission.check_capacity(sessions.connections())?;
-        let registration = sessions.register(token.user, permit)?;
+        let registration = sessions.register(token.user, protocol, permit)?;
         policy.admission.acquire().await?;
-        Ok::<_, Denied>((token, upgrade, registration))
+        Ok::<_, Denied>((token, upgrade, protocol, registration))
     };
-    let (token, upgrade, registration) = match checked.await {
+    let (token, upgrade, protocol, registration) = match checked.await {
         Ok(checked) => checked,
         Err(Denied(response)) => return *response,
     };
-    let upgrade = upgrade.protocols(Protocol::NAMES);
-    let protocol = Protocol::negotiated(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
     let message_bytes = policy.admission.limits().message_bytes;
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::base::backoff::Backoff;
 use crate::broker::log;
 use crate::fanout::subscriptions::Subscriptions;
-use crate::hub::{Epoch, Outgoing};
+use crate::hub::{Epoch, Format, Outgoing};
 use crate::log::position::Position;
 use crate::query::barrier;
 use crate::services::Services;
@@ -58,14 +58,14 @@ impl Replay {
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
     /// is read once the client has taken the last one. The replay ends when the receiver is dropped.
-    pub(crate) fn start(&self, user: UserId, delay: Duration) -> mpsc::Receiver<ReplayPart> {
+    pub(crate) fn start(&self, user: UserId, format: Format, delay: Duration) -> mpsc::Receiver<ReplayPart> {
         let (parts, receiver) = mpsc::channel(1);
         let replay = self.clone();
         tokio::spawn(async move {
             let dropped = parts.clone();
             tokio::select! {
                 // The only error is that the receiver has been dropped.
-                _ = async { tokio::time::sleep(delay).await; replay.run(user, parts).await } => {}
+                _ = async { tokio::time::sleep(delay).await; replay.run(user, format, parts).await } => {}
                 () = dropped.closed() => {}
             }
         });
@@ -75,6 +75,7 @@ impl Replay {
     async fn run(
         &self,
         user: UserId,
+        format: Format,
         parts: mpsc::Sender<ReplayPart>,
     ) -> Result<(), mpsc::error::SendError<ReplayPart>> {
         let epoch = self.subscriptions.subscribed(user).await;
@@ -94,7 +95,8 @@ impl Replay {
             };
             mysql.recovered();
             let last = page.rows.last().map(|stored| stored.row.id);
-            let mut frames: Vec<_> = page.rows.into_iter().map(|stored| self.outgoing(&stored)).collect();
+            let mut frames: Vec<_> =
+                page.rows.into_iter().map(|stored| self.outgoing(stored, format)).collect();
             if let Some(last) = last.filter(|_| page.has_more) {
                 after = last;
                 parts.send(ReplayPart::Page(frames)).await?;
@@ -133,15 +135,20 @@ impl Replay {
         }
     }
 
-    fn outgoing(&self, StoredRow { row, message_type }: &StoredRow) -> Outgoing {
-        let message = Message {
-            id: &row.message_id,
-            message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
-            data: &row.content,
-            from: Some(row.sender_id),
+    fn outgoing(&self, StoredRow { row, message_type }: StoredRow, format: Format) -> Outgoing {
+        let frame = match format {
+            Format::Content => row.content,
+            Format::Json => {
+                let message = Message {
+                    id: &row.message_id,
+                    message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
+                    data: &row.content,
+                    from: Some(row.sender_id),
+                };
+                message.stored(row.time_ms)
+            }
         };
-        let frame = Utf8Bytes::from(message.stored(row.time_ms));
-        Outgoing { frame, tracked: Some(Arc::new(row.message_id.clone())) }
+        Outgoing { frame: Utf8Bytes::from(frame), tracked: Some(Arc::new(row.message_id)) }
     }
 }
 

@@ -126,7 +126,8 @@ impl<'a> Session<'a> {
     }
 
     fn start_replay(&mut self, delay: Duration) {
-        self.replay = Some(self.context.replay.start(self.registration.user(), delay));
+        self.replay =
+            Some(self.context.replay.start(self.registration.user(), self.registration.format(), delay));
     }
 
     async fn on_replay(&mut self, part: Option<ReplayPart>) -> Step {

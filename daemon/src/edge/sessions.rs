@@ -49,10 +49,11 @@ impl Sessions {
     pub(crate) fn register(
         &self,
         user: UserId,
+        protocol: Protocol,
         permit: ConnectionPermit,
     ) -> Result<RegistrationGuard, Rejection> {
         let limit = self.context.limits.connections_per_user;
-        let registration = self.hub.register(user, limit).ok_or(Rejection::User)?;
+        let registration = self.hub.register(user, protocol.format(), limit).ok_or(Rejection::User)?;
         Ok(RegistrationGuard::new(registration, self.subscriptions.clone(), permit))
     }
 

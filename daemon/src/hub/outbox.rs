@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Outgoing;
+use super::{Format, Outgoing};
 use crate::hub::close_code::Close;
 
 /// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not
@@ -27,6 +27,7 @@ pub struct Bounds {
 /// The queue between the hub and one session.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    format: Format,
     bounds: Bounds,
     /// Bytes queued for all connections.
     total: Arc<AtomicUsize>,
@@ -47,8 +48,13 @@ struct State {
 }
 
 impl Outbox {
-    pub(super) fn new(bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
-        Self { bounds, total, state: Mutex::default(), notify: Notify::new() }
+    pub(super) fn new(format: Format, bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
+        Self { format, bounds, total, state: Mutex::default(), notify: Notify::new() }
+    }
+
+    /// What the connection is sent.
+    pub(super) const fn format(&self) -> Format {
+        self.format
     }
 
     /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may
@@ -164,7 +170,7 @@ mod tests {
     }
 
     fn outbox(frames: usize, bytes: usize, total: usize) -> Outbox {
-        Outbox::new(Bounds { frames, bytes, total }, Arc::default())
+        Outbox::new(Format::Json, Bounds { frames, bytes, total }, Arc::default())
     }
 
     #[test]
@@ -212,7 +218,10 @@ mod tests {
     fn total_bound_applies_beyond_the_guaranteed_bytes() {
         let total = Arc::new(AtomicUsize::new(0));
         let bounds = Bounds { frames: 10, bytes: 10 * GUARANTEED_BYTES, total: 3 * GUARANTEED_BYTES };
-        let (one, other) = (Outbox::new(bounds, total.clone()), Outbox::new(bounds, total.clone()));
+        let (one, other) = (
+            Outbox::new(Format::Json, bounds, total.clone()),
+            Outbox::new(Format::Json, bounds, total.clone()),
+        );
         one.push(&frame(3 * GUARANTEED_BYTES));
         other.push(&frame(GUARANTEED_BYTES / 2));
         other.push(&frame(GUARANTEED_BYTES / 2));

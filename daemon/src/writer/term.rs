@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chatpush_wire::entry::Entry;
+use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
@@ -216,7 +216,7 @@ impl<'a> Term<'a> {
             let seen = self.writer.prefix.seen(*receiver, id);
             self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
         }
-        if let Some((_, reply_to)) = logged.fields.iter().find(|(field, _)| field == "q") {
+        if let Some(reply_to) = entry::reply_to(&logged.fields) {
             self.answer(partition, reply_to, &refused);
         }
         Ok(())

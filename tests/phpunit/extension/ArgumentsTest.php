@@ -183,7 +183,7 @@ final class ArgumentsTest extends ChatPushTestCase
 
     public function testRowIdsMayBeReferences(): void
     {
-        self::isolatePrefix();
+        self::unservedPrefix();
         $id = 0;
         $ids = [&$id];
         $thrown = self::expectThrown(ValueError::class, fn () => ChatPush\ackOfflineMessage(1, $ids));
@@ -192,7 +192,7 @@ final class ArgumentsTest extends ChatPushTestCase
 
     public function testDeprecationsAreThoseOfPhp(): void
     {
-        self::isolatePrefix();
+        self::unservedPrefix();
         $seen = [];
         set_error_handler(function (int $level, string $text) use (&$seen) {
             $seen[] = [$level, $text];

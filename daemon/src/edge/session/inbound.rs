@@ -1,7 +1,6 @@
 //! What a session does with a client's messages.
 
 use axum::extract::ws::{Message, Utf8Bytes};
-use chatpush_wire::entry::Entry;
 use chatpush_wire::id::MessageId;
 use tokio::time::Instant;
 
@@ -10,6 +9,7 @@ use super::end::{End, Step};
 use super::protocol::Protocol;
 use super::{Session, instant_of};
 use crate::base::{clock, metrics};
+use crate::edge::acks::Ack;
 use crate::hub::close_code::Close;
 
 impl Session<'_> {
@@ -44,8 +44,7 @@ impl Session<'_> {
         match ClientFrame::parse(text) {
             Some(ClientFrame::Ack(ids)) => return Ok(self.tracking.ack(&ids)),
             Some(ClientFrame::Read) => {
-                let clear = Entry::Clear { receiver: self.registration.user(), reply_to: None };
-                self.context.acks.append(clear).await;
+                self.context.acks.append(Ack::Read(self.registration.user())).await;
             }
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
             Some(ClientFrame::Ping) => {
@@ -69,8 +68,7 @@ impl Session<'_> {
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
             metrics::CONFIRMED.add(ids.len() as u64);
-            let receiver = self.registration.user();
-            self.context.acks.append(Entry::ClientAck { receiver, ids }).await;
+            self.context.acks.append(Ack::Messages(self.registration.user(), ids)).await;
         }
     }
 }

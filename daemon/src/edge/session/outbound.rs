@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::extract::ws::Message;
-use chatpush_wire::entry::Entry;
 use chatpush_wire::id::MessageId;
 use futures_util::SinkExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -14,6 +13,7 @@ use super::end::{End, Step};
 use super::tracking::Tracking;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
+use crate::edge::acks::Ack;
 use crate::hub::Outgoing;
 use crate::hub::close_code::Close;
 
@@ -56,10 +56,10 @@ impl Session<'_> {
                     has_tracked = true;
                     if fault_injection::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(&id)];
-                        context.acks.append(Entry::ClientAck { receiver: registration.user(), ids }).await;
+                        context.acks.append(Ack::Messages(registration.user(), ids)).await;
                     }
                 }
-                socket.feed(Message::Text(protocol.render(frame))).await?;
+                socket.feed(Message::Text(frame)).await?;
             }
             if has_tracked && protocol.confirms_by_pong() {
                 socket.feed(ping(tracking)).await?;

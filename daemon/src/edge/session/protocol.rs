@@ -1,7 +1,6 @@
 //! The subprotocols of a connection (RFC 6455 section 1.9).
 
-use axum::extract::ws::Utf8Bytes;
-use chatpush_wire::frame;
+use crate::hub::Format;
 
 /// What a client receives and how it confirms, by the subprotocol it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +31,11 @@ impl Protocol {
         self != Self::V1
     }
 
-    /// The frame in the form that this protocol sends.
-    pub(crate) fn render(self, json: Utf8Bytes) -> Utf8Bytes {
+    /// What a connection of this protocol is sent.
+    pub(crate) const fn format(self) -> Format {
         match self {
-            Self::Raw => frame::content_of(&json).map_or(json, Utf8Bytes::from),
-            Self::Plain | Self::V1 => json,
+            Self::Raw => Format::Content,
+            Self::Plain | Self::V1 => Format::Json,
         }
     }
 }
