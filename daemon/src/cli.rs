@@ -39,7 +39,7 @@ pub enum Command {
     Dead {
         /// What to do with them
         #[command(subcommand)]
-        task: Dead,
+        command: DeadLetterCommand,
     },
     /// Print a connect token, as PHP's `ChatPush\connectToken()` makes them
     Token {
@@ -54,19 +54,19 @@ pub enum Command {
 
 /// What can be done with entries that MySQL refused.
 #[derive(Debug, Subcommand)]
-pub enum Dead {
+pub enum DeadLetterCommand {
     /// Print them: number, time, kind, sender, receiver, bytes of content, and MySQL's reason
     List,
     /// Put them back into the log, once their reason is gone
-    Retry(Which),
+    Retry(DeadLetterSelection),
     /// Forget them; what they held is gone then
-    Drop(Which),
+    Drop(DeadLetterSelection),
 }
 
 /// Which of them.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Which {
+pub struct DeadLetterSelection {
     /// Numbers, as `dead list` prints them
     #[arg(value_name = "NUMBER")]
     pub numbers: Vec<u64>,

@@ -52,7 +52,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Run => run::until_signalled(config).await,
         Command::Check => check::print(&config).await,
         Command::Migrate => store::migrate::print(&config.mysql).await,
-        Command::Dead { task } => dead_letters::perform(&config, task).await,
+        Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
 }

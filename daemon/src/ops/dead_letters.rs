@@ -7,7 +7,7 @@ use chatpush_wire::entry::Entry;
 use redis::Client;
 
 use crate::broker::{Commands, log};
-use crate::cli::{Dead, Which};
+use crate::cli::{DeadLetterCommand, DeadLetterSelection};
 use crate::config::Config;
 use crate::store::Store;
 use crate::store::dead_letters::DeadLetter;
@@ -17,10 +17,10 @@ use crate::store::dead_letters::DeadLetter;
 /// # Errors
 ///
 /// When Redis or MySQL cannot be reached.
-pub async fn perform(config: &Config, task: Dead) -> anyhow::Result<ExitCode> {
+pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Result<ExitCode> {
     let store = Store::new(&config.mysql);
-    match task {
-        Dead::List => {
+    match command {
+        DeadLetterCommand::List => {
             let entries = store.dead(None).await?;
             for entry in &entries {
                 println!("{}", described(entry));
@@ -28,18 +28,18 @@ pub async fn perform(config: &Config, task: Dead) -> anyhow::Result<ExitCode> {
             eprintln!("{} refused", entries.len());
             Ok(ExitCode::SUCCESS)
         }
-        Dead::Drop(which) => {
-            let entries = chosen(&store, &which).await?;
+        DeadLetterCommand::Drop(selection) => {
+            let entries = chosen(&store, &selection).await?;
             for entry in &entries {
                 store.forget_dead(entry.number).await?;
                 println!("dropped {}", described(entry));
             }
-            Ok(outcome(&which, entries.len()))
+            Ok(outcome(&selection, entries.len()))
         }
-        Dead::Retry(which) => {
+        DeadLetterCommand::Retry(selection) => {
             let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
             let commands = Commands::new(client);
-            let entries = chosen(&store, &which).await?;
+            let entries = chosen(&store, &selection).await?;
             for entry in &entries {
                 let partition =
                     entry.partition.with_context(|| format!("{} belongs to no partition", entry.number))?;
@@ -49,24 +49,24 @@ pub async fn perform(config: &Config, task: Dead) -> anyhow::Result<ExitCode> {
                 store.forget_dead(entry.number).await?;
                 println!("retried {}", described(entry));
             }
-            Ok(outcome(&which, entries.len()))
+            Ok(outcome(&selection, entries.len()))
         }
     }
 }
 
-async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<DeadLetter>> {
-    Ok(store.dead((!which.all).then_some(which.numbers.as_slice())).await?)
+async fn chosen(store: &Store, selection: &DeadLetterSelection) -> anyhow::Result<Vec<DeadLetter>> {
+    Ok(store.dead((!selection.all).then_some(selection.numbers.as_slice())).await?)
 }
 
 /// Fails if one of the named dead letters does not exist.
-fn outcome(which: &Which, found: usize) -> ExitCode {
-    if which.all || found == which.numbers.len() {
+fn outcome(selection: &DeadLetterSelection, found: usize) -> ExitCode {
+    if selection.all || found == selection.numbers.len() {
         return ExitCode::SUCCESS;
     }
     eprintln!(
         "{} of {} numbers do not exist; see `chatpushd dead list`",
-        which.numbers.len() - found,
-        which.numbers.len()
+        selection.numbers.len() - found,
+        selection.numbers.len()
     );
     ExitCode::FAILURE
 }
