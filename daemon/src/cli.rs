@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,17 +9,19 @@ use chatpush_wire::token;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
 pub const EX_USAGE: u8 = 64;
 
-/// Pushes chat messages to browsers and keeps them in MySQL until they are delivered.
+/// Pushes chat messages to browsers, and keeps them in MySQL until delivered.
 #[derive(Debug, Parser)]
-#[command(name = "chatpushd", version, after_help = AFTER_HELP)]
+#[command(name = "chatpushd", version, after_help = after_help(), after_long_help = after_long_help())]
 pub struct Arguments {
-    /// Configuration file [default: chatpush.toml beside the working directory, if there is one]
-    #[arg(short, long, value_name = "FILE", env = "CHATPUSH_CONFIG", global = true)]
+    /// Configuration file
+    ///
+    /// Default: chatpush.toml in the working directory, if it exists.
+    #[arg(short, long, value_name = "FILE", env = "CHATPUSH_CONFIG", hide_env_values = true, global = true)]
     pub config: Option<PathBuf>,
 
     /// What to do [default: run]
@@ -26,91 +29,84 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
-/// What the daemon can be asked to do.
+/// The commands of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve until SIGTERM or SIGINT
     Run,
-    /// Connect to everything, look at every prerequisite, and print each with `ok` or the fix
+    /// Test every prerequisite, and print how to fix what is wrong
     Check,
-    /// Create the tables that are missing; existing tables are never altered
+    /// Create missing tables; existing tables are never altered
     Migrate,
-    /// Look after the entries that MySQL refused
+    /// Manage dead letters: entries that MySQL refused
     Dead {
         /// What to do with them
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
-    /// Print a connect token, as PHP's `ChatPush\connectToken()` makes them
+    /// Print a connect token, like `ChatPush\connectToken()` in PHP
     Token {
-        /// The user the token speaks for
+        /// The user who connects with the token
         #[arg(value_name = "USER_ID", value_parser = user_id)]
         user: UserId,
-        /// How long it is valid, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+        /// Lifetime of the token, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
         ttl: u64,
     },
+    /// Print a configuration file with the defaults, explained
+    DefaultConfig,
 }
 
-/// What can be done with entries that MySQL refused.
+/// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DeadLetterCommand {
-    /// Print them: number, time, kind, sender, receiver, bytes of content, and MySQL's reason
+    /// Print them: number, time, kind, users, size, and MySQL's error
     List,
-    /// Put them back into the log, once their reason is gone
+    /// Put them back into the log, after their cause is fixed
     Retry(DeadLetterSelection),
-    /// Forget them; what they held is gone then
+    /// Delete them for good
     Drop(DeadLetterSelection),
 }
 
-/// Which of them.
+/// Some dead letters, or all.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct DeadLetterSelection {
-    /// Numbers, as `dead list` prints them
+    /// Numbers that `dead list` prints
     #[arg(value_name = "NUMBER")]
     pub numbers: Vec<u64>,
-    /// Every one that is there
+    /// Select all of them
     #[arg(long)]
     pub all: bool,
 }
 
-const AFTER_HELP: &str = "\
-Environment (wins over the file):
-  CHATPUSH_REDIS_URL         redis://, rediss:// or unix:// [redis://127.0.0.1:6379]
-  CHATPUSH_MYSQL_URL         mysql://user:password@host:3306/database
-  CHATPUSH_SECRET            key of the connect tokens, at least 32 bytes
-  CHATPUSH_PREVIOUS_SECRETS  keys that are still good, separated by spaces
-  CHATPUSH_ALLOWED_ORIGINS   pages that may connect [those of the same host]
-  CHATPUSH_TOKEN_AUDIENCE    whom tokens are for [nobody in particular]
-  CHATPUSH_TOKEN_CLOCK_SKEW  seconds by which their signer's clock may be ahead [60]
-  CHATPUSH_TRUSTED_PROXIES   whose word for the client's address is taken [127.0.0.0/8 ::1]
-  CHATPUSH_PROXY_PROTOCOL    whether they give it by the PROXY protocol [false]
-  CHATPUSH_TLS_CERT, CHATPUSH_TLS_KEY   certificate chain and key in PEM [no TLS]
-  CHATPUSH_THREADS           threads of the daemon [half as many as there are processors]
-  CHATPUSH_LIMITS_…          see [limits] in chatpush.toml.example
-  CHATPUSH_DRAIN_SECONDS     over how long clients are told that it stops, at most [10]
-  CHATPUSH_LISTEN            WebSocket address [127.0.0.1:8089]
-  CHATPUSH_ADMIN_LISTEN      health address [127.0.0.1:8090]
-  CHATPUSH_PREFIX            start of every Redis name [chatpush]
-  CHATPUSH_COUNT_UNREAD      keep user.unread_count [true]
-  CHATPUSH_FLUSH_ON_CONNECT  deliver stored messages on connect [true]
-  CHATPUSH_DEFAULT_TYPE      type of messages stored without one [text]
-  CHATPUSH_LOG               level or tracing filter [info]
-  CHATPUSH_LOG_FORMAT        text or json [text]
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   success
+  1   failure
+  64  the command line or the configuration is wrong";
 
-Exit codes: 0 done, 1 failed, 64 the command line or the configuration is wrong";
+/// What follows the options in `-h`.
+fn after_help() -> String {
+    format!("Settings are also environment variables: see --help\n\n{EXIT_CODES}")
+}
+
+/// What follows them in `--help`.
+fn after_long_help() -> String {
+    let environment = config::environment_help();
+    format!("Environment variables (override the configuration file):\n{environment}\n{EXIT_CODES}")
+}
 
 impl Arguments {
-    /// Reads the command line. Prints help, version or what is wrong with it, and says with which code to
-    /// exit then.
+    /// Reads the command line. Prints the help, the version or the error, where there is one.
     ///
     /// # Errors
     ///
-    /// The exit code: 0 after help and version, [`EX_USAGE`] otherwise.
+    /// The exit code, if the process should end: 0 after help and version, else [`EX_USAGE`].
     pub fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map_err(|error| {
-            // Where even the terminal is gone there is nobody left to tell.
+            // A closed terminal cannot be reported anywhere.
             let _ = error.print();
             if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
         })
@@ -123,11 +119,43 @@ impl Arguments {
 ///
 /// Never; the signature is that of the other commands.
 pub fn print_token(config: &Config, user: UserId, ttl: u64) -> anyhow::Result<ExitCode> {
-    println!("{}", token::sign(&config.secret, user, config.audience.as_deref(), clock::unix_seconds(), ttl));
+    let tokens = &config.tokens;
+    println!("{}", token::sign(&tokens.secret, user, tokens.audience.as_deref(), clock::unix_seconds(), ttl));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a configuration file with the defaults.
+pub fn print_default_config() -> ExitCode {
+    match std::io::stdout().write_all(config::example().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 fn user_id(text: &str) -> Result<UserId, String> {
     let number: i64 = text.parse().map_err(|_| "must be a number".to_owned())?;
     UserId::try_from(number).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::*;
+
+    #[test]
+    fn help_fits_80_columns() {
+        let mut command = Arguments::command();
+        command.build();
+        assert_fits(&mut command);
+    }
+
+    fn assert_fits(command: &mut Command) {
+        for help in [command.render_help(), command.render_long_help()] {
+            let help = help.to_string();
+            let long = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{}", command.get_name());
+        }
+        command.get_subcommands_mut().for_each(assert_fits);
+    }
 }

@@ -9,8 +9,8 @@ use chatpush_daemon::{cli, run, store};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 
-/// Handshakes fragment the heap between what connections keep. With the system's allocator an idle connection
-/// takes a fifth more memory.
+/// Handshakes fragment the heap between long-lived connections. With the system's allocator an idle
+/// connection takes a fifth more memory.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -19,10 +19,15 @@ pub(crate) fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
+    let command = arguments.command.unwrap_or(Command::Run);
+    if matches!(command, Command::DefaultConfig) {
+        // Needs no configuration.
+        return cli::print_default_config();
+    }
     let config = match Config::load(arguments.config.as_deref(), |name| std::env::var(name).ok()) {
         Ok(config) => config,
-        Err(mistakes) => {
-            eprintln!("{mistakes}");
+        Err(errors) => {
+            eprintln!("{errors}");
             return ExitCode::from(cli::EX_USAGE);
         }
     };
@@ -36,7 +41,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         // On a worker thread of the runtime, like the tasks it spawns.
-        tokio::spawn(perform(arguments.command.unwrap_or(Command::Run), config)).await?
+        tokio::spawn(perform(command, config)).await?
     });
     match outcome {
         Ok(code) => code,
@@ -53,6 +58,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Check => check::print(&config).await,
         Command::Migrate => store::migrate::print(&config.mysql).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
+        Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
 }

@@ -83,6 +83,8 @@ async fn invalid_configuration_reports_all_errors_and_exits_64() {
         }
         assert!(!report.contains("too-short-a-secret"), "the report shows a secret");
     }
+    let defaults = Daemon::command(&env, &["default-config"]).await;
+    assert_eq!(text(&defaults.stdout), include_str!("../../chatpush.toml.example"), "needs no configuration");
     assert_eq!(Daemon::command(&env, &["dance"]).await.status.code(), Some(64));
     assert_eq!(Daemon::command(&env, &["--help"]).await.status.code(), Some(0));
     assert_eq!(Daemon::command(&env, &["--version"]).await.status.code(), Some(0));

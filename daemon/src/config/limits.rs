@@ -1,94 +1,104 @@
-//! How much of the daemon one client, one address and all together may use.
+//! How much one client, one address and all clients together may use.
 
 use std::time::Duration;
 
+use super::setting::Setting;
 use super::source::Source;
 
-/// Bounds on what strangers can ask for. Beyond one, a handshake is answered with a status that says so, and a
-/// connection ends with a close code that does.
+pub(super) const SETTINGS: &[Setting] = &[
+    limit("limits.connections", "100000", 1, "", "Connections of this daemon")
+        .details("The open-file limit of the process bounds them too."),
+    limit("limits.connections_per_user", "100", 1, "", "Connections of one user to this daemon"),
+    limit("limits.connections_per_address", "1000", 1, "", "Connections from one address")
+        .details("An IPv6 address counts as its /64 network. Connections in their handshake count too."),
+    limit("limits.handshakes_per_address", "100", 1, "", "Handshakes from one address per second"),
+    limit("limits.admissions", "2000", 1, "", "Connections that are accepted per second").details(
+        "Others wait. A connection that would wait longer than half of `limits.handshake_ms` is refused.",
+    ),
+    limit(
+        "limits.handshake_ms",
+        "10000",
+        100,
+        "milliseconds",
+        "Longest time from the start of a connection to the end of its handshake",
+    ),
+    limit("limits.message_bytes", "65536", 1_024, "bytes", "Longest message from a client"),
+    limit("limits.messages", "2000", 1, "", "Messages from one client in ten seconds")
+        .details("An ack that confirms a message does not count."),
+    limit("limits.bytes", "4194304", 65_536, "bytes", "Size of all messages from one client in ten seconds"),
+    limit("limits.outbox_frames", "512", 1, "", "Frames that may wait for one client that does not read"),
+    limit("limits.outbox_bytes", "1048576", 65_536, "bytes", "Data that may wait for one client"),
+    limit(
+        "limits.outbox_total_bytes",
+        "268435456",
+        65_536,
+        "bytes",
+        "Data that may wait for all clients together",
+    )
+    .details("Beyond it, each client may still have 64 KiB waiting."),
+];
+
+const fn limit(
+    key: &'static str,
+    default: &'static str,
+    least: u32,
+    unit: &'static str,
+    summary: &'static str,
+) -> Setting {
+    Setting::integer(key, default, least..=u32::MAX, unit, summary)
+}
+
+/// Bounds on what clients can ask for. Beyond one, a handshake is refused with a status that names it, and a
+/// connection is closed with a code that does.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections of this daemon. `limits.connections`, default 100,000. The open-file limit of the process
-    /// bounds them too.
+    /// Connections of this daemon.
     pub connections: usize,
-    /// Connections of one user to this daemon. `limits.connections_per_user`, default 100.
+    /// Connections of one user to this daemon.
     pub connections_per_user: usize,
-    /// Connections from one address, handshakes included; of IPv6 from one /64.
-    /// `limits.connections_per_address`, default 1,000.
+    /// Connections from one address, or from one /64 network of IPv6, handshakes included.
     pub connections_per_address: usize,
-    /// Handshakes of one address in a second. `limits.handshakes_per_address`, default 100.
+    /// Handshakes from one address, or from one /64 network of IPv6, per second.
     pub handshakes_per_address: u32,
-    /// Connections that are let in within a second, whoever they are; the others wait.
-    /// `limits.admissions`, default 2,000.
+    /// Connections that are accepted per second. Others wait.
     pub admissions: u32,
-    /// From the start of a connection to the end of its handshake. `limits.handshake_ms`, default 10,000.
+    /// Longest time from the start of a connection to the end of its handshake.
     pub handshake: Duration,
-    /// Longest message of a client, in bytes. `limits.message_bytes`, default 65,536.
+    /// Longest message from a client.
     pub message_bytes: usize,
-    /// Messages of a client within ten seconds that confirm nothing. `limits.messages`, default 2,000.
+    /// Messages from one client in ten seconds. An ack that confirms a message does not count.
     pub messages: u32,
-    /// Bytes of such messages within ten seconds. `limits.bytes`, default 4 MiB.
+    /// Bytes of these messages in ten seconds.
     pub bytes: usize,
-    /// Frames that wait for one client. `limits.outbox_frames`, default 512.
+    /// Frames that may wait for one client.
     pub outbox_frames: usize,
-    /// Bytes that wait for one client. `limits.outbox_bytes`, default 1 MiB.
+    /// Bytes that may wait for one client.
     pub outbox_bytes: usize,
-    /// Bytes that wait for all clients together; beyond it each may still have 64 KiB waiting.
-    /// `limits.outbox_total_bytes`, default 256 MiB.
+    /// Bytes that may wait for all clients together. Beyond it, each may still have 64 KiB waiting.
     pub outbox_total_bytes: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 100_000,
-            connections_per_user: 100,
-            connections_per_address: 1_000,
-            handshakes_per_address: 100,
-            admissions: 2_000,
-            handshake: Duration::from_secs(10),
-            message_bytes: 64 * 1024,
-            messages: 2_000,
-            bytes: 4 * 1024 * 1024,
-            outbox_frames: 512,
-            outbox_bytes: 1024 * 1024,
-            outbox_total_bytes: 256 * 1024 * 1024,
-        }
-    }
-}
-
 impl Limits {
-    pub(super) fn read<E: Fn(&str) -> Option<String>>(source: &mut Source<E>) -> Option<Self> {
-        let default = Self::default();
-        let mut read = |key: &str, default: usize, least: usize| {
-            let parse = |text: &str| match text.parse::<u32>() {
-                Ok(number) if number as usize >= least => Ok(number),
-                _ => Err(format!("{text:?} must be a whole number from {least} to {}", u32::MAX)),
-            };
-            let key = format!("limits.{key}");
-            source.parsed(&key, &Source::<E>::variable(&key), &default.to_string(), parse)
-        };
-        let mut rate = |key: &str, default: u32| read(key, default as usize, 1);
-        let handshakes_per_address = rate("handshakes_per_address", default.handshakes_per_address);
-        let admissions = rate("admissions", default.admissions);
-        let messages = rate("messages", default.messages);
-        let handshake_ms = read("handshake_ms", 10_000, 100);
-        let mut size = |key: &str, default, least| read(key, default, least).map(|number| number as usize);
-        let connections = size("connections", default.connections, 1);
-        let connections_per_user = size("connections_per_user", default.connections_per_user, 1);
-        let connections_per_address = size("connections_per_address", default.connections_per_address, 1);
-        let message_bytes = size("message_bytes", default.message_bytes, 1_024);
-        let bytes = size("bytes", default.bytes, 65_536);
-        let outbox_frames = size("outbox_frames", default.outbox_frames, 1);
-        let outbox_bytes = size("outbox_bytes", default.outbox_bytes, 65_536);
-        let outbox_total_bytes = size("outbox_total_bytes", default.outbox_total_bytes, 65_536);
+    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+        let connections = source.size("limits.connections");
+        let connections_per_user = source.size("limits.connections_per_user");
+        let connections_per_address = source.size("limits.connections_per_address");
+        let handshakes_per_address = source.integer("limits.handshakes_per_address");
+        let admissions = source.integer("limits.admissions");
+        let handshake = source.milliseconds("limits.handshake_ms");
+        let message_bytes = source.size("limits.message_bytes");
+        let messages = source.integer("limits.messages");
+        let bytes = source.size("limits.bytes");
+        let outbox_frames = source.size("limits.outbox_frames");
+        let outbox_bytes = source.size("limits.outbox_bytes");
+        let outbox_total_bytes = source.size("limits.outbox_total_bytes");
         Some(Self {
             connections: connections?,
             connections_per_user: connections_per_user?,
             connections_per_address: connections_per_address?,
             handshakes_per_address: handshakes_per_address?,
             admissions: admissions?,
-            handshake: Duration::from_millis(handshake_ms?.into()),
+            handshake: handshake?,
             message_bytes: message_bytes?,
             messages: messages?,
             bytes: bytes?,
@@ -96,5 +106,13 @@ impl Limits {
             outbox_bytes: outbox_bytes?,
             outbox_total_bytes: outbox_total_bytes?,
         })
+    }
+}
+
+/// The defaults, for tests of other modules.
+#[cfg(test)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self::read(&mut Source::defaults()).unwrap()
     }
 }

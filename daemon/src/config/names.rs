@@ -1,11 +1,27 @@
-//! What the application calls its tables and columns.
+//! Names of the application's tables and columns.
 
 use std::fmt;
 
+use super::setting::Setting;
 use super::source::Source;
 
-/// A table or column name, checked once and quoted wherever it is printed, so that no configured name can
-/// become SQL.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::text("mysql.tables.offline_message", "offline_message", "Table of waiting messages").details(
+        "A queue: rows are deleted when they are delivered. Never enter a table that holds the history of a \
+         chat.",
+    ),
+    Setting::text("mysql.tables.user", "user", "Table with the unread counter of each user"),
+    Setting::text("mysql.columns.id", "id", "Key column of the message table"),
+    Setting::text("mysql.columns.sender_id", "sender_id", "Column with the sender of a message"),
+    Setting::text("mysql.columns.receiver_id", "receiver_id", "Column with the receiver of a message"),
+    Setting::text("mysql.columns.content", "content", "Column with the content of a message"),
+    Setting::text("mysql.columns.send_time", "send_time", "Column with the time when a message was accepted"),
+    Setting::text("mysql.columns.user_id", "id", "Key column of the user table"),
+    Setting::text("mysql.columns.unread_count", "unread_count", "Column with the unread counter of a user"),
+];
+
+/// A table or column name. It is checked once and quoted wherever it is printed, so that no configured name
+/// can become SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identifier(String);
 
@@ -20,7 +36,7 @@ impl Identifier {
         Ok(Self(name.to_owned()))
     }
 
-    /// The name without its quotes, to compare with what `information_schema` says.
+    /// The name without quotes, as in `information_schema`.
     pub fn bare(&self) -> &str {
         &self.0
     }
@@ -32,26 +48,26 @@ impl fmt::Display for Identifier {
     }
 }
 
-/// Names of the application's tables and columns, with the article's as defaults.
+/// Names of the application's tables and columns.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// `mysql.tables.offline_message`.
+    /// The table of waiting messages.
     pub offline_message: Identifier,
-    /// `mysql.tables.user`.
+    /// The table with the unread counter of each user.
     pub user: Identifier,
-    /// `mysql.columns.id`: of the message table.
+    /// Key of the message table.
     pub id: Identifier,
-    /// `mysql.columns.sender_id`.
+    /// Sender of a message.
     pub sender_id: Identifier,
-    /// `mysql.columns.receiver_id`.
+    /// Receiver of a message.
     pub receiver_id: Identifier,
-    /// `mysql.columns.content`.
+    /// Content of a message.
     pub content: Identifier,
-    /// `mysql.columns.send_time`.
+    /// When a message was accepted.
     pub send_time: Identifier,
-    /// `mysql.columns.user_id`: the key of the user table, by default `id`.
+    /// Key of the user table.
     pub user_id: Identifier,
-    /// `mysql.columns.unread_count`.
+    /// Unread counter of a user.
     pub unread_count: Identifier,
 }
 
@@ -67,14 +83,15 @@ pub struct Column<'a> {
 }
 
 impl Names {
-    /// When a row of the message table was stored, in whole seconds since 1970, as SQL; the table may have an
-    /// alias. Reading and removing a row use the same, since not every time goes there and back again.
+    /// SQL for the time of a row of the message table, in whole seconds since 1970. `alias` is the table's
+    /// alias with its dot, or empty. Rows are read and deleted by this same number: converted back, it is not
+    /// always the time that is stored.
     pub fn seconds(&self, alias: &str) -> String {
         format!("COALESCE(CAST(UNIX_TIMESTAMP({alias}{}) AS SIGNED), 0)", self.send_time)
     }
 
-    /// That a record of ours `m` and a row of the message table `o` belong together, as SQL. The id alone does
-    /// not tell: a TRUNCATE re-uses row ids.
+    /// SQL for the condition that our record `m` and the row `o` of the message table are the same message.
+    /// The id alone is not enough: after a TRUNCATE, row ids are used again.
     pub fn record_of_row(&self) -> String {
         format!(
             "o.{} = m.`offline_id` AND o.{} = m.`receiver_id` AND o.{} = FROM_UNIXTIME(m.`time_ms` DIV 1000)",
@@ -82,22 +99,17 @@ impl Names {
         )
     }
 
-    pub(super) fn read<E: Fn(&str) -> Option<String>>(source: &mut Source<E>) -> Option<Self> {
-        let mut name = |key: &str, default: &str| {
-            let name = source.in_file(key);
-            Identifier::new(name.as_deref().unwrap_or(default))
-                .map_err(|what| source.mistake(key, &what))
-                .ok()
-        };
-        let offline_message = name("mysql.tables.offline_message", "offline_message");
-        let user = name("mysql.tables.user", "user");
-        let id = name("mysql.columns.id", "id");
-        let sender_id = name("mysql.columns.sender_id", "sender_id");
-        let receiver_id = name("mysql.columns.receiver_id", "receiver_id");
-        let content = name("mysql.columns.content", "content");
-        let send_time = name("mysql.columns.send_time", "send_time");
-        let user_id = name("mysql.columns.user_id", "id");
-        let unread_count = name("mysql.columns.unread_count", "unread_count");
+    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+        let mut name = |key| source.parse(key, Identifier::new);
+        let offline_message = name("mysql.tables.offline_message");
+        let user = name("mysql.tables.user");
+        let id = name("mysql.columns.id");
+        let sender_id = name("mysql.columns.sender_id");
+        let receiver_id = name("mysql.columns.receiver_id");
+        let content = name("mysql.columns.content");
+        let send_time = name("mysql.columns.send_time");
+        let user_id = name("mysql.columns.user_id");
+        let unread_count = name("mysql.columns.unread_count");
         Some(Self {
             offline_message: offline_message?,
             user: user?,
@@ -111,7 +123,7 @@ impl Names {
         })
     }
 
-    /// Every column that chatpush touches, for whoever looks whether they are there.
+    /// Every column that chatpush reads or writes.
     pub fn columns(&self) -> [Column<'_>; 7] {
         let message = |name, setting| Column { table: &self.offline_message, name, setting };
         let user = |name, setting| Column { table: &self.user, name, setting };

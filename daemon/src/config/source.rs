@@ -1,97 +1,123 @@
-//! Where settings come from: the environment over the file, and a list of everything that was wrong.
+//! Reads settings: the environment overrides the file. Errors are collected.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Mistake, Mistakes};
+use super::setting::{Default, Setting, boolean};
+use super::{ConfigError, ConfigErrors, table};
 
 const DEFAULT_FILE: &str = "chatpush.toml";
 
-/// The settings as they were written, and the mistakes found so far.
-pub(super) struct Source<E> {
+/// The values as they were written, and the errors so far.
+///
+/// A method that reads a setting returns `None` after an error, so that the other settings are read too.
+pub(super) struct Source<'a> {
+    /// By dotted key. What is left at the end is unknown.
     file: BTreeMap<String, String>,
-    env: E,
-    mistakes: Vec<Mistake>,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    errors: Vec<ConfigError>,
 }
 
-impl<E: Fn(&str) -> Option<String>> Source<E> {
-    pub(super) fn read(file: Option<&Path>, env: E) -> Self {
-        let mut source = Self { file: BTreeMap::new(), env, mistakes: Vec::new() };
+impl<'a> Source<'a> {
+    pub(super) fn open(file: Option<&Path>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let mut source = Self { file: BTreeMap::new(), env, errors: Vec::new() };
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(path) {
             Ok(text) => match text.parse::<toml::Table>() {
                 Ok(table) => source.flatten("", &table),
-                Err(error) => source.mistake(&path.display().to_string(), error.message()),
+                Err(error) => source.error(&path.display().to_string(), error.message()),
             },
-            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => source.mistake(&path.display().to_string(), &error.to_string()),
+            Err(error) if file.is_none() && error.kind() == ErrorKind::NotFound => {}
+            Err(error) => source.error(&path.display().to_string(), &error.to_string()),
         }
         source
     }
 
-    /// The setting, its default if it is not set, or nothing and a mistake.
-    pub(super) fn parsed<T>(
-        &mut self,
-        key: &str,
-        variable: &str,
-        default: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let (name, text) = self.take(key, variable).unwrap_or((key.to_owned(), default.to_owned()));
-        parse(&text).map_err(|what| self.mistake(&name, &what)).ok()
+    /// A source in which nothing is set.
+    #[cfg(test)]
+    pub(super) fn defaults() -> Self {
+        Self { file: BTreeMap::new(), env: &|_| None, errors: Vec::new() }
     }
 
-    /// The setting, or nothing and a mistake if it is not set or wrong.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &str,
-        variable: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let Some((name, text)) = self.take(key, variable) else {
-            self.mistake(variable, &format!("must be set, here or as `{key}` in {DEFAULT_FILE}"));
+    pub(super) fn parse<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let Some(setting) = table::find(key) else {
+            self.error(key, "is read, but missing in the table of settings");
             return None;
         };
-        parse(&text).map_err(|what| self.mistake(&name, &what)).ok()
+        let (name, text) = self.value(setting)?;
+        let parsed = setting.kind.check(&text).and_then(|()| parse(&text));
+        parsed.map_err(|message| self.error(&name, &message)).ok()
     }
 
-    /// The variable of a setting that is called as in the file.
-    pub(super) fn variable(key: &str) -> String {
-        format!("CHATPUSH_{}", key.to_uppercase().replace('.', "_"))
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.parse(key, |text| Ok(text.to_owned()))
     }
 
-    /// A setting of the file alone.
-    pub(super) fn in_file(&mut self, key: &str) -> Option<String> {
-        self.file.remove(key)
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        self.parse(key, |text| boolean(text).ok_or_else(|| "must be true or false".to_owned()))
     }
 
-    pub(super) fn mistake(&mut self, name: &str, what: &str) {
-        self.mistakes.push(Mistake { name: name.to_owned(), what: what.to_owned() });
+    pub(super) fn integer(&mut self, key: &str) -> Option<u32> {
+        self.parse(key, |text| text.parse().map_err(|_| "must be a whole number".to_owned()))
     }
 
-    /// The configuration, unless something was wrong or the file holds what nothing reads.
-    pub(super) fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Result<T, Mistakes> {
+    pub(super) fn size(&mut self, key: &str) -> Option<usize> {
+        self.integer(key).map(|number| number as usize)
+    }
+
+    pub(super) fn seconds(&mut self, key: &str) -> Option<Duration> {
+        self.integer(key).map(|number| Duration::from_secs(number.into()))
+    }
+
+    pub(super) fn milliseconds(&mut self, key: &str) -> Option<Duration> {
+        self.integer(key).map(|number| Duration::from_millis(number.into()))
+    }
+
+    pub(super) fn error(&mut self, name: &str, message: &str) {
+        self.errors.push(ConfigError { name: name.to_owned(), message: message.to_owned() });
+    }
+
+    /// The configuration, unless there was an error or the file has an unknown key.
+    pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<T, ConfigErrors> {
         for key in std::mem::take(&mut self.file).into_keys() {
-            self.mistake(&key, "is no setting of chatpushd");
+            let hint = table::nearest(&key).map(|nearest| format!("; did you mean `{nearest}`?"));
+            self.error(&key, &format!("is not a setting of chatpushd{}", hint.unwrap_or_default()));
         }
-        if !self.mistakes.is_empty() {
-            return Err(Mistakes(self.mistakes));
+        match config {
+            Some(config) if self.errors.is_empty() => Ok(config),
+            _ => Err(ConfigErrors(self.errors)),
         }
-        build().ok_or(Mistakes(Vec::new()))
     }
 
-    fn take(&mut self, key: &str, variable: &str) -> Option<(String, String)> {
-        let in_file = self.file.remove(key).map(|text| (key.to_owned(), text));
-        (self.env)(variable).map(|text| (variable.to_owned(), text)).or(in_file)
+    /// The value as text, and the name under which it was found.
+    fn value(&mut self, setting: &Setting) -> Option<(String, String)> {
+        let (key, variable) = (setting.key, setting.env());
+        let in_file = self.file.remove(key);
+        if let Some(text) = (self.env)(&variable) {
+            return Some((variable, text));
+        }
+        match (in_file, &setting.default) {
+            (Some(text), _) => Some((key.to_owned(), text)),
+            (None, Default::Value(default)) => Some((key.to_owned(), (*default).to_owned())),
+            (None, Default::Required { .. }) => {
+                self.error(&variable, &format!("is required, here or as `{key}` in {DEFAULT_FILE}"));
+                None
+            }
+        }
     }
 
+    /// Takes over a table of the file and those in it.
     fn flatten(&mut self, path: &str, table: &toml::Table) {
         for (key, value) in table {
             let key = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             match value {
                 toml::Value::Table(table) => self.flatten(&key, table),
                 toml::Value::String(text) => _ = self.file.insert(key, text.clone()),
-                toml::Value::Array(_) => self.mistake(&key, "must be a single value"),
+                toml::Value::Array(_) => {
+                    self.error(&key, "must be one value; a list is a text with spaces between its items");
+                }
                 scalar => _ = self.file.insert(key, scalar.to_string()),
             }
         }

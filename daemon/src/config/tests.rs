@@ -1,29 +1,41 @@
-use std::collections::HashMap;
-use std::path::PathBuf;
+mod files;
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::setting::{Kind, Setting};
 use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("chatpush-config-{}-{name}.toml", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    path
-}
+/// The required settings.
+const MINIMUM: [(&str, &str); 2] =
+    [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];
 
-fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Config, Mistakes> {
-    let path = file(name, text);
-    let env: HashMap<String, String> =
-        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let config = Config::load(Some(&path), |name| env.get(name).cloned());
+/// Loads a file with `text` and these variables.
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    let (process, number) = (std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(format!("chatpush-config-{process}-{number}.toml"));
+    std::fs::write(&path, text).unwrap();
+    let variable = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let config = Config::load(Some(&path), |name| variable(name).map(str::to_owned));
     std::fs::remove_file(path).unwrap();
     config
 }
 
+/// Loads the required settings and one more variable.
+fn load_with(variable: &str, value: &str) -> Result<Config, ConfigErrors> {
+    load("", &[MINIMUM[0], MINIMUM[1], (variable, value)])
+}
+
+fn names(errors: &ConfigErrors) -> Vec<&str> {
+    errors.0.iter().map(|error| error.name.as_str()).collect()
+}
+
 #[test]
 fn secret_and_database_are_enough() {
-    let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];
-    let config = load("enough", "", &env).unwrap();
+    let config = load("", &MINIMUM).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8089");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8090");
     assert_eq!(config.prefix, Prefix::default());
@@ -33,46 +45,40 @@ fn secret_and_database_are_enough() {
 }
 
 #[test]
-fn threads_are_as_many_as_are_wanted_and_never_none() {
-    let env = |threads| {
-        [
-            ("CHATPUSH_SECRET", SECRET),
-            ("CHATPUSH_MYSQL_URL", "mysql://u:p@h/app"),
-            ("CHATPUSH_THREADS", threads),
-        ]
-    };
-    assert_eq!(load("three", "", &env("3")).unwrap().threads, 3);
-    assert!(load("default", "", &env("0")).unwrap().threads >= 1);
+fn zero_threads_stand_for_half_the_processors() {
+    assert_eq!(load_with("CHATPUSH_THREADS", "3").unwrap().threads, 3);
+    assert!(load_with("CHATPUSH_THREADS", "0").unwrap().threads >= 1);
     for bad in ["-1", "1025", "many"] {
-        let Mistakes(mistakes) = load("bad", "", &env(bad)).unwrap_err();
-        assert_eq!(mistakes[0].name, "CHATPUSH_THREADS");
+        assert_eq!(names(&load_with("CHATPUSH_THREADS", bad).unwrap_err()), ["CHATPUSH_THREADS"]);
     }
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
+fn environment_overrides_the_file() {
     let text = format!(
         "listen = '127.0.0.1:1'\nsecret = '{SECRET}'\ncount_unread = false\n\
-         [mysql]\nurl = 'mysql://u:p@localhost/app'\n[mysql.tables]\nuser = 'members'\n[log]\nformat = 'json'"
+         [mysql]\nurl = 'mysql://u:p@localhost/app'\n[mysql.tables]\nuser = 'members'\n\
+         [mysql.columns]\nid = 'mid'\n[log]\nformat = 'json'"
     );
-    let config = load("wins", &text, &[("CHATPUSH_LISTEN", "127.0.0.1:2")]).unwrap();
+    let env = [("CHATPUSH_LISTEN", "127.0.0.1:2"), ("CHATPUSH_MYSQL_COLUMNS_ID", "key")];
+    let config = load(&text, &env).unwrap();
     assert_eq!(config.listen.port(), 2);
     assert!(!config.count_unread && config.log.json);
     assert_eq!(config.mysql.names.user.bare(), "members");
+    assert_eq!(config.mysql.names.id.bare(), "key");
 }
 
 #[test]
-fn every_mistake_is_named_at_once_and_no_secret_is_shown() {
+fn every_error_is_named_at_once_without_secrets() {
     let text =
         "listn = 'x'\nsecret = 'short-secret'\n[redis]\nurl = 'http://pw@x'\n[mysql.columns]\nid = 'a`b'";
-    let mistakes = load("mistakes", text, &[("CHATPUSH_LISTEN", "here"), ("CHATPUSH_COUNT_UNREAD", "maybe")]);
-    let Mistakes(mistakes) = mistakes.unwrap_err();
-    let names: Vec<_> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+    let env = [("CHATPUSH_LISTEN", "here"), ("CHATPUSH_COUNT_UNREAD", "maybe")];
+    let errors = load(text, &env).unwrap_err();
     assert_eq!(
-        names,
+        names(&errors),
         [
-            "CHATPUSH_LISTEN",
             "secret",
+            "CHATPUSH_LISTEN",
             "CHATPUSH_COUNT_UNREAD",
             "redis.url",
             "CHATPUSH_MYSQL_URL",
@@ -80,44 +86,92 @@ fn every_mistake_is_named_at_once_and_no_secret_is_shown() {
             "listn"
         ]
     );
-    let text = Mistakes(mistakes).to_string();
+    let text = errors.to_string();
     assert!(!text.contains("short-secret") && !text.contains("pw"), "{text}");
 }
 
 #[test]
-fn limits_have_variables_of_their_own_and_a_certificate_has_a_key() {
-    let env = [
-        ("CHATPUSH_SECRET", SECRET),
-        ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app"),
-        ("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "3"),
-    ];
-    assert_eq!(load("limits", "", &env).unwrap().limits.connections_per_user, 3);
-    let text = "trusted_proxies = 'here'\n[tls]\ncert = '/a'\n[limits]\nconnections = 0\nmessages = '1e3'";
-    let Mistakes(mistakes) = load("wrong-limits", text, &env).unwrap_err();
-    let names: Vec<_> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
-    assert_eq!(names, ["trusted_proxies", "tls.key", "limits.messages", "limits.connections"]);
+fn unknown_key_names_the_nearest_setting() {
+    let message = |text| load(text, &MINIMUM).unwrap_err().0.remove(0).message;
+    assert_eq!(message("listn = 'x'"), "is not a setting of chatpushd; did you mean `listen`?");
+    let limit = message("[limit]\nconections = 7");
+    assert_eq!(limit, "is not a setting of chatpushd; did you mean `limits.connections`?");
+    assert_eq!(message("zzz = 1"), "is not a setting of chatpushd");
 }
 
 #[test]
-fn a_named_file_must_be_there() {
-    let Mistakes(mistakes) =
-        Config::load(Some(Path::new("/nonexistent/chatpush.toml")), |_| None).unwrap_err();
-    assert_eq!(mistakes[0].name, "/nonexistent/chatpush.toml");
+fn integers_outside_their_range_are_refused() {
+    let integers = table::all().filter_map(|setting| match &setting.kind {
+        Kind::Integer { range, .. } => Some((setting.env(), *range.start(), *range.end())),
+        _ => None,
+    });
+    for (variable, least, most) in integers {
+        for good in [least, most] {
+            assert!(load_with(&variable, &good.to_string()).is_ok(), "{variable} = {good}");
+        }
+        for bad in [i64::from(least) - 1, i64::from(most) + 1] {
+            let errors = load_with(&variable, &bad.to_string()).unwrap_err();
+            assert_eq!(names(&errors), [variable.as_str()]);
+        }
+        assert!(load_with(&variable, "1e3").is_err());
+    }
 }
 
 #[test]
-fn a_database_url_names_a_database() {
+fn choices_outside_their_list_are_refused() {
+    assert!(load_with("CHATPUSH_LOG_FORMAT", "json").unwrap().log.json);
+    let errors = load_with("CHATPUSH_LOG_FORMAT", "xml").unwrap_err();
+    assert_eq!(errors.0[0].message, "\"xml\" must be text or json");
+}
+
+#[test]
+fn variables_are_the_keys_in_capitals() {
+    assert_eq!(
+        load_with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "3").unwrap().limits.connections_per_user,
+        3
+    );
+    assert_eq!(load_with("CHATPUSH_LOG", "debug").unwrap().log.filter, "debug");
+}
+
+#[test]
+fn no_two_settings_share_a_name() {
+    let keys: HashSet<_> = table::all().map(|setting| setting.key).collect();
+    let variables: HashSet<_> = table::all().map(Setting::env).collect();
+    assert_eq!((keys.len(), variables.len()), (table::all().count(), table::all().count()));
+}
+
+#[test]
+fn certificate_needs_a_key() {
+    let errors = load("[tls]\ncert = '/a'", &MINIMUM).unwrap_err();
+    assert_eq!(names(&errors), ["tls.key"]);
+    let errors = load("[tls]\nkey = '/a'", &MINIMUM).unwrap_err();
+    assert_eq!(names(&errors), ["tls.cert"]);
+}
+
+#[test]
+fn proxy_protocol_needs_a_proxy() {
+    let errors = load("trusted_proxies = ''\nproxy_protocol = true", &MINIMUM).unwrap_err();
+    assert_eq!(names(&errors), ["trusted_proxies"]);
+    let errors = load("trusted_proxies = 'here'\nproxy_protocol = 'maybe'", &MINIMUM).unwrap_err();
+    assert_eq!(names(&errors), ["trusted_proxies", "proxy_protocol"]);
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let errors = Config::load(Some(Path::new("/nonexistent/chatpush.toml")), |_| None).unwrap_err();
+    assert_eq!(errors.0[0].name, "/nonexistent/chatpush.toml");
+}
+
+#[test]
+fn database_url_must_name_a_database() {
     let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost")];
-    let Mistakes(mistakes) = load("database", "", &env).unwrap_err();
-    assert!(mistakes[0].what.contains("the database is missing"), "{mistakes:?}");
+    let errors = load("", &env).unwrap_err();
+    assert!(errors.0[0].message.contains("the database is missing"), "{errors}");
 }
 
 #[test]
-fn the_example_shows_every_default() {
-    let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];
-    let example = include_str!("../../../chatpush.toml.example");
-    let (shown, default) = (load("shown", example, &env).unwrap(), load("default", "", &env).unwrap());
-    assert_eq!(format!("{shown:?}"), format!("{default:?}"));
-    let settings = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
-    assert_eq!(settings(example), 42, "a new setting belongs into the example");
+fn help_names_every_variable() {
+    let help = environment_help();
+    assert!(table::all().all(|setting| help.contains(&format!("  {}\n", setting.env()))), "{help}");
+    assert!(help.contains(" [default: 127.0.0.0/8 ::1]\n"), "{help}");
 }

@@ -1,0 +1,26 @@
+//! What is wrong with a configuration.
+
+use std::fmt;
+
+/// Everything that is wrong, so that it can be corrected in one go.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+/// A setting with a wrong value, or a name that is not a setting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {message}")]
+pub struct ConfigError {
+    /// The environment variable, the key in the file, or the path of the file: where the value was read.
+    pub name: String,
+    /// What is wrong and what would be right. Never contains a secret.
+    pub message: String,
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chatpushd: the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
