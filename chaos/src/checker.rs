@@ -42,7 +42,7 @@ pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
             found.push(report("delivered although MySQL refused it"));
         }
         if message.outcome == Outcome::Refused && message.is_stored() && seen > 0 {
-            found.push(report("refused, but delivered"));
+            found.push(report("refused but delivered"));
         }
         let receivers: HashSet<_> = shown
             .get(key)
