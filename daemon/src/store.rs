@@ -6,7 +6,7 @@ pub mod schema;
 pub mod migrate;
 pub mod rows;
 mod statements;
-mod transaction;
+mod multi_statement;
 pub mod apply;
 pub mod dead_letters;
 
@@ -21,7 +21,7 @@ use crate::config::{Mysql, Names};
 pub use self::error::StoreError;
 
 /// Bound on connecting and on any one round trip.
-const DEADLINE: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most connections in the pool.
 pub const CONNECTIONS: usize = 8;
@@ -29,12 +29,12 @@ pub const CONNECTIONS: usize = 8;
 /// What every session is set to: strict, so that MySQL refuses what it cannot hold instead of cutting it
 /// short; short lock waits, so that one application's open transaction does not stop the rest; backslash
 /// escapes on, because that is how values are quoted here.
-const SESSION: &str = "SET SESSION sql_mode = \
+const SESSION_SETTINGS: &str = "SET SESSION sql_mode = \
     'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
     innodb_lock_wait_timeout = 1, autocommit = 1";
 
 /// The character set of every statement, whatever the server would choose: quoting rests on it.
-const CHARACTERS: &str = "SET NAMES utf8mb4";
+const CHARSET: &str = "SET NAMES utf8mb4";
 
 /// The database, as everything but the writer's transaction sees it. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Store {
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
-            .setup(vec![CHARACTERS, SESSION])
+            .setup(vec![CHARSET, SESSION_SETTINGS])
             // An UPDATE that finds its row and leaves it as it is has found it all the same.
             .client_found_rows(true)
             // The statements differ in their number of rows, so keeping them prepared would only fill memory.
@@ -80,7 +80,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when there is none within the deadline.
-    pub async fn own_connection(&self) -> Result<Conn, StoreError> {
+    pub async fn dedicated_connection(&self) -> Result<Conn, StoreError> {
         bounded(Conn::new(self.opts.clone())).await
     }
 
@@ -106,8 +106,8 @@ impl Store {
 pub(crate) async fn bounded<T>(
     step: impl Future<Output = Result<T, mysql_async::Error>>,
 ) -> Result<T, StoreError> {
-    match timeout(DEADLINE, step).await {
+    match timeout(OPERATION_TIMEOUT, step).await {
         Ok(done) => done.map_err(StoreError::from),
-        Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
+        Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", OPERATION_TIMEOUT.as_secs()))),
     }
 }

@@ -14,7 +14,7 @@ use chatpush_wire::key::Prefix;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::term::{Ended, Term};
+use self::term::{Term, TermError};
 use crate::base::backoff::Backoff;
 use crate::broker::Commands;
 use crate::broker::lease::{self, Lease};
@@ -23,7 +23,7 @@ use crate::services::Services;
 use crate::store::{Store, StoreError};
 
 /// How often a stand-by looks whether the lease is free or its holder gone.
-const STANDBY: Duration = Duration::from_millis(250);
+const STANDBY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the writer works with.
 #[derive(Clone, Debug)]
@@ -67,14 +67,14 @@ impl Writer {
         let mut mysql = Backoff::new("MySQL (writer)");
         while !stop.is_cancelled() {
             if !*self.present.borrow() {
-                _ = tokio::time::timeout(STANDBY, stop.cancelled()).await;
+                _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
                 continue;
             }
-            match self.lease.take().await {
+            match self.lease.acquire().await {
                 Ok(true) => {}
                 Ok(false) => {
                     redis.recovered();
-                    _ = tokio::time::timeout(STANDBY, stop.cancelled()).await;
+                    _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
                     continue;
                 }
                 Err(error) => {
@@ -88,9 +88,9 @@ impl Writer {
             }
             match ended {
                 Ok(()) => {}
-                Err(Ended::Redis(error)) => redis.failed(&error).await,
-                Err(Ended::Store(StoreError::Fenced)) => tracing::warn!("another daemon has taken over"),
-                Err(Ended::Store(error)) => mysql.failed(&error).await,
+                Err(TermError::Redis(error)) => redis.failed(&error).await,
+                Err(TermError::Store(StoreError::Fenced)) => tracing::warn!("another daemon has taken over"),
+                Err(TermError::Store(error)) => mysql.failed(&error).await,
             }
         }
     }
@@ -101,19 +101,19 @@ impl Writer {
         stop: &CancellationToken,
         redis: &mut Backoff,
         mysql: &mut Backoff,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), TermError> {
         let mut term = Term::begin(self).await?;
         let lapsed = CancellationToken::new();
         tokio::select! {
             ended = term.batches([stop, &lapsed], redis, mysql) => ended,
-            () = self.keep(&lapsed) => Ok(()),
+            () = self.keep_lease(&lapsed) => Ok(()),
         }
     }
 
     /// Keeps the lease; tells when it is lost, and ends with whoever is told.
-    async fn keep(&self, lapsed: &CancellationToken) {
+    async fn keep_lease(&self, lapsed: &CancellationToken) {
         loop {
-            tokio::time::sleep(lease::RENEWAL).await;
+            tokio::time::sleep(lease::RENEWAL_INTERVAL).await;
             match self.lease.renew().await {
                 Ok(true) => {}
                 Ok(false) => {

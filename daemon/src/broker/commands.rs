@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
 use tokio::sync::Mutex;
 
-use super::{BrokerError, DEADLINE};
+use super::{BrokerError, COMMAND_TIMEOUT};
 
 /// A handle on the connection for commands. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -62,8 +62,8 @@ impl Commands {
             return Ok(connection.clone());
         }
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(DEADLINE))
-            .set_response_timeout(Some(DEADLINE));
+            .set_connection_timeout(Some(COMMAND_TIMEOUT))
+            .set_response_timeout(Some(COMMAND_TIMEOUT));
         let connection = self.0.client.get_multiplexed_async_connection_with_config(&config).await?;
         *open = Some(connection.clone());
         Ok(connection)

@@ -10,10 +10,10 @@ use redis::Pipeline;
 use super::{BrokerError, Commands};
 
 /// How long a lease holds without being renewed.
-pub(crate) const LENGTH: Duration = Duration::from_secs(6);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(6);
 
 /// How often it is renewed.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
+pub(crate) const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// One daemon's view of the writer's lease.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ impl Lease {
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub(crate) async fn take(&self) -> Result<bool, BrokerError> {
+    pub(crate) async fn acquire(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&ACQUIRE);
-        pipeline.arg(LENGTH.as_millis()).arg(&self.channels);
+        pipeline.arg(LEASE_TTL.as_millis()).arg(&self.channels);
         let (taken,): (bool,) = self.commands.send(&pipeline).await?;
         Ok(taken)
     }
@@ -50,7 +50,7 @@ impl Lease {
     /// When Redis cannot be reached.
     pub(crate) async fn renew(&self) -> Result<bool, BrokerError> {
         let mut pipeline = self.eval(&RENEW);
-        pipeline.arg(LENGTH.as_millis());
+        pipeline.arg(LEASE_TTL.as_millis());
         let (held,): (bool,) = self.commands.send(&pipeline).await?;
         Ok(held)
     }

@@ -14,7 +14,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, Value};
 
 use super::{BrokerError, Commands};
-use crate::log::batch::Logged;
+use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 
 /// Most entries that are read from one partition at a time, and so bound a transaction.
@@ -34,7 +34,7 @@ pub(crate) async fn read(
     prefix: &Prefix,
     after: &[(Partition, Position)],
     wait: Option<Duration>,
-) -> Result<Vec<Logged>, BrokerError> {
+) -> Result<Vec<LogEntry>, BrokerError> {
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(ENTRIES_PER_READ);
     if let Some(wait) = wait {
@@ -56,7 +56,7 @@ pub(crate) async fn read(
         };
         for (id, fields) in stream {
             let Ok(position) = id.parse() else { continue };
-            entries.push(Logged { partition, position, entry: Entry::decode(&fields), fields });
+            entries.push(LogEntry { partition, position, entry: Entry::decode(&fields), fields });
         }
     }
     Ok(entries)
@@ -128,7 +128,7 @@ pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId,
 /// # Errors
 ///
 /// When Redis cannot be reached.
-pub(crate) async fn put_back(
+pub(crate) async fn requeue(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,

@@ -10,7 +10,7 @@ use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
 /// Answers a call. If its caller is gone, nobody hears it.
-pub(crate) fn answer(
+pub(crate) fn publish_reply(
     pipeline: &mut Pipeline,
     prefix: &Prefix,
     daemon: &str,
@@ -25,7 +25,7 @@ pub(crate) fn answer(
 }
 
 /// Tells a user's devices what the unread counter is now.
-pub(crate) fn tell_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
+pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
     let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BrokerError, DEADLINE};
+use crate::broker::{BrokerError, COMMAND_TIMEOUT};
 use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::heartbeat::Heartbeat;
 use crate::fanout::log_repair;
@@ -150,8 +150,8 @@ async fn connect(
     let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(DEADLINE))
-        .set_response_timeout(Some(DEADLINE))
+        .set_connection_timeout(Some(COMMAND_TIMEOUT))
+        .set_response_timeout(Some(COMMAND_TIMEOUT))
         .set_push_sender(move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
                 lost.notify_one();

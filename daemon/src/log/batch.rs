@@ -13,7 +13,7 @@ use crate::log::position::Position;
 
 /// One entry as it was read from a partition's log.
 #[derive(Clone, Debug)]
-pub struct Logged {
+pub struct LogEntry {
     /// Which log.
     pub partition: Partition,
     /// Its id there.
@@ -24,7 +24,7 @@ pub struct Logged {
     pub fields: Vec<(String, String)>,
 }
 
-impl Logged {
+impl LogEntry {
     /// How many rows it touches.
     pub fn rows(&self) -> usize {
         match &self.entry {
@@ -45,7 +45,7 @@ impl Logged {
 
 /// A partition's position, from where it was to behind the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Move {
+pub struct PositionUpdate {
     /// Which partition.
     pub partition: Partition,
     /// Where it has to be, or somebody else has written.
@@ -82,7 +82,7 @@ pub struct Counter {
 
 /// Rows that the application has rendered itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ack<'a> {
+pub struct AppDelete<'a> {
     /// Whose.
     pub receiver: UserId,
     /// Their row ids.
@@ -91,7 +91,7 @@ pub struct Ack<'a> {
 
 /// Who is told what after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting<'a> {
+pub struct PendingReply<'a> {
     /// The partition of the mailbox it is about.
     pub partition: Partition,
     /// Who waits.
@@ -110,7 +110,7 @@ pub enum Outcome {
     },
     /// The counter is cleared.
     Cleared,
-    /// How many rows the ack with this index in [`Batch::acks`] removed.
+    /// How many rows the ack with this index in [`Batch::app_deletes`] removed.
     Removed(usize),
 }
 
@@ -118,38 +118,38 @@ pub enum Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch<'a> {
     /// Positions, in partition order.
-    pub moves: Vec<Move>,
+    pub positions: Vec<PositionUpdate>,
     /// Rows to insert, in the order of acceptance within each partition.
     pub inserts: Vec<Insert<'a>>,
     /// Messages whose rows go, by receiver.
-    pub confirms: Vec<(UserId, &'a MessageId)>,
+    pub client_acks: Vec<(UserId, &'a MessageId)>,
     /// Rows that the application acknowledged.
-    pub acks: Vec<Ack<'a>>,
+    pub app_deletes: Vec<AppDelete<'a>>,
     /// Counters that change, by user.
     pub counters: BTreeMap<UserId, Counter>,
     /// Users whose devices are told the new counter.
-    pub tell: Vec<UserId>,
+    pub notify_unread: Vec<UserId>,
     /// Callers that wait for the commit.
-    pub waiting: Vec<Waiting<'a>>,
+    pub replies: Vec<PendingReply<'a>>,
 }
 
 impl<'a> Batch<'a> {
     /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
     /// come in the order of the log and each must be readable; how partitions interleave does not matter.
     ///
-    /// With `count_unread` off no message counts, because the application counts them itself. What is `known`
+    /// With `count_unread` off no message counts, because the application counts them itself. What is `stored`
     /// is stored already: a message whose sender sent it again.
     pub fn plan(
-        entries: &'a [Logged],
+        entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
         count_unread: bool,
-        known: &HashSet<(UserId, MessageId)>,
+        stored: &HashSet<(UserId, MessageId)>,
     ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
         let mut inserts = Vec::new();
         // Where each message is among them; nowhere if it was stored before.
-        let mut places: HashMap<_, _> = known.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
+        let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
@@ -168,7 +168,7 @@ impl<'a> Batch<'a> {
                         if count_unread {
                             batch.counters.entry(*receiver).or_default().added += 1;
                             if *receiver_online {
-                                batch.tell.push(*receiver);
+                                batch.notify_unread.push(*receiver);
                             }
                         }
                     }
@@ -180,18 +180,18 @@ impl<'a> Batch<'a> {
                         let place = places.get(&(*receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.get_mut(at)) {
                             Some(insert) => *insert = None,
-                            None => batch.confirms.push((*receiver, id)),
+                            None => batch.client_acks.push((*receiver, id)),
                         }
                     }
                     continue;
                 }
                 Entry::AppDelete { receiver, rows, .. } => {
-                    batch.acks.push(Ack { receiver: *receiver, rows });
-                    Outcome::Removed(batch.acks.len() - 1)
+                    batch.app_deletes.push(AppDelete { receiver: *receiver, rows });
+                    Outcome::Removed(batch.app_deletes.len() - 1)
                 }
                 Entry::Clear { receiver, .. } => {
                     batch.counters.insert(*receiver, Counter { cleared: true, added: 0 });
-                    batch.tell.push(*receiver);
+                    batch.notify_unread.push(*receiver);
                     Outcome::Cleared
                 }
                 Entry::Duplicate { receiver_online, .. } => {
@@ -199,14 +199,16 @@ impl<'a> Batch<'a> {
                 }
             };
             if let Some(reply_to) = entry.reply_to() {
-                batch.waiting.push(Waiting { partition: logged.partition, reply_to, outcome });
+                batch.replies.push(PendingReply { partition: logged.partition, reply_to, outcome });
             }
         }
         batch.inserts = inserts.into_iter().flatten().collect();
-        batch.tell.sort_unstable();
-        batch.tell.dedup();
-        batch.moves =
-            ends.into_iter().map(|(partition, to)| Move { partition, from: from(partition), to }).collect();
+        batch.notify_unread.sort_unstable();
+        batch.notify_unread.dedup();
+        batch.positions = ends
+            .into_iter()
+            .map(|(partition, to)| PositionUpdate { partition, from: from(partition), to })
+            .collect();
         batch
     }
 }

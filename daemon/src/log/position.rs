@@ -97,7 +97,7 @@ impl Positions {
     }
 
     /// Returns once MySQL is known to hold everything up to `position`.
-    pub async fn reached(&self, partition: Partition, position: Position) {
+    pub async fn wait_for(&self, partition: Partition, position: Position) {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
             // The sender lives as long as `self`, so the wait ends in no other way.
             let _ = known.subscribe().wait_for(|known| *known >= position).await;
@@ -106,7 +106,7 @@ impl Positions {
 
     /// Whether the caller, who waits, is to ask MySQL: the answer serves all who wait, so that one of them asks, and
     /// nobody sooner than `apart` after that.
-    pub fn take_turn(&self, apart: Duration) -> bool {
+    pub fn claim_poll(&self, apart: Duration) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = asked.is_none_or(|asked| asked.elapsed() >= apart);
         if turn {
@@ -143,10 +143,10 @@ mod tests {
     async fn of_all_who_wait_one_asks_at_a_time() {
         let positions = Positions::default();
         let apart = Duration::from_millis(2);
-        assert!(positions.take_turn(apart));
-        assert!(!positions.take_turn(apart));
+        assert!(positions.claim_poll(apart));
+        assert!(!positions.claim_poll(apart));
         tokio::time::advance(apart).await;
-        assert_eq!([(); 3].map(|()| positions.take_turn(apart)), [true, false, false]);
+        assert_eq!([(); 3].map(|()| positions.claim_poll(apart)), [true, false, false]);
     }
 
     #[tokio::test]
@@ -157,6 +157,6 @@ mod tests {
         positions.advance(partition, "4-0".parse().unwrap());
         assert!(positions.has_reached(partition, "5-0".parse().unwrap()));
         assert!(!positions.has_reached(partition, "5-1".parse().unwrap()));
-        positions.reached(partition, "5-0".parse().unwrap()).await;
+        positions.wait_for(partition, "5-0".parse().unwrap()).await;
     }
 }

@@ -21,7 +21,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
     let store = Store::new(&config.mysql);
     match command {
         DeadLetterCommand::List => {
-            let entries = store.dead(None).await?;
+            let entries = store.dead_letters(None).await?;
             for entry in &entries {
                 println!("{}", described(entry));
             }
@@ -31,7 +31,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
         DeadLetterCommand::Drop(selection) => {
             let entries = chosen(&store, &selection).await?;
             for entry in &entries {
-                store.forget_dead(entry.number).await?;
+                store.delete_dead_letter(entry.number).await?;
                 println!("dropped {}", described(entry));
             }
             Ok(outcome(&selection, entries.len()))
@@ -45,8 +45,8 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
                     entry.partition.with_context(|| format!("{} belongs to no partition", entry.number))?;
                 // The script remembers the number: if the process dies before the next line, repeating the
                 // retry does not store the message twice.
-                log::put_back(&commands, &config.prefix, partition, entry.number, &entry.fields).await?;
-                store.forget_dead(entry.number).await?;
+                log::requeue(&commands, &config.prefix, partition, entry.number, &entry.fields).await?;
+                store.delete_dead_letter(entry.number).await?;
                 println!("retried {}", described(entry));
             }
             Ok(outcome(&selection, entries.len()))
@@ -55,7 +55,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
 }
 
 async fn chosen(store: &Store, selection: &DeadLetterSelection) -> anyhow::Result<Vec<DeadLetter>> {
-    Ok(store.dead((!selection.all).then_some(selection.numbers.as_slice())).await?)
+    Ok(store.dead_letters((!selection.all).then_some(selection.numbers.as_slice())).await?)
 }
 
 /// Fails if one of the named dead letters does not exist.

@@ -30,11 +30,11 @@ pub(crate) async fn wait_until_applied(
     }
     let mut interval = INITIAL_INTERVAL;
     while !positions.has_reached(partition, position) {
-        if timeout(interval, positions.reached(partition, position)).await.is_ok() {
+        if timeout(interval, positions.wait_for(partition, position)).await.is_ok() {
             return;
         }
         interval = (interval * 2).min(MAX_INTERVAL);
-        if positions.take_turn(INITIAL_INTERVAL)
+        if positions.claim_poll(INITIAL_INTERVAL)
             && let Ok(found) = store.positions().await
         {
             positions.advance_all(&found);

@@ -84,7 +84,7 @@ impl QueryServer {
             let permit = self.permits.acquire().await;
             let most = self.permits.available_permits().clamp(1, TAKEN_QUERIES);
             let requests = tokio::select! {
-                taken = queries::take(&mut connection, prefix, first, most) => taken?,
+                taken = queries::pop(&mut connection, prefix, first, most) => taken?,
                 () = stop.cancelled() => return Ok(()),
             };
             redis.recovered();
@@ -129,7 +129,7 @@ impl QueryServer {
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::answer(&mut pipeline, prefix, daemon, partition, reply_to, &reply);
+        replies::publish_reply(&mut pipeline, prefix, daemon, partition, reply_to, &reply);
         if let Err(error) = commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "cannot send an answer; its caller will time out");
         }

@@ -6,11 +6,11 @@ use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::transaction::{Answers, Role, Transaction};
+use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::{Store, StoreError, bounded, statements};
 use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
-use crate::log::batch::{Batch, Logged, Move};
+use crate::log::batch::{Batch, LogEntry, PositionUpdate};
 
 /// Names the lock that the writer's connection holds, one for each database.
 const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
@@ -55,7 +55,7 @@ impl WriterConnection {
     ///
     /// When the database cannot be reached, or does not let the predecessor's connection be ended.
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
-        let mut connection = store.own_connection().await?;
+        let mut connection = store.dedicated_connection().await?;
         // The server itself knows who holds a named lock, so that no number can be out of date (MySQL manual,
         // "Locking Functions").
         let holder: Option<Option<u64>> =
@@ -89,14 +89,14 @@ impl WriterConnection {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn known(
+    pub async fn stored(
         &mut self,
         messages: &[(UserId, &MessageId)],
     ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
         if messages.is_empty() {
             return Ok(HashSet::new());
         }
-        let sql = statements::known(&self.names, messages);
+        let sql = statements::stored(&self.names, messages);
         let found: Vec<(i64, String)> = bounded(self.connection.query(sql)).await?;
         let ids = found.into_iter().filter_map(|(receiver, id)| {
             Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
@@ -112,20 +112,20 @@ impl WriterConnection {
     /// Of [`StoreError::Unavailable`] it is not known whether it was committed: the positions tell. After any other
     /// error nothing was changed.
     pub async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
-        let mut transaction = Transaction::default();
+        let mut statements = MultiStatement::default();
         if self.locks != locks {
             // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
             let seconds = u8::from(locks == Locks::Wait);
-            transaction.add(Role::Step, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+            statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
             self.locks = locks;
         }
-        self.write(&mut transaction, batch, locks);
-        let answers = self.carry_out(transaction).await?;
-        let counters = answers.rows.into_iter().filter_map(|row| {
+        self.add_batch(&mut statements, batch, locks);
+        let results = self.execute(statements).await?;
+        let counters = results.rows.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(i64, i64)>(row).ok()?;
             Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
         });
-        Ok(Applied { removed: answers.counts, counters: counters.collect() })
+        Ok(Applied { removed: results.affected_rows, counters: counters.collect() })
     }
 
     /// Sets one entry aside that MySQL refuses: it goes to `chatpush_dead` with the reason, and the position
@@ -134,51 +134,56 @@ impl WriterConnection {
     /// # Errors
     ///
     /// As [`WriterConnection::apply`].
-    pub async fn dead_letter(&mut self, step: Move, logged: &Logged, error: &str) -> Result<(), StoreError> {
+    pub async fn dead_letter(
+        &mut self,
+        update: PositionUpdate,
+        logged: &LogEntry,
+        error: &str,
+    ) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
-        let mut transaction = Transaction::default();
-        transaction.add(Role::Step, BEGIN);
-        transaction.add(Role::Fence, statements::moves(&[step]));
-        transaction.add(Role::Step, statements::dead_letter(logged, &entry, error));
-        transaction.add(Role::Step, COMMIT);
-        self.carry_out(transaction).await.map(drop)
+        let mut statements = MultiStatement::default();
+        statements.push(ResultUse::Ignored, BEGIN);
+        statements.push(ResultUse::Fence, statements::position_updates(&[update]));
+        statements.push(ResultUse::Ignored, statements::dead_letter(logged, &entry, error));
+        statements.push(ResultUse::Ignored, COMMIT);
+        self.execute(statements).await.map(drop)
     }
 
     /// The transaction of one batch.
-    fn write(&self, transaction: &mut Transaction, batch: &Batch<'_>, locks: Locks) {
+    fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks) {
         let names = &self.names;
-        transaction.add(Role::Step, BEGIN);
+        statements.push(ResultUse::Ignored, BEGIN);
         // The positions come first: their row locks keep a second writer out until this one is done.
-        transaction.add(Role::Fence, statements::moves(&batch.moves));
+        statements.push(ResultUse::Fence, statements::position_updates(&batch.positions));
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().collect();
-            transaction.add(Role::Step, statements::lock_counters(names, &users));
+            statements.push(ResultUse::Ignored, statements::lock_counters(names, &users));
         }
         for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
-            transaction.add(Role::Step, statements::insert_rows(names, inserts));
-            transaction.add(Role::Step, statements::insert_records(inserts, self.increment));
+            statements.push(ResultUse::Ignored, statements::insert_rows(names, inserts));
+            statements.push(ResultUse::Ignored, statements::insert_records(inserts, self.increment));
         }
-        for statement in statements::deletes(names, batch) {
-            transaction.add(Role::Step, statement);
+        for statement in statements::delete_acked(names, batch) {
+            statements.push(ResultUse::Ignored, statement);
         }
-        for ack in &batch.acks {
-            let [records, rows] = statements::acknowledged(names, ack);
-            transaction.add(Role::Step, records);
-            transaction.add(Role::Count, rows);
+        for ack in &batch.app_deletes {
+            let [records, rows] = statements::delete_by_application(names, ack);
+            statements.push(ResultUse::Ignored, records);
+            statements.push(ResultUse::AffectedRows, rows);
         }
         // Counters last and by id: the fewer locks are held while they are taken, and the same order for
         // everybody, the fewer deadlocks.
         if !batch.counters.is_empty() {
-            transaction.add(Role::Step, statements::counters(names, batch));
+            statements.push(ResultUse::Ignored, statements::counters(names, batch));
         }
-        if !batch.tell.is_empty() {
-            transaction.add(Role::Rows, statements::unread(names, &batch.tell));
+        if !batch.notify_unread.is_empty() {
+            statements.push(ResultUse::Rows, statements::unread(names, &batch.notify_unread));
         }
-        transaction.add(Role::Step, COMMIT);
+        statements.push(ResultUse::Ignored, COMMIT);
     }
 
-    async fn carry_out(&mut self, transaction: Transaction) -> Result<Answers, StoreError> {
-        let done = transaction.run(&mut self.connection).await;
+    async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
+        let done = statements.execute(&mut self.connection).await;
         if let Err(StoreError::Busy(_) | StoreError::Rejected(_)) = done {
             // MySQL undoes only the statement that failed, and what the others have locked must not rest. After any
             // other failure this connection is given up, and with it the transaction.

@@ -27,12 +27,12 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn dead(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
+    pub async fn dead_letters(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
         let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
         let sql = format!(
             "SELECT `id`, `partition_id`, `entry`, `error`, CAST(`died_at` AS CHAR) FROM `{}` \
              WHERE {which} ORDER BY `id`",
-            schema::DEAD
+            schema::DEAD_LETTER
         );
         let mut connection = self.connection().await?;
         let found: Vec<(u64, u8, String, String, String)> = bounded(connection.query(sql)).await?;
@@ -51,8 +51,8 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn forget_dead(&self, number: u64) -> Result<(), StoreError> {
-        let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD);
+    pub async fn delete_dead_letter(&self, number: u64) -> Result<(), StoreError> {
+        let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD_LETTER);
         let mut connection = self.connection().await?;
         bounded(connection.query_drop(sql)).await
     }

@@ -24,7 +24,7 @@ pub const POSITION: &str = "chatpush_position";
 pub const MESSAGE: &str = "chatpush_message";
 
 /// Entries that MySQL refused, with its reason.
-pub const DEAD: &str = "chatpush_dead";
+pub const DEAD_LETTER: &str = "chatpush_dead";
 
 /// Every table, in the order in which they are created.
 pub fn tables(names: &Names) -> Vec<Table> {
@@ -62,7 +62,7 @@ pub fn tables(names: &Names) -> Vec<Table> {
              UNIQUE KEY `receiver_message` (`receiver_id`,`message_id`)",
         ),
         ours(
-            DEAD,
+            DEAD_LETTER,
             "  `id` bigint unsigned NOT NULL AUTO_INCREMENT,\n  \
              `partition_id` tinyint unsigned NOT NULL,\n  \
              `log_id` varchar(41) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \

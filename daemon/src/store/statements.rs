@@ -8,14 +8,14 @@ use mysql_async::prelude::ToValue as _;
 use super::schema;
 use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
-use crate::log::batch::{Ack, Batch, Counter, Insert, Logged, Move};
+use crate::log::batch::{AppDelete, Batch, Counter, Insert, LogEntry, PositionUpdate};
 
 /// Neither a statement nor what is sent of a transaction at a time grows much beyond this; `max_allowed_packet` is
 /// 16 MiB by default.
 pub(super) const STATEMENT_BYTES: usize = 1024 * 1024;
 
 /// Which of these messages have a record and a row.
-pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
+pub(super) fn stored(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
     let wanted: Vec<_> =
         messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
     format!(
@@ -31,10 +31,10 @@ pub(super) fn known(names: &Names, messages: &[(UserId, &MessageId)]) -> String 
 /// Moves each position. One that is not where the batch begins would become NULL, which the column does not take: in
 /// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it. A row that is
 /// missing would not be noticed; there are as many as `migrate` has made, and every term counts them as it begins.
-pub(super) fn moves(moves: &[Move]) -> String {
+pub(super) fn position_updates(updates: &[PositionUpdate]) -> String {
     let fenced = !fault_injection::breaks(Promise::Fence);
     let mut set = String::new();
-    for Move { partition, from, to } in moves {
+    for PositionUpdate { partition, from, to } in updates {
         // Writing to a String cannot fail; a position is digits and a hyphen.
         let _ = if fenced {
             write!(set, " WHEN {partition} THEN IF(`log_id` = '{from}', '{to}', NULL)")
@@ -42,7 +42,7 @@ pub(super) fn moves(moves: &[Move]) -> String {
             write!(set, " WHEN {partition} THEN '{to}'")
         };
     }
-    let partitions: Vec<_> = moves.iter().map(|step| step.partition).collect();
+    let partitions: Vec<_> = updates.iter().map(|update| update.partition).collect();
     format!(
         "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE `partition_id` IN ({})",
         schema::POSITION,
@@ -51,10 +51,10 @@ pub(super) fn moves(moves: &[Move]) -> String {
 }
 
 /// An entry that MySQL refuses, with the reason.
-pub(super) fn dead_letter(logged: &Logged, entry: &str, error: &str) -> String {
+pub(super) fn dead_letter(logged: &LogEntry, entry: &str, error: &str) -> String {
     format!(
         "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES ({}, '{}', {}, {}, NOW())",
-        schema::DEAD,
+        schema::DEAD_LETTER,
         logged.partition,
         logged.position,
         quoted(entry),
@@ -125,10 +125,10 @@ pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
 
 /// Those that remove confirmed rows: those we have a record of, and those that the application
 /// inserted itself, which are known by row id and time.
-pub(super) fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
+pub(super) fn delete_acked(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
-    for (receiver, message) in &batch.confirms {
+    for (receiver, message) in &batch.client_acks {
         match message.as_row() {
             Some((row, unix_time)) => own.push((row, format!("({row}, {receiver}, {unix_time})"))),
             None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
@@ -160,7 +160,7 @@ pub(super) fn deletes(names: &Names, batch: &Batch<'_>) -> Vec<String> {
 }
 
 /// Those that remove rows that the application acknowledged: the records, then the rows.
-pub(super) fn acknowledged(names: &Names, ack: &Ack<'_>) -> [String; 2] {
+pub(super) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [String; 2] {
     // No row has the id 0, so an ack of nothing removes nothing.
     let rows = if ack.rows.is_empty() { "0".to_owned() } else { list(ack.rows) };
     [

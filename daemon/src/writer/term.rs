@@ -15,8 +15,8 @@ use super::deferred::Deferred;
 use super::trimming::Trimming;
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BrokerError, WAIT, blocking_connection, log, replies};
-use crate::log::batch::{Batch, Logged, Move, Outcome};
+use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
+use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate};
 use crate::log::position::Position;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
@@ -26,7 +26,7 @@ const BATCH_ROWS: usize = 4_096;
 
 /// Why a term ended before its time.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(super) enum TermError {
     #[error("{0}")]
     Redis(#[from] BrokerError),
     #[error("{0}")]
@@ -37,16 +37,16 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Term<'a> {
     writer: &'a Writer,
-    writing: WriterConnection,
+    mysql: WriterConnection,
     /// How far each partition is applied.
     applied: BTreeMap<Partition, Position>,
     /// What Redis is told of the commits, sent while the next batch is read.
-    settled: Pipeline,
+    replies: Pipeline,
     trimming: Trimming,
 }
 
 /// Cuts what was read to what one transaction may do. What is cut off is read again; whose it was is returned.
-fn bound(entries: &mut Vec<Logged>) -> Vec<Partition> {
+fn truncate(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     let mut rows = 0;
     let end = entries.iter().position(|logged| {
         rows += logged.rows();
@@ -58,15 +58,15 @@ fn bound(entries: &mut Vec<Logged>) -> Vec<Partition> {
 
 impl<'a> Term<'a> {
     /// Opens the connection that writes, which ends a predecessor's, and repairs the logs.
-    pub(super) async fn begin(writer: &'a Writer) -> Result<Self, Ended> {
-        let writing = WriterConnection::open(&writer.store).await?;
+    pub(super) async fn begin(writer: &'a Writer) -> Result<Self, TermError> {
+        let mysql = WriterConnection::open(&writer.store).await?;
         let found = writer.store.positions().await?;
         for (partition, position) in &found {
             log::repair(&writer.commands, &writer.prefix, *partition, *position).await?;
         }
         writer.positions.advance_all(&found);
-        let trimming = Trimming::of(found.iter().copied());
-        Ok(Self { writer, writing, applied: found.into_iter().collect(), settled: redis::pipe(), trimming })
+        let trimming = Trimming::new(found.iter().copied());
+        Ok(Self { writer, mysql, applied: found.into_iter().collect(), replies: redis::pipe(), trimming })
     }
 
     /// Batch after batch, until either of the two ends it; what is committed is told first.
@@ -75,54 +75,54 @@ impl<'a> Term<'a> {
         [stop, lapsed]: [&CancellationToken; 2],
         redis: &mut Backoff,
         mysql: &mut Backoff,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), TermError> {
         let mut connection = blocking_connection(self.writer.commands.client()).await?;
         tracing::info!("writing");
-        let mut aside = Deferred::default();
+        let mut deferred = Deferred::default();
         let mut last = false;
         let mut turn = 0;
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
-            self.trimming.cut(&mut self.settled, &self.writer.prefix, last);
-            let wait = aside.next().min(WAIT).min(self.trimming.next().unwrap_or(WAIT));
-            let mut ready = self.ready(&aside, turn);
+            self.trimming.trim(&mut self.replies, &self.writer.prefix, last);
+            let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
+            let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
                 // Everything is held back by others; there is nothing to read until one may be tried again.
-                let settled = std::mem::take(&mut self.settled);
-                self.settle(&settled).await?;
+                let replies = std::mem::take(&mut self.replies);
+                self.send(&replies).await?;
                 tokio::time::sleep(wait).await;
                 continue;
             }
             // Told to stop, the writer takes once more what is there.
             let read = log::read(&mut connection, &self.writer.prefix, &ready, (!last).then_some(wait));
             // The answers of the last batch go out while the next one is read.
-            let settled = std::mem::take(&mut self.settled);
-            let (entries, sent) = tokio::join!(read, self.settle(&settled));
+            let replies = std::mem::take(&mut self.replies);
+            let (entries, sent) = tokio::join!(read, self.send(&replies));
             sent?;
             let mut entries = entries?;
             redis.recovered();
-            let cut = bound(&mut entries);
+            let cut = truncate(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
-            let busy = match self.write(entries, &aside).await {
+            let busy = match self.write(entries, &deferred).await {
                 Ok(busy) => busy,
                 Err(error) => {
                     // A part may have been committed before the failure, and its callers wait.
-                    self.settle(&self.settled).await?;
+                    self.send(&self.replies).await?;
                     return Err(error.into());
                 }
             };
             mysql.recovered();
-            aside.update(&ready, &busy);
+            deferred.update(&ready, &busy);
         }
-        self.trimming.cut(&mut self.settled, &self.writer.prefix, true);
-        Ok(self.settle(&self.settled).await?)
+        self.trimming.trim(&mut self.replies, &self.writer.prefix, true);
+        Ok(self.send(&self.replies).await?)
     }
 
     /// The partitions that may be read, and from where. Another is the first each turn, so that none is always
     /// the one that is cut off.
-    fn ready(&self, aside: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
-        let free = self.applied.iter().filter(|(partition, _)| aside.is_ready(**partition));
+    fn ready_partitions(&self, deferred: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
+        let free = self.applied.iter().filter(|(partition, _)| deferred.is_ready(**partition));
         let mut ready: Vec<_> = free.map(|(partition, position)| (*partition, *position)).collect();
         let first = turn.checked_rem(ready.len()).unwrap_or(0);
         ready.rotate_left(first);
@@ -131,9 +131,13 @@ impl<'a> Term<'a> {
 
     /// Applies what was read, as one transaction if possible; partitions that were set aside go alone, so that
     /// nobody waits with them. What others' locks hold back is returned, to be read again later.
-    async fn write(&mut self, entries: Vec<Logged>, aside: &Deferred) -> Result<Vec<Partition>, StoreError> {
+    async fn write(
+        &mut self,
+        entries: Vec<LogEntry>,
+        deferred: &Deferred,
+    ) -> Result<Vec<Partition>, StoreError> {
         let (alone, joint): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|logged| aside.holds(logged.partition));
+            entries.into_iter().partition(|logged| deferred.contains(logged.partition));
         let mut busy = Vec::new();
         if !joint.is_empty() {
             match self.commit(&joint, Locks::Wait).await {
@@ -148,7 +152,7 @@ impl<'a> Term<'a> {
     }
 
     /// Applies each partition as a transaction of its own, and waits for nobody's locks.
-    async fn each_partition(&mut self, entries: &[Logged]) -> Result<Vec<Partition>, StoreError> {
+    async fn each_partition(&mut self, entries: &[LogEntry]) -> Result<Vec<Partition>, StoreError> {
         let mut busy = Vec::new();
         for own in entries.chunk_by(|one, next| one.partition == next.partition) {
             let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
@@ -171,7 +175,7 @@ impl<'a> Term<'a> {
 
     /// Applies entries each for itself and sets aside those that MySQL refuses. False if a lock held one
     /// back: those behind it wait, so that the order stays.
-    async fn one_by_one(&mut self, entries: &[Logged]) -> Result<bool, StoreError> {
+    async fn one_by_one(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         for logged in entries {
             match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
                 Ok(()) => {}
@@ -184,40 +188,40 @@ impl<'a> Term<'a> {
     }
 
     /// One transaction, and what is to be told once it is committed.
-    async fn commit(&mut self, entries: &[Logged], locks: Locks) -> Result<(), StoreError> {
+    async fn commit(&mut self, entries: &[LogEntry], locks: Locks) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(error.to_string()));
         }
-        let chosen: Vec<_> = entries.iter().filter_map(Logged::chosen).collect();
-        let known = self.writing.known(&chosen).await?;
+        let chosen: Vec<_> = entries.iter().filter_map(LogEntry::chosen).collect();
+        let stored = self.mysql.stored(&chosen).await?;
         let batch =
-            Batch::plan(entries, |partition| self.position(partition), self.writer.count_unread, &known);
-        let done = self.writing.apply(&batch, locks).await?;
+            Batch::plan(entries, |partition| self.position(partition), self.writer.count_unread, &stored);
+        let done = self.mysql.apply(&batch, locks).await?;
         metrics::BATCHES.add(1);
         metrics::ENTRIES.add(entries.len() as u64);
-        for step in &batch.moves {
-            self.moved(*step);
+        for update in &batch.positions {
+            self.advance(*update);
         }
-        self.tell(&batch, &done);
+        self.queue_replies(&batch, &done);
         Ok(())
     }
 
-    async fn dead_letter(&mut self, logged: &Logged, error: String) -> Result<(), StoreError> {
+    async fn dead_letter(&mut self, logged: &LogEntry, error: String) -> Result<(), StoreError> {
         let partition = logged.partition;
-        let step = Move { partition, from: self.position(partition), to: logged.position };
-        self.writing.dead_letter(step, logged, &error).await?;
+        let update = PositionUpdate { partition, from: self.position(partition), to: logged.position };
+        self.mysql.dead_letter(update, logged, &error).await?;
         metrics::DEAD.add(1);
         tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
-        self.moved(step);
+        self.advance(update);
         let refused = Reply::Refused(Refusal::Rejected(error));
         if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
             // A repeated call gets the same answer for longer than it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.writer.prefix.seen(*receiver, id);
-            self.settled.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
+            self.replies.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
-            self.answer(partition, reply_to, &refused);
+            self.queue_reply(partition, reply_to, &refused);
         }
         Ok(())
     }
@@ -226,36 +230,36 @@ impl<'a> Term<'a> {
         self.applied.get(&partition).copied().unwrap_or_default()
     }
 
-    fn moved(&mut self, step: Move) {
-        self.applied.insert(step.partition, step.to);
-        self.writer.positions.advance(step.partition, step.to);
-        self.trimming.note(step.partition, step.to);
+    fn advance(&mut self, update: PositionUpdate) {
+        self.applied.insert(update.partition, update.to);
+        self.writer.positions.advance(update.partition, update.to);
+        self.trimming.add(update.partition, update.to);
     }
 
-    fn tell(&mut self, batch: &Batch<'_>, done: &Applied) {
-        for waiting in &batch.waiting {
-            let reply = match waiting.outcome {
+    fn queue_replies(&mut self, batch: &Batch<'_>, done: &Applied) {
+        for pending in &batch.replies {
+            let reply = match pending.outcome {
                 Outcome::Stored { receiver_online } => Reply::Stored { receiver_online },
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
-            self.answer(waiting.partition, waiting.reply_to, &reply);
+            self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, count) in &done.counters {
-            replies::tell_unread(&mut self.settled, &self.writer.prefix, *user, *count);
+            replies::publish_unread(&mut self.replies, &self.writer.prefix, *user, *count);
         }
     }
 
-    fn answer(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
+    fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
         let Writer { prefix, name, .. } = self.writer;
         let Some(reply_to) = ReplyTo::parse(reply_to) else {
             tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
             return;
         };
-        replies::answer(&mut self.settled, prefix, name, partition, reply_to, reply);
+        replies::publish_reply(&mut self.replies, prefix, name, partition, reply_to, reply);
     }
 
-    async fn settle(&self, settled: &Pipeline) -> Result<(), BrokerError> {
-        if settled.is_empty() { Ok(()) } else { self.writer.commands.send(settled).await }
+    async fn send(&self, replies: &Pipeline) -> Result<(), BrokerError> {
+        if replies.is_empty() { Ok(()) } else { self.writer.commands.send(replies).await }
     }
 }

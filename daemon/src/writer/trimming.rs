@@ -13,7 +13,7 @@ use crate::broker::log;
 use crate::log::position::Position;
 
 /// How long it may stay.
-const STAY: Duration = Duration::from_millis(100);
+const TRIM_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How far the logs can be cut off, and when that is due.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(super) struct Trimming {
 
 impl Trimming {
     /// All of this is to be cut off at once.
-    pub(super) fn of(applied: impl IntoIterator<Item = (Partition, Position)>) -> Self {
+    pub(super) fn new(applied: impl IntoIterator<Item = (Partition, Position)>) -> Self {
         Self { applied: applied.into_iter().collect(), due: Instant::now() }
     }
 
     /// A partition is applied up to here.
-    pub(super) fn note(&mut self, partition: Partition, position: Position) {
+    pub(super) fn add(&mut self, partition: Partition, position: Position) {
         if self.applied.is_empty() {
-            self.due = Instant::now() + STAY;
+            self.due = Instant::now() + TRIM_INTERVAL;
         }
         self.applied.insert(partition, position);
     }
@@ -42,7 +42,7 @@ impl Trimming {
     }
 
     /// Cuts off if it is due, or if this is the last chance.
-    pub(super) fn cut(&mut self, pipeline: &mut Pipeline, prefix: &Prefix, last: bool) {
+    pub(super) fn trim(&mut self, pipeline: &mut Pipeline, prefix: &Prefix, last: bool) {
         if last || self.due <= Instant::now() {
             for (partition, position) in std::mem::take(&mut self.applied) {
                 log::trim(pipeline, prefix, partition, position);
@@ -59,21 +59,21 @@ mod tests {
     async fn a_log_is_cut_off_once_for_all_batches_of_a_while() {
         let prefix = Prefix::default();
         let partition = Partition::new(3).unwrap();
-        let mut trimming = Trimming::of([]);
+        let mut trimming = Trimming::new([]);
         assert_eq!(trimming.next(), None);
         let mut pipeline = redis::pipe();
         for position in ["5-0", "6-0"] {
-            trimming.note(partition, position.parse().unwrap());
-            trimming.cut(&mut pipeline, &prefix, false);
+            trimming.add(partition, position.parse().unwrap());
+            trimming.trim(&mut pipeline, &prefix, false);
             assert!(pipeline.is_empty());
-            tokio::time::advance(STAY / 2).await;
+            tokio::time::advance(TRIM_INTERVAL / 2).await;
         }
-        trimming.cut(&mut pipeline, &prefix, false);
+        trimming.trim(&mut pipeline, &prefix, false);
         let sent = String::from_utf8(pipeline.get_packed_pipeline()).unwrap();
         assert!(sent.matches("XTRIM").count() == 1 && sent.contains("6-1"), "{sent}");
         assert_eq!(trimming.next(), None);
-        trimming.note(partition, "7-0".parse().unwrap());
-        trimming.cut(&mut pipeline, &prefix, true);
+        trimming.add(partition, "7-0".parse().unwrap());
+        trimming.trim(&mut pipeline, &prefix, true);
         assert_eq!(trimming.next(), None);
     }
 }

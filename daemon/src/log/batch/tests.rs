@@ -28,11 +28,11 @@ fn clear(receiver: i64) -> Entry {
     Entry::Clear { receiver: user(receiver), reply_to: None }
 }
 
-fn logged(entries: Vec<Entry>) -> Vec<Logged> {
+fn logged(entries: Vec<Entry>) -> Vec<LogEntry> {
     entries
         .into_iter()
         .zip(1..)
-        .map(|(entry, at): (Entry, u64)| Logged {
+        .map(|(entry, at): (Entry, u64)| LogEntry {
             partition: Partition::of(entry.receiver()),
             position: format!("{at}-0").parse().unwrap(),
             entry: Ok(entry),
@@ -41,7 +41,7 @@ fn logged(entries: Vec<Entry>) -> Vec<Logged> {
         .collect()
 }
 
-fn plan(entries: &[Logged]) -> Batch<'_> {
+fn plan(entries: &[LogEntry]) -> Batch<'_> {
     Batch::plan(entries, |_| Position::default(), true, &HashSet::new())
 }
 
@@ -52,14 +52,14 @@ fn rows_keep_the_order_of_acceptance() {
     let contents: Vec<_> = batch.inserts.iter().map(|insert| insert.content).collect();
     assert_eq!(contents, ["m1", "m2", "m3"]);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: false, added: 3 });
-    assert_eq!(batch.waiting.len(), 3);
+    assert_eq!(batch.replies.len(), 3);
 }
 
 #[test]
 fn a_message_and_its_confirm_leave_only_the_count() {
     let entries = logged(vec![message(1, 5), confirm(1, 5)]);
     let batch = plan(&entries);
-    assert!(batch.inserts.is_empty() && batch.confirms.is_empty());
+    assert!(batch.inserts.is_empty() && batch.client_acks.is_empty());
     assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
@@ -67,7 +67,7 @@ fn a_message_and_its_confirm_leave_only_the_count() {
 fn a_confirm_of_an_older_message_is_a_delete() {
     let entries = logged(vec![confirm(1, 5), message(1, 21)]);
     let batch = plan(&entries);
-    assert_eq!(batch.confirms, [(user(5), &id(1))]);
+    assert_eq!(batch.client_acks, [(user(5), &id(1))]);
     assert_eq!(batch.inserts.len(), 1, "another receiver's message with the same id stays");
 }
 
@@ -76,15 +76,15 @@ fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5)]);
     let batch = plan(&entries);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
-    assert_eq!(batch.tell, [user(5)]);
+    assert_eq!(batch.notify_unread, [user(5)]);
 }
 
 #[test]
 fn positions_move_once_a_partition_in_partition_order() {
     let entries = logged(vec![message(1, 6), message(2, 5), message(3, 6)]);
     let batch = plan(&entries);
-    let moves: Vec<_> = batch.moves.iter().map(|m| (m.partition.number(), m.to.to_string())).collect();
-    assert_eq!(moves, [(5, "2-0".to_owned()), (6, "3-0".to_owned())]);
+    let ends: Vec<_> = batch.positions.iter().map(|p| (p.partition.number(), p.to.to_string())).collect();
+    assert_eq!(ends, [(5, "2-0".to_owned()), (6, "3-0".to_owned())]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn each_ack_answers_its_own_caller() {
     };
     let entries = logged(vec![ack(&[1], "a"), ack(&[2], "b")]);
     let batch = plan(&entries);
-    let outcomes: Vec<_> = batch.waiting.iter().map(|w| (w.reply_to, w.outcome)).collect();
+    let outcomes: Vec<_> = batch.replies.iter().map(|r| (r.reply_to, r.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }
 
@@ -113,7 +113,7 @@ fn what_is_stored_already_is_answered_and_not_stored_again() {
     let known = HashSet::from([(user(5), id(1))]);
     let batch = Batch::plan(&entries, |_| Position::default(), true, &known);
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
-    assert_eq!((receivers, batch.waiting.len()), (vec![user(21)], 2));
-    assert_eq!(batch.confirms, [(user(5), &id(1))]);
+    assert_eq!((receivers, batch.replies.len()), (vec![user(21)], 2));
+    assert_eq!(batch.client_acks, [(user(5), &id(1))]);
     assert!(!batch.counters.contains_key(&user(5)));
 }

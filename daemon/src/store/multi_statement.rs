@@ -9,36 +9,36 @@ use super::{StoreError, bounded};
 
 /// What the answer to a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ResultUse {
     /// Nothing: it is done or it fails.
-    Step,
+    Ignored,
     /// It fails if somebody else has written.
     Fence,
     /// How many rows it touched is wanted.
-    Count,
+    AffectedRows,
     /// The rows are wanted.
     Rows,
 }
 
 /// Statements in order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Transaction(Vec<(Role, String)>);
+pub(super) struct MultiStatement(Vec<(ResultUse, String)>);
 
 /// What the statements said of which something is wanted, in order.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    /// By those with [`Role::Count`].
-    pub(super) counts: Vec<u64>,
-    /// By those with [`Role::Rows`].
+pub(super) struct Results {
+    /// By those with [`ResultUse::AffectedRows`].
+    pub(super) affected_rows: Vec<u64>,
+    /// By those with [`ResultUse::Rows`].
     pub(super) rows: Vec<Row>,
 }
 
 /// MySQL manual, "Server Error Message Reference": `ER_BAD_NULL_ERROR`.
 const NULL_REFUSED: u16 = 1048;
 
-impl Transaction {
-    pub(super) fn add(&mut self, role: Role, statement: impl Into<String>) {
-        self.0.push((role, statement.into()));
+impl MultiStatement {
+    pub(super) fn push(&mut self, result_use: ResultUse, statement: impl Into<String>) {
+        self.0.push((result_use, statement.into()));
     }
 
     /// Carries the statements out.
@@ -46,23 +46,23 @@ impl Transaction {
     /// # Errors
     ///
     /// That of the first statement that fails; those behind it are not carried out.
-    pub(super) async fn run(self, connection: &mut Conn) -> Result<Answers, StoreError> {
-        let mut answers = Answers::default();
+    pub(super) async fn execute(self, connection: &mut Conn) -> Result<Results, StoreError> {
+        let mut results = Results::default();
         let mut statements = self.0.into_iter().peekable();
-        while let Some((role, mut text)) = statements.next() {
-            let mut roles = vec![role];
-            while let Some((role, next)) =
+        while let Some((result_use, mut text)) = statements.next() {
+            let mut uses = vec![result_use];
+            while let Some((result_use, next)) =
                 statements.next_if(|(_, next)| text.len() + next.len() <= STATEMENT_BYTES)
             {
-                roles.push(role);
+                uses.push(result_use);
                 text.push_str("; ");
                 text.push_str(&next);
             }
-            if !send(connection, text, &roles, &mut answers).await? {
+            if !send(connection, text, &uses, &mut results).await? {
                 return Err(StoreError::Fenced);
             }
         }
-        Ok(answers)
+        Ok(results)
     }
 }
 
@@ -71,15 +71,15 @@ impl Transaction {
 async fn send(
     connection: &mut Conn,
     text: String,
-    roles: &[Role],
-    answers: &mut Answers,
+    uses: &[ResultUse],
+    results: &mut Results,
 ) -> Result<bool, StoreError> {
     let fenced = |at: usize, error: &Error| {
         let refused = matches!(error, Error::Server(error) if error.code == NULL_REFUSED);
-        refused && roles.get(at) == Some(&Role::Fence)
+        refused && uses.get(at) == Some(&ResultUse::Fence)
     };
     let mut result = bounded(connection.query_iter(text)).await?;
-    for (at, role) in roles.iter().enumerate() {
+    for (at, result_use) in uses.iter().enumerate() {
         let affected = result.affected_rows();
         // Reading an answer to its end brings the next. If that statement has failed, reading its answer says so.
         let read = async {
@@ -89,10 +89,10 @@ async fn send(
             }
         };
         let Some(rows) = bounded(read).await? else { return Ok(false) };
-        match role {
-            Role::Step | Role::Fence => {}
-            Role::Count => answers.counts.push(affected),
-            Role::Rows => answers.rows.extend(rows),
+        match result_use {
+            ResultUse::Ignored | ResultUse::Fence => {}
+            ResultUse::AffectedRows => results.affected_rows.push(affected),
+            ResultUse::Rows => results.rows.extend(rows),
         }
     }
     Ok(true)
