@@ -11,6 +11,9 @@ use chatpush_wire::partition::Partition;
 
 use crate::log::position::Position;
 
+/// Most rows that one transaction touches, unless its first entry alone touches more.
+const BATCH_ROWS: usize = 4_096;
+
 /// One entry as it was read from a partition's log.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
@@ -41,6 +44,18 @@ impl LogEntry {
             _ => None,
         }
     }
+}
+
+/// Cuts off what one transaction may not do any more, beyond the first entry. It is read again; the partitions it
+/// belongs to are returned.
+pub fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
+    let mut rows = 0;
+    let end = entries.iter().position(|logged| {
+        rows += logged.rows();
+        rows > BATCH_ROWS
+    });
+    let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
+    cut.iter().map(|logged| logged.partition).collect()
 }
 
 /// A partition's position, from where it was to behind the batch.

@@ -16,20 +16,17 @@ use super::trimming::Trimming;
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
-use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate};
+use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_rows};
 use crate::log::position::Position;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
 
-/// How much one transaction may do, counted in rows that it touches.
-const BATCH_ROWS: usize = 4_096;
-
 /// Why a term ended before its time.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TermError {
-    #[error("{0}")]
+    #[error(transparent)]
     Redis(#[from] BrokerError),
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -41,19 +38,8 @@ pub(super) struct Term<'a> {
     /// How far each partition is applied.
     applied: BTreeMap<Partition, Position>,
     /// What Redis is told of the commits, sent while the next batch is read.
-    replies: Pipeline,
+    after_commit: Pipeline,
     trimming: Trimming,
-}
-
-/// Cuts what was read to what one transaction may do. What is cut off is read again; whose it was is returned.
-fn truncate(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
-    let mut rows = 0;
-    let end = entries.iter().position(|logged| {
-        rows += logged.rows();
-        rows > BATCH_ROWS
-    });
-    let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
-    cut.iter().map(|logged| logged.partition).collect()
 }
 
 impl<'a> Term<'a> {
@@ -66,7 +52,13 @@ impl<'a> Term<'a> {
         }
         writer.positions.advance_all(&found);
         let trimming = Trimming::new(found.iter().copied());
-        Ok(Self { writer, mysql, applied: found.into_iter().collect(), replies: redis::pipe(), trimming })
+        Ok(Self {
+            writer,
+            mysql,
+            applied: found.into_iter().collect(),
+            after_commit: redis::pipe(),
+            trimming,
+        })
     }
 
     /// Batch after batch, until either of the two ends it; what is committed is told first.
@@ -84,39 +76,39 @@ impl<'a> Term<'a> {
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
-            self.trimming.trim(&mut self.replies, &self.writer.prefix, last);
+            self.trimming.trim(&mut self.after_commit, &self.writer.prefix, last);
             let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
                 // Everything is held back by others; there is nothing to read until one may be tried again.
-                let replies = std::mem::take(&mut self.replies);
-                self.send(&replies).await?;
+                let commands = std::mem::take(&mut self.after_commit);
+                self.send(&commands).await?;
                 tokio::time::sleep(wait).await;
                 continue;
             }
             // Told to stop, the writer takes once more what is there.
             let read = log::read(&mut connection, &self.writer.prefix, &ready, (!last).then_some(wait));
             // The answers of the last batch go out while the next one is read.
-            let replies = std::mem::take(&mut self.replies);
-            let (entries, sent) = tokio::join!(read, self.send(&replies));
+            let commands = std::mem::take(&mut self.after_commit);
+            let (entries, sent) = tokio::join!(read, self.send(&commands));
             sent?;
             let mut entries = entries?;
             redis.recovered();
-            let cut = truncate(&mut entries);
+            let cut = limit_rows(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
             let busy = match self.write(entries, &deferred).await {
                 Ok(busy) => busy,
                 Err(error) => {
                     // A part may have been committed before the failure, and its callers wait.
-                    self.send(&self.replies).await?;
+                    self.send(&self.after_commit).await?;
                     return Err(error.into());
                 }
             };
             mysql.recovered();
             deferred.update(&ready, &busy);
         }
-        self.trimming.trim(&mut self.replies, &self.writer.prefix, true);
-        Ok(self.send(&self.replies).await?)
+        self.trimming.trim(&mut self.after_commit, &self.writer.prefix, true);
+        Ok(self.send(&self.after_commit).await?)
     }
 
     /// The partitions that may be read, and from where. Another is the first each turn, so that none is always
@@ -218,7 +210,13 @@ impl<'a> Term<'a> {
             // A repeated call gets the same answer for longer than it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.writer.prefix.seen(*receiver, id);
-            self.replies.cmd("SET").arg(seen).arg(json).arg("PX").arg(CHOSEN_SEEN_TTL.as_millis()).ignore();
+            self.after_commit
+                .cmd("SET")
+                .arg(seen)
+                .arg(json)
+                .arg("PX")
+                .arg(CHOSEN_SEEN_TTL.as_millis())
+                .ignore();
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
             self.queue_reply(partition, reply_to, &refused);
@@ -246,7 +244,7 @@ impl<'a> Term<'a> {
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, count) in &done.counters {
-            replies::publish_unread(&mut self.replies, &self.writer.prefix, *user, *count);
+            replies::publish_unread(&mut self.after_commit, &self.writer.prefix, *user, *count);
         }
     }
 
@@ -256,10 +254,10 @@ impl<'a> Term<'a> {
             tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
             return;
         };
-        replies::publish_reply(&mut self.replies, prefix, name, partition, reply_to, reply);
+        replies::publish_reply(&mut self.after_commit, prefix, name, partition, reply_to, reply);
     }
 
-    async fn send(&self, replies: &Pipeline) -> Result<(), BrokerError> {
-        if replies.is_empty() { Ok(()) } else { self.writer.commands.send(replies).await }
+    async fn send(&self, commands: &Pipeline) -> Result<(), BrokerError> {
+        if commands.is_empty() { Ok(()) } else { self.writer.commands.send(commands).await }
     }
 }

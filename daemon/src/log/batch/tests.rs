@@ -117,3 +117,28 @@ fn what_is_stored_already_is_answered_and_not_stored_again() {
     assert_eq!(batch.client_acks, [(user(5), &id(1))]);
     assert!(!batch.counters.contains_key(&user(5)));
 }
+
+#[test]
+fn a_batch_is_cut_at_its_limit_of_rows_in_order() {
+    let delete = |rows: usize, receiver: i64| Entry::AppDelete {
+        receiver: user(receiver),
+        rows: (1..=rows as u64).collect(),
+        reply_to: None,
+    };
+    let numbers =
+        |entries: &[LogEntry]| entries.iter().map(|logged| logged.position.time_ms()).collect::<Vec<_>>();
+    let mut entries = logged(vec![message(1, 5), delete(BATCH_ROWS - 1, 6), message(2, 7), message(3, 8)]);
+    let cut = limit_rows(&mut entries);
+    assert_eq!(numbers(&entries), [1, 2]);
+    assert_eq!(cut.iter().map(|partition| partition.number()).collect::<Vec<_>>(), [7, 8]);
+    assert!(limit_rows(&mut entries).is_empty(), "what fits is not cut");
+}
+
+#[test]
+fn the_first_entry_is_applied_however_many_rows_it_touches() {
+    let large = Entry::ClientAck { receiver: user(5), ids: vec![id(1); BATCH_ROWS + 1] };
+    let mut entries = logged(vec![large, message(1, 6)]);
+    let cut = limit_rows(&mut entries);
+    assert_eq!((entries.len(), cut.len()), (1, 1));
+    assert!(matches!(entries[0].entry, Ok(Entry::ClientAck { .. })));
+}
