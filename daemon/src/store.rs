@@ -18,6 +18,8 @@ use tokio::time::timeout;
 
 use crate::config::{Mysql, Names};
 
+use self::error::UnavailableCause;
+
 pub use self::error::StoreError;
 
 /// Bound on connecting and on any one round trip.
@@ -108,6 +110,6 @@ pub(crate) async fn bounded<T>(
 ) -> Result<T, StoreError> {
     match timeout(OPERATION_TIMEOUT, step).await {
         Ok(done) => done.map_err(StoreError::from),
-        Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", OPERATION_TIMEOUT.as_secs()))),
+        Err(_) => Err(StoreError::Unavailable(UnavailableCause::Timeout(OPERATION_TIMEOUT))),
     }
 }

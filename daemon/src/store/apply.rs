@@ -6,6 +6,7 @@ use chatpush_wire::id::{MessageId, UserId};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::error::UnavailableCause;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::{Store, StoreError, bounded, statements};
 use crate::base::fault_injection::{self, Promise};
@@ -72,7 +73,7 @@ impl WriterConnection {
         let taken: Option<Option<bool>> =
             bounded(connection.query_first(format!("SELECT GET_LOCK({WRITER_LOCK}, 5)"))).await?;
         if taken.flatten() != Some(true) {
-            return Err(StoreError::Unavailable("the last writer's connection does not end".to_owned()));
+            return Err(StoreError::Unavailable(UnavailableCause::LastWriterRemains));
         }
         let increment: Option<u64> =
             bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;

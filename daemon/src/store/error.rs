@@ -1,82 +1,145 @@
-//! What can go wrong with the database, by what follows from it.
+//! Errors of the database, sorted by what the caller has to do.
+//!
+//! Their text is complete: logs, PHP exceptions and `chatpush_dead` show one error, not a chain. `source()` keeps
+//! the typed cause. MySQL's own text is part of it, and that may quote a value ("Incorrect string value").
 
+use std::time::Duration;
+
+use chatpush_wire::entry::Malformed;
 use mysql_async::{Error, ServerError};
 
-/// A failure of the database, sorted by what the caller has to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, or its tables or privileges are not as they must be. Try again later.
+    /// MySQL cannot be used now. Try again later.
     #[error("MySQL: {0}")]
-    Unavailable(String),
-    /// Somebody else holds a lock, or this transaction lost a deadlock. Nothing was changed; try again.
+    Unavailable(#[source] UnavailableCause),
+    /// Another transaction holds a lock, or this one lost a deadlock. Nothing was changed; try again.
     #[error("MySQL: locked by another transaction: {0}")]
-    Busy(String),
-    /// It refuses the data for what they are. Trying again gives the same answer.
+    Busy(#[source] ServerFailure),
+    /// The data are refused. Trying again gives the same answer.
     #[error("MySQL: {0}")]
-    Rejected(String),
-    /// The user may not do that.
+    Rejected(#[source] Rejection),
+    /// The MySQL user lacks a privilege.
     #[error("MySQL: {0}")]
-    Denied(String),
+    Denied(#[source] ServerFailure),
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,
 }
 
+/// Why MySQL cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UnavailableCause {
+    /// The connection failed.
+    #[error(transparent)]
+    Connection(Error),
+    /// MySQL refused a statement, for instance because a table is missing.
+    #[error(transparent)]
+    Server(ServerFailure),
+    /// MySQL did not answer in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// `KILL` did not end the last writer's connection.
+    #[error("the last writer's connection does not end")]
+    LastWriterRemains,
+    /// The position table does not fit this version.
+    #[error(
+        "{table} must hold {expected} partitions and holds {found}: run `chatpushd migrate`, \
+         or use the chatpushd that created it"
+    )]
+    Partitions {
+        /// The position table.
+        table: &'static str,
+        /// How many partitions this version has.
+        expected: usize,
+        /// How many rows the table has.
+        found: usize,
+    },
+    /// A column holds a value that its configured use does not allow.
+    #[error("column {0} holds a value of an unusable type: run `chatpushd check`")]
+    Column(&'static str),
+}
+
+/// Why an entry can never be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// MySQL refuses the values.
+    #[error(transparent)]
+    Server(ServerFailure),
+    /// This version cannot read the entry.
+    #[error(transparent)]
+    Malformed(Malformed),
+}
+
+/// An error that the MySQL server answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{} ({})", .0.message, .0.code)]
+pub struct ServerFailure(pub ServerError);
+
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match error {
             Error::Server(error) => Self::from(error),
-            other => Self::Unavailable(other.to_string()),
+            other => Self::Unavailable(UnavailableCause::Connection(other)),
         }
     }
 }
 
 impl From<ServerError> for StoreError {
     fn from(error: ServerError) -> Self {
-        // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, and
-        // MariaDB's 1020 a row that changed under a snapshot; 3572 is MySQL's answer to NOWAIT. The first two digits of SQLSTATE are its
-        // class: 22 a value that does not fit, 23 a violated constraint, 45 a trigger's own SIGNAL, 44 a
-        // CHECK option of a view.
+        // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, 3572 the
+        // answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot.
         const BUSY: [u16; 4] = [1205, 1213, 1020, 3572];
         // 1044, 1142 and 1143 are a privilege missing on the database, a table or a column.
         const DENIED: [u16; 3] = [1044, 1142, 1143];
-        const DATA: [&str; 4] = ["22", "23", "44", "45"];
-        // MySQL gives these the class HY000 all the same: 1265 and 1366 a value that does not fit its column or
+        // Classes of SQLSTATE, its first two digits: 22 a value that does not fit, 23 a violated constraint,
+        // 44 a CHECK option of a view, 45 a trigger's own SIGNAL.
+        const REJECTED_CLASSES: [&str; 4] = ["22", "23", "44", "45"];
+        // Rejected data in the general class HY000: 1265 and 1366 a value that does not fit its column or
         // character set, 1526 no partition for it, 3819 a violated CHECK, 3988 no way to convert it.
-        const DATA_TOO: [u16; 5] = [1265, 1366, 1526, 3819, 3988];
-        let text = format!("{} ({})", error.message, error.code);
-        if BUSY.contains(&error.code) {
-            Self::Busy(text)
-        } else if DENIED.contains(&error.code) {
-            Self::Denied(text)
-        } else if DATA_TOO.contains(&error.code) || DATA.iter().any(|class| error.state.starts_with(class)) {
-            Self::Rejected(text)
-        } else {
-            Self::Unavailable(text)
+        const REJECTED: [u16; 5] = [1265, 1366, 1526, 3819, 3988];
+        let rejected = REJECTED.contains(&error.code)
+            || REJECTED_CLASSES.iter().any(|class| error.state.starts_with(class));
+        let failure = ServerFailure(error);
+        match failure.0.code {
+            code if BUSY.contains(&code) => Self::Busy(failure),
+            code if DENIED.contains(&code) => Self::Denied(failure),
+            _ if rejected => Self::Rejected(Rejection::Server(failure)),
+            _ => Self::Unavailable(UnavailableCause::Server(failure)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use super::*;
 
-    fn kind(code: u16, state: &str) -> StoreError {
+    fn sorted(code: u16, state: &str) -> StoreError {
         ServerError { code, state: state.to_owned(), message: "m".to_owned() }.into()
     }
 
     #[test]
-    fn errors_sort_by_what_follows_from_them() {
-        let text = |code| format!("m ({code})");
-        assert_eq!(kind(1205, "HY000"), StoreError::Busy(text(1205)));
-        assert_eq!(kind(1213, "40001"), StoreError::Busy(text(1213)));
-        assert_eq!(kind(1406, "22001"), StoreError::Rejected(text(1406)));
-        assert_eq!(kind(1452, "23000"), StoreError::Rejected(text(1452)));
-        assert_eq!(kind(1644, "45000"), StoreError::Rejected(text(1644)));
-        assert_eq!(kind(1366, "HY000"), StoreError::Rejected(text(1366)));
-        assert_eq!(kind(3572, "HY000"), StoreError::Busy(text(3572)));
-        assert_eq!(kind(1146, "42S02"), StoreError::Unavailable(text(1146)));
-        assert_eq!(kind(1142, "42000"), StoreError::Denied(text(1142)));
-        assert_eq!(kind(1364, "HY000"), StoreError::Unavailable(text(1364)));
+    fn server_errors_are_sorted_by_what_the_caller_has_to_do() {
+        assert!(matches!(sorted(1205, "HY000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(1213, "40001"), StoreError::Busy(_)));
+        assert!(matches!(sorted(3572, "HY000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(1406, "22001"), StoreError::Rejected(_)));
+        assert!(matches!(sorted(1452, "23000"), StoreError::Rejected(_)));
+        assert!(matches!(sorted(1644, "45000"), StoreError::Rejected(_)));
+        assert!(matches!(sorted(1366, "HY000"), StoreError::Rejected(_)));
+        assert!(matches!(sorted(1146, "42S02"), StoreError::Unavailable(_)));
+        assert!(matches!(sorted(1364, "HY000"), StoreError::Unavailable(_)));
+        assert!(matches!(sorted(1142, "42000"), StoreError::Denied(_)));
+    }
+
+    #[test]
+    fn the_text_is_complete_and_the_source_is_kept() {
+        let error = sorted(1142, "42000");
+        assert_eq!(error.to_string(), "MySQL: m (1142)");
+        let failure = error.source().and_then(|source| source.downcast_ref::<ServerFailure>()).unwrap();
+        assert_eq!(failure.0.code, 1142);
     }
 }

@@ -20,6 +20,7 @@ use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_rows};
 use crate::log::position::Position;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
+use crate::store::error::Rejection;
 
 /// Why a term ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +152,7 @@ impl<'a> Term<'a> {
             match self.commit(own, Locks::NoWait).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(error)) => {
-                    tracing::debug!(%partition, error, "set aside");
+                    tracing::debug!(%partition, %error, "set aside");
                     busy.push(partition);
                 }
                 Err(StoreError::Rejected(_)) => {
@@ -172,7 +173,7 @@ impl<'a> Term<'a> {
             match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(_)) => return Ok(false),
-                Err(StoreError::Rejected(error)) => self.dead_letter(logged, error).await?,
+                Err(StoreError::Rejected(rejection)) => self.dead_letter(logged, &rejection).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -182,7 +183,7 @@ impl<'a> Term<'a> {
     /// One transaction, and what is to be told once it is committed.
     async fn commit(&mut self, entries: &[LogEntry], locks: Locks) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
-            return Err(StoreError::Rejected(error.to_string()));
+            return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
         }
         let chosen: Vec<_> = entries.iter().filter_map(LogEntry::chosen).collect();
         let stored = self.mysql.stored(&chosen).await?;
@@ -198,7 +199,8 @@ impl<'a> Term<'a> {
         Ok(())
     }
 
-    async fn dead_letter(&mut self, logged: &LogEntry, error: String) -> Result<(), StoreError> {
+    async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {
+        let error = rejection.to_string();
         let partition = logged.partition;
         let update = PositionUpdate { partition, from: self.position(partition), to: logged.position };
         self.mysql.dead_letter(update, logged, &error).await?;
