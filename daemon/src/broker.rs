@@ -7,6 +7,7 @@ pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod queries;
 pub(crate) mod replies;
+pub(crate) mod scripts;
 
 use std::time::Duration;
 

@@ -46,7 +46,7 @@ pub(crate) fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("chatpushd: {error:#}");
+            eprintln!("chatpushd: {}", text(&error));
             ExitCode::FAILURE
         }
     }
@@ -61,4 +61,16 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
+}
+
+/// An error and its sources. A source whose text is part of the error's own is not repeated.
+fn text(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for source in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&source) {
+            text.push_str(": ");
+            text.push_str(&source);
+        }
+    }
+    text
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, ScriptInvocation};
 use tokio::sync::Mutex;
 
 use super::{BrokerError, COMMAND_TIMEOUT};
@@ -36,11 +36,29 @@ impl Commands {
     ///
     /// # Errors
     ///
-    /// When Redis cannot be reached within the deadline or answers a command with an error. Commands that
-    /// were sent may have been carried out.
+    /// When Redis cannot be reached in time or answers a command with an error. Commands that were sent may have
+    /// been executed.
     pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
-        let answer = pipeline.query_async(&mut connection).await.map_err(BrokerError::from);
+        self.finish(pipeline.query_async(&mut connection).await).await
+    }
+
+    /// Calls a script by its digest, and loads it first if Redis does not know it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::send`].
+    pub(crate) async fn invoke<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, BrokerError> {
+        let mut connection = self.connection().await?;
+        self.finish(script.invoke_async(&mut connection).await).await
+    }
+
+    /// Drops the connection if it is broken.
+    async fn finish<T>(&self, answer: Result<T, RedisError>) -> Result<T, BrokerError> {
+        let answer = answer.map_err(BrokerError::from);
         if answer.as_ref().is_err_and(BrokerError::is_broken) {
             *self.0.open.lock().await = None;
         }

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
-use chatpush_wire::lua::{ACQUIRE, RELEASE, RENEW, Script};
-use redis::Pipeline;
+use redis::{Script, ScriptInvocation};
 
-use super::{BrokerError, Commands};
+use super::{BrokerError, Commands, scripts};
 
 /// How long a lease holds without being renewed.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(6);
@@ -37,10 +36,8 @@ impl Lease {
     ///
     /// When Redis cannot be reached.
     pub(crate) async fn acquire(&self) -> Result<bool, BrokerError> {
-        let mut pipeline = self.eval(&ACQUIRE);
-        pipeline.arg(LEASE_TTL.as_millis()).arg(&self.channels);
-        let (taken,): (bool,) = self.commands.send(&pipeline).await?;
-        Ok(taken)
+        let mut call = self.call(&scripts::ACQUIRE);
+        self.commands.invoke(call.arg(LEASE_TTL.as_millis()).arg(&self.channels)).await
     }
 
     /// Renews the lease; false if it is another's by now.
@@ -49,10 +46,7 @@ impl Lease {
     ///
     /// When Redis cannot be reached.
     pub(crate) async fn renew(&self) -> Result<bool, BrokerError> {
-        let mut pipeline = self.eval(&RENEW);
-        pipeline.arg(LEASE_TTL.as_millis());
-        let (held,): (bool,) = self.commands.send(&pipeline).await?;
-        Ok(held)
+        self.commands.invoke(self.call(&scripts::RENEW).arg(LEASE_TTL.as_millis())).await
     }
 
     /// Gives the lease up, so that another daemon need not wait for it to run out.
@@ -61,7 +55,7 @@ impl Lease {
     ///
     /// When Redis cannot be reached; the lease then runs out.
     pub(crate) async fn release(&self) -> Result<(), BrokerError> {
-        self.commands.send(self.eval(&RELEASE).ignore()).await
+        self.commands.invoke(&self.call(&scripts::RELEASE)).await
     }
 
     /// Whether some daemon holds the lease.
@@ -74,9 +68,9 @@ impl Lease {
         Ok(held)
     }
 
-    fn eval(&self, script: &Script) -> Pipeline {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("EVAL").arg(script.source()).arg(1).arg(&self.key).arg(&self.daemon);
-        pipeline
+    fn call<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
+        let mut call = script.key(&self.key);
+        call.arg(&self.daemon);
+        call
     }
 }

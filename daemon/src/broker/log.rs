@@ -7,13 +7,12 @@ use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::UserId;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
-use chatpush_wire::lua::REQUEUE;
 use chatpush_wire::new_entry::Fields;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue as _, Pipeline, Value};
+use redis::{FromRedisValue as _, Pipeline, RedisResult, Value};
 
-use super::{BrokerError, Commands};
+use super::{BrokerError, Commands, scripts};
 use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 
@@ -73,15 +72,16 @@ pub(crate) async fn last(
     partition: Partition,
 ) -> Result<Position, BrokerError> {
     let key = prefix.log(partition);
-    // XREVRANGE would do for a log that holds something; a trimmed one only knows by XINFO. The answer for a
-    // key that does not exist is an error, so EXISTS goes first in the same transaction-free pipeline.
-    let (exists,): (bool,) = commands.send(redis::pipe().cmd("EXISTS").arg(&key)).await?;
-    if !exists {
+    // XREVRANGE finds nothing in a log that was trimmed; XINFO knows the last id all the same. For a key that does
+    // not exist XINFO answers an error, and EXISTS tells that from others.
+    let mut pipeline = redis::pipe();
+    pipeline.ignore_errors().cmd("EXISTS").arg(&key).cmd("XINFO").arg("STREAM").arg(&key);
+    let (exists, info): (RedisResult<bool>, RedisResult<HashMap<String, Value>>) =
+        commands.send(&pipeline).await?;
+    if !exists? {
         return Ok(Position::default());
     }
-    let (info,): (HashMap<String, Value>,) =
-        commands.send(redis::pipe().cmd("XINFO").arg("STREAM").arg(&key)).await?;
-    let last = info.get("last-generated-id").cloned().and_then(|id| String::from_redis_value(id).ok());
+    let last = info?.get("last-generated-id").cloned().and_then(|id| String::from_redis_value(id).ok());
     Ok(last.and_then(|id| id.parse().ok()).unwrap_or_default())
 }
 
@@ -140,13 +140,12 @@ pub(crate) async fn requeue(
         Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
         _ => remembered.clone(),
     };
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("EVAL").arg(REQUEUE.source()).arg(3).arg(prefix.log(partition)).arg(remembered).arg(seen);
-    pipeline.arg(CHOSEN_SEEN_TTL.as_millis());
+    let mut call = scripts::REQUEUE.key(prefix.log(partition));
+    call.key(remembered).key(seen).arg(CHOSEN_SEEN_TTL.as_millis());
     for (field, value) in entry::without_reply_to(fields) {
-        pipeline.arg(field).arg(value);
+        call.arg(field).arg(value);
     }
-    commands.send(pipeline.ignore()).await
+    commands.invoke(&call).await
 }
 
 /// Adds the removal of everything that MySQL holds to a pipeline.
