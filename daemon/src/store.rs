@@ -1,14 +1,14 @@
 //! All SQL. Reading in `rows`, the writer's transaction in `apply`, what it says in `statements` and how that is sent in
 //! `transaction`, the tables in `schema`.
 
-pub mod error;
-pub mod schema;
+pub(crate) mod error;
+pub(crate) mod schema;
 pub mod migrate;
-pub mod rows;
+pub(crate) mod rows;
 mod statements;
 mod multi_statement;
-pub mod apply;
-pub mod dead_letters;
+pub(crate) mod apply;
+pub(crate) mod dead_letters;
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::config::{Mysql, Names};
 
 use self::error::UnavailableCause;
 
-pub use self::error::StoreError;
+pub(crate) use self::error::StoreError;
 
 /// Bound on connecting and on any one round trip.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most connections in the pool.
-pub const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 
 /// What every session is set to: strict, so that MySQL refuses what it cannot hold instead of cutting it
 /// short; short lock waits, so that one application's open transaction does not stop the rest; backslash
@@ -40,7 +40,7 @@ const CHARSET: &str = "SET NAMES utf8mb4";
 
 /// The database, as everything but the writer's transaction sees it. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pool: Pool,
     opts: Opts,
     names: Names,
@@ -48,7 +48,7 @@ pub struct Store {
 
 impl Store {
     /// A pool of at most [`CONNECTIONS`], none of them open yet; what is opened stays.
-    pub fn new(mysql: &Mysql) -> Self {
+    pub(crate) fn new(mysql: &Mysql) -> Self {
         // The pool closes what comes back beyond the lower bound, and opening a connection costs more than a query.
         let constraints = PoolConstraints::new(CONNECTIONS, CONNECTIONS).unwrap_or_default();
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// What the application calls its tables and columns.
-    pub const fn names(&self) -> &Names {
+    pub(crate) const fn names(&self) -> &Names {
         &self.names
     }
 
@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when there is none within the deadline.
-    pub async fn connection(&self) -> Result<Conn, StoreError> {
+    pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
         bounded(self.pool.get_conn()).await
     }
 
@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when there is none within the deadline.
-    pub async fn dedicated_connection(&self) -> Result<Conn, StoreError> {
+    pub(crate) async fn dedicated_connection(&self) -> Result<Conn, StoreError> {
         bounded(Conn::new(self.opts.clone())).await
     }
 
@@ -91,13 +91,13 @@ impl Store {
     /// # Errors
     ///
     /// Why it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         bounded(connection.query_drop("DO 1")).await
     }
 
     /// Closes every connection, waiting for nobody longer than the deadline.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Err(error) = bounded(self.pool.disconnect()).await {
             tracing::debug!(%error, "the database connections did not close in order");
         }

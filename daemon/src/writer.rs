@@ -10,55 +10,31 @@ mod term;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::key::Prefix;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::term::{Term, TermError};
 use crate::base::backoff::Backoff;
-use crate::broker::Commands;
 use crate::broker::lease::{self, Lease};
-use crate::log::position::Positions;
 use crate::services::Services;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// How often a stand-by looks whether the lease is free or its holder gone.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What the writer works with.
+/// The writer of this daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    /// Redis.
-    pub commands: Commands,
-    /// The start of every Redis name.
-    pub prefix: Prefix,
-    /// MySQL.
-    pub store: Store,
-    /// This daemon's name.
-    pub name: String,
-    /// Who holds the pen.
-    pub lease: Lease,
-    /// Whether Redis knows this daemon. Whoever it does not know cannot keep the lease.
-    pub present: watch::Receiver<bool>,
-    /// Where others read how far the log is applied.
-    pub positions: Arc<Positions>,
-    /// Whether a message counts as unread.
-    pub count_unread: bool,
+    services: Arc<Services>,
+    lease: Lease,
+    /// Whether this daemon is subscribed in Redis. Another daemon takes the lease from one that is not.
+    present: watch::Receiver<bool>,
 }
 
 impl Writer {
     /// A writer that may hold the lease while `present` is true.
-    pub(crate) fn new(services: &Services, lease: Lease, present: watch::Receiver<bool>) -> Self {
-        Self {
-            commands: services.commands.clone(),
-            prefix: services.prefix.clone(),
-            store: services.store.clone(),
-            name: services.daemon.clone(),
-            lease,
-            present,
-            positions: services.positions.clone(),
-            count_unread: services.config.count_unread,
-        }
+    pub(crate) fn new(services: &Arc<Services>, lease: Lease, present: watch::Receiver<bool>) -> Self {
+        Self { services: services.clone(), lease, present }
     }
 
     /// Writes whenever the lease is free, until told to stop; the batch under way is finished then.
@@ -102,7 +78,7 @@ impl Writer {
         redis: &mut Backoff,
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
-        let mut term = Term::begin(self).await?;
+        let mut term = Term::begin(&self.services).await?;
         let lapsed = CancellationToken::new();
         tokio::select! {
             ended = term.batches([stop, &lapsed], redis, mysql) => ended,

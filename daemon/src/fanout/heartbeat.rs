@@ -1,15 +1,13 @@
 //! Heartbeats between daemons. A daemon that hangs keeps its connection to Redis, so its users would count as
 //! online; another daemon notices the missing heartbeat and ends that connection.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::lua;
-use redis::Script;
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, scripts};
 use crate::services::Services;
 
 /// How often a daemon sends its heartbeat and looks for missing ones.
@@ -17,8 +15,6 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How long a daemon may be silent before its subscriptions are ended. It makes them again when it wakes up.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(9);
-
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(lua::HEARTBEAT.source()));
 
 /// The heartbeat of one connection that holds subscriptions.
 #[derive(Debug)]
@@ -56,7 +52,7 @@ impl Heartbeat {
             return Ok(());
         }
         let Services { prefix, daemon, .. } = &*self.services;
-        let mut call = SCRIPT.key(prefix.heartbeats());
+        let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
         call.arg(daemon).arg(self.client_id).arg(HEARTBEAT_TIMEOUT.as_millis());
         let silent: Vec<(String, String)> = call.invoke_async(connection).await?;
         for (daemon, client_id) in &silent {

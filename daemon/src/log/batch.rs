@@ -16,20 +16,20 @@ const BATCH_ROWS: usize = 4_096;
 
 /// One entry as it was read from a partition's log.
 #[derive(Clone, Debug)]
-pub struct LogEntry {
+pub(crate) struct LogEntry {
     /// Which log.
-    pub partition: Partition,
+    pub(crate) partition: Partition,
     /// Its id there.
-    pub position: Position,
+    pub(crate) position: Position,
     /// The entry, or why this version cannot read it.
-    pub entry: Result<Entry, Malformed>,
+    pub(crate) entry: Result<Entry, Malformed>,
     /// Its fields as they stand in the log, for an entry that has to be set aside.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 impl LogEntry {
     /// How many rows it touches.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         match &self.entry {
             Ok(Entry::ClientAck { ids, .. }) => ids.len(),
             Ok(Entry::AppDelete { rows, .. }) => rows.len(),
@@ -38,7 +38,7 @@ impl LogEntry {
     }
 
     /// The receiver and id of a message whose sender has chosen the id, so that it may be there already.
-    pub fn chosen(&self) -> Option<(UserId, &MessageId)> {
+    pub(crate) fn chosen(&self) -> Option<(UserId, &MessageId)> {
         match &self.entry {
             Ok(Entry::Message { id, receiver, .. }) if id.is_chosen() => Some((*receiver, id)),
             _ => None,
@@ -48,7 +48,7 @@ impl LogEntry {
 
 /// Cuts off what one transaction may not do any more, beyond the first entry. It is read again; the partitions it
 /// belongs to are returned.
-pub fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
+pub(crate) fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     let mut rows = 0;
     let end = entries.iter().position(|logged| {
         rows += logged.rows();
@@ -60,64 +60,64 @@ pub fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
 
 /// A partition's position, from where it was to behind the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PositionUpdate {
+pub(crate) struct PositionUpdate {
     /// Which partition.
-    pub partition: Partition,
+    pub(crate) partition: Partition,
     /// Where it has to be, or somebody else has written.
-    pub from: Position,
+    pub(crate) from: Position,
     /// Where it goes.
-    pub to: Position,
+    pub(crate) to: Position,
 }
 
 /// A row to insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Insert<'a> {
+pub(crate) struct Insert<'a> {
     /// The message's id.
-    pub id: &'a MessageId,
+    pub(crate) id: &'a MessageId,
     /// Who sent it.
-    pub sender: UserId,
+    pub(crate) sender: UserId,
     /// Whose mailbox.
-    pub receiver: UserId,
+    pub(crate) receiver: UserId,
     /// The content, verbatim.
-    pub content: &'a str,
+    pub(crate) content: &'a str,
     /// Its type, if it has one.
-    pub message_type: Option<&'a MessageType>,
+    pub(crate) message_type: Option<&'a MessageType>,
     /// When it was accepted.
-    pub time_ms: u64,
+    pub(crate) time_ms: u64,
 }
 
 /// What happens to one user's unread counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counter {
+pub(crate) struct Counter {
     /// Whether it first becomes 0.
-    pub cleared: bool,
+    pub(crate) cleared: bool,
     /// How much is added then.
-    pub added: u32,
+    pub(crate) added: u32,
 }
 
 /// Rows that the application has rendered itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppDelete<'a> {
+pub(crate) struct AppDelete<'a> {
     /// Whose.
-    pub receiver: UserId,
+    pub(crate) receiver: UserId,
     /// Their row ids.
-    pub rows: &'a [u64],
+    pub(crate) rows: &'a [u64],
 }
 
 /// Who is told what after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PendingReply<'a> {
+pub(crate) struct PendingReply<'a> {
     /// The partition of the mailbox it is about.
-    pub partition: Partition,
+    pub(crate) partition: Partition,
     /// Who waits.
-    pub reply_to: &'a str,
+    pub(crate) reply_to: &'a str,
     /// What it waits for.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// What a waiting caller is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The message is stored; whether its receiver was connected.
     Stored {
         /// Whether the receiver was connected when the message was accepted.
@@ -131,21 +131,21 @@ pub enum Outcome {
 
 /// One transaction's work. It borrows from the entries, which outlive it: they are planned anew when it fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     /// Positions, in partition order.
-    pub positions: Vec<PositionUpdate>,
+    pub(crate) positions: Vec<PositionUpdate>,
     /// Rows to insert, in the order of acceptance within each partition.
-    pub inserts: Vec<Insert<'a>>,
+    pub(crate) inserts: Vec<Insert<'a>>,
     /// Messages whose rows go, by receiver.
-    pub client_acks: Vec<(UserId, &'a MessageId)>,
+    pub(crate) client_acks: Vec<(UserId, &'a MessageId)>,
     /// Rows that the application acknowledged.
-    pub app_deletes: Vec<AppDelete<'a>>,
+    pub(crate) app_deletes: Vec<AppDelete<'a>>,
     /// Counters that change, by user.
-    pub counters: BTreeMap<UserId, Counter>,
+    pub(crate) counters: BTreeMap<UserId, Counter>,
     /// Users whose devices are told the new counter.
-    pub notify_unread: Vec<UserId>,
+    pub(crate) notify_unread: Vec<UserId>,
     /// Callers that wait for the commit.
-    pub replies: Vec<PendingReply<'a>>,
+    pub(crate) replies: Vec<PendingReply<'a>>,
 }
 
 impl<'a> Batch<'a> {
@@ -154,7 +154,7 @@ impl<'a> Batch<'a> {
     ///
     /// With `count_unread` off no message counts, because the application counts them itself. What is `stored`
     /// is stored already: a message whose sender sent it again.
-    pub fn plan(
+    pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
         count_unread: bool,

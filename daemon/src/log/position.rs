@@ -59,7 +59,7 @@ pub struct InvalidPosition;
 /// The newest known position of every partition. They only ever move forward, so whoever waits for one may
 /// look at any older answer and at worst wait for a newer.
 #[derive(Debug)]
-pub struct Positions {
+pub(crate) struct Positions {
     known: Vec<watch::Sender<Position>>,
     /// When MySQL was last asked by somebody who waits.
     asked: Mutex<Option<Instant>>,
@@ -74,7 +74,7 @@ impl Default for Positions {
 
 impl Positions {
     /// MySQL holds everything up to here.
-    pub fn advance(&self, partition: Partition, position: Position) {
+    pub(crate) fn advance(&self, partition: Partition, position: Position) {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
             known.send_if_modified(|known| {
                 let forward = position > *known;
@@ -85,19 +85,19 @@ impl Positions {
     }
 
     /// The same for several partitions, as MySQL tells them.
-    pub fn advance_all(&self, found: &[(Partition, Position)]) {
+    pub(crate) fn advance_all(&self, found: &[(Partition, Position)]) {
         for (partition, position) in found {
             self.advance(*partition, *position);
         }
     }
 
     /// What MySQL is known to hold.
-    pub fn known(&self, partition: Partition) -> Position {
+    pub(crate) fn known(&self, partition: Partition) -> Position {
         self.known.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()
     }
 
     /// Returns once MySQL is known to hold everything up to `position`.
-    pub async fn wait_for(&self, partition: Partition, position: Position) {
+    pub(crate) async fn wait_for(&self, partition: Partition, position: Position) {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
             // The sender lives as long as `self`, so the wait ends in no other way.
             let _ = known.subscribe().wait_for(|known| *known >= position).await;
@@ -106,7 +106,7 @@ impl Positions {
 
     /// Whether the caller, who waits, is to ask MySQL: the answer serves all who wait, so that one of them asks, and
     /// nobody sooner than `apart` after that.
-    pub fn claim_poll(&self, apart: Duration) -> bool {
+    pub(crate) fn claim_poll(&self, apart: Duration) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = asked.is_none_or(|asked| asked.elapsed() >= apart);
         if turn {
@@ -116,7 +116,7 @@ impl Positions {
     }
 
     /// Whether MySQL is known to hold everything up to `position`.
-    pub fn has_reached(&self, partition: Partition, position: Position) -> bool {
+    pub(crate) fn has_reached(&self, partition: Partition, position: Position) -> bool {
         self.known(partition) >= position
     }
 }

@@ -21,7 +21,7 @@ const COMMIT: &str = "COMMIT";
 
 /// What to do about rows that others have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locks {
+pub(crate) enum Locks {
     /// Wait for them as long as the session does: a second.
     Wait,
     /// Look first, and wait for none: another transaction was in the way a moment ago.
@@ -30,16 +30,16 @@ pub enum Locks {
 
 /// What a committed batch did that only the database could tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// Rows removed by each ack of the batch.
-    pub removed: Vec<u64>,
+    pub(crate) removed: Vec<u64>,
     /// New counters of the users whose devices are told.
-    pub counters: Vec<(UserId, u64)>,
+    pub(crate) counters: Vec<(UserId, u64)>,
 }
 
 /// The writer's own connection and its transaction.
 #[derive(Debug)]
-pub struct WriterConnection {
+pub(crate) struct WriterConnection {
     connection: Conn,
     names: Names,
     /// Distance of neighbouring row ids; a replicated server may be set to another than 1.
@@ -55,7 +55,7 @@ impl WriterConnection {
     /// # Errors
     ///
     /// When the database cannot be reached, or does not let the predecessor's connection be ended.
-    pub async fn open(store: &Store) -> Result<Self, StoreError> {
+    pub(crate) async fn open(store: &Store) -> Result<Self, StoreError> {
         let mut connection = store.dedicated_connection().await?;
         // The server itself knows who holds a named lock, so that no number can be out of date (MySQL manual,
         // "Locking Functions").
@@ -90,7 +90,7 @@ impl WriterConnection {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn stored(
+    pub(crate) async fn stored(
         &mut self,
         messages: &[(UserId, &MessageId)],
     ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
@@ -112,7 +112,7 @@ impl WriterConnection {
     /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
     /// Of [`StoreError::Unavailable`] it is not known whether it was committed: the positions tell. After any other
     /// error nothing was changed.
-    pub async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
+    pub(crate) async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
         let mut statements = MultiStatement::default();
         if self.locks != locks {
             // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
@@ -135,7 +135,7 @@ impl WriterConnection {
     /// # Errors
     ///
     /// As [`WriterConnection::apply`].
-    pub async fn dead_letter(
+    pub(crate) async fn dead_letter(
         &mut self,
         update: PositionUpdate,
         logged: &LogEntry,

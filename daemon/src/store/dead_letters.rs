@@ -8,17 +8,17 @@ use super::{Store, StoreError, bounded, schema};
 
 /// One refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// Its number in the table.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Whose log it was in.
-    pub partition: Option<Partition>,
+    pub(crate) partition: Option<Partition>,
     /// The fields it had there.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
     /// Why MySQL refused it.
-    pub error: String,
+    pub(crate) error: String,
     /// When.
-    pub died_at: String,
+    pub(crate) died_at: String,
 }
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn dead_letters(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
+    pub(crate) async fn dead_letters(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
         let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
         let sql = format!(
             "SELECT `id`, `partition_id`, `entry`, `error`, CAST(`died_at` AS CHAR) FROM `{}` \
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached.
-    pub async fn delete_dead_letter(&self, number: u64) -> Result<(), StoreError> {
+    pub(crate) async fn delete_dead_letter(&self, number: u64) -> Result<(), StoreError> {
         let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD_LETTER);
         let mut connection = self.connection().await?;
         bounded(connection.query_drop(sql)).await

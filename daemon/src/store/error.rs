@@ -10,7 +10,7 @@ use mysql_async::{Error, ServerError};
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// MySQL cannot be used now. Try again later.
     #[error("MySQL: {0}")]
     Unavailable(#[source] UnavailableCause),
@@ -30,7 +30,7 @@ pub enum StoreError {
 
 /// Why MySQL cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum UnavailableCause {
+pub(crate) enum UnavailableCause {
     /// The connection failed.
     #[error(transparent)]
     Connection(Error),
@@ -63,7 +63,7 @@ pub enum UnavailableCause {
 
 /// Why an entry can never be applied.
 #[derive(Debug, thiserror::Error)]
-pub enum Rejection {
+pub(crate) enum Rejection {
     /// MySQL refuses the values.
     #[error(transparent)]
     Server(ServerFailure),
@@ -75,7 +75,7 @@ pub enum Rejection {
 /// An error that the MySQL server answered.
 #[derive(Debug, thiserror::Error)]
 #[error("{} ({})", .0.message, .0.code)]
-pub struct ServerFailure(pub ServerError);
+pub(crate) struct ServerFailure(pub ServerError);
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {

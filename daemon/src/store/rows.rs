@@ -13,11 +13,11 @@ use crate::log::position::Position;
 
 /// A stored row and the type it was stored with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredRow {
+pub(crate) struct StoredRow {
     /// The row as the extension gets it.
-    pub row: reply::Row,
+    pub(crate) row: reply::Row,
     /// Its type; none for a message stored without one.
-    pub message_type: Option<MessageType>,
+    pub(crate) message_type: Option<MessageType>,
 }
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached or its tables are not as configured.
-    pub async fn rows(
+    pub(crate) async fn rows(
         &self,
         user: UserId,
         after: u64,
@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`].
-    pub async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
+    pub(crate) async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
         let mut connection = self.connection().await?;
         let found = bounded(connection.query(self.select_unread(user))).await?;
         unread(found)
@@ -57,7 +57,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`].
-    pub async fn rows_and_unread(
+    pub(crate) async fn rows_and_unread(
         &self,
         user: UserId,
         after: u64,
@@ -107,7 +107,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`]; also when the table was created for another number of partitions.
-    pub async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
+    pub(crate) async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
         let sql =
             format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION);
         let mut connection = self.connection().await?;

@@ -6,28 +6,28 @@ use crate::config::Names;
 
 /// One table that `chatpushd migrate` creates when it is missing.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     /// Its name without quotes.
-    pub name: String,
+    pub(crate) name: String,
     /// The statement that creates it.
-    pub create: String,
+    pub(crate) create: String,
     /// Whether it belongs to the application; such a table is never altered.
-    pub application: bool,
+    pub(crate) application: bool,
     /// How many of SELECT, UPDATE, INSERT and DELETE the daemon needs on it, in this order.
-    pub privileges: usize,
+    pub(crate) privileges: usize,
 }
 
 /// How far each partition's log has been applied. Its number of rows fixes the number of partitions.
-pub const POSITION: &str = "chatpush_position";
+pub(crate) const POSITION: &str = "chatpush_position";
 
 /// What the application's message table has no column for.
-pub const MESSAGE: &str = "chatpush_message";
+pub(crate) const MESSAGE: &str = "chatpush_message";
 
 /// Entries that MySQL refused, with its reason.
-pub const DEAD_LETTER: &str = "chatpush_dead";
+pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 
 /// Every table, in the order in which they are created.
-pub fn tables(names: &Names) -> Vec<Table> {
+pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
         name: name.to_owned(),
         create,
@@ -76,7 +76,7 @@ pub fn tables(names: &Names) -> Vec<Table> {
 }
 
 /// Fills the position table; rows that are there stay as they are.
-pub fn positions() -> String {
+pub(crate) fn positions() -> String {
     let rows: Vec<_> = Partition::all().map(|partition| format!("({partition})")).collect();
     format!("INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}", rows.join(", "))
 }

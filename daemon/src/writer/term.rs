@@ -10,7 +10,6 @@ use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 use tokio_util::sync::CancellationToken;
 
-use super::Writer;
 use super::deferred::Deferred;
 use super::trimming::Trimming;
 use crate::base::backoff::Backoff;
@@ -18,6 +17,7 @@ use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_rows};
 use crate::log::position::Position;
+use crate::services::Services;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
 use crate::store::error::Rejection;
@@ -34,7 +34,7 @@ pub(super) enum TermError {
 /// What the writer holds while it writes.
 #[derive(Debug)]
 pub(super) struct Term<'a> {
-    writer: &'a Writer,
+    services: &'a Services,
     mysql: WriterConnection,
     /// How far each partition is applied.
     applied: BTreeMap<Partition, Position>,
@@ -45,16 +45,16 @@ pub(super) struct Term<'a> {
 
 impl<'a> Term<'a> {
     /// Opens the connection that writes, which ends a predecessor's, and repairs the logs.
-    pub(super) async fn begin(writer: &'a Writer) -> Result<Self, TermError> {
-        let mysql = WriterConnection::open(&writer.store).await?;
-        let found = writer.store.positions().await?;
+    pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
+        let mysql = WriterConnection::open(&services.store).await?;
+        let found = services.store.positions().await?;
         for (partition, position) in &found {
-            log::repair(&writer.commands, &writer.prefix, *partition, *position).await?;
+            log::repair(&services.commands, &services.prefix, *partition, *position).await?;
         }
-        writer.positions.advance_all(&found);
+        services.positions.advance_all(&found);
         let trimming = Trimming::new(found.iter().copied());
         Ok(Self {
-            writer,
+            services,
             mysql,
             applied: found.into_iter().collect(),
             after_commit: redis::pipe(),
@@ -69,7 +69,7 @@ impl<'a> Term<'a> {
         redis: &mut Backoff,
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
-        let mut connection = blocking_connection(self.writer.commands.client()).await?;
+        let mut connection = blocking_connection(self.services.commands.client()).await?;
         tracing::info!("writing");
         let mut deferred = Deferred::default();
         let mut last = false;
@@ -77,7 +77,7 @@ impl<'a> Term<'a> {
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
-            self.trimming.trim(&mut self.after_commit, &self.writer.prefix, last);
+            self.trimming.trim(&mut self.after_commit, &self.services.prefix, last);
             let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
@@ -88,7 +88,7 @@ impl<'a> Term<'a> {
                 continue;
             }
             // Told to stop, the writer takes once more what is there.
-            let read = log::read(&mut connection, &self.writer.prefix, &ready, (!last).then_some(wait));
+            let read = log::read(&mut connection, &self.services.prefix, &ready, (!last).then_some(wait));
             // The answers of the last batch go out while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
             let (entries, sent) = tokio::join!(read, self.send(&commands));
@@ -108,7 +108,7 @@ impl<'a> Term<'a> {
             mysql.recovered();
             deferred.update(&ready, &busy);
         }
-        self.trimming.trim(&mut self.after_commit, &self.writer.prefix, true);
+        self.trimming.trim(&mut self.after_commit, &self.services.prefix, true);
         Ok(self.send(&self.after_commit).await?)
     }
 
@@ -187,8 +187,12 @@ impl<'a> Term<'a> {
         }
         let chosen: Vec<_> = entries.iter().filter_map(LogEntry::chosen).collect();
         let stored = self.mysql.stored(&chosen).await?;
-        let batch =
-            Batch::plan(entries, |partition| self.position(partition), self.writer.count_unread, &stored);
+        let batch = Batch::plan(
+            entries,
+            |partition| self.position(partition),
+            self.services.config.count_unread,
+            &stored,
+        );
         let done = self.mysql.apply(&batch, locks).await?;
         metrics::BATCHES.add(1);
         metrics::ENTRIES.add(entries.len() as u64);
@@ -211,7 +215,7 @@ impl<'a> Term<'a> {
         if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
             // A repeated call gets the same answer for longer than it would have been taken for the first.
             let json = serde_json::to_string(&refused).unwrap_or_default();
-            let seen = self.writer.prefix.seen(*receiver, id);
+            let seen = self.services.prefix.seen(*receiver, id);
             self.after_commit
                 .cmd("SET")
                 .arg(seen)
@@ -232,7 +236,7 @@ impl<'a> Term<'a> {
 
     fn advance(&mut self, update: PositionUpdate) {
         self.applied.insert(update.partition, update.to);
-        self.writer.positions.advance(update.partition, update.to);
+        self.services.positions.advance(update.partition, update.to);
         self.trimming.add(update.partition, update.to);
     }
 
@@ -246,20 +250,20 @@ impl<'a> Term<'a> {
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, count) in &done.counters {
-            replies::publish_unread(&mut self.after_commit, &self.writer.prefix, *user, *count);
+            replies::publish_unread(&mut self.after_commit, &self.services.prefix, *user, *count);
         }
     }
 
     fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
-        let Writer { prefix, name, .. } = self.writer;
+        let Services { prefix, daemon, .. } = self.services;
         let Some(reply_to) = ReplyTo::parse(reply_to) else {
             tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
             return;
         };
-        replies::publish_reply(&mut self.after_commit, prefix, name, partition, reply_to, reply);
+        replies::publish_reply(&mut self.after_commit, prefix, daemon, partition, reply_to, reply);
     }
 
     async fn send(&self, commands: &Pipeline) -> Result<(), BrokerError> {
-        if commands.is_empty() { Ok(()) } else { self.writer.commands.send(commands).await }
+        if commands.is_empty() { Ok(()) } else { self.services.commands.send(commands).await }
     }
 }
