@@ -1,5 +1,7 @@
-//! The Redis side: one connection for commands, one to read the log, one for the read lists, one that holds
-//! the subscriptions.
+//! Redis: commands, the log, the writer's lease, query lists, replies.
+//!
+//! The daemon holds four connections: one for commands, one that reads the log, one that reads the query
+//! lists and one that holds the subscriptions (`fanout`).
 
 pub(crate) mod commands;
 pub(crate) mod error;
@@ -17,17 +19,13 @@ use redis::{AsyncConnectionConfig, Client};
 pub(crate) use self::commands::Commands;
 pub(crate) use self::error::BrokerError;
 
-/// Bound on connecting and on any one command that does not wait by design.
+/// How long connecting may take, and a command that does not block.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a command that waits for work may wait before it is sent again. A dead peer is noticed then.
+/// How long a blocking command waits for work before it is sent again. So a dead connection is noticed.
 pub(crate) const BLOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection of its own for commands that wait: their answer may take [`BLOCK_TIMEOUT`] longer.
-///
-/// # Errors
-///
-/// When Redis cannot be reached within the deadline.
+/// Opens a connection for blocking commands, whose answer may take [`BLOCK_TIMEOUT`] longer.
 pub(crate) async fn blocking_connection(client: &Client) -> Result<MultiplexedConnection, BrokerError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(COMMAND_TIMEOUT))

@@ -1,4 +1,4 @@
-//! The log as data: positions in it, and the plan of one transaction. Reading and writing it is `broker::log`.
+//! The log as data: positions, and the planning of a batch. Reading and appending is in `broker::log`.
 
 pub(crate) mod batch;
 pub mod position;

@@ -1,5 +1,8 @@
-//! All SQL. Reading in `rows`, the writer's transaction in `apply`, what it says in `statements` and how that is sent in
-//! `transaction`, the tables in `schema`.
+//! MySQL: every SQL statement.
+//!
+//! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
+//! one round trip. `schema` has the tables, which `migrate` creates. `dead_letters` reads and deletes dead
+//! letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
@@ -22,23 +25,23 @@ use self::error::UnavailableCause;
 
 pub(crate) use self::error::StoreError;
 
-/// Bound on connecting and on any one round trip.
+/// How long connecting may take, and each round trip.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most connections in the pool.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// What every session is set to: strict, so that MySQL refuses what it cannot hold instead of cutting it
-/// short; short lock waits, so that one application's open transaction does not stop the rest; backslash
-/// escapes on, because that is how values are quoted here.
+/// The settings of every session. Strict mode: MySQL refuses a value that does not fit instead of truncating
+/// it. Short lock waits: an open transaction of the application does not stop the rest. No
+/// `NO_BACKSLASH_ESCAPES`: values are quoted with backslashes here.
 const SESSION_SETTINGS: &str = "SET SESSION sql_mode = \
     'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
     innodb_lock_wait_timeout = 1, autocommit = 1";
 
-/// The character set of every statement, whatever the server would choose: quoting rests on it.
+/// The character set of every statement, whatever the server's default. The quoting of values depends on it.
 const CHARSET: &str = "SET NAMES utf8mb4";
 
-/// The database, as everything but the writer's transaction sees it. Cloning is shallow.
+/// The database, for everything but the writer's transaction. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pool: Pool,
@@ -47,64 +50,53 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A pool of at most [`CONNECTIONS`], none of them open yet; what is opened stays.
+    /// A pool of at most [`CONNECTIONS`], which stay open once they are opened. None is open yet.
     pub(crate) fn new(mysql: &Mysql) -> Self {
-        // The pool closes what comes back beyond the lower bound, and opening a connection costs more than a query.
+        // The pool closes returned connections beyond its lower bound, and opening one costs more than a
+        // query.
         let constraints = PoolConstraints::new(CONNECTIONS, CONNECTIONS).unwrap_or_default();
         let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
             .setup(vec![CHARSET, SESSION_SETTINGS])
-            // An UPDATE that finds its row and leaves it as it is has found it all the same.
+            // Count the rows that an UPDATE has found, not only those it has changed.
             .client_found_rows(true)
-            // The statements differ in their number of rows, so keeping them prepared would only fill memory.
+            // Statements differ in their number of rows, so a cache of prepared ones would only fill memory.
             .stmt_cache_size(0_usize)
             .into();
         Self { pool: Pool::new(opts.clone()), opts, names: mysql.names.clone() }
     }
 
-    /// What the application calls its tables and columns.
+    /// The application's names of tables and columns.
     pub(crate) const fn names(&self) -> &Names {
         &self.names
     }
 
-    /// A connection of the pool.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] when there is none within the deadline.
+    /// A connection from the pool.
     pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
         bounded(self.pool.get_conn()).await
     }
 
-    /// A connection outside of the pool, which ends with whoever holds it.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] when there is none within the deadline.
+    /// A connection outside of the pool. It is closed when it is dropped.
     pub(crate) async fn dedicated_connection(&self) -> Result<Conn, StoreError> {
         bounded(Conn::new(self.opts.clone())).await
     }
 
     /// Whether the database answers.
-    ///
-    /// # Errors
-    ///
-    /// Why it does not.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         bounded(connection.query_drop("DO 1")).await
     }
 
-    /// Closes every connection, waiting for nobody longer than the deadline.
+    /// Closes every connection, or gives up after the timeout.
     pub(crate) async fn close(self) {
         if let Err(error) = bounded(self.pool.disconnect()).await {
-            tracing::debug!(%error, "the database connections did not close in order");
+            tracing::debug!(%error, "cannot close the database connections");
         }
     }
 }
 
-/// Runs one step against the database under the deadline.
+/// Runs one step against the database, with a timeout.
 pub(crate) async fn bounded<T>(
     step: impl Future<Output = Result<T, mysql_async::Error>>,
 ) -> Result<T, StoreError> {

@@ -1,7 +1,7 @@
-//! The writer: everything in the log, applied to MySQL in order, exactly once.
+//! The writer: applies the log to MySQL, in order and exactly once.
 //!
-//! One daemon writes, the others stand by. It commits whatever waits as one transaction: while a commit is
-//! under way the next batch gathers, so batches grow with the load and no timer is needed.
+//! One daemon writes, the others stand by. Everything that waits in the log is committed as one transaction.
+//! During the commit the next batch gathers, so batches grow with the load, and no timer delays a message.
 
 mod deferred;
 mod trimming;
@@ -19,7 +19,7 @@ use crate::broker::lease::{self, Lease};
 use crate::services::Services;
 use crate::store::StoreError;
 
-/// How often a stand-by looks whether the lease is free or its holder gone.
+/// How often a daemon on standby tries to acquire the lease.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The writer of this daemon.
@@ -37,7 +37,7 @@ impl Writer {
         Self { services: services.clone(), lease, present }
     }
 
-    /// Writes whenever the lease is free, until told to stop; the batch under way is finished then.
+    /// Writes whenever this daemon holds the lease, until `stop`. The current batch is finished.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (writer)");
         let mut mysql = Backoff::new("MySQL (writer)");
@@ -60,7 +60,7 @@ impl Writer {
             }
             let ended = self.term(&stop, &mut redis, &mut mysql).await;
             if let Err(error) = self.lease.release().await {
-                tracing::debug!(%error, "the lease could not be given up and will run out");
+                tracing::debug!(%error, "cannot release the lease; it will expire");
             }
             match ended {
                 Ok(()) => {}
@@ -71,7 +71,7 @@ impl Writer {
         }
     }
 
-    /// One term: from taking the lease to losing it, a failure, or the end.
+    /// One term: from acquiring the lease to losing it, an error, or `stop`.
     async fn term(
         &self,
         stop: &CancellationToken,
@@ -86,18 +86,19 @@ impl Writer {
         }
     }
 
-    /// Keeps the lease; tells when it is lost, and ends with whoever is told.
+    /// Renews the lease. When it is lost, cancels `lapsed` and waits until this future is dropped with the
+    /// term.
     async fn keep_lease(&self, lapsed: &CancellationToken) {
         loop {
             tokio::time::sleep(lease::RENEWAL_INTERVAL).await;
             match self.lease.renew().await {
                 Ok(true) => {}
                 Ok(false) => {
-                    tracing::info!("the lease is another's, standing by");
+                    tracing::info!("lost the lease, standing by");
                     lapsed.cancel();
                     return std::future::pending().await;
                 }
-                Err(error) => tracing::debug!(%error, "the lease is not renewed"),
+                Err(error) => tracing::debug!(%error, "cannot renew the lease"),
             }
         }
     }

@@ -230,7 +230,7 @@ async fn writer_keeps_its_lease_while_all_partitions_are_locked() {
     )
     .await;
     assert!(!daemon.log().contains("connection is back"), "{}", daemon.log());
-    assert_eq!(daemon.log().matches("writing").count(), 1, "one term: {}", daemon.log());
+    assert_eq!(daemon.log().matches("became the writer").count(), 1, "one term: {}", daemon.log());
 }
 
 #[tokio::test]

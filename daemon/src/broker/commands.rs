@@ -1,5 +1,5 @@
-//! The connection for commands that are answered at once. It is opened when first needed and again after it
-//! broke.
+//! The connection for commands that are answered at once. It is opened when it is first needed, and again
+//! after it broke.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ pub(crate) struct Commands(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     client: Client,
-    /// An asynchronous lock, because it is held while connecting: one caller connects, the others wait for
-    /// that one connection instead of opening their own.
+    /// An asynchronous lock, because it is held while connecting: one caller connects, and the others wait
+    /// for that connection.
     open: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Commands {
-    /// A handle; nothing is opened yet.
+    /// A handle. The connection is not opened yet.
     pub(crate) fn new(client: Client) -> Self {
         Self(Arc::new(Shared { client, open: Mutex::new(None) }))
     }
 
-    /// The server and how it is reached, for connections that others open themselves.
+    /// The client, for callers that open their own connection.
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
@@ -36,18 +36,14 @@ impl Commands {
     ///
     /// # Errors
     ///
-    /// When Redis cannot be reached in time or answers a command with an error. Commands that were sent may have
-    /// been executed.
+    /// When Redis cannot be reached in time or answers a command with an error. Commands that were sent may
+    /// have been executed.
     pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
         self.finish(pipeline.query_async(&mut connection).await).await
     }
 
     /// Calls a script by its digest, and loads it first if Redis does not know it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Commands::send`].
     pub(crate) async fn invoke<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -56,7 +52,7 @@ impl Commands {
         self.finish(script.invoke_async(&mut connection).await).await
     }
 
-    /// Drops the connection if it is broken.
+    /// Converts the error, and drops the connection if that is broken.
     async fn finish<T>(&self, answer: Result<T, RedisError>) -> Result<T, BrokerError> {
         let answer = answer.map_err(BrokerError::from);
         if answer.as_ref().is_err_and(BrokerError::is_broken) {
@@ -66,10 +62,6 @@ impl Commands {
     }
 
     /// Whether Redis answers.
-    ///
-    /// # Errors
-    ///
-    /// Why it does not.
     pub(crate) async fn ping(&self) -> Result<(), BrokerError> {
         self.send(redis::pipe().cmd("PING").ignore()).await
     }

@@ -7,9 +7,9 @@ use redis::{ErrorKind, RedisError};
 /// A failure of Redis.
 ///
 /// Neither its text nor its source ever holds what was sent to Redis or what Redis answered: that may be a
-/// message. So the library's error is kept as the source only if the connection failed, which no value can be part
-/// of. Of an error answer, only the text is kept, without the arguments that Redis repeats; of an answer that could
-/// not be converted, not even the text.
+/// message. So the library's error is kept as the source only if the connection failed, which no value can be
+/// part of. Of an error answer, only the text is kept, without the arguments that Redis repeats; of an answer
+/// that could not be converted, not even the text.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub(crate) struct BrokerError {

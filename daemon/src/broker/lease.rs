@@ -1,5 +1,5 @@
-//! Which daemon writes: a key that runs out. It only keeps two daemons from getting in each other's way;
-//! that nothing is written twice rests on the positions in MySQL.
+//! The writer's lease: a key that names the daemon that writes, and expires. It keeps two daemons from
+//! competing. That nothing is written twice does not depend on it, but on the positions in MySQL.
 
 use std::time::Duration;
 
@@ -8,61 +8,46 @@ use redis::{Script, ScriptInvocation};
 
 use super::{BrokerError, Commands, scripts};
 
-/// How long a lease holds without being renewed.
+/// How long the lease lasts without a renewal.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(6);
 
-/// How often it is renewed.
+/// How often the lease is renewed.
 pub(crate) const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// One daemon's view of the writer's lease.
+/// The writer's lease, as one daemon uses it.
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
     commands: Commands,
     key: String,
-    /// What the channels begin with by which a holder is seen to be gone.
-    channels: String,
+    /// The start of the channel that the holder subscribes to while it is connected.
+    channel_prefix: String,
     daemon: String,
 }
 
 impl Lease {
-    /// The lease of an installation, for the daemon with this name.
+    /// The lease of the installation with this prefix, for the daemon with this name.
     pub(crate) fn new(commands: Commands, prefix: &Prefix, daemon: String) -> Self {
-        Self { commands, key: prefix.writer(), channels: prefix.daemon_channel(""), daemon }
+        Self { commands, key: prefix.writer(), channel_prefix: prefix.daemon_channel(""), daemon }
     }
 
-    /// Takes the lease if nobody holds it, or if its holder is not connected to Redis any more.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
+    /// Takes the lease if it is free, or if its holder is not connected to Redis any more. False if another
+    /// daemon holds it.
     pub(crate) async fn acquire(&self) -> Result<bool, BrokerError> {
         let mut call = self.call(&scripts::ACQUIRE);
-        self.commands.invoke(call.arg(LEASE_TTL.as_millis()).arg(&self.channels)).await
+        self.commands.invoke(call.arg(LEASE_TTL.as_millis()).arg(&self.channel_prefix)).await
     }
 
-    /// Renews the lease; false if it is another's by now.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
+    /// Renews the lease. False if this daemon does not hold it any more.
     pub(crate) async fn renew(&self) -> Result<bool, BrokerError> {
         self.commands.invoke(self.call(&scripts::RENEW).arg(LEASE_TTL.as_millis())).await
     }
 
-    /// Gives the lease up, so that another daemon need not wait for it to run out.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached; the lease then runs out.
+    /// Releases the lease, so that another daemon need not wait until it expires.
     pub(crate) async fn release(&self) -> Result<(), BrokerError> {
         self.commands.invoke(&self.call(&scripts::RELEASE)).await
     }
 
-    /// Whether some daemon holds the lease.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
+    /// Whether any daemon holds the lease.
     pub(crate) async fn is_held(&self) -> Result<bool, BrokerError> {
         let (held,): (bool,) = self.commands.send(redis::pipe().cmd("EXISTS").arg(&self.key)).await?;
         Ok(held)

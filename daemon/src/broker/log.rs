@@ -1,4 +1,4 @@
-//! The log: reading it, appending to it, cutting off what MySQL holds.
+//! The log in Redis: reading, appending, trimming what MySQL holds, repairing.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,18 +16,14 @@ use super::{BrokerError, Commands, scripts};
 use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 
-/// Most entries that are read from one partition at a time, and so bound a transaction.
+/// Most entries that one read takes from a partition.
 const ENTRIES_PER_READ: usize = 64;
 
-/// Entries by log: each an id and its fields.
+/// The answer to XREAD: for each key, entries with their id and fields.
 type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 
-/// Reads what follows the given positions, over all partitions named, oldest first in each. Waits up to
-/// `wait` for the first entry and returns nothing if none came; without `wait` it answers at once.
-///
-/// # Errors
-///
-/// When Redis cannot be reached.
+/// Reads the entries after the given position of each partition, in the order of each log. Waits up to `wait`
+/// for a first entry; without `wait` it returns at once.
 pub(crate) async fn read(
     connection: &mut MultiplexedConnection,
     prefix: &Prefix,
@@ -37,7 +33,7 @@ pub(crate) async fn read(
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(ENTRIES_PER_READ);
     if let Some(wait) = wait {
-        // BLOCK 0 would wait for ever.
+        // BLOCK 0 would wait forever.
         command.arg("BLOCK").arg(wait.as_millis().max(1));
     }
     command.arg("STREAMS");
@@ -61,19 +57,15 @@ pub(crate) async fn read(
     Ok(entries)
 }
 
-/// The id of the last entry that was ever appended to a partition's log, trimmed or not.
-///
-/// # Errors
-///
-/// When Redis cannot be reached.
+/// The id of the last entry that was appended to a partition's log, even if it was trimmed since.
 pub(crate) async fn last(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,
 ) -> Result<Position, BrokerError> {
     let key = prefix.log(partition);
-    // XREVRANGE finds nothing in a log that was trimmed; XINFO knows the last id all the same. For a key that does
-    // not exist XINFO answers an error, and EXISTS tells that from others.
+    // XREVRANGE finds nothing in a log that was trimmed to its end, XINFO still has the last id. If the key
+    // does not exist, XINFO answers an error; EXISTS distinguishes it from other errors.
     let mut pipeline = redis::pipe();
     pipeline.ignore_errors().cmd("EXISTS").arg(&key).cmd("XINFO").arg("STREAM").arg(&key);
     let (exists, info): (RedisResult<bool>, RedisResult<HashMap<String, Value>>) =
@@ -85,12 +77,9 @@ pub(crate) async fn last(
     Ok(last.and_then(|id| id.parse().ok()).unwrap_or_default())
 }
 
-/// Moves a log that has lost its tail to behind the position MySQL has, or new entries would get ids that
-/// are taken for applied ones (Redis manual, "XSETID").
-///
-/// # Errors
-///
-/// When Redis cannot be reached.
+/// Repairs a log that ends before the position in MySQL, because Redis lost its last entries or its clock
+/// went back: new entries would get ids that count as applied. XSETID makes the next id follow the position
+/// (Redis manual, "XSETID").
 pub(crate) async fn repair(
     commands: &Commands,
     prefix: &Prefix,
@@ -102,11 +91,11 @@ pub(crate) async fn repair(
         return Ok(());
     }
     let key = prefix.log(partition);
-    tracing::warn!(%partition, %last, %applied, "Redis has lost entries that MySQL holds, moving the log behind them");
+    tracing::warn!(%partition, %last, %applied, "the log ends before MySQL's position, moving its next id");
     let mut pipeline = redis::pipe();
     pipeline.atomic();
     if last == Position::default() {
-        // XSETID wants the key to exist; an entry that is deleted again leaves an empty stream.
+        // XSETID needs the key to exist. An entry that is added and deleted leaves an empty stream.
         pipeline.cmd("XADD").arg(&key).arg("0-1").arg("placeholder").arg("").ignore();
         pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
     }
@@ -114,7 +103,7 @@ pub(crate) async fn repair(
     commands.send(&pipeline).await
 }
 
-/// Adds an append to the log of `receiver` to a pipeline.
+/// Adds the command that appends these fields to the log of `receiver` to a pipeline.
 pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId, fields: &Fields<'_>) {
     pipeline.cmd("XADD").arg(prefix.log(Partition::of(receiver))).arg("*");
     for (field, value) in fields {
@@ -123,11 +112,8 @@ pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId,
     pipeline.ignore();
 }
 
-/// Puts an entry that MySQL had refused back, once however often it is done. Nobody waits for it any more.
-///
-/// # Errors
-///
-/// When Redis cannot be reached.
+/// Puts a dead letter back into the log. Repeating it has no effect. The entry loses `reply_to`, since its
+/// caller has had an answer.
 pub(crate) async fn requeue(
     commands: &Commands,
     prefix: &Prefix,
@@ -135,20 +121,20 @@ pub(crate) async fn requeue(
     number: u64,
     fields: &[(String, String)],
 ) -> Result<(), BrokerError> {
-    let remembered = prefix.requeued(partition, number);
+    let requeued = prefix.requeued(partition, number);
     let seen = match Entry::decode(fields) {
         Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
-        _ => remembered.clone(),
+        _ => requeued.clone(),
     };
     let mut call = scripts::REQUEUE.key(prefix.log(partition));
-    call.key(remembered).key(seen).arg(CHOSEN_SEEN_TTL.as_millis());
+    call.key(requeued).key(seen).arg(CHOSEN_SEEN_TTL.as_millis());
     for (field, value) in entry::without_reply_to(fields) {
         call.arg(field).arg(value);
     }
     commands.invoke(&call).await
 }
 
-/// Adds the removal of everything that MySQL holds to a pipeline.
+/// Adds the command that trims a log up to and including `applied` to a pipeline.
 pub(crate) fn trim(pipeline: &mut Pipeline, prefix: &Prefix, partition: Partition, applied: Position) {
     pipeline.cmd("XTRIM").arg(prefix.log(partition)).arg("MINID").arg(applied.next().to_string()).ignore();
 }

@@ -1,4 +1,4 @@
-//! The read lists: taking requests off them.
+//! The query lists.
 
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -6,17 +6,14 @@ use redis::aio::MultiplexedConnection;
 
 use super::{BLOCK_TIMEOUT, BrokerError};
 
-/// Takes waiting requests of one partition, the oldest first, at most `most` of them. Waits up to [`BLOCK_TIMEOUT`]
-/// for the first. The partition that is looked at first is `first`: a busy one must not starve the others.
-///
-/// # Errors
-///
-/// When Redis cannot be reached.
+/// Pops up to `count` queries of one partition, oldest first. Waits up to [`BLOCK_TIMEOUT`] for one. The
+/// lists are tried from the partition `first` on, so that a caller that varies it lets no busy partition
+/// starve the others.
 pub(crate) async fn pop(
     connection: &mut MultiplexedConnection,
     prefix: &Prefix,
     first: u8,
-    most: usize,
+    count: usize,
 ) -> Result<Vec<String>, BrokerError> {
     let mut command = redis::cmd("BLMPOP");
     command.arg(BLOCK_TIMEOUT.as_secs_f64()).arg(Partition::COUNT);
@@ -25,7 +22,7 @@ pub(crate) async fn pop(
             command.arg(prefix.query_list(partition));
         }
     }
-    command.arg("LEFT").arg("COUNT").arg(most);
-    let taken: Option<(String, Vec<String>)> = command.query_async(connection).await?;
-    Ok(taken.map(|(_, requests)| requests).unwrap_or_default())
+    command.arg("LEFT").arg("COUNT").arg(count);
+    let popped: Option<(String, Vec<String>)> = command.query_async(connection).await?;
+    Ok(popped.map(|(_, queries)| queries).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Answers to the extension, and notices to a user's devices.
+//! Replies to the extension, and unread counters to a user's devices.
 
 use chatpush_wire::envelope;
 use chatpush_wire::frame;
@@ -9,7 +9,7 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
-/// Answers a call. If its caller is gone, nobody hears it.
+/// Adds the command that publishes a reply to a pipeline. If the caller is gone, the reply is lost.
 pub(crate) fn publish_reply(
     pipeline: &mut Pipeline,
     prefix: &Prefix,
@@ -18,13 +18,13 @@ pub(crate) fn publish_reply(
     reply_to: ReplyTo<'_>,
     reply: &Reply,
 ) {
-    // A reply is numbers, texts and flags, all of which JSON has.
+    // Numbers, texts and flags: this cannot fail.
     let json = serde_json::to_string(reply).unwrap_or_default();
     let channel = prefix.reply_channel(partition, reply_to.caller);
     pipeline.cmd("SPUBLISH").arg(channel).arg(reply_to.answer(daemon, &json)).ignore();
 }
 
-/// Tells a user's devices what the unread counter is now.
+/// Adds the command that publishes a user's unread counter to a pipeline.
 pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
     let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();

@@ -1,5 +1,5 @@
-//! The daemon's Lua scripts. They are called by digest; after a Redis that does not know the digest, for instance
-//! because it was restarted, the client library loads the script and calls it again.
+//! The daemon's Lua scripts. They are called by digest; after a Redis that does not know the digest, for
+//! instance because it was restarted, the client library loads the script and calls it again.
 
 use std::sync::LazyLock;
 

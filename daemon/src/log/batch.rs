@@ -1,5 +1,5 @@
-//! What one transaction does: log entries turned into inserts, deletes and counters. Pure, so that every
-//! rule about order can be tested without a database.
+//! The planning of a batch: log entries become the inserts, deletes and counters of one transaction. It does
+//! no I/O, so every rule about order is tested without a database.
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,21 +14,21 @@ use crate::log::position::Position;
 /// Most rows that one transaction touches, unless its first entry alone touches more.
 const BATCH_ROWS: usize = 4_096;
 
-/// One entry as it was read from a partition's log.
+/// An entry as it was read from a partition's log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogEntry {
-    /// Which log.
+    /// Whose log.
     pub(crate) partition: Partition,
-    /// Its id there.
+    /// Its id in the log.
     pub(crate) position: Position,
-    /// The entry, or why this version cannot read it.
+    /// The decoded entry, or why this version cannot read it.
     pub(crate) entry: Result<Entry, Malformed>,
-    /// Its fields as they stand in the log, for an entry that has to be set aside.
+    /// The fields as they are in the log, for a dead letter.
     pub(crate) fields: Vec<(String, String)>,
 }
 
 impl LogEntry {
-    /// How many rows it touches.
+    /// How many rows the entry touches.
     pub(crate) fn rows(&self) -> usize {
         match &self.entry {
             Ok(Entry::ClientAck { ids, .. }) => ids.len(),
@@ -37,7 +37,7 @@ impl LogEntry {
         }
     }
 
-    /// The receiver and id of a message whose sender has chosen the id, so that it may be there already.
+    /// The receiver and id of a message whose id the sender has chosen. It may be stored already.
     pub(crate) fn chosen(&self) -> Option<(UserId, &MessageId)> {
         match &self.entry {
             Ok(Entry::Message { id, receiver, .. }) if id.is_chosen() => Some((*receiver, id)),
@@ -46,8 +46,8 @@ impl LogEntry {
     }
 }
 
-/// Cuts off what one transaction may not do any more, beyond the first entry. It is read again; the partitions it
-/// belongs to are returned.
+/// Drops the entries beyond [`BATCH_ROWS`], but never the first entry. Returns the partitions of the dropped
+/// entries, which have to be read again.
 pub(crate) fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     let mut rows = 0;
     let end = entries.iter().position(|logged| {
@@ -58,102 +58,104 @@ pub(crate) fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     cut.iter().map(|logged| logged.partition).collect()
 }
 
-/// A partition's position, from where it was to behind the batch.
+/// The move of a partition's position over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PositionUpdate {
-    /// Which partition.
+    /// Whose position.
     pub(crate) partition: Partition,
-    /// Where it has to be, or somebody else has written.
+    /// The position before. If it is another, another daemon has written.
     pub(crate) from: Position,
-    /// Where it goes.
+    /// The position after.
     pub(crate) to: Position,
 }
 
 /// A row to insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Insert<'a> {
-    /// The message's id.
+    /// The message id.
     pub(crate) id: &'a MessageId,
-    /// Who sent it.
+    /// The sender.
     pub(crate) sender: UserId,
-    /// Whose mailbox.
+    /// The receiver.
     pub(crate) receiver: UserId,
     /// The content, verbatim.
     pub(crate) content: &'a str,
-    /// Its type, if it has one.
+    /// The message type, if there is one.
     pub(crate) message_type: Option<&'a MessageType>,
-    /// When it was accepted.
+    /// When it was accepted, in milliseconds since 1970.
     pub(crate) time_ms: u64,
 }
 
-/// What happens to one user's unread counter.
+/// The change of one user's unread counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counter {
-    /// Whether it first becomes 0.
+    /// Whether it is set to 0 first.
     pub(crate) cleared: bool,
-    /// How much is added then.
+    /// How much is added.
     pub(crate) added: u32,
 }
 
-/// Rows that the application has rendered itself.
+/// Rows that the application deletes (`ackOfflineMessage`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AppDelete<'a> {
-    /// Whose.
+    /// The receiver.
     pub(crate) receiver: UserId,
-    /// Their row ids.
+    /// The row ids.
     pub(crate) rows: &'a [u64],
 }
 
-/// Who is told what after the commit.
+/// A reply that is sent after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PendingReply<'a> {
-    /// The partition of the mailbox it is about.
+    /// The partition of the receiver.
     pub(crate) partition: Partition,
-    /// Who waits.
+    /// Where the reply goes.
     pub(crate) reply_to: &'a str,
     /// What it waits for.
     pub(crate) outcome: Outcome,
 }
 
-/// What a waiting caller is told.
+/// The result that a reply reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The message is stored; whether its receiver was connected.
+    /// The message is stored.
     Stored {
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
     /// The counter is cleared.
     Cleared,
-    /// How many rows the ack with this index in [`Batch::app_deletes`] removed.
+    /// Rows were deleted; their number is that of the delete with this index in [`Batch::app_deletes`].
     Removed(usize),
 }
 
-/// One transaction's work. It borrows from the entries, which outlive it: they are planned anew when it fails.
+/// The work of one transaction. It borrows from the entries, which are planned again if the transaction
+/// fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Batch<'a> {
-    /// Positions, in partition order.
+    /// Position updates, in the order of partitions.
     pub(crate) positions: Vec<PositionUpdate>,
     /// Rows to insert, in the order of acceptance within each partition.
     pub(crate) inserts: Vec<Insert<'a>>,
-    /// Messages whose rows go, by receiver.
+    /// Messages that a client has confirmed, with their receiver. Their rows are deleted.
     pub(crate) client_acks: Vec<(UserId, &'a MessageId)>,
-    /// Rows that the application acknowledged.
+    /// Rows that the application deletes.
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
-    /// Counters that change, by user.
+    /// Changes of counters, by user.
     pub(crate) counters: BTreeMap<UserId, Counter>,
-    /// Users whose devices are told the new counter.
+    /// Users whose devices get the new counter.
     pub(crate) notify_unread: Vec<UserId>,
-    /// Callers that wait for the commit.
+    /// Replies to the callers that wait for the commit.
     pub(crate) replies: Vec<PendingReply<'a>>,
 }
 
 impl<'a> Batch<'a> {
-    /// Plans one transaction from entries that follow `from` in their logs. Entries of one partition must
-    /// come in the order of the log and each must be readable; how partitions interleave does not matter.
+    /// Plans one transaction. The entries follow `from` in their logs. Those of one partition come in the
+    /// order of its log; the order of partitions does not matter. Entries that could not be decoded are
+    /// skipped, so the caller must reject them first.
     ///
-    /// With `count_unread` off no message counts, because the application counts them itself. What is `stored`
-    /// is stored already: a message whose sender sent it again.
+    /// With `count_unread` off the application counts messages itself. Messages in `stored` are in MySQL
+    /// already, because their sender sent them again.
     pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
@@ -163,7 +165,7 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
         let mut inserts = Vec::new();
-        // Where each message is among them; nowhere if it was stored before.
+        // The index of each message in `inserts`; none if it was stored before.
         let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
@@ -191,7 +193,7 @@ impl<'a> Batch<'a> {
                 }
                 Entry::ClientAck { receiver, ids } => {
                     for id in ids {
-                        // A message that was delivered before it was stored never becomes a row.
+                        // A message that was confirmed before it was stored never becomes a row.
                         let place = places.get(&(*receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.get_mut(at)) {
                             Some(insert) => *insert = None,

@@ -1,4 +1,4 @@
-//! How far the log has been applied to MySQL.
+//! Positions: how far each partition's log has been applied to MySQL.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,12 +17,12 @@ pub struct Position {
 }
 
 impl Position {
-    /// When the entry was accepted, in milliseconds since 1970, by Redis's clock.
+    /// When the entry was appended, in milliseconds since 1970 by Redis's clock.
     pub const fn time_ms(self) -> u64 {
         self.ms
     }
 
-    /// The smallest id behind this one: what `XTRIM MINID` keeps. Nothing is behind the largest but itself.
+    /// The next larger id, from which on `XTRIM MINID` keeps entries. For the largest id it is the same.
     #[must_use]
     pub const fn next(self) -> Self {
         match self.seq.checked_add(1) {
@@ -51,29 +51,29 @@ impl FromStr for Position {
     }
 }
 
-/// A text that is no log id.
+/// The text is not a log id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a log id")]
 pub struct InvalidPosition;
 
-/// The newest known position of every partition. They only ever move forward, so whoever waits for one may
-/// look at any older answer and at worst wait for a newer.
+/// The latest known position of each partition. A position only moves forward, so an older value is safe to
+/// use: at worst a waiter waits longer.
 #[derive(Debug)]
 pub(crate) struct Positions {
     known: Vec<watch::Sender<Position>>,
-    /// When MySQL was last asked by somebody who waits.
-    asked: Mutex<Option<Instant>>,
+    /// When a waiter last polled MySQL.
+    polled: Mutex<Option<Instant>>,
 }
 
 impl Default for Positions {
     fn default() -> Self {
         let known = Partition::all().map(|_| watch::Sender::new(Position::default()));
-        Self { known: known.collect(), asked: Mutex::default() }
+        Self { known: known.collect(), polled: Mutex::default() }
     }
 }
 
 impl Positions {
-    /// MySQL holds everything up to here.
+    /// Records that MySQL holds everything up to `position`.
     pub(crate) fn advance(&self, partition: Partition, position: Position) {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
             known.send_if_modified(|known| {
@@ -84,14 +84,14 @@ impl Positions {
         }
     }
 
-    /// The same for several partitions, as MySQL tells them.
+    /// Records the positions that were read from MySQL.
     pub(crate) fn advance_all(&self, found: &[(Partition, Position)]) {
         for (partition, position) in found {
             self.advance(*partition, *position);
         }
     }
 
-    /// What MySQL is known to hold.
+    /// Up to where MySQL is known to hold everything.
     pub(crate) fn known(&self, partition: Partition) -> Position {
         self.known.get(usize::from(partition.number())).map(|known| *known.borrow()).unwrap_or_default()
     }
@@ -99,20 +99,20 @@ impl Positions {
     /// Returns once MySQL is known to hold everything up to `position`.
     pub(crate) async fn wait_for(&self, partition: Partition, position: Position) {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
-            // The sender lives as long as `self`, so the wait ends in no other way.
+            // It cannot fail: the sender lives as long as `self`.
             let _ = known.subscribe().wait_for(|known| *known >= position).await;
         }
     }
 
-    /// Whether the caller, who waits, is to ask MySQL: the answer serves all who wait, so that one of them asks, and
-    /// nobody sooner than `apart` after that.
-    pub(crate) fn claim_poll(&self, apart: Duration) -> bool {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = asked.is_none_or(|asked| asked.elapsed() >= apart);
-        if turn {
-            *asked = Some(Instant::now());
+    /// Whether the calling waiter is the one to poll MySQL: the result serves all waiters, so one of them
+    /// polls per `interval`.
+    pub(crate) fn claim_poll(&self, interval: Duration) -> bool {
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = polled.is_none_or(|polled| polled.elapsed() >= interval);
+        if due {
+            *polled = Some(Instant::now());
         }
-        turn
+        due
     }
 
     /// Whether MySQL is known to hold everything up to `position`.
@@ -126,27 +126,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_order_as_numbers_and_not_as_text() {
+    fn positions_are_ordered_as_numbers() {
         let position = |text: &str| text.parse::<Position>().unwrap();
         assert!(position("9-0") < position("10-0"));
         assert!(position("10-9") < position("10-10"));
         assert_eq!(position("10-9").next(), position("10-10"));
         assert_eq!(position(&format!("10-{}", u64::MAX)).next(), position("11-0"));
         let last = position(&format!("{0}-{0}", u64::MAX));
-        assert_eq!(last.next(), last, "an id never goes back");
+        assert_eq!(last.next(), last, "the largest id has no next one");
         for bad in ["", "1", "1-", "-1", "1-1-1", "a-b"] {
             assert_eq!(bad.parse::<Position>(), Err(InvalidPosition));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_all_who_wait_one_asks_at_a_time() {
+    async fn one_waiter_polls_per_interval() {
         let positions = Positions::default();
-        let apart = Duration::from_millis(2);
-        assert!(positions.claim_poll(apart));
-        assert!(!positions.claim_poll(apart));
-        tokio::time::advance(apart).await;
-        assert_eq!([(); 3].map(|()| positions.claim_poll(apart)), [true, false, false]);
+        let interval = Duration::from_millis(2);
+        assert!(positions.claim_poll(interval));
+        assert!(!positions.claim_poll(interval));
+        tokio::time::advance(interval).await;
+        assert_eq!([(); 3].map(|()| positions.claim_poll(interval)), [true, false, false]);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The writer's transaction: one batch of the log, all or nothing.
+//! The writer's transaction: applies one batch of the log, or nothing of it.
 
 use std::collections::HashSet;
 
@@ -13,27 +13,27 @@ use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::{Batch, LogEntry, PositionUpdate};
 
-/// Names the lock that the writer's connection holds, one for each database.
+/// The named lock that the writer's connection holds, one per database.
 const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
 const BEGIN: &str = "START TRANSACTION";
 const COMMIT: &str = "COMMIT";
 
-/// What to do about rows that others have locked.
+/// How to treat rows that other transactions have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locks {
-    /// Wait for them as long as the session does: a second.
+    /// Wait for their locks for up to a second.
     Wait,
-    /// Look first, and wait for none: another transaction was in the way a moment ago.
+    /// Fail at once: they were locked a moment ago.
     NoWait,
 }
 
-/// What a committed batch did that only the database could tell.
+/// Results of a committed batch that only the database knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
-    /// Rows removed by each ack of the batch.
+    /// Rows removed by each of [`Batch::app_deletes`].
     pub(crate) removed: Vec<u64>,
-    /// New counters of the users whose devices are told.
+    /// The new counters of [`Batch::notify_unread`].
     pub(crate) counters: Vec<(UserId, u64)>,
 }
 
@@ -42,32 +42,28 @@ pub(crate) struct Applied {
 pub(crate) struct WriterConnection {
     connection: Conn,
     names: Names,
-    /// Distance of neighbouring row ids; a replicated server may be set to another than 1.
+    /// The distance of consecutive row ids, which a replicated server may set to more than 1.
     increment: u64,
-    /// How the session waits for locks now.
+    /// The current setting of the session.
     locks: Locks,
 }
 
 impl WriterConnection {
-    /// Opens the writer's connection. A predecessor's that is still there is ended, whatever it is at: a
-    /// paused writer must not keep its locks.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached, or does not let the predecessor's connection be ended.
+    /// Opens the writer's connection and takes the named lock. The connection of the last writer is ended if
+    /// it still exists: a writer that hangs must not keep its row locks.
     pub(crate) async fn open(store: &Store) -> Result<Self, StoreError> {
         let mut connection = store.dedicated_connection().await?;
-        // The server itself knows who holds a named lock, so that no number can be out of date (MySQL manual,
-        // "Locking Functions").
+        // The server knows which connection holds a named lock (MySQL manual, "Locking Functions"); a stored
+        // connection id could be stale.
         let holder: Option<Option<u64>> =
             bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
         if fault_injection::breaks(Promise::Fence) {
             return Ok(Self { connection, names: store.names().clone(), increment: 1, locks: Locks::Wait });
         }
         if let Some(holder) = holder.flatten() {
-            tracing::warn!(connection = holder, "the last writer's connection is still there and is ended");
+            tracing::warn!(connection = holder, "ending the last writer's connection, which still exists");
             if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
-                tracing::debug!(%error, "it has gone by itself");
+                tracing::debug!(%error, "cannot end it; it may have closed meanwhile");
             }
         }
         let taken: Option<Option<bool>> =
@@ -86,10 +82,6 @@ impl WriterConnection {
     }
 
     /// Which of these messages are stored and not confirmed yet.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached.
     pub(crate) async fn stored(
         &mut self,
         messages: &[(UserId, &MessageId)],
@@ -109,13 +101,13 @@ impl WriterConnection {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`] when a position is not where the batch begins: somebody else has written it.
-    /// Of [`StoreError::Unavailable`] it is not known whether it was committed: the positions tell. After any other
-    /// error nothing was changed.
+    /// [`StoreError::Fenced`] if a position is not where the batch begins, because another daemon has
+    /// written. After [`StoreError::Unavailable`] the batch may have been committed; the positions show
+    /// whether it was. After any other error nothing was changed.
     pub(crate) async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
         let mut statements = MultiStatement::default();
         if self.locks != locks {
-            // 0 means not to wait at all (MariaDB); MySQL knows no less than a second and takes that.
+            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
             let seconds = u8::from(locks == Locks::Wait);
             statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
             self.locks = locks;
@@ -129,8 +121,8 @@ impl WriterConnection {
         Ok(Applied { removed: results.affected_rows, counters: counters.collect() })
     }
 
-    /// Sets one entry aside that MySQL refuses: it goes to `chatpush_dead` with the reason, and the position
-    /// moves behind it, in one transaction.
+    /// Stores an entry in `chatpush_dead` with the reason, and moves the position over it, in one
+    /// transaction.
     ///
     /// # Errors
     ///
@@ -150,11 +142,11 @@ impl WriterConnection {
         self.execute(statements).await.map(drop)
     }
 
-    /// The transaction of one batch.
+    /// Adds the transaction of one batch.
     fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks) {
         let names = &self.names;
         statements.push(ResultUse::Ignored, BEGIN);
-        // The positions come first: their row locks keep a second writer out until this one is done.
+        // The positions come first: their row locks make a second writer wait until this transaction ends.
         statements.push(ResultUse::Fence, statements::position_updates(&batch.positions));
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().collect();
@@ -172,8 +164,8 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, records);
             statements.push(ResultUse::AffectedRows, rows);
         }
-        // Counters last and by id: the fewer locks are held while they are taken, and the same order for
-        // everybody, the fewer deadlocks.
+        // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
+        // avoids deadlocks.
         if !batch.counters.is_empty() {
             statements.push(ResultUse::Ignored, statements::counters(names, batch));
         }
@@ -186,8 +178,8 @@ impl WriterConnection {
     async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
         let done = statements.execute(&mut self.connection).await;
         if let Err(StoreError::Busy(_) | StoreError::Rejected(_)) = done {
-            // MySQL undoes only the statement that failed, and what the others have locked must not rest. After any
-            // other failure this connection is given up, and with it the transaction.
+            // MySQL rolls back only the failed statement, and the others' locks must be released. After any
+            // other error the caller drops this connection, which ends the transaction.
             bounded(self.connection.query_drop("ROLLBACK")).await?;
         }
         done

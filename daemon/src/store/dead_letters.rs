@@ -1,4 +1,4 @@
-//! Entries that MySQL refused, kept with its reason.
+//! Dead letters: entries that MySQL refused, with the reason.
 
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
@@ -6,27 +6,23 @@ use mysql_async::prelude::Queryable;
 use super::statements::list;
 use super::{Store, StoreError, bounded, schema};
 
-/// One refused entry.
+/// One dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
-    /// Its number in the table.
+    /// Its id in the table.
     pub(crate) number: u64,
-    /// Whose log it was in.
+    /// The partition in whose log it was.
     pub(crate) partition: Option<Partition>,
-    /// The fields it had there.
+    /// Its fields in the log.
     pub(crate) fields: Vec<(String, String)>,
     /// Why MySQL refused it.
     pub(crate) error: String,
-    /// When.
+    /// When MySQL refused it.
     pub(crate) died_at: String,
 }
 
 impl Store {
-    /// Every refused entry, oldest first, or those with these numbers.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached.
+    /// Every dead letter, or those with these numbers, oldest first.
     pub(crate) async fn dead_letters(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
         let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
         let sql = format!(
@@ -46,11 +42,7 @@ impl Store {
         Ok(entries.collect())
     }
 
-    /// Forgets one refused entry, if it is there.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached.
+    /// Deletes a dead letter, if it exists.
     pub(crate) async fn delete_dead_letter(&self, number: u64) -> Result<(), StoreError> {
         let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD_LETTER);
         let mut connection = self.connection().await?;

@@ -1,7 +1,8 @@
 //! Errors of the database, sorted by what the caller has to do.
 //!
-//! Their text is complete: logs, PHP exceptions and `chatpush_dead` show one error, not a chain. `source()` keeps
-//! the typed cause. MySQL's own text is part of it, and that may quote a value ("Incorrect string value").
+//! Their text is complete: logs, PHP exceptions and `chatpush_dead` show one error, not a chain. `source()`
+//! keeps the typed cause. MySQL's own text is part of it, and that may quote a value ("Incorrect string
+//! value").
 
 use std::time::Duration;
 
@@ -88,8 +89,8 @@ impl From<Error> for StoreError {
 
 impl From<ServerError> for StoreError {
     fn from(error: ServerError) -> Self {
-        // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, 3572 the
-        // answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot.
+        // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, 3572
+        // the answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot.
         const BUSY: [u16; 4] = [1205, 1213, 1020, 3572];
         // 1044, 1142 and 1143 are a privilege missing on the database, a table or a column.
         const DENIED: [u16; 3] = [1044, 1142, 1143];

@@ -1,4 +1,4 @@
-//! `chatpushd migrate`: creates what is missing and alters nothing.
+//! `chatpushd migrate`: creates missing tables and alters nothing.
 
 use std::process::ExitCode;
 
@@ -9,18 +9,17 @@ use mysql_async::prelude::Queryable;
 use super::{Store, bounded, schema};
 use crate::config::Mysql;
 
-/// Creates the tables that are missing and prints what it did, a line a table. Running it again changes
-/// nothing.
+/// Creates the tables that are missing and prints one line for each table. Running it again changes nothing.
 ///
 /// # Errors
 ///
-/// When the database cannot be reached, refuses a statement, or was laid out for another number of
-/// partitions.
+/// When the database cannot be reached, refuses a statement, or was created for another number of partitions.
 pub async fn print(mysql: &Mysql) -> anyhow::Result<ExitCode> {
     let store = Store::new(mysql);
     let mut connection = store.connection().await.context("cannot connect (CHATPUSH_MYSQL_URL)")?;
     for table in schema::tables(&mysql.names) {
-        let find = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+        let find = "SELECT COUNT(*) FROM information_schema.tables \
+                    WHERE table_schema = DATABASE() AND table_name = ?";
         let found: Option<u64> = bounded(connection.exec_first(find, (&table.name,))).await?;
         if found == Some(0) {
             bounded(connection.query_drop(&table.create)).await.with_context(|| {

@@ -1,5 +1,5 @@
-//! Statements that are sent together and carried out in order, up to the first that fails: one round trip instead of one
-//! for each (MySQL manual, "Multiple Statement Execution Support").
+//! Statements that are sent in one round trip and executed in order, up to the first that fails (MySQL
+//! manual, "Multiple Statement Execution Support").
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
@@ -7,16 +7,16 @@ use mysql_async::{Conn, Error, Row};
 use super::statements::STATEMENT_BYTES;
 use super::{StoreError, bounded};
 
-/// What the answer to a statement is for.
+/// How the result of a statement is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResultUse {
-    /// Nothing: it is done or it fails.
+    /// Not at all; the statement must only succeed.
     Ignored,
-    /// It fails if somebody else has written.
+    /// The statement fails if another daemon has written.
     Fence,
-    /// How many rows it touched is wanted.
+    /// The number of affected rows is returned.
     AffectedRows,
-    /// The rows are wanted.
+    /// The rows are returned.
     Rows,
 }
 
@@ -24,12 +24,12 @@ pub(super) enum ResultUse {
 #[derive(Clone, Debug, Default)]
 pub(super) struct MultiStatement(Vec<(ResultUse, String)>);
 
-/// What the statements said of which something is wanted, in order.
+/// The results that are used, in the order of the statements.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    /// By those with [`ResultUse::AffectedRows`].
+    /// One for each [`ResultUse::AffectedRows`].
     pub(super) affected_rows: Vec<u64>,
-    /// By those with [`ResultUse::Rows`].
+    /// All rows of the statements with [`ResultUse::Rows`].
     pub(super) rows: Vec<Row>,
 }
 
@@ -41,11 +41,8 @@ impl MultiStatement {
         self.0.push((result_use, statement.into()));
     }
 
-    /// Carries the statements out.
-    ///
-    /// # Errors
-    ///
-    /// That of the first statement that fails; those behind it are not carried out.
+    /// Executes the statements. The error is that of the first one that fails; those after it are not
+    /// executed.
     pub(super) async fn execute(self, connection: &mut Conn) -> Result<Results, StoreError> {
         let mut results = Results::default();
         let mut statements = self.0.into_iter().peekable();
@@ -66,8 +63,7 @@ impl MultiStatement {
     }
 }
 
-/// Sends statements in one write and reads what each of them answers, each within the deadline. False: the fence was in
-/// the way.
+/// Sends statements in one write and reads their results. False if the fence failed.
 async fn send(
     connection: &mut Conn,
     text: String,
@@ -81,7 +77,8 @@ async fn send(
     let mut result = bounded(connection.query_iter(text)).await?;
     for (at, result_use) in uses.iter().enumerate() {
         let affected = result.affected_rows();
-        // Reading an answer to its end brings the next. If that statement has failed, reading its answer says so.
+        // Reading a result to its end moves on to the next one. If a statement failed, reading its result
+        // fails.
         let read = async {
             match result.collect::<Row>().await {
                 Err(error) if fenced(at, &error) => Ok(None),

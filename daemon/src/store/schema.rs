@@ -1,32 +1,32 @@
-//! The tables: the application's two, by the default schema, and chatpush's own.
+//! The tables: the two of the default schema, which belong to the application, and chatpush's own.
 
 use chatpush_wire::partition::Partition;
 
 use crate::config::Names;
 
-/// One table that `chatpushd migrate` creates when it is missing.
+/// A table that `chatpushd migrate` creates if it is missing.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    /// Its name without quotes.
+    /// The name without quotes.
     pub(crate) name: String,
     /// The statement that creates it.
     pub(crate) create: String,
-    /// Whether it belongs to the application; such a table is never altered.
+    /// Whether it belongs to the application.
     pub(crate) application: bool,
     /// How many of SELECT, UPDATE, INSERT and DELETE the daemon needs on it, in this order.
     pub(crate) privileges: usize,
 }
 
-/// How far each partition's log has been applied. Its number of rows fixes the number of partitions.
+/// The position of each partition, one row each.
 pub(crate) const POSITION: &str = "chatpush_position";
 
-/// What the application's message table has no column for.
+/// Records of stored messages: id, type and time, for which the application's table has no columns.
 pub(crate) const MESSAGE: &str = "chatpush_message";
 
-/// Entries that MySQL refused, with its reason.
+/// Dead letters: entries that MySQL refused, with the reason.
 pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 
-/// Every table, in the order in which they are created.
+/// Every table, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
         name: name.to_owned(),
@@ -75,7 +75,7 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     ]
 }
 
-/// Fills the position table; rows that are there stay as they are.
+/// Adds missing rows to the position table.
 pub(crate) fn positions() -> String {
     let rows: Vec<_> = Partition::all().map(|partition| format!("({partition})")).collect();
     format!("INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}", rows.join(", "))

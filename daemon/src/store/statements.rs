@@ -1,4 +1,4 @@
-//! The statements of the writer's transaction, as text. They differ in their number of rows, so none is prepared.
+//! The SQL of the writer's transaction. Statements differ in their number of rows, so they are not prepared.
 
 use std::fmt::Write as _;
 
@@ -10,11 +10,11 @@ use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch, Counter, Insert, LogEntry, PositionUpdate};
 
-/// Neither a statement nor what is sent of a transaction at a time grows much beyond this; `max_allowed_packet` is
-/// 16 MiB by default.
+/// The size beyond which statements are split, and sent separately. `max_allowed_packet` is 16 MiB by
+/// default.
 pub(super) const STATEMENT_BYTES: usize = 1024 * 1024;
 
-/// Which of these messages have a record and a row.
+/// Selects which of these messages are stored.
 pub(super) fn stored(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
     let wanted: Vec<_> =
         messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
@@ -28,9 +28,10 @@ pub(super) fn stored(names: &Names, messages: &[(UserId, &MessageId)]) -> String
     )
 }
 
-/// Moves each position. One that is not where the batch begins would become NULL, which the column does not take: in
-/// strict mode the statement fails (MySQL manual, "UPDATE Statement"), and with it everything that follows it. A row that is
-/// missing would not be noticed; there are as many as `migrate` has made, and every term counts them as it begins.
+/// Moves each position by compare-and-set. If it is not where the batch begins, it would become NULL, and the
+/// column is NOT NULL: in strict mode the statement fails (MySQL manual, "UPDATE Statement"), and the
+/// statements after it are not executed. A missing row would go unnoticed, so each term checks at its start
+/// that there is one for each partition.
 pub(super) fn position_updates(updates: &[PositionUpdate]) -> String {
     let fenced = !fault_injection::breaks(Promise::Fence);
     let mut set = String::new();
@@ -50,10 +51,11 @@ pub(super) fn position_updates(updates: &[PositionUpdate]) -> String {
     )
 }
 
-/// An entry that MySQL refuses, with the reason.
+/// Inserts a dead letter.
 pub(super) fn dead_letter(logged: &LogEntry, entry: &str, error: &str) -> String {
     format!(
-        "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) VALUES ({}, '{}', {}, {}, NOW())",
+        "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) \
+         VALUES ({}, '{}', {}, {}, NOW())",
         schema::DEAD_LETTER,
         logged.partition,
         logged.position,
@@ -62,7 +64,7 @@ pub(super) fn dead_letter(logged: &LogEntry, entry: &str, error: &str) -> String
     )
 }
 
-/// Looks whether the rows of these users are free, and waits for none.
+/// Locks the rows of these users, or fails at once if another transaction has locked one.
 pub(super) fn lock_counters(names: &Names, users: &[&UserId]) -> String {
     format!(
         "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
@@ -72,7 +74,7 @@ pub(super) fn lock_counters(names: &Names, users: &[&UserId]) -> String {
     )
 }
 
-/// The application's rows.
+/// Inserts the application's rows.
 pub(super) fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
     let rows: Vec<_> = inserts
         .iter()
@@ -97,9 +99,9 @@ pub(super) fn insert_rows(names: &Names, inserts: &[Insert<'_>]) -> String {
     )
 }
 
-/// Our records of the rows that the statement before has inserted, whose ids are `increment` apart. One INSERT of
-/// known length takes neighbouring ids (MySQL manual, "`AUTO_INCREMENT` Handling in `InnoDB`", simple inserts), and
-/// `LAST_INSERT_ID` is the first of them.
+/// Inserts the records of the rows that the statement before has inserted. An INSERT of a known number of
+/// rows gets consecutive ids, `increment` apart (MySQL manual, "`AUTO_INCREMENT` Handling in `InnoDB`",
+/// simple inserts), and `LAST_INSERT_ID` is the first.
 pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
     let rows: Vec<_> = inserts
         .iter()
@@ -115,7 +117,7 @@ pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
             )
         })
         .collect();
-    // REPLACE, because a TRUNCATE of the application's table leaves records whose row ids come again.
+    // REPLACE: after a TRUNCATE of the application's table, old records have row ids that are used again.
     format!(
         "REPLACE INTO `{}` (`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`) VALUES {}",
         schema::MESSAGE,
@@ -123,8 +125,8 @@ pub(super) fn insert_records(inserts: &[Insert<'_>], increment: u64) -> String {
     )
 }
 
-/// Those that remove confirmed rows: those we have a record of, and those that the application
-/// inserted itself, which are known by row id and time.
+/// Deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
+/// application inserted itself have none; their message id holds the row id and the time.
 pub(super) fn delete_acked(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
@@ -136,7 +138,7 @@ pub(super) fn delete_acked(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     }
     let mut statements = Vec::new();
     for confirmed in in_statements(&own, |(_, row)| row.len()) {
-        // The rows are found by their key; the time is compared as it was made when the row was read.
+        // The primary key finds the rows. The time is computed as it was when the row was read.
         let (ids, rows): (Vec<u64>, Vec<&str>) =
             confirmed.iter().map(|(id, row)| (*id, row.as_str())).unzip();
         statements.push(format!(
@@ -159,9 +161,9 @@ pub(super) fn delete_acked(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     statements
 }
 
-/// Those that remove rows that the application acknowledged: the records, then the rows.
+/// Deletes the records, then the rows, of one delete by the application.
 pub(super) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [String; 2] {
-    // No row has the id 0, so an ack of nothing removes nothing.
+    // IN () is no SQL; no row has the id 0.
     let rows = if ack.rows.is_empty() { "0".to_owned() } else { list(ack.rows) };
     [
         format!(
@@ -176,14 +178,14 @@ pub(super) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [Stri
     ]
 }
 
-/// Clears and adds to counters.
+/// Updates the counters.
 pub(super) fn counters(names: &Names, batch: &Batch<'_>) -> String {
     let Names { user, user_id, unread_count, .. } = names;
     let value = |counter: &Counter| {
         let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
         format!("{base} + {}", counter.added)
     };
-    // Most get one more, and a long CASE costs more than the rows.
+    // Most counters grow by one, and a long CASE costs more than the rows.
     let one_more = Counter { cleared: false, added: 1 };
     let mut new = value(&one_more);
     if batch.counters.values().any(|counter| *counter != one_more) {
@@ -200,7 +202,7 @@ pub(super) fn counters(names: &Names, batch: &Batch<'_>) -> String {
     )
 }
 
-/// The counters of these users.
+/// Selects the counters of these users.
 pub(super) fn unread(names: &Names, users: &[UserId]) -> String {
     format!(
         "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
@@ -211,7 +213,7 @@ pub(super) fn unread(names: &Names, users: &[UserId]) -> String {
     )
 }
 
-/// The inside of an `IN (…)`. Only for what cannot hold a quote: numbers and ids of users.
+/// The items of an `IN (…)`. Only for types whose text needs no quotes: numbers and user ids.
 pub(super) fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -220,7 +222,7 @@ fn quoted(text: &str) -> String {
     text.to_value().as_sql(false)
 }
 
-/// Cuts a list into runs that each make a statement of bearable size.
+/// Splits a list so that each part makes a statement of about [`STATEMENT_BYTES`] at most.
 pub(super) fn in_statements<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut runs = Vec::new();
     let (mut start, mut size) = (0, 0);
@@ -242,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_stays_small_and_no_item_is_left_out() {
+    fn statements_are_split_by_size_and_keep_every_item() {
         let items = [10, STATEMENT_BYTES, 20, 30, STATEMENT_BYTES * 2];
         let runs = in_statements(&items, |size| *size);
         assert_eq!(runs.concat(), items);
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn quoting_leaves_no_way_out_of_the_string() {
+    fn quoted_text_cannot_end_its_string() {
         assert_eq!(quoted(r"a'b\c"), r"'a\'b\\c'");
         assert_eq!(quoted("\0\n\r\u{1a}"), r"'\0\n\r\Z'");
     }

@@ -1,5 +1,5 @@
-//! Partitions that another transaction's lock holds back. They are tried again alone, more and more rarely, so
-//! that the rest goes on as if they were not there.
+//! Partitions that are deferred because another transaction has locked their rows. Each is tried again on its
+//! own, with growing delays, so that the others are not held up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use crate::log::position::Position;
 
-/// How long a partition rests at first.
+/// The delay after the first failure.
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 
-/// How long it rests at most.
+/// The longest delay.
 const MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The partitions that are set aside, each until when.
+/// The deferred partitions.
 #[derive(Debug, Default)]
 pub(super) struct Deferred(HashMap<Partition, Delay>);
 
@@ -26,23 +26,24 @@ struct Delay {
 }
 
 impl Deferred {
-    /// Whether a partition was held back the last time.
+    /// Whether the last try of a partition failed.
     pub(super) fn contains(&self, partition: Partition) -> bool {
         self.0.contains_key(&partition)
     }
 
-    /// Whether it may be tried now.
+    /// Whether a partition may be tried now.
     pub(super) fn is_ready(&self, partition: Partition) -> bool {
         self.0.get(&partition).is_none_or(|delay| delay.until <= Instant::now())
     }
 
-    /// How long until the next one may be tried.
+    /// How long until the next partition may be tried.
     pub(super) fn next(&self) -> Duration {
         let next = self.0.values().map(|delay| delay.until.saturating_duration_since(Instant::now())).min();
         next.unwrap_or(Duration::MAX).max(Duration::from_millis(1))
     }
 
-    /// Of those that were tried, the busy ones rest, longer each time, and the others are free again.
+    /// Records the outcome: of the partitions that were tried, the busy ones are deferred, the others are not
+    /// any more.
     pub(super) fn update(&mut self, tried: &[(Partition, Position)], busy: &[Partition]) {
         for (partition, _) in tried {
             if busy.contains(partition) {
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_partition_rests_longer_each_time_and_is_free_once_it_went_through() {
+    async fn delays_grow_while_a_partition_is_busy_and_end_with_its_success() {
         let partition = Partition::new(3).unwrap();
         let tried = [(partition, Position::default())];
         let mut deferred = Deferred::default();

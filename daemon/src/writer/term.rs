@@ -1,4 +1,4 @@
-//! One term as the writer, from taking the lease to losing it: batch after batch.
+//! One term as the writer: batch after batch, from acquiring the lease to losing it.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
 use crate::store::error::Rejection;
 
-/// Why a term ended before its time.
+/// Why a term failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TermError {
     #[error(transparent)]
@@ -31,20 +31,21 @@ pub(super) enum TermError {
     Store(#[from] StoreError),
 }
 
-/// What the writer holds while it writes.
+/// The state of a term.
 #[derive(Debug)]
 pub(super) struct Term<'a> {
     services: &'a Services,
     mysql: WriterConnection,
-    /// How far each partition is applied.
+    /// The position of each partition.
     applied: BTreeMap<Partition, Position>,
-    /// What Redis is told of the commits, sent while the next batch is read.
+    /// Commands that follow the commits: replies, counters, trimming. They are sent while the next batch is
+    /// read.
     after_commit: Pipeline,
     trimming: Trimming,
 }
 
 impl<'a> Term<'a> {
-    /// Opens the connection that writes, which ends a predecessor's, and repairs the logs.
+    /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
     pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
         let mysql = WriterConnection::open(&services.store).await?;
         let found = services.store.positions().await?;
@@ -62,7 +63,8 @@ impl<'a> Term<'a> {
         })
     }
 
-    /// Batch after batch, until either of the two ends it; what is committed is told first.
+    /// Applies batch after batch until `stop` or `lapsed`. Replies for what was committed are sent before it
+    /// returns.
     pub(super) async fn batches(
         &mut self,
         [stop, lapsed]: [&CancellationToken; 2],
@@ -70,7 +72,7 @@ impl<'a> Term<'a> {
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
         let mut connection = blocking_connection(self.services.commands.client()).await?;
-        tracing::info!("writing");
+        tracing::info!("became the writer");
         let mut deferred = Deferred::default();
         let mut last = false;
         let mut turn = 0;
@@ -81,15 +83,15 @@ impl<'a> Term<'a> {
             let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
-                // Everything is held back by others; there is nothing to read until one may be tried again.
+                // Every partition is deferred.
                 let commands = std::mem::take(&mut self.after_commit);
                 self.send(&commands).await?;
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            // Told to stop, the writer takes once more what is there.
+            // The last read does not wait.
             let read = log::read(&mut connection, &self.services.prefix, &ready, (!last).then_some(wait));
-            // The answers of the last batch go out while the next one is read.
+            // The replies of the last batch are sent while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
             let (entries, sent) = tokio::join!(read, self.send(&commands));
             sent?;
@@ -100,7 +102,7 @@ impl<'a> Term<'a> {
             let busy = match self.write(entries, &deferred).await {
                 Ok(busy) => busy,
                 Err(error) => {
-                    // A part may have been committed before the failure, and its callers wait.
+                    // Some partitions may have been committed before the error, and their callers wait.
                     self.send(&self.after_commit).await?;
                     return Err(error.into());
                 }
@@ -112,8 +114,8 @@ impl<'a> Term<'a> {
         Ok(self.send(&self.after_commit).await?)
     }
 
-    /// The partitions that may be read, and from where. Another is the first each turn, so that none is always
-    /// the one that is cut off.
+    /// The partitions that may be read now, with their positions. They are rotated each turn: the limit of a
+    /// batch cuts off the last ones.
     fn ready_partitions(&self, deferred: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
         let free = self.applied.iter().filter(|(partition, _)| deferred.is_ready(**partition));
         let mut ready: Vec<_> = free.map(|(partition, position)| (*partition, *position)).collect();
@@ -122,8 +124,8 @@ impl<'a> Term<'a> {
         ready
     }
 
-    /// Applies what was read, as one transaction if possible; partitions that were set aside go alone, so that
-    /// nobody waits with them. What others' locks hold back is returned, to be read again later.
+    /// Applies what was read, as one transaction if possible. Deferred partitions get transactions of their
+    /// own. Returns the partitions that are locked by others and have to be read again later.
     async fn write(
         &mut self,
         entries: Vec<LogEntry>,
@@ -144,7 +146,8 @@ impl<'a> Term<'a> {
         Ok(busy)
     }
 
-    /// Applies each partition as a transaction of its own, and waits for nobody's locks.
+    /// Applies each partition as a transaction of its own, without waiting for locks. Returns the locked
+    /// ones.
     async fn each_partition(&mut self, entries: &[LogEntry]) -> Result<Vec<Partition>, StoreError> {
         let mut busy = Vec::new();
         for own in entries.chunk_by(|one, next| one.partition == next.partition) {
@@ -152,7 +155,7 @@ impl<'a> Term<'a> {
             match self.commit(own, Locks::NoWait).await {
                 Ok(()) => {}
                 Err(StoreError::Busy(error)) => {
-                    tracing::debug!(%partition, %error, "set aside");
+                    tracing::debug!(%partition, %error, "deferred");
                     busy.push(partition);
                 }
                 Err(StoreError::Rejected(_)) => {
@@ -166,8 +169,8 @@ impl<'a> Term<'a> {
         Ok(busy)
     }
 
-    /// Applies entries each for itself and sets aside those that MySQL refuses. False if a lock held one
-    /// back: those behind it wait, so that the order stays.
+    /// Applies each entry as a transaction of its own; those that MySQL refuses become dead letters. False at
+    /// the first entry that is locked: those after it have to wait, to keep the order.
     async fn one_by_one(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         for logged in entries {
             match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
@@ -180,7 +183,7 @@ impl<'a> Term<'a> {
         Ok(true)
     }
 
-    /// One transaction, and what is to be told once it is committed.
+    /// Commits one transaction and queues its replies.
     async fn commit(&mut self, entries: &[LogEntry], locks: Locks) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
@@ -209,11 +212,12 @@ impl<'a> Term<'a> {
         let update = PositionUpdate { partition, from: self.position(partition), to: logged.position };
         self.mysql.dead_letter(update, logged, &error).await?;
         metrics::DEAD.add(1);
-        tracing::error!(%partition, position = %logged.position, error, "entry refused, kept in chatpush_dead");
+        let position = logged.position;
+        tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update);
         let refused = Reply::Refused(Refusal::Rejected(error));
         if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
-            // A repeated call gets the same answer for longer than it would have been taken for the first.
+            // If the call is repeated, it gets the same reply.
             let json = serde_json::to_string(&refused).unwrap_or_default();
             let seen = self.services.prefix.seen(*receiver, id);
             self.after_commit
@@ -257,7 +261,7 @@ impl<'a> Term<'a> {
     fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
         let Services { prefix, daemon, .. } = self.services;
         let Some(reply_to) = ReplyTo::parse(reply_to) else {
-            tracing::warn!(%partition, "nobody can be told: is an extension of another version in use?");
+            tracing::warn!(%partition, "cannot read reply_to: is an extension of another version in use?");
             return;
         };
         replies::publish_reply(&mut self.after_commit, prefix, daemon, partition, reply_to, reply);

@@ -1,5 +1,5 @@
-//! What is applied and still in the log. It is cut off once in a while: to do it after each batch would be much of
-//! what Redis does.
+//! Trimming of the logs: entries that are applied are removed at intervals. After each batch it would be a
+//! large part of Redis's work.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use crate::broker::log;
 use crate::log::position::Position;
 
-/// How long it may stay.
+/// How long applied entries stay in the log.
 const TRIM_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far the logs can be cut off, and when that is due.
+/// How far the logs can be trimmed, and when that is due.
 #[derive(Debug)]
 pub(super) struct Trimming {
     applied: BTreeMap<Partition, Position>,
@@ -23,12 +23,12 @@ pub(super) struct Trimming {
 }
 
 impl Trimming {
-    /// All of this is to be cut off at once.
+    /// Logs that can be trimmed at once.
     pub(super) fn new(applied: impl IntoIterator<Item = (Partition, Position)>) -> Self {
         Self { applied: applied.into_iter().collect(), due: Instant::now() }
     }
 
-    /// A partition is applied up to here.
+    /// Records that a partition is applied up to `position`.
     pub(super) fn add(&mut self, partition: Partition, position: Position) {
         if self.applied.is_empty() {
             self.due = Instant::now() + TRIM_INTERVAL;
@@ -36,12 +36,12 @@ impl Trimming {
         self.applied.insert(partition, position);
     }
 
-    /// How long until it is due, if there is something to cut off.
+    /// How long until trimming is due, if there is something to trim.
     pub(super) fn next(&self) -> Option<Duration> {
         (!self.applied.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
     }
 
-    /// Cuts off if it is due, or if this is the last chance.
+    /// Adds the commands that trim the logs to a pipeline, if that is due or this is the last call.
     pub(super) fn trim(&mut self, pipeline: &mut Pipeline, prefix: &Prefix, last: bool) {
         if last || self.due <= Instant::now() {
             for (partition, position) in std::mem::take(&mut self.applied) {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_log_is_cut_off_once_for_all_batches_of_a_while() {
+    async fn the_batches_of_an_interval_are_trimmed_at_once() {
         let prefix = Prefix::default();
         let partition = Partition::new(3).unwrap();
         let mut trimming = Trimming::new([]);

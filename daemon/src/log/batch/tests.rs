@@ -20,7 +20,7 @@ fn message(number: u8, receiver: i64) -> Entry {
     }
 }
 
-fn confirm(number: u8, receiver: i64) -> Entry {
+fn client_ack(number: u8, receiver: i64) -> Entry {
     Entry::ClientAck { receiver: user(receiver), ids: vec![id(number)] }
 }
 
@@ -56,23 +56,23 @@ fn rows_keep_the_order_of_acceptance() {
 }
 
 #[test]
-fn a_message_and_its_confirm_leave_only_the_count() {
-    let entries = logged(vec![message(1, 5), confirm(1, 5)]);
+fn a_message_confirmed_in_the_same_batch_leaves_only_its_count() {
+    let entries = logged(vec![message(1, 5), client_ack(1, 5)]);
     let batch = plan(&entries);
     assert!(batch.inserts.is_empty() && batch.client_acks.is_empty());
     assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
 #[test]
-fn a_confirm_of_an_older_message_is_a_delete() {
-    let entries = logged(vec![confirm(1, 5), message(1, 21)]);
+fn a_confirmed_older_message_is_deleted() {
+    let entries = logged(vec![client_ack(1, 5), message(1, 21)]);
     let batch = plan(&entries);
     assert_eq!(batch.client_acks, [(user(5), &id(1))]);
-    assert_eq!(batch.inserts.len(), 1, "another receiver's message with the same id stays");
+    assert_eq!(batch.inserts.len(), 1, "the same id of another receiver is another message");
 }
 
 #[test]
-fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
+fn a_clear_resets_the_count_before_it_and_not_after_it() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5)]);
     let batch = plan(&entries);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
@@ -80,7 +80,7 @@ fn a_clear_forgets_what_came_before_and_not_what_comes_after() {
 }
 
 #[test]
-fn positions_move_once_a_partition_in_partition_order() {
+fn each_position_moves_once_in_the_order_of_partitions() {
     let entries = logged(vec![message(1, 6), message(2, 5), message(3, 6)]);
     let batch = plan(&entries);
     let ends: Vec<_> = batch.positions.iter().map(|p| (p.partition.number(), p.to.to_string())).collect();
@@ -88,30 +88,30 @@ fn positions_move_once_a_partition_in_partition_order() {
 }
 
 #[test]
-fn counting_can_be_left_to_the_application() {
+fn without_count_unread_no_counter_changes() {
     let entries = logged(vec![message(1, 5)]);
     let batch = Batch::plan(&entries, |_| Position::default(), false, &HashSet::new());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 
 #[test]
-fn each_ack_answers_its_own_caller() {
-    let ack = |rows: &[u64], reply_to: &str| Entry::AppDelete {
+fn each_delete_replies_to_its_own_caller() {
+    let delete = |rows: &[u64], reply_to: &str| Entry::AppDelete {
         receiver: user(5),
         rows: rows.to_vec(),
         reply_to: Some(reply_to.to_owned()),
     };
-    let entries = logged(vec![ack(&[1], "a"), ack(&[2], "b")]);
+    let entries = logged(vec![delete(&[1], "a"), delete(&[2], "b")]);
     let batch = plan(&entries);
     let outcomes: Vec<_> = batch.replies.iter().map(|r| (r.reply_to, r.outcome)).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }
 
 #[test]
-fn what_is_stored_already_is_answered_and_not_stored_again() {
-    let entries = logged(vec![message(1, 5), confirm(1, 5), message(1, 21)]);
-    let known = HashSet::from([(user(5), id(1))]);
-    let batch = Batch::plan(&entries, |_| Position::default(), true, &known);
+fn a_stored_message_is_replied_to_and_not_stored_again() {
+    let entries = logged(vec![message(1, 5), client_ack(1, 5), message(1, 21)]);
+    let stored = HashSet::from([(user(5), id(1))]);
+    let batch = Batch::plan(&entries, |_| Position::default(), true, &stored);
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
     assert_eq!((receivers, batch.replies.len()), (vec![user(21)], 2));
     assert_eq!(batch.client_acks, [(user(5), &id(1))]);
@@ -119,7 +119,7 @@ fn what_is_stored_already_is_answered_and_not_stored_again() {
 }
 
 #[test]
-fn a_batch_is_cut_at_its_limit_of_rows_in_order() {
+fn a_batch_is_cut_at_its_limit_and_keeps_its_order() {
     let delete = |rows: usize, receiver: i64| Entry::AppDelete {
         receiver: user(receiver),
         rows: (1..=rows as u64).collect(),
@@ -131,11 +131,11 @@ fn a_batch_is_cut_at_its_limit_of_rows_in_order() {
     let cut = limit_rows(&mut entries);
     assert_eq!(numbers(&entries), [1, 2]);
     assert_eq!(cut.iter().map(|partition| partition.number()).collect::<Vec<_>>(), [7, 8]);
-    assert!(limit_rows(&mut entries).is_empty(), "what fits is not cut");
+    assert!(limit_rows(&mut entries).is_empty(), "the rest is within the limit");
 }
 
 #[test]
-fn the_first_entry_is_applied_however_many_rows_it_touches() {
+fn the_first_entry_is_kept_however_many_rows_it_touches() {
     let large = Entry::ClientAck { receiver: user(5), ids: vec![id(1); BATCH_ROWS + 1] };
     let mut entries = logged(vec![large, message(1, 6)]);
     let cut = limit_rows(&mut entries);
