@@ -178,3 +178,17 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
         std::fs::copy(&path, to.join(path.file_name().expect("it has a name"))).expect("it can be copied");
     }
 }
+
+#[tokio::test]
+async fn the_lease_is_renewed_after_redis_has_lost_its_scripts() {
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    eventually("the daemon writes", || writer(&env), Option::is_some).await;
+    let lease = format!("{}:writer", env.name());
+    let _: () = env.redis(&["SCRIPT", "FLUSH"]).await;
+    // Only a renewal makes it short again.
+    let _: () = env.redis(&["PEXPIRE", &lease, "60000"]).await;
+    let ttl = async || env.redis::<i64>(&["PTTL", &lease]).await;
+    eventually("the lease is renewed", || ttl(), |ttl| (1..=6_000).contains(ttl)).await;
+    assert_eq!(writer(&env).await, Some(daemon.process().pid()));
+}
