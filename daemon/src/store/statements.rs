@@ -10,8 +10,8 @@ use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch, Counter, Insert, LogEntry, PositionUpdate};
 
-/// The size beyond which statements are split, and sent separately. `max_allowed_packet` is 16 MiB by
-/// default.
+/// About the size of the largest statement, and of what is sent in one write. `max_allowed_packet` is 16 MiB
+/// by default.
 pub(super) const STATEMENT_BYTES: usize = 1024 * 1024;
 
 /// Selects which of these messages are stored.
@@ -163,7 +163,7 @@ pub(super) fn delete_acked(names: &Names, batch: &Batch<'_>) -> Vec<String> {
 
 /// Deletes the records, then the rows, of one delete by the application.
 pub(super) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [String; 2] {
-    // IN () is no SQL; no row has the id 0.
+    // `IN ()` is a syntax error; no row has the id 0.
     let rows = if ack.rows.is_empty() { "0".to_owned() } else { list(ack.rows) };
     [
         format!(
