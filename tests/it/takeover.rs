@@ -40,10 +40,7 @@ async fn paused_writer_is_replaced_and_commits_nothing_on_resume() {
     let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'meanwhile'));").await;
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
-    assert!(
-        standby.log().contains("ending the last writer's connection"),
-        "its connection is closed"
-    );
+    assert!(standby.log().contains("ending the last writer's connection"), "its connection is closed");
     active.process().signal("CONT");
     for text in ["a", "b", "c"] {
         php.get(&format!("storeOfflineMessage(1, 2, '{text}');")).await;
@@ -189,6 +186,6 @@ async fn the_lease_is_renewed_after_redis_has_lost_its_scripts() {
     // Only a renewal makes it short again.
     let _: () = env.redis(&["PEXPIRE", &lease, "60000"]).await;
     let ttl = async || env.redis::<i64>(&["PTTL", &lease]).await;
-    eventually("the lease is renewed", || ttl(), |ttl| (1..=6_000).contains(ttl)).await;
+    eventually("the lease is renewed", ttl, |ttl| (1..=6_000).contains(ttl)).await;
     assert_eq!(writer(&env).await, Some(daemon.process().pid()));
 }

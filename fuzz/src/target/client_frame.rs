@@ -3,20 +3,22 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chatpush_daemon::config::Limits;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::edge::session::message_rate::MessageRate;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+/// The default of `limits.message_bytes`.
+const MESSAGE_BYTES: usize = 65_536;
+
 pub(super) fn run(data: &[u8]) {
     match std::str::from_utf8(data) {
-        Ok(text) if text.len() <= Limits::default().message_bytes => check_parsed(text),
+        Ok(text) if text.len() <= MESSAGE_BYTES => check_parsed(text),
         Ok(_) => {}
         Err(_) => {
             // No UTF-8 text begins with this byte, so it marks inputs for the other check.
             if let Some(pauses) = data.strip_prefix(b"\xFF") {
-                check_pace(pauses);
+                check_rate(pauses);
             }
         }
     }
@@ -46,12 +48,11 @@ fn check_parsed(text: &str) {
 }
 
 /// Each pair of bytes is a pause, and the number of messages after it.
-fn check_pace(data: &[u8]) {
+fn check_rate(data: &[u8]) {
     const WINDOW: Duration = Duration::from_secs(10);
     const MESSAGES: usize = 200;
     const BYTES: usize = 1_000;
-    let limits = Limits { messages: 200, bytes: BYTES, ..Limits::default() };
-    let mut pace = MessageRate::default();
+    let mut rate = MessageRate::default();
     let mut now = Instant::now();
     // The messages of the last window, and those of them that were allowed.
     let (mut sent, mut allowed) = (VecDeque::new(), VecDeque::new());
@@ -64,7 +65,7 @@ fn check_pace(data: &[u8]) {
         }
         for _ in 0..usize::from(pair[1]) * 2 {
             sent.push_back(now);
-            if pace.allows(now, 4, &limits) {
+            if rate.allows(now, 4, 200, BYTES) {
                 allowed.push_back(now);
             } else {
                 assert!(

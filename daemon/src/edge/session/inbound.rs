@@ -26,7 +26,9 @@ impl Session<'_> {
             Message::Binary(_) => return Err(Close::Binary.into()),
             Message::Close(_) => return Err(End::Disconnected),
         };
-        if confirmed.is_empty() && !self.rate.allows(self.last_received, bytes, &self.context.limits) {
+        let limits = &self.context.limits;
+        if confirmed.is_empty() && !self.rate.allows(self.last_received, bytes, limits.messages, limits.bytes)
+        {
             return Err(Close::Flooding.into());
         }
         self.confirm(confirmed).await;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Limits;
-
 /// The window over which messages that confirm nothing are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -18,14 +16,14 @@ pub struct MessageRate {
 }
 
 impl MessageRate {
-    /// Counts one message. False if there were too many messages or bytes in the current window.
-    pub fn allows(&mut self, now: Instant, bytes: usize, limits: &Limits) -> bool {
+    /// Counts one message. False if the current window has more than `max_messages` or `max_bytes` now.
+    pub fn allows(&mut self, now: Instant, bytes: usize, max_messages: u32, max_bytes: usize) -> bool {
         if self.window_start.is_none_or(|start| now.duration_since(start) > WINDOW) {
             *self = Self { window_start: Some(now), ..Self::default() };
         }
         self.messages += 1;
         self.bytes += bytes;
-        self.messages <= limits.messages && self.bytes <= limits.bytes
+        self.messages <= max_messages && self.bytes <= max_bytes
     }
 }
 
@@ -35,12 +33,11 @@ mod tests {
 
     #[test]
     fn messages_and_bytes_are_counted_per_window() {
-        let limits = Limits { messages: 10, bytes: 1_000, ..Limits::default() };
         let start = Instant::now();
         let mut rate = MessageRate::default();
-        assert!((0..10).all(|_| rate.allows(start, 1, &limits)));
-        assert!(!rate.allows(start, 1, &limits));
-        assert!(rate.allows(start + WINDOW * 2, 1_000, &limits));
-        assert!(!rate.allows(start + WINDOW * 2, 1, &limits));
+        assert!((0..10).all(|_| rate.allows(start, 1, 10, 1_000)));
+        assert!(!rate.allows(start, 1, 10, 1_000));
+        assert!(rate.allows(start + WINDOW * 2, 1_000, 10, 1_000));
+        assert!(!rate.allows(start + WINDOW * 2, 1, 10, 1_000));
     }
 }
