@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chatpush_wire::id::UserId;
 use chatpush_wire::token::{Secret, VerifiedToken, Verifier};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 
