@@ -22,25 +22,25 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     /// Answers in order; of a map, each name and its value.
     Array(Vec<Self>),
-    /// What a subscription brought.
+    /// A published message, or the confirmation of a subscription.
     Push(Vec<Self>),
-    /// Nothing: a missing string or array.
+    /// A missing string or array.
     Nil,
 }
 
-/// What was found at the start of a buffer.
+/// What the start of a buffer holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
-    /// A whole answer and its length in bytes.
+    /// A complete answer and its length in bytes.
     Whole(Answer, usize),
-    /// The start of one.
+    /// The beginning of an answer.
     Partial,
-    /// Something else.
+    /// Something other than an answer.
     Malformed,
 }
 
 impl Answer {
-    /// The answer, or the error it is.
+    /// The answer, unless it is an error.
     pub(crate) fn into_result(self) -> Result<Self, LinkError> {
         match self {
             Self::Error(text) if text.starts_with("NOSCRIPT") => Err(LinkError::NoScript),
@@ -49,7 +49,7 @@ impl Answer {
         }
     }
 
-    /// The number it is.
+    /// The answer as a number.
     pub(crate) fn into_number(self) -> Result<i64, LinkError> {
         match self.into_result()? {
             Self::Number(number) => Ok(number),
@@ -57,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// The array it is.
+    /// The answer as an array.
     pub(crate) fn into_array(self) -> Result<Vec<Self>, LinkError> {
         match self.into_result()? {
             Self::Array(items) => Ok(items),
@@ -65,7 +65,7 @@ impl Answer {
         }
     }
 
-    /// The last part of the message it is.
+    /// The last part of a published message.
     pub(crate) fn into_message(self) -> Result<Vec<u8>, LinkError> {
         match self.into_result()? {
             Self::Push(mut parts) => parts.pop().map_or_else(|| Ok(Vec::new()), Self::into_bytes),
@@ -73,7 +73,7 @@ impl Answer {
         }
     }
 
-    /// The bytes it is.
+    /// The answer as bytes.
     pub(crate) fn into_bytes(self) -> Result<Vec<u8>, LinkError> {
         match self.into_result()? {
             Self::Bytes(bytes) => Ok(bytes),
