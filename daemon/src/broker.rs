@@ -1,7 +1,7 @@
 //! Redis: commands, the log, the writer's lease, query lists, replies.
 //!
-//! A daemon holds up to four connections: one for commands, one that reads the query lists, one that holds the
-//! subscriptions (`fanout`), and one that reads the log while the daemon is the writer.
+//! A daemon holds up to four connections: one for commands, one that reads the query lists, one that holds
+//! the subscriptions (`fanout`), and one that reads the log while the daemon is the writer.
 
 pub(crate) mod commands;
 pub(crate) mod error;

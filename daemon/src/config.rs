@@ -6,7 +6,7 @@
 mod error;
 mod general;
 mod limits;
-mod log;
+mod logging;
 mod mysql;
 mod names;
 mod origins;
@@ -32,7 +32,7 @@ use crate::net::origin::Origins;
 
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::limits::Limits;
-pub use self::log::Log;
+pub use self::logging::Log;
 pub use self::mysql::Mysql;
 pub use self::names::{Column, Identifier, Names};
 pub use self::render::{environment_help, example};

@@ -5,7 +5,8 @@
 //! In the order in which a connection passes them:
 //!
 //! - [`listener`]: accepts sockets; the PROXY header, TLS ([`tls`]) and HTTP ([`http_connection`]).
-//! - [`admission`]: limits on connections and handshakes; [`rejection`] is the answer when one is exceeded.
+//! - [`admission`]: limits on connections and handshakes; [`limit_exceeded`] is the answer to one beyond
+//!   them.
 //! - [`handshake`]: checks origin and token, and upgrades. [`client_js`] is the other thing that is served.
 //! - [`sessions`]: registers the connection and runs its [`session`].
 //! - [`replay`]: what the session sends first. [`acks`]: where the client's confirmations go.
@@ -16,7 +17,7 @@ pub(crate) mod client_js;
 pub(crate) mod handshake;
 mod http_connection;
 pub(crate) mod listener;
-pub(crate) mod rejection;
+pub(crate) mod limit_exceeded;
 pub(crate) mod replay;
 pub mod session;
 pub(crate) mod sessions;

@@ -21,7 +21,8 @@ struct Class {
     entry: AtomicPtr<ClassEntry>,
 }
 
-/// Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a subclass.
+/// Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a
+/// subclass.
 static BASE: Class = Class::new("ChatPush\\Exception");
 /// Redis cannot be reached, or the connection to it broke.
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");

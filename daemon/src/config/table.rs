@@ -1,7 +1,7 @@
 //! The table of settings. The parser, `--help`, chatpush.toml.example and the book are made from it.
 
 use super::setting::Setting;
-use super::{general, limits, log, mysql, names, origins, redis, tls, tokens};
+use super::{general, limits, logging, mysql, names, origins, redis, tls, tokens};
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
 const PARTS: [&[Setting]; 9] = [
@@ -13,7 +13,7 @@ const PARTS: [&[Setting]; 9] = [
     redis::SETTINGS,
     mysql::SETTINGS,
     names::SETTINGS,
-    log::SETTINGS,
+    logging::SETTINGS,
 ];
 
 /// How alike two keys must be for one to be taken for a misspelling of the other, from 0 to 1.

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::Limits;
-use crate::edge::rejection::Rejection;
+use crate::edge::limit_exceeded::LimitExceeded;
 use crate::net::client_ip::Network;
 use crate::net::rate_limit::{LimiterState, RateLimiter};
 
@@ -97,27 +97,27 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Full`].
-    pub(crate) fn acquire_socket(&self) -> Result<SocketPermit, Rejection> {
-        self.0.sockets.clone().try_acquire_owned().map(SocketPermit).map_err(|_| Rejection::Full)
+    /// [`LimitExceeded::Full`].
+    pub(crate) fn acquire_socket(&self) -> Result<SocketPermit, LimitExceeded> {
+        self.0.sockets.clone().try_acquire_owned().map(SocketPermit).map_err(|_| LimitExceeded::Full)
     }
 
     /// A permit for one more connection of an address; its handshake is counted too.
     ///
     /// # Errors
     ///
-    /// [`Rejection::Address`] or [`Rejection::Handshakes`].
-    pub(crate) fn acquire_address(&self, address: IpAddr) -> Result<AddressPermit, Rejection> {
+    /// [`LimitExceeded::Address`] or [`LimitExceeded::Handshakes`].
+    pub(crate) fn acquire_address(&self, address: IpAddr) -> Result<AddressPermit, LimitExceeded> {
         let network = Network::from(address);
         let now = Instant::now();
         let mut addresses = self.0.addresses();
         addresses.sweep(now);
         let known = addresses.known.entry(network).or_default();
         if !self.0.handshakes.allows(&mut known.handshakes, now) {
-            return Err(Rejection::Handshakes);
+            return Err(LimitExceeded::Handshakes);
         }
         if known.connections >= self.0.limits.connections_per_address {
-            return Err(Rejection::Address);
+            return Err(LimitExceeded::Address);
         }
         known.connections += 1;
         drop(addresses);
@@ -128,9 +128,9 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Full`].
-    pub(crate) fn check_capacity(&self, connections: usize) -> Result<(), Rejection> {
-        if connections < self.0.limits.connections { Ok(()) } else { Err(Rejection::Full) }
+    /// [`LimitExceeded::Full`].
+    pub(crate) fn check_capacity(&self, connections: usize) -> Result<(), LimitExceeded> {
+        if connections < self.0.limits.connections { Ok(()) } else { Err(LimitExceeded::Full) }
     }
 
     /// Waits until one more connection may be admitted. The rate bounds what a returning crowd takes from the
@@ -138,15 +138,15 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Rejection::Crowded`] if the wait would be too long.
-    pub(crate) async fn acquire(&self) -> Result<(), Rejection> {
+    /// [`LimitExceeded::Crowded`] if the wait would be too long.
+    pub(crate) async fn acquire(&self) -> Result<(), LimitExceeded> {
         // The client must still be answered within the handshake timeout.
         let max_wait = self.0.limits.handshake / 2;
         let wait = {
             let mut state = self.0.admission_state.lock().unwrap_or_else(PoisonError::into_inner);
             self.0.admissions.acquire(&mut state, Instant::now(), max_wait)
         };
-        let wait = wait.ok_or(Rejection::Crowded)?;
+        let wait = wait.ok_or(LimitExceeded::Crowded)?;
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -199,10 +199,10 @@ mod tests {
         });
         let held =
             [admission.acquire_address(address(1)).unwrap(), admission.acquire_address(address(1)).unwrap()];
-        assert_eq!(admission.acquire_address(address(1)).unwrap_err(), Rejection::Address);
+        assert_eq!(admission.acquire_address(address(1)).unwrap_err(), LimitExceeded::Address);
         drop(held);
         assert!(admission.acquire_address(address(1)).is_ok(), "the fourth within a second");
-        assert_eq!(admission.acquire_address(address(1)).unwrap_err(), Rejection::Handshakes);
+        assert_eq!(admission.acquire_address(address(1)).unwrap_err(), LimitExceeded::Handshakes);
         assert!(admission.acquire_address(address(2)).is_ok());
         tokio::time::advance(Duration::from_millis(250)).await;
         assert!(admission.acquire_address(address(1)).is_ok(), "a quarter of a second later");
@@ -229,8 +229,8 @@ mod tests {
         let passed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert!((500..=511).contains(&passed), "{passed}");
         assert_eq!(start.elapsed().as_secs(), 5);
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(Rejection::Crowded))));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(LimitExceeded::Crowded))));
         assert_eq!(admission.check_capacity(99_999), Ok(()));
-        assert_eq!(admission.check_capacity(100_000), Err(Rejection::Full));
+        assert_eq!(admission.check_capacity(100_000), Err(LimitExceeded::Full));
     }
 }

@@ -33,8 +33,8 @@ impl ClientJs {
     }
 }
 
-/// Serves the script. It is revalidated by its hash (RFC 9110 section 8.8.3); under `?v=<hash>` it never changes and
-/// may be cached for a year.
+/// Serves the script. It is revalidated by its hash (RFC 9110 section 8.8.3); under `?v=<hash>` it never
+/// changes and may be cached for a year.
 pub(crate) async fn serve(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let contains = |name: HeaderName, what: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(what))

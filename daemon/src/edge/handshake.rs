@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::base::clock;
 use crate::edge::admission::{Admission, ConnectionPermit};
 use crate::edge::client_js;
-use crate::edge::rejection::Rejection;
+use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::sessions::Sessions;
 use crate::net::client_ip::TrustedProxies;
@@ -105,8 +105,8 @@ impl From<Response> for Denied {
     }
 }
 
-impl From<Rejection> for Denied {
-    fn from(rejection: Rejection) -> Self {
+impl From<LimitExceeded> for Denied {
+    fn from(rejection: LimitExceeded) -> Self {
         rejection.count().response().into()
     }
 }
@@ -118,7 +118,7 @@ impl HandshakePolicy {
         &self,
         mut permit: ConnectionPermit,
         headers: &HeaderMap,
-    ) -> Result<ConnectionPermit, Rejection> {
+    ) -> Result<ConnectionPermit, LimitExceeded> {
         if permit.address_permit.is_none() {
             // The nearest proxy's entry is the last one, whatever bytes a client has sent before it.
             let lines = headers.get_all(X_FORWARDED_FOR).iter();

@@ -22,7 +22,7 @@ use tower_service::Service as _;
 use crate::base::metrics;
 use crate::edge::admission::{Admission, ConnectionPermit, SocketPermit};
 use crate::edge::http_connection;
-use crate::edge::rejection::Rejection;
+use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::tls::Tls;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::proxy_protocol;
@@ -150,14 +150,14 @@ impl Listener {
 
     /// Answers a connection that exceeds a limit. With TLS it is closed without a response: a TLS handshake
     /// costs more than the limit protects from.
-    async fn reject(&self, socket: TcpStream, rejection: Rejection) -> io::Result<()> {
+    async fn reject(&self, socket: TcpStream, rejection: LimitExceeded) -> io::Result<()> {
         if self.tls.is_some() {
             return Ok(());
         }
         http_connection::serve(socket, |_request| std::future::ready(rejection.response())).await
     }
 
-    async fn reject_beyond_capacity(&self, socket: TcpStream, rejection: Rejection) {
+    async fn reject_beyond_capacity(&self, socket: TcpStream, rejection: LimitExceeded) {
         rejection.count();
         if let Ok(_permit) = self.rejecting.try_acquire() {
             // If the response cannot be sent, the TCP close is the signal.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::base::metrics;
 use crate::edge::admission::ConnectionPermit;
-use crate::edge::rejection::Rejection;
+use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::Session;
 use crate::edge::session::context::SessionContext;
 use crate::edge::session::end::End;
@@ -45,15 +45,15 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Rejection::User`] if the user has as many connections as allowed.
+    /// [`LimitExceeded::User`] if the user has as many connections as allowed.
     pub(crate) fn register(
         &self,
         user: UserId,
         protocol: Protocol,
         permit: ConnectionPermit,
-    ) -> Result<RegistrationGuard, Rejection> {
+    ) -> Result<RegistrationGuard, LimitExceeded> {
         let limit = self.context.limits.connections_per_user;
-        let registration = self.hub.register(user, protocol.format(), limit).ok_or(Rejection::User)?;
+        let registration = self.hub.register(user, protocol.format(), limit).ok_or(LimitExceeded::User)?;
         Ok(RegistrationGuard::new(registration, self.subscriptions.clone(), permit))
     }
 

@@ -11,9 +11,9 @@ use crate::services::Services;
 /// How long MySQL may take to report the positions. While it is away, those that this process knows are used.
 const POSITIONS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Moves every log that ends before its position to behind it. A Redis that has lost its tail, or whose clock went
-/// back, would otherwise give new entries ids that count as applied, and they would never be read. Call this before
-/// Redis sees this daemon, so that no store is accepted in between.
+/// Moves every log that ends before its position to behind it. A Redis that has lost its tail, or whose clock
+/// went back, would otherwise give new entries ids that count as applied, and they would never be read. Call
+/// this before Redis sees this daemon, so that no store is accepted in between.
 ///
 /// # Errors
 ///

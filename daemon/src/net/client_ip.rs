@@ -34,9 +34,9 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// The client behind `peer`. That is `peer` itself unless it is a trusted proxy; then it is the last address
-    /// in `forwarded` (the entries of `X-Forwarded-For`, the nearest proxy last) that is not a trusted proxy.
-    /// `None` if the proxies name no client.
+    /// The client behind `peer`. That is `peer` itself unless it is a trusted proxy; then it is the last
+    /// address in `forwarded` (the entries of `X-Forwarded-For`, the nearest proxy last) that is not a
+    /// trusted proxy. `None` if the proxies name no client.
     pub fn client<'a>(
         &self,
         peer: IpAddr,

@@ -1,5 +1,6 @@
-//! Structured logs on standard error. Values are fields, and a failure is logged once, where it is handled. Secrets and
-//! message contents are not logged; only MySQL's own reason for refusing an entry may quote a part of it.
+//! Structured logs on standard error. Values are fields, and a failure is logged once, where it is handled.
+//! Secrets and message contents are not logged; only MySQL's own reason for refusing an entry may quote a
+//! part of it.
 
 use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;

@@ -17,8 +17,8 @@ pub(super) fn run(data: &[u8]) {
     assert_eq!(Entry::decode(&written(&entry)), Ok(entry));
 }
 
-/// The fields as they stand in the log: the Lua scripts append `reply_to` and whether the receiver was online, and
-/// write duplicates.
+/// The fields as they stand in the log: the Lua scripts append `reply_to` and whether the receiver was
+/// online, and write duplicates.
 fn written(entry: &Entry) -> Vec<(String, String)> {
     let fields = match entry {
         Entry::Message { id, sender, receiver, content, message_type, .. } => {

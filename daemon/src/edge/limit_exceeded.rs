@@ -1,4 +1,4 @@
-//! Why a connection is not accepted, and the HTTP response that says so.
+//! A connection or handshake beyond a limit, and the HTTP response that names the limit.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -7,7 +7,7 @@ use crate::base::metrics;
 
 /// Which limit a connection or handshake exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Rejection {
+pub(crate) enum LimitExceeded {
     /// The daemon holds as many connections as allowed.
     #[error("this daemon is full: see limits.connections in chatpush.toml")]
     Full,
@@ -25,7 +25,7 @@ pub(crate) enum Rejection {
     User,
 }
 
-impl Rejection {
+impl LimitExceeded {
     /// 429 (RFC 6585 section 4) if the client itself exceeds a limit, 503 if the daemon as a whole is full.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
