@@ -4,7 +4,7 @@
 
 namespace ChatPush {
     /**
-     * Everything but a wrong argument that a call can throw: a setting that cannot be used, or one of the classes below.
+     * Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a subclass.
      */
     class Exception extends \RuntimeException {}
 
@@ -30,11 +30,11 @@ namespace ChatPush {
     enum Delivery
     {
         /**
-         * Somebody was there: it was pushed in the same step.
+         * The receiver was connected: the message was pushed in the same step.
          */
         case Live;
         /**
-         * Nobody was there: it is delivered when the receiver connects.
+         * The receiver was not connected: the message is delivered when they connect.
          */
         case Stored;
     }
@@ -42,14 +42,14 @@ namespace ChatPush {
     /**
      * Pushes a message to every device of a user who is connected now.
      *
-     * One Redis round trip, at most once, in order per receiver for one caller. Pushing a content that
-     * `getOfflineMessage()` returned earlier in the same request delivers that stored row, which goes once
-     * the receiver's client has confirmed it.
+     * It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
+     * keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
+     * delivers that stored row, which is deleted once the receiver's client has confirmed it.
      *
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @param string|int $type what the front end is told the message is, at most 64 bytes
-     * @return bool true: Redis queued it to at least one daemon that holds a connection of that user; false: nobody is there
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
@@ -59,27 +59,27 @@ namespace ChatPush {
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
      *
-     * A receiver who is connected after all gets it at once. Inside an open transaction of the application
-     * that has touched the receiver's row of the user table this call waits for itself: commit first.
+     * A receiver who is connected gets it at once. Commit an open transaction that has changed the receiver's
+     * row of the user table before this call: it would wait for that row until it times out.
      *
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: the row is committed in MySQL, or is in the durable queue if `chatpush.durability` is `queued`
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability` = `queued`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether the message is queued and will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 
     /**
-     * Returns the messages stored for a user, oldest first. Reading removes nothing.
+     * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
-     * Sees every store that returned before the call.
+     * The result includes every store that returned before the call.
      *
      * @param int $user_id 1 to 2147483647
-     * @param int $limit at most so many, 1 to 100000
+     * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
      * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
      * @throws \ValueError an argument is out of range
@@ -90,9 +90,9 @@ namespace ChatPush {
     function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
-     * Returns what `user.unread_count` holds now, also after the application's own SQL.
+     * Returns the current `user.unread_count`, including changes by the application's own SQL.
      *
-     * Sees every store that returned before the call. An unknown user has 0.
+     * The result includes every store that returned before the call. It is 0 for an unknown user.
      *
      * @param int $user_id 1 to 2147483647
      * @return int 0 or more
@@ -104,13 +104,13 @@ namespace ChatPush {
     function getUnreadCount(int $user_id): int {}
 
     /**
-     * Ends a user's connections on every daemon, as after signing out or a ban.
+     * Closes a user's connections on every daemon, for example after signing out or a ban.
      *
-     * They are closed with code 4403, on which a client does not connect again by itself. A token that is still
-     * valid opens a new one: do not give out another.
+     * They are closed with code 4403, after which a client does not connect again by itself. A token that is
+     * still valid opens a new connection: do not sign another one.
      *
      * @param int $user_id 1 to 2147483647
-     * @return bool true: at least one daemon that holds a connection of that user was told; false: nobody is there
+     * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
@@ -118,29 +118,29 @@ namespace ChatPush {
     function disconnectUser(int $user_id): bool {}
 
     /**
-     * Stores a message exactly once and pushes it in the same step to whoever is there.
+     * Stores a message exactly once and, in the same step, pushes it to the receiver's devices.
      *
-     * The row goes once a client has confirmed it. With a `$message_id` a repeated call is the same message: it is
-     * remembered for 24 hours and as long as its row is there, by sender and receiver, and the second call
-     * waits for the first one's commit and answers what that one did.
+     * The row is deleted once a client has confirmed it. With a `$message_id`, a repeated call is the same
+     * message: the second call waits for the commit of the first one and returns what that one returned. The
+     * id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
      *
-     * A failure is thrown also where `chatpush.errors` asks for warnings, since no value says it.
+     * A failure is always thrown, also with `chatpush.errors` = `warning`, since no return value says it.
      *
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @param string|int $type what the front end is told the message is, at most 64 bytes
-     * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is a message of its own
-     * @return Delivery whether somebody was there
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
+     * @return Delivery whether the receiver was connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether the message is queued and will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
      */
     function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null): \ChatPush\Delivery {}
 
     /**
-     * Tells whether a daemon holds a connection of the user now.
+     * Returns whether the user is connected to a daemon now.
      *
      * @param int $user_id 1 to 2147483647
      * @throws \ValueError an argument is out of range
@@ -150,7 +150,7 @@ namespace ChatPush {
     function isOnline(int $user_id): bool {}
 
     /**
-     * Sets a user's unread counter to 0 and tells the user's devices.
+     * Sets a user's unread counter to 0 and sends it to the user's devices.
      *
      * @param int $user_id 1 to 2147483647
      * @throws \ValueError an argument is out of range
@@ -161,11 +161,11 @@ namespace ChatPush {
     function clearUnreadCount(int $user_id): void {}
 
     /**
-     * Removes stored messages that the application has shown itself instead of pushing them.
+     * Deletes stored messages that the application has shown itself instead of pushing them.
      *
      * @param int $user_id 1 to 2147483647
-     * @param list<int> $ids row ids as `getOfflineMessage()` returned them, at most 10,000; rows of other users stay
-     * @return int how many rows were removed
+     * @param list<int> $ids row ids from `getOfflineMessage()`, at most 10,000; rows of other users stay
+     * @return int how many rows were deleted
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
@@ -174,10 +174,10 @@ namespace ChatPush {
     function ackOfflineMessage(int $user_id, array $ids): int {}
 
     /**
-     * Makes a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
+     * Returns a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
      *
      * @param int $user_id 1 to 2147483647
-     * @param int $ttl_seconds how long it is valid, 1 to 31536000
+     * @param int $ttl_seconds its lifetime in seconds, 1 to 31536000
      * @return string a JSON Web Token, signed with `chatpush.secret`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
@@ -189,14 +189,14 @@ namespace {
     /**
      * Pushes a message to every device of a user who is connected now.
      *
-     * One Redis round trip, at most once, in order per receiver for one caller. Pushing a content that
-     * `getOfflineMessage()` returned earlier in the same request delivers that stored row, which goes once
-     * the receiver's client has confirmed it.
+     * It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
+     * keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
+     * delivers that stored row, which is deleted once the receiver's client has confirmed it.
      *
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @param string|int $type what the front end is told the message is, at most 64 bytes
-     * @return bool true: Redis queued it to at least one daemon that holds a connection of that user; false: nobody is there
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
@@ -206,27 +206,27 @@ namespace {
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
      *
-     * A receiver who is connected after all gets it at once. Inside an open transaction of the application
-     * that has touched the receiver's row of the user table this call waits for itself: commit first.
+     * A receiver who is connected gets it at once. Commit an open transaction that has changed the receiver's
+     * row of the user table before this call: it would wait for that row until it times out.
      *
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: the row is committed in MySQL, or is in the durable queue if `chatpush.durability` is `queued`
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability` = `queued`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether the message is queued and will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 
     /**
-     * Returns the messages stored for a user, oldest first. Reading removes nothing.
+     * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
-     * Sees every store that returned before the call.
+     * The result includes every store that returned before the call.
      *
      * @param int $user_id 1 to 2147483647
-     * @param int $limit at most so many, 1 to 100000
+     * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
      * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
      * @throws \ValueError an argument is out of range
@@ -237,9 +237,9 @@ namespace {
     function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
-     * Returns what `user.unread_count` holds now, also after the application's own SQL.
+     * Returns the current `user.unread_count`, including changes by the application's own SQL.
      *
-     * Sees every store that returned before the call. An unknown user has 0.
+     * The result includes every store that returned before the call. It is 0 for an unknown user.
      *
      * @param int $user_id 1 to 2147483647
      * @return int 0 or more
