@@ -40,8 +40,8 @@ if (!extension_loaded('chatpush')) {
 }
 
 // How long the whole job keeps trying while Redis, MySQL or the daemon is down.
-$patience = getenv('CHAT_RETRY_SECONDS');
-$deadline = time() + ($patience === false ? 600 : (int) $patience);
+$retrySeconds = getenv('CHAT_RETRY_SECONDS');
+$deadline = time() + ($retrySeconds === false ? 600 : (int) $retrySeconds);
 
 $database = new PDO(
     sprintf(

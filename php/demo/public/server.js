@@ -1,7 +1,7 @@
 // Requests to the application's PHP pages.
 
 /** The timeout of a request, in milliseconds. A hanging request would block the next ones. */
-const PATIENCE = 10_000;
+const REQUEST_TIMEOUT = 10_000;
 
 const { csrf } = document.body.dataset;
 
@@ -10,7 +10,7 @@ const { csrf } = document.body.dataset;
  * @throws {Error} With a text for the user, and the HTTP `status` if there was an answer.
  */
 export async function ask(page, options = {}) {
-  const response = await fetch(page, { signal: AbortSignal.timeout(PATIENCE), ...options });
+  const response = await fetch(page, { signal: AbortSignal.timeout(REQUEST_TIMEOUT), ...options });
   if (response.status === 401) location.href = 'sign-in.php';
   const answer = await response.json().catch(() => ({ error: 'The server has a problem.' }));
   if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
