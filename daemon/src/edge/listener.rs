@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -80,26 +80,40 @@ impl Listener {
                 },
                 () = stop.cancelled() => break,
             };
-            let (listener, router, stop) = (self.clone(), router.clone(), stop.clone());
-            handshakes.spawn(async move {
-                tokio::select! {
-                    () = listener.handle_connection(socket, peer, router) => {}
-                    // The daemon stops: handshakes under way are dropped, and clients connect to another
-                    // daemon.
-                    () = stop.cancelled() => {}
-                }
-            });
+            self.spawn_connection(&handshakes, socket, peer, &router, &stop);
         }
         drop((listener, router));
         handshakes.close();
         handshakes.wait().await;
     }
 
-    async fn handle_connection(self, socket: TcpStream, peer: IpAddr, router: Router) {
-        let permit = match self.admission.acquire_socket() {
-            Ok(permit) => permit,
-            Err(rejection) => return self.reject_beyond_capacity(socket, rejection).await,
-        };
+    /// Serves a socket in a task of its own, if there is a permit for it. When the daemon stops, handshakes under
+    /// way are dropped, and their clients connect to another daemon.
+    fn spawn_connection(
+        &self,
+        handshakes: &TaskTracker,
+        socket: TcpStream,
+        peer: IpAddr,
+        router: &Router,
+        stop: &CancellationToken,
+    ) {
+        let (listener, router, stop) = (self.clone(), router.clone(), stop.clone());
+        match self.admission.acquire_socket() {
+            Ok(permit) => {
+                let connection = listener.handle_connection(socket, peer, permit, router);
+                handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
+            }
+            Err(limit) => {
+                limit.count();
+                if let Ok(permit) = self.rejecting.clone().try_acquire_owned() {
+                    let connection = listener.reject_beyond_capacity(socket, limit, permit);
+                    handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
+                }
+            }
+        }
+    }
+
+    async fn handle_connection(self, socket: TcpStream, peer: IpAddr, permit: SocketPermit, router: Router) {
         set_options(&socket);
         let handshake = self.handshake(socket, peer, permit, router);
         match timeout(self.admission.limits().handshake, handshake).await {
@@ -135,7 +149,7 @@ impl Listener {
         let address_permit = if is_client {
             match self.admission.acquire_address(peer) {
                 Ok(permit) => Some(Arc::new(permit)),
-                Err(rejection) => return self.reject(socket, rejection.count()).await,
+                Err(limit) => return self.reject(socket, limit.count()).await,
             }
         } else {
             // The proxy's X-Forwarded-For will name the client.
@@ -150,19 +164,21 @@ impl Listener {
 
     /// Answers a connection that exceeds a limit. With TLS it is closed without a response: a TLS handshake
     /// costs more than the limit protects from.
-    async fn reject(&self, socket: TcpStream, rejection: LimitExceeded) -> io::Result<()> {
+    async fn reject(&self, socket: TcpStream, limit: LimitExceeded) -> io::Result<()> {
         if self.tls.is_some() {
             return Ok(());
         }
-        http_connection::serve(socket, |_request| std::future::ready(rejection.response())).await
+        http_connection::serve(socket, |_request| std::future::ready(limit.response())).await
     }
 
-    async fn reject_beyond_capacity(&self, socket: TcpStream, rejection: LimitExceeded) {
-        rejection.count();
-        if let Ok(_permit) = self.rejecting.try_acquire() {
-            // If the response cannot be sent, the TCP close is the signal.
-            let _ = timeout(REJECT_TIMEOUT, self.reject(socket, rejection)).await;
-        }
+    async fn reject_beyond_capacity(
+        self,
+        socket: TcpStream,
+        limit: LimitExceeded,
+        _permit: OwnedSemaphorePermit,
+    ) {
+        // If the response cannot be sent, the TCP close is the signal.
+        let _ = timeout(REJECT_TIMEOUT, self.reject(socket, limit)).await;
     }
 }
 
