@@ -331,3 +331,11 @@ fn redis_names_are_built_in_one_file() {
         }
     }
 }
+
+#[test]
+fn no_module_is_named_mod_rs() {
+    let crates = CRATES.iter().map(|(folder, _)| root().join(folder));
+    let found: Vec<_> =
+        crates.flat_map(|folder| sources(&folder)).filter(|file| file.ends_with("mod.rs")).collect();
+    assert!(found.is_empty(), "a module is x.rs beside x/, not x/mod.rs: {found:?}");
+}
