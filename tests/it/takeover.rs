@@ -177,7 +177,7 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[tokio::test]
-async fn the_lease_is_renewed_after_redis_has_lost_its_scripts() {
+async fn lease_is_renewed_after_redis_loses_its_scripts() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
     eventually("the daemon writes", || writer(&env), Option::is_some).await;
