@@ -4,12 +4,12 @@
 //!
 //! In the order in which a connection passes them:
 //!
-//! - [`listener`]: accepts sockets; the PROXY header, TLS ([`tls`]) and HTTP ([`http_connection`]).
-//! - [`admission`]: limits on connections and handshakes; [`limit_exceeded`] is the answer to one beyond
+//! - `listener`: accepts sockets; the PROXY header, TLS (`tls`) and HTTP (`http_connection`).
+//! - `admission`: limits on connections and handshakes; `limit_exceeded` is the answer to one beyond
 //!   them.
-//! - [`handshake`]: checks origin and token, and upgrades. [`client_js`] is the other thing that is served.
-//! - [`sessions`]: registers the connection and runs its [`session`].
-//! - [`replay`]: what the session sends first. [`acks`]: where the client's confirmations go.
+//! - `handshake`: checks origin and token, and upgrades. `client_js` is the other thing that is served.
+//! - `sessions`: registers the connection and runs its [`session`].
+//! - `replay`: what the session sends first. `acks`: where the client's confirmations go.
 
 pub(crate) mod acks;
 pub(crate) mod admission;

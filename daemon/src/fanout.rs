@@ -2,10 +2,10 @@
 //!
 //! # Layout
 //!
-//! - [`subscriptions`]: which users' channels the daemon is subscribed to.
-//! - [`subscriber`]: the connection that holds the subscriptions.
-//! - [`heartbeat`]: daemons notice when another one hangs.
-//! - [`log_repair`]: what is done to the logs before subscribing.
+//! - `subscriptions`: which users' channels the daemon is subscribed to.
+//! - `subscriber`: the connection that holds the subscriptions.
+//! - `heartbeat`: daemons notice when another one hangs.
+//! - `log_repair`: what is done to the logs before subscribing.
 //! - [`dispatch`]: hands what the subscriptions bring to the hub and to the query queue.
 
 pub mod dispatch;

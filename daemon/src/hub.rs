@@ -4,8 +4,8 @@
 //! # Layout
 //!
 //! - `outbox`: the queue between the hub and one session.
-//! - [`close_code`]: the close codes.
-//! - [`drain`]: closes all connections when the daemon stops.
+//! - `close_code`: the close codes.
+//! - `drain`: closes all connections when the daemon stops.
 
 pub(crate) mod close_code;
 pub(crate) mod drain;

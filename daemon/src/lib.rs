@@ -5,15 +5,15 @@
 //!
 //! A group uses only groups above it in this list; `tests/it/architecture.rs` holds the exact table.
 //!
-//! - [`base`]: the clock, metrics, backoff, and faults injected for tests.
+//! - `base`: the clock, metrics, backoff, and faults injected for tests.
 //! - [`net`]: client addresses behind proxies, origins, the PROXY protocol, rate limits.
 //! - [`config`]: the settings, from file and environment.
 //! - [`cli`]: the command line.
 //! - [`log`]: positions in the log, and the plan of one transaction.
-//! - [`broker`]: Redis: commands, the log, the writer's lease, query lists, replies.
+//! - `broker`: Redis: commands, the log, the writer's lease, query lists, replies.
 //! - [`store`]: MySQL: every SQL statement.
-//! - [`services`]: what the groups below share.
-//! - [`writer`]: applies the log to MySQL, in order and exactly once.
+//! - `services`: what the groups below share.
+//! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
 //! - [`fanout`]: subscriptions in Redis, and the dispatch of what they bring to the hub.

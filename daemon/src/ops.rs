@@ -2,12 +2,12 @@
 //!
 //! # Layout
 //!
-//! - [`admin`]: the admin listener, with health, readiness and metrics.
+//! - `admin`: the admin listener, with health, readiness and metrics.
 //! - [`check`]: `chatpushd check`.
 //! - [`dead_letters`]: `chatpushd dead`.
 //! - [`logging`]: structured logs.
-//! - [`rlimit`]: the open-file limit.
-//! - [`signals`]: SIGTERM, SIGINT, SIGHUP.
+//! - `rlimit`: the open-file limit.
+//! - `signals`: SIGTERM, SIGINT, SIGHUP.
 
 pub(crate) mod admin;
 pub mod check;

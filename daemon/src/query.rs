@@ -3,8 +3,8 @@
 //! # Layout
 //!
 //! - [`queue`]: queries on this daemon's own channel.
-//! - [`server`]: answers queries.
-//! - [`barrier`]: waits until MySQL holds what was accepted before the query.
+//! - `server`: answers queries.
+//! - `barrier`: waits until MySQL holds what was accepted before the query.
 
 pub(crate) mod barrier;
 pub mod queue;

@@ -4,21 +4,21 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`functions`] | the functions that PHP sees, by topic, and their registration |
-//! | [`declaration`] | how a function is declared: the macro and what follows from it |
-//! | [`parameters`] | the kinds of parameters: what is parsed, and how it is checked |
-//! | [`returns`] | the types that functions return |
-//! | [`delivery`] | the enum that `sendMessage` returns |
-//! | [`calls`] | what each function sends to Redis and makes of the answer |
-//! | [`fetched_rows`] | the rows that this request fetched, so that a push of one is recognised |
-//! | [`exchange`] | exchanges with Redis: a command, and a script and the wait for its answer |
-//! | [`link`] | the connection: socket, TLS, RESP, what is kept between calls, the retry |
-//! | [`error`] | why a call failed |
-//! | [`exception`] | the exception classes, and how an error becomes an exception or a warning |
-//! | [`settings`] | the INI directives |
-//! | [`address`] | the address of Redis |
-//! | [`info`] | the section of `phpinfo()` |
-//! | [`zend`] | the C functions of the engine that ext-php-rs does not wrap |
+//! | `functions` | the functions that PHP sees, by topic, and their registration |
+//! | `declaration` | how a function is declared: the macro and what follows from it |
+//! | `parameters` | the kinds of parameters: what is parsed, and how it is checked |
+//! | `returns` | the types that functions return |
+//! | `delivery` | the enum that `sendMessage` returns |
+//! | `calls` | what each function sends to Redis and makes of the answer |
+//! | `fetched_rows` | the rows that this request fetched, so that a push of one is recognised |
+//! | `exchange` | exchanges with Redis: a command, and a script and the wait for its answer |
+//! | `link` | the connection: socket, TLS, RESP, what is kept between calls, the retry |
+//! | `error` | why a call failed |
+//! | `exception` | the exception classes, and how an error becomes an exception or a warning |
+//! | `settings` | the INI directives |
+//! | `address` | the address of Redis |
+//! | `info` | the section of `phpinfo()` |
+//! | `zend` | the C functions of the engine that ext-php-rs does not wrap |
 
 #![allow(missing_docs, reason = "the only public item is the entry point that the macro writes, without any")]
 

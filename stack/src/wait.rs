@@ -12,7 +12,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// After [`START_TIMEOUT`], with the end of the log.
+/// After `START_TIMEOUT`, with the end of the log.
 pub async fn until(
     what: &str,
     log: &std::path::Path,
