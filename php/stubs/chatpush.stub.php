@@ -4,7 +4,8 @@
 
 namespace ChatPush {
     /**
-     * Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a subclass.
+     * Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a
+     * subclass.
      */
     class Exception extends \RuntimeException {}
 
