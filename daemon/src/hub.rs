@@ -106,26 +106,24 @@ impl Hub {
     /// Queues a JSON frame for every connection of `user`, in the order of the calls. A connection whose
     /// outbox is full is closed as too slow.
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
-        let mut wants_content = false;
-        for outbox in self.partition(user).get(&user).into_iter().flatten() {
-            match outbox.format() {
-                Format::Json => outbox.push(outgoing),
-                Format::Content => wants_content = true,
-            }
-        }
-        if wants_content {
-            self.deliver_content(user, outgoing);
+        let has_others = self.queue(user, Format::Json, outgoing);
+        if has_others {
+            // The content is parsed out of the JSON once for all connections, and without the lock.
+            self.queue(user, Format::Content, &outgoing.to_content());
         }
     }
 
-    /// Parses a JSON frame, once and without the lock, and queues its content where that is wanted.
-    fn deliver_content(&self, user: UserId, outgoing: &Outgoing) {
-        let outgoing = outgoing.to_content();
+    /// Queues a frame for the connections of `user` with this format. Returns whether there are others.
+    fn queue(&self, user: UserId, format: Format, outgoing: &Outgoing) -> bool {
+        let mut has_others = false;
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
-            if outbox.format() == Format::Content {
-                outbox.push(&outgoing);
+            if outbox.format() == format {
+                outbox.push(outgoing);
+            } else {
+                has_others = true;
             }
         }
+        has_others
     }
 
     /// Closes every connection of `user`.
