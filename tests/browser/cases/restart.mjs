@@ -7,7 +7,7 @@ export const title = 'a daemon that is killed and comes back in front of the use
 
 /**
  * After so many accepted messages Ben stops until Ann's page is connected again. How long that takes must not
- * decide how many he sends: the page keeps the last 500 messages of a conversation (kept.js), so the first of
+ * decide how many he sends: the page keeps the last 500 messages of a conversation (message-history.js), so the first of
  * more than 500 would be gone after the reload, and on a busy machine the page shows only a few in a second.
  */
 const MANY = 50;
