@@ -43,10 +43,11 @@ pub(crate) fn execute<E: Exchange>(
         tries -= 1;
         let mut connection = match slot::take(settings, deadline) {
             // The first try may have been executed. That matters more than that there is no second.
-            Err(ExecuteError::Unreachable { cause, .. } | ExecuteError::StillUnreachable { cause, .. })
-                if was_sent =>
-            {
-                return Err(ExecuteError::TimedOut { known: exchange.known(), cause: Some(cause) });
+            Err(unreachable) if was_sent => {
+                return Err(ExecuteError::TimedOut {
+                    known: exchange.known(),
+                    cause: Some(unreachable.into()),
+                });
             }
             other => other?,
         };

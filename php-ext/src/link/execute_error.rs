@@ -48,8 +48,9 @@ pub(crate) enum ExecuteError {
     #[error("{known}")]
     TimedOut {
         known: &'static str,
+        /// Why a connection for the second try could not be opened.
         #[source]
-        cause: Option<Arc<LinkError>>,
+        cause: Option<Box<ExecuteError>>,
     },
 }
 

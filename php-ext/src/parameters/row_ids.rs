@@ -22,7 +22,9 @@ impl<'a> Kind<'a> for RowIds {
         // Converting an element can raise a deprecation, whose handler may leave by longjmp. The guard frees
         // the ids.
         let mut ids = BailoutGuard::new(Vec::with_capacity(table.len()));
-        for value in table.values() {
+        // Keys are not looked at: one that is not UTF-8 would be a panic in the iterators that convert them.
+        let mut elements = table.iter();
+        while let Some((_key, value)) = elements.next_zval() {
             match u64::try_from(zend::element_as_number(value, position)?) {
                 Ok(id) if id > 0 => ids.push(id),
                 _ => {

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use ext_php_rs::ffi::zend_wrong_parameters_count_error;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
-use ext_php_rs::zend::ExecuteData;
+use ext_php_rs::zend::{ExecuteData, ExecutorGlobals};
 
 use super::{SUCCESS, type_error};
 
@@ -116,6 +116,14 @@ impl<'a> Argument<'a> {
         unsafe { &*self.value }.dereference()
     }
 
+    /// Where the value is. For a reference that is outside of the call frame.
+    fn place(self) -> *mut Zval {
+        let value = self.value;
+        // SAFETY: the pointer is to a place in the call frame. A reference holds its value until it is
+        // released, and the frame holds the reference.
+        unsafe { if (*value).is_reference() { &raw mut (*(*value).value.ref_).val } else { value } }
+    }
+
     /// Lets the engine parse the argument as `specification` says, into what `place` points at.
     ///
     /// # Safety
@@ -192,21 +200,26 @@ impl<'a> Parsed<'a> for TextOrNumber<'a> {
     const TYPE: Type = Type::STRING_OR_INT;
 
     fn parse(argument: Argument<'a>) -> Option<Self> {
-        let value = argument.value();
-        if let Some(number) = value.long() {
+        if let Some(number) = argument.value().long() {
             return Some(Self::Number(number));
         }
-        if let Some(text) = value.zend_str() {
+        if let Some(text) = argument.value().zend_str() {
             return Some(Self::Text(text.as_bytes()));
         }
         let (mut text, mut number) = (std::ptr::null_mut::<ZendStr>(), 0_i64);
-        let (place, position) = (std::ptr::from_ref(value).cast_mut(), argument.position);
-        // SAFETY: the place is in the call frame. The engine converts in place, as the union type requires,
-        // and writes one of the two.
-        if unsafe { zend_parse_arg_str_or_long_slow(place, &raw mut text, &raw mut number, position) } {
+        let (place, position) = (argument.place(), argument.position);
+        // SAFETY: the place is in the call frame, and no reference to it is alive. The engine converts in
+        // place, as the union type requires, and writes one of the two.
+        let parsed =
+            unsafe { zend_parse_arg_str_or_long_slow(place, &raw mut text, &raw mut number, position) };
+        // The application's error handler may throw for a deprecation, and the engine goes on all the same.
+        if ExecutorGlobals::has_exception() {
+            return None;
+        }
+        if parsed {
             return Some(bytes(text).map_or(Self::Number(number), Self::Text));
         }
-        type_error(position, c"must be of type string|int, %s given", value);
+        type_error(position, c"must be of type string|int, %s given", place);
         None
     }
 

@@ -227,6 +227,30 @@ final class ArgumentsTest extends ChatPushTestCase
         }
     }
 
+    public function testKeysOfAListAreIgnored(): void
+    {
+        self::unservedPrefix();
+        self::expectThrown(
+            ChatPush\UnavailableException::class,
+            fn () => ChatPush\ackOfflineMessage(1, ["\xff" => 5]),
+        );
+    }
+
+    /** PHP converts 1.5 for string|int with a deprecation, and goes on when the handler has thrown. */
+    public function testNothingIsQueuedWhenAnErrorHandlerThrows(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        set_error_handler(fn (int $level, string $text) => throw new ErrorException($text));
+        try {
+            $call = fn () => self::callWeakly('ChatPush\sendMessage', 1, 2, 'x', 1.5);
+            self::expectThrown(ErrorException::class, $call);
+        } finally {
+            restore_error_handler();
+        }
+        self::assertSame([], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
     /** Calls a function without strict types, which this file declares. */
     private static function callWeakly(string $function, mixed ...$arguments): mixed
     {
