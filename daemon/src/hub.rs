@@ -4,51 +4,26 @@
 //! # Layout
 //!
 //! - `outbox`: the queue between the hub and one session.
+//! - `outgoing`: a frame in it.
 //! - `close_code`: the close codes.
 //! - `drain`: closes all connections when the daemon stops.
 
 pub(crate) mod close_code;
 pub(crate) mod drain;
 mod outbox;
+mod outgoing;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ws::Utf8Bytes;
-use chatpush_wire::frame;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
 pub use self::outbox::Bounds;
 use self::outbox::Outbox;
+pub use self::outgoing::{Format, Outgoing};
 use crate::hub::close_code::Close;
-
-/// A frame on its way to one connection. Cloning shares the bytes.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// What the client is sent, in the connection's format.
-    pub frame: Utf8Bytes,
-    /// The message's id, if the message is stored until a client confirms it.
-    pub tracked: Option<Arc<MessageId>>,
-}
-
-/// What a connection is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// JSON frames.
-    Json,
-    /// The content of messages alone. Other frames are sent as JSON.
-    Content,
-}
-
-impl Outgoing {
-    /// A JSON frame in [`Format::Content`].
-    fn to_content(&self) -> Self {
-        let content = frame::content_of(&self.frame).map(Utf8Bytes::from);
-        Self { frame: content.unwrap_or_else(|| self.frame.clone()), tracked: self.tracked.clone() }
-    }
-}
 
 /// All connections of this daemon.
 #[derive(Debug)]
@@ -108,8 +83,7 @@ impl Hub {
     pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
         let has_others = self.queue(user, Format::Json, outgoing);
         if has_others {
-            // The content is parsed out of the JSON once for all connections, and without the lock.
-            self.queue(user, Format::Content, &outgoing.to_content());
+            self.queue(user, Format::Content, &outgoing.for_content());
         }
     }
 
@@ -233,6 +207,8 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::ws::Utf8Bytes;
+
     use super::*;
 
     fn hub() -> Arc<Hub> {
@@ -244,11 +220,16 @@ mod tests {
     }
 
     fn frame(text: &'static str) -> Outgoing {
-        Outgoing { frame: Utf8Bytes::from_static(text), tracked: None }
+        Outgoing::new(Utf8Bytes::from_static(text), None)
     }
 
-    fn texts(seat: &Registration) -> Vec<String> {
-        seat.take(true).unwrap().iter().map(|outgoing| outgoing.frame.to_string()).collect()
+    fn texts(registration: &Registration) -> Vec<String> {
+        registration
+            .take(true)
+            .unwrap()
+            .into_iter()
+            .map(|outgoing| outgoing.into_text().to_string())
+            .collect()
     }
 
     #[test]

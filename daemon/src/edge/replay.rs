@@ -102,7 +102,7 @@ impl Replay {
                 parts.send(ReplayPart::Page(frames)).await?;
             } else {
                 let frame = Utf8Bytes::from(frame::unread(page.unread));
-                frames.push(Outgoing { frame, tracked: None });
+                frames.push(Outgoing::new(frame, None));
                 return parts.send(ReplayPart::Last(frames, epoch)).await;
             }
         }
@@ -148,7 +148,7 @@ impl Replay {
                 message.stored(row.time_ms)
             }
         };
-        Outgoing { frame: Utf8Bytes::from(frame), tracked: Some(Arc::new(row.message_id)) }
+        Outgoing::new(Utf8Bytes::from(frame), Some(Arc::new(row.message_id)))
     }
 }
 

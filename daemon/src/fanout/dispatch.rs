@@ -71,7 +71,7 @@ impl Dispatcher {
         let outgoing = match Envelope::decode(&bytes) {
             Ok(Envelope::Disconnect) => return self.hub.close_connections(user, Close::Disconnected),
             Ok(Envelope::Ephemeral { frame }) => {
-                slice_of(&bytes, frame).map(|frame| Outgoing { frame, tracked: None })
+                slice_of(&bytes, frame).map(|frame| Outgoing::new(frame, None))
             }
             Ok(Envelope::Tracked { id, untyped, frame }) => self.tracked(&bytes, id, untyped, frame),
             Err(_) => None,
@@ -91,7 +91,7 @@ impl Dispatcher {
             }
             _ => slice_of(bytes, frame)?,
         };
-        Some(Outgoing { frame, tracked: Some(Arc::new(id)) })
+        Some(Outgoing::new(frame, Some(Arc::new(id))))
     }
 }
 

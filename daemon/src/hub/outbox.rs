@@ -60,7 +60,7 @@ impl Outbox {
     /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may
     /// follow.
     pub(super) fn push(&self, outgoing: &Outgoing) {
-        let bytes = outgoing.frame.len();
+        let bytes = outgoing.bytes();
         let mut state = self.state();
         if state.end.is_some() {
             return;
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn frame(bytes: usize) -> Outgoing {
-        Outgoing { frame: Utf8Bytes::from("x".repeat(bytes)), tracked: None }
+        Outgoing::new(Utf8Bytes::from("x".repeat(bytes)), None)
     }
 
     fn outbox(frames: usize, bytes: usize, total: usize) -> Outbox {

@@ -32,7 +32,7 @@ impl Session<'_> {
             let mut bytes = 0;
             let slice = frames.iter().take_while(|outgoing| {
                 let fits = bytes < SLICE_BYTES;
-                bytes += outgoing.frame.len();
+                bytes += outgoing.bytes();
                 fits
             });
             let count = slice.count();
@@ -48,18 +48,18 @@ impl Session<'_> {
         metrics::DELIVERED.add(frames.len() as u64);
         let writing = timeout(WRITE_TIMEOUT, async {
             let mut has_tracked = false;
-            for Outgoing { frame, tracked } in frames {
-                if let Some(id) = tracked {
-                    if !tracking.send(&id) {
+            for outgoing in frames {
+                if let Some(id) = outgoing.tracked() {
+                    if !tracking.send(id) {
                         continue;
                     }
                     has_tracked = true;
                     if fault_injection::breaks(Promise::Confirm) {
-                        let ids = vec![MessageId::clone(&id)];
+                        let ids = vec![MessageId::clone(id)];
                         context.acks.append(Ack::Messages(registration.user(), ids)).await;
                     }
                 }
-                socket.feed(Message::Text(frame)).await?;
+                socket.feed(Message::Text(outgoing.into_text())).await?;
             }
             if has_tracked && protocol.confirms_by_pong() {
                 socket.feed(ping(tracking)).await?;

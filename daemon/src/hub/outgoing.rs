@@ -1,0 +1,55 @@
+//! A frame on its way to connections.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::ws::Utf8Bytes;
+use chatpush_wire::frame;
+use chatpush_wire::id::MessageId;
+
+/// What a connection is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON frames.
+    Json,
+    /// The content of messages alone. Other frames are sent as JSON.
+    Content,
+}
+
+/// A frame on its way to one connection. Cloning shares the bytes.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    frame: Utf8Bytes,
+    tracked: Option<Arc<MessageId>>,
+    /// For connections that are sent the content alone: parsed by the first session that needs it.
+    content: Option<Arc<OnceLock<Utf8Bytes>>>,
+}
+
+impl Outgoing {
+    /// A frame in the connection's format; with the message's id, if the message is stored until a client
+    /// confirms it.
+    pub fn new(frame: Utf8Bytes, tracked: Option<Arc<MessageId>>) -> Self {
+        Self { frame, tracked, content: None }
+    }
+
+    /// The same JSON frame for connections of [`Format::Content`].
+    pub(super) fn for_content(&self) -> Self {
+        Self { content: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Bytes of the frame.
+    pub fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// The id of a message that is stored until a client confirms it.
+    pub fn tracked(&self) -> Option<&Arc<MessageId>> {
+        self.tracked.as_ref()
+    }
+
+    /// What the client is sent.
+    pub fn into_text(self) -> Utf8Bytes {
+        let Self { frame, content: Some(content), .. } = self else { return self.frame };
+        let parse = || frame::content_of(&frame).map_or_else(|| frame.clone(), Utf8Bytes::from);
+        content.get_or_init(parse).clone()
+    }
+}
