@@ -4,8 +4,8 @@ use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{Daemon, token};
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::test_env::TestEnv;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -67,7 +67,7 @@ async fn connections_per_address_are_limited() {
     }
 }
 
-/// The peer itself is the client, and over its limit it is rejected before it sends anything.
+/// The peer itself is the client, whatever it forwards.
 #[tokio::test]
 async fn forwarded_address_of_an_untrusted_peer_is_ignored() {
     let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "1");
@@ -82,6 +82,46 @@ async fn forwarded_address_of_an_untrusted_peer_is_ignored() {
     let mut answer = String::new();
     second.read_to_string(&mut answer).await.expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("connections_per_address"), "{answer}");
+}
+
+/// Connections over the limit of their address take no socket from other addresses, even if they send nothing.
+#[tokio::test]
+async fn silent_connections_of_one_address_do_not_fill_the_daemon() {
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS", "4");
+    let env = env.with("CHATPUSH_LIMITS_CONNECTIONS_PER_ADDRESS", "2");
+    let env = env.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "60000");
+    let daemon = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
+    let mut silent = Vec::new();
+    // The daemon has sockets for its four connections and for 1,024 handshakes.
+    for _ in 0..1_100 {
+        silent.push(TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens"));
+    }
+    let rejected = async || {
+        let metrics = daemon.get("/metrics").await;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("chatpush_refused_total "));
+        count.and_then(|count| count.parse::<u32>().ok()).unwrap_or_default()
+    };
+    eventually("all but two are rejected", rejected, |count| *count == 1_098).await;
+    let status = || status_from("127.0.0.2", daemon.port());
+    eventually("another address connects", status, |line| line.starts_with("HTTP/1.1 101")).await;
+}
+
+/// The status line of a handshake from this loopback address.
+async fn status_from(source: &str, port: u16) -> String {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(format!("{source}:0").parse().expect("an address")).expect("the address is local");
+    let to = format!("127.0.0.1:{port}").parse().expect("an address");
+    let mut stream = socket.connect(to).await.expect("it listens");
+    let request = format!(
+        "GET /ws?token={} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        token(2)
+    );
+    // A connection that is closed at once has no status line.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut line = String::new();
+    let _ = BufReader::new(stream).read_line(&mut line).await;
+    line
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use chatpush_tests::daemon::{Daemon, token};
-use chatpush_tests::eventually::TEST_TIMEOUT;
+use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -49,4 +49,20 @@ async fn proxy_protocol_of_an_untrusted_peer_is_closed() {
     let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
     let daemon = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
     assert_eq!(answer(&daemon, b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n").await.0, "");
+}
+
+/// A daemon without a socket left answers behind the PROXY header, and not the header itself.
+#[tokio::test]
+async fn full_daemon_answers_behind_the_proxy_header() {
+    let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
+    let env = env.with("CHATPUSH_LIMITS_CONNECTIONS", "1").with("CHATPUSH_LIMITS_HANDSHAKE_MS", "60000");
+    let daemon = env.daemon().await;
+    let mut silent = Vec::new();
+    // One connection and 1,024 handshakes.
+    for _ in 0..1_025 {
+        silent.push(TcpStream::connect(("127.0.0.1", daemon.port())).await.expect("it listens"));
+    }
+    let header = b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n";
+    let status = async || answer(&daemon, header).await.0;
+    eventually("it is full", status, |line| line == "HTTP/1.1 503 Service Unavailable").await;
 }

@@ -34,9 +34,8 @@ const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 /// The pause after `accept` has failed for want of files or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How many sockets beyond the daemon's capacity are told so at a time; further ones are closed without a
-/// response.
-const REJECTING: usize = 128;
+/// How many connections beyond a limit are answered at a time. Further ones are closed without a response.
+pub(crate) const REJECTING: usize = 128;
 
 /// How long such a socket may take to send its request and to read the response.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -104,9 +103,9 @@ impl Listener {
                 handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
             }
             Err(limit) => {
-                limit.count();
-                if let Ok(permit) = self.rejecting.clone().try_acquire_owned() {
-                    let connection = listener.reject_beyond_capacity(socket, limit, permit);
+                if let Some(permit) = self.count_rejection(limit) {
+                    let has_header = self.proxy_protocol;
+                    let connection = listener.reject(socket, limit, has_header, permit);
                     handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
                 }
             }
@@ -149,7 +148,14 @@ impl Listener {
         let address_permit = if is_client {
             match self.admission.acquire_address(peer) {
                 Ok(permit) => Some(Arc::new(permit)),
-                Err(limit) => return self.reject(socket, limit.count()).await,
+                Err(limit) => {
+                    // A client that does not read its response must not hold a socket of the others.
+                    drop(permit);
+                    if let Some(permit) = self.count_rejection(limit) {
+                        self.clone().reject(socket, limit, false, permit).await;
+                    }
+                    return Ok(());
+                }
             }
         } else {
             // The proxy's X-Forwarded-For will name the client.
@@ -162,23 +168,32 @@ impl Listener {
         }
     }
 
-    /// Answers a connection that exceeds a limit. With TLS it is closed without a response: a TLS handshake
-    /// costs more than the limit protects from.
-    async fn reject(&self, socket: TcpStream, limit: LimitExceeded) -> io::Result<()> {
-        if self.tls.is_some() {
-            return Ok(());
-        }
-        http_connection::serve(socket, |_request| std::future::ready(limit.response())).await
+    /// Counts a connection beyond a limit; and the permit to answer it, if there is one.
+    fn count_rejection(&self, limit: LimitExceeded) -> Option<OwnedSemaphorePermit> {
+        limit.count();
+        self.rejecting.clone().try_acquire_owned().ok()
     }
 
-    async fn reject_beyond_capacity(
+    /// Answers a connection beyond a limit, behind its PROXY header if that has not been read. With TLS it is
+    /// closed without a response: a TLS handshake costs more than the limit protects from.
+    async fn reject(
         self,
-        socket: TcpStream,
+        mut socket: TcpStream,
         limit: LimitExceeded,
+        has_header: bool,
         _permit: OwnedSemaphorePermit,
     ) {
+        if self.tls.is_some() {
+            return;
+        }
+        let response = async {
+            if has_header {
+                proxy_protocol::read(&mut socket).await?;
+            }
+            http_connection::serve(socket, |_request| std::future::ready(limit.response())).await
+        };
         // If the response cannot be sent, the TCP close is the signal.
-        let _ = timeout(REJECT_TIMEOUT, self.reject(socket, limit)).await;
+        let _ = timeout(REJECT_TIMEOUT, response).await;
     }
 }
 

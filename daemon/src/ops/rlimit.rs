@@ -4,13 +4,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Limits;
 use crate::edge::admission::HANDSHAKE_SOCKETS;
+use crate::edge::listener::REJECTING;
 
 /// Files besides those of clients: Redis, MySQL, listeners, the runtime's own.
 const RESERVED_FILES: u64 = 64;
 
 /// How many connections are possible with so many open files.
 pub(crate) fn connections(files: u64) -> u64 {
-    files.saturating_sub(RESERVED_FILES + HANDSHAKE_SOCKETS as u64).max(1)
+    files.saturating_sub(RESERVED_FILES + (HANDSHAKE_SOCKETS + REJECTING) as u64).max(1)
 }
 
 /// Raises the soft limit of this process to its hard limit (`setrlimit(2)`). Returns the limit now in force;
