@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, ScriptInvocation};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, ScriptInvocation};
 use tokio::sync::Mutex;
 
-use super::{BrokerError, COMMAND_TIMEOUT};
+use super::{BrokerError, COMMAND_TIMEOUT, scripts};
 
 /// A handle on the connection for commands. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -40,7 +40,8 @@ impl Commands {
     /// have been executed.
     pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
-        self.finish(pipeline.query_async(&mut connection).await).await
+        let answer = pipeline.query_async(&mut connection).await.map_err(BrokerError::from);
+        self.drop_if_broken(answer).await
     }
 
     /// Calls a script by its digest, and loads it first if Redis does not know it.
@@ -49,12 +50,12 @@ impl Commands {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, BrokerError> {
         let mut connection = self.connection().await?;
-        self.finish(script.invoke_async(&mut connection).await).await
+        let answer = scripts::invoke(script, &mut connection).await;
+        self.drop_if_broken(answer).await
     }
 
-    /// Converts the error, and drops the connection if that is broken.
-    async fn finish<T>(&self, answer: Result<T, RedisError>) -> Result<T, BrokerError> {
-        let answer = answer.map_err(BrokerError::from);
+    /// Drops the connection if it is broken.
+    async fn drop_if_broken<T>(&self, answer: Result<T, BrokerError>) -> Result<T, BrokerError> {
         if answer.as_ref().is_err_and(BrokerError::is_broken) {
             *self.0.open.lock().await = None;
         }

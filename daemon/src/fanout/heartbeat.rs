@@ -54,7 +54,7 @@ impl Heartbeat {
         let Services { prefix, daemon, .. } = &*self.services;
         let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
         call.arg(daemon).arg(self.client_id).arg(HEARTBEAT_TIMEOUT.as_millis());
-        let silent: Vec<(String, String)> = call.invoke_async(connection).await?;
+        let silent: Vec<(String, String)> = scripts::invoke(&call, connection).await?;
         for (daemon, client_id) in &silent {
             end_subscriptions(connection, daemon, client_id).await?;
         }

@@ -20,7 +20,7 @@ pub(crate) enum StoreError {
     Busy(#[source] ServerFailure),
     /// The data are refused. Trying again gives the same answer.
     #[error("MySQL: {0}")]
-    Rejected(#[source] LimitExceeded),
+    Rejected(#[source] Rejection),
     /// The MySQL user lacks a privilege.
     #[error("MySQL: {0}")]
     Denied(#[source] ServerFailure),
@@ -64,7 +64,7 @@ pub(crate) enum UnavailableCause {
 
 /// Why an entry can never be applied.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LimitExceeded {
+pub(crate) enum Rejection {
     /// MySQL refuses the values.
     #[error(transparent)]
     Server(ServerFailure),
@@ -106,7 +106,7 @@ impl From<ServerError> for StoreError {
         match failure.0.code {
             code if BUSY.contains(&code) => Self::Busy(failure),
             code if DENIED.contains(&code) => Self::Denied(failure),
-            _ if rejected => Self::Rejected(LimitExceeded::Server(failure)),
+            _ if rejected => Self::Rejected(Rejection::Server(failure)),
             _ => Self::Unavailable(UnavailableCause::Server(failure)),
         }
     }

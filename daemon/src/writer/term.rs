@@ -20,7 +20,7 @@ use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::StoreError;
 use crate::store::apply::{Applied, Locks, WriterConnection};
-use crate::store::error::LimitExceeded;
+use crate::store::error::Rejection;
 
 /// Why a term failed.
 #[derive(Debug, thiserror::Error)]
@@ -186,7 +186,7 @@ impl<'a> Term<'a> {
     /// Commits one transaction and queues its replies.
     async fn commit(&mut self, entries: &[LogEntry], locks: Locks) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
-            return Err(StoreError::Rejected(LimitExceeded::Malformed(error.clone())));
+            return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
         }
         let chosen: Vec<_> = entries.iter().filter_map(LogEntry::chosen).collect();
         let stored = self.mysql.stored(&chosen).await?;
@@ -206,7 +206,7 @@ impl<'a> Term<'a> {
         Ok(())
     }
 
-    async fn dead_letter(&mut self, logged: &LogEntry, rejection: &LimitExceeded) -> Result<(), StoreError> {
+    async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {
         let error = rejection.to_string();
         let partition = logged.partition;
         let update = PositionUpdate { partition, from: self.position(partition), to: logged.position };
