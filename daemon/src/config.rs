@@ -87,7 +87,7 @@ impl Config {
     ///
     /// Everything that is wrong, so that an operator can correct it in one go.
     pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut source = Source::open(file, &env);
+        let mut source = Source::open(table::all(), file, &env);
         let config = Self::read(&mut source);
         source.finish(config)
     }

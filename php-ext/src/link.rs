@@ -11,6 +11,7 @@ mod slot;
 mod socket;
 mod stream;
 mod tls;
+mod tls_error;
 
 pub(crate) use self::connection::{Connection, Peer};
 pub(crate) use self::error::LinkError;

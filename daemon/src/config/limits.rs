@@ -108,11 +108,3 @@ impl Limits {
         })
     }
 }
-
-/// The defaults, for tests of other modules.
-#[cfg(test)]
-impl Default for Limits {
-    fn default() -> Self {
-        Self::read(&mut Source::defaults()).unwrap()
-    }
-}

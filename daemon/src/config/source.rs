@@ -6,14 +6,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Default, Setting, boolean};
-use super::{ConfigError, ConfigErrors, table};
+use super::{ConfigError, ConfigErrors};
 
 const DEFAULT_FILE: &str = "chatpush.toml";
+
+/// How alike two keys must be for one to be taken for a misspelling of the other, from 0 to 1.
+const SIMILAR: f64 = 0.8;
 
 /// The values as they were written, and the errors so far.
 ///
 /// A method that reads a setting returns `None` after an error, so that the other settings are read too.
 pub(super) struct Source<'a> {
+    /// The table of settings.
+    settings: Vec<&'static Setting>,
     /// By dotted key. What is left at the end is unknown.
     file: BTreeMap<String, String>,
     env: &'a dyn Fn(&str) -> Option<String>,
@@ -21,8 +26,13 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn open(file: Option<&Path>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        let mut source = Self { file: BTreeMap::new(), env, errors: Vec::new() };
+    pub(super) fn open(
+        settings: impl Iterator<Item = &'static Setting>,
+        file: Option<&Path>,
+        env: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let settings = settings.collect();
+        let mut source = Self { settings, file: BTreeMap::new(), env, errors: Vec::new() };
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(path) {
             Ok(text) => match text.parse::<toml::Table>() {
@@ -37,12 +47,13 @@ impl<'a> Source<'a> {
 
     /// A source in which nothing is set.
     #[cfg(test)]
-    pub(super) fn defaults() -> Self {
-        Self { file: BTreeMap::new(), env: &|_| None, errors: Vec::new() }
+    pub(super) fn defaults(settings: impl Iterator<Item = &'static Setting>) -> Self {
+        let settings = settings.collect();
+        Self { settings, file: BTreeMap::new(), env: &|_| None, errors: Vec::new() }
     }
 
     pub(super) fn parse<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let Some(setting) = table::find(key) else {
+        let Some(setting) = self.settings.iter().copied().find(|setting| setting.key == key) else {
             self.error(key, "is read, but missing in the table of settings");
             return None;
         };
@@ -82,13 +93,21 @@ impl<'a> Source<'a> {
     /// The configuration, unless there was an error or the file has an unknown key.
     pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<T, ConfigErrors> {
         for key in std::mem::take(&mut self.file).into_keys() {
-            let hint = table::nearest(&key).map(|nearest| format!("; did you mean `{nearest}`?"));
+            let hint = self.nearest(&key).map(|nearest| format!("; did you mean `{nearest}`?"));
             self.error(&key, &format!("is not a setting of chatpushd{}", hint.unwrap_or_default()));
         }
         match config {
             Some(config) if self.errors.is_empty() => Ok(config),
             _ => Err(ConfigErrors(self.errors)),
         }
+    }
+
+    /// The key that was probably meant.
+    fn nearest(&self, key: &str) -> Option<&'static str> {
+        let candidates = self.settings.iter();
+        let candidates = candidates.map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key));
+        let (similarity, nearest) = candidates.max_by(|one, other| one.0.total_cmp(&other.0))?;
+        (similarity >= SIMILAR).then_some(nearest)
     }
 
     /// The value as text, and the name under which it was found.

@@ -16,9 +16,6 @@ const PARTS: [&[Setting]; 9] = [
     logging::SETTINGS,
 ];
 
-/// How alike two keys must be for one to be taken for a misspelling of the other, from 0 to 1.
-const SIMILAR: f64 = 0.8;
-
 /// A table of the file and its settings.
 pub(super) struct Section {
     /// Empty for the settings at the top of the file.
@@ -28,17 +25,6 @@ pub(super) struct Section {
 
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
     PARTS.into_iter().flatten()
-}
-
-pub(super) fn find(key: &str) -> Option<&'static Setting> {
-    all().find(|setting| setting.key == key)
-}
-
-/// The key that was probably meant.
-pub(super) fn nearest(key: &str) -> Option<&'static str> {
-    let candidates = all().map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key));
-    let (similarity, nearest) = candidates.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (similarity >= SIMILAR).then_some(nearest)
 }
 
 /// All settings by table. A TOML file begins with those that are in none.

@@ -8,6 +8,13 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// The defaults, for tests of other modules.
+impl Default for Limits {
+    fn default() -> Self {
+        Self::read(&mut Source::defaults(table::all())).unwrap()
+    }
+}
+
 /// The required settings.
 const MINIMUM: [(&str, &str); 2] =
     [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost/app")];

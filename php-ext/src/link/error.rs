@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::tls::TlsError;
+use super::tls_error::TlsError;
 
 /// Why an exchange failed. The connection is not used again.
 #[derive(Debug, thiserror::Error)]

@@ -10,23 +10,10 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::error::{LinkError, of_timed};
 use super::socket::left;
+use super::tls_error::TlsError;
 
 /// A TCP socket that carries TLS.
 pub(super) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
-
-/// Why TLS cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    /// No certificate can be issued for the host.
-    #[error("{0} is not a name that a certificate can have")]
-    ServerName(String),
-    /// The system trusts nobody.
-    #[error("the system has no certificates to trust (package ca-certificates)")]
-    NoCertificates,
-    /// The library refuses.
-    #[error(transparent)]
-    Library(#[from] rustls::Error),
-}
 
 /// Completes the handshake within the deadline.
 pub(super) fn handshake(tcp: TcpStream, host: &str, deadline: Instant) -> Result<TlsStream, LinkError> {
