@@ -8,6 +8,6 @@ build() {
 
 # Only what the demo runs, and quickly: without optimisation, in target/debug.
 build_demo() {
-    echo "Building (the first time takes two or three minutes)"
+    echo "Building (the first time takes some minutes)"
     cargo build --locked -p chatpush -p chatpush-daemon -p chatpush-stack
 }
