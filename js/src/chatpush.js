@@ -1,7 +1,7 @@
 /**
  * The browser client of chatpush.
  *
- *     const chat = ChatPush.connect({ token: async () => (await fetch('/token.php')).text() });
+ *     const chat = ChatPush.connect({ token });      // a function that returns the token, or a promise of it
  *     chat.on('message', (message) => show(message));
  *     chat.on('unread', (count) => showUnread(count));
  *
