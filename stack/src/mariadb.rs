@@ -84,7 +84,7 @@ impl MariaDb {
 /// Creates a database and grants all privileges on it to [`USER`].
 pub async fn create_database(folder: &Path, name: &str) -> anyhow::Result<()> {
     let statements = format!(
-        "CREATE DATABASE `{name}`; CREATE USER IF NOT EXISTS {USER}@localhost IDENTIFIED BY '{PASSWORD}'; \
+        "CREATE DATABASE `{name}` CHARACTER SET utf8mb4; CREATE USER IF NOT EXISTS {USER}@localhost IDENTIFIED BY '{PASSWORD}'; \
          GRANT ALL ON `{name}`.* TO {USER}@localhost"
     );
     sql(folder, &statements).await.map(drop)
