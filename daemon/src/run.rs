@@ -30,7 +30,7 @@ use crate::hub::{Bounds, Hub, drain};
 use crate::net::client_ip::TrustedProxies;
 use crate::ops::admin::{self, Admin};
 use crate::ops::{rlimit, signals};
-use crate::query::queue::QueryQueue;
+use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
 use crate::writer::Writer;
@@ -183,7 +183,7 @@ fn dispatcher(services: &Services, hub: Arc<Hub>, queries: QueryQueue) -> Dispat
 fn serve_queries(
     tasks: &TaskTracker,
     services: &Arc<Services>,
-    queue: mpsc::Receiver<crate::query::queue::QueuedQuery>,
+    queue: mpsc::Receiver<QueuedQuery>,
     stop: &CancellationToken,
 ) {
     let server = QueryServer::new(services.clone());

@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
 
     /// Serves the connection until it has to end.
     pub(crate) async fn run(&mut self) -> End {
-        let timer = tokio::time::sleep_until(self.next_ping.min(self.token_expires));
+        let timer = tokio::time::sleep_until(self.next_due());
         tokio::pin!(timer);
         self.start_replay(Duration::ZERO);
         loop {
@@ -178,10 +178,15 @@ impl<'a> Session<'a> {
 
     /// Sets the timer to what is due next, if that has changed.
     fn reset(&self, timer: Pin<&mut Sleep>) {
-        let next = self.next_ping.min(self.token_expires);
+        let next = self.next_due();
         if timer.deadline() != next {
             timer.reset(next);
         }
+    }
+
+    /// When the timer has to fire.
+    fn next_due(&self) -> Instant {
+        self.next_ping.min(self.token_expires)
     }
 }
 
