@@ -4,6 +4,7 @@ use chatpush_tests::client::Client;
 use chatpush_tests::daemon::token;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserId;
 
 fn store(receiver: u32, content: &str) -> String {
     format!("var_dump(storeOfflineMessage(1, {receiver}, '{content}'));")
@@ -224,7 +225,7 @@ async fn invalid_token_is_rejected_with_a_reason() {
 }
 
 async fn is_subscribed(env: &TestEnv, user: u32) -> bool {
-    let channel = format!("{}:{{{}}}:user:{user}", env.name(), user % 16);
+    let channel = env.prefix().user_channel(UserId::try_from(i64::from(user)).expect("a user id"));
     let counts: (String, u32) = env.redis(&["PUBSUB", "SHARDNUMSUB", &channel]).await;
     counts.1 > 0
 }

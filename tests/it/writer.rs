@@ -190,7 +190,7 @@ async fn truncated_log_is_moved_behind_the_position() {
     env.php().get("storeOfflineMessage(1, 2, 'one');").await;
     assert_eq!(daemon.stop(), Some(0));
     // As after a restart of Redis on an older file: the log is empty and the clock is behind.
-    let log = format!("{}:{{2}}:log", env.name());
+    let log = env.log(2);
     let _: u64 = env.redis(&["DEL", &log]).await;
     let ahead: Vec<String> = env.query("SELECT CONCAT(UNIX_TIMESTAMP() + 86400, '000-5')").await;
     env.execute(&format!("UPDATE chatpush_position SET log_id = '{}' WHERE partition_id = 2", ahead[0]))
@@ -206,14 +206,14 @@ async fn truncated_log_is_moved_behind_the_position() {
 async fn writer_keeps_its_lease_while_all_partitions_are_locked() {
     use mysql_async::prelude::Queryable as _;
     let env = TestEnv::new().await;
-    let users: Vec<u32> = (1..=16).collect();
+    let users: Vec<u32> = (1..=64).collect();
     env.users(&users).await;
     let daemon = env.daemon().await;
     let mut application = env.mysql().await;
     application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
     application.query_drop("UPDATE `user` SET password = 'x'").await.expect("the rows are free");
     let queued = env.php().with("chatpush.durability=queued");
-    queued.get("foreach (range(1, 16) as $user) storeOfflineMessage(20, $user, 'held');").await;
+    queued.get("foreach (range(1, 64) as $user) storeOfflineMessage(70, $user, 'held');").await;
     // The writer first tries all partitions in one transaction, then each alone and without waiting for
     // locks. Each failed try is rolled back, so the number of rollbacks shows that it keeps trying.
     let rollbacks = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status \
@@ -226,7 +226,7 @@ async fn writer_keeps_its_lease_while_all_partitions_are_locked() {
     eventually(
         "all are stored",
         || env.query::<u64>("SELECT COUNT(*) FROM offline_message"),
-        |rows| *rows == [16],
+        |rows| *rows == [64],
     )
     .await;
     assert!(!daemon.log().contains("connection is back"), "{}", daemon.log());

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use chatpush_wire::id::UserId;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
 
@@ -142,9 +145,23 @@ impl TestEnv {
         self.query(&format!("SELECT unread_count FROM `user` WHERE id = {user}")).await[0]
     }
 
-    /// The number of entries in the log of a user's partition.
-    pub async fn log_length(&self, user: u32) -> u64 {
-        self.redis(&["XLEN", &format!("{}:{{{}}}:log", self.name, user % 16)]).await
+    /// The number of entries in the log of a user's partition that MySQL has not applied.
+    pub async fn log_length(&self, user: u32) -> usize {
+        let sql = format!("SELECT log_id FROM chatpush_position WHERE partition_id = {}", partition(user));
+        let applied: Vec<String> = self.query(&sql).await;
+        let entries: Vec<redis::Value> =
+            self.redis(&["XRANGE", &self.log(user), &format!("({}", applied[0]), "+"]).await;
+        entries.len()
+    }
+
+    /// The key of the log of a user's partition.
+    pub fn log(&self, user: u32) -> String {
+        self.prefix().log(partition(user))
+    }
+
+    /// The names in Redis.
+    pub fn prefix(&self) -> Prefix {
+        Prefix::try_from(self.name.clone()).expect("a prefix")
     }
 
     /// Sends a command to Redis.
@@ -155,4 +172,8 @@ impl TestEnv {
         built.arg(&command[1..]);
         built.query_async(&mut connection).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
+}
+
+fn partition(user: u32) -> Partition {
+    Partition::of(UserId::try_from(i64::from(user)).expect("a user id"))
 }

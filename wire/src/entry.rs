@@ -42,6 +42,10 @@ pub(crate) mod kind {
     pub(crate) const DUPLICATE: &str = "e";
 }
 
+/// The generation of entry kinds that this version reads. A version that adds a kind raises it. The new kind
+/// is written only when the installation record has that generation: then every daemon reads it.
+pub const GENERATION: u32 = 1;
+
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {

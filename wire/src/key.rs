@@ -22,63 +22,61 @@ impl Prefix {
     /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user,
     /// so the user is online if the channel has subscribers.
     pub fn user_channel(&self, user: UserId) -> String {
-        format!("{}:{{{}}}:user:{user}", self.0, Partition::of(user))
+        self.tagged(Partition::of(user), format_args!("user:{user}"))
     }
 
     /// The user of a user channel.
     pub fn user_of_channel(&self, channel: &str) -> Option<UserId> {
-        let rest = channel.strip_prefix(&self.0)?.strip_prefix(":{")?;
-        let user = rest.split_once('}')?.1.strip_prefix(":user:")?;
-        UserId::try_from(user.parse::<i64>().ok()?).ok()
+        let (_, name) = self.untagged(channel)?;
+        UserId::try_from(name.strip_prefix("user:")?.parse::<i64>().ok()?).ok()
     }
 
     /// The channel that every daemon is subscribed to, in every partition. Without subscribers no daemon is
     /// running.
     pub fn daemons_channel(&self, partition: Partition) -> String {
-        format!("{}:{{{partition}}}:daemons", self.0)
+        self.tagged(partition, format_args!("daemons"))
     }
 
     /// The stream of everything that is to happen in MySQL, in order.
     pub fn log(&self, partition: Partition) -> String {
-        format!("{}:{{{partition}}}:log", self.0)
+        self.tagged(partition, format_args!("log"))
     }
 
     /// Whether this is the query channel of that daemon.
     pub fn is_query_channel_of(&self, daemon: &str, channel: &str) -> bool {
-        let rest = channel.strip_prefix(&self.0).and_then(|rest| rest.strip_prefix(":{"));
-        let rest = rest.and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest);
-        rest.and_then(|rest| rest.strip_prefix(":query:")) == Some(daemon)
+        let name = self.untagged(channel).map(|(_, name)| name);
+        name.and_then(|name| name.strip_prefix("query:")) == Some(daemon)
     }
 
     /// The partition of a log.
     pub fn partition_of_log(&self, key: &str) -> Option<Partition> {
-        let rest = key.strip_prefix(&self.0)?.strip_prefix(":{")?;
-        Partition::new(rest.strip_suffix("}:log")?.parse().ok()?)
+        let (tag, name) = self.untagged(key)?;
+        Partition::of_tag(tag).filter(|_| name == "log")
     }
 
     /// The list of queries that any daemon may answer.
     pub fn query_list(&self, partition: Partition) -> String {
-        format!("{}:{{{partition}}}:queries", self.0)
+        self.tagged(partition, format_args!("queries"))
     }
 
     /// The channel of queries to one daemon. With an empty name, what all query channels begin with.
     pub fn query_channel(&self, partition: Partition, daemon: &str) -> String {
-        format!("{}:{{{partition}}}:query:{daemon}", self.0)
+        self.tagged(partition, format_args!("query:{daemon}"))
     }
 
     /// The channel of answers to one connection of the extension.
     pub fn reply_channel(&self, partition: Partition, caller: &str) -> String {
-        format!("{}:{{{partition}}}:reply:{caller}", self.0)
+        self.tagged(partition, format_args!("reply:{caller}"))
     }
 
     /// The key that records that a message was accepted, so that a repeated call is not a second message.
     pub fn seen(&self, receiver: UserId, message: &MessageId) -> String {
-        format!("{}:{{{}}}:seen:{receiver}:{message}", self.0, Partition::of(receiver))
+        self.tagged(Partition::of(receiver), format_args!("seen:{receiver}:{message}"))
     }
 
     /// The key that records that a refused entry was appended again.
     pub fn requeued(&self, partition: Partition, number: u64) -> String {
-        format!("{}:{{{partition}}}:requeued:{number}", self.0)
+        self.tagged(partition, format_args!("requeued:{number}"))
     }
 
     /// The key of the writer's lease: the name of its holder.
@@ -95,6 +93,26 @@ impl Prefix {
     /// The hash with each daemon's last heartbeat.
     pub fn heartbeats(&self) -> String {
         format!("{}:heartbeats", self.0)
+    }
+
+    /// The key of the installation record ([`crate::installation`]).
+    pub fn installation(&self) -> String {
+        format!("{}:installation", self.0)
+    }
+
+    /// The start of the names, without the colon that follows it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A name that carries a partition's hash tag.
+    fn tagged(&self, partition: Partition, name: fmt::Arguments<'_>) -> String {
+        format!("{}:{{{}}}:{name}", self.0, partition.tag())
+    }
+
+    /// The hash tag of such a name, and what follows it.
+    fn untagged<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        name.strip_prefix(&self.0)?.strip_prefix(":{")?.split_once("}:")
     }
 }
 
@@ -141,7 +159,7 @@ mod tests {
             prefix.reply_channel(partition, "c"),
             prefix.seen(user, &message),
         ] {
-            assert!(name.starts_with("chatpush:{3}:"), "{name}");
+            assert!(name.starts_with("chatpush:{35di}:"), "{name}");
         }
     }
 
@@ -150,11 +168,12 @@ mod tests {
         let prefix = Prefix::try_from("my:app".to_owned()).unwrap();
         let user = UserId::try_from(35).unwrap();
         assert_eq!(prefix.user_of_channel(&prefix.user_channel(user)), Some(user));
-        assert_eq!(prefix.user_of_channel("other:{3}:user:35"), None);
-        assert_eq!(prefix.user_of_channel("my:app:{3}:daemons"), None);
+        assert_eq!(prefix.user_of_channel("other:{35di}:user:35"), None);
+        assert_eq!(prefix.user_of_channel("my:app:{35di}:daemons"), None);
         let partition = Partition::of(user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
         assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
+        assert_eq!(prefix.partition_of_log("my:app:{35}:log"), None, "not the tag of the partition");
         assert!(prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:1")));
         assert!(!prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:12")));
         assert!(!prefix.is_query_channel_of("user:35", &prefix.user_channel(user)));

@@ -27,6 +27,7 @@
 //! | [`envelope`] | what is published on a user's channel |
 //! | [`entry`] | log entries, as they are read |
 //! | [`new_entry`] | log entries, as they are written |
+//! | [`installation`] | what all parts of an installation must agree on |
 //! | [`reply_to`] | where an answer goes and which call it belongs to |
 //! | [`query`] | what the extension asks a daemon |
 //! | [`reply`] | what a daemon or a script answers |
@@ -44,6 +45,7 @@ pub mod entry;
 pub mod envelope;
 pub mod frame;
 pub mod id;
+pub mod installation;
 pub mod key;
 pub mod limit;
 pub mod lua;

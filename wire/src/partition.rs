@@ -1,23 +1,29 @@
-//! The partition of a receiver.
+//! The partition of a receiver, and the hash tag that keeps a partition's names together in a Redis Cluster.
 
 use std::fmt;
 
 use crate::id::UserId;
 
-/// One of [`Partition::COUNT`] parts of all receivers. The partition is the Redis Cluster hash tag of a
-/// receiver's names (channel, log, queries, replies), so all of them are in one slot.
+/// One of [`Partition::COUNT`] parts of all receivers. All names of a receiver (channel, log, queries,
+/// replies) carry the hash tag of the receiver's partition, so all of them are in one slot of a Redis Cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition(u8);
 
 impl Partition {
-    /// The number of partitions. The first `chatpushd migrate` makes as many rows in `chatpush_position`. A
-    /// daemon that finds another number of rows refuses to start.
-    pub const COUNT: u8 = 16;
+    /// The number of partitions. The installation record holds it; whoever has another number is refused.
+    pub const COUNT: u8 = 64;
 
-    /// The partition of a receiver.
+    /// The partition of a receiver with a numeric id: the id modulo [`Partition::COUNT`].
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
     pub const fn of(receiver: UserId) -> Self {
         Self((receiver.get() % Self::COUNT as u32) as u8)
+    }
+
+    /// The partition of a receiver with a textual id: the id's CRC-32 (IEEE 802.3, as PHP's `crc32()`) modulo
+    /// [`Partition::COUNT`].
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
+    pub fn of_text(receiver: &str) -> Self {
+        Self((crc32fast::hash(receiver.as_bytes()) % u32::from(Self::COUNT)) as u8)
     }
 
     /// The partition with this number, if there is one.
@@ -30,14 +36,153 @@ impl Partition {
         (0..Self::COUNT).map(Self)
     }
 
-    /// The number, 0 to 15.
+    /// The number, 0 to 63.
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// The hash tag: the number and up to two letters, such as `17x`.
+    pub fn tag(self) -> &'static str {
+        TAGS.get(usize::from(self.0)).map_or("", Tag::text)
+    }
+
+    /// The partition with this hash tag.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let digits = tag.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+        Self::new(digits.parse().ok()?).filter(|partition| partition.tag() == tag)
     }
 }
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The slots of a Redis Cluster (Redis Cluster specification, "Key distribution model").
+const SLOTS: usize = 16_384;
+
+/// The slots of each partition's share.
+const SHARE: usize = SLOTS / Partition::COUNT as usize;
+
+/// The tag of each partition. A cluster gives each master a range of slots. So that partitions spread evenly
+/// over any number of masters, the tag of partition `p` is the first one whose slot is in the `p`-th of 64
+/// equal shares of all slots.
+const TAGS: [Tag; Partition::COUNT as usize] = {
+    let mut tags = [Tag { bytes: [0; 4], length: 0 }; Partition::COUNT as usize];
+    let mut number = 0;
+    while number < tags.len() {
+        let mut suffix = 0;
+        loop {
+            let tag = Tag::new(number, suffix);
+            if tag.slot() / SHARE == number {
+                tags[number] = tag;
+                break;
+            }
+            suffix += 1;
+        }
+        number += 1;
+    }
+    tags
+};
+
+/// A hash tag, built while compiling.
+#[derive(Clone, Copy, Debug)]
+struct Tag {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Tag {
+    /// The number in decimal, and the `suffix`-th of: nothing, `a` to `z`, `aa` to `zz`.
+    #[expect(clippy::cast_possible_truncation, reason = "digits and letters fit a byte")]
+    const fn new(number: usize, suffix: usize) -> Self {
+        let mut tag = Self { bytes: [0; 4], length: 0 };
+        if number >= 10 {
+            tag = tag.with(b'0' + (number / 10) as u8);
+        }
+        tag = tag.with(b'0' + (number % 10) as u8);
+        if suffix > 26 {
+            tag = tag.with(b'a' + ((suffix - 27) / 26) as u8);
+        }
+        if suffix > 0 {
+            tag = tag.with(b'a' + ((suffix - 1) % 26) as u8);
+        }
+        tag
+    }
+
+    const fn with(mut self, byte: u8) -> Self {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+        self
+    }
+
+    fn text(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// The slot of a key with this tag: its CRC-16 (XMODEM) modulo the number of slots.
+    const fn slot(&self) -> usize {
+        let mut crc: u16 = 0;
+        let mut at = 0;
+        while at < self.length {
+            crc ^= (self.bytes[at] as u16) << 8;
+            let mut bit = 0;
+            while bit < 8 {
+                crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+                bit += 1;
+            }
+            at += 1;
+        }
+        crc as usize % SLOTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_spread_evenly_over_the_masters_of_a_cluster() {
+        for masters in 1..=16 {
+            // redis-cli gives each master 16384 / masters slots, rounded.
+            let mut held = vec![0_usize; masters];
+            for tag in TAGS {
+                held[(tag.slot() * masters / SLOTS).min(masters - 1)] += 1;
+            }
+            let (most, fewest) = (held.iter().max().unwrap(), held.iter().min().unwrap());
+            assert!(most - fewest <= 2, "{masters} masters hold {held:?}");
+        }
+    }
+
+    /// The slots were asked of Redis: `CLUSTER KEYSLOT {0bv}`. Tags are names of keys: they must never change.
+    #[test]
+    fn tags_and_slots_are_those_of_redis() {
+        for (number, tag, slot) in GOLDEN_TAGS {
+            let partition = Partition::new(number).unwrap();
+            assert_eq!((partition.tag(), TAGS[usize::from(number)].slot()), (tag, slot));
+        }
+    }
+
+    const GOLDEN_TAGS: [(u8, &str, usize); 4] =
+        [(0, "0ai", 49), (17, "17x", 4360), (33, "33h", 8605), (63, "63dy", 16341)];
+
+    #[test]
+    fn tags_read_back_and_others_do_not() {
+        for partition in Partition::all() {
+            assert_eq!(Partition::of_tag(partition.tag()), Some(partition));
+        }
+        for other in ["", "0", "64a", "x", "1", "-1"] {
+            assert!(Partition::of_tag(other).is_none_or(|partition| partition.tag() == other), "{other}");
+        }
+        assert_eq!(Partition::of_tag("999"), None);
+    }
+
+    /// The same as in PHP: `crc32('alice') % 64`.
+    #[test]
+    fn text_ids_have_the_partition_of_their_crc_32() {
+        for (text, number) in [("alice", 7), ("5", 46), ("guest-17@example.org", 53)] {
+            assert_eq!(Partition::of_text(text).number(), number, "{text}");
+        }
     }
 }

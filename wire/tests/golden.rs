@@ -7,6 +7,7 @@ use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::{self, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::new_entry::NewMessage;
+use chatpush_wire::partition::Partition;
 use chatpush_wire::token::{self, Secret, Verifier};
 use serde_json::Value;
 
@@ -40,6 +41,12 @@ fn message_type(line: &Value) -> MessageType {
         Value::Number(number) => MessageType::Number(number.as_i64().unwrap()),
         name => MessageType::Name(name.as_str().unwrap().to_owned()),
     }
+}
+
+#[test]
+fn hash_tags_match_the_golden_file() {
+    let tags: Vec<String> = serde_json::from_str(include_str!("../../tests/golden/tags.json")).unwrap();
+    assert_eq!(Partition::all().map(Partition::tag).collect::<Vec<_>>(), tags);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
+use chatpush_wire::partition::Partition;
+
 use super::busy_poll::BusyPoll;
 use super::error::LinkError;
 use super::resp::{self, Answer, Parsed, command};
@@ -17,7 +19,7 @@ const LONGEST: usize = 64 * 1024 * 1024;
 
 /// Most channels per connection. An installation needs one for each of its partitions. A process that serves
 /// more than four installations gets a new connection now and then.
-const CHANNELS: usize = 64;
+const CHANNELS: usize = 4 * Partition::COUNT as usize;
 
 /// What `CLIENT LIST` calls our connections.
 const NAME: &[u8] = b"chatpush-php";

@@ -66,7 +66,7 @@ final class SendingTest extends ChatPushTestCase
             1,
             Stack::redis()->call(
                 'DEL',
-                sprintf('%s:{%d}:seen:%d:1:long ago', Stack::prefix(), $user % 16, $user),
+                sprintf('%s:{%s}:seen:%d:1:long ago', Stack::prefix(), self::tag($user), $user),
             ),
         );
         self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, $user, 'again', message_id: 'long ago'));

@@ -133,7 +133,7 @@ final class ConnectionTest extends ChatPushTestCase
         }
         foreach ([3, 4, 5] as $database) {
             $redis->call('SELECT', $database);
-            self::assertSame(1, $redis->call('XLEN', 'chatpush:{2}:log'));
+            self::assertSame(1, $redis->call('XLEN', self::log('chatpush', 2)));
         }
         ini_set('chatpush.redis_url', "redis://chat:wrong@127.0.0.1:$port");
         $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));

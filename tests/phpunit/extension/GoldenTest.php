@@ -35,7 +35,7 @@ final class GoldenTest extends ChatPushTestCase
             Stack::redis()->call(
                 'DEL',
                 $log,
-                "$prefix:{" . $line['receiver'] % 16 . "}:seen:{$line['receiver']}:$id",
+                "$prefix:{" . self::tag($line['receiver']) . "}:seen:{$line['receiver']}:$id",
             );
             self::assertSame([], Stack::redis()->call('KEYS', "$prefix:*"), 'no other key is left');
         }

@@ -83,7 +83,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         ini_set('chatpush.timeout_ms', '150');
         // It subscribes as a daemon does, and never answers.
         $silent = new RedisConnection(Stack::redisUrl());
-        $silent->subscribe("$prefix:{2}:daemons");
+        $silent->subscribe("$prefix:{" . self::tag(2) . '}:daemons');
         $thrown = self::expectThrown(
             ChatPush\TimeoutException::class,
             fn () => storeOfflineMessage(1, 2, 'x'),

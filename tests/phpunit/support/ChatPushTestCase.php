@@ -47,16 +47,23 @@ abstract class ChatPushTestCase extends TestCase
         self::fail("$class was not thrown");
     }
 
+    /** The hash tag of a user's partition. */
+    protected static function tag(int $user): string
+    {
+        $tags = json_decode(file_get_contents(__DIR__ . '/../../golden/tags.json'), true, 512, JSON_THROW_ON_ERROR);
+        return $tags[$user % count($tags)];
+    }
+
     /** The key of the log of a user's partition. */
     protected static function log(string $prefix, int $user): string
     {
-        return sprintf('%s:{%d}:log', $prefix, $user % 16);
+        return sprintf('%s:{%s}:log', $prefix, self::tag($user));
     }
 
     /** The channel of a user. */
     protected static function channel(string $prefix, int $user): string
     {
-        return sprintf('%s:{%d}:user:%d', $prefix, $user % 16, $user);
+        return sprintf('%s:{%s}:user:%d', $prefix, self::tag($user), $user);
     }
 
     /** Inserts a new user and returns the id. */
