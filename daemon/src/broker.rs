@@ -5,6 +5,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod error;
+mod installation;
 pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod queries;

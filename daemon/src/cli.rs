@@ -14,6 +14,9 @@ use crate::config::{self, Config};
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
 pub const EX_USAGE: u8 = 64;
 
+/// Exit code for a Redis or a database that belongs to another installation (`sysexits.h`).
+pub const EX_CONFIG: u8 = 78;
+
 /// Pushes chat messages to browsers, and keeps them in MySQL until delivered.
 #[derive(Debug, Parser)]
 #[command(name = "chatpushd", version, after_help = after_help(), after_long_help = after_long_help())]

@@ -13,6 +13,7 @@
 //! - `broker`: Redis: commands, the log, the writer's lease, query lists, replies.
 //! - [`store`]: MySQL: every SQL statement.
 //! - `services`: what the groups below share.
+//! - `installation`: whether Redis, the database and this version belong together.
 //! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
@@ -28,6 +29,7 @@ pub mod config;
 pub mod edge;
 pub mod fanout;
 pub mod hub;
+pub(crate) mod installation;
 pub mod log;
 pub mod net;
 pub mod ops;

@@ -56,7 +56,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run => run::until_signalled(config).await,
         Command::Check => check::print(&config).await,
-        Command::Migrate => store::migrate::print(&config.mysql).await,
+        Command::Migrate => store::migrate::print(&config).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),

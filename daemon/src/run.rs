@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cli;
 use crate::config::{Config, Limits};
 use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
@@ -27,6 +28,7 @@ use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::subscriber::Subscriber;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Bounds, Hub, drain};
+use crate::installation;
 use crate::net::client_ip::TrustedProxies;
 use crate::ops::admin::{self, Admin};
 use crate::ops::{rlimit, signals};
@@ -65,8 +67,7 @@ pub async fn until_signalled(mut config: Config) -> anyhow::Result<ExitCode> {
     };
     let stop = CancellationToken::new();
     signals::handle(stop.clone(), tls.clone())?;
-    run(config, listeners, tls, stop).await?;
-    Ok(ExitCode::SUCCESS)
+    run(config, listeners, tls, stop).await
 }
 
 async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -80,14 +81,20 @@ async fn run(
     listeners: Listeners,
     tls: Option<Arc<Tls>>,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
     let services = Services::new(config, client);
+    if let Err(error) = installation::agree(&services).await
+        && error.is_final()
+    {
+        tracing::error!(%error, "this daemon does not fit its Redis or its database");
+        return Ok(ExitCode::from(cli::EX_CONFIG));
+    }
     let daemon = Daemon::start(services.clone(), listeners, tls, &stop);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
     daemon.stop().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The tasks of a running daemon, in the order in which they stop.

@@ -1,6 +1,6 @@
 //! What most parts of the daemon use, built once by `run`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chatpush_wire::key::Prefix;
 
@@ -23,6 +23,8 @@ pub(crate) struct Services {
     pub(crate) commands: Commands,
     /// MySQL.
     pub(crate) store: Store,
+    /// The UUID of the database's installation, once it is known.
+    pub(crate) installation: OnceLock<String>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
 }
@@ -34,7 +36,8 @@ impl Services {
             daemon: daemon_name(),
             prefix: config.prefix.clone(),
             commands: Commands::new(client),
-            store: Store::new(&config.mysql),
+            store: Store::new(&config.mysql, &config.prefix),
+            installation: OnceLock::new(),
             positions: Arc::default(),
             config,
         })
@@ -49,7 +52,9 @@ impl Services {
 /// A name that no other daemon has: host, process id and a random number.
 fn daemon_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    // Redis allows no spaces in the name of a connection (CLIENT SETNAME).
-    let host: String = host.chars().filter(char::is_ascii_graphic).collect();
-    format!("chatpushd:{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
+    // It is a part of Redis names, whose parts are joined by colons, and of the name of a connection (CLIENT
+    // SETNAME), which allows no spaces.
+    let allowed = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
+    let host: String = host.chars().filter(allowed).collect();
+    format!("chatpushd-{host}-{}-{:08x}", std::process::id(), fastrand::u32(..))
 }

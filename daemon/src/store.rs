@@ -1,11 +1,13 @@
 //! MySQL: every SQL statement.
 //!
 //! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
-//! one round trip. `schema` has the tables, which `migrate` creates. `dead_letters` reads and deletes dead
-//! letters.
+//! one round trip. `schema` has the tables, `migrations` their numbered changes, which `migrate` applies.
+//! `installation` compares what the database was made for. `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
+mod migrations;
+pub(crate) mod installation;
 pub mod migrate;
 pub(crate) mod rows;
 mod statements;
@@ -15,6 +17,7 @@ pub(crate) mod dead_letters;
 
 use std::time::Duration;
 
+use chatpush_wire::key::Prefix;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
 use tokio::time::timeout;
@@ -47,11 +50,12 @@ pub(crate) struct Store {
     pool: Pool,
     opts: Opts,
     names: Names,
+    prefix: Prefix,
 }
 
 impl Store {
     /// A pool of at most [`CONNECTIONS`], which stay open once they are opened. None is open yet.
-    pub(crate) fn new(mysql: &Mysql) -> Self {
+    pub(crate) fn new(mysql: &Mysql, prefix: &Prefix) -> Self {
         // The pool closes returned connections beyond its lower bound, and opening one costs more than a
         // query.
         let constraints = PoolConstraints::new(CONNECTIONS, CONNECTIONS).unwrap_or_default();
@@ -64,12 +68,17 @@ impl Store {
             // Statements differ in their number of rows, so a cache of prepared ones would only fill memory.
             .stmt_cache_size(0_usize)
             .into();
-        Self { pool: Pool::new(opts.clone()), opts, names: mysql.names.clone() }
+        Self { pool: Pool::new(opts.clone()), opts, names: mysql.names.clone(), prefix: prefix.clone() }
     }
 
     /// The application's names of tables and columns.
     pub(crate) const fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// The start of the installation's names in Redis.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix.as_str()
     }
 
     /// A connection from the pool.

@@ -20,6 +20,7 @@ use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::heartbeat::Heartbeat;
 use crate::fanout::log_repair;
 use crate::fanout::subscriptions::Subscriptions;
+use crate::installation::{self, AgreementError};
 use crate::services::Services;
 
 /// How long it may take to unsubscribe from queries when the daemon stops.
@@ -64,7 +65,8 @@ impl Subscriber {
     }
 
     /// One epoch: from connecting to the end of the connection, or of the daemon.
-    async fn subscribe(&self, redis: &mut Backoff, stop: &CancellationToken) -> Result<(), BrokerError> {
+    async fn subscribe(&self, redis: &mut Backoff, stop: &CancellationToken) -> Result<(), AgreementError> {
+        installation::agree(&self.services).await?;
         log_repair::repair(&self.services).await?;
         let lost = Arc::new(Notify::new());
         let client = self.services.commands.client();
@@ -93,12 +95,12 @@ impl Subscriber {
             }
             tokio::select! {
                 () = self.subscriptions.changed() => {}
-                () = lost.notified() => return Err(BrokerError::new("subscription lost")),
+                () = lost.notified() => return Err(BrokerError::new("subscription lost").into()),
                 () = sleep_until(heartbeat.next()) => {}
                 // Queries published before Redis confirms this have arrived; later ones go to another daemon.
                 () = stop.cancelled() => {
                     let channels: Vec<_> = self.query_channels().collect();
-                    return send(&mut connection, "SUNSUBSCRIBE", &channels).await;
+                    return Ok(send(&mut connection, "SUNSUBSCRIBE", &channels).await?);
                 }
             }
         }

@@ -18,7 +18,7 @@ use crate::store::dead_letters::DeadLetter;
 ///
 /// When Redis or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Result<ExitCode> {
-    let store = Store::new(&config.mysql);
+    let store = Store::new(&config.mysql, &config.prefix);
     match command {
         DeadLetterCommand::List => {
             let entries = store.dead_letters(None).await?;

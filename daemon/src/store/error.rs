@@ -24,6 +24,9 @@ pub(crate) enum StoreError {
     /// The MySQL user lacks a privilege.
     #[error("MySQL: {0}")]
     Denied(#[source] ServerFailure),
+    /// The database belongs to another installation, or to a newer version.
+    #[error("MySQL: {0}")]
+    Foreign(String),
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,
@@ -44,6 +47,9 @@ pub(crate) enum UnavailableCause {
     /// `KILL` did not end the last writer's connection.
     #[error("the last writer's connection does not end")]
     LastWriterRemains,
+    /// The tables of chatpush are missing or of an older version.
+    #[error("{0}: run `chatpushd migrate`")]
+    NotMigrated(String),
     /// The position table does not fit this version.
     #[error(
         "{table} must hold {expected} partitions and holds {found}: run `chatpushd migrate`, \

@@ -1,48 +1,111 @@
-//! `chatpushd migrate`: creates missing tables and alters nothing.
+//! `chatpushd migrate`: creates missing tables, and upgrades chatpush's own by numbered changes. It never
+//! alters a table of the application.
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use chatpush_wire::partition::Partition;
+use anyhow::{Context as _, ensure};
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::installation::InstallationRow;
+use super::migrations::{self, LATEST, NewInstallation};
 use super::{Store, bounded, schema};
-use crate::config::Mysql;
+use crate::config::Config;
 
-/// Creates the tables that are missing and prints one line for each table. Running it again changes nothing.
+/// The named lock of a migration. A second `migrate` waits for it.
+const LOCK: &str = "CONCAT('chatpush migrate:', MD5(DATABASE()))";
+
+/// How long to wait for that lock, in seconds.
+const LOCK_TIMEOUT: u32 = 60;
+
+/// Creates the tables that are missing, applies the changes that are missing, and prints one line for each.
+/// Running it again changes nothing.
 ///
 /// # Errors
 ///
-/// When the database cannot be reached, refuses a statement, or was created for another number of partitions.
-pub async fn print(mysql: &Mysql) -> anyhow::Result<ExitCode> {
-    let store = Store::new(mysql);
+/// When the database cannot be reached, refuses a statement, or belongs to another installation or version.
+pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::new(&config.mysql, &config.prefix);
     let mut connection = store.connection().await.context("cannot connect (CHATPUSH_MYSQL_URL)")?;
-    for table in schema::tables(&mysql.names) {
-        let find = "SELECT COUNT(*) FROM information_schema.tables \
-                    WHERE table_schema = DATABASE() AND table_name = ?";
-        let found: Option<u64> = bounded(connection.exec_first(find, (&table.name,))).await?;
-        if found == Some(0) {
+    let locked: Option<Option<bool>> =
+        bounded(connection.query_first(format!("SELECT GET_LOCK({LOCK}, {LOCK_TIMEOUT})"))).await?;
+    ensure!(locked.flatten() == Some(true), "another `chatpushd migrate` is running");
+    for table in schema::tables(&config.mysql.names).into_iter().filter(|table| table.application) {
+        if exists(&mut connection, &table.name).await? {
+            println!("{}: is there, left as it is", table.name);
+        } else {
             bounded(connection.query_drop(&table.create)).await.with_context(|| {
                 format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
             })?;
             println!("{}: created", table.name);
-        } else if table.application {
-            println!("{}: is there, left as it is", table.name);
-        } else {
-            println!("{}: is there", table.name);
         }
     }
-    bounded(connection.query_drop(schema::positions())).await?;
-    let count: Option<u64> =
-        bounded(connection.query_first(format!("SELECT COUNT(*) FROM `{}`", schema::POSITION))).await?;
+    upgrade(&mut connection, config).await?;
     drop(connection);
+    store.installation().await?;
+    store.positions().await?;
     store.close().await;
-    anyhow::ensure!(
-        count == Some(u64::from(Partition::COUNT)),
-        "{} holds {} partitions and this chatpushd works with {}: it belongs to another version",
-        schema::POSITION,
-        count.unwrap_or(0),
-        Partition::COUNT,
-    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Applies the changes that are missing.
+async fn upgrade(connection: &mut Conn, config: &Config) -> anyhow::Result<()> {
+    let recorded = InstallationRow::read(connection).await?;
+    if recorded.is_none() && exists(connection, schema::POSITION).await? {
+        anyhow::bail!(
+            "{} was made by a chatpushd older than 0.2.0, which no version can upgrade: \
+             stop every daemon, drop the tables chatpush_*, and run this again",
+            schema::POSITION
+        );
+    }
+    let version = recorded.as_ref().map_or(0, |row| row.schema_version);
+    ensure!(
+        version <= LATEST,
+        "the tables of chatpush have version {version} and this chatpushd knows {LATEST}: upgrade chatpushd"
+    );
+    let new =
+        NewInstallation { names: &config.mysql.names, uuid: &new_uuid(), prefix: config.prefix.as_str() };
+    for migration in migrations::ALL.iter().filter(|migration| migration.version > version) {
+        for statement in (migration.statements)(&new) {
+            bounded(connection.query_drop(statement)).await.with_context(|| {
+                format!("cannot apply change {} (the user needs CREATE and ALTER)", migration.version)
+            })?;
+        }
+        bounded(connection.query_drop(migrations::record(migration.version))).await?;
+        println!("version {}: {}", migration.version, migration.summary);
+    }
+    if version == LATEST {
+        println!("version {LATEST}: is there");
+    }
+    Ok(())
+}
+
+async fn exists(connection: &mut Conn, table: &str) -> anyhow::Result<bool> {
+    let find = "SELECT COUNT(*) FROM information_schema.tables \
+                WHERE table_schema = DATABASE() AND table_name = ?";
+    let found: Option<u64> = bounded(connection.exec_first(find, (table,))).await?;
+    Ok(found != Some(0))
+}
+
+/// A random UUID (RFC 9562 section 5.4).
+fn new_uuid() -> String {
+    let random = fastrand::u128(..);
+    let bits = (random & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let parts =
+        [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default().to_owned());
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        let uuid = new_uuid();
+        assert_eq!((uuid.len(), uuid.as_bytes()[14], uuid.matches('-').count()), (36, b'4', 4));
+        assert!("89ab".contains(char::from(uuid.as_bytes()[19])), "{uuid}");
+        assert_ne!(uuid, new_uuid());
+    }
 }

@@ -20,8 +20,14 @@ pub(crate) struct Table {
 /// The position of each partition, one row each.
 pub(crate) const POSITION: &str = "chatpush_position";
 
-/// Records of stored messages: id, type and time, for which the application's table has no columns.
+/// One row: which installation the database belongs to, and the version of our tables.
+pub(crate) const INSTALLATION: &str = "chatpush_installation";
+
+/// Records of stored messages: id, type, time and digest, for which the application's table has no columns.
 pub(crate) const MESSAGE: &str = "chatpush_message";
+
+/// Messages that were confirmed a short time ago: a repeated call must not store them again.
+pub(crate) const CONFIRMED: &str = "chatpush_confirmed";
 
 /// Dead letters: entries that MySQL refused, with the reason.
 pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
@@ -46,6 +52,15 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
         application(names.offline_message.bare(), offline_message(names), 4),
         application(names.user.bare(), user(names), 2),
         ours(
+            INSTALLATION,
+            "  `id` tinyint unsigned NOT NULL,\n  \
+             `uuid` char(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `prefix` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `schema_version` smallint unsigned NOT NULL,\n  \
+             `redis_run_id` varchar(40) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,\n  \
+             PRIMARY KEY (`id`)",
+        ),
+        ours(
             POSITION,
             "  `partition_id` tinyint unsigned NOT NULL,\n  \
              `log_id` varchar(41) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '0-0',\n  \
@@ -58,8 +73,17 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
              `message_id` varbinary(75) NOT NULL,\n  \
              `type` varchar(66) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
              `time_ms` bigint unsigned NOT NULL,\n  \
+             `digest` char(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
              PRIMARY KEY (`offline_id`),\n  \
              UNIQUE KEY `receiver_message` (`receiver_id`,`message_id`)",
+        ),
+        ours(
+            CONFIRMED,
+            "  `receiver_id` int unsigned NOT NULL,\n  \
+             `message_id` varbinary(75) NOT NULL,\n  \
+             `confirmed_ms` bigint unsigned NOT NULL,\n  \
+             PRIMARY KEY (`receiver_id`,`message_id`),\n  \
+             KEY `confirmed_ms` (`confirmed_ms`)",
         ),
         ours(
             DEAD_LETTER,

@@ -17,7 +17,7 @@ struct Found {
 }
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
-    let store = Store::new(&config.mysql);
+    let store = Store::new(&config.mysql, &config.prefix);
     let mut connection = match store.connection().await {
         Ok(connection) => connection,
         Err(error) => {

@@ -1,0 +1,77 @@
+//! Which installation the database belongs to.
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::error::UnavailableCause;
+use super::migrations::LATEST;
+use super::schema::INSTALLATION;
+use super::{Store, StoreError, bounded};
+
+/// The row of `chatpush_installation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstallationRow {
+    /// The installation's UUID.
+    pub(crate) uuid: String,
+    /// The start of its names in Redis.
+    pub(crate) prefix: String,
+    /// The version of our tables.
+    pub(crate) schema_version: u16,
+    /// The Redis process that the last writer read from.
+    pub(crate) redis_run_id: Option<String>,
+}
+
+impl InstallationRow {
+    /// Reads the row; none if `chatpushd migrate` has not made it.
+    pub(crate) async fn read(connection: &mut Conn) -> Result<Option<Self>, StoreError> {
+        let sql = format!(
+            "SELECT `uuid`, `prefix`, `schema_version`, `redis_run_id` FROM `{INSTALLATION}` WHERE `id` = 1"
+        );
+        let row: Option<(String, String, u16, Option<String>)> = match connection.query_first(sql).await {
+            Err(mysql_async::Error::Server(error)) if error.code == NO_SUCH_TABLE => None,
+            found => bounded(std::future::ready(found)).await?,
+        };
+        Ok(row.map(|(uuid, prefix, schema_version, redis_run_id)| Self {
+            uuid,
+            prefix,
+            schema_version,
+            redis_run_id,
+        }))
+    }
+}
+
+/// MySQL manual, "Server Error Message Reference": `ER_NO_SUCH_TABLE`.
+const NO_SUCH_TABLE: u16 = 1146;
+
+impl Store {
+    /// The installation that the database belongs to.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached, belongs to another prefix, or has tables of another version.
+    pub(crate) async fn installation(&self) -> Result<InstallationRow, StoreError> {
+        let mut connection = self.connection().await?;
+        let not_migrated = |text| StoreError::Unavailable(UnavailableCause::NotMigrated(text));
+        let found = InstallationRow::read(&mut connection)
+            .await?
+            .ok_or_else(|| not_migrated("the tables of chatpush are missing".to_owned()))?;
+        let own = self.prefix();
+        if found.prefix != own {
+            let prefix = &found.prefix;
+            return Err(StoreError::Foreign(format!(
+                "the database belongs to the installation with the prefix {prefix}, not {own} \
+                 (CHATPUSH_PREFIX): two installations cannot share a database"
+            )));
+        }
+        match found.schema_version {
+            older @ ..LATEST => Err(not_migrated(format!(
+                "the tables of chatpush have version {older} and this chatpushd needs {LATEST}"
+            ))),
+            LATEST => Ok(found),
+            newer => Err(StoreError::Foreign(format!(
+                "the tables of chatpush have version {newer} and this chatpushd knows {LATEST}: \
+                 upgrade chatpushd"
+            ))),
+        }
+    }
+}
