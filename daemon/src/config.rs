@@ -73,6 +73,8 @@ pub struct Config {
     pub default_type: MessageType,
     /// The Redis server that the extension uses too.
     pub redis: ConnectionInfo,
+    /// How long a confirmed message is remembered in the database. Zero: not at all.
+    pub failover_memory: Duration,
     /// The application's database.
     pub mysql: Mysql,
     /// What is logged, and how.
@@ -108,6 +110,7 @@ impl Config {
         let tls = Certificate::read(source);
         let limits = Limits::read(source);
         let redis = source.parse("redis.url", redis::url);
+        let failover_memory = source.seconds("redis.failover_memory");
         let mysql = Mysql::read(source);
         let log = Log::read(source);
         let (trusted_proxies, proxy_protocol) = proxies?;
@@ -127,6 +130,7 @@ impl Config {
             flush_on_connect: flush_on_connect?,
             default_type: default_type?,
             redis: redis?,
+            failover_memory: failover_memory?,
             mysql: mysql?,
             log: log?,
         })

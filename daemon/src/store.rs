@@ -12,24 +12,32 @@ pub mod migrate;
 pub(crate) mod rows;
 mod statements;
 mod multi_statement;
+mod server;
+mod read_pool;
 pub(crate) mod apply;
+mod sweep;
 pub(crate) mod dead_letters;
 
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use mysql_async::{Conn, Opts, OptsBuilder, PoolConstraints, PoolOpts, Row};
 use tokio::time::timeout;
 
 use crate::config::{Mysql, Names};
 
 use self::error::UnavailableCause;
+use self::read_pool::ReadPool;
 
 pub(crate) use self::error::StoreError;
 
 /// How long connecting may take, and each round trip.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// When a silent connection is probed (`TCP_KEEPIDLE`). A server, or a proxy in between, that is
+/// gone without a word is noticed while the connection is idle.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Most connections in the pool.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -44,10 +52,14 @@ const SESSION_SETTINGS: &str = "SET SESSION sql_mode = \
 /// The character set of every statement, whatever the server's default. The quoting of values depends on it.
 const CHARSET: &str = "SET NAMES utf8mb4";
 
+/// Takes the server's time zone for this session, in which `send_time` is written and read. It may have changed
+/// since the session began.
+const TIME_ZONE: &str = "SET SESSION time_zone = @@global.time_zone";
+
 /// The database, for everything but the writer's transaction. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    pool: Pool,
+    pool: ReadPool,
     opts: Opts,
     names: Names,
     prefix: Prefix,
@@ -63,12 +75,13 @@ impl Store {
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
             .pool_opts(pool)
             .setup(vec![CHARSET, SESSION_SETTINGS])
+            .tcp_keepalive(Some(KEEPALIVE))
             // Count the rows that an UPDATE has found, not only those it has changed.
             .client_found_rows(true)
             // Statements differ in their number of rows, so a cache of prepared ones would only fill memory.
             .stmt_cache_size(0_usize)
             .into();
-        Self { pool: Pool::new(opts.clone()), opts, names: mysql.names.clone(), prefix: prefix.clone() }
+        Self { pool: ReadPool::new(opts.clone()), opts, names: mysql.names.clone(), prefix: prefix.clone() }
     }
 
     /// The application's names of tables and columns.
@@ -83,7 +96,16 @@ impl Store {
 
     /// A connection from the pool.
     pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
-        bounded(self.pool.get_conn()).await
+        self.pool.connection().await
+    }
+
+    /// Executes queries in one round trip, and returns the rows of each.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses a query.
+    pub(crate) async fn read(&self, queries: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.pool.read(queries).await
     }
 
     /// A connection outside of the pool. It is closed when it is dropped.
@@ -99,7 +121,7 @@ impl Store {
 
     /// Closes every connection, or gives up after the timeout.
     pub(crate) async fn close(self) {
-        if let Err(error) = bounded(self.pool.disconnect()).await {
+        if let Err(error) = self.pool.close().await {
             tracing::debug!(%error, "cannot close the database connections");
         }
     }

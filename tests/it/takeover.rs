@@ -5,7 +5,7 @@ use chatpush_tests::test_env::TestEnv;
 /// The process id of the writer, which is a part of its name in Redis.
 async fn writer(env: &TestEnv) -> Option<u32> {
     let holder: Option<String> = env.redis(&["GET", &format!("{}:writer", env.name())]).await;
-    holder?.split(':').nth(2)?.parse().ok()
+    holder?.rsplit('-').nth(1)?.parse().ok()
 }
 
 /// Returns the writer and the other daemon.

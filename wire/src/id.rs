@@ -51,7 +51,8 @@ pub struct InvalidUserId;
 ///
 /// There are three kinds, and no id is of two kinds: a generated id is 26 letters and digits, an id that the
 /// caller chose is `<sender>:<id>`, and a row that the application inserted itself has the id
-/// `row:<id>:<unix time>`. The time is there because row ids start again at 1 after `TRUNCATE`.
+/// `row:<id>:<digest>`. The digest of sender and content is there because row ids start again at 1 after
+/// `TRUNCATE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId(String);
@@ -81,16 +82,16 @@ impl MessageId {
         self.0.contains(':') && self.0.starts_with(|first: char| first.is_ascii_digit())
     }
 
-    /// The id of a row that the application inserted itself, from the row's `id` and its time in seconds
-    /// since 1970.
-    pub fn of_row(id: u64, unix_time: i64) -> Self {
-        Self(format!("row:{id}:{unix_time}"))
+    /// The id of a row that the application inserted itself, from the row's `id` and a digest of its sender
+    /// and content.
+    pub fn of_row(id: u64, digest: u64) -> Self {
+        Self(format!("row:{id}:{digest:016x}"))
     }
 
-    /// The row's id and time, if this is the id of a row that the application inserted itself.
-    pub fn as_row(&self) -> Option<(u64, i64)> {
-        let (id, unix_time) = self.0.strip_prefix("row:")?.split_once(':')?;
-        Some((id.parse().ok()?, unix_time.parse().ok()?))
+    /// The row's id and digest, if this is the id of a row that the application inserted itself.
+    pub fn as_row(&self) -> Option<(u64, u64)> {
+        let (id, digest) = self.0.strip_prefix("row:")?.split_once(':')?;
+        Some((id.parse().ok()?, u64::from_str_radix(digest, 16).ok()?))
     }
 
     /// The id as text.
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn row_ids_read_back_and_others_are_not_rows() {
-        assert_eq!(MessageId::of_row(7, 1_700_000_000).as_row(), Some((7, 1_700_000_000)));
+        assert_eq!(MessageId::of_row(7, u64::MAX).as_row(), Some((7, u64::MAX)));
         assert_eq!(MessageId::generate(1, [0; 10]).as_row(), None);
         assert_eq!(MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(), None);
     }

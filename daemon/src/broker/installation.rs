@@ -11,6 +11,13 @@ impl Commands {
         Ok(found)
     }
 
+    /// The id of the Redis process, which a restart and a failover change. None if the account may not ask.
+    pub(crate) async fn run_id(&self) -> Option<String> {
+        let (info,): (String,) = self.send(redis::pipe().cmd("INFO").arg("server")).await.ok()?;
+        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?;
+        Some(run_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect())
+    }
+
     /// Writes the record if there is none, and returns the one that was there.
     pub(crate) async fn record_installation(
         &self,

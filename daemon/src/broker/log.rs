@@ -80,15 +80,16 @@ pub(crate) async fn last(
 /// Repairs a log that ends before the position in MySQL, because Redis lost its last entries or its clock
 /// went back: new entries would get ids that count as applied. XSETID makes the next id follow the position
 /// (Redis manual, "XSETID").
+/// Returns whether the log was repaired.
 pub(crate) async fn repair(
     commands: &Commands,
     prefix: &Prefix,
     partition: Partition,
     applied: Position,
-) -> Result<(), BrokerError> {
+) -> Result<bool, BrokerError> {
     let last = last(commands, prefix, partition).await?;
     if last >= applied {
-        return Ok(());
+        return Ok(false);
     }
     let key = prefix.log(partition);
     tracing::warn!(%partition, %last, %applied, "the log ends before MySQL's position, moving its next id");
@@ -100,7 +101,8 @@ pub(crate) async fn repair(
         pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
     }
     pipeline.cmd("XSETID").arg(&key).arg(applied.to_string()).ignore();
-    commands.send(&pipeline).await
+    commands.send::<()>(&pipeline).await?;
+    Ok(true)
 }
 
 /// Adds the command that appends these fields to the log of `receiver` to a pipeline.

@@ -37,10 +37,15 @@ impl LogEntry {
         }
     }
 
-    /// The receiver and id of a message whose id the sender has chosen. It may be stored already.
-    pub(crate) fn chosen(&self) -> Option<(UserId, &MessageId)> {
+    /// The size of its fields.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// The receiver and id of a message.
+    pub(crate) fn message(&self) -> Option<(UserId, &MessageId)> {
         match &self.entry {
-            Ok(Entry::Message { id, receiver, .. }) if id.is_chosen() => Some((*receiver, id)),
+            Ok(Entry::Message { id, receiver, .. }) => Some((*receiver, id)),
             _ => None,
         }
     }
@@ -139,6 +144,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) inserts: Vec<Insert<'a>>,
     /// Messages that a client has confirmed, with their receiver. Their rows are deleted.
     pub(crate) client_acks: Vec<(UserId, &'a MessageId)>,
+    /// All messages that a client has confirmed, also those that never become rows.
+    pub(crate) confirmed: Vec<(UserId, &'a MessageId)>,
     /// Rows that the application deletes.
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
     /// Changes of counters, by user.
@@ -193,6 +200,9 @@ impl<'a> Batch<'a> {
                 }
                 Entry::ClientAck { receiver, ids } => {
                     for id in ids {
+                        if id.as_row().is_none() {
+                            batch.confirmed.push((*receiver, id));
+                        }
                         // A message that was confirmed before it was stored never becomes a row.
                         let place = places.get(&(*receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.get_mut(at)) {

@@ -84,6 +84,16 @@ impl Positions {
         }
     }
 
+    /// Records the positions that the writer has read from MySQL. They may be behind those that were known: a
+    /// MySQL that is not durable loses its last commits in a crash, and the entries are applied again.
+    pub(crate) fn reset(&self, found: &[(Partition, Position)]) {
+        for (partition, position) in found {
+            if let Some(known) = self.known.get(usize::from(partition.number())) {
+                known.send_replace(*position);
+            }
+        }
+    }
+
     /// Records the positions that were read from MySQL.
     pub(crate) fn advance_all(&self, found: &[(Partition, Position)]) {
         for (partition, position) in found {

@@ -3,20 +3,22 @@
 use std::collections::HashSet;
 
 use chatpush_wire::id::{MessageId, UserId};
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
 
 use super::error::UnavailableCause;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
-use super::{Store, StoreError, bounded, statements};
+use super::server::Server;
+use super::statements::{confirm, counter, in_statements, insert, position};
+use super::{Store, StoreError, bounded};
+use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
-use crate::log::batch::{Batch, LogEntry, PositionUpdate};
+use crate::log::batch::{Batch, Insert, LogEntry, PositionUpdate};
 
 /// The named lock that the writer's connection holds, one per database.
 const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
-const BEGIN: &str = "START TRANSACTION";
 const COMMIT: &str = "COMMIT";
 
 /// How to treat rows that other transactions have locked.
@@ -26,6 +28,15 @@ pub(crate) enum Locks {
     Wait,
     /// Fail at once: they were locked a moment ago.
     NoWait,
+}
+
+/// How rows and their records are inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserts {
+    /// Many rows in one statement, which have consecutive ids.
+    Together,
+    /// Each row in a statement of its own, since the ids were not as expected.
+    OneByOne,
 }
 
 /// Results of a committed batch that only the database knows.
@@ -42,8 +53,9 @@ pub(crate) struct Applied {
 pub(crate) struct WriterConnection {
     connection: Conn,
     names: Names,
-    /// The distance of consecutive row ids, which a replicated server may set to more than 1.
-    increment: u64,
+    server: Server,
+    /// Whether confirmed messages are remembered.
+    remember_confirmed: bool,
     /// The current setting of the session.
     locks: Locks,
 }
@@ -51,50 +63,34 @@ pub(crate) struct WriterConnection {
 impl WriterConnection {
     /// Opens the writer's connection and takes the named lock. The connection of the last writer is ended if
     /// it still exists: a writer that hangs must not keep its row locks.
-    pub(crate) async fn open(store: &Store) -> Result<Self, StoreError> {
+    pub(crate) async fn open(store: &Store, remember_confirmed: bool) -> Result<Self, StoreError> {
         let mut connection = store.dedicated_connection().await?;
-        // The server knows which connection holds a named lock (MySQL manual, "Locking Functions"); a stored
-        // connection id could be stale.
-        let holder: Option<Option<u64>> =
-            bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
-        if fault_injection::breaks(Promise::Fence) {
-            return Ok(Self { connection, names: store.names().clone(), increment: 1, locks: Locks::Wait });
+        if !fault_injection::breaks(Promise::Fence) {
+            take_lock(&mut connection).await?;
         }
-        if let Some(holder) = holder.flatten() {
-            tracing::warn!(connection = holder, "ending the last writer's connection, which still exists");
-            if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
-                tracing::debug!(%error, "cannot end it; it may have closed meanwhile");
-            }
-        }
-        let taken: Option<Option<bool>> =
-            bounded(connection.query_first(format!("SELECT GET_LOCK({WRITER_LOCK}, 5)"))).await?;
-        if taken.flatten() != Some(true) {
-            return Err(StoreError::Unavailable(UnavailableCause::LastWriterRemains));
-        }
-        let increment: Option<u64> =
-            bounded(connection.query_first("SELECT @@auto_increment_increment")).await?;
-        Ok(Self {
-            connection,
-            names: store.names().clone(),
-            increment: increment.unwrap_or(1).max(1),
-            locks: Locks::Wait,
-        })
+        let server = Server::of(&mut connection, store.names()).await?;
+        // Without autocommit, a statement of a transaction that the server has taken away is not committed on
+        // its own. Every transaction begins with its first statement and ends with COMMIT or ROLLBACK.
+        bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
+        let names = store.names().clone();
+        Ok(Self { connection, names, server, remember_confirmed, locks: Locks::Wait })
     }
 
-    /// Which of these messages are stored and not confirmed yet.
+    /// Which of these messages are stored and not confirmed yet, or were confirmed a short time ago.
     pub(crate) async fn stored(
         &mut self,
         messages: &[(UserId, &MessageId)],
     ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
-        if messages.is_empty() {
-            return Ok(HashSet::new());
+        let mut ids = HashSet::new();
+        for messages in in_statements(messages, self.server.statement_bytes / 2, |_| 160) {
+            // A transaction of its own: the one that applies them must not read from its snapshot.
+            let found = self.select(insert::stored(&self.names, messages)).await?;
+            ids.extend(found.into_iter().filter_map(|row| {
+                let (receiver, id) = mysql_async::from_row_opt::<(i64, String)>(row).ok()?;
+                Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
+            }));
         }
-        let sql = statements::stored(&self.names, messages);
-        let found: Vec<(i64, String)> = bounded(self.connection.query(sql)).await?;
-        let ids = found.into_iter().filter_map(|(receiver, id)| {
-            Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
-        });
-        Ok(ids.collect())
+        Ok(ids)
     }
 
     /// Applies one batch: exactly once or not at all.
@@ -104,7 +100,12 @@ impl WriterConnection {
     /// [`StoreError::Fenced`] if a position is not where the batch begins, because another daemon has
     /// written. After [`StoreError::Unavailable`] the batch may have been committed; the positions show
     /// whether it was. After any other error nothing was changed.
-    pub(crate) async fn apply(&mut self, batch: &Batch<'_>, locks: Locks) -> Result<Applied, StoreError> {
+    pub(crate) async fn apply(
+        &mut self,
+        batch: &Batch<'_>,
+        locks: Locks,
+        inserts: Inserts,
+    ) -> Result<Applied, StoreError> {
         let mut statements = MultiStatement::default();
         if self.locks != locks {
             // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
@@ -112,7 +113,7 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
             self.locks = locks;
         }
-        self.add_batch(&mut statements, batch, locks);
+        self.add_batch(&mut statements, batch, locks, inserts);
         let results = self.execute(statements).await?;
         let counters = results.rows.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(i64, i64)>(row).ok()?;
@@ -135,53 +136,166 @@ impl WriterConnection {
     ) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
         let mut statements = MultiStatement::default();
-        statements.push(ResultUse::Ignored, BEGIN);
-        statements.push(ResultUse::Fence, statements::position_updates(&[update]));
-        statements.push(ResultUse::Ignored, statements::dead_letter(logged, &entry, error));
+        statements.push(ResultUse::Fence, position::advance(&[update]));
+        statements.push(ResultUse::Ignored, position::dead_letter(logged, &entry, error));
+        self.add_end(&mut statements, &[update]);
+        self.execute(statements).await.map(drop)
+    }
+
+    /// Records which Redis process the log is read from.
+    pub(crate) async fn record_run_id(&mut self, run_id: Option<&str>) -> Result<(), StoreError> {
+        let mut statements = MultiStatement::default();
+        statements.push(ResultUse::Ignored, position::record_run_id(run_id));
         statements.push(ResultUse::Ignored, COMMIT);
         self.execute(statements).await.map(drop)
     }
 
+    /// Whether the tables can be used at all. If not, no entry is the reason for an error.
+    ///
+    /// # Errors
+    ///
+    /// The server's error, as [`StoreError::Unavailable`].
+    pub(crate) async fn probe(&mut self) -> Result<(), StoreError> {
+        self.server.probe(&mut self.connection, &self.names).await
+    }
+
+    /// The application's names.
+    pub(super) const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Executes a query as a transaction of its own.
+    pub(super) async fn select(&mut self, query: String) -> Result<Vec<Row>, StoreError> {
+        let mut statements = MultiStatement::default();
+        statements.push(ResultUse::Rows, query);
+        statements.push(ResultUse::Ignored, COMMIT);
+        Ok(self.execute(statements).await?.rows)
+    }
+
+    /// Executes a DELETE as a transaction of its own, and returns the number of rows.
+    pub(super) async fn delete(&mut self, statement: String) -> Result<u64, StoreError> {
+        let mut statements = MultiStatement::default();
+        statements.push(ResultUse::AffectedRows, statement);
+        statements.push(ResultUse::Ignored, COMMIT);
+        Ok(self.execute(statements).await?.affected_rows.first().copied().unwrap_or(0))
+    }
+
     /// Adds the transaction of one batch.
-    fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks) {
-        let names = &self.names;
-        statements.push(ResultUse::Ignored, BEGIN);
+    fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks, inserts: Inserts) {
+        let (names, most) = (&self.names, self.server.statement_bytes);
+        if !batch.inserts.is_empty() {
+            // Somebody may have changed the zone since this session began.
+            statements.push(ResultUse::Ignored, super::TIME_ZONE);
+        }
         // The positions come first: their row locks make a second writer wait until this transaction ends.
-        statements.push(ResultUse::Fence, statements::position_updates(&batch.positions));
+        statements.push(ResultUse::Fence, position::advance(&batch.positions));
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().collect();
-            statements.push(ResultUse::Ignored, statements::lock_counters(names, &users));
+            statements.push(ResultUse::Ignored, counter::lock(names, &users));
         }
-        for inserts in statements::in_statements(&batch.inserts, |insert| insert.content.len() + 128) {
-            statements.push(ResultUse::Ignored, statements::insert_rows(names, inserts));
-            statements.push(ResultUse::Ignored, statements::insert_records(inserts, self.increment));
+        match inserts {
+            Inserts::Together => {
+                for rows in in_statements(&batch.inserts, most / 2, insert::bytes) {
+                    self.add_rows(statements, rows, &batch.positions);
+                }
+            }
+            Inserts::OneByOne => {
+                for row in batch.inserts.chunks(1) {
+                    self.add_row(statements, row, &batch.positions);
+                }
+            }
         }
-        for statement in statements::delete_acked(names, batch) {
+        for statement in confirm::delete_acked(names, batch, most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
+        self.add_remembered(statements, batch);
         for ack in &batch.app_deletes {
-            let [records, rows] = statements::delete_by_application(names, ack);
+            let [records, rows] = confirm::delete_by_application(names, ack);
             statements.push(ResultUse::Ignored, records);
             statements.push(ResultUse::AffectedRows, rows);
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
         if !batch.counters.is_empty() {
-            statements.push(ResultUse::Ignored, statements::counters(names, batch));
+            statements.push(ResultUse::Ignored, counter::update(names, batch, self.server.most_unread));
         }
         if !batch.notify_unread.is_empty() {
-            statements.push(ResultUse::Rows, statements::unread(names, &batch.notify_unread));
+            statements.push(ResultUse::Rows, counter::select(names, &batch.notify_unread));
+        }
+        self.add_end(statements, &batch.positions);
+    }
+
+    /// Adds the rows and their records in two statements. If the ids are not consecutive, the number of
+    /// records is another than that of rows.
+    fn add_rows(&self, statements: &mut MultiStatement, rows: &[Insert<'_>], positions: &[PositionUpdate]) {
+        statements.push(ResultUse::Ignored, insert::rows(&self.names, rows));
+        statements.push(ResultUse::Record, insert::records(&self.names, rows));
+        if let Some(position) = positions.first() {
+            statements.push(ResultUse::Record, position::verify_rows(position, rows.len()));
+        }
+    }
+
+    /// Adds one row and its record, whatever its id, and whatever record has that id.
+    fn add_row(&self, statements: &mut MultiStatement, row: &[Insert<'_>], positions: &[PositionUpdate]) {
+        statements.push(ResultUse::Ignored, insert::rows(&self.names, row));
+        statements.push(ResultUse::Ignored, insert::delete_stale_record());
+        statements.push(ResultUse::Ignored, insert::records(&self.names, row));
+        if let Some(position) = positions.first() {
+            statements.push(ResultUse::Ignored, position::verify_rows(position, 1));
+        }
+    }
+
+    /// Adds the statements that remember confirmed messages.
+    fn add_remembered(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
+        if !self.remember_confirmed {
+            return;
+        }
+        let now = clock::unix_milliseconds();
+        for statement in confirm::remember(&batch.confirmed, now, self.server.statement_bytes / 2) {
+            statements.push(ResultUse::Ignored, statement);
+        }
+        for ack in &batch.app_deletes {
+            statements.push(ResultUse::Ignored, confirm::remember_deleted(ack, now));
+        }
+    }
+
+    /// Adds the end of a transaction.
+    fn add_end(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
+        if self.server.aborts_from_outside {
+            statements.push(ResultUse::LastFence, position::verify(positions));
         }
         statements.push(ResultUse::Ignored, COMMIT);
     }
 
     async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
-        let done = statements.execute(&mut self.connection).await;
-        if let Err(StoreError::Busy(_) | StoreError::Rejected(_)) = done {
+        let done = statements.execute(&mut self.connection, self.server.statement_bytes).await;
+        if let Err(error) = &done
+            && !matches!(error, StoreError::Unavailable(_))
+        {
             // MySQL rolls back only the failed statement, and the others' locks must be released. After any
             // other error the caller drops this connection, which ends the transaction.
             bounded(self.connection.query_drop("ROLLBACK")).await?;
         }
         done
     }
+}
+
+/// Ends the connection of the last writer, if it exists, and takes its named lock.
+async fn take_lock(connection: &mut Conn) -> Result<(), StoreError> {
+    // The server knows which connection holds a named lock (MySQL manual, "Locking Functions"); a stored
+    // connection id could be stale.
+    let holder: Option<Option<u64>> =
+        bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
+    if let Some(holder) = holder.flatten() {
+        tracing::warn!(connection = holder, "ending the last writer's connection, which still exists");
+        if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
+            tracing::debug!(%error, "cannot end it; it may have closed meanwhile");
+        }
+    }
+    let taken: Option<Option<bool>> =
+        bounded(connection.query_first(format!("SELECT GET_LOCK({WRITER_LOCK}, 5)"))).await?;
+    if taken.flatten() != Some(true) {
+        return Err(StoreError::Unavailable(UnavailableCause::LastWriterRemains));
+    }
+    Ok(())
 }

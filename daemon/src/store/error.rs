@@ -21,6 +21,10 @@ pub(crate) enum StoreError {
     /// The data are refused. Trying again gives the same answer.
     #[error("MySQL: {0}")]
     Rejected(#[source] Rejection),
+    /// MySQL answered with an error that this version does not know. If one entry meets it again and again,
+    /// the entry is the reason.
+    #[error("MySQL: {0}")]
+    Unexpected(#[source] ServerFailure),
     /// The MySQL user lacks a privilege.
     #[error("MySQL: {0}")]
     Denied(#[source] ServerFailure),
@@ -30,6 +34,14 @@ pub(crate) enum StoreError {
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,
+    /// The server has taken the transaction away in the middle, as Galera does when another node wins.
+    /// Nothing was changed; try again.
+    #[error("MySQL: the server took the transaction away")]
+    Aborted,
+    /// A row does not have the id that was expected, or a record is there already. Nothing was changed; try
+    /// again, row by row.
+    #[error("MySQL: the inserted rows are not where they were expected")]
+    Unrecorded,
 }
 
 /// Why MySQL cannot be used.
@@ -38,7 +50,7 @@ pub(crate) enum UnavailableCause {
     /// The connection failed.
     #[error(transparent)]
     Connection(Error),
-    /// MySQL refused a statement, for instance because a table is missing.
+    /// The server refuses every statement, for instance because its disk is full.
     #[error(transparent)]
     Server(ServerFailure),
     /// MySQL did not answer in time.
@@ -77,12 +89,47 @@ pub(crate) enum Rejection {
     /// This version cannot read the entry.
     #[error(transparent)]
     Malformed(Malformed),
+    /// A statement is longer than the server accepts.
+    #[error("a statement of {bytes} bytes is longer than max_allowed_packet lets it be ({most} bytes)")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The longest statement.
+        most: usize,
+    },
+    /// MySQL repeats an error that this version does not know.
+    #[error("{0}; it was tried {1} times")]
+    Repeated(ServerFailure, u32),
 }
 
 /// An error that the MySQL server answered.
 #[derive(Debug, thiserror::Error)]
 #[error("{} ({})", .0.message, .0.code)]
 pub(crate) struct ServerFailure(pub ServerError);
+
+impl StoreError {
+    /// Whether nothing is wrong with the entries: another try may succeed.
+    pub(crate) const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Aborted | Self::Unrecorded)
+    }
+
+    /// Whether only some of the entries may be the reason, so that others can be applied without them.
+    pub(crate) const fn concerns_entries(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Rejected(_) | Self::Unexpected(_))
+    }
+
+    /// The number of the server's error, if it is one.
+    pub(crate) const fn code(&self) -> Option<u16> {
+        match self {
+            Self::Busy(failure)
+            | Self::Unexpected(failure)
+            | Self::Denied(failure)
+            | Self::Unavailable(UnavailableCause::Server(failure))
+            | Self::Rejected(Rejection::Server(failure)) => Some(failure.0.code),
+            _ => None,
+        }
+    }
+}
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
@@ -106,6 +153,14 @@ impl From<ServerError> for StoreError {
         // Rejected data in the general class HY000: 1265 and 1366 a value that does not fit its column or
         // character set, 1526 no partition for it, 3819 a violated CHECK, 3988 no way to convert it.
         const REJECTED: [u16; 5] = [1265, 1366, 1526, 3819, 3988];
+        // The server as a whole: 1021 and 1114 a full disk, 1030 its storage engine, 1037, 1038, 1040, 1041, 1203
+        // and 1226 its limits, 1047 a Galera node that is not in the cluster, 1053 its shutdown, 1152 to 1161
+        // the connection, 1180 a failed COMMIT, 1290, 1792 and 1836 a read-only server, 1317 and 1927 a killed
+        // statement or connection, 1969 and 3024 the longest time of a statement.
+        const SERVER: [u16; 30] = [
+            1021, 1030, 1037, 1038, 1040, 1041, 1047, 1053, 1114, 1152, 1153, 1154, 1155, 1156, 1157, 1158,
+            1159, 1160, 1161, 1180, 1203, 1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 3032,
+        ];
         let rejected = REJECTED.contains(&error.code)
             || REJECTED_CLASSES.iter().any(|class| error.state.starts_with(class));
         let failure = ServerFailure(error);
@@ -113,7 +168,8 @@ impl From<ServerError> for StoreError {
             code if BUSY.contains(&code) => Self::Busy(failure),
             code if DENIED.contains(&code) => Self::Denied(failure),
             _ if rejected => Self::Rejected(Rejection::Server(failure)),
-            _ => Self::Unavailable(UnavailableCause::Server(failure)),
+            code if SERVER.contains(&code) => Self::Unavailable(UnavailableCause::Server(failure)),
+            _ => Self::Unexpected(failure),
         }
     }
 }
@@ -137,8 +193,10 @@ mod tests {
         assert!(matches!(sorted(1452, "23000"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1644, "45000"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1366, "HY000"), StoreError::Rejected(_)));
-        assert!(matches!(sorted(1146, "42S02"), StoreError::Unavailable(_)));
-        assert!(matches!(sorted(1364, "HY000"), StoreError::Unavailable(_)));
+        assert!(matches!(sorted(1290, "HY000"), StoreError::Unavailable(_)));
+        assert!(matches!(sorted(1146, "42S02"), StoreError::Unexpected(_)));
+        assert!(matches!(sorted(1364, "HY000"), StoreError::Unexpected(_)));
+        assert!(matches!(sorted(1644, "77777"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1142, "42000"), StoreError::Denied(_)));
     }
 

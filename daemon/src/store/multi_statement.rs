@@ -2,18 +2,22 @@
 //! manual, "Multiple Statement Execution Support").
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Row};
+use mysql_async::{Conn, Row};
 
-use super::statements::STATEMENT_BYTES;
+use super::error::Rejection;
 use super::{StoreError, bounded};
 
-/// How the result of a statement is used.
+/// What a statement is for: how its result is used, and what its failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResultUse {
-    /// Not at all; the statement must only succeed.
+    /// The result is not used; the statement must only succeed.
     Ignored,
-    /// The statement fails if another daemon has written.
+    /// The statement fails with NULL if another daemon has written.
     Fence,
+    /// The statement fails with NULL if the server has taken the transaction away.
+    LastFence,
+    /// The statement fails with NULL, or with a duplicate key, if a row or its record is not as expected.
+    Record,
     /// The number of affected rows is returned.
     AffectedRows,
     /// The rows are returned.
@@ -36,61 +40,67 @@ pub(super) struct Results {
 /// MySQL manual, "Server Error Message Reference": `ER_BAD_NULL_ERROR`.
 const NULL_REFUSED: u16 = 1048;
 
+/// MySQL manual, "Server Error Message Reference": `ER_DUP_ENTRY`.
+const DUPLICATE_KEY: u16 = 1062;
+
 impl MultiStatement {
     pub(super) fn push(&mut self, result_use: ResultUse, statement: impl Into<String>) {
         self.0.push((result_use, statement.into()));
     }
 
     /// Executes the statements. The error is that of the first one that fails; those after it are not
-    /// executed.
-    pub(super) async fn execute(self, connection: &mut Conn) -> Result<Results, StoreError> {
+    /// executed. No text is longer than `most` bytes; a statement that is longer is refused.
+    pub(super) async fn execute(self, connection: &mut Conn, most: usize) -> Result<Results, StoreError> {
+        if let Some((_, long)) = self.0.iter().find(|(_, text)| text.len() > most) {
+            let bytes = long.len();
+            return Err(StoreError::Rejected(Rejection::TooLong { bytes, most }));
+        }
         let mut results = Results::default();
         let mut statements = self.0.into_iter().peekable();
         while let Some((result_use, mut text)) = statements.next() {
             let mut uses = vec![result_use];
             while let Some((result_use, next)) =
-                statements.next_if(|(_, next)| text.len() + next.len() <= STATEMENT_BYTES)
+                statements.next_if(|(_, next)| text.len() + 2 + next.len() <= most)
             {
                 uses.push(result_use);
                 text.push_str("; ");
                 text.push_str(&next);
             }
-            if !send(connection, text, &uses, &mut results).await? {
-                return Err(StoreError::Fenced);
-            }
+            send(connection, text, &uses, &mut results).await?;
         }
         Ok(results)
     }
 }
 
-/// Sends statements in one write and reads their results. False if the fence failed.
+/// Sends statements in one write and reads their results.
 async fn send(
     connection: &mut Conn,
     text: String,
     uses: &[ResultUse],
     results: &mut Results,
-) -> Result<bool, StoreError> {
-    let fenced = |at: usize, error: &Error| {
-        let refused = matches!(error, Error::Server(error) if error.code == NULL_REFUSED);
-        refused && uses.get(at) == Some(&ResultUse::Fence)
-    };
-    let mut result = bounded(connection.query_iter(text)).await?;
-    for (at, result_use) in uses.iter().enumerate() {
+) -> Result<(), StoreError> {
+    let first = uses.first().copied().unwrap_or(ResultUse::Ignored);
+    let mut result = bounded(connection.query_iter(text)).await.map_err(|error| because(first, error))?;
+    for result_use in uses {
         let affected = result.affected_rows();
         // Reading a result to its end moves on to the next one. If a statement failed, reading its result
         // fails.
-        let read = async {
-            match result.collect::<Row>().await {
-                Err(error) if fenced(at, &error) => Ok(None),
-                rows => rows.map(Some),
-            }
-        };
-        let Some(rows) = bounded(read).await? else { return Ok(false) };
+        let rows = bounded(result.collect::<Row>()).await.map_err(|error| because(*result_use, error))?;
         match result_use {
-            ResultUse::Ignored | ResultUse::Fence => {}
+            ResultUse::Ignored | ResultUse::Fence | ResultUse::LastFence | ResultUse::Record => {}
             ResultUse::AffectedRows => results.affected_rows.push(affected),
             ResultUse::Rows => results.rows.extend(rows),
         }
     }
-    Ok(true)
+    Ok(())
+}
+
+/// What the failure of a statement means.
+fn because(result_use: ResultUse, error: StoreError) -> StoreError {
+    match (result_use, error.code()) {
+        (ResultUse::Fence, Some(NULL_REFUSED)) => StoreError::Fenced,
+        (ResultUse::LastFence, Some(NULL_REFUSED)) => StoreError::Aborted,
+        (ResultUse::Record, Some(NULL_REFUSED | DUPLICATE_KEY)) => StoreError::Unrecorded,
+        _ => error,
+    }
 }

@@ -5,10 +5,10 @@ use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply;
 use mysql_async::Row;
-use mysql_async::prelude::{FromValue, Queryable};
+use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
-use super::{Store, StoreError, bounded, schema};
+use super::{Store, StoreError, schema};
 use crate::log::position::Position;
 
 /// A stored row and the type it was stored with.
@@ -34,10 +34,8 @@ impl Store {
         limit: u32,
         max_bytes: usize,
     ) -> Result<(Vec<StoredRow>, bool), StoreError> {
-        let mut connection = self.connection().await?;
-        let found = bounded(connection.query(self.select_rows(user, after, limit))).await?;
-        drop(connection);
-        page(found, limit, max_bytes)
+        let [rows] = only(self.read(&[self.select_rows(user, after, limit)]).await?);
+        page(rows, limit, max_bytes)
     }
 
     /// The unread counter, 0 for a user without a row. A counter that is NULL or below zero, which only the
@@ -47,9 +45,8 @@ impl Store {
     ///
     /// As [`Store::rows`].
     pub(crate) async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
-        let mut connection = self.connection().await?;
-        let found = bounded(connection.query(self.select_unread(user))).await?;
-        unread(found)
+        let [counters] = only(self.read(&[self.select_unread(user)]).await?);
+        unread(counters)
     }
 
     /// A page as of [`Store::rows`], and the counter as it is after the page was read, in one round trip.
@@ -64,12 +61,8 @@ impl Store {
         limit: u32,
         max_bytes: usize,
     ) -> Result<(Vec<StoredRow>, bool, u64), StoreError> {
-        let sql = format!("{}; {}", self.select_rows(user, after, limit), self.select_unread(user));
-        let mut connection = self.connection().await?;
-        let mut result = bounded(connection.query_iter(sql)).await?;
-        let rows = bounded(result.collect()).await?;
-        let counters = bounded(result.collect()).await?;
-        drop(connection);
+        let queries = [self.select_rows(user, after, limit), self.select_unread(user)];
+        let [rows, counters] = only(self.read(&queries).await?);
         let (page, more) = page(rows, limit, max_bytes)?;
         Ok((page, more, unread(counters)?))
     }
@@ -78,7 +71,7 @@ impl Store {
         let names = self.names();
         format!(
             "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, o.{receiver} AS `receiver_id`, \
-             o.{content} AS `content`, CAST(o.{time} AS CHAR) AS `send_time`, {seconds} AS `unix_time`, \
+             o.{content} AS `content`, CAST(o.{time} AS CHAR) AS `send_time`, {seconds} AS `unix_time`, {digest} AS `digest`, \
              m.`message_id`, m.`type`, m.`time_ms` \
              FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
              WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
@@ -90,6 +83,7 @@ impl Store {
             content = names.content,
             time = names.send_time,
             seconds = names.seconds("o."),
+            digest = names.digest("o."),
             record_of_row = names.record_of_row(),
         )
     }
@@ -110,8 +104,9 @@ impl Store {
     pub(crate) async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
         let sql =
             format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION);
-        let mut connection = self.connection().await?;
-        let found: Vec<(u8, String)> = bounded(connection.query(sql)).await?;
+        let [rows] = only(self.read(&[sql]).await?);
+        let found: Vec<(u8, String)> =
+            rows.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect();
         let expected = usize::from(Partition::COUNT);
         let positions: Vec<_> = found
             .iter()
@@ -140,6 +135,12 @@ fn page(rows: Vec<Row>, limit: u32, max_bytes: usize) -> Result<(Vec<StoredRow>,
     Ok((page, full))
 }
 
+/// The rows of exactly `N` queries.
+fn only<const N: usize>(results: Vec<Vec<Row>>) -> [Vec<Row>; N] {
+    let mut results = results.into_iter();
+    std::array::from_fn(|_| results.next().unwrap_or_default())
+}
+
 /// The counter in the only row, or 0 if there is none.
 fn unread(rows: Vec<Row>) -> Result<u64, StoreError> {
     let Some(mut row) = rows.into_iter().next() else { return Ok(0) };
@@ -156,7 +157,8 @@ impl TryFrom<Row> for StoredRow {
         let sender_id: Option<i64> = column(&mut row, "sender_id")?;
         let content: Option<Vec<u8>> = column(&mut row, "content")?;
         let send_time: Option<String> = column(&mut row, "send_time")?;
-        let unix_time = column(&mut row, "unix_time")?;
+        let unix_time: i64 = column(&mut row, "unix_time")?;
+        let digest: [u8; 8] = column::<Vec<u8>>(&mut row, "digest")?.try_into().unwrap_or_default();
         let message_id: Option<String> = column(&mut row, "message_id")?;
         let message_type: Option<String> = column(&mut row, "type")?;
         let time_ms: Option<u64> = column(&mut row, "time_ms")?;
@@ -169,7 +171,7 @@ impl TryFrom<Row> for StoredRow {
                 // The connection uses utf8mb4, so MySQL has converted every other character set.
                 content: String::from_utf8_lossy(&content.unwrap_or_default()).into_owned(),
                 send_time: send_time.unwrap_or_default(),
-                message_id: message_id.unwrap_or_else(|| MessageId::of_row(id, unix_time)),
+                message_id: message_id.unwrap_or_else(|| MessageId::of_row(id, u64::from_be_bytes(digest))),
                 time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
             },
             message_type: message_type.as_deref().and_then(MessageType::decode),

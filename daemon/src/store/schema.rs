@@ -73,7 +73,7 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
              `message_id` varbinary(75) NOT NULL,\n  \
              `type` varchar(66) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
              `time_ms` bigint unsigned NOT NULL,\n  \
-             `digest` char(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `digest` binary(8) NOT NULL,\n  \
              PRIMARY KEY (`offline_id`),\n  \
              UNIQUE KEY `receiver_message` (`receiver_id`,`message_id`)",
         ),

@@ -1,16 +1,20 @@
 //! One term as the writer: batch after batch, from acquiring the lease to losing it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
-use chatpush_wire::limit::CHOSEN_SEEN_TTL;
+use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::deferred::Deferred;
+use super::refusals::{Refusals, Verdict};
+use super::sweeping::Sweeping;
 use super::trimming::Trimming;
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
@@ -19,8 +23,12 @@ use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_rows};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::StoreError;
-use crate::store::apply::{Applied, Locks, WriterConnection};
+use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
 use crate::store::error::Rejection;
+
+/// How long every message is looked up after Redis may have lost some. A call is repeated before its own
+/// timeout, so within [`SEEN_TTL`].
+const LOOK_UP_TIME: Duration = SEEN_TTL.saturating_mul(2);
 
 /// Why a term failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,17 +50,31 @@ pub(super) struct Term<'a> {
     /// read.
     after_commit: Pipeline,
     trimming: Trimming,
+    sweeping: Sweeping,
+    refusals: Refusals,
+    /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
+    /// forgotten that it accepted them.
+    look_up_all_until: Option<Instant>,
 }
 
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
     pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
-        let mysql = WriterConnection::open(&services.store).await?;
+        let installation = services.store.installation().await?;
+        let remembers = !services.config.failover_memory.is_zero();
+        let mut mysql = WriterConnection::open(&services.store, remembers).await?;
         let found = services.store.positions().await?;
+        let mut lost = false;
         for (partition, position) in &found {
-            log::repair(&services.commands, &services.prefix, *partition, *position).await?;
+            lost |= log::repair(&services.commands, &services.prefix, *partition, *position).await?;
         }
-        services.positions.advance_all(&found);
+        // Another process may have fewer entries than the last one, even if no log is behind its position.
+        let run_id = services.commands.run_id().await;
+        if run_id != installation.redis_run_id {
+            lost |= installation.redis_run_id.is_some();
+            mysql.record_run_id(run_id.as_deref()).await?;
+        }
+        services.positions.reset(&found);
         let trimming = Trimming::new(found.iter().copied());
         Ok(Self {
             services,
@@ -60,6 +82,9 @@ impl<'a> Term<'a> {
             applied: found.into_iter().collect(),
             after_commit: redis::pipe(),
             trimming,
+            sweeping: Sweeping::new(services.config.failover_memory),
+            refusals: Refusals::default(),
+            look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
         })
     }
 
@@ -79,7 +104,7 @@ impl<'a> Term<'a> {
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
-            self.trimming.trim(&mut self.after_commit, &self.services.prefix, last);
+            self.trimming.trim(&mut self.after_commit, &self.services.prefix);
             let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
@@ -107,10 +132,10 @@ impl<'a> Term<'a> {
                     return Err(error.into());
                 }
             };
+            self.sweeping.step_if_due(&mut self.mysql).await?;
             mysql.recovered();
             deferred.update(&ready, &busy);
         }
-        self.trimming.trim(&mut self.after_commit, &self.services.prefix, true);
         Ok(self.send(&self.after_commit).await?)
     }
 
@@ -136,7 +161,7 @@ impl<'a> Term<'a> {
         let mut busy = Vec::new();
         if !joint.is_empty() {
             match self.commit(&joint, Locks::Wait).await {
-                Err(StoreError::Busy(_) | StoreError::Rejected(_)) => {
+                Err(error) if error.concerns_entries() => {
                     busy = self.each_partition(&joint).await?;
                 }
                 done => done?,
@@ -154,11 +179,11 @@ impl<'a> Term<'a> {
             let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
             match self.commit(own, Locks::NoWait).await {
                 Ok(()) => {}
-                Err(StoreError::Busy(error)) => {
+                Err(error) if error.is_transient() => {
                     tracing::debug!(%partition, %error, "deferred");
                     busy.push(partition);
                 }
-                Err(StoreError::Rejected(_)) => {
+                Err(error) if error.concerns_entries() => {
                     if !self.one_by_one(own).await? {
                         busy.push(partition);
                     }
@@ -170,13 +195,23 @@ impl<'a> Term<'a> {
     }
 
     /// Applies each entry as a transaction of its own; those that MySQL refuses become dead letters. False at
-    /// the first entry that is locked: those after it have to wait, to keep the order.
+    /// the first entry that has to be tried again: those after it have to wait, to keep the order.
     async fn one_by_one(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         for logged in entries {
             match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
                 Ok(()) => {}
-                Err(StoreError::Busy(_)) => return Ok(false),
+                Err(error) if error.is_transient() => return Ok(false),
                 Err(StoreError::Rejected(rejection)) => self.dead_letter(logged, &rejection).await?,
+                Err(StoreError::Unexpected(failure)) => {
+                    let code = failure.0.code;
+                    let Verdict::GiveUp(tries) =
+                        self.refusals.refused(logged.partition, logged.position, code)
+                    else {
+                        return Ok(false);
+                    };
+                    self.mysql.probe().await?;
+                    self.dead_letter(logged, &Rejection::Repeated(failure, tries)).await?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -188,19 +223,37 @@ impl<'a> Term<'a> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
         }
-        let chosen: Vec<_> = entries.iter().filter_map(LogEntry::chosen).collect();
-        let stored = self.mysql.stored(&chosen).await?;
+        let look_up_all = self.look_up_all_until.is_some_and(|until| Instant::now() < until);
+        match self.try_commit(entries, locks, look_up_all, Inserts::Together).await {
+            Err(StoreError::Unrecorded) => self.try_commit(entries, locks, true, Inserts::OneByOne).await,
+            done => done,
+        }
+    }
+
+    async fn try_commit(
+        &mut self,
+        entries: &[LogEntry],
+        locks: Locks,
+        look_up_all: bool,
+        inserts: Inserts,
+    ) -> Result<(), StoreError> {
+        let messages = entries.iter().filter_map(LogEntry::message);
+        let wanted: Vec<_> = messages.filter(|(_, id)| look_up_all || id.is_chosen()).collect();
+        let stored = self.mysql.stored(&wanted).await?;
         let batch = Batch::plan(
             entries,
             |partition| self.position(partition),
             self.services.config.count_unread,
             &stored,
         );
-        let done = self.mysql.apply(&batch, locks).await?;
+        let done = self.mysql.apply(&batch, locks, inserts).await?;
         metrics::BATCHES.add(1);
         metrics::ENTRIES.add(entries.len() as u64);
         for update in &batch.positions {
-            self.advance(*update);
+            let own = entries.iter().filter(|logged| logged.partition == update.partition);
+            let (count, bytes) =
+                own.fold((0, 0), |(count, bytes), logged| (count + 1, bytes + logged.bytes()));
+            self.advance(*update, count, bytes);
         }
         self.queue_replies(&batch, &done);
         Ok(())
@@ -214,7 +267,7 @@ impl<'a> Term<'a> {
         metrics::DEAD.add(1);
         let position = logged.position;
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
-        self.advance(update);
+        self.advance(update, 1, logged.bytes());
         let refused = Reply::Refused(Refusal::Rejected(error));
         if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
             // If the call is repeated, it gets the same reply.
@@ -238,10 +291,10 @@ impl<'a> Term<'a> {
         self.applied.get(&partition).copied().unwrap_or_default()
     }
 
-    fn advance(&mut self, update: PositionUpdate) {
+    fn advance(&mut self, update: PositionUpdate, entries: usize, bytes: usize) {
         self.applied.insert(update.partition, update.to);
         self.services.positions.advance(update.partition, update.to);
-        self.trimming.add(update.partition, update.to);
+        self.trimming.add(update.partition, update.to, entries, bytes);
     }
 
     fn queue_replies(&mut self, batch: &Batch<'_>, done: &Applied) {

@@ -1,7 +1,8 @@
-//! Trimming of the logs: entries that are applied are removed at intervals. After each batch it would be a
-//! large part of Redis's work.
+//! Trimming of the logs. Applied entries are kept for some seconds: a MySQL that is not durable loses its last
+//! commits in a crash, and they are applied again. They are removed at intervals; after each batch it would be
+//! a large part of Redis's work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
@@ -13,41 +14,87 @@ use crate::broker::log;
 use crate::log::position::Position;
 
 /// How long applied entries stay in the log.
+const KEEP_TIME: Duration = Duration::from_secs(5);
+
+/// Most applied entries that stay in the log of a partition: a tenth of what it may hold.
+const KEEP_ENTRIES: usize = 10_000;
+
+/// Most bytes of applied entries that stay in all logs.
+const KEEP_BYTES: usize = 32 * 1024 * 1024;
+
+/// How often the logs are trimmed. What is applied in between is removed together.
 const TRIM_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far the logs can be trimmed, and when that is due.
-#[derive(Debug)]
+/// The applied entries that are in the logs, and when they can be removed.
+#[derive(Debug, Default)]
 pub(super) struct Trimming {
-    applied: BTreeMap<Partition, Position>,
-    due: Instant,
+    applied: BTreeMap<Partition, VecDeque<Span>>,
+    bytes: usize,
+}
+
+/// Applied entries that are removed together.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    /// When the first of them was applied.
+    since: Instant,
+    /// The id of the last.
+    end: Position,
+    entries: usize,
+    bytes: usize,
 }
 
 impl Trimming {
-    /// Logs that can be trimmed at once.
+    /// The logs as another writer has left them.
     pub(super) fn new(applied: impl IntoIterator<Item = (Partition, Position)>) -> Self {
-        Self { applied: applied.into_iter().collect(), due: Instant::now() }
+        let mut trimming = Self::default();
+        for (partition, position) in applied {
+            trimming.add(partition, position, 0, 0);
+        }
+        trimming
     }
 
-    /// Records that a partition is applied up to `position`.
-    pub(super) fn add(&mut self, partition: Partition, position: Position) {
-        if self.applied.is_empty() {
-            self.due = Instant::now() + TRIM_INTERVAL;
+    /// Records that entries of a partition are applied, up to `end`.
+    pub(super) fn add(&mut self, partition: Partition, end: Position, entries: usize, bytes: usize) {
+        self.bytes += bytes;
+        let spans = self.applied.entry(partition).or_default();
+        let now = Instant::now();
+        match spans.back_mut().filter(|span| now < span.since + TRIM_INTERVAL) {
+            Some(span) => {
+                *span = Span { end, entries: span.entries + entries, bytes: span.bytes + bytes, ..*span };
+            }
+            None => spans.push_back(Span { since: now, end, entries, bytes }),
         }
-        self.applied.insert(partition, position);
     }
 
     /// How long until trimming is due, if there is something to trim.
     pub(super) fn next(&self) -> Option<Duration> {
-        (!self.applied.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
+        let first = self.applied.values().filter_map(VecDeque::front).map(|span| span.since).min()?;
+        Some((first + KEEP_TIME + TRIM_INTERVAL).saturating_duration_since(Instant::now()))
     }
 
-    /// Adds the commands that trim the logs to a pipeline, if that is due or this is the last call.
-    pub(super) fn trim(&mut self, pipeline: &mut Pipeline, prefix: &Prefix, last: bool) {
-        if last || self.due <= Instant::now() {
-            for (partition, position) in std::mem::take(&mut self.applied) {
-                log::trim(pipeline, prefix, partition, position);
+    /// Adds the commands that remove what was kept long enough, or is too much to be kept.
+    pub(super) fn trim(&mut self, pipeline: &mut Pipeline, prefix: &Prefix) {
+        let now = Instant::now();
+        for (partition, spans) in &mut self.applied {
+            let mut entries: usize = spans.iter().map(|span| span.entries).sum();
+            let mut end = None;
+            while let Some(span) = spans.front().copied() {
+                let old = span.since + KEEP_TIME <= now;
+                // The newest span still grows.
+                let many = spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES);
+                if !old && !many {
+                    break;
+                }
+                spans.pop_front();
+                entries -= span.entries;
+                self.bytes -= span.bytes;
+                end = Some(span.end);
+            }
+            if let Some(end) = end {
+                log::trim(pipeline, prefix, *partition, end);
             }
         }
+        self.applied.retain(|_, spans| !spans.is_empty());
     }
 }
 
@@ -55,25 +102,43 @@ impl Trimming {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_batches_of_an_interval_are_trimmed_at_once() {
-        let prefix = Prefix::default();
-        let partition = Partition::new(3).unwrap();
-        let mut trimming = Trimming::new([]);
-        assert_eq!(trimming.next(), None);
+    fn trimmed(trimming: &mut Trimming) -> String {
         let mut pipeline = redis::pipe();
-        for position in ["5-0", "6-0"] {
-            trimming.add(partition, position.parse().unwrap());
-            trimming.trim(&mut pipeline, &prefix, false);
-            assert!(pipeline.is_empty());
-            tokio::time::advance(TRIM_INTERVAL / 2).await;
-        }
-        trimming.trim(&mut pipeline, &prefix, false);
-        let sent = String::from_utf8(pipeline.get_packed_pipeline()).unwrap();
+        trimming.trim(&mut pipeline, &Prefix::default());
+        String::from_utf8(pipeline.get_packed_pipeline()).unwrap()
+    }
+
+    fn add(trimming: &mut Trimming, position: &str, entries: usize, bytes: usize) {
+        trimming.add(Partition::new(3).unwrap(), position.parse().unwrap(), entries, bytes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn applied_entries_are_kept_for_some_seconds_and_removed_together() {
+        let mut trimming = Trimming::default();
+        assert_eq!(trimming.next(), None);
+        add(&mut trimming, "5-0", 1, 10);
+        add(&mut trimming, "6-0", 1, 10);
+        assert_eq!(trimmed(&mut trimming), "");
+        tokio::time::advance(trimming.next().unwrap()).await;
+        add(&mut trimming, "7-0", 1, 10);
+        let sent = trimmed(&mut trimming);
         assert!(sent.matches("XTRIM").count() == 1 && sent.contains("6-1"), "{sent}");
-        assert_eq!(trimming.next(), None);
-        trimming.add(partition, "7-0".parse().unwrap());
-        trimming.trim(&mut pipeline, &prefix, true);
-        assert_eq!(trimming.next(), None);
+        assert_eq!((trimmed(&mut trimming), trimming.bytes), (String::new(), 10));
+        tokio::time::advance(trimming.next().unwrap()).await;
+        assert!(trimmed(&mut trimming).contains("7-1"));
+        assert_eq!((trimming.next(), trimming.bytes), (None, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_many_entries_or_bytes_are_not_kept() {
+        for (entries, bytes) in [(KEEP_ENTRIES, 1), (1, KEEP_BYTES)] {
+            let mut trimming = Trimming::default();
+            add(&mut trimming, "5-0", entries, bytes);
+            assert_eq!(trimmed(&mut trimming), "", "the newest ones are kept");
+            tokio::time::advance(TRIM_INTERVAL).await;
+            add(&mut trimming, "6-0", 1, 1);
+            assert!(trimmed(&mut trimming).contains("5-1"));
+            assert_eq!(trimmed(&mut trimming), "");
+        }
     }
 }

@@ -49,8 +49,8 @@ fn made_ids(input: &Input<'_>) {
     );
     assert!(generated.iter().all(|id| !id.is_chosen() && id.as_row().is_none()));
 
-    let row = MessageId::of_row(input.numbers[0], input.users[0]);
-    assert_eq!(row.as_row(), Some((input.numbers[0], input.users[0])));
+    let row = MessageId::of_row(input.numbers[0], input.numbers[1]);
+    assert_eq!(row.as_row(), Some((input.numbers[0], input.numbers[1])));
     assert!(!row.is_chosen() && MessageId::try_from(row.to_string()).is_ok());
 
     let chosen = [0, 1].map(|which| {

@@ -1,0 +1,113 @@
+//! What the writer has to know of the server and of the application's tables.
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::error::UnavailableCause;
+use super::{StoreError, bounded, schema};
+use crate::config::Names;
+
+/// The longest text that is sent in one write, if the server accepts as much.
+const MOST_STATEMENT_BYTES: usize = 1024 * 1024;
+
+/// What a packet holds beside a statement.
+const PACKET_OVERHEAD: usize = 1024;
+
+/// A server, as the writer sees it at the beginning of a term.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Server {
+    /// The longest text that it accepts in one write.
+    pub(super) statement_bytes: usize,
+    /// Whether it may abort a transaction between two of its statements, and execute the next one as if
+    /// nothing had happened: MariaDB as a Galera node does.
+    pub(super) aborts_from_outside: bool,
+    /// The largest value of the counter's column.
+    pub(super) most_unread: u64,
+}
+
+impl Server {
+    /// Asks the server.
+    pub(super) async fn of(connection: &mut Conn, names: &Names) -> Result<Self, StoreError> {
+        let packet: Option<usize> =
+            bounded(connection.query_first("SELECT @@global.max_allowed_packet")).await?;
+        let galera: Option<(String, String)> =
+            bounded(connection.query_first("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'")).await?;
+        let column = "SELECT LOWER(column_type) FROM information_schema.columns \
+                      WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
+        let counter = (names.user.bare(), names.unread_count.bare());
+        let counter: Option<String> = bounded(connection.exec_first(column, counter)).await?;
+        let packet = packet.unwrap_or(MOST_STATEMENT_BYTES).saturating_sub(PACKET_OVERHEAD);
+        Ok(Self {
+            statement_bytes: packet.min(MOST_STATEMENT_BYTES),
+            aborts_from_outside: galera.is_some_and(|(_, value)| value == "ON"),
+            most_unread: most(&counter.unwrap_or_default()),
+        })
+    }
+
+    /// Selects nothing from every table that the writer uses.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be used, as [`StoreError::Unavailable`].
+    pub(super) async fn probe(&self, connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
+        let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
+        let application = [
+            format!(
+                "SELECT {id}, {sender_id}, {receiver_id}, {content}, {send_time} FROM {offline_message} \
+                 WHERE FALSE"
+            ),
+            format!("SELECT {}, {} FROM {} WHERE FALSE", names.user_id, names.unread_count, names.user),
+        ];
+        let own = [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::DEAD_LETTER];
+        let own = own.map(|table| format!("SELECT 1 FROM `{table}` WHERE FALSE"));
+        for statement in application.iter().chain(&own) {
+            match bounded(connection.query_drop(statement)).await {
+                Err(StoreError::Unexpected(failure)) => {
+                    return Err(StoreError::Unavailable(UnavailableCause::Server(failure)));
+                }
+                done => done?,
+            }
+        }
+        // The first statement has begun a transaction.
+        bounded(connection.query_drop("ROLLBACK")).await
+    }
+}
+
+/// The largest value of an integer column (MySQL manual, "Integer Types"). Of a type that is unknown here, no
+/// value is too large.
+fn most(column_type: &str) -> u64 {
+    let bits = match column_type.split(['(', ' ']).next() {
+        Some("tinyint") => 8,
+        Some("smallint") => 16,
+        Some("mediumint") => 24,
+        Some("int") => 32,
+        _ => 64,
+    };
+    let signed = (1 << (bits - 1)) - 1;
+    match column_type.contains("unsigned") {
+        // Counters are read as signed numbers.
+        true if bits < 64 => signed * 2 + 1,
+        _ => signed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_counter_is_that_of_its_column() {
+        for (column_type, largest) in [
+            ("tinyint(4)", 127),
+            ("smallint(6)", 32_767),
+            ("smallint(5) unsigned", 65_535),
+            ("mediumint", 8_388_607),
+            ("int(11)", 2_147_483_647),
+            ("int unsigned", 4_294_967_295),
+            ("bigint(20) unsigned", i64::MAX.unsigned_abs()),
+            ("decimal(10,0)", i64::MAX.unsigned_abs()),
+        ] {
+            assert_eq!(most(column_type), largest, "{column_type}");
+        }
+    }
+}

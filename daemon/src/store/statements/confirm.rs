@@ -1,0 +1,99 @@
+//! Messages that were confirmed or deleted.
+
+use chatpush_wire::id::{MessageId, UserId};
+
+use super::{in_statements, list, quoted};
+use crate::config::Names;
+use crate::log::batch::{AppDelete, Batch};
+use crate::store::schema;
+
+/// Deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
+/// application inserted itself have none; their message id holds the row id and the digest.
+pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usize) -> Vec<String> {
+    let Names { offline_message, id, receiver_id, .. } = names;
+    let (mut recorded, mut own) = (Vec::new(), Vec::new());
+    for (receiver, message) in &batch.client_acks {
+        match message.as_row() {
+            Some((row, digest)) => own.push((row, format!("({row}, {receiver}, x'{digest:016x}')"))),
+            None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
+        }
+    }
+    let mut statements = Vec::new();
+    for confirmed in in_statements(&own, most, |(_, row)| row.len() + 24) {
+        // The primary key finds the rows.
+        let (ids, rows): (Vec<u64>, Vec<&str>) =
+            confirmed.iter().map(|(id, row)| (*id, row.as_str())).unzip();
+        statements.push(format!(
+            "DELETE FROM {offline_message} WHERE {id} IN ({}) AND ({id}, {receiver_id}, {}) IN ({})",
+            list(&ids),
+            names.digest(""),
+            rows.join(", ")
+        ));
+    }
+    for confirmed in in_statements(&recorded, most, |row| row.len() + 2) {
+        statements.push(format!(
+            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
+             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
+            schema::MESSAGE,
+            names.record_of_row(),
+            confirmed.join(", ")
+        ));
+    }
+    statements
+}
+
+/// Remembers messages as confirmed, so that a repeated call does not store them again. `now_ms` is the time in
+/// milliseconds since 1970.
+pub(in crate::store) fn remember(
+    confirmed: &[(UserId, &MessageId)],
+    now_ms: u64,
+    most: usize,
+) -> Vec<String> {
+    let rows: Vec<_> = confirmed
+        .iter()
+        .map(|(receiver, id)| format!("({receiver}, {}, {now_ms})", quoted(id.as_str())))
+        .collect();
+    let statements = in_statements(&rows, most, |row| row.len() + 2).into_iter().map(|rows| {
+        format!(
+            "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) VALUES {}",
+            schema::CONFIRMED,
+            rows.join(", ")
+        )
+    });
+    statements.collect()
+}
+
+/// Remembers the messages that the application deletes as confirmed.
+pub(in crate::store) fn remember_deleted(ack: &AppDelete<'_>, now_ms: u64) -> String {
+    format!(
+        "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) \
+         SELECT `receiver_id`, `message_id`, {now_ms} FROM `{}` WHERE {}",
+        schema::CONFIRMED,
+        schema::MESSAGE,
+        records_of(ack),
+    )
+}
+
+/// Deletes the records, then the rows, of one delete by the application.
+pub(in crate::store) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [String; 2] {
+    [
+        format!("DELETE FROM `{}` WHERE {}", schema::MESSAGE, records_of(ack)),
+        format!(
+            "DELETE FROM {} WHERE {} = {} AND {} IN ({})",
+            names.offline_message,
+            names.receiver_id,
+            ack.receiver,
+            names.id,
+            rows(ack)
+        ),
+    ]
+}
+
+fn records_of(ack: &AppDelete<'_>) -> String {
+    format!("`receiver_id` = {} AND `offline_id` IN ({})", ack.receiver, rows(ack))
+}
+
+/// `IN ()` is a syntax error; no row has the id 0.
+fn rows(ack: &AppDelete<'_>) -> String {
+    if ack.rows.is_empty() { "0".to_owned() } else { list(ack.rows) }
+}

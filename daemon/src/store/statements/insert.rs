@@ -1,0 +1,99 @@
+//! Rows of messages and their records.
+
+use chatpush_wire::id::{MessageId, UserId};
+
+use super::{quoted, quoted_bytes};
+use crate::config::Names;
+use crate::log::batch::Insert;
+use crate::store::schema;
+
+/// About how long the longer of the two statements gets by one message.
+pub(in crate::store) fn bytes(insert: &Insert<'_>) -> usize {
+    quoted_bytes(insert.content) + 256
+}
+
+/// Selects which of these messages are stored, or were confirmed a short time ago.
+pub(in crate::store) fn stored(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
+    let wanted: Vec<_> =
+        messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
+    let wanted = wanted.join(", ");
+    format!(
+        "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
+         WHERE (m.`receiver_id`, m.`message_id`) IN ({wanted}) UNION \
+         SELECT `receiver_id`, `message_id` FROM `{}` WHERE (`receiver_id`, `message_id`) IN ({wanted})",
+        schema::MESSAGE,
+        names.offline_message,
+        names.record_of_row(),
+        schema::CONFIRMED,
+    )
+}
+
+/// Inserts the application's rows. The time is in the time zone of the server, not of this session, which
+/// may have begun with another.
+pub(in crate::store) fn rows(names: &Names, inserts: &[Insert<'_>]) -> String {
+    let rows: Vec<_> = inserts
+        .iter()
+        .map(|insert| {
+            let seconds = insert.time_ms / 1000;
+            format!(
+                "({}, {}, {}, FROM_UNIXTIME({seconds}))",
+                insert.sender,
+                insert.receiver,
+                quoted(insert.content)
+            )
+        })
+        .collect();
+    format!(
+        "INSERT INTO {} ({}, {}, {}, {}) VALUES {}",
+        names.offline_message,
+        names.sender_id,
+        names.receiver_id,
+        names.content,
+        names.send_time,
+        rows.join(", ")
+    )
+}
+
+/// Inserts the records of the rows that the statement before has inserted. An INSERT of a known number of
+/// rows gets consecutive ids, `auto_increment_increment` apart (MySQL manual, "`AUTO_INCREMENT` Handling in
+/// `InnoDB`", simple inserts), and `LAST_INSERT_ID` is the first. Galera changes the increment when a node
+/// joins, also in open sessions; so rows are looked up, and counted by the caller.
+pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String {
+    let Names { offline_message, id, sender_id, receiver_id, .. } = names;
+    let (first, last) = ("LAST_INSERT_ID()", inserts.len() - 1);
+    let (place, range) = if last == 0 {
+        ("1".to_owned(), format!("o.{id} = {first}"))
+    } else {
+        // A difference of unsigned numbers must not be below 0 (MySQL manual, "Out-of-Range and Overflow").
+        let offset = format!("(CAST(o.{id} AS SIGNED) - CAST({first} AS SIGNED))");
+        (
+            format!("{offset} DIV @@auto_increment_increment + 1"),
+            format!(
+                "o.{id} BETWEEN {first} AND {first} + {last} * @@auto_increment_increment \
+                 AND {offset} MOD @@auto_increment_increment = 0"
+            ),
+        )
+    };
+    let pick = |values: Vec<String>| format!("ELT({place}, {})", values.join(", "));
+    let each = |value: &dyn Fn(&Insert<'_>) -> String| pick(inserts.iter().map(value).collect());
+    let message_id = each(&|insert| quoted(insert.id.as_str()));
+    let message_type = each(&|insert| {
+        insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()))
+    });
+    let time_ms = each(&|insert| insert.time_ms.to_string());
+    let receiver = each(&|insert| insert.receiver.to_string());
+    let sender = each(&|insert| insert.sender.to_string());
+    format!(
+        "INSERT INTO `{}` (`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`, `digest`) \
+         SELECT o.{id}, o.{receiver_id}, {message_id}, {message_type}, {time_ms}, {digest} \
+         FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
+        schema::MESSAGE,
+        digest = names.digest("o."),
+    )
+}
+
+/// Deletes a record that has the id of the row that was inserted last: after a TRUNCATE of the application's
+/// table, ids are used again.
+pub(in crate::store) fn delete_stale_record() -> String {
+    format!("DELETE FROM `{}` WHERE `offline_id` = LAST_INSERT_ID()", schema::MESSAGE)
+}

@@ -1,0 +1,68 @@
+//! Positions, and the fence that they are.
+
+use std::fmt::Write as _;
+
+use super::{list, quoted};
+use crate::base::fault_injection::{self, Promise};
+use crate::log::batch::{LogEntry, PositionUpdate};
+use crate::store::schema;
+
+/// Moves each position by compare-and-set. If it is not where the batch begins, it would become NULL, and the
+/// column is NOT NULL: in strict mode the statement fails (MySQL manual, "UPDATE Statement"), and the
+/// statements after it are not executed. A missing row would go unnoticed, so each term checks at its start
+/// that there is one for each partition.
+pub(in crate::store) fn advance(updates: &[PositionUpdate]) -> String {
+    let fenced = !fault_injection::breaks(Promise::Fence);
+    let moved = |PositionUpdate { from, to, .. }: &PositionUpdate| {
+        if fenced { format!("IF(`log_id` = '{from}', '{to}', NULL)") } else { format!("'{to}'") }
+    };
+    update(updates, moved)
+}
+
+/// Fails if a position is not where [`advance`] has moved it: the transaction was taken away meanwhile, and
+/// the statements since then were in another one.
+pub(in crate::store) fn verify(updates: &[PositionUpdate]) -> String {
+    update(updates, |PositionUpdate { to, .. }| format!("IF(`log_id` = '{to}', `log_id`, NULL)"))
+}
+
+/// Fails, as [`advance`] does, if the statement before has not affected that many rows.
+pub(in crate::store) fn verify_rows(update: &PositionUpdate, rows: usize) -> String {
+    format!(
+        "UPDATE `{}` SET `log_id` = IF(ROW_COUNT() = {rows}, `log_id`, NULL) WHERE `partition_id` = {}",
+        schema::POSITION,
+        update.partition
+    )
+}
+
+fn update(updates: &[PositionUpdate], value: impl Fn(&PositionUpdate) -> String) -> String {
+    let mut set = String::new();
+    for update in updates {
+        // Writing to a String cannot fail; a position is digits and a hyphen.
+        let _ = write!(set, " WHEN {} THEN {}", update.partition, value(update));
+    }
+    let partitions: Vec<_> = updates.iter().map(|update| update.partition).collect();
+    format!(
+        "UPDATE `{}` SET `log_id` = CASE `partition_id`{set} END WHERE `partition_id` IN ({})",
+        schema::POSITION,
+        list(&partitions)
+    )
+}
+
+/// Inserts a dead letter.
+pub(in crate::store) fn dead_letter(logged: &LogEntry, entry: &str, error: &str) -> String {
+    format!(
+        "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) \
+         VALUES ({}, '{}', {}, {}, NOW())",
+        schema::DEAD_LETTER,
+        logged.partition,
+        logged.position,
+        quoted(entry),
+        quoted(error)
+    )
+}
+
+/// Records which Redis process the log is read from.
+pub(in crate::store) fn record_run_id(run_id: Option<&str>) -> String {
+    let run_id = run_id.map_or("NULL".to_owned(), quoted);
+    format!("UPDATE `{}` SET `redis_run_id` = {run_id} WHERE `id` = 1", schema::INSTALLATION)
+}
