@@ -12,7 +12,7 @@ pub mod migrate;
 pub(crate) mod rows;
 mod statements;
 mod multi_statement;
-mod server;
+pub(crate) mod server;
 mod read_pool;
 pub(crate) mod apply;
 mod sweep;

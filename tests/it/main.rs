@@ -22,6 +22,12 @@ mod input;
 mod outage;
 /// The writer: exactly once, in order, dead letters.
 mod writer;
+/// What makes a row the message that was stored.
+mod identity;
+/// Entries that MySQL refuses, and limits of its columns and statements.
+mod refused;
+/// Which Redis, database and version belong together.
+mod installation;
 /// Takeover between daemons, and a Redis that has lost data.
 mod takeover;
 /// Graceful shutdown and rolling restarts.

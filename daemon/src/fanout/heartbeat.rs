@@ -44,12 +44,13 @@ impl Heartbeat {
     }
 
     /// Sends the heartbeat if it is due, and ends the subscriptions of daemons whose heartbeat is missing.
+    /// Returns whether it was due.
     pub(super) async fn send_if_due(
         &mut self,
         connection: &mut MultiplexedConnection,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<bool, BrokerError> {
         if Instant::now() < self.next {
-            return Ok(());
+            return Ok(false);
         }
         let Services { prefix, daemon, .. } = &*self.services;
         let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
@@ -59,7 +60,7 @@ impl Heartbeat {
             end_subscriptions(connection, daemon, client_id).await?;
         }
         self.next = Instant::now() + HEARTBEAT_INTERVAL;
-        Ok(())
+        Ok(true)
     }
 }
 

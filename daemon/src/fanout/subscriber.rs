@@ -82,7 +82,9 @@ impl Subscriber {
         self.subscriptions.set_up(true);
         redis.recovered();
         loop {
-            heartbeat.send_if_due(&mut connection).await?;
+            if heartbeat.send_if_due(&mut connection).await? {
+                self.restore_installation().await?;
+            }
             let changes = self.subscriptions.take_changes();
             if !changes.is_empty() {
                 self.reconcile(&mut connection, &mut subscribed, changes.keys().copied().collect()).await?;
@@ -103,6 +105,19 @@ impl Subscriber {
                     return Ok(send(&mut connection, "SUNSUBSCRIBE", &channels).await?);
                 }
             }
+        }
+    }
+
+    /// Writes the installation record again if Redis has lost its data. Only a record of another installation
+    /// ends the subscriptions.
+    async fn restore_installation(&self) -> Result<(), AgreementError> {
+        match installation::agree(&self.services).await {
+            Err(error) if error.is_final() => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "cannot compare the installation record now");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -59,6 +59,12 @@ pub(crate) enum UnavailableCause {
     /// `KILL` did not end the last writer's connection.
     #[error("the last writer's connection does not end")]
     LastWriterRemains,
+    /// The server accepts only small statements.
+    #[error("max_allowed_packet is {bytes} and must be at least {}", super::server::MIN_PACKET_BYTES)]
+    SmallPacket {
+        /// The value of the server.
+        bytes: usize,
+    },
     /// The tables of chatpush are missing or of an older version.
     #[error("{0}: run `chatpushd migrate`")]
     NotMigrated(String),

@@ -7,8 +7,12 @@ use super::error::UnavailableCause;
 use super::{StoreError, bounded, schema};
 use crate::config::Names;
 
-/// The longest text that is sent in one write, if the server accepts as much.
-const MOST_STATEMENT_BYTES: usize = 1024 * 1024;
+/// The least `max_allowed_packet`. A dead letter holds a message in JSON as an SQL literal, where a byte takes
+/// seven at most.
+pub(crate) const MIN_PACKET_BYTES: usize = 1024 * 1024;
+
+/// The longest text that is sent in one write, whatever the server accepts.
+const STATEMENT_BYTES: usize = MIN_PACKET_BYTES - PACKET_OVERHEAD;
 
 /// What a packet holds beside a statement.
 const PACKET_OVERHEAD: usize = 1024;
@@ -16,7 +20,7 @@ const PACKET_OVERHEAD: usize = 1024;
 /// A server, as the writer sees it at the beginning of a term.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
-    /// The longest text that it accepts in one write.
+    /// The longest text that is sent in one write.
     pub(super) statement_bytes: usize,
     /// Whether it may abort a transaction between two of its statements, and execute the next one as if
     /// nothing had happened: MariaDB as a Galera node does.
@@ -36,9 +40,11 @@ impl Server {
                       WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
         let counter = (names.user.bare(), names.unread_count.bare());
         let counter: Option<String> = bounded(connection.exec_first(column, counter)).await?;
-        let packet = packet.unwrap_or(MOST_STATEMENT_BYTES).saturating_sub(PACKET_OVERHEAD);
+        if let Some(bytes) = packet.filter(|bytes| *bytes < MIN_PACKET_BYTES) {
+            return Err(StoreError::Unavailable(UnavailableCause::SmallPacket { bytes }));
+        }
         Ok(Self {
-            statement_bytes: packet.min(MOST_STATEMENT_BYTES),
+            statement_bytes: STATEMENT_BYTES,
             aborts_from_outside: galera.is_some_and(|(_, value)| value == "ON"),
             most_unread: most(&counter.unwrap_or_default()),
         })
@@ -84,11 +90,8 @@ fn most(column_type: &str) -> u64 {
         _ => 64,
     };
     let signed = (1 << (bits - 1)) - 1;
-    match column_type.contains("unsigned") {
-        // Counters are read as signed numbers.
-        true if bits < 64 => signed * 2 + 1,
-        _ => signed,
-    }
+    // Counters are read as signed numbers, so half of a BIGINT UNSIGNED is not used.
+    if bits < 64 && column_type.contains("unsigned") { signed * 2 + 1 } else { signed }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) enum Verdict {
 /// The entries that were refused, at most one for each partition, and the errors of those given up.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    tried: HashMap<Partition, Tried>,
+    waiting: HashMap<Partition, Tried>,
     given_up: HashMap<u16, Instant>,
 }
 
@@ -47,18 +47,18 @@ impl Refusals {
     pub(super) fn refused(&mut self, partition: Partition, position: Position, code: u16) -> Verdict {
         let now = Instant::now();
         let new = Tried { position, code, tries: 0, since: now };
-        let tried = self.tried.entry(partition).or_insert(new);
+        let tried = self.waiting.entry(partition).or_insert(new);
         if (tried.position, tried.code) != (position, code) {
             *tried = new;
         }
         tried.tries += 1;
         let known = self.given_up.get(&code).is_some_and(|at| now - *at < SAME_ERROR_TIME);
         if known || (tried.tries >= MIN_TRIES && now - tried.since >= MIN_TIME) {
-            let tries = tried.tries;
-            self.tried.remove(&partition);
+            let times = tried.tries;
+            self.waiting.remove(&partition);
             self.given_up.retain(|_, at| now - *at < SAME_ERROR_TIME);
             self.given_up.insert(code, now);
-            return Verdict::GiveUp(tries);
+            return Verdict::GiveUp(times);
         }
         Verdict::TryAgain
     }

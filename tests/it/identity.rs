@@ -1,0 +1,172 @@
+//! What makes a row of the application's table the message that was stored.
+
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// Connects user 2, and returns type, data and id of each message up to the unread counter. Each is confirmed.
+async fn shown(daemon: &chatpush_tests::daemon::Daemon) -> Vec<(String, String, String)> {
+    let mut client = daemon.connect(2).await;
+    let mut frames = Vec::new();
+    loop {
+        let frame = client.json().await;
+        if frame["type"] == "unread_count" {
+            break;
+        }
+        let text = |name: &str| frame[name].as_str().unwrap_or_default().to_owned();
+        frames.push((text("type"), text("data"), text("id")));
+    }
+    client.keep_reading();
+    frames
+}
+
+fn contents(frames: &[(String, String, String)]) -> Vec<&str> {
+    frames.iter().map(|(_, data, _)| data.as_str()).collect()
+}
+
+#[tokio::test]
+async fn messages_keep_id_and_type_when_the_time_zone_changes() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    env.servers().sql("SET GLOBAL time_zone = '+08:00'").await;
+    php.get("ChatPush\\sendMessage(1, 2, 'sent', 'image');").await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'inserted', NOW())",
+    )
+    .await;
+    let times: Vec<i64> = env
+        .query("SELECT ABS(TIMESTAMPDIFF(SECOND, send_time, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00'))) FROM offline_message")
+        .await;
+    assert!(times.iter().all(|off| *off < 3_600), "send_time is in the zone of the server: {times:?}");
+    env.servers().sql("SET GLOBAL time_zone = '-03:00'").await;
+    let frames = shown(&daemon).await;
+    assert_eq!(contents(&frames), ["sent", "inserted"]);
+    assert_eq!(frames[0].0, "image");
+    eventually("what was confirmed is deleted", || env.stored(2), Vec::is_empty).await;
+    assert_eq!(contents(&shown(&daemon).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn messages_keep_id_and_type_when_their_send_time_changes() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
+        "ALTER TABLE offline_message ADD seen tinyint NOT NULL DEFAULT 0, \
+         MODIFY send_time timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'sent', 'image');").await;
+    env.execute("UPDATE offline_message SET seen = 1, send_time = '2001-01-01 00:00:00'").await;
+    let frames = shown(&daemon).await;
+    assert_eq!((frames[0].0.as_str(), contents(&frames)), ("image", vec!["sent"]));
+    eventually("it is deleted", || env.stored(2), Vec::is_empty).await;
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_message").await, [0]);
+}
+
+/// A trigger that changes a message must not separate it from its record.
+#[tokio::test]
+async fn message_changed_by_a_trigger_keeps_its_type() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
+        "CREATE TRIGGER censor BEFORE INSERT ON offline_message FOR EACH ROW \
+         SET NEW.content = REPLACE(NEW.content, 'darn', '***')",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    let code = "foreach (['darn', 'fine'] as $text) ChatPush\\sendMessage(1, 2, $text, 'image');";
+    env.php().get(code).await;
+    let frames = shown(&daemon).await;
+    assert_eq!(contents(&frames), ["***", "fine"]);
+    assert!(frames.iter().all(|(message_type, ..)| message_type == "image"), "{frames:?}");
+    eventually("they are deleted", || env.stored(2), Vec::is_empty).await;
+}
+
+/// After a TRUNCATE, rows have ids that were used before. A record of then must not claim a row of now.
+#[tokio::test]
+async fn row_with_a_reused_id_is_another_message() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    php.get("foreach (['a', 'b'] as $text) ChatPush\\sendMessage(1, 2, $text, 'image');").await;
+    env.execute("TRUNCATE TABLE offline_message").await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (1, 2, 'new', NOW())",
+    )
+    .await;
+    // This one gets the id of the old record of "b".
+    php.get("ChatPush\\sendMessage(1, 2, 'c', 'sticker');").await;
+    let frames = shown(&daemon).await;
+    let types: Vec<_> =
+        frames.iter().map(|(message_type, data, _)| (data.as_str(), message_type.as_str())).collect();
+    assert_eq!(types, [("new", "text"), ("c", "sticker")]);
+    assert!(frames[0].2.starts_with("row:1:"), "{frames:?}");
+    eventually("they are deleted", || env.stored(2), Vec::is_empty).await;
+}
+
+#[tokio::test]
+async fn records_of_deleted_rows_are_swept() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    env.php().get("foreach (range(1, 3) as $i) storeOfflineMessage(1, 2, \"$i\");").await;
+    env.execute("DELETE FROM offline_message WHERE content <> '2'").await;
+    let records = "SELECT COUNT(*) FROM chatpush_message";
+    eventually("the others are gone", || env.query::<u64>(records), |count| *count == [1]).await;
+    assert_eq!(env.stored(2).await, ["2"]);
+}
+
+/// The ids of consecutive rows are not always one apart.
+#[tokio::test]
+async fn records_follow_the_increment_of_the_server() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    env.servers().sql("SET GLOBAL auto_increment_increment = 3").await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("foreach (range(1, 30) as $i) ChatPush\\sendMessage(1, 2, \"$i\", \"type$i\");").await;
+    let daemon = env.daemon().await;
+    let frames = shown(&daemon).await;
+    assert_eq!(frames.len(), 30);
+    for (message_type, data, _) in &frames {
+        assert_eq!(message_type, &format!("type{data}"));
+    }
+}
+
+/// Redis has forgotten that it accepted the message, and the client has confirmed it.
+#[tokio::test]
+async fn confirmed_message_is_not_stored_again_after_redis_lost_its_tail() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let client = daemon.connect(2).await.keep_reading();
+    let php = env.php();
+    let send = "var_dump(ChatPush\\sendMessage(1, 2, 'once', message_id: 'order 7'));";
+    php.get(send).await;
+    eventually("it is confirmed", || env.stored(2), Vec::is_empty).await;
+    let seen: Vec<String> = env.redis(&["KEYS", &format!("{}:*:seen:*", env.name())]).await;
+    let _: u64 = env.redis(&["DEL", &seen[0]]).await;
+    php.get(send).await;
+    assert_eq!((env.stored(2).await, env.unread(2).await), (Vec::<String>::new(), 1));
+    client.abort();
+}
+
+/// Frames of earlier connections are only compared by their id, so an id must not come twice.
+#[tokio::test]
+async fn equal_rows_of_the_application_have_different_ids() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'ok', NOW()), (1, 2, 'ok', NOW()), (3, 2, 'ok', NOW())",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    let frames = shown(&daemon).await;
+    let ids: std::collections::BTreeSet<_> = frames.iter().map(|(.., id)| id).collect();
+    assert_eq!((frames.len(), ids.len()), (3, 3), "{frames:?}");
+    eventually("they are deleted", || env.stored(2), Vec::is_empty).await;
+}

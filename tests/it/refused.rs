@@ -1,0 +1,108 @@
+//! Entries that MySQL refuses for reasons that no list has, and sizes and values at their limits.
+
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// Stores one message that MySQL refuses, whatever the error is, and then others.
+async fn refused_alone(env: &TestEnv, named: &str) {
+    let code = "try { storeOfflineMessage(1, 2, 'poison'); echo 'stored'; }
+                catch (ChatPush\\Exception $e) { echo $e->getMessage(); }";
+    let message = env.php().get(code).await;
+    assert!(message.contains("chatpush_dead") && message.contains(named), "{message}");
+    let rest = "var_dump(storeOfflineMessage(1, 2, 'same user'), storeOfflineMessage(1, 3, 'other user'));";
+    assert_eq!(env.php().get(rest).await, "bool(true)\nbool(true)\n");
+    assert_eq!(
+        (env.stored(2).await, env.stored(3).await),
+        (vec!["same user".to_owned()], vec!["other user".to_owned()])
+    );
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [1]);
+}
+
+#[tokio::test]
+async fn entry_refused_by_a_trigger_with_its_own_state_is_set_aside() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    env.execute(
+        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
+         IF NEW.content = 'poison' THEN SIGNAL SQLSTATE '77777' SET MESSAGE_TEXT = 'not here'; END IF",
+    )
+    .await;
+    let _daemon = env.daemon().await;
+    refused_alone(&env, "not here").await;
+}
+
+#[tokio::test]
+async fn entry_refused_by_a_failing_trigger_is_set_aside() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    env.execute(
+        "CREATE TRIGGER count_users BEFORE INSERT ON offline_message FOR EACH ROW \
+         SET NEW.sender_id = IF(NEW.content = 'poison', (SELECT id FROM `user`), NEW.sender_id)",
+    )
+    .await;
+    let _daemon = env.daemon().await;
+    refused_alone(&env, "more than 1 row").await;
+}
+
+/// The table is at fault, not the entries: they wait, and none is set aside.
+#[tokio::test]
+async fn missing_table_sets_nothing_aside() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'first');").await;
+    env.execute("RENAME TABLE offline_message TO away").await;
+    let hurried = env.php().with("chatpush.timeout_ms=6000");
+    let code =
+        "try { storeOfflineMessage(1, 2, 'second'); } catch (ChatPush\\TimeoutException) { echo 'late'; }";
+    assert_eq!(hurried.get(code).await, "late", "longer than an entry is tried");
+    env.execute("RENAME TABLE away TO offline_message").await;
+    eventually("it is stored", || env.stored(2), |rows| *rows == ["first", "second"]).await;
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0]);
+}
+
+/// Every message meets the same error. Each is set aside, and the caller hears it.
+#[tokio::test]
+async fn table_without_auto_increment_refuses_each_message() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute("ALTER TABLE offline_message MODIFY id int NOT NULL").await;
+    let _daemon = env.daemon().await;
+    let code = "foreach (range(1, 3) as $i) {
+        try { storeOfflineMessage(1, 2, \"$i\"); } catch (ChatPush\\TimeoutException) { echo 'late'; }
+        catch (ChatPush\\Exception $e) { echo 'refused '; }
+    }";
+    assert_eq!(env.php().get(code).await.trim(), "refused refused refused");
+}
+
+#[tokio::test]
+async fn small_max_allowed_packet_stops_nothing() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    env.servers().sql("SET GLOBAL max_allowed_packet = 1048576").await;
+    let queued = env.php().with("chatpush.durability=queued");
+    // Each quote takes two bytes in a statement.
+    queued.get("foreach (range(1, 40) as $i) storeOfflineMessage(1, 2, str_repeat(\"'\", 60000));").await;
+    let daemon = env.daemon().await;
+    eventually("all are stored", || env.stored_count(2), |count| *count == 40).await;
+
+    // A daemon that finds less waits until the server accepts enough.
+    daemon.stop();
+    env.servers().sql("SET GLOBAL max_allowed_packet = 65536").await;
+    let _daemon = env.daemon().await;
+    queued.get("storeOfflineMessage(1, 2, str_repeat(\"'\", 60000));").await;
+    env.servers().sql("SET GLOBAL max_allowed_packet = 1048576").await;
+    eventually("it is stored", || env.stored_count(2), |count| *count == 41).await;
+}
+
+#[tokio::test]
+async fn counter_stops_at_the_largest_value_of_its_column() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute("ALTER TABLE `user` MODIFY unread_count smallint NOT NULL DEFAULT 0").await;
+    env.execute("UPDATE `user` SET unread_count = 32766").await;
+    let _daemon = env.daemon().await;
+    let code = "foreach (range(1, 3) as $i) var_dump(storeOfflineMessage(1, 2, 'x'));";
+    assert_eq!(env.php().get(code).await, "bool(true)\nbool(true)\nbool(true)\n");
+    assert_eq!((env.stored_count(2).await, env.unread(2).await), (3, 32_767));
+}
