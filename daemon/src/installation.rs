@@ -3,6 +3,7 @@
 //! Without it, a daemon and PHP that use different database numbers of one Redis would each look in a place
 //! of their own, and two installations on one database would end each other's writer.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::installation::{Installation, Mismatch};
@@ -12,6 +13,7 @@ use crate::broker::BrokerError;
 use crate::services::Services;
 use crate::store::StoreError;
 use crate::store::error::UnavailableCause;
+use crate::store::installation::FoundInstallation;
 
 /// How long MySQL may take to say which installation it belongs to. Pushes do not wait for it any longer.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,30 +43,43 @@ impl AgreementError {
 /// none: it is a new installation, or Redis has lost its data. While MySQL is away, what Redis says is
 /// enough, so that pushes go on.
 pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
-    let uuid = match uuid(services).await {
-        Ok(uuid) => uuid,
+    let Services { commands, prefix, .. } = services;
+    let own = match record(services).await {
+        Ok(own) => own,
         Err(error @ StoreError::Foreign(_)) => return Err(AgreementError::Store(error)),
         Err(error) => {
-            return match services.commands.installation(&services.prefix).await? {
-                Some(record) => Ok(Installation::decode(&record)?.fits()?),
+            return match commands.installation(prefix).await? {
+                Some(found) => Ok(Installation::decode(&found)?.fits()?),
                 None => Err(AgreementError::Store(error)),
             };
         }
     };
-    let own = Installation::of_database(uuid);
-    match services.commands.record_installation(&services.prefix, &own.encode()).await? {
-        Some(record) => Ok(Installation::decode(&record)?.admits(&own)?),
-        None => Ok(()),
+    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
+    let found = Installation::decode(&found)?;
+    found.admits(&own)?;
+    if found.content != own.content {
+        // Somebody has changed the column.
+        let changed = Installation { content: own.content, ..found };
+        commands.replace_installation(prefix, &changed.encode()).await?;
     }
+    Ok(())
 }
 
-/// The UUID of the database. Once it is known, it is also known while MySQL is away.
-async fn uuid(services: &Services) -> Result<String, StoreError> {
+/// The record of the database. Once it is known, it is also known while MySQL is away.
+async fn record(services: &Services) -> Result<Installation, StoreError> {
     let error = match timeout(STORE_TIMEOUT, services.store.installation()).await {
-        Ok(Ok(row)) => return Ok(services.installation.get_or_init(|| row.uuid).clone()),
+        Ok(Ok(FoundInstallation { row, content })) => {
+            let record = Installation::of_database(row.uuid, content);
+            *known(services) = Some(record.clone());
+            return Ok(record);
+        }
         Ok(Err(error @ StoreError::Foreign(_))) => return Err(error),
         Ok(Err(error)) => error,
         Err(_) => StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)),
     };
-    services.installation.get().cloned().ok_or(error)
+    known(services).clone().ok_or(error)
+}
+
+fn known(services: &Services) -> MutexGuard<'_, Option<Installation>> {
+    services.installation.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,8 @@
 //! What most parts of the daemon use, built once by `run`.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
+use chatpush_wire::installation::Installation;
 use chatpush_wire::key::Prefix;
 
 use crate::broker::Commands;
@@ -23,8 +24,8 @@ pub(crate) struct Services {
     pub(crate) commands: Commands,
     /// MySQL.
     pub(crate) store: Store,
-    /// The UUID of the database's installation, once it is known.
-    pub(crate) installation: OnceLock<String>,
+    /// The installation record of the database, as it was read last.
+    pub(crate) installation: Mutex<Option<Installation>>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
 }
@@ -37,7 +38,7 @@ impl Services {
             prefix: config.prefix.clone(),
             commands: Commands::new(client),
             store: Store::new(&config.mysql, &config.prefix),
-            installation: OnceLock::new(),
+            installation: Mutex::default(),
             positions: Arc::default(),
             config,
         })

@@ -27,6 +27,69 @@ pub struct Installation {
     pub storage: String,
     /// A UUID that also stands in the database, in `chatpush_installation`.
     pub uuid: String,
+    /// What the column with the content holds.
+    pub content: ContentColumn,
+}
+
+/// What the database's column with the content of a message holds. What it does not hold is refused before
+/// anybody sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentColumn {
+    /// Its character set, as MySQL names it.
+    pub charset: String,
+    /// The longest content in bytes.
+    pub most_bytes: u64,
+    /// The longest content in characters.
+    pub most_characters: u64,
+}
+
+impl Default for ContentColumn {
+    /// A column of which nothing is known.
+    fn default() -> Self {
+        Self { charset: String::new(), most_bytes: u64::MAX, most_characters: u64::MAX }
+    }
+}
+
+/// Why a column does not hold a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentRefused {
+    /// A character that the character set does not have.
+    #[error(
+        "the content column cannot hold the character U+{:04X}: change its character set to utf8mb4",
+        u32::from(*.0)
+    )]
+    Character(char),
+    /// Too many bytes or characters.
+    #[error("the content is longer than its column, which holds {0} {1}")]
+    Length(u64, &'static str),
+}
+
+impl ContentColumn {
+    /// Whether the column holds a content, as far as that can be known without asking the database: of other
+    /// character sets than `utf8mb4`, `utf8mb3` and `ascii` only the number of characters counts.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub fn holds(&self, content: &str) -> Result<(), ContentRefused> {
+        // MySQL manual, "The utf8mb3 Character Set": at most three bytes a character.
+        let (longest, is_utf8) = match self.charset.as_str() {
+            "utf8mb4" => (4, true),
+            "utf8mb3" | "utf8" => (3, true),
+            "ascii" => (1, true),
+            _ => (4, false),
+        };
+        if let Some(refused) = content.chars().find(|character| character.len_utf8() > longest) {
+            return Err(ContentRefused::Character(refused));
+        }
+        if is_utf8 && content.len() as u64 > self.most_bytes {
+            return Err(ContentRefused::Length(self.most_bytes, "bytes"));
+        }
+        if content.chars().count() as u64 > self.most_characters {
+            return Err(ContentRefused::Length(self.most_characters, "characters"));
+        }
+        Ok(())
+    }
 }
 
 /// Why a record does not fit this program. `Display` names the fix.
@@ -91,8 +154,8 @@ pub enum Mismatch {
 }
 
 impl Installation {
-    /// The record that this version writes for a database with this UUID.
-    pub fn of_database(uuid: String) -> Self {
+    /// The record that this version writes for a database with this UUID and this column.
+    pub fn of_database(uuid: String, content: ContentColumn) -> Self {
         Self {
             version: crate::VERSION.to_owned(),
             entries: entry::GENERATION,
@@ -101,6 +164,7 @@ impl Installation {
             user_id_type: "int".to_owned(),
             storage: "mysql".to_owned(),
             uuid,
+            content,
         }
     }
 
@@ -125,7 +189,7 @@ impl Installation {
     ///
     /// The first thing that differs.
     pub fn fits(&self) -> Result<(), Mismatch> {
-        let own = Self::of_database(String::new());
+        let own = Self::of_database(String::new(), ContentColumn::default());
         if self.version != own.version {
             return Err(Mismatch::Version { found: self.version.clone() });
         }
@@ -168,16 +232,49 @@ fn tags() -> u32 {
 mod tests {
     use super::*;
 
+    fn record() -> Installation {
+        Installation::of_database("u".to_owned(), ContentColumn::default())
+    }
+
+    #[test]
+    fn a_column_holds_what_mysql_would_store() {
+        let column = |charset: &str, most_bytes, most_characters| ContentColumn {
+            charset: charset.to_owned(),
+            most_bytes,
+            most_characters,
+        };
+        let text = |charset| column(charset, 65_535, 65_535);
+        for (column, content) in [
+            (text("utf8mb4"), "😀 é"),
+            (text("utf8mb3"), "é 消"),
+            (text("ascii"), "plain"),
+            (text("latin1"), "é€"),
+            (column("utf8mb4", 40, 10), "0123456789"),
+            (column("utf8mb4", 40, 10), "😀😀😀😀😀😀😀😀😀😀"),
+            (ContentColumn::default(), "😀"),
+        ] {
+            assert_eq!(column.holds(content), Ok(()), "{column:?} {content}");
+        }
+        for (column, content, refused) in [
+            (text("utf8mb3"), "é😀", ContentRefused::Character('😀')),
+            (text("ascii"), "é", ContentRefused::Character('é')),
+            (column("utf8mb4", 40, 10), "0123456789a", ContentRefused::Length(10, "characters")),
+            (column("utf8mb4", 255, 255), &"é".repeat(128), ContentRefused::Length(255, "bytes")),
+        ] {
+            assert_eq!(column.holds(content), Err(refused), "{column:?} {content}");
+        }
+    }
+
     #[test]
     fn a_record_reads_back() {
-        let record = Installation::of_database("u".to_owned());
+        let record = record();
         assert_eq!(Installation::decode(&record.encode()), Ok(record));
         assert_eq!(Installation::decode("{}"), Err(Mismatch::Unreadable));
     }
 
     #[test]
     fn whatever_differs_is_named() {
-        let own = Installation::of_database("u".to_owned());
+        let own = record();
         let admitted = |change: &dyn Fn(&mut Installation)| {
             let mut other = own.clone();
             change(&mut other);
@@ -203,7 +300,7 @@ mod tests {
 
     #[test]
     fn older_entries_are_read() {
-        let own = Installation::of_database("u".to_owned());
+        let own = record();
         let older = Installation { entries: entry::GENERATION - 1, ..own.clone() };
         assert_eq!(older.admits(&own), Ok(()));
     }

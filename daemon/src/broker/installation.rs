@@ -18,6 +18,15 @@ impl Commands {
         Some(run_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect())
     }
 
+    /// Replaces the record.
+    pub(crate) async fn replace_installation(
+        &self,
+        prefix: &Prefix,
+        record: &str,
+    ) -> Result<(), BrokerError> {
+        self.send(redis::pipe().cmd("SET").arg(prefix.installation()).arg(record).ignore()).await
+    }
+
     /// Writes the record if there is none, and returns the one that was there.
     pub(crate) async fn record_installation(
         &self,

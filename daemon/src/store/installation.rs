@@ -1,5 +1,6 @@
 //! Which installation the database belongs to.
 
+use chatpush_wire::installation::ContentColumn;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
@@ -19,6 +20,15 @@ pub(crate) struct InstallationRow {
     pub(crate) schema_version: u16,
     /// The Redis process that the last writer read from.
     pub(crate) redis_run_id: Option<String>,
+}
+
+/// The installation as the database describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundInstallation {
+    /// What is recorded.
+    pub(crate) row: InstallationRow,
+    /// What the column with the content holds.
+    pub(crate) content: ContentColumn,
 }
 
 impl InstallationRow {
@@ -49,7 +59,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database cannot be reached, belongs to another prefix, or has tables of another version.
-    pub(crate) async fn installation(&self) -> Result<InstallationRow, StoreError> {
+    pub(crate) async fn installation(&self) -> Result<FoundInstallation, StoreError> {
         let mut connection = self.connection().await?;
         let not_migrated = |text| StoreError::Unavailable(UnavailableCause::NotMigrated(text));
         let found = InstallationRow::read(&mut connection)
@@ -67,11 +77,28 @@ impl Store {
             older @ ..LATEST => Err(not_migrated(format!(
                 "the tables of chatpush have version {older} and this chatpushd needs {LATEST}"
             ))),
-            LATEST => Ok(found),
+            LATEST => {
+                let content = self.content_column(&mut connection).await?;
+                Ok(FoundInstallation { row: found, content })
+            }
             newer => Err(StoreError::Foreign(format!(
                 "the tables of chatpush have version {newer} and this chatpushd knows {LATEST}: \
                  upgrade chatpushd"
             ))),
         }
+    }
+
+    async fn content_column(&self, connection: &mut Conn) -> Result<ContentColumn, StoreError> {
+        let sql = "SELECT character_set_name, character_octet_length, character_maximum_length \
+                   FROM information_schema.columns \
+                   WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
+        let names = self.names();
+        let names = (names.offline_message.bare(), names.content.bare());
+        let found: Option<(Option<String>, Option<u64>, Option<u64>)> =
+            bounded(connection.exec_first(sql, names)).await?;
+        let Some((Some(charset), Some(most_bytes), Some(most_characters))) = found else {
+            return Ok(ContentColumn::default());
+        };
+        Ok(ContentColumn { charset, most_bytes, most_characters })
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Term<'a> {
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
     pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
-        let installation = services.store.installation().await?;
+        let installation = services.store.installation().await?.row;
         let remembers = !services.config.failover_memory.is_zero();
         let mut mysql = WriterConnection::open(&services.store, remembers).await?;
         let found = services.store.positions().await?;
