@@ -108,6 +108,38 @@ async fn row_with_a_reused_id_is_another_message() {
     eventually("they are deleted", || env.stored(2), Vec::is_empty).await;
 }
 
+/// The application has deleted the row, and its record is still there.
+#[tokio::test]
+async fn message_is_stored_again_after_the_application_deleted_its_row() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let php = env.php();
+    let send = "var_dump(ChatPush\\sendMessage(1, 2, 'again', message_id: 'order 7'));";
+    php.get(send).await;
+    env.execute("DELETE FROM offline_message").await;
+    let seen: Vec<String> = env.redis(&["KEYS", &format!("{}:*:seen:*", env.name())]).await;
+    let _: u64 = env.redis(&["DEL", &seen[0]]).await;
+    php.get(send).await;
+    assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["again".to_owned()], 2));
+}
+
+/// A trigger may also change who has sent a message.
+#[tokio::test]
+async fn message_whose_sender_a_trigger_changes_is_stored() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute(
+        "CREATE TRIGGER anonymous BEFORE INSERT ON offline_message FOR EACH ROW SET NEW.sender_id = 99",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'whisper', 'image');").await;
+    let frames = shown(&daemon).await;
+    assert_eq!((frames[0].0.as_str(), contents(&frames)), ("image", vec!["whisper"]));
+    eventually("it is deleted", || env.stored(2), Vec::is_empty).await;
+}
+
 #[tokio::test]
 async fn records_of_deleted_rows_are_swept() {
     let env = TestEnv::new().await;

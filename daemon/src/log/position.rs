@@ -56,8 +56,8 @@ impl FromStr for Position {
 #[error("not a log id")]
 pub struct InvalidPosition;
 
-/// The latest known position of each partition. A position only moves forward, so an older value is safe to
-/// use: at worst a waiter waits longer.
+/// The latest known position of each partition. A position moves forward, so an older value is safe to use: at
+/// worst a waiter waits longer. Only a MySQL that has lost its last commits sets it back.
 #[derive(Debug)]
 pub(crate) struct Positions {
     known: Vec<watch::Sender<Position>>,

@@ -200,8 +200,8 @@ impl WriterConnection {
                 }
             }
             Inserts::OneByOne => {
-                for row in batch.inserts.chunks(1) {
-                    self.add_row(statements, row, &batch.positions);
+                for insert in &batch.inserts {
+                    self.add_row(statements, insert, &batch.positions);
                 }
             }
         }
@@ -235,13 +235,14 @@ impl WriterConnection {
         }
     }
 
-    /// Adds one row and its record, whatever its id, and whatever record has that id.
-    fn add_row(&self, statements: &mut MultiStatement, row: &[Insert<'_>], positions: &[PositionUpdate]) {
-        statements.push(ResultUse::Ignored, insert::rows(&self.names, row));
-        statements.push(ResultUse::Ignored, insert::delete_stale_record());
-        statements.push(ResultUse::Ignored, insert::records(&self.names, row));
+    /// Adds one row and its record, whatever its id, and whatever record is in the way.
+    fn add_row(&self, statements: &mut MultiStatement, row: &Insert<'_>, positions: &[PositionUpdate]) {
+        statements.push(ResultUse::Ignored, insert::FORGET_LAST_ID);
+        statements.push(ResultUse::Ignored, insert::rows(&self.names, std::slice::from_ref(row)));
+        statements.push(ResultUse::Ignored, insert::delete_stale_records(row));
+        statements.push(ResultUse::Ignored, insert::record(&self.names, row));
         if let Some(position) = positions.first() {
-            statements.push(ResultUse::Ignored, position::verify_rows(position, 1));
+            statements.push(ResultUse::RowId, position::verify_rows(position, 1));
         }
     }
 

@@ -95,6 +95,9 @@ pub(crate) enum Rejection {
     /// This version cannot read the entry.
     #[error(transparent)]
     Malformed(Malformed),
+    /// The key column gives no ids.
+    #[error("the key column of the message table gives new rows no id: it needs AUTO_INCREMENT")]
+    NoRowId,
     /// A statement is longer than the server accepts.
     #[error("a statement of {bytes} bytes is longer than max_allowed_packet lets it be ({most} bytes)")]
     TooLong {

@@ -18,6 +18,8 @@ pub(super) enum ResultUse {
     LastFence,
     /// The statement fails with NULL, or with a duplicate key, if a row or its record is not as expected.
     Record,
+    /// The statement fails with NULL if MySQL has given a new row no id.
+    RowId,
     /// The number of affected rows is returned.
     AffectedRows,
     /// The rows are returned.
@@ -87,7 +89,11 @@ async fn send(
         // fails.
         let rows = bounded(result.collect::<Row>()).await.map_err(|error| because(*result_use, error))?;
         match result_use {
-            ResultUse::Ignored | ResultUse::Fence | ResultUse::LastFence | ResultUse::Record => {}
+            ResultUse::Ignored
+            | ResultUse::Fence
+            | ResultUse::LastFence
+            | ResultUse::Record
+            | ResultUse::RowId => {}
             ResultUse::AffectedRows => results.affected_rows.push(affected),
             ResultUse::Rows => results.rows.extend(rows),
         }
@@ -101,6 +107,7 @@ fn because(result_use: ResultUse, error: StoreError) -> StoreError {
         (ResultUse::Fence, Some(NULL_REFUSED)) => StoreError::Fenced,
         (ResultUse::LastFence, Some(NULL_REFUSED)) => StoreError::Aborted,
         (ResultUse::Record, Some(NULL_REFUSED | DUPLICATE_KEY)) => StoreError::Unrecorded,
+        (ResultUse::RowId, Some(NULL_REFUSED)) => StoreError::Rejected(Rejection::NoRowId),
         _ => error,
     }
 }

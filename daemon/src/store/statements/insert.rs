@@ -5,7 +5,10 @@ use chatpush_wire::id::{MessageId, UserId};
 use super::{quoted, quoted_bytes};
 use crate::config::Names;
 use crate::log::batch::Insert;
-use crate::store::schema;
+use crate::store::schema::{CONFIRMED, MESSAGE};
+
+/// The columns of a record.
+const RECORD: &str = "`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`, `digest`";
 
 /// About how long the longer of the two statements gets by one message.
 pub(in crate::store) fn bytes(insert: &Insert<'_>) -> usize {
@@ -21,10 +24,10 @@ pub(in crate::store) fn stored(names: &Names, messages: &[(UserId, &MessageId)])
         "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
          WHERE (m.`receiver_id`, m.`message_id`) IN ({wanted}) UNION \
          SELECT `receiver_id`, `message_id` FROM `{}` WHERE (`receiver_id`, `message_id`) IN ({wanted})",
-        schema::MESSAGE,
+        MESSAGE,
         names.offline_message,
         names.record_of_row(),
-        schema::CONFIRMED,
+        CONFIRMED,
     )
 }
 
@@ -84,16 +87,39 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
     let receiver = each(&|insert| insert.receiver.to_string());
     let sender = each(&|insert| insert.sender.to_string());
     format!(
-        "INSERT INTO `{}` (`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`, `digest`) \
-         SELECT o.{id}, o.{receiver_id}, {message_id}, {message_type}, {time_ms}, {digest} \
+        "INSERT INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {time_ms}, {digest} \
          FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
-        schema::MESSAGE,
         digest = names.digest("o."),
     )
 }
 
-/// Deletes a record that has the id of the row that was inserted last: after a TRUNCATE of the application's
-/// table, ids are used again.
-pub(in crate::store) fn delete_stale_record() -> String {
-    format!("DELETE FROM `{}` WHERE `offline_id` = LAST_INSERT_ID()", schema::MESSAGE)
+/// Makes `LAST_INSERT_ID()` 0, until an INSERT generates an id.
+pub(in crate::store) const FORGET_LAST_ID: &str = "DO LAST_INSERT_ID(0)";
+
+/// Inserts the record of the one row that the statement before has inserted, whatever a trigger has made of it.
+pub(in crate::store) fn record(names: &Names, insert: &Insert<'_>) -> String {
+    let message_type =
+        insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()));
+    format!(
+        "INSERT INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {time_ms}, {digest} \
+         FROM {table} o WHERE o.{id} = LAST_INSERT_ID()",
+        id = names.id,
+        receiver = insert.receiver,
+        message_id = quoted(insert.id.as_str()),
+        time_ms = insert.time_ms,
+        digest = names.digest("o."),
+        table = names.offline_message,
+    )
+}
+
+/// Deletes records in the way of a new one: with the id of the row that was inserted last, because ids are used
+/// again after a TRUNCATE of the application's table; and of the same message, whose row the application has
+/// deleted.
+pub(in crate::store) fn delete_stale_records(insert: &Insert<'_>) -> String {
+    format!(
+        "DELETE FROM `{}` WHERE `offline_id` = LAST_INSERT_ID() OR (`receiver_id`, `message_id`) = ({}, {})",
+        MESSAGE,
+        insert.receiver,
+        quoted(insert.id.as_str())
+    )
 }
