@@ -267,12 +267,12 @@ async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
     }
 }
 
-/// Reports keys in Redis without a time to live, except the logs.
+/// Reports keys in Redis without a time to live, except the logs and the installation record.
 async fn keys_without_ttl(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     let mut connection = redis::Client::open(cluster.redis_url())?.get_multiplexed_async_connection().await?;
     let keys: HashSet<String> = connection.keys("*").await?;
     let mut found = Vec::new();
-    for key in keys.iter().filter(|key| !key.ends_with(":log")) {
+    for key in keys.iter().filter(|key| !key.ends_with(":log") && !key.ends_with(":installation")) {
         let ttl: i64 = connection.pttl(key).await?;
         if ttl == -1 {
             found.push(format!("the key {key} has no time to live"));
