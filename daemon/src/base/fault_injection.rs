@@ -10,15 +10,21 @@ pub(crate) enum Promise {
     Confirm,
     /// What was accepted before a query is in MySQL before the query is answered: `barrier`.
     Barrier,
+    /// Nothing is identified by its time: `identity`.
+    Identity,
+    /// A message that was confirmed is not stored again: `memory`.
+    Memory,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
 #[cfg(feature = "fault_injection")]
-pub fn breaks(promise: Promise) -> bool {
+pub(crate) fn breaks(promise: Promise) -> bool {
     let name = match promise {
         Promise::Fence => "fence",
         Promise::Confirm => "confirm",
         Promise::Barrier => "barrier",
+        Promise::Identity => "identity",
+        Promise::Memory => "memory",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

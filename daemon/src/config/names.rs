@@ -83,33 +83,6 @@ pub struct Column<'a> {
 }
 
 impl Names {
-    /// SQL for the time of a row of the message table, in whole seconds since 1970. `alias` is the table's
-    /// alias with its dot, or empty. It depends on the session's time zone, so nothing is identified by it.
-    pub fn seconds(&self, alias: &str) -> String {
-        format!("COALESCE(CAST(UNIX_TIMESTAMP({alias}{}) AS SIGNED), 0)", self.send_time)
-    }
-
-    /// SQL for the digest of a row of the message table: 8 bytes of the SHA-256 of sender and content. It is
-    /// the same in every session, whatever its time zone and character set.
-    pub fn digest(&self, alias: &str) -> String {
-        format!(
-            "UNHEX(LEFT(SHA2(CONCAT(COALESCE({alias}{}, 0), ':', \
-             CONVERT(COALESCE({alias}{}, '') USING utf8mb4)), 256), 16))",
-            self.sender_id, self.content
-        )
-    }
-
-    /// SQL for the condition that our record `m` and the row `o` of the message table are the same message.
-    /// The id alone is not enough: after a TRUNCATE, row ids are used again.
-    pub fn record_of_row(&self) -> String {
-        format!(
-            "o.{} = m.`offline_id` AND o.{} = m.`receiver_id` AND m.`digest` = {}",
-            self.id,
-            self.receiver_id,
-            self.digest("o.")
-        )
-    }
-
     pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");

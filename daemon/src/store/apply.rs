@@ -248,7 +248,7 @@ impl WriterConnection {
 
     /// Adds the statements that remember confirmed messages.
     fn add_remembered(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
-        if !self.remember_confirmed {
+        if !self.remember_confirmed || fault_injection::breaks(Promise::Memory) {
             return;
         }
         let now = clock::unix_milliseconds();

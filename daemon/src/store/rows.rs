@@ -8,7 +8,8 @@ use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
-use super::{Store, StoreError, schema};
+use super::{Store, StoreError, identity, schema};
+use crate::config::Names;
 use crate::log::position::Position;
 
 /// A stored row and the type it was stored with.
@@ -82,9 +83,9 @@ impl Store {
             receiver = names.receiver_id,
             content = names.content,
             time = names.send_time,
-            seconds = names.seconds("o."),
-            digest = names.digest("o."),
-            record_of_row = names.record_of_row(),
+            seconds = seconds(names),
+            digest = identity::digest(names, "o."),
+            record_of_row = identity::record_of_row(names),
         )
     }
 
@@ -133,6 +134,12 @@ fn page(rows: Vec<Row>, limit: u32, max_bytes: usize) -> Result<(Vec<StoredRow>,
         page.push(stored);
     }
     Ok((page, full))
+}
+
+/// SQL for the time of a row in whole seconds since 1970. It depends on the session's time zone, so nothing is
+/// identified by it.
+fn seconds(names: &Names) -> String {
+    format!("COALESCE(CAST(UNIX_TIMESTAMP(o.{}) AS SIGNED), 0)", names.send_time)
 }
 
 /// The rows of exactly `N` queries.

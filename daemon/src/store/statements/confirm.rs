@@ -5,7 +5,7 @@ use chatpush_wire::id::{MessageId, UserId};
 use super::{in_statements, list, quoted};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch};
-use crate::store::schema;
+use crate::store::{identity, schema};
 
 /// Deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
 /// application inserted itself have none; their message id holds the row id and the digest.
@@ -26,7 +26,7 @@ pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usi
         statements.push(format!(
             "DELETE FROM {offline_message} WHERE {id} IN ({}) AND ({id}, {receiver_id}, {}) IN ({})",
             list(&ids),
-            names.digest(""),
+            identity::digest(names, ""),
             rows.join(", ")
         ));
     }
@@ -35,7 +35,7 @@ pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usi
             "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
              WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
             schema::MESSAGE,
-            names.record_of_row(),
+            identity::record_of_row(names),
             confirmed.join(", ")
         ));
     }

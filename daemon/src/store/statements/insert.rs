@@ -5,6 +5,7 @@ use chatpush_wire::id::{MessageId, UserId};
 use super::{quoted, quoted_bytes};
 use crate::config::Names;
 use crate::log::batch::Insert;
+use crate::store::identity;
 use crate::store::schema::{CONFIRMED, MESSAGE};
 
 /// The columns of a record.
@@ -26,7 +27,7 @@ pub(in crate::store) fn stored(names: &Names, messages: &[(UserId, &MessageId)])
          SELECT `receiver_id`, `message_id` FROM `{}` WHERE (`receiver_id`, `message_id`) IN ({wanted})",
         MESSAGE,
         names.offline_message,
-        names.record_of_row(),
+        identity::record_of_row(names),
         CONFIRMED,
     )
 }
@@ -89,7 +90,7 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
     format!(
         "INSERT INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {time_ms}, {digest} \
          FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
-        digest = names.digest("o."),
+        digest = identity::digest(names, "o."),
     )
 }
 
@@ -107,7 +108,7 @@ pub(in crate::store) fn record(names: &Names, insert: &Insert<'_>) -> String {
         receiver = insert.receiver,
         message_id = quoted(insert.id.as_str()),
         time_ms = insert.time_ms,
-        digest = names.digest("o."),
+        digest = identity::digest(names, "o."),
         table = names.offline_message,
     )
 }
