@@ -8,9 +8,8 @@ use anyhow::{Context as _, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb::{self, MariaDb};
+use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis::{self, Redis};
-
-use crate::proxy::Proxy;
 
 /// The name of the database, and the prefix in Redis.
 pub(crate) const NAME: &str = "chaos";

@@ -7,7 +7,6 @@
 //! - [`run`]: one run, from the start of the cluster to the report
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
 //! - `cluster`: Redis, MariaDB and the daemons; each can be killed and started again
-//! - `proxy`: connections between the parts that can be cut, frozen and slowed down
 //! - `workers`: PHP processes that call the extension
 //! - `clients`: WebSocket clients
 //! - `history`: the record of all calls and connections
@@ -17,7 +16,6 @@ pub mod cli;
 pub mod run;
 pub mod fault;
 mod cluster;
-mod proxy;
 mod workers;
 mod clients;
 mod history;

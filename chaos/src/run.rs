@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use chatpush_stack::proxy::Mode;
 use redis::AsyncCommands as _;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use crate::clients::Clients;
 use crate::cluster::{Cluster, NAME};
 use crate::fault::{Fault, FaultKind, schedule};
 use crate::history::{History, lock};
-use crate::proxy::Mode;
 use crate::workers::Worker;
 
 /// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.

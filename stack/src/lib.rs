@@ -12,6 +12,7 @@
 //! - [`server`]: a server process that ends with its owner
 //! - `guard`: the shell that cleans up after our process
 //! - [`folder`]: temporary folders
+//! - [`proxy`]: a proxy that breaks the connections between two parts
 //! - [`wait`]: polling with a deadline
 //! - [`port`]: free ports
 //! - [`certificate`]: self-signed certificates
@@ -30,6 +31,7 @@ pub mod nginx;
 pub mod server;
 mod guard;
 pub mod folder;
+pub mod proxy;
 pub mod wait;
 pub mod port;
 pub mod certificate;

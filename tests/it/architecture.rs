@@ -92,6 +92,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("server", &["guard"]),
     ("folder", &["guard"]),
     ("guard", &[]),
+    ("proxy", &[]),
     ("wait", &[]),
     ("port", &[]),
     ("artifacts", &[]),
@@ -100,10 +101,9 @@ const STACK: &[(&str, &[&str])] = &[
 /// The chaos test.
 const CHAOS: &[(&str, &[&str])] = &[
     ("cli", &["fault"]),
-    ("run", &["checker", "cli", "clients", "cluster", "fault", "history", "proxy", "workers"]),
+    ("run", &["checker", "cli", "clients", "cluster", "fault", "history", "workers"]),
     ("fault", &[]),
-    ("cluster", &["proxy"]),
-    ("proxy", &[]),
+    ("cluster", &[]),
     ("workers", &["cluster", "history"]),
     ("clients", &["cluster", "history"]),
     ("history", &[]),
