@@ -4,6 +4,7 @@
 //! the subscriptions (`fanout`), and one that reads the log while the daemon is the writer.
 
 pub(crate) mod commands;
+pub(crate) mod connection;
 pub(crate) mod error;
 mod installation;
 pub(crate) mod lease;
@@ -14,10 +15,10 @@ pub(crate) mod scripts;
 
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
+use redis::AsyncConnectionConfig;
 
 pub(crate) use self::commands::Commands;
+pub(crate) use self::connection::{Connection, Connector};
 pub(crate) use self::error::BrokerError;
 
 /// How long connecting may take, and a command that does not block.
@@ -27,9 +28,7 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const BLOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Opens a connection for blocking commands, whose answer may take [`BLOCK_TIMEOUT`] longer.
-pub(crate) async fn blocking_connection(client: &Client) -> Result<MultiplexedConnection, BrokerError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(COMMAND_TIMEOUT))
-        .set_response_timeout(Some(BLOCK_TIMEOUT + COMMAND_TIMEOUT));
-    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+pub(crate) async fn blocking_connection(connector: &Connector) -> Result<Connection, BrokerError> {
+    let timeout = BLOCK_TIMEOUT + COMMAND_TIMEOUT;
+    connector.open(AsyncConnectionConfig::new().set_response_timeout(Some(timeout))).await
 }

@@ -4,6 +4,7 @@
 //!
 //! - `subscriptions`: which users' channels the daemon is subscribed to.
 //! - `subscriber`: the connection that holds the subscriptions.
+//! - `subscriber_clients`: ends such connections when they are dead.
 //! - `heartbeat`: daemons notice when another one hangs.
 //! - `log_repair`: what is done to the logs before subscribing.
 //! - [`dispatch`]: hands what the subscriptions bring to the hub and to the query queue.
@@ -12,4 +13,5 @@ pub mod dispatch;
 mod heartbeat;
 mod log_repair;
 pub(crate) mod subscriber;
+mod subscriber_clients;
 pub(crate) mod subscriptions;

@@ -30,6 +30,10 @@ mod refused;
 mod installation;
 /// Takeover between daemons, and a Redis that has lost data.
 mod takeover;
+/// A Redis master that becomes a replica and lives on.
+mod failover;
+/// Connections to Redis that die without a word.
+mod dead_connections;
 /// Graceful shutdown and rolling restarts.
 mod shutdown;
 /// The commands of `chatpushd` other than `run`.

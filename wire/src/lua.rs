@@ -30,6 +30,12 @@ pub static RELEASE: Script = Script::new(include_str!("lua/release.lua"));
 /// Records a daemon's heartbeat and finds daemons that hang.
 pub static HEARTBEAT: Script = Script::new(include_str!("lua/heartbeat.lua"));
 
+/// Makes the next id of a log follow a position.
+pub static REPAIR: Script = Script::new(include_str!("lua/repair.lua"));
+
+/// Appends an entry of a client to the log of a Redis at `maxmemory`.
+pub static ACK: Script = Script::new(include_str!("lua/ack.lua"));
+
 /// A script and its digest, by which Redis identifies it.
 #[derive(Debug)]
 pub struct Script {

@@ -33,6 +33,10 @@ impl Commands {
         prefix: &Prefix,
         record: &str,
     ) -> Result<Option<String>, BrokerError> {
+        // Redis refuses even a SET that would write nothing while it is at maxmemory.
+        if let Some(found) = self.installation(prefix).await? {
+            return Ok(Some(found));
+        }
         let mut pipeline = redis::pipe();
         // Redis manual, "SET": NX with GET answers the old value since Redis 7.0.
         pipeline.cmd("SET").arg(prefix.installation()).arg(record).arg("NX").arg("GET");

@@ -9,10 +9,9 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::new_entry::Fields;
 use chatpush_wire::partition::Partition;
-use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Pipeline, RedisResult, Value};
 
-use super::{BrokerError, Commands, scripts};
+use super::{BrokerError, Commands, Connection, scripts};
 use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 
@@ -25,7 +24,7 @@ type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 /// Reads the entries after the given position of each partition, in the order of each log. Waits up to `wait`
 /// for a first entry; without `wait` it returns at once.
 pub(crate) async fn read(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Connection,
     prefix: &Prefix,
     after: &[(Partition, Position)],
     wait: Option<Duration>,
@@ -43,7 +42,7 @@ pub(crate) async fn read(
     for (_, position) in after {
         command.arg(position.to_string());
     }
-    let found: Option<Streams> = command.query_async(connection).await?;
+    let found: Option<Streams> = connection.command(&command).await?;
     let mut entries = Vec::new();
     for (key, stream) in found.unwrap_or_default() {
         let Some(partition) = prefix.partition_of_log(&key) else {
@@ -91,27 +90,33 @@ pub(crate) async fn repair(
     if last >= applied {
         return Ok(false);
     }
-    let key = prefix.log(partition);
     tracing::warn!(%partition, %last, %applied, "the log ends before MySQL's position, moving its next id");
-    let mut pipeline = redis::pipe();
-    pipeline.atomic();
-    if last == Position::default() {
-        // XSETID needs the key to exist. An entry that is added and deleted leaves an empty stream.
-        pipeline.cmd("XADD").arg(&key).arg("0-1").arg("placeholder").arg("").ignore();
-        pipeline.cmd("XDEL").arg(&key).arg("0-1").ignore();
-    }
-    pipeline.cmd("XSETID").arg(&key).arg(applied.to_string()).ignore();
-    commands.send::<()>(&pipeline).await?;
+    let mut call = scripts::REPAIR.key(prefix.log(partition));
+    commands.invoke::<()>(call.arg(applied.to_string())).await?;
     Ok(true)
 }
 
-/// Adds the command that appends these fields to the log of `receiver` to a pipeline.
+/// Adds the command that appends these fields to the log of `receiver` to a pipeline. It returns the entry's
+/// id.
 pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId, fields: &Fields<'_>) {
     pipeline.cmd("XADD").arg(prefix.log(Partition::of(receiver))).arg("*");
     for (field, value) in fields {
         pipeline.arg(*field).arg(value.as_ref());
     }
-    pipeline.ignore();
+}
+
+/// As [`append`], to a Redis at `maxmemory`, which refuses that command.
+pub(crate) async fn append_beyond_maxmemory(
+    commands: &Commands,
+    prefix: &Prefix,
+    receiver: UserId,
+    fields: &Fields<'_>,
+) -> Result<String, BrokerError> {
+    let mut call = scripts::ACK.key(prefix.log(Partition::of(receiver)));
+    for (field, value) in fields {
+        call.arg(*field).arg(value.as_ref());
+    }
+    commands.invoke(&call).await
 }
 
 /// Puts a dead letter back into the log. Repeating it has no effect. The entry loses `reply_to`, since its

@@ -2,15 +2,14 @@
 
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
-use redis::aio::MultiplexedConnection;
 
-use super::{BLOCK_TIMEOUT, BrokerError};
+use super::{BLOCK_TIMEOUT, BrokerError, Connection};
 
 /// Pops up to `count` queries of one partition, oldest first. Waits up to [`BLOCK_TIMEOUT`] for one. The
 /// lists are tried from the partition `first` on, so that a caller that varies it lets no busy partition
 /// starve the others.
 pub(crate) async fn pop(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Connection,
     prefix: &Prefix,
     first: u8,
     count: usize,
@@ -23,6 +22,6 @@ pub(crate) async fn pop(
         }
     }
     command.arg("LEFT").arg("COUNT").arg(count);
-    let popped: Option<(String, Vec<String>)> = command.query_async(connection).await?;
+    let popped: Option<(String, Vec<String>)> = connection.command(&command).await?;
     Ok(popped.map(|(_, queries)| queries).unwrap_or_default())
 }

@@ -4,11 +4,7 @@
 use std::sync::LazyLock;
 
 use chatpush_wire::lua;
-use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, Script, ScriptInvocation};
-use tokio::time::timeout;
-
-use super::{BrokerError, COMMAND_TIMEOUT};
+use redis::Script;
 
 /// Takes the writer's lease if it is free, or if its holder is not connected to Redis any more.
 pub(crate) static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(lua::ACQUIRE.source()));
@@ -25,13 +21,8 @@ pub(crate) static REQUEUE: LazyLock<Script> = LazyLock::new(|| Script::new(lua::
 /// Records this daemon's heartbeat and finds daemons without one.
 pub(crate) static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(lua::HEARTBEAT.source()));
 
-/// Calls a script by its digest, and loads it first if Redis does not know it. The deadline bounds all of it.
-pub(crate) async fn invoke<T: FromRedisValue>(
-    script: &ScriptInvocation<'_>,
-    connection: &mut MultiplexedConnection,
-) -> Result<T, BrokerError> {
-    match timeout(COMMAND_TIMEOUT, script.invoke_async(connection)).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(BrokerError::new("no answer in time")),
-    }
-}
+/// Makes the next id of a log follow a position.
+pub(crate) static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(lua::REPAIR.source()));
+
+/// Appends an entry of a client to the log of a Redis at `maxmemory`.
+pub(crate) static ACK: LazyLock<Script> = LazyLock::new(|| Script::new(lua::ACK.source()));

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
-use crate::broker::{BrokerError, scripts};
+use super::subscriber_clients;
+use crate::broker::{BrokerError, Connection, scripts};
 use crate::services::Services;
 
 /// How often a daemon sends its heartbeat and looks for missing ones.
@@ -23,6 +23,8 @@ pub(super) struct Heartbeat {
     /// Redis's id of the connection (CLIENT ID).
     client_id: u64,
     next: Instant,
+    /// The first of the heartbeats that have succeeded without a gap since.
+    steady_since: Option<Instant>,
 }
 
 impl Heartbeat {
@@ -30,12 +32,17 @@ impl Heartbeat {
     /// due.
     pub(super) async fn of(
         services: Arc<Services>,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Connection,
     ) -> Result<Self, BrokerError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CLIENT").arg("SETNAME").arg(&services.daemon).ignore().cmd("CLIENT").arg("ID");
-        let (client_id,): (u64,) = pipeline.query_async(connection).await?;
-        Ok(Self { services, client_id, next: Instant::now() })
+        let (client_id,): (u64,) = connection.pipeline(&pipeline).await?;
+        Ok(Self { services, client_id, next: Instant::now(), steady_since: None })
+    }
+
+    /// Redis's id of the connection.
+    pub(super) fn client_id(&self) -> u64 {
+        self.client_id
     }
 
     /// When the next heartbeat is due.
@@ -45,36 +52,49 @@ impl Heartbeat {
 
     /// Sends the heartbeat if it is due, and ends the subscriptions of daemons whose heartbeat is missing.
     /// Returns whether it was due.
-    pub(super) async fn send_if_due(
-        &mut self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<bool, BrokerError> {
-        if Instant::now() < self.next {
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks. If Redis refuses the heartbeat, the subscriptions still serve, so that is
+    /// only logged.
+    pub(super) async fn send_if_due(&mut self, connection: &mut Connection) -> Result<bool, BrokerError> {
+        let now = Instant::now();
+        if now < self.next {
             return Ok(false);
         }
-        let Services { prefix, daemon, .. } = &*self.services;
-        let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
-        call.arg(daemon).arg(self.client_id).arg(HEARTBEAT_TIMEOUT.as_millis());
-        let silent: Vec<(String, String)> = scripts::invoke(&call, connection).await?;
-        for (daemon, client_id) in &silent {
-            end_subscriptions(connection, daemon, client_id).await?;
+        // Late by more than the others tolerate: this process hung, and its view of them is as old.
+        if now > self.next + HEARTBEAT_TIMEOUT {
+            self.steady_since = None;
+        }
+        match self.send(connection).await {
+            Ok(silent) => {
+                self.steady_since.get_or_insert(now);
+                for (daemon, client_id) in &silent {
+                    if subscriber_clients::end(connection, daemon, client_id).await? {
+                        tracing::warn!(daemon, "a daemon sends no heartbeat, ended its subscriptions");
+                    }
+                }
+            }
+            Err(error) if error.is_broken() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "Redis refuses the heartbeat: other daemons cannot see if this one hangs");
+                self.steady_since = None;
+            }
         }
         self.next = Instant::now() + HEARTBEAT_INTERVAL;
         Ok(true)
     }
-}
 
-/// Ends the connection with this id if it still has this name: a restarted Redis gives ids out again.
-async fn end_subscriptions(
-    connection: &mut MultiplexedConnection,
-    daemon: &str,
-    client_id: &str,
-) -> Result<(), BrokerError> {
-    let client: String =
-        redis::cmd("CLIENT").arg("LIST").arg("ID").arg(client_id).query_async(connection).await?;
-    if client.split(' ').any(|field| field.strip_prefix("name=") == Some(daemon)) {
-        tracing::warn!(daemon, "a daemon sends no heartbeat, ending its subscriptions");
-        redis::cmd("CLIENT").arg("KILL").arg("ID").arg(client_id).exec_async(connection).await?;
+    /// Sends the heartbeat. Returns name and client id of each daemon whose heartbeat is missing.
+    ///
+    /// When Redis has accepted no heartbeats for a while, all are old, and the first daemon to send one again
+    /// must not take the others for hung. So a daemon judges others only when its own heartbeats have been
+    /// accepted for as long as it demands of them.
+    async fn send(&self, connection: &mut Connection) -> Result<Vec<(String, String)>, BrokerError> {
+        let Services { prefix, daemon, .. } = &*self.services;
+        let judges = self.steady_since.is_some_and(|since| since.elapsed() >= HEARTBEAT_TIMEOUT);
+        let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
+        call.arg(daemon).arg(self.client_id).arg(HEARTBEAT_TIMEOUT.as_millis()).arg(u8::from(judges));
+        connection.invoke(&call).await
     }
-    Ok(())
 }

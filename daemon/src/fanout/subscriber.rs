@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BrokerError, COMMAND_TIMEOUT};
+use crate::broker::{BrokerError, COMMAND_TIMEOUT, Connection, Connector};
 use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::heartbeat::Heartbeat;
 use crate::fanout::log_repair;
+use crate::fanout::subscriber_clients::Predecessors;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::installation::{self, AgreementError};
 use crate::services::Services;
@@ -47,9 +47,10 @@ impl Subscriber {
     /// subscription, so before Redis sees this daemon.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (subscriptions)");
+        let mut predecessors = Predecessors::default();
         while !stop.is_cancelled() {
             let ended = tokio::select! {
-                ended = self.subscribe(&mut redis, &stop) => ended,
+                ended = self.subscribe(&mut predecessors, &mut redis, &stop) => ended,
                 () = async { stop.cancelled().await; tokio::time::sleep(UNSUBSCRIBE_TIMEOUT).await } => break,
             };
             if self.subscriptions.set_up(false) && !stop.is_cancelled() {
@@ -65,13 +66,24 @@ impl Subscriber {
     }
 
     /// One epoch: from connecting to the end of the connection, or of the daemon.
-    async fn subscribe(&self, redis: &mut Backoff, stop: &CancellationToken) -> Result<(), AgreementError> {
+    async fn subscribe(
+        &self,
+        predecessors: &mut Predecessors,
+        redis: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> Result<(), AgreementError> {
+        let connector = self.services.commands.connector();
+        // The barrier of a replay must come from the server that the subscription is on, so no connection may
+        // be older than it.
+        if predecessors.exist() {
+            connector.distrust_all();
+        }
         installation::agree(&self.services).await?;
         log_repair::repair(&self.services).await?;
         let lost = Arc::new(Notify::new());
-        let client = self.services.commands.client();
-        let mut connection = connect(client, self.dispatcher.clone(), lost.clone()).await?;
+        let mut connection = connect(connector, self.dispatcher.clone(), lost.clone()).await?;
         let mut heartbeat = Heartbeat::of(self.services.clone(), &mut connection).await?;
+        predecessors.add(heartbeat.client_id());
         let hub = self.subscriptions.hub();
         send(&mut connection, "SSUBSCRIBE", &self.own_channels()).await?;
         // The epoch begins before the users' subscriptions, so that whatever arrives over them finds sessions
@@ -79,6 +91,7 @@ impl Subscriber {
         hub.begin_epoch();
         let mut subscribed = HashSet::new();
         self.reconcile(&mut connection, &mut subscribed, hub.users()).await?;
+        predecessors.end(&mut connection, &self.services.daemon, heartbeat.client_id()).await?;
         self.subscriptions.set_up(true);
         redis.recovered();
         loop {
@@ -95,9 +108,11 @@ impl Subscriber {
                 }
                 continue;
             }
+            let mut watched = connection.clone();
             tokio::select! {
                 () = self.subscriptions.changed() => {}
                 () = lost.notified() => return Err(BrokerError::new("subscription lost").into()),
+                () = watched.distrusted() => return Err(BrokerError::new("another connection is lost").into()),
                 () = sleep_until(heartbeat.next()) => {}
                 // Queries published before Redis confirms this have arrived; later ones go to another daemon.
                 () = stop.cancelled() => {
@@ -139,7 +154,7 @@ impl Subscriber {
     /// Subscribes to those of `users` who are in the hub and unsubscribes from the others.
     async fn reconcile(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Connection,
         subscribed: &mut HashSet<UserId>,
         users: Vec<UserId>,
     ) -> Result<(), BrokerError> {
@@ -160,36 +175,29 @@ impl Subscriber {
 
 /// Opens a RESP3 connection, on which pushed messages and replies share one socket.
 async fn connect(
-    client: &Client,
+    connector: &Connector,
     dispatcher: Dispatcher,
     lost: Arc<Notify>,
-) -> Result<MultiplexedConnection, BrokerError> {
-    let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(COMMAND_TIMEOUT))
-        .set_response_timeout(Some(COMMAND_TIMEOUT))
-        .set_push_sender(move |push: PushInfo| {
+) -> Result<Connection, BrokerError> {
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(COMMAND_TIMEOUT)).set_push_sender(
+        move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
                 lost.notify_one();
             } else {
                 dispatcher.push(push);
             }
             Ok::<(), std::convert::Infallible>(())
-        });
-    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+        },
+    );
+    connector.open_resp3(config).await
 }
 
 /// Sends one command for each channel, in one write. Redis replies to each channel separately, and a command
 /// with one channel stays in one slot of a Redis Cluster.
-async fn send(
-    connection: &mut MultiplexedConnection,
-    command: &str,
-    channels: &[String],
-) -> Result<(), BrokerError> {
+async fn send(connection: &mut Connection, command: &str, channels: &[String]) -> Result<(), BrokerError> {
     let mut pipeline = redis::pipe();
     for channel in channels {
         pipeline.cmd(command).arg(channel).ignore();
     }
-    Ok(pipeline.exec_async(connection).await?)
+    connection.pipeline(&pipeline).await
 }

@@ -77,7 +77,7 @@ impl QueryServer {
         redis: &mut Backoff,
     ) -> Result<(), BrokerError> {
         let Services { commands, prefix, .. } = &*self.services;
-        let mut connection = blocking_connection(commands.client()).await?;
+        let mut connection = blocking_connection(commands.connector()).await?;
         let mut first = 0;
         loop {
             // First a permit, then a query: what this daemon cannot answer now stays in Redis for the others.

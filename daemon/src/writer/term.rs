@@ -55,6 +55,8 @@ pub(super) struct Term<'a> {
     /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
     /// forgotten that it accepted them.
     look_up_all_until: Option<Instant>,
+    /// Whether Redis has refused to trim the logs in this term.
+    refused: bool,
 }
 
 impl<'a> Term<'a> {
@@ -85,6 +87,7 @@ impl<'a> Term<'a> {
             sweeping: Sweeping::new(services.config.failover_memory),
             refusals: Refusals::default(),
             look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
+            refused: false,
         })
     }
 
@@ -96,7 +99,7 @@ impl<'a> Term<'a> {
         redis: &mut Backoff,
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
-        let mut connection = blocking_connection(self.services.commands.client()).await?;
+        let mut connection = blocking_connection(self.services.commands.connector()).await?;
         tracing::info!("became the writer");
         let mut deferred = Deferred::default();
         let mut last = false;
@@ -109,8 +112,7 @@ impl<'a> Term<'a> {
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
                 // Every partition is deferred.
-                let commands = std::mem::take(&mut self.after_commit);
-                self.send(&commands).await?;
+                self.send_after_commit().await?;
                 tokio::time::sleep(wait).await;
                 continue;
             }
@@ -118,8 +120,8 @@ impl<'a> Term<'a> {
             let read = log::read(&mut connection, &self.services.prefix, &ready, (!last).then_some(wait));
             // The replies of the last batch are sent while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
-            let (entries, sent) = tokio::join!(read, self.send(&commands));
-            sent?;
+            let (entries, sent) = tokio::join!(read, send(self.services, &commands));
+            self.after_sending(sent)?;
             let mut entries = entries?;
             redis.recovered();
             let cut = limit_rows(&mut entries);
@@ -128,7 +130,7 @@ impl<'a> Term<'a> {
                 Ok(busy) => busy,
                 Err(error) => {
                     // Some partitions may have been committed before the error, and their callers wait.
-                    self.send(&self.after_commit).await?;
+                    self.send_after_commit().await?;
                     return Err(error.into());
                 }
             };
@@ -136,7 +138,7 @@ impl<'a> Term<'a> {
             mysql.recovered();
             deferred.update(&ready, &busy);
         }
-        Ok(self.send(&self.after_commit).await?)
+        Ok(self.send_after_commit().await?)
     }
 
     /// The partitions that may be read now, with their positions. They are rotated each turn: the limit of a
@@ -320,7 +322,28 @@ impl<'a> Term<'a> {
         replies::publish_reply(&mut self.after_commit, prefix, daemon, partition, reply_to, reply);
     }
 
-    async fn send(&self, commands: &Pipeline) -> Result<(), BrokerError> {
-        if commands.is_empty() { Ok(()) } else { self.services.commands.send(commands).await }
+    async fn send_after_commit(&mut self) -> Result<(), BrokerError> {
+        let commands = std::mem::take(&mut self.after_commit);
+        let sent = send(self.services, &commands).await;
+        self.after_sending(sent)
     }
+
+    /// While Redis takes no writes, the logs cannot be trimmed. Replies are published nevertheless, so the term
+    /// goes on, and trims them later.
+    fn after_sending(&mut self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
+        match sent {
+            Err(error) if error.is_refusal() => {
+                if !std::mem::replace(&mut self.refused, true) {
+                    tracing::warn!(%error, "Redis takes no writes: the logs are trimmed when it does again");
+                }
+                self.trimming.postpone(&self.applied);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+async fn send(services: &Services, commands: &Pipeline) -> Result<(), BrokerError> {
+    if commands.is_empty() { Ok(()) } else { services.commands.send(commands).await }
 }

@@ -66,6 +66,13 @@ impl Trimming {
         }
     }
 
+    /// Tries again, later, what Redis has refused: to trim the logs up to `applied`.
+    pub(super) fn postpone(&mut self, applied: &BTreeMap<Partition, Position>) {
+        for (partition, position) in applied {
+            self.add(*partition, *position, 0, 0);
+        }
+    }
+
     /// How long until trimming is due, if there is something to trim.
     pub(super) fn next(&self) -> Option<Duration> {
         let first = self.applied.values().filter_map(VecDeque::front).map(|span| span.since).min()?;

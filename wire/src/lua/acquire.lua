@@ -1,4 +1,6 @@
--- Acquires the writer's lease if nobody holds it, or if its holder is not connected any more.
+#!lua flags=allow-oom
+-- Acquires the writer's lease if nobody holds it, or if its holder is not connected any more. The writer frees
+-- memory, so a Redis at maxmemory executes this too (Redis manual, "Eval scripts flags").
 --
 -- KEYS[1] writer
 -- ARGV[1] daemon id   ARGV[2] length, ms   ARGV[3] what the channel of each daemon begins with

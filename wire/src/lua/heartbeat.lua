@@ -1,14 +1,21 @@
--- Records that this daemon serves its subscriptions, and finds daemons whose last heartbeat is too old.
+#!lua flags=allow-oom
+-- Records that this daemon serves its subscriptions, and finds daemons whose last heartbeat is too old. It
+-- renews a few bytes, so a Redis at maxmemory executes it too (Redis manual, "Eval scripts flags").
 --
 -- KEYS[1] heartbeats
 -- ARGV[1] daemon id   ARGV[2] client id of its subscriptions   ARGV[3] oldest heartbeat, ms
+-- ARGV[4] 1 to look for daemons without a heartbeat, 0 only to record this one
 --
 -- Returns daemon id and client id of each silent daemon, in turn. Each is returned once.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s', now, ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], 10 * ARGV[3])
 local silent = {}
+if ARGV[4] == '0' then
+  return silent
+end
 local heartbeats = redis.call('HGETALL', KEYS[1])
 for i = 1, #heartbeats, 2 do
   local last, client = string.match(heartbeats[i + 1], '^(%d+) (%d+)$')
@@ -18,5 +25,4 @@ for i = 1, #heartbeats, 2 do
     silent[#silent + 1] = client
   end
 end
-redis.call('PEXPIRE', KEYS[1], 10 * ARGV[3])
 return silent

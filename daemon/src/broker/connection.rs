@@ -1,0 +1,216 @@
+//! Connections to Redis, and whether they can still be trusted to lead to the master.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, ProtocolVersion, ScriptInvocation,
+};
+use redis::{RedisResult, Value};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::{BrokerError, COMMAND_TIMEOUT};
+
+/// After how much silence the kernel asks whether the other host is still there, and how often again. So a
+/// connection that no command uses does not outlive its path (tcp(7), `TCP_KEEPIDLE`).
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(10))
+    .with_interval(Duration::from_secs(3))
+    .with_retries(3);
+
+/// How long sent data may stay unacknowledged before the kernel ends the connection (tcp(7),
+/// `TCP_USER_TIMEOUT`).
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens connections to Redis. Cloning is shallow.
+///
+/// Behind one address there may be another server from one moment to the next: a load balancer or a name that
+/// follows the master. The connections that were opened before then still lead to the old master, which lives
+/// on as a replica. Some commands never fail there, for instance a blocking `XREAD` or a subscription. So what
+/// one connection notices concerns all that are as old: they are replaced together.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    client: Client,
+    /// The generation of the connections that are opened now. Older ones are not trusted.
+    generation: Arc<watch::Sender<u64>>,
+}
+
+impl Connector {
+    /// A connector to the server of `client`. Nothing is connected yet.
+    pub(crate) fn new(client: Client) -> Self {
+        let tcp =
+            TcpSettings::default().set_nodelay(true).set_keepalive(KEEPALIVE).set_user_timeout(USER_TIMEOUT);
+        let info = client.get_connection_info().clone().set_tcp_settings(tcp);
+        // The address was parsed before, so this cannot fail.
+        Self { client: Client::open(info).unwrap_or(client), generation: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// Opens a connection to the master.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached within [`COMMAND_TIMEOUT`], refuses the account, or is a replica.
+    pub(crate) async fn open(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
+        self.connect(&self.client, config).await
+    }
+
+    /// As [`Connector::open`], with RESP3, in which published messages and answers share a connection.
+    pub(crate) async fn open_resp3(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
+        let info = self.client.get_connection_info().clone();
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        self.connect(&Client::open(info.set_redis_settings(settings))?, config).await
+    }
+
+    /// Trusts none of the connections that are open now. Each is replaced when it is next used, and those that
+    /// wait for an answer stop waiting.
+    pub(crate) fn distrust_all(&self) {
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    async fn connect(
+        &self,
+        client: &Client,
+        config: AsyncConnectionConfig,
+    ) -> Result<Connection, BrokerError> {
+        let generation = self.generation.subscribe();
+        let config = config.set_connection_timeout(Some(COMMAND_TIMEOUT));
+        // What is noticed while connecting concerns this connection too.
+        let own = *generation.borrow();
+        let open = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = Connection {
+            open,
+            generation,
+            own,
+            connector: self.clone(),
+            broken: Arc::new(AtomicBool::new(false)),
+        };
+        connection.check_role().await?;
+        Ok(connection)
+    }
+}
+
+/// A connection to Redis. Clones share it; each may wait for answers of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    open: MultiplexedConnection,
+    generation: watch::Receiver<u64>,
+    own: u64,
+    connector: Connector,
+    /// Shared by the clones.
+    broken: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Whether the connection may be used.
+    pub(crate) fn is_trusted(&self) -> bool {
+        !self.broken.load(Ordering::Relaxed) && *self.generation.borrow() == self.own
+    }
+
+    /// Returns once the connection is not trusted any more because of what another one has noticed.
+    pub(crate) async fn distrusted(&mut self) {
+        let own = self.own;
+        // The sender lives as long as the connector.
+        let _ = self.generation.wait_for(|generation| *generation != own).await;
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails, or is not trusted any more, or Redis answers with an error.
+    pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, BrokerError> {
+        let mut open = self.open.clone();
+        self.watched(command.query_async(&mut open)).await
+    }
+
+    /// Sends a pipeline in one write and reads all its answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::command`]. The other commands of the pipeline have been executed nevertheless.
+    pub(crate) async fn pipeline<T: FromRedisValue>(
+        &mut self,
+        pipeline: &Pipeline,
+    ) -> Result<T, BrokerError> {
+        let mut open = self.open.clone();
+        self.watched(pipeline.query_async(&mut open)).await
+    }
+
+    /// Calls a script by its digest, and loads it first if Redis does not know it. One deadline bounds all of
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::command`].
+    pub(crate) async fn invoke<T: FromRedisValue>(
+        &mut self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, BrokerError> {
+        let mut open = self.open.clone();
+        self.watched(async {
+            let timed_out = || RedisResult::Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+            timeout(COMMAND_TIMEOUT, script.invoke_async(&mut open)).await.unwrap_or_else(|_| timed_out())
+        })
+        .await
+    }
+
+    /// Draws the conclusions from an error that came on this connection.
+    pub(crate) fn note(&self, error: BrokerError) -> BrokerError {
+        if error.is_broken() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        if error.concerns_all() {
+            // Unless they have been replaced already.
+            self.connector.generation.send_if_modified(|generation| {
+                let current = *generation == self.own;
+                *generation += u64::from(current);
+                current
+            });
+        }
+        error
+    }
+
+    async fn watched<T>(&mut self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, BrokerError> {
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer.map_err(BrokerError::from),
+            () = self.distrusted() => Err(BrokerError::new("another connection to Redis found it gone")),
+        };
+        answer.map_err(|error| self.note(error))
+    }
+
+    /// A replica accepts connections, reads and subscriptions as a master does. HELLO without arguments says
+    /// which it is (Redis manual, "HELLO").
+    async fn check_role(&mut self) -> Result<(), BrokerError> {
+        let answer: Value = match self.command(&redis::cmd("HELLO")).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_broken() => return Err(error),
+            // A proxy or an access list that does not know HELLO. A replica then shows with the first write.
+            Err(_) => return Ok(()),
+        };
+        if role(&answer).is_some_and(|role| role == b"replica" || role == b"slave") {
+            let error = BrokerError::new("Redis is a replica here, and only a master takes messages");
+            return Err(self.note(error));
+        }
+        Ok(())
+    }
+}
+
+/// The role in an answer to HELLO: a map in RESP3, names and values in turn in RESP2.
+fn role(answer: &Value) -> Option<&[u8]> {
+    let text = |value: &'static str| move |name: &Value| matches!(name, Value::BulkString(name) if name == value.as_bytes());
+    let value = match answer {
+        Value::Map(pairs) => pairs.iter().find(|(name, _)| text("role")(name)).map(|(_, value)| value),
+        Value::Array(items) => items.iter().skip_while(|item| !text("role")(item)).nth(1),
+        _ => None,
+    };
+    match value {
+        Some(Value::BulkString(role)) => Some(role),
+        _ => None,
+    }
+}
