@@ -48,6 +48,11 @@ impl Prefix {
         name.and_then(|name| name.strip_prefix("query:")) == Some(daemon)
     }
 
+    /// Whether this is the channel that every daemon subscribes to, of any partition.
+    pub fn is_daemons_channel(&self, channel: &str) -> bool {
+        self.untagged(channel).is_some_and(|(_, name)| name == "daemons")
+    }
+
     /// The partition of a log.
     pub fn partition_of_log(&self, key: &str) -> Option<Partition> {
         let (tag, name) = self.untagged(key)?;
@@ -177,6 +182,8 @@ mod tests {
         assert!(prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:1")));
         assert!(!prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:12")));
         assert!(!prefix.is_query_channel_of("user:35", &prefix.user_channel(user)));
+        assert!(prefix.is_daemons_channel(&prefix.daemons_channel(partition)));
+        assert!(!prefix.is_daemons_channel(&prefix.query_channel(partition, "daemons")));
     }
 
     #[test]

@@ -62,7 +62,9 @@ impl Dispatcher {
         };
         let Ok(channel) = std::str::from_utf8(&channel) else { return };
         let Some(user) = self.prefix.user_of_channel(channel) else {
-            if self.prefix.is_query_channel_of(&self.name, channel) {
+            // Queries come to all daemons while Redis takes no writes (`query.lua`).
+            if self.prefix.is_query_channel_of(&self.name, channel) || self.prefix.is_daemons_channel(channel)
+            {
                 self.queries.enqueue(&envelope);
             }
             return;
@@ -73,7 +75,10 @@ impl Dispatcher {
             Ok(Envelope::Ephemeral { frame }) => {
                 slice_of(&bytes, frame).map(|frame| Outgoing::new(frame, None))
             }
-            Ok(Envelope::Tracked { id, untyped, frame }) => self.tracked(&bytes, id, untyped, frame),
+            Ok(Envelope::Tracked { id, untyped, frame }) => {
+                self.hub.arrivals().note(user);
+                self.tracked(&bytes, id, untyped, frame)
+            }
             Err(_) => None,
         };
         let Some(outgoing) = outgoing else {

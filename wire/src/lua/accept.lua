@@ -20,7 +20,18 @@ local seen
 if no_daemon or full then
   seen = redis.call('GET', KEYS[2])
 else
-  seen = redis.call('SET', KEYS[2], online, 'NX', 'GET', 'PX', ARGV[3])
+  seen = redis.pcall('SET', KEYS[2], online, 'NX', 'GET', 'PX', ARGV[3])
+end
+local writable = true
+if type(seen) == 'table' then
+  -- Redis takes no new message: it is at maxmemory, or has too few replicas. One that was accepted before is
+  -- answered as ever. A script whose first write renews a key may go on to write at maxmemory.
+  local refused = seen
+  seen = redis.call('GET', KEYS[2])
+  if not seen or string.find(refused.err, 'READONLY', 1, true) then
+    return refused
+  end
+  writable = type(redis.pcall('PEXPIRE', KEYS[2], ARGV[3])) == 'number'
 end
 if seen and #seen > 1 then
   return {'refused', seen}
@@ -28,7 +39,7 @@ end
 if seen then
   -- The message was accepted before, even if no daemon is there now. A full log takes no more requests for an
   -- answer.
-  if waits and not full then
+  if waits and not full and writable then
     -- A duplicate of the entry, of kind "e": with its version and its receiver.
     local duplicate = {ARGV[6], ARGV[7], ARGV[8], 'e', ARGV[10], ARGV[11], 'l', seen, 'q', ARGV[1]}
     redis.call('XADD', KEYS[1], '*', unpack(duplicate))

@@ -21,6 +21,14 @@ end
 if redis.call('LLEN', KEYS[4]) >= tonumber(ARGV[3]) then
   return {'refused', '{"refused":"backlog"}'}
 end
-redis.call('RPUSH', KEYS[4], query)
-redis.call('PEXPIRE', KEYS[4], ARGV[4])
+local length = redis.pcall('RPUSH', KEYS[4], query)
+if type(length) == 'number' then
+  redis.call('PEXPIRE', KEYS[4], ARGV[4])
+elseif string.find(length.err, 'READONLY', 1, true) then
+  return length
+else
+  -- Redis takes no writes: it is at maxmemory, or has too few replicas. Publishing is possible, so every daemon
+  -- gets the query, and the caller takes the first answer.
+  redis.call('SPUBLISH', KEYS[3], query)
+end
 return {'ok', barrier}

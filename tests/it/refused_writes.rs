@@ -1,0 +1,133 @@
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// The heartbeats of all daemons: the time in milliseconds, and the id of the connection that it is about.
+async fn heartbeats(env: &TestEnv) -> Vec<(u64, u64)> {
+    let found: Vec<String> = env.redis(&["HVALS", &format!("{}:heartbeats", env.name())]).await;
+    let parse = |text: String| {
+        let (time, client) = text.split_once(' ')?;
+        Some((time.parse().ok()?, client.parse().ok()?))
+    };
+    found.into_iter().filter_map(parse).collect()
+}
+
+/// How often the subscriptions of a daemon were interrupted.
+async fn gaps(daemon: &Daemon) -> u64 {
+    let metrics = daemon.get("/metrics").await;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("chatpush_gaps_total "));
+    line.expect("the metric is there").parse().expect("a number")
+}
+
+/// How often Redis has answered with this error.
+async fn errors(env: &TestEnv, code: &str) -> u64 {
+    let stats: String = env.redis(&["INFO", "errorstats"]).await;
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("errorstat_{code}:count=")));
+    line.map_or(0, |count| count.trim().parse().expect("a number"))
+}
+
+/// What goes on while stores are refused.
+const LIVE: &str = "var_dump(pushMessage(2, 'live', 'text'), ChatPush\\isOnline(2), getUnreadCount(2));";
+
+const STORE: &str = "try { var_dump(storeOfflineMessage(1, 2, 'refused')); }
+    catch (ChatPush\\Exception $e) {
+        for ($text = ''; $e; $e = $e->getPrevious()) $text .= $e->getMessage();
+        echo $text;
+    }";
+
+#[tokio::test]
+async fn redis_at_maxmemory_refuses_stores_alone() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    browser.until_unread_count().await;
+    let php = env.php();
+    php.get("storeOfflineMessage(1, 2, 'before');").await;
+    let frame = browser.json().await;
+    assert_eq!(frame["data"], "before");
+    let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let since = heartbeats(&env).await[0];
+    // The confirmation is taken, and its row goes.
+    browser.send_text(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
+    eventually("the confirmed row is deleted", || env.stored(2), Vec::is_empty).await;
+    browser.send_text(r#"{"read":true}"#).await;
+    eventually("the counter is cleared", || env.unread(2), |unread| *unread == 0).await;
+    let later = eventually("there are heartbeats", || heartbeats(&env), |now| now[0].0 > since.0).await;
+    assert_eq!(later[0].1, since.1, "on the same connection");
+    assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(0)");
+    let refused = php.get(STORE).await;
+    assert!(refused.contains("OOM"), "{refused}");
+    assert_eq!(gaps(&daemon).await, 0);
+    assert!(daemon.is_ready().await);
+    let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'after'));").await.trim(), "bool(true)");
+    assert_eq!(env.stored(2).await, ["after"]);
+}
+
+/// The log that has filled Redis is applied and trimmed, by a daemon that starts then.
+#[tokio::test]
+async fn backlog_that_fills_redis_is_drained() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    // It records the installation in Redis.
+    env.daemon().await.stop();
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("for ($n = 0; $n < 100; $n++) storeOfflineMessage(1, 2, \"m$n\");").await;
+    assert_eq!(env.log_length(2).await, 100);
+    let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let _daemon = env.daemon().await;
+    eventually("the backlog is stored", || env.stored_count(2), |stored| *stored == 100).await;
+    let length = async || env.redis::<u64>(&["XLEN", &env.log(2)]).await;
+    eventually("the log is trimmed", length, |length| *length == 0).await;
+}
+
+/// A repeated call whose message was accepted before is no new message.
+#[tokio::test]
+async fn repeated_call_is_answered_at_maxmemory() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let php = env.php();
+    let send = "var_dump(ChatPush\\sendMessage(1, 2, 'x', 'chat', 'once')->name);";
+    let first = php.get(send).await;
+    let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert_eq!(php.get(send).await, first);
+    assert_eq!(env.stored(2).await, ["x"]);
+}
+
+#[tokio::test]
+async fn too_few_replicas_refuse_stores_alone() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let (daemon, other) = (env.daemon().await, env.daemon().await);
+    let mut browser = daemon.connect(2).await;
+    browser.until_unread_count().await;
+    let php = env.php();
+    php.get("storeOfflineMessage(1, 2, 'before');").await;
+    assert_eq!(browser.until_unread_count().await.0, ["before"]);
+    let reading = browser.keep_reading();
+    eventually("the confirmed row is deleted", || env.stored(2), Vec::is_empty).await;
+    let before = eventually("both send heartbeats", || heartbeats(&env), |all| all.len() == 2).await;
+    let _: () = env.redis(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
+    // As long as it takes for one daemon to take the other for hung.
+    let age = async || {
+        let now: (u64, u64) = env.redis(&["TIME"]).await;
+        let newest = heartbeats(&env).await.into_iter().map(|(time, _)| time).max().expect("a heartbeat");
+        now.0 * 1_000 - newest
+    };
+    eventually("the heartbeats are old", age, |age| *age > 9_500).await;
+    assert!(errors(&env, "NOREPLICAS").await > 4, "heartbeats and renewals were refused");
+    assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(1)");
+    let refused = php.get(STORE).await;
+    assert!(refused.contains("NOREPLICAS"), "{refused}");
+    let _: () = env.redis(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
+    let newer = |all: &Vec<(u64, u64)>| all.iter().all(|(time, _)| before.iter().all(|(old, _)| time > old));
+    let after = eventually("both send heartbeats again", || heartbeats(&env), newer).await;
+    let ids = |all: &[(u64, u64)]| all.iter().map(|(_, client)| *client).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before), "no daemon took another for hung");
+    assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'after'));").await.trim(), "bool(true)");
+    assert_eq!((gaps(&daemon).await, gaps(&other).await), (0, 0));
+    eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
+    reading.abort();
+}
