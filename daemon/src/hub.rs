@@ -3,11 +3,13 @@
 //!
 //! # Layout
 //!
+//! - `arrivals`: whether a message has arrived since a certain moment.
 //! - `outbox`: the queue between the hub and one session.
 //! - `outgoing`: a frame in it.
 //! - `close_code`: the close codes.
 //! - `drain`: closes all connections when the daemon stops.
 
+mod arrivals;
 pub(crate) mod close_code;
 pub(crate) mod drain;
 mod outbox;
@@ -20,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
+use self::arrivals::Arrivals;
 pub use self::outbox::Bounds;
 use self::outbox::Outbox;
 pub use self::outgoing::{Format, Outgoing};
@@ -36,6 +39,7 @@ pub struct Hub {
     /// Bytes queued in all outboxes.
     queued_bytes: Arc<AtomicUsize>,
     epoch: AtomicU64,
+    arrivals: Arrivals,
 }
 
 /// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every
@@ -59,6 +63,7 @@ impl Hub {
             connections: AtomicUsize::new(0),
             queued_bytes: Arc::default(),
             epoch: AtomicU64::new(0),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -105,6 +110,11 @@ impl Hub {
         for outbox in self.partition(user).get(&user).into_iter().flatten() {
             outbox.end(close);
         }
+    }
+
+    /// Whether stored messages have arrived.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Begins a new epoch. Every connection learns of it before it can take a frame that is delivered later.

@@ -130,7 +130,7 @@ impl Daemon {
         writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
 
         let connected = TaskTracker::new();
-        let (acks, entries) = Acks::new();
+        let (acks, entries) = Acks::new(services.clone(), hub.clone(), stop_connected.clone());
         connected.spawn(acks::run(services.clone(), entries));
         let (queries, queue) = QueryQueue::new();
         let dispatcher = dispatcher(&services, hub.clone(), queries);

@@ -34,6 +34,8 @@ mod takeover;
 mod failover;
 /// Connections to Redis that die without a word.
 mod dead_connections;
+/// Clears of unread counters that clients ask for.
+mod clears;
 /// A Redis that takes no writes.
 mod refused_writes;
 /// Graceful shutdown and rolling restarts.

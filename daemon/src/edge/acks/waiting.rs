@@ -1,0 +1,42 @@
+//! Entries of clients that wait for Redis.
+
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::new_entry;
+use tokio::sync::oneshot;
+
+use crate::log::position::Position;
+
+/// An entry that waits for Redis.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// A client ack.
+    Messages(UserId, Vec<MessageId>),
+    /// A clear, and who is told where in the log it is. Dropped without a word if that is not known.
+    Clear(UserId, oneshot::Sender<Position>),
+}
+
+impl Waiting {
+    /// The receiver, and the fields in the log.
+    pub(super) fn fields(&self) -> (UserId, new_entry::Fields<'static>) {
+        match self {
+            Self::Messages(receiver, ids) => (*receiver, new_entry::client_ack(*receiver, ids)),
+            Self::Clear(receiver, _) => (*receiver, new_entry::clear(*receiver)),
+        }
+    }
+
+    /// Whether it may be appended twice. That does not harm an acknowledgement, since a row is deleted once.
+    /// A second clear would also clear what arrived after the first one.
+    pub(super) const fn is_repeatable(&self) -> bool {
+        matches!(self, Self::Messages(..))
+    }
+
+    /// Call this when it is in the log under `id`.
+    pub(super) fn appended(self, id: &str) {
+        if let Self::Clear(_, appended) = self
+            && let Ok(position) = id.parse()
+        {
+            // Nobody waits for it when the daemon stops.
+            let _ = appended.send(position);
+        }
+    }
+}
