@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::stack::Stack;
+use crate::supervisor::Supervisor;
 
 /// Ends the daemon with SIGKILL.
 pub const KILL: &str = "kill daemon";
@@ -18,6 +19,9 @@ pub const START: &str = "start daemon";
 
 /// How long a client may take to send its command, and to read the answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the supervisor looks whether the daemon runs.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The longest command, in bytes.
 const COMMAND_BYTES: u64 = 64;
@@ -47,15 +51,31 @@ impl Control {
     /// Executes commands until it is dropped or accepting a connection fails.
     pub async fn serve(self, stack: &mut Stack) -> anyhow::Result<()> {
         loop {
-            let (mut stream, _) = self.listener.accept().await?;
-            let answer = match execute(stack, &mut stream).await {
-                Ok(()) => "ok\n".to_owned(),
-                Err(error) => format!("{error:#}\n"),
-            };
-            // The client may have closed the connection already.
-            let _ = timeout(COMMAND_TIMEOUT, stream.write_all(answer.as_bytes())).await;
+            let (stream, _) = self.listener.accept().await?;
+            answer(stack, stream).await;
         }
     }
+
+    /// Executes commands, and starts the daemon again when it has ended without one.
+    pub async fn supervise(self, stack: &mut Stack) -> anyhow::Result<()> {
+        let mut supervisor = Supervisor::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => answer(stack, accepted?.0).await,
+                () = sleep(LOOK_INTERVAL) => supervisor.look(stack),
+            }
+        }
+    }
+}
+
+/// Executes the command of a client and answers it.
+async fn answer(stack: &mut Stack, mut stream: UnixStream) {
+    let answer = match execute(stack, &mut stream).await {
+        Ok(()) => "ok\n".to_owned(),
+        Err(error) => format!("{error:#}\n"),
+    };
+    // The client may have closed the connection already.
+    let _ = timeout(COMMAND_TIMEOUT, stream.write_all(answer.as_bytes())).await;
 }
 
 /// Sends a command to a stack and waits until it is done.

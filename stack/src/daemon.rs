@@ -29,7 +29,8 @@ impl Daemon {
         Self::launch_at(folder, environment, (port::free()?, port::free()?))
     }
 
-    fn launch_at(
+    /// Starts a daemon on these ports, the one for clients first, without waiting until it is ready.
+    pub(crate) fn launch_at(
         folder: &Path,
         environment: &[(&str, String)],
         (port, admin): (u16, u16),

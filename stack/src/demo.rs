@@ -14,6 +14,9 @@ use crate::{artifacts, folder, mariadb};
 /// The start of the name of a demo's control socket; the port of its pages follows.
 const SOCKET: &str = "demo.sock.";
 
+/// The names of the people who are registered.
+const NAMES: [&str; 2] = ["Mira", "Tom"];
+
 /// A user who can sign in.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -25,15 +28,23 @@ pub struct Person {
     pub password: String,
 }
 
-/// The folder of the demo's pages.
-fn pages() -> PathBuf {
-    artifacts::root().join("php/demo/public")
+/// A file or folder of the demo.
+fn part(name: &str) -> PathBuf {
+    artifacts::root().join("php/demo").join(name)
 }
 
 /// Starts the demo with two people, and serves `more` pages beside it.
 pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<(Stack, [Person; 2])> {
-    let demo = pages();
-    let stack = Stack::start(port, &[&[("/", demo.as_path())], more].concat()).await?;
+    let pages = part("public");
+    let hint = format!(
+        "This demo has two users, {}. The terminal in which it runs shows their passwords. \
+         Or register as somebody else.",
+        NAMES.join(" and ")
+    );
+    let variables = [("CHAT_SIGN_IN_HINT", hint)];
+    let stack = Stack::start(port, &[&[("/", pages.as_path())], more].concat(), &variables).await?;
+    let schema = std::fs::read_to_string(part("schema.sql")).context("cannot read the demo's tables")?;
+    mariadb::sql(stack.folder(), &format!("USE `{DATABASE}`;\n{schema}")).await?;
     let people = seed(stack.folder()).await?;
     Ok((stack, people))
 }
@@ -81,7 +92,7 @@ async fn seed(folder: &Path) -> anyhow::Result<[Person; 2]> {
         let password = std::iter::repeat_with(fastrand::lowercase).take(10).collect();
         Person { id, name, password }
     };
-    let people = [person(1, "Mira"), person(2, "Tom")];
+    let people = [person(1, NAMES[0]), person(2, NAMES[1])];
     for Person { id, name, password } in &people {
         let hash = hash(password).await?;
         let insert = format!(

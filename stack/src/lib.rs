@@ -8,6 +8,7 @@
 //!
 //! - [`stack`]: all servers together, as in one installation
 //! - [`control`]: a socket through which another process can kill and start the daemon
+//! - `supervisor`: starts the daemon again when it has ended by itself
 //! - [`redis`], [`mariadb`], [`daemon`], [`php_fpm`], [`nginx`]: the servers
 //! - [`server`]: a server process that ends with its owner
 //! - `guard`: the shell that cleans up after our process
@@ -22,6 +23,7 @@
 //! - `http_client`: the client of the smoke test
 
 pub mod control;
+mod supervisor;
 pub mod stack;
 pub mod redis;
 pub mod mariadb;

@@ -32,7 +32,7 @@ enum Task {
         /// Serve the demo on this port instead of a free one
         #[arg(long)]
         port: Option<u16>,
-        /// Kill the daemon of the demo that runs, the one on PORT if there are several
+        /// Kill the daemon of the demo that runs, the one on PORT if there are several; it stays down
         #[arg(long, conflicts_with_all = ["check", "keep", "start_daemon"])]
         kill_daemon: bool,
         /// Start that daemon again
@@ -91,12 +91,13 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
                 println!("  {:<8} password {}", person.name, person.password);
             }
             println!("In another terminal:");
-            println!("  ./dev demo --kill-daemon    kills the daemon");
+            println!("  ./dev demo --kill-daemon    kills the daemon, which then stays down");
             println!("  ./dev demo --start-daemon   starts it again");
+            println!("A daemon that ends in any other way, as by kill -9, is started again at once.");
             println!("Ctrl-C ends it. The logs:\n");
             tokio::select! {
                 followed = logs.status() => { followed.context("cannot start tail")?; }
-                served = control.serve(&mut stack) => served?,
+                served = control.supervise(&mut stack) => served?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -111,7 +112,7 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             } else {
                 let pages = artifacts::root().join("tests/phpunit/fpm/pages");
                 let pages = [&[("/", pages.as_path())], &examples[..]].concat();
-                (Stack::start(None, &pages).await?, Vec::new())
+                (Stack::start(None, &pages, &[]).await?, Vec::new())
             };
             let control = Control::listen(&stack, "control.sock")?;
             let mut environment = stack.environment()?;
@@ -122,9 +123,13 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             let (program, arguments) = command.split_first().context("no command")?;
             let mut command = Command::new(program);
             command.args(arguments).envs(environment).kill_on_drop(true);
+            // A test of PHP decides itself when the daemon runs; the demo is supervised.
+            let serving = async {
+                if demo { control.supervise(&mut stack).await } else { control.serve(&mut stack).await }
+            };
             let status = tokio::select! {
                 status = command.status() => status.with_context(|| format!("cannot start {program}"))?,
-                served = control.serve(&mut stack) => return served.map(|()| ExitCode::FAILURE),
+                served = serving => return served.map(|()| ExitCode::FAILURE),
             };
             Ok(status
                 .code()

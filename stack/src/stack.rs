@@ -34,8 +34,13 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts all servers and serves `pages`, each a folder below a path. Prints a line for each server.
-    pub async fn start(port: Option<u16>, pages: &[(&str, &Path)]) -> anyhow::Result<Self> {
+    /// Starts all servers and serves `pages`, each a folder below a path. PHP gets more environment
+    /// `variables`. Prints a line for each server.
+    pub async fn start(
+        port: Option<u16>,
+        pages: &[(&str, &Path)],
+        variables: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let temporary = Folder::new()?;
         let folder = temporary.path();
         eprintln!("Data and logs      {}", folder.display());
@@ -57,7 +62,8 @@ impl Stack {
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let daemon = Daemon::start(folder, &configuration).await?;
         let ports = (daemon.port(), daemon.admin_port());
-        eprintln!("chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}", ports.0, ports.1);
+        let pid = daemon.process().pid();
+        eprintln!("chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}, process {pid}", ports.0, ports.1);
 
         let settings = [
             ("chatpush.redis_url", redis.url()),
@@ -70,8 +76,9 @@ impl Stack {
             ("CHAT_MYSQL_USER", mariadb::USER.to_owned()),
             ("CHAT_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
         ];
+        let environment = [&database[..], variables].concat();
         let extension = format!("extension={}", artifacts::extension()?);
-        let php_fpm = PhpFpm::start(folder, &[extension], &settings, &database).await?;
+        let php_fpm = PhpFpm::start(folder, &[extension], &settings, &environment).await?;
         let nginx = Nginx::start(folder, port, pages, ports.0).await?;
         eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
         Ok(Self {
@@ -119,11 +126,24 @@ impl Stack {
     /// Starts the daemon on the same ports and waits until it is ready. Does nothing if it runs.
     pub async fn start_daemon(&mut self) -> anyhow::Result<()> {
         // It may also have ended without us.
-        if self.daemon.as_ref().is_none_or(|daemon| !daemon.process().is_running()) {
+        if self.daemon.is_none() || self.daemon_has_ended() {
             self.daemon = None;
             self.daemon = Some(Daemon::start_at(self.folder.path(), &self.configuration, self.ports).await?);
             eprintln!("chatpushd          started again");
         }
+        Ok(())
+    }
+
+    /// Whether the daemon has ended without [`Self::kill_daemon`].
+    pub(crate) fn daemon_has_ended(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| !daemon.process().is_running())
+    }
+
+    /// Starts the daemon on the same ports, without waiting until it is ready.
+    pub(crate) fn launch_daemon(&mut self) -> anyhow::Result<()> {
+        let daemon = Daemon::launch_at(self.folder.path(), &self.configuration, self.ports)?;
+        eprintln!("chatpushd          has ended; started again, process {}", daemon.process().pid());
+        self.daemon = Some(daemon);
         Ok(())
     }
 

@@ -78,7 +78,8 @@ const WIRE: &[(&str, &[&str])] = &[
 
 /// The stack.
 const STACK: &[(&str, &[&str])] = &[
-    ("control", &["stack"]),
+    ("control", &["stack", "supervisor"]),
+    ("supervisor", &["stack"]),
     ("smoke", &["demo", "http_client", "mariadb", "stack"]),
     ("http_client", &[]),
     ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),

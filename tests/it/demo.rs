@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use chatpush_stack::folder::Folder;
@@ -12,6 +12,7 @@ struct Demo {
     port: u16,
     daemon: u16,
     server: Server,
+    log: PathBuf,
 }
 
 impl Demo {
@@ -34,7 +35,15 @@ impl Demo {
                 .collect();
             digits.parse().expect("a port")
         };
-        Self { port: port("Open http://127.0.0.1:"), daemon: port("chatpushd          127.0.0.1:"), server }
+        let (port, daemon) = (port("Open http://127.0.0.1:"), port("chatpushd          127.0.0.1:"));
+        Self { port, daemon, server, log }
+    }
+
+    /// The process id of the daemon that was started last, as it is printed.
+    fn daemon_pid(&self) -> u32 {
+        let printed = std::fs::read_to_string(&self.log).expect("it has a log");
+        let (_, after) = printed.rsplit_once(", process ").expect("it is printed");
+        after.lines().next().expect("a line").parse().expect("a process id")
     }
 
     async fn has_daemon(&self) -> bool {
@@ -77,11 +86,12 @@ async fn a_command_kills_the_daemon_of_a_running_demo_and_another_starts_it_agai
     assert!(done(folder, &["--kill-daemon"]).await.contains("./dev demo --start-daemon"));
     assert!(!first.has_daemon().await);
     assert!(log().contains("chatpushd          killed"), "{}", log());
-    done(folder, &["--start-daemon"]).await;
+    let second = Demo::start(folder, "second").await;
+    assert!(!first.has_daemon().await, "it stays down");
+    done(folder, &["--start-daemon", "--port", &first.port.to_string()]).await;
     assert!(first.has_daemon().await);
     assert!(log().contains("chatpushd          started again"), "{}", log());
 
-    let second = Demo::start(folder, "second").await;
     let ports = [first.port.to_string(), second.port.to_string()];
     let which = refused(folder, &["--kill-daemon"]).await;
     assert!(ports.iter().all(|port| which.contains(port)) && which.contains("--port PORT"), "{which}");
@@ -93,4 +103,22 @@ async fn a_command_kills_the_daemon_of_a_running_demo_and_another_starts_it_agai
     second.server.wait();
     done(folder, &["--kill-daemon"]).await;
     assert!(!first.has_daemon().await, "the only one is found");
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_by_hand_is_started_again() {
+    let folder = Folder::new().expect("a folder can be made");
+    let demo = Demo::start(folder.path(), "demo").await;
+    // The second one is killed soon after its start.
+    for _ in 0..2 {
+        let pid = demo.daemon_pid();
+        let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await;
+        assert!(killed.expect("kill starts").success(), "process {pid} is the daemon");
+        wait::until("another daemon was started", &demo.log, async || demo.daemon_pid() != pid)
+            .await
+            .expect("it is started");
+        wait::until("it accepts connections", &demo.log, async || demo.has_daemon().await)
+            .await
+            .expect("it is ready");
+    }
 }
