@@ -40,7 +40,7 @@ pub async fn run(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result
     );
 
     let again = seller_client.call("send.php", &message(buyer, "Good morning", &id))?;
-    ensure!(again.json()?["how"] == "live", "the second call has another result: {again:?}");
+    ensure!(again.json()?["state"] == "live", "the second call has another result: {again:?}");
     ensure!(
         rows(stack, buyer).await? == 0 && unread(stack, buyer).await? == 1,
         "it was stored as a second message"
@@ -82,6 +82,18 @@ pub async fn run(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result
     received.until(&mut socket, "Deal").await?;
     step("the next message is live again");
 
+    received.until_confirmed(&mut socket, stack, buyer).await?;
+    let kept = [&["Good morning"], &texts[..], &["Deal"]].concat();
+    for (client, person, state) in
+        [(&buyer_client, seller, Value::Null), (&seller_client, buyer, "delivered".into())]
+    {
+        let page = client.get(&format!("messages.php?person={}", person.id))?.json()?;
+        let messages = page["messages"].as_array().context("no messages")?;
+        ensure!(messages.iter().map(|message| &message["text"]).eq(&kept), "wrong history: {page}");
+        ensure!(messages.iter().all(|message| message["state"] == state), "not {state}: {page}");
+    }
+    step("the history on the server has every message once, for both");
+
     let refused = seller_client.form("send.php", &message(buyer, "forged", &new_id()))?;
     ensure!(refused.status == 403, "a forged form was accepted: {refused:?}");
     let unknown = Person { id: 999, ..buyer.clone() };
@@ -89,9 +101,17 @@ pub async fn run(stack: &Stack, [buyer, seller]: &[Person; 2]) -> anyhow::Result
     ensure!(refused.status == 422, "a message to an unknown user was accepted: {refused:?}");
     let mut guest = HttpClient::new(&stack.url());
     ensure!(guest.sign_in(buyer.name, "not the password").is_err(), "a wrong password was accepted");
+    // An id of more digits than the others have.
+    mariadb::sql(stack.folder(), &format!("ALTER TABLE `{DATABASE}`.`user` AUTO_INCREMENT = 10")).await?;
     guest.register("guest", "long enough")?;
-    ensure!(guest.get("people.php")?.status == 200, "the new user is not signed in");
     step("forged forms and wrong passwords are refused, and a third user registers");
+
+    send(&guest, seller, "Hello")?;
+    let page = seller_client.get("people.php")?.json()?;
+    let people = page["people"].as_array().context("no people")?;
+    let listed = people.iter().find(|person| person["id"] == 10).context("the guest is not listed")?;
+    ensure!(listed["last"]["text"] == "Hello" && listed["unseen"] == 1, "wrong entry: {listed}");
+    step("the list of people has the last message, and how many are new");
     Ok(())
 }
 
@@ -158,7 +178,7 @@ fn step(what: &str) {
 fn send(from: &HttpClient, to: &Person, text: &str) -> anyhow::Result<(String, String)> {
     let id = new_id();
     let page = from.call("send.php", &message(to, text, &id))?;
-    let how = page.json()?["how"].as_str().map(str::to_owned);
+    let how = page.json()?["state"].as_str().map(str::to_owned);
     Ok((id, how.with_context(|| format!("not sent ({}): {}", page.status, page.text))?))
 }
 

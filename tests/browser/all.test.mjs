@@ -3,19 +3,25 @@ import { after, before, describe, test } from 'node:test';
 import { launch } from './browser.mjs';
 import * as chat from './cases/chat.mjs';
 import * as contrast from './cases/contrast.mjs';
+import * as conversation from './cases/conversation.mjs';
 import * as cut from './cases/cut.mjs';
 import * as example from './cases/example.mjs';
 import * as flood from './cases/flood.mjs';
+import * as history from './cases/history.mjs';
 import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
 import * as keyboard from './cases/keyboard.mjs';
 import * as labels from './cases/labels.mjs';
+import * as outbox from './cases/outbox.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
 import * as plain from './cases/plain.mjs';
 import * as restart from './cases/restart.mjs';
+import * as signIn from './cases/sign-in.mjs';
+import * as supervisor from './cases/supervisor.mjs';
 import * as tabs from './cases/tabs.mjs';
 import * as token from './cases/token.mjs';
+import * as wide from './cases/wide.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -43,8 +49,11 @@ async function isolated(run) {
 }
 
 describe('together', { concurrency: 6 }, () => {
-  cases(hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example);
+  cases(
+    hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
+    history, outbox, conversation, signIn, wide,
+  );
 });
 
-// This case kills the daemon, which all cases share.
-describe('alone', () => cases(restart));
+// These cases kill the daemon, which all cases share.
+describe('alone', () => cases(restart, supervisor));

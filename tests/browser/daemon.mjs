@@ -1,8 +1,21 @@
 // Kills and restarts the daemon of the demo, through the control socket of the stack.
+import { readdir, readFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** Kills the daemon with SIGKILL. */
+/** The process id of the daemon, or undefined while it is down. */
+export async function pid() {
+  const listen = `CHATPUSH_LISTEN=127.0.0.1:${new URL(process.env.CHATPUSH_TEST_WS_URL).port}`;
+  for (const entry of await readdir('/proc')) {
+    const file = (name) => readFile(`/proc/${entry}/${name}`, 'utf8').catch(() => '');
+    // The shell that looks after the daemon has the same environment.
+    if (!/^\d+$/.test(entry) || !(await file('comm')).startsWith('chatpushd')) continue;
+    if ((await file('environ')).split('\0').includes(listen)) return Number(entry);
+  }
+  return undefined;
+}
+
+/** Kills the daemon with SIGKILL. It stays down until it is started. */
 export const kill = () => command('kill daemon');
 
 /** Starts it again on the same ports, and waits until it is ready. */

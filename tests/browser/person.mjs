@@ -104,12 +104,15 @@ export class Person {
     await this.page.locator('#messages p', { hasText: text }).last().waitFor();
   }
 
-  /** Sends a message by a request to PHP, without the page. Returns whether it was accepted. */
-  async send(other, text) {
+  /**
+   * Sends a message by a request to PHP, without the page. Returns whether it was accepted. A second call with
+   * the same id is a retry.
+   */
+  async send(other, text, id = randomBytes(12).toString('hex')) {
     this.csrf ??= await this.page.locator('body').getAttribute('data-csrf');
     const response = await this.context.request.post(`${demo}/send.php`, {
       headers: { 'X-CSRF-Token': this.csrf },
-      form: { receiver_id: await other.id(), text, id: randomBytes(12).toString('hex') },
+      form: { receiver_id: await other.id(), text, id },
     });
     return response.ok();
   }
@@ -149,11 +152,22 @@ export class Person {
 
   /** Waits until the counters of the page and of a conversation have a value. */
   async badges(other, count, page = this.page) {
-    const shown = (badge) => badge.evaluate(({ hidden, firstElementChild }) => (hidden ? '' : firstElementChild.textContent));
+    const shown = (badge) => badge.evaluate(({ hidden, firstElementChild }) =>
+      (hidden ? '' : firstElementChild.textContent));
     const badges = [page.locator('#unread'), this.entry(other, page).locator('.badge')];
     const wanted = [count, count].join();
     await until(`the counters are ${count}`, async () => (await Promise.all(badges.map(shown))).join() === wanted)
       .catch(async () => assert.equal((await Promise.all(badges.map(shown))).join(), wanted));
+  }
+
+  /** Loads the open conversation as far back as it goes. */
+  async goBack(page = this.page) {
+    const earlier = page.getByRole('button', { name: 'Show earlier messages' });
+    while (await earlier.isVisible()) {
+      const before = (await this.texts(page)).length;
+      await earlier.click();
+      await until('earlier messages are shown', async () => (await this.texts(page)).length > before);
+    }
   }
 
   /** Checks that no message was handed out twice. */

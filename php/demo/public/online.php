@@ -1,6 +1,12 @@
 <?php
-// The sign-in hook: the page calls it when its WebSocket has opened. Without it the daemon sends the same.
+
+/**
+ * The sign-in hook of the tutorial: the page calls it when its WebSocket has opened. It does no harm here, but
+ * a chat with a history of its own needs no such page: the daemon sends the same by itself.
+ */
+
 declare(strict_types=1);
+
 require __DIR__ . '/../src/start.php';
 
 $user_id = require_user();
@@ -13,7 +19,7 @@ try {
         pushMessage($user_id, $offline_message['content'], $type);
     }
     $unread_count = getUnreadCount($user_id);
-    pushMessage($user_id, json_encode(['type' => 'unread_count', 'data' => $unread_count]), $type);
+    pushMessage($user_id, json(['type' => 'unread_count', 'data' => $unread_count]), $type);
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
     refuse(503, 'Waiting messages come later.');

@@ -6,25 +6,34 @@ const FIRST = 500;
 const LONGEST = 8_000;
 
 /**
- * Sends the waiting messages one after the other, so they arrive in the order in which they were written. A
- * failed request is repeated, even if its outcome is unknown: for `ChatPush\sendMessage` the same id is the
- * same message. The waiting messages are stored, so they survive a reload.
+ * Sends the user's waiting messages one after the other, so they arrive in the order in which they were
+ * written. A failed request is repeated, even if its outcome is unknown: the same id is the same message, for
+ * the server's history and for `ChatPush\sendMessage`. The browser keeps waiting messages over a reload.
  */
 export class Outbox {
   /**
-   * @param everybody Returns the ids of all people.
    * @param changed Called with a person when one of the messages to them has changed.
    * @param problem Called with an error text for the user, or with nothing when the error is over.
    */
-  constructor(history, { everybody, changed, problem }) {
-    Object.assign(this, { history, everybody, changed, problem });
+  constructor(history, { changed, problem }) {
+    Object.assign(this, { history, changed, problem });
     this.wait = FIRST;
     this.running = false;
+    for (const message of stored(this.prefix)) history.add(message);
+  }
+
+  /** Where this user's messages are in localStorage. Each has an entry, since tabs write at the same time. */
+  get prefix() {
+    return `chat.outbox.${this.history.me}.`;
   }
 
   /** Adds a text for another user. */
-  async take(person, text) {
-    await this.history.add({ person, id: randomId(), text, time: Date.now(), mine: true, state: 'sending' });
+  take(person, text) {
+    const [id, from, time] = [randomId(), this.history.me, Date.now()];
+    const message = { id, from, to: person, text, time, state: 'sending' };
+    // A browser that refuses storage keeps the message until the page is closed.
+    attempt(() => localStorage.setItem(this.prefix + id, JSON.stringify(message)));
+    this.history.add(message);
     this.changed(person);
     this.run();
   }
@@ -37,33 +46,60 @@ export class Outbox {
     let next;
     while ((next = this.first()) && (await this.send(next)));
     this.running = false;
-    if (!next) return;
+    if (!next) {
+      // The history may know by now that an attempt without an answer has succeeded.
+      this.problem();
+      attempt(() => this.tidy());
+      return;
+    }
     this.timer = setTimeout(() => this.run(), this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST);
   }
 
-  /** The oldest waiting message of all conversations. */
+  /** Removes what does not wait any more. */
+  tidy() {
+    for (const { id } of stored(this.prefix)) localStorage.removeItem(this.prefix + id);
+  }
+
+  /** The oldest waiting message. It may be one that another device has written and not handed over. */
   first() {
-    const sending = (person) => this.history.of(person).filter(({ state }) => state === 'sending');
-    const waiting = this.everybody().flatMap(sending);
-    return waiting.sort((a, b) => a.place - b.place)[0];
+    const waiting = this.history.all().filter(({ state }) => state === 'sending');
+    return waiting.sort((a, b) => a.time - b.time)[0];
   }
 
   /** Whether the server has accepted or refused the message. */
-  async send({ person, id, text }) {
-    let state;
+  async send({ id, from, to, text }) {
+    let news;
     try {
-      state = (await post('send.php', { receiver_id: person, text, id })).how;
+      news = await post('send.php', { receiver_id: to, text, id });
       this.problem();
     } catch ({ status, message }) {
       this.problem(status < 500 ? message : 'Not sent yet. It goes out by itself when the server is back.');
       if (status !== 422) return false;
-      state = 'refused';
+      news = { id, from, to, state: 'refused' };
     }
     this.wait = FIRST;
-    await this.history.change(person, id, 'sending', state);
-    this.changed(person);
+    attempt(() => localStorage.removeItem(this.prefix + id));
+    this.history.add(news);
+    this.changed(to);
     return true;
+  }
+}
+
+/** The messages in localStorage whose keys begin so. */
+function stored(prefix) {
+  const read = () => Object.keys(localStorage).filter((key) => key.startsWith(prefix))
+    .map((key) => JSON.parse(localStorage.getItem(key)));
+  return attempt(read) ?? [];
+}
+
+/** What it returns, or undefined if the browser refuses storage. */
+function attempt(use) {
+  try {
+    return use();
+  } catch (problem) {
+    console.warn(problem);
+    return undefined;
   }
 }
 

@@ -10,7 +10,8 @@ const { csrf } = document.body.dataset;
  * @throws {Error} With a text for the user, and the HTTP `status` if there was an answer.
  */
 export async function ask(page, options = {}) {
-  const response = await fetch(page, { signal: AbortSignal.timeout(REQUEST_TIMEOUT), ...options });
+  const headers = { 'X-CSRF-Token': csrf };
+  const response = await fetch(page, { headers, signal: AbortSignal.timeout(REQUEST_TIMEOUT), ...options });
   if (response.status === 401) location.href = 'sign-in.php';
   const answer = await response.json().catch(() => ({ error: 'The server has a problem.' }));
   if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
@@ -18,5 +19,5 @@ export async function ask(page, options = {}) {
 }
 
 export function post(page, fields = {}) {
-  return ask(page, { method: 'POST', headers: { 'X-CSRF-Token': csrf }, body: new URLSearchParams(fields) });
+  return ask(page, { method: 'POST', body: new URLSearchParams(fields) });
 }

@@ -1,7 +1,7 @@
 // The states of the user's own messages, and how they are shown.
 
 /**
- * - `sending`: not accepted by the server yet. A retry has the same id, so it stays one message.
+ * - `sending`: not handed over to chatpush yet. A retry has the same id, so it stays one message.
  * - `stored`: the row is committed; the receiver was not connected.
  * - `live`: the row is committed, and the message was pushed to a connected device of the receiver.
  * - `delivered`: a device of the receiver has confirmed the message, so its row was deleted. This does not
@@ -16,8 +16,11 @@ const STATES = {
   refused: ['✗', 'Not sent'],
 };
 
+/** How far a message has come. It never goes back. */
+export const rank = ({ state }) => ['sending', 'stored', 'live', 'delivered', 'refused'].indexOf(state);
+
 /** Whether it may still become `delivered`. */
-export const waits = ({ mine, state }) => mine && (state === 'stored' || state === 'live');
+export const waits = ({ state }) => state === 'stored' || state === 'live';
 
 /** Shows the state of a message in an element, as a sign and as its label. */
 export function mark(element, { state }) {

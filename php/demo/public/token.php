@@ -1,6 +1,9 @@
 <?php
-// A token for the WebSocket. When it expires the connection ends, and the page fetches another token.
+
+/** A token for the WebSocket. When it expires the connection ends, and the page fetches another token. */
+
 declare(strict_types=1);
+
 require __DIR__ . '/../src/start.php';
 
 $user_id = require_user();

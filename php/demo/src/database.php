@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** The application's own connection, opened at the first use. */
@@ -6,7 +7,11 @@ function database(): PDO
 {
     static $pdo = null;
     return $pdo ??= new PDO(
-        sprintf('mysql:unix_socket=%s;dbname=%s;charset=utf8mb4', getenv('CHAT_MYSQL_SOCKET'), getenv('CHAT_MYSQL_DATABASE')),
+        sprintf(
+            'mysql:unix_socket=%s;dbname=%s;charset=utf8mb4',
+            getenv('CHAT_MYSQL_SOCKET'),
+            getenv('CHAT_MYSQL_DATABASE'),
+        ),
         getenv('CHAT_MYSQL_USER'),
         getenv('CHAT_MYSQL_PASSWORD'),
         [PDO::ATTR_EMULATE_PREPARES => false, PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_ASSOC],
@@ -19,10 +24,4 @@ function query(string $sql, array $values = []): array
     $statement = database()->prepare($sql);
     $statement->execute($values);
     return $statement->fetchAll();
-}
-
-/** All other users, by name. */
-function other_people(int $user_id): array
-{
-    return query('SELECT `id`, `username` FROM `user` WHERE `id` <> ? ORDER BY `username` LIMIT 200', [$user_id]);
 }

@@ -1,12 +1,17 @@
 <?php
+
 declare(strict_types=1);
 
 /** Starts or resumes the session. Scripts and other sites cannot use its cookie. */
 function start_session(): void
 {
     session_name('chat');
-    session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'use_strict_mode' => true,
-        'cookie_secure' => ($_SERVER['HTTPS'] ?? '') !== '']);
+    session_start([
+        'cookie_httponly' => true,
+        'cookie_samesite' => 'Lax',
+        'cookie_secure' => ($_SERVER['HTTPS'] ?? '') !== '',
+        'use_strict_mode' => true,
+    ]);
     $_SESSION['csrf'] ??= bin2hex(random_bytes(16));
 }
 

@@ -1,13 +1,17 @@
 <?php
-// Included by every page: headers, session, database.
+
+/** Included by every page: headers, session, database. */
+
 declare(strict_types=1);
 
 require __DIR__ . '/database.php';
+require __DIR__ . '/history.php';
+require __DIR__ . '/people.php';
 require __DIR__ . '/session.php';
 require __DIR__ . '/answer.php';
 
-header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    . "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    . "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 header('X-Content-Type-Options: nosniff');
 header('Referrer-Policy: no-referrer');
 header('Cache-Control: no-store');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Person } from '../person.mjs';
+import { Person, demo } from '../person.mjs';
+import { Wire } from '../wire.mjs';
 
 export const title = 'every text has enough contrast, in light and dark mode';
 
@@ -9,15 +10,35 @@ const ENOUGH = 4.5;
 export default async function (browser) {
   const ben = await Person.register(browser, 'Shade Ben');
   for (const colorScheme of ['light', 'dark']) {
-    const ann = await Person.register(browser, `Shade ${colorScheme}`, { colorScheme });
+    const wire = await Wire.to(demo);
+    const ann = await Person.register(browser, `Shade ${colorScheme}`, { colorScheme, wire });
     const { page } = ann;
-    await ben.send(ann, 'Hello');
-    await ann.badges(ben, '1');
-    const faint = [...(await page.evaluate(faintTexts, ENOUGH))];
+    const faint = [];
+    const look = async (at = page) => faint.push(...(await at.evaluate(faintTexts, ENOUGH)));
     await ann.open(ben);
-    await ann.say('Hello to you');
+    await page.getByText('No messages yet. Say').waitFor();
+    await look();
+    await page.reload();
+    await ben.send(ann, 'Hello https://example.org');
+    await ann.badges(ben, '1');
+    await look();
+    await ann.open(ben);
+    await ann.say('Hello to you https://example.org');
     await page.getByRole('img', { name: 'Delivered' }).waitFor();
-    faint.push(...(await page.evaluate(faintTexts, ENOUGH)));
+    await look();
+    wire.cut();
+    await ann.say('written without a network');
+    await page.getByText('It goes out by itself').waitFor();
+    await page.getByText('The server cannot be reached').waitFor();
+    await look();
+    const start = await (await browser.newContext({ colorScheme })).newPage();
+    await start.goto(`${demo}/sign-in.php`);
+    await start.getByLabel('Name').fill('Shade Ben');
+    await start.getByLabel('Password').fill('not the password');
+    await start.getByRole('button', { name: 'Sign in' }).click();
+    await start.getByRole('alert').waitFor();
+    await look(start);
+    wire.close();
     assert.deepEqual(faint, [], `too faint when ${colorScheme}`);
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const [red] = ground.match(/\d+/g).map(Number);

@@ -18,12 +18,16 @@ export default async function (browser) {
     await ann.open(ben);
   }
   await flood;
+  await ann.reads(texts.at(-1));
+  await ann.goBack();
   await ann.hasRead(texts);
   // A message that is shown and not confirmed yet would rightly be handed out again.
   await until('everything is confirmed', async () => (await ben.waiting(ann)).length === 0);
   await ann.page.reload();
   await ann.is('Connected');
   await ann.open(ben);
+  await ann.reads(texts.at(-1));
+  await ann.goBack();
   await ann.hasRead(texts);
   await ann.badges(ben, '');
   // Messages are handled one after the other, so each of the four reloads may have interrupted one.

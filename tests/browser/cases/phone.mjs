@@ -19,6 +19,7 @@ export default async function (browser) {
   await ann.entry(ben).tap();
   await page.getByRole('heading', { name: ben.name }).waitFor();
   assert.equal(await page.getByRole('navigation').isVisible(), false);
+  assert.equal(await page.locator('header:visible').count(), 1, 'one header at a time');
   await isNarrow();
   assert.notEqual(await page.evaluate(() => document.activeElement.id), 'text', 'the keyboard stays away');
   await ann.say('A short one');

@@ -1,0 +1,43 @@
+// What the page says about its own connection.
+
+/** A connection that is away for less than so many milliseconds is not worth a notice. */
+const NOTICE_DELAY = 1_000;
+
+const NOTICES = {
+  closed: 'This connection was ended. Reload the page to go on.',
+  lost: 'Live connection lost. Messages come later; yours are sent when it is back.',
+  unreachable: 'The server cannot be reached. What you write is sent when it is back.',
+};
+
+export class Connection {
+  state = 'connecting';
+  isReached = true;
+
+  constructor() {
+    this.line = document.getElementById('state');
+    this.notice = document.getElementById('outage');
+  }
+
+  /** The state of the WebSocket has changed. */
+  is(state) {
+    this.state = state;
+    this.line.dataset.state = state;
+    this.line.textContent = { open: 'Connected', closed: 'Not connected' }[state] ?? 'Connecting…';
+    clearTimeout(this.timer);
+    if (state === 'open' || this.notice.textContent) this.show();
+    else this.timer = setTimeout(() => this.show(), NOTICE_DELAY);
+  }
+
+  /** A request to PHP was answered, or not. */
+  reached(isReached) {
+    this.isReached = isReached;
+    if (this.notice.textContent) this.show();
+  }
+
+  show() {
+    const away = this.isReached ? NOTICES.lost : NOTICES.unreachable;
+    const notice = this.state === 'open' ? '' : NOTICES[this.state] ?? away;
+    // Screen readers read a status again when it is set, even to the same text.
+    if (this.notice.textContent !== notice) this.notice.textContent = notice;
+  }
+}

@@ -1,0 +1,1 @@
+../../../../js/dist/chatpush.js

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { demo } from '../person.mjs';
+
+export const title = 'the sign-in page names the users, and leads to the field that is wrong';
+
+export default async function (browser) {
+  const page = await (await browser.newContext()).newPage();
+  const focused = () => page.evaluate(() => document.activeElement.name);
+  const described = () => page.evaluate(() =>
+    document.getElementById(document.activeElement.getAttribute('aria-describedby'))?.textContent);
+  const [name, password] = [page.getByLabel('Name'), page.getByLabel('Password')];
+  await page.goto(`${demo}/sign-in.php`);
+  await page.getByText(/two users, Mira and Tom\b.*passwords/).waitFor();
+  assert.equal(await focused(), 'username');
+
+  await name.fill('Mira');
+  await password.fill('not the password');
+  await password.press('Enter');
+  await page.getByRole('alert').getByText('The name or the password is wrong.').waitFor();
+  assert.equal(await focused(), 'password');
+  assert.equal(await described(), 'The name or the password is wrong.');
+  assert.equal(await password.getAttribute('aria-invalid'), 'true');
+  assert.deepEqual([await name.inputValue(), await password.inputValue()], ['Mira', '']);
+
+  const register = page.getByRole('button', { name: 'Register' });
+  const lines = await register.evaluate((button) => getComputedStyle(button).borderTopColor);
+  assert.doesNotMatch(lines, /, 0\)$/, 'the second button has a visible edge');
+  await password.fill('long enough');
+  await register.click();
+  await page.getByRole('alert').getByText('That name is taken.').waitFor();
+  assert.equal(await focused(), 'username');
+  assert.equal(await described(), 'That name is taken.');
+}
