@@ -41,8 +41,9 @@ impl AgreementError {
 
 /// Compares the database and Redis with each other and with this version. Writes the record if Redis has
 /// none: it is a new installation, or Redis has lost its data. While MySQL is away, what Redis says is
-/// enough, so that pushes go on.
-pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
+/// enough, so that pushes go on. `generation`: the lowest generation of log entries that a daemon reads, 0 if
+/// that is not known. The record is raised to it: from then on such entries are written.
+pub(crate) async fn agree(services: &Services, generation: u32) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
     let own = match record(services).await {
         Ok(own) => own,
@@ -57,9 +58,10 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
     let found = Installation::decode(&found)?;
     found.admits(&own)?;
-    if found.content != own.content {
-        // Somebody has changed the column.
-        let changed = Installation { content: own.content, ..found };
+    // Somebody has changed the column, or the last daemon of an older version is gone.
+    let entries = found.entries.max(generation.min(own.entries));
+    let changed = Installation { content: own.content, entries, ..found.clone() };
+    if changed != found {
         commands.replace_installation(prefix, &changed.encode()).await?;
     }
     Ok(())

@@ -84,7 +84,7 @@ async fn run(
 ) -> anyhow::Result<ExitCode> {
     let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
     let services = Services::new(config, client);
-    if let Err(error) = installation::agree(&services).await
+    if let Err(error) = installation::agree(&services, 0).await
         && error.is_final()
     {
         tracing::error!(%error, "this daemon does not fit its Redis or its database");

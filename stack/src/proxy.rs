@@ -122,7 +122,7 @@ impl Silence {
     async fn ended(mut self) {
         let end = self.born + 1;
         if self.silences.wait_for(|silences| *silences > end).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -152,7 +152,7 @@ async fn copy(
         let length = *read.as_ref().unwrap_or(&0);
         if silence.is_silent(if is_client { &buffer[..length] } else { &[] }) {
             // Not even the end of one side reaches the other.
-            return std::future::pending().await;
+            return std::future::pending::<()>().await;
         }
         if length == 0 || modes.wait_for(|mode| *mode != Mode::Frozen).await.is_err() {
             return;
@@ -163,7 +163,7 @@ async fn copy(
         }
         // A connection that was silenced meanwhile forwards nothing either.
         if silence.is_silent(&[]) {
-            return std::future::pending().await;
+            return std::future::pending::<()>().await;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

@@ -62,6 +62,30 @@ async fn newer_tables_and_newer_entries_are_refused() {
     assert!(code == Some(78) && text.contains("generation 2"), "{code:?} {text}");
 }
 
+/// A new kind of entry is written only when every daemon reads it.
+#[tokio::test]
+async fn generation_of_entries_rises_when_every_daemon_reads_it() {
+    let env = TestEnv::new().await;
+    let key = env.prefix().installation();
+    let heartbeats = env.prefix().heartbeats();
+    let daemon = env.daemon().await;
+    let record: String = env.redis(&["GET", &key]).await;
+    daemon.stop();
+    let older = record.replace("\"entries\":1", "\"entries\":0");
+    let _: String = env.redis(&["SET", &key, &older]).await;
+    // A daemon of an older version lives: its heartbeat says what it reads.
+    let _: u64 = env.redis(&["DEL", &heartbeats]).await;
+    let _: u64 = env.redis(&["HSET", &heartbeats, "older", "99999999999999 1 0"]).await;
+    let _daemon = env.daemon().await;
+    let judged = async || env.redis::<Option<String>>(&["HGET", &heartbeats, "silent"]).await;
+    let _: u64 = env.redis(&["HSET", &heartbeats, "silent", "1 1 0"]).await;
+    eventually("the daemon judges the others", judged, Option::is_none).await;
+    assert_eq!(env.redis::<String>(&["GET", &key]).await, older);
+    let _: u64 = env.redis(&["HDEL", &heartbeats, "older"]).await;
+    let found = async || env.redis::<String>(&["GET", &key]).await;
+    eventually("it rises", found, |found| *found == record).await;
+}
+
 /// Redis has lost its data. The daemon restores the record without a restart.
 #[tokio::test]
 async fn lost_record_is_restored() {

@@ -6,8 +6,8 @@ use chatpush_tests::test_env::TestEnv;
 async fn heartbeats(env: &TestEnv) -> Vec<(u64, u64)> {
     let found: Vec<String> = env.redis(&["HVALS", &format!("{}:heartbeats", env.name())]).await;
     let parse = |text: String| {
-        let (time, client) = text.split_once(' ')?;
-        Some((time.parse().ok()?, client.parse().ok()?))
+        let mut fields = text.split(' ').map(str::parse);
+        Some((fields.next()?.ok()?, fields.next()?.ok()?))
     };
     found.into_iter().filter_map(parse).collect()
 }
@@ -114,7 +114,7 @@ async fn too_few_replicas_refuse_stores_alone() {
     let age = async || {
         let now: (u64, u64) = env.redis(&["TIME"]).await;
         let newest = heartbeats(&env).await.into_iter().map(|(time, _)| time).max().expect("a heartbeat");
-        now.0 * 1_000 - newest
+        (now.0 * 1_000).saturating_sub(newest)
     };
     eventually("the heartbeats are old", age, |age| *age > 9_500).await;
     assert!(errors(&env, "NOREPLICAS").await > 4, "heartbeats and renewals were refused");

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::entry::GENERATION;
 use tokio::time::Instant;
 
 use super::subscriber_clients;
@@ -51,23 +52,28 @@ impl Heartbeat {
     }
 
     /// Sends the heartbeat if it is due, and ends the subscriptions of daemons whose heartbeat is missing.
-    /// Returns whether it was due.
+    /// Returns, if it was due, the lowest generation of log entries that a daemon reads; 0 if that is not known.
     ///
     /// # Errors
     ///
     /// When the connection breaks. If Redis refuses the heartbeat, the subscriptions still serve, so that is
     /// only logged.
-    pub(super) async fn send_if_due(&mut self, connection: &mut Connection) -> Result<bool, BrokerError> {
+    pub(super) async fn send_if_due(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<Option<u32>, BrokerError> {
         let now = Instant::now();
         if now < self.next {
-            return Ok(false);
+            return Ok(None);
         }
         // Late by more than the others tolerate: this process hung, and its view of them is as old.
         if now > self.next + HEARTBEAT_TIMEOUT {
             self.steady_since = None;
         }
+        let mut lowest = 0;
         match self.send(connection).await {
-            Ok(silent) => {
+            Ok((generation, silent)) => {
+                lowest = generation;
                 self.steady_since.get_or_insert(now);
                 for (daemon, client_id) in &silent {
                     if subscriber_clients::end(connection, daemon, client_id).await? {
@@ -82,19 +88,24 @@ impl Heartbeat {
             }
         }
         self.next = Instant::now() + HEARTBEAT_INTERVAL;
-        Ok(true)
+        Ok(Some(lowest))
     }
 
-    /// Sends the heartbeat. Returns name and client id of each daemon whose heartbeat is missing.
+    /// Sends the heartbeat. Returns the lowest generation of log entries that a daemon reads, and name and
+    /// client id of each daemon whose heartbeat is missing.
     ///
     /// When Redis has accepted no heartbeats for a while, all are old, and the first daemon to send one again
     /// must not take the others for hung. So a daemon judges others only when its own heartbeats have been
     /// accepted for as long as it demands of them.
-    async fn send(&self, connection: &mut Connection) -> Result<Vec<(String, String)>, BrokerError> {
+    async fn send(&self, connection: &mut Connection) -> Result<(u32, Vec<(String, String)>), BrokerError> {
         let Services { prefix, daemon, .. } = &*self.services;
         let judges = self.steady_since.is_some_and(|since| since.elapsed() >= HEARTBEAT_TIMEOUT);
         let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
-        call.arg(daemon).arg(self.client_id).arg(HEARTBEAT_TIMEOUT.as_millis()).arg(u8::from(judges));
+        call.arg(daemon)
+            .arg(self.client_id)
+            .arg(HEARTBEAT_TIMEOUT.as_millis())
+            .arg(u8::from(judges))
+            .arg(GENERATION);
         connection.invoke(&call).await
     }
 }

@@ -78,7 +78,7 @@ impl Subscriber {
         if predecessors.exist() {
             connector.distrust_all();
         }
-        installation::agree(&self.services).await?;
+        installation::agree(&self.services, 0).await?;
         log_repair::repair(&self.services).await?;
         let lost = Arc::new(Notify::new());
         let mut connection = connect(connector, self.dispatcher.clone(), lost.clone()).await?;
@@ -95,8 +95,8 @@ impl Subscriber {
         self.subscriptions.set_up(true);
         redis.recovered();
         loop {
-            if heartbeat.send_if_due(&mut connection).await? {
-                self.restore_installation().await?;
+            if let Some(generation) = heartbeat.send_if_due(&mut connection).await? {
+                self.restore_installation(generation).await?;
             }
             let changes = self.subscriptions.take_changes();
             if !changes.is_empty() {
@@ -123,10 +123,10 @@ impl Subscriber {
         }
     }
 
-    /// Writes the installation record again if Redis has lost its data. Only a record of another installation
-    /// ends the subscriptions.
-    async fn restore_installation(&self) -> Result<(), AgreementError> {
-        match installation::agree(&self.services).await {
+    /// Writes the installation record again if Redis has lost its data, and raises its generation if every
+    /// daemon reads a newer one. Only a record of another installation ends the subscriptions.
+    async fn restore_installation(&self, generation: u32) -> Result<(), AgreementError> {
+        match installation::agree(&self.services, generation).await {
             Err(error) if error.is_final() => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "cannot compare the installation record now");

@@ -5,24 +5,29 @@
 -- KEYS[1] heartbeats
 -- ARGV[1] daemon id   ARGV[2] client id of its subscriptions   ARGV[3] oldest heartbeat, ms
 -- ARGV[4] 1 to look for daemons without a heartbeat, 0 only to record this one
+-- ARGV[5] the generation of log entries that this daemon reads
 --
--- Returns daemon id and client id of each silent daemon, in turn. Each is returned once.
+-- Returns the lowest generation that a daemon reads (0 if ARGV[4] is 0), and daemon id and client id of each
+-- silent daemon, in turn. Each is returned once.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s', now, ARGV[2]))
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s %s', now, ARGV[2], ARGV[5]))
 redis.call('PEXPIRE', KEYS[1], 10 * ARGV[3])
 local silent = {}
 if ARGV[4] == '0' then
-  return silent
+  return {0, silent}
 end
+local lowest = tonumber(ARGV[5])
 local heartbeats = redis.call('HGETALL', KEYS[1])
 for i = 1, #heartbeats, 2 do
-  local last, client = string.match(heartbeats[i + 1], '^(%d+) (%d+)$')
+  local last, client, generation = string.match(heartbeats[i + 1], '^(%d+) (%d+) (%d+)$')
   if now - tonumber(last) > tonumber(ARGV[3]) then
     redis.call('HDEL', KEYS[1], heartbeats[i])
     silent[#silent + 1] = heartbeats[i]
     silent[#silent + 1] = client
+  else
+    lowest = math.min(lowest, tonumber(generation))
   end
 end
-return silent
+return {lowest, silent}
