@@ -7,7 +7,8 @@
 //! - `listener`: accepts sockets; the PROXY header, TLS (`tls`) and HTTP (`http_connection`).
 //! - `admission`: limits on connections and handshakes; `limit_exceeded` is the answer to one beyond
 //!   them.
-//! - `handshake`: checks origin and token, and upgrades. `client_js` is the other thing that is served.
+//! - `handshake`: checks origin and token, and upgrades (`upgrade`). `client_js` is the other thing that is served.
+//! - `socket`: the WebSocket and how it is closed.
 //! - `sessions`: registers the connection and runs its [`session`].
 //! - `replay`: what the session sends first. `acks`: where the client's confirmations go.
 
@@ -21,4 +22,6 @@ pub(crate) mod limit_exceeded;
 pub(crate) mod replay;
 pub mod session;
 pub(crate) mod sessions;
+pub(crate) mod socket;
 pub(crate) mod tls;
+mod upgrade;

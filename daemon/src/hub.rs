@@ -136,6 +136,11 @@ impl Hub {
         self.partition(user).contains_key(&user)
     }
 
+    /// How many connections of `user` this daemon holds.
+    pub fn connections_of(&self, user: UserId) -> usize {
+        self.partition(user).get(&user).map_or(0, Vec::len)
+    }
+
     /// Every user with a connection here.
     pub fn users(&self) -> Vec<UserId> {
         let users = self.users.iter().map(|users| users.lock().unwrap_or_else(PoisonError::into_inner));
@@ -217,7 +222,7 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::ws::Utf8Bytes;
+    use tokio_tungstenite::tungstenite::Utf8Bytes;
 
     use super::*;
 

@@ -40,6 +40,9 @@ use crate::writer::Writer;
 /// How long each step of stopping may take, besides the drain. All steps together take at most ten seconds.
 const STOP_STEP_TIMEOUT: Duration = Duration::from_millis(2_500);
 
+/// How long the last clients may take to answer their close frames.
+const CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long the database connections may take to close.
 const STORE_CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -101,6 +104,7 @@ async fn run(
 struct Daemon {
     services: Arc<Services>,
     hub: Arc<Hub>,
+    sessions: Sessions,
     /// Accepts connections until the daemon stops.
     listener: JoinHandle<()>,
     /// Serve the connections until they are closed: subscriptions, queries, acknowledgements.
@@ -140,7 +144,7 @@ impl Daemon {
 
         let context = session_context(&services, subscriptions.clone(), acks);
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
-        let (listener, router) = public(config, sessions, tls);
+        let (listener, router) = public(config, sessions.clone(), tls);
         let listener = tokio::spawn(listener.run(listeners.public, router, stop.clone()));
 
         let admin =
@@ -150,7 +154,7 @@ impl Daemon {
                 .with_graceful_shutdown(stop_writer.clone().cancelled_owned())
                 .into_future(),
         );
-        Self { services, hub, listener, connected, stop_connected, writer, admin, stop_writer }
+        Self { services, hub, sessions, listener, connected, stop_connected, writer, admin, stop_writer }
     }
 
     async fn stop(self) {
@@ -160,6 +164,8 @@ impl Daemon {
             tracing::warn!("handshakes did not end in time");
         }
         drain::run(&self.hub, limits.admissions, *drain).await;
+        // A client whose close frame were cut off would not learn that the daemon only restarts.
+        let _ = timeout(CLOSED_TIMEOUT, self.sessions.closed()).await;
         self.stop_connected.cancel();
         self.connected.close();
         if timeout(STOP_STEP_TIMEOUT, self.connected.wait()).await.is_err() {

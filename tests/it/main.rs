@@ -8,6 +8,10 @@ mod connect;
 mod delivery;
 /// Origins, tokens, and disconnecting a user.
 mod handshake;
+/// The opening handshake of RFC 6455, and the reason why one is refused.
+mod upgrade;
+/// The closing handshake of RFC 6455, protocol errors, and invalid text.
+mod closing;
 /// Limits on connections, handshakes and bytes.
 mod limits;
 /// The PROXY protocol.

@@ -8,6 +8,7 @@
 //! - [`daemon`]: the built daemon
 //! - [`php`]: PHP with the built extension
 //! - [`client`]: a WebSocket client
+//! - [`raw_client`]: one that sends invalid frames too
 
 pub mod eventually;
 pub mod servers;
@@ -15,3 +16,4 @@ pub mod test_env;
 pub mod daemon;
 pub mod php;
 pub mod client;
+pub mod raw_client;

@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
 use crate::id::UserId;
@@ -63,6 +64,9 @@ pub enum TokenError {
     /// The algorithm is not HS256.
     #[error("token algorithm must be HS256")]
     Algorithm,
+    /// The header names extensions that must be understood, and none is.
+    #[error("token header has `crit`, and no extension is supported")]
+    Critical,
     /// Another key signed it.
     #[error("token signature does not match")]
     Signature,
@@ -86,6 +90,14 @@ pub enum TokenError {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    /// Whatever it holds: a list of extensions that are not understood, or no valid list (RFC 7515 section
+    /// 4.1.11).
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+fn is_there<'a, D: Deserializer<'a>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,6 +168,9 @@ impl Verifier {
         let header: Header = decode(header)?;
         if header.alg != "HS256" {
             return Err(TokenError::Algorithm);
+        }
+        if header.crit {
+            return Err(TokenError::Critical);
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
         if !self.secrets.iter().any(|secret| secret.mac(signed).verify_slice(&signature).is_ok()) {
@@ -279,6 +294,21 @@ mod tests {
         for text in ["", "a", "a.b", "a.b.c", "....", &"x".repeat(5_000)] {
             assert_eq!(verify(&secret(), text, NOW), Err(TokenError::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn an_extension_that_must_be_understood_is_refused() {
+        let good = r#"{"sub":"42","exp":1800000000}"#;
+        // RFC 7515 section 4.1.11 and its example in appendix E; RFC 7797.
+        for crit in [r#"["http://example.invalid/UNDEFINED"]"#, r#"["b64"]"#, "[]", "null", "\"exp\"", "{}"] {
+            let header = format!(r#"{{"alg":"HS256","crit":{crit},"b64":false}}"#);
+            assert_eq!(with_claims(&header, good), Err(TokenError::Critical), "{crit}");
+        }
+        // A parameter that need not be understood is ignored.
+        assert_eq!(with_claims(r#"{"alg":"HS256","typ":"JWT","kid":"1"}"#, good), Ok(user()));
+        // Names must be unique (section 4).
+        let twice = r#"{"alg":"HS256","alg":"HS256"}"#;
+        assert_eq!(with_claims(twice, good), Err(TokenError::Malformed));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The WebSocket handshake: who may connect, and the upgrade. Everything is checked before the upgrade, so
 //! that a client can read the reason.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{Extension, Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chatpush_wire::token::{VerifiedToken, Verifier};
@@ -18,16 +18,10 @@ use crate::edge::client_js;
 use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::sessions::Sessions;
+use crate::edge::socket::Socket;
+use crate::edge::upgrade::{InvalidUpgrade, Upgrade, elements};
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
-
-/// Read buffer of one connection, in bytes. The library's default of 128 KiB suits few connections that
-/// receive much; ours are many and receive little.
-const READ_BUFFER_BYTES: usize = 512;
-
-/// Bytes gathered before they are written to the socket. The connection keeps the buffer that a burst has
-/// needed, so it holds no more than a few frames.
-const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
 /// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log
 /// the query string; the subprotocol list has neither problem.
@@ -57,43 +51,119 @@ struct HandshakeState {
 #[derive(Debug, Deserialize)]
 struct Parameters {
     token: Option<String>,
+    /// A subprotocol, for clients behind a proxy that drops the header with the list.
+    protocol: Option<String>,
 }
 
 /// `GET /ws` with the token in the query string (`?token=`), in `Authorization: Bearer`, or in the list of
 /// subprotocols (`chatpush.token.` and the token); and the client library, `GET /chatpush.js`.
+///
+/// Without an upgrade, `GET /ws` says whether the client would be let in, and why not. A page cannot see how
+/// a handshake was answered, so this is how it learns the reason. Pages of every origin may read it.
 pub(crate) fn router(policy: HandshakePolicy, sessions: Sessions) -> Router {
     let state = HandshakeState { policy, sessions };
-    Router::new().route("/ws", get(upgrade)).with_state(state).route("/chatpush.js", get(client_js::serve))
+    let ws = get(serve).options(preflight);
+    Router::new().route("/ws", ws).with_state(state).route("/chatpush.js", get(client_js::serve))
 }
 
-async fn upgrade(
-    State(HandshakeState { policy, sessions }): State<HandshakeState>,
+async fn serve(
+    State(state): State<HandshakeState>,
     Extension(permit): Extension<ConnectionPermit>,
     parameters: Result<Query<Parameters>, QueryRejection>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Response {
-    let checked = async {
-        let permit = policy.with_address_permit(permit, &headers)?;
-        let token = policy.authenticate(parameters, &headers)?;
-        let upgrade = upgrade.map_err(IntoResponse::into_response)?.protocols(Protocol::NAMES);
-        let protocol = Protocol::negotiated(upgrade.selected_protocol().and_then(|name| name.to_str().ok()));
+    let answer = if Upgrade::is_meant(request.headers()) {
+        state.connect(permit, parameters, request).await
+    } else {
+        state.explain(permit, parameters, request.headers())
+    };
+    let mut response = answer.unwrap_or_else(|Denied(response)| *response);
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The preflight request of a page of another origin, since `Authorization` is not among the headers that it
+/// may send without one.
+async fn preflight(
+    State(HandshakeState { policy, .. }): State<HandshakeState>,
+    Extension(permit): Extension<ConnectionPermit>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(limit) = policy.with_address_permit(permit, &headers) {
+        return limit.count().response();
+    }
+    let allowed = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, allowed).into_response()
+}
+
+impl HandshakeState {
+    /// Upgrades the connection and serves it.
+    async fn connect(
+        self,
+        permit: ConnectionPermit,
+        parameters: Result<Query<Parameters>, QueryRejection>,
+        mut request: Request,
+    ) -> Result<Response, Denied> {
+        let Self { policy, sessions } = self;
+        let permit = policy.with_address_permit(permit, request.headers())?;
+        let upgrade = Upgrade::of(&mut request).map_err(InvalidUpgrade::response)?;
+        let parameters = query(parameters)?;
+        let token = policy.authenticate(&parameters, request.headers())?;
+        let offered = Protocol::negotiate(elements(request.headers(), header::SEC_WEBSOCKET_PROTOCOL));
+        let protocol = offered.or(parameters.protocol()?).unwrap_or(Protocol::Plain);
         policy.admission.check_capacity(sessions.connections())?;
         let registration = sessions.register(token.user, protocol, permit)?;
         policy.admission.acquire().await?;
-        Ok::<_, Denied>((token, upgrade, protocol, registration))
-    };
-    let (token, upgrade, protocol, registration) = match checked.await {
-        Ok(checked) => checked,
-        Err(Denied(response)) => return *response,
-    };
-    let message_bytes = policy.admission.limits().message_bytes;
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(message_bytes)
-        .max_frame_size(message_bytes)
-        .on_upgrade(move |socket| sessions.serve(socket, registration, token.expires, protocol))
+        let (connection, response) = upgrade.accept(offered);
+        tokio::spawn(async move {
+            match connection.await {
+                Ok(upgraded) => {
+                    let socket = Socket::new(upgraded, policy.admission.limits()).await;
+                    sessions.serve(socket, registration, token.expires, protocol).await;
+                }
+                Err(error) => tracing::debug!(user = %token.user, %error, "the upgrade failed"),
+            }
+        });
+        Ok(response)
+    }
+
+    /// Whether a handshake with this token would be accepted now, except that a crowd is not waited for.
+    fn explain(
+        &self,
+        permit: ConnectionPermit,
+        parameters: Result<Query<Parameters>, QueryRejection>,
+        headers: &HeaderMap,
+    ) -> Result<Response, Denied> {
+        let Self { policy, sessions } = self;
+        let _permit = policy.with_address_permit(permit, headers)?;
+        let parameters = query(parameters)?;
+        let token = policy.authenticate(&parameters, headers)?;
+        parameters.protocol()?;
+        policy.admission.check_capacity(sessions.connections())?;
+        sessions.check_user(token.user)?;
+        Ok("ok\n".into_response())
+    }
+}
+
+impl Parameters {
+    /// The subprotocol in the query string, if there is one.
+    fn protocol(&self) -> Result<Option<Protocol>, Denied> {
+        let Some(name) = self.protocol.as_deref() else { return Ok(None) };
+        let reason = "protocol must be chatpush.v1 or chatpush.raw\n";
+        let protocol = Protocol::negotiate(std::iter::once(name));
+        protocol.map(Some).ok_or_else(|| (StatusCode::BAD_REQUEST, reason).into_response().into())
+    }
+}
+
+fn query(parameters: Result<Query<Parameters>, QueryRejection>) -> Result<Parameters, Denied> {
+    parameters.map(|Query(parameters)| parameters).map_err(|rejection| rejection.into_response().into())
 }
 
 /// The response to a handshake that is not accepted.
@@ -133,13 +203,8 @@ impl HandshakePolicy {
     }
 
     /// The request's token, verified; or the response that says what is wrong with the request.
-    fn authenticate(
-        &self,
-        parameters: Result<Query<Parameters>, QueryRejection>,
-        headers: &HeaderMap,
-    ) -> Result<VerifiedToken, Denied> {
-        let Query(parameters) = parameters.map_err(IntoResponse::into_response)?;
-        if !self.origins.allow(text(headers, header::ORIGIN), text(headers, header::HOST)) {
+    fn authenticate(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<VerifiedToken, Denied> {
+        if !self.origins.allow(origin(headers).as_deref(), text(headers, header::HOST)) {
             let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
             return Err((StatusCode::FORBIDDEN, reason).into_response().into());
         }
@@ -160,8 +225,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The token in the list of subprotocols.
 fn subprotocol(headers: &HeaderMap) -> Option<&str> {
-    let mut offered = text(headers, header::SEC_WEBSOCKET_PROTOCOL)?.split(',').map(str::trim);
+    let mut offered = elements(headers, header::SEC_WEBSOCKET_PROTOCOL);
     offered.find_map(|name| name.strip_prefix(TOKEN_PROTOCOL_PREFIX))
+}
+
+/// The page's origin; `None` only if the request names none. One that cannot be read, or several, are an
+/// origin that is on no list.
+fn origin(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let mut lines = headers.get_all(header::ORIGIN).into_iter();
+    let first = String::from_utf8_lossy(lines.next()?.as_bytes());
+    Some(if lines.next().is_none() { first } else { Cow::Borrowed("several") })
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -26,7 +26,10 @@ where
         async move {
             let mut response = response.await;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                // An Upgrade header must be listed (RFC 9110 section 7.8).
+                let has_upgrade = response.headers().contains_key(header::UPGRADE);
+                let connection = if has_upgrade { "close, upgrade" } else { "close" };
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(connection));
             }
             Ok::<_, Infallible>(response)
         }

@@ -42,6 +42,8 @@ impl LimitExceeded {
 
     /// The response that names the setting.
     pub(crate) fn response(self) -> Response {
-        (self.status(), [(header::RETRY_AFTER, "1")], format!("{self}\n")).into_response()
+        // Any page may read the reason: there is nothing of a user in it.
+        let headers = [(header::RETRY_AFTER, "1"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+        (self.status(), headers, format!("{self}\n")).into_response()
     }
 }

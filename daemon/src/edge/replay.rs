@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use chatpush_wire::frame::{self, Message};
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::base::backoff::Backoff;
 use crate::broker::log;

@@ -17,7 +17,6 @@ pub mod tracking;
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
@@ -29,6 +28,7 @@ use self::registration::RegistrationGuard;
 use self::tracking::Tracking;
 use crate::base::clock;
 use crate::edge::replay::ReplayPart;
+use crate::edge::socket::Socket;
 use crate::hub::close_code::Close;
 use crate::hub::{Epoch, Outgoing};
 
@@ -40,7 +40,7 @@ const REPLAY_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// One open connection.
 pub(crate) struct Session<'a> {
-    socket: WebSocket,
+    socket: Socket,
     registration: RegistrationGuard,
     protocol: Protocol,
     context: &'a SessionContext,
@@ -61,7 +61,7 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// A session that has not sent anything yet. The token expires at `expires`, in seconds since 1970.
     pub(crate) fn new(
-        socket: WebSocket,
+        socket: Socket,
         registration: RegistrationGuard,
         expires: u64,
         protocol: Protocol,
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
     }
 
     /// The socket and the registration, for closing.
-    pub(crate) fn into_parts(self) -> (WebSocket, RegistrationGuard) {
+    pub(crate) fn into_parts(self) -> (Socket, RegistrationGuard) {
         (self.socket, self.registration)
     }
 
@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
             () = self.registration.ready(forwarding, epoch) => self.on_outbox(forwarding).await,
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.on_message(message).await,
-                Some(Err(error)) => Err(End::of_socket_error(error)),
+                Some(Err(error)) => Err(End::of_socket_error(&error)),
                 None => Err(End::Disconnected),
             },
             () = timer => self.on_timer().await,

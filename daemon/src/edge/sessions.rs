@@ -1,11 +1,9 @@
 //! All sessions of this daemon: registering a connection and serving it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
 use chatpush_wire::id::UserId;
-use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::base::metrics;
 use crate::edge::admission::ConnectionPermit;
@@ -15,12 +13,10 @@ use crate::edge::session::context::SessionContext;
 use crate::edge::session::end::End;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::session::registration::RegistrationGuard;
+use crate::edge::socket::Socket;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Hub;
 use crate::hub::close_code::Close;
-
-/// How long the closing handshake may take (RFC 6455 section 7.1.1).
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Registers and serves connections. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -28,12 +24,14 @@ pub(crate) struct Sessions {
     hub: Arc<Hub>,
     subscriptions: Subscriptions,
     context: Arc<SessionContext>,
+    /// The closing handshakes under way.
+    closing: TaskTracker,
 }
 
 impl Sessions {
     /// Sessions that register in `hub`.
     pub(crate) fn new(hub: Arc<Hub>, subscriptions: Subscriptions, context: SessionContext) -> Self {
-        Self { hub, subscriptions, context: Arc::new(context) }
+        Self { hub, subscriptions, context: Arc::new(context), closing: TaskTracker::new() }
     }
 
     /// How many connections are registered.
@@ -57,10 +55,26 @@ impl Sessions {
         Ok(RegistrationGuard::new(registration, self.subscriptions.clone(), permit))
     }
 
+    /// Whether the user may have one more connection.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitExceeded::User`] if the user has as many connections as allowed.
+    pub(crate) fn check_user(&self, user: UserId) -> Result<(), LimitExceeded> {
+        let limit = self.context.limits.connections_per_user;
+        if self.hub.connections_of(user) < limit { Ok(()) } else { Err(LimitExceeded::User) }
+    }
+
+    /// Waits until every connection whose session has ended is closed.
+    pub(crate) async fn closed(&self) {
+        self.closing.close();
+        self.closing.wait().await;
+    }
+
     /// Serves one socket until either side closes it. The token expires at `expires`, in seconds since 1970.
     pub(crate) async fn serve(
         self,
-        socket: WebSocket,
+        socket: Socket,
         registration: RegistrationGuard,
         expires: u64,
         protocol: Protocol,
@@ -72,20 +86,17 @@ impl Sessions {
         let (socket, registration) = session.into_parts();
         // From here on the user counts as offline; the socket counts until it is closed.
         let _permit = registration.unregister();
-        if let End::Close(close) = end {
+        let close = match end {
+            End::Close(close) => Some(close),
+            End::ClosedByClient => None,
+            End::Disconnected => return,
+        };
+        if let Some(close) = close {
             tracing::debug!(%user, code = close.code(), "closing");
             if close == Close::Slow {
                 metrics::SLOW.add(1);
             }
-            let _ = timeout(CLOSE_TIMEOUT, close_handshake(socket, close)).await;
         }
-    }
-}
-
-/// Sends the close frame and waits for the client's. If the frame cannot be written, the TCP close is the
-/// signal.
-async fn close_handshake(mut socket: WebSocket, close: Close) {
-    if socket.send(Message::Close(Some(close.frame()))).await.is_ok() {
-        while let Some(Ok(_)) = socket.recv().await {}
+        self.closing.track_future(socket.close(close)).await;
     }
 }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use chatpush_wire::envelope::Envelope;
 use chatpush_wire::frame::{self, DEFAULT_TYPE, MessageType};
 use chatpush_wire::id::MessageId;
 use chatpush_wire::key::Prefix;
 use redis::{PushInfo, PushKind, Value};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::hub::close_code::Close;
 use crate::hub::{Hub, Outgoing};

@@ -3,13 +3,18 @@
 //! Codes below 4000 are those of RFC 6455 section 7.4.1 and its IANA registry. Section 7.4.2 leaves 4000 to
 //! 4999 to applications; 4401 and 4403 are named after HTTP's 401 and 403.
 
-use axum::extract::ws::{CloseFrame, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// Why the daemon closes a connection, and what the client should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
+    /// 1002: the client sent something that is no WebSocket frame.
+    Protocol,
     /// 1003: the client sent a binary frame. The client has to be fixed.
     Binary,
+    /// 1007: the client sent a text that is not UTF-8.
+    NotUtf8,
     /// 1008: the client exceeds the message rate limit. Wait, then reconnect.
     Flooding,
     /// 1009: the client sent a message beyond the size limit. The client has to be fixed.
@@ -30,7 +35,9 @@ impl Close {
     /// The close code.
     pub const fn code(self) -> u16 {
         match self {
+            Self::Protocol => 1002,
             Self::Binary => 1003,
+            Self::NotUtf8 => 1007,
             Self::Flooding => 1008,
             Self::TooBig => 1009,
             Self::Restart => 1012,
@@ -44,7 +51,9 @@ impl Close {
     /// The reason text beside the code.
     pub const fn reason(self) -> &'static str {
         match self {
+            Self::Protocol => "protocol error",
             Self::Binary => "binary frames are not part of the protocol",
+            Self::NotUtf8 => "text is not UTF-8",
             Self::Flooding => "too many messages",
             Self::TooBig => "message too big",
             Self::Restart => "restarting, connect again",
@@ -56,8 +65,8 @@ impl Close {
     }
 
     /// The close frame.
-    pub const fn frame(self) -> CloseFrame {
-        CloseFrame { code: self.code(), reason: Utf8Bytes::from_static(self.reason()) }
+    pub fn frame(self) -> CloseFrame {
+        CloseFrame { code: self.code().into(), reason: Utf8Bytes::from_static(self.reason()) }
     }
 }
 
@@ -67,8 +76,10 @@ mod tests {
 
     #[test]
     fn protocol_documentation_lists_every_code() {
-        const ALL: [Close; 8] = [
+        const ALL: [Close; 10] = [
+            Close::Protocol,
             Close::Binary,
+            Close::NotUtf8,
             Close::Flooding,
             Close::TooBig,
             Close::Restart,

@@ -161,7 +161,7 @@ impl Drop for Outbox {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::ws::Utf8Bytes;
+    use tokio_tungstenite::tungstenite::Utf8Bytes;
 
     use super::*;
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::ws::Utf8Bytes;
 use chatpush_wire::frame;
 use chatpush_wire::id::MessageId;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// What a connection is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

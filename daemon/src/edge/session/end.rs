@@ -1,7 +1,11 @@
 //! Why a session ends.
 
-use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use std::io;
 
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use crate::edge::socket::TooManyFragments;
 use crate::hub::close_code::Close;
 
 /// Why a session ends.
@@ -9,7 +13,9 @@ use crate::hub::close_code::Close;
 pub(crate) enum End {
     /// The daemon closes the connection with a close frame.
     Close(Close),
-    /// The client has closed the connection, or it broke. No frame can be sent.
+    /// The client has sent a close frame, which is to be answered.
+    ClosedByClient,
+    /// The connection broke. No frame can be sent.
     Disconnected,
 }
 
@@ -23,28 +29,21 @@ impl From<Close> for End {
 }
 
 impl End {
-    /// The end that follows from an error of the socket. A message beyond the size limit is answered by a
-    /// close code; after any other error nothing can be sent.
-    pub(super) fn of_socket_error(error: axum::Error) -> Self {
-        match error.into_inner().downcast_ref::<WebSocketError>() {
-            Some(WebSocketError::Capacity(_)) => Self::Close(Close::TooBig),
+    /// The end that follows from an error of the socket, with the code that the client is told (RFC 6455
+    /// section 7.4.1).
+    pub(super) fn of_socket_error(error: &Error) -> Self {
+        match error {
+            Error::Capacity(_) => Self::Close(Close::TooBig),
+            Error::Utf8(_) => Self::Close(Close::NotUtf8),
+            // There is nobody to tell.
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Disconnected,
+            Error::Protocol(_) => Self::Close(Close::Protocol),
+            Error::Io(error) if is_flood(error) => Self::Close(Close::Flooding),
             _ => Self::Disconnected,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use tokio_tungstenite::tungstenite::error::CapacityError;
-
-    use super::*;
-
-    #[test]
-    fn only_an_oversized_message_has_a_close_code() {
-        let too_long = CapacityError::MessageTooLong { size: 2, max_size: 1 };
-        let error = axum::Error::new(WebSocketError::Capacity(too_long));
-        assert_eq!(End::of_socket_error(error), End::Close(Close::TooBig));
-        let error = axum::Error::new(WebSocketError::ConnectionClosed);
-        assert_eq!(End::of_socket_error(error), End::Disconnected);
-    }
+fn is_flood(error: &io::Error) -> bool {
+    error.get_ref().and_then(|error| error.downcast_ref::<TooManyFragments>()).is_some()
 }

@@ -1,8 +1,8 @@
 //! What a session does with a client's messages.
 
-use axum::extract::ws::{Message, Utf8Bytes};
 use chatpush_wire::id::MessageId;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::client_frame::ClientFrame;
 use super::end::{End, Step};
@@ -24,7 +24,8 @@ impl Session<'_> {
             // limit.
             Message::Text(_) | Message::Ping(_) | Message::Pong(_) => Vec::new(),
             Message::Binary(_) => return Err(Close::Binary.into()),
-            Message::Close(_) => return Err(End::Disconnected),
+            // A raw frame is only ever written.
+            Message::Close(_) | Message::Frame(_) => return Err(End::ClosedByClient),
         };
         let limits = &self.context.limits;
         if confirmed.is_empty() && !self.rate.allows(self.last_received, bytes, limits.messages, limits.bytes)
@@ -80,6 +81,6 @@ fn payload_bytes(message: &Message) -> usize {
     match message {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(_) => 0,
+        Message::Close(_) | Message::Frame(_) => 0,
     }
 }

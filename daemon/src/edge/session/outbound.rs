@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::extract::ws::Message;
 use chatpush_wire::id::MessageId;
-use futures_util::SinkExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::Session;
 use super::end::{End, Step};

@@ -14,16 +14,22 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// The subprotocols that the daemon offers, the preferred one first.
-    pub(crate) const NAMES: [&str; 2] = ["chatpush.v1", "chatpush.raw"];
+    /// The protocols that have a name, the preferred one first.
+    const NAMED: [Self; 2] = [Self::V1, Self::Raw];
 
-    /// The protocol behind the negotiated name; `None` if no subprotocol was negotiated.
-    pub(crate) fn negotiated(name: Option<&str>) -> Self {
-        match name {
-            Some("chatpush.v1") => Self::V1,
-            Some("chatpush.raw") => Self::Raw,
-            _ => Self::Plain,
+    /// The name of the subprotocol; `None` for a connection without one.
+    pub(crate) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Raw => Some("chatpush.raw"),
+            Self::V1 => Some("chatpush.v1"),
         }
+    }
+
+    /// The preferred one of the protocols that a client offers, if the daemon speaks any of them.
+    pub(crate) fn negotiate<'a>(offered: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let preference = |name| Self::NAMED.iter().position(|protocol| protocol.name() == Some(name));
+        offered.filter_map(preference).min().and_then(|place| Self::NAMED.get(place).copied())
     }
 
     /// Whether a pong confirms the messages before its ping.
