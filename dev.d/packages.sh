@@ -20,6 +20,7 @@ test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
 test|command openssl|openssl|creates the certificates of the TLS tests
+autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
 TABLE
 }
 
@@ -30,6 +31,7 @@ is_there() {
         libclang) libclang ;;
         php_fpm) php_fpm >/dev/null ;;
         python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
+        pip) python3 -m pip --version >/dev/null 2>&1 ;;
         module) command -v php >/dev/null && php -m | grep -qix "$2" ;;
     esac
 }
@@ -52,8 +54,8 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo and test" >&2
+        if [[ " build demo test autobahn " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test and autobahn" >&2
             exit 64
         fi
     done

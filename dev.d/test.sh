@@ -3,6 +3,8 @@
 parts=(
     format lint docs unit instructions stubs extension daemon fpm end-to-end client browser demo chaos fuzz
 )
+# What takes too long for every change. Each part may also be named alone.
+long_parts=(autobahn long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -22,6 +24,10 @@ browser      the demo in headless Chromium: network failures, a killed daemon, e
 demo         the demo's smoke test: two users over HTTP and WebSocket
 chaos        a minute of faults without a violation; three broken guarantees that must be detected
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
+
+With --all also:
+autobahn     the cases of the Autobahn test suite that apply to a server without echo
+long-chaos   ten minutes of faults without a violation, on each of two seeds
 TEXT
 }
 
@@ -29,10 +35,15 @@ run_tests() {
     local part
     case "${1:-}" in
         --list) describe; return ;;
-        -*) echo "usage: ./dev test [--list | PART…]" >&2; exit 64 ;;
+        --all)
+            parts+=("${long_parts[@]}")
+            shift
+            [ $# -eq 0 ] || test_usage
+            ;;
+        -*) test_usage ;;
     esac
     for part in "$@"; do
-        if [[ " ${parts[*]} " != *" $part "* ]]; then
+        if [[ " ${parts[*]} ${long_parts[*]} " != *" $part "* ]]; then
             echo "Unknown part '$part'; see ./dev test --list" >&2
             exit 64
         fi
@@ -41,6 +52,7 @@ run_tests() {
 
     source dev.d/php.sh
     source dev.d/browser.sh
+    source dev.d/autobahn.sh
     needs "${parts[@]}"
     log=$(mktemp -d)
     trap 'exit 130' INT
@@ -51,22 +63,28 @@ run_tests() {
     [ "$failed" = 0 ]
 }
 
+test_usage() {
+    echo "usage: ./dev test [--list | --all | PART…]" >&2
+    exit 64
+}
+
 # Installs and builds only what the requested parts need.
 needs() {
-    local part sets=build tools=:
+    local part sets=build tools=()
     require_rust
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            end-to-end) sets="build demo test" tools=websocat ;;
+            end-to-end) sets="build demo test" tools+=(websocat) ;;
             extension | daemon | fpm | client | browser) sets="build demo test" ;;
-            demo | chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
+            autobahn) tools+=(kosoku) ;;&
+            autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
             instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
     packages $sets
-    $tools
+    for part in "${tools[@]}"; do "$part"; done
     case "$*" in lint | docs) ;; *) build ;; esac
 }
 
@@ -122,6 +140,13 @@ part_end_to_end() { cargo test --release --workspace --locked --test it; }
 part_client() { client_tests; }
 part_browser() { browser_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
+part_autobahn() { autobahn_tests; }
+part_long_chaos() {
+    local seed
+    for seed in "${CHATPUSH_CHAOS_SEED:-1}" "$((${CHATPUSH_CHAOS_SEED:-1} + 1))"; do
+        target/release/chatpush-chaos --seconds 600 --seed "$seed" || return
+    done
+}
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     target/release/chatpush-chaos --seconds 60 --seed "${CHATPUSH_CHAOS_SEED:-1}" \

@@ -57,9 +57,11 @@ export interface Message {
  * - `connecting`: the token is being fetched or the connection is being opened.
  * - `open`: connected.
  * - `waiting`: the next attempt starts within 30 seconds, or at once when the network or the user is back.
+ * - `unreachable`: there has been no connection for 30 seconds, and an `error` event says why. Attempts go on;
+ *   `open` follows when one succeeds.
  * - `closed`: closed for good, by `close()` or after an `error`. Only `connect()` opens a new chat.
  */
-export type State = 'connecting' | 'open' | 'waiting' | 'closed';
+export type State = 'connecting' | 'open' | 'waiting' | 'unreachable' | 'closed';
 
 /** The value of an `error` event. */
 export interface ChatError extends Error {
@@ -93,8 +95,9 @@ export interface Events {
   state: (state: State) => unknown;
 
   /**
-   * A handler failed, the token function returned no token, or the chat closed for good. Without an error
-   * handler, errors are written to the console.
+   * A handler failed, the token function returned no token, there has been no connection for 30 seconds, or
+   * the chat closed for good, also because the options cannot be used. Without an error handler, errors are
+   * written to the console.
    */
   error: (error: ChatError) => unknown;
 }
@@ -124,7 +127,7 @@ export interface Chat {
 
 /**
  * Connects, and reconnects until `close()` is called or the chat closes for good. Returns before it calls any
- * of your functions.
- * @throws {TypeError} If `token` is neither a string nor a function, or `url` is not a WebSocket URL.
+ * of your functions, and never throws. If `token` is neither a string nor a function, or `url` is not a
+ * WebSocket URL, the chat is `closed`, and an `error` event with a `TypeError` follows.
  */
 export function connect(options: Options): Chat;

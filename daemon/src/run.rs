@@ -104,7 +104,8 @@ async fn run(
 struct Daemon {
     services: Arc<Services>,
     hub: Arc<Hub>,
-    sessions: Sessions,
+    /// The connections whose session has ended.
+    closing: TaskTracker,
     /// Accepts connections until the daemon stops.
     listener: JoinHandle<()>,
     /// Serve the connections until they are closed: subscriptions, queries, acknowledgements.
@@ -144,7 +145,8 @@ impl Daemon {
 
         let context = session_context(&services, subscriptions.clone(), acks);
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
-        let (listener, router) = public(config, sessions.clone(), tls);
+        let closing = sessions.closing();
+        let (listener, router) = public(config, sessions, tls);
         let listener = tokio::spawn(listener.run(listeners.public, router, stop.clone()));
 
         let admin =
@@ -154,7 +156,7 @@ impl Daemon {
                 .with_graceful_shutdown(stop_writer.clone().cancelled_owned())
                 .into_future(),
         );
-        Self { services, hub, sessions, listener, connected, stop_connected, writer, admin, stop_writer }
+        Self { services, hub, closing, listener, connected, stop_connected, writer, admin, stop_writer }
     }
 
     async fn stop(self) {
@@ -165,7 +167,8 @@ impl Daemon {
         }
         drain::run(&self.hub, limits.admissions, *drain).await;
         // A client whose close frame were cut off would not learn that the daemon only restarts.
-        let _ = timeout(CLOSED_TIMEOUT, self.sessions.closed()).await;
+        self.closing.close();
+        let _ = timeout(CLOSED_TIMEOUT, self.closing.wait()).await;
         self.stop_connected.cancel();
         self.connected.close();
         if timeout(STOP_STEP_TIMEOUT, self.connected.wait()).await.is_err() {

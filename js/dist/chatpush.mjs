@@ -42,6 +42,7 @@ var Acks = class {
 };
 
 // src/address.js
+var PROTOCOL = "chatpush.v1";
 function addressOf(world, url = "/ws") {
   const address = new URL(url, world.location?.href);
   if (/^https?:$/.test(address.protocol)) address.protocol = address.protocol.replace("http", "ws");
@@ -51,10 +52,15 @@ function addressOf(world, url = "/ws") {
   address.hash = "";
   return address;
 }
-function withToken(address, token) {
+function handshake(address, token, inQuery) {
+  if (!inQuery) return [address.href, [PROTOCOL, `chatpush.token.${token}`]];
   const full = new URL(address);
   full.searchParams.set("token", token);
-  return full.href;
+  full.searchParams.set("protocol", PROTOCOL);
+  return [full.href];
+}
+function pageOf(address) {
+  return address.href.replace(/^ws/, "http");
 }
 function userOf(world, token) {
   try {
@@ -119,6 +125,105 @@ function parse(text) {
   }
 }
 
+// src/reason.js
+var TIMEOUT = 1e4;
+var LONGEST = 200;
+async function reasonOf(world, address, token) {
+  const url = pageOf(address);
+  if (world.navigator?.onLine === false) return "this device is offline";
+  const aborter = world.AbortController && new world.AbortController();
+  const timer = world.setTimeout(() => aborter?.abort(), TIMEOUT);
+  try {
+    const headers = { Authorization: `Bearer ${token}` };
+    const answer = await world.fetch(url, { headers, cache: "no-store", signal: aborter?.signal });
+    const text = (await answer.text()).trim();
+    if (answer.status === 200 && text === "ok") return void 0;
+    if (text && text.length <= LONGEST && !text.startsWith("<")) {
+      return `chatpushd refuses the connection: ${answer.status} ${text}`;
+    }
+    return `${url} answers ${answer.status}, which is not chatpushd: does the web server forward it?`;
+  } catch {
+    return `${url} does not answer: does chatpushd run, and does the web server forward it?`;
+  } finally {
+    world.clearTimeout(timer);
+  }
+}
+var BLOCKED = "chatpushd would accept the connection, but no WebSocket gets through: every proxy must forward the headers Upgrade and Connection";
+
+// src/outage.js
+var UNREACHABLE = 3e4;
+var Outage = class {
+  constructor(world, address, hooks) {
+    Object.assign(this, { world, address, hooks });
+    this.inQuery = false;
+    this.number = 0;
+    this.end();
+  }
+  /** An attempt begins. */
+  begin() {
+    this.timer ?? (this.timer = this.world.setTimeout(() => this.report(), UNREACHABLE));
+  }
+  /** The token of an attempt. */
+  tried(token) {
+    this.token = token;
+  }
+  /** No token could be had. */
+  failed(error) {
+    this.problem = error;
+  }
+  /** A handshake was refused, or had no answer in time. */
+  refused() {
+    const { inQuery, works, token } = this;
+    if (inQuery && !works) this.inQuery = false;
+    if (this.switched) {
+      this.blocked = true;
+      this.tell(BLOCKED);
+    } else if (works === void 0 && !this.asked) {
+      this.ask(token);
+    }
+  }
+  /** The connection is open. */
+  over() {
+    this.works = this.inQuery;
+    this.end();
+  }
+  /** Nothing is attempted any more. */
+  end() {
+    this.number++;
+    this.world.clearTimeout(this.timer);
+    this.timer = this.token = this.problem = void 0;
+    this.asked = this.switched = this.blocked = this.due = false;
+  }
+  async report() {
+    const { number, token, problem } = this;
+    this.due = true;
+    this.hooks.unreachable();
+    if (number !== this.number) return;
+    if (token === void 0) this.tell(problem?.message ?? "the token function has returned nothing yet");
+    else await this.ask(token);
+  }
+  /** Asks for the reason. If there is none, the way of the token may be it: the next attempt uses the other. */
+  async ask(token) {
+    const { number } = this;
+    this.asked = true;
+    const reason = await reasonOf(this.world, this.address, token);
+    if (number !== this.number) return;
+    if (reason || this.blocked) {
+      this.tell(reason ?? BLOCKED);
+    } else if (!this.switched) {
+      this.switched = true;
+      this.inQuery = !this.inQuery;
+      this.hooks.retry();
+    }
+  }
+  /** Says once why nothing connects, when the time has come. */
+  tell(reason) {
+    if (!this.due) return;
+    this.due = false;
+    this.hooks.error(new Error(`no connection for 30 seconds: ${reason}`));
+  }
+};
+
 // src/retry.js
 var BASE = 250;
 var CAP = 3e4;
@@ -155,33 +260,52 @@ var Retry = class {
 
 // src/connection.js
 var CONNECT_TIMEOUT = 3e4;
-var TOKEN = /^[\w.~+/-]+=*$/;
+var TOKEN = /^[\w.~+-]+$/;
 var SPARE = 1e4;
 var Connection = class {
   constructor(world, address, token, hooks) {
     Object.assign(this, { world, address, token, hooks });
     this.retry = new Retry(world);
+    this.outage = new Outage(world, address, {
+      unreachable: () => {
+        this.unreachable = true;
+        hooks.state("unreachable");
+      },
+      error: hooks.error,
+      retry: () => this.start()
+    });
     this.round = 0;
   }
   /** Connects now and cancels any attempt or connection before. */
   async start() {
-    this.stop();
+    this.cancel();
+    this.outage.begin();
     const { round, hooks, world } = this;
     this.timer = world.setTimeout(() => this.ended(), CONNECT_TIMEOUT);
-    hooks.state("connecting");
+    this.state("connecting");
     let token;
     try {
       token = await this.fetchToken(round);
     } catch (error) {
       if (round !== this.round) return;
+      this.outage.failed(error);
       hooks.error(error);
       if (round === this.round) this.ended();
       return;
     }
     if (round === this.round && hooks.admit(token)) this.open(token);
   }
-  /** Cancels the attempt or closes the connection, without calling any hook. */
+  /** Cancels the attempt or closes the connection, without calling any hook. Nothing is attempted again. */
   stop() {
+    this.cancel();
+    this.outage.end();
+    this.unreachable = false;
+  }
+  /** While the daemon is unreachable, attempts are not worth a change of the state. */
+  state(state) {
+    if (!this.unreachable) this.hooks.state(state);
+  }
+  cancel() {
     this.round++;
     this.waiting = false;
     this.world.clearTimeout(this.timer);
@@ -189,6 +313,7 @@ var Connection = class {
     this.heartbeat = void 0;
     const { socket } = this;
     this.socket = void 0;
+    this.opening = false;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
@@ -225,18 +350,23 @@ var Connection = class {
     const { world, hooks } = this;
     let socket;
     try {
-      socket = new world.WebSocket(withToken(this.address, token), "chatpush.v1");
+      socket = new world.WebSocket(...handshake(this.address, token, this.outage.inQuery));
     } catch (error) {
       hooks.giveUp(error);
       return;
     }
     this.socket = socket;
+    this.opening = true;
+    this.outage.tried(token);
     let opened;
     const lived = () => opened === void 0 ? 0 : world.performance.now() - opened;
     socket.onopen = () => {
       world.clearTimeout(this.timer);
       opened = world.performance.now();
       this.heartbeat = new Heartbeat(world, (text) => this.send(text), () => this.ended(void 0, lived()));
+      this.opening = false;
+      this.outage.over();
+      this.unreachable = false;
       hooks.state("open");
     };
     socket.onmessage = ({ data }) => {
@@ -248,7 +378,11 @@ var Connection = class {
     socket.onclose = ({ code, reason }) => this.ended(code, lived(), reason);
   }
   ended(code, lived, reason) {
-    this.stop();
+    const { opening } = this;
+    this.cancel();
+    const { round } = this;
+    if (opening) this.outage.refused();
+    if (round !== this.round) return;
     const delay = this.retry.after(code, lived);
     if (delay === void 0) {
       const text = `the server has closed the connection for good: ${code} ${reason ?? ""}`.trim();
@@ -258,7 +392,7 @@ var Connection = class {
     } else {
       this.waiting = true;
       this.timer = this.world.setTimeout(() => this.start(), delay);
-      this.hooks.state("waiting");
+      this.state("waiting");
     }
   }
 };
@@ -537,16 +671,28 @@ var Tabs = class {
 // src/chat.js
 var TABS_VERSION = 1;
 var Chat = class {
-  constructor({ url, token, name = "default", share = true }, world) {
+  constructor(options, world) {
+    this.world = world;
+    this.state = "connecting";
+    this.events = new Events(world);
+    try {
+      this.begin(options);
+    } catch (error) {
+      this.state = "closed";
+      Promise.resolve().then(() => {
+        this.events.emit("state", "closed");
+        this.events.fail(error);
+      });
+    }
+  }
+  begin({ url, token, name = "default", share = true }) {
+    const { world } = this;
     if (typeof token !== "function" && (typeof token !== "string" || !token.trim())) {
       throw new TypeError("token must be a string or a function that returns one");
     }
-    this.world = world;
     this.address = addressOf(world, url);
     this.name = String(name);
     this.share = share && Tabs.possible(world);
-    this.state = "connecting";
-    this.events = new Events(world);
     this.events.on("unread", (count) => {
       this.unread = count;
     });

@@ -1,4 +1,7 @@
-// The WebSocket URL, and the user of a token.
+// The URLs of the daemon, and the user of a token.
+
+/** The subprotocol of this client. */
+const PROTOCOL = 'chatpush.v1';
 
 /**
  * The URL of the daemon, without the token.
@@ -16,11 +19,22 @@ export function addressOf(world, url = '/ws') {
   return address;
 }
 
-/** The URL with the token. */
-export function withToken(address, token) {
+/**
+ * The arguments of a WebSocket. The token is one of the subprotocols, which no server writes to its log. Where
+ * a proxy drops their list, both go in the query string.
+ * @param {boolean} inQuery
+ */
+export function handshake(address, token, inQuery) {
+  if (!inQuery) return [address.href, [PROTOCOL, `chatpush.token.${token}`]];
   const full = new URL(address);
   full.searchParams.set('token', token);
-  return full.href;
+  full.searchParams.set('protocol', PROTOCOL);
+  return [full.href];
+}
+
+/** The same address for a request without an upgrade. */
+export function pageOf(address) {
+  return address.href.replace(/^ws/, 'http');
 }
 
 /**

@@ -17,16 +17,30 @@ const TABS_VERSION = 1;
  * The chat of one page. It holds the connection itself (leader) or gets everything from the tab that does.
  */
 export class Chat {
-  constructor({ url, token, name = 'default', share = true }, world) {
+  constructor(options, world) {
+    this.world = world;
+    this.state = 'connecting';
+    this.events = new Events(world);
+    try {
+      this.begin(options);
+    } catch (error) {
+      this.state = 'closed';
+      // The caller adds its handlers after this.
+      Promise.resolve().then(() => {
+        this.events.emit('state', 'closed');
+        this.events.fail(error);
+      });
+    }
+  }
+
+  begin({ url, token, name = 'default', share = true }) {
+    const { world } = this;
     if (typeof token !== 'function' && (typeof token !== 'string' || !token.trim())) {
       throw new TypeError('token must be a string or a function that returns one');
     }
-    this.world = world;
     this.address = addressOf(world, url);
     this.name = String(name);
     this.share = share && Tabs.possible(world);
-    this.state = 'connecting';
-    this.events = new Events(world);
     // Kept for tabs that begin to follow this one.
     this.events.on('unread', (count) => {
       this.unread = count;

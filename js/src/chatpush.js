@@ -10,11 +10,11 @@
 import { Chat } from './chat.js';
 
 /**
- * Connects, and reconnects until `close()` is called or the server closes for good.
+ * Connects, and reconnects until `close()` is called or the server closes for good. Never throws: what is wrong
+ * with the options is an `error` event of a chat that is closed.
  * @param {import('../chatpush.d.ts').Options} options
  * @param {object} [world] Replaces the global object in tests.
  * @returns {import('../chatpush.d.ts').Chat}
- * @throws {TypeError} If the token or the URL is invalid.
  */
 export function connect(options, world = globalThis) {
   const chat = new Chat(options ?? {}, world);

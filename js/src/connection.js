@@ -1,13 +1,14 @@
-import { withToken } from './address.js';
+import { handshake } from './address.js';
 import { Heartbeat } from './heartbeat.js';
 import { read } from './frame.js';
+import { Outage } from './outage.js';
 import { Retry } from './retry.js';
 
 /** The timeout for token and handshake together, in milliseconds. */
 const CONNECT_TIMEOUT = 30_000;
 
-/** The syntax of a token (RFC 6750 section 2.1). */
-const TOKEN = /^[\w.~+/-]+=*$/;
+/** The characters of a token that may stand in the list of subprotocols (RFC 6455 section 4.1). */
+const TOKEN = /^[\w.~+-]+$/;
 
 /** How long a fetched token is kept for the next attempt, in milliseconds. */
 const SPARE = 10_000;
@@ -22,21 +23,31 @@ export class Connection {
   constructor(world, address, token, hooks) {
     Object.assign(this, { world, address, token, hooks });
     this.retry = new Retry(world);
+    this.outage = new Outage(world, address, {
+      unreachable: () => {
+        this.unreachable = true;
+        hooks.state('unreachable');
+      },
+      error: hooks.error,
+      retry: () => this.start(),
+    });
     // Each attempt has a number. Results of an earlier attempt are ignored.
     this.round = 0;
   }
 
   /** Connects now and cancels any attempt or connection before. */
   async start() {
-    this.stop();
+    this.cancel();
+    this.outage.begin();
     const { round, hooks, world } = this;
     this.timer = world.setTimeout(() => this.ended(), CONNECT_TIMEOUT);
-    hooks.state('connecting');
+    this.state('connecting');
     let token;
     try {
       token = await this.fetchToken(round);
     } catch (error) {
       if (round !== this.round) return;
+      this.outage.failed(error);
       hooks.error(error);
       // The error handler may have closed the chat.
       if (round === this.round) this.ended();
@@ -45,8 +56,19 @@ export class Connection {
     if (round === this.round && hooks.admit(token)) this.open(token);
   }
 
-  /** Cancels the attempt or closes the connection, without calling any hook. */
+  /** Cancels the attempt or closes the connection, without calling any hook. Nothing is attempted again. */
   stop() {
+    this.cancel();
+    this.outage.end();
+    this.unreachable = false;
+  }
+
+  /** While the daemon is unreachable, attempts are not worth a change of the state. */
+  state(state) {
+    if (!this.unreachable) this.hooks.state(state);
+  }
+
+  cancel() {
     this.round++;
     this.waiting = false;
     this.world.clearTimeout(this.timer);
@@ -54,6 +76,7 @@ export class Connection {
     this.heartbeat = undefined;
     const { socket } = this;
     this.socket = undefined;
+    this.opening = false;
     if (!socket) return;
     // A dead connection reports its end minutes later. That event must not reach anyone.
     socket.onopen = socket.onmessage = socket.onclose = null;
@@ -98,19 +121,24 @@ export class Connection {
     const { world, hooks } = this;
     let socket;
     try {
-      socket = new world.WebSocket(withToken(this.address, token), 'chatpush.v1');
+      socket = new world.WebSocket(...handshake(this.address, token, this.outage.inQuery));
     } catch (error) {
       // The browser forbids this URL, and would forbid it again.
       hooks.giveUp(error);
       return;
     }
     this.socket = socket;
+    this.opening = true;
+    this.outage.tried(token);
     let opened;
     const lived = () => (opened === undefined ? 0 : world.performance.now() - opened);
     socket.onopen = () => {
       world.clearTimeout(this.timer);
       opened = world.performance.now();
       this.heartbeat = new Heartbeat(world, (text) => this.send(text), () => this.ended(undefined, lived()));
+      this.opening = false;
+      this.outage.over();
+      this.unreachable = false;
       hooks.state('open');
     };
     socket.onmessage = ({ data }) => {
@@ -123,7 +151,12 @@ export class Connection {
   }
 
   ended(code, lived, reason) {
-    this.stop();
+    const { opening } = this;
+    this.cancel();
+    const { round } = this;
+    if (opening) this.outage.refused();
+    // An error handler may have closed the chat, or the next attempt has begun.
+    if (round !== this.round) return;
     const delay = this.retry.after(code, lived);
     if (delay === undefined) {
       const text = `the server has closed the connection for good: ${code} ${reason ?? ''}`.trim();
@@ -133,7 +166,7 @@ export class Connection {
     } else {
       this.waiting = true;
       this.timer = this.world.setTimeout(() => this.start(), delay);
-      this.hooks.state('waiting');
+      this.state('waiting');
     }
   }
 }

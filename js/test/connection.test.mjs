@@ -20,28 +20,46 @@ async function waitAfter(tab, code) {
   return clock.now - from;
 }
 
-test('the URL may be relative, http or ws, and carries the token', async () => {
+test('the URL may be relative, http or ws; the token is among the subprotocols', async () => {
   for (const [url, expected] of [
-    [undefined, 'wss://shop.example/ws?token=t%2B1'],
-    ['/push?room=1#x', 'wss://shop.example/push?room=1&token=t%2B1'],
-    ['ws', 'wss://shop.example/chat/ws?token=t%2B1'],
-    ['http://localhost:8089/ws', 'ws://localhost:8089/ws?token=t%2B1'],
-    ['wss://push.example/ws', 'wss://push.example/ws?token=t%2B1'],
-    [new URL('https://push.example/ws'), 'wss://push.example/ws?token=t%2B1'],
+    [undefined, 'wss://shop.example/ws'],
+    ['/push?room=1#x', 'wss://shop.example/push?room=1'],
+    ['ws', 'wss://shop.example/chat/ws'],
+    ['http://localhost:8089/ws', 'ws://localhost:8089/ws'],
+    ['wss://push.example/ws', 'wss://push.example/ws'],
+    [new URL('https://push.example/ws'), 'wss://push.example/ws'],
   ]) {
     const tab = new Browser().tab();
     tab.chat({ ...alone, url, token: ' t+1\n' });
     await settle();
     assert.equal(tab.socket.url, expected);
-    assert.equal(tab.socket.protocol, 'chatpush.v1');
+    assert.deepEqual(tab.socket.protocols, ['chatpush.v1', 'chatpush.token.t+1']);
   }
 });
 
-test('invalid arguments are refused at once', () => {
+test('invalid options close the chat with an error, and connect() does not throw', async () => {
+  const wrong = [undefined, null, 5, {}, { token: '' }, { token: ' ' }, { token: 5 }, { token: 't', name: { toString: null } }];
+  wrong.push({ token: 't', url: 'ftp://a/ws' }, { token: 't', url: 'http://' });
+  for (const options of wrong) {
+    const tab = new Browser().tab();
+    const chat = connect(options, tab.world);
+    const events = [];
+    chat.on('state', (state) => { events.push(state); });
+    chat.on('error', (error) => { events.push(error.constructor); });
+    assert.equal(chat.state, 'closed');
+    await settle();
+    assert.deepEqual(events, ['closed', TypeError]);
+    chat.markRead();
+    chat.on('message', () => {});
+    chat.close();
+    await settle();
+    assert.equal(tab.sockets.length, 0);
+    assert.equal(tab.browser.clock.timers.length, 0);
+  }
+});
+
+test('handlers are checked at once', () => {
   const { world } = new Browser().tab();
-  for (const token of [undefined, '', ' ', 5]) assert.throws(() => connect({ token }, world), TypeError);
-  assert.throws(() => connect(undefined, world), TypeError);
-  for (const url of ['ftp://a/ws', 'http://']) assert.throws(() => connect({ token: 't', url }, world), TypeError);
   const chat = connect({ token: 't' }, world);
   assert.throws(() => chat.on('mesage', () => {}), TypeError);
   assert.throws(() => chat.on('message'), TypeError);
@@ -55,7 +73,7 @@ test('the token function is called for every attempt, after connect has returned
   assert.equal(calls, 0);
   await settle();
   await waitAfter(tab, 1006);
-  assert.deepEqual(tab.sockets.map(({ url }) => url.split('=')[1]), ['token1', 'token2']);
+  assert.deepEqual(tab.sockets.map(({ protocols }) => protocols[1]), ['chatpush.token.token1', 'chatpush.token.token2']);
 });
 
 test('a token function that fails or returns no token causes an error and a retry', async () => {

@@ -48,8 +48,8 @@ class Socket {
   texts = [];
   closedByPage = false;
 
-  constructor(url, protocol) {
-    Object.assign(this, { url, protocol });
+  constructor(url, protocols) {
+    Object.assign(this, { url, protocols });
   }
 
   send(text) {
@@ -149,6 +149,10 @@ export class Browser {
 class Tab {
   sockets = [];
   logged = [];
+  /** The requests of the page. */
+  requests = [];
+  /** The answer to them, `[status, text]`; without one, the server does not answer. */
+  answer;
   asleep = false;
 
   constructor(browser, parts) {
@@ -169,9 +173,15 @@ class Tab {
       navigator: { locks: browser.locks },
       AbortController,
       atob,
+      fetch: async (url, options) => {
+        this.requests.push({ url, ...options });
+        if (!this.answer) throw new TypeError('Failed to fetch');
+        const [status, text] = this.answer;
+        return { status, text: async () => text };
+      },
       WebSocket: class extends Socket {
-        constructor(url, protocol) {
-          super(url, protocol);
+        constructor(url, protocols) {
+          super(url, protocols);
           tab.sockets.push(this);
         }
       },

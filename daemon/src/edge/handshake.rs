@@ -18,7 +18,6 @@ use crate::edge::client_js;
 use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::sessions::Sessions;
-use crate::edge::socket::Socket;
 use crate::edge::upgrade::{InvalidUpgrade, Upgrade, elements};
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
@@ -124,10 +123,7 @@ impl HandshakeState {
         let (connection, response) = upgrade.accept(offered);
         tokio::spawn(async move {
             match connection.await {
-                Ok(upgraded) => {
-                    let socket = Socket::new(upgraded, policy.admission.limits()).await;
-                    sessions.serve(socket, registration, token.expires, protocol).await;
-                }
+                Ok(upgraded) => sessions.serve(upgraded, registration, token.expires, protocol).await,
                 Err(error) => tracing::debug!(user = %token.user, %error, "the upgrade failed"),
             }
         });

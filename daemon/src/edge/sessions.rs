@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chatpush_wire::id::UserId;
+use hyper::upgrade::Upgraded;
 use tokio_util::task::TaskTracker;
 
 use crate::base::metrics;
@@ -65,22 +66,22 @@ impl Sessions {
         if self.hub.connections_of(user) < limit { Ok(()) } else { Err(LimitExceeded::User) }
     }
 
-    /// Waits until every connection whose session has ended is closed.
-    pub(crate) async fn closed(&self) {
-        self.closing.close();
-        self.closing.wait().await;
+    /// The closing handshakes under way, to be waited for when the daemon stops.
+    pub(crate) fn closing(&self) -> TaskTracker {
+        self.closing.clone()
     }
 
-    /// Serves one socket until either side closes it. The token expires at `expires`, in seconds since 1970.
+    /// Serves one upgraded connection until either side closes it. The token expires at `expires`, in seconds since 1970.
     pub(crate) async fn serve(
         self,
-        socket: Socket,
+        upgraded: Upgraded,
         registration: RegistrationGuard,
         expires: u64,
         protocol: Protocol,
     ) {
         let user = registration.user();
         metrics::CONNECTED.add(1);
+        let socket = Socket::new(upgraded, &self.context.limits).await;
         let mut session = Session::new(socket, registration, expires, protocol, &self.context);
         let end = session.run().await;
         let (socket, registration) = session.into_parts();
@@ -97,6 +98,9 @@ impl Sessions {
                 metrics::SLOW.add(1);
             }
         }
-        self.closing.track_future(socket.close(close)).await;
+        // The acknowledgements end when no session can send any. A client that is slow to close sends none.
+        let Self { hub, subscriptions, context, closing } = self;
+        drop((hub, subscriptions, context));
+        closing.track_future(socket.close(close)).await;
     }
 }
