@@ -3,13 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::proxy::Proxy;
-use chatpush_stack::redis::{self, Redis};
+use chatpush_stack::redis;
+use tokio::time::sleep;
+
+use crate::redis_pair::RedisPair;
 
 /// The name of the database, and the prefix in Redis.
 pub(crate) const NAME: &str = "chaos";
@@ -23,7 +27,7 @@ pub(crate) type Ports = Arc<Mutex<Vec<Option<u16>>>>;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     daemons: Vec<Option<Daemon>>,
-    redis: Option<Redis>,
+    redis: RedisPair,
     mariadb: Option<MariaDb>,
     /// From PHP to Redis, then from each daemon to Redis and to MySQL.
     pub(crate) proxies: Vec<Proxy>,
@@ -34,15 +38,17 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts Redis, MariaDB with `users` users, and `daemons` daemons.
+    /// Starts Redis, with a replica if there are to be failovers, MariaDB with `users` users, and `daemons`
+    /// daemons.
     pub(crate) async fn start(
         daemons: usize,
         users: u32,
+        redis_replica: bool,
         fault_injection: Option<String>,
     ) -> anyhow::Result<Self> {
         let temporary = Folder::new()?;
         let folder = temporary.path();
-        let redis = Redis::start(folder).await?;
+        let redis = RedisPair::start(folder, redis_replica).await?;
         MariaDb::install(folder).await?;
         let mariadb = MariaDb::start(folder).await?;
         mariadb::create_database(folder, NAME).await?;
@@ -54,7 +60,7 @@ impl Cluster {
         }
         let mut cluster = Self {
             daemons: (0..daemons).map(|_| None).collect(),
-            redis: Some(redis),
+            redis,
             mariadb: Some(mariadb),
             proxies,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
@@ -89,9 +95,18 @@ impl Cluster {
         redis::url(&link(self.folder(), "php", "redis"))
     }
 
-    /// The URL of Redis itself.
+    /// The URL of the master of Redis itself.
     pub(crate) fn redis_url(&self) -> String {
-        redis::url(&redis::socket(self.folder()))
+        self.redis.url()
+    }
+
+    /// The proxies that lead to Redis.
+    pub(crate) fn redis_proxies(&self) -> impl Iterator<Item = &Proxy> {
+        self.proxies
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| *number == 0 || number % 2 == 1)
+            .map(|(_, proxy)| proxy)
     }
 
     /// The number of daemons, running or not.
@@ -118,17 +133,30 @@ impl Cluster {
         self.daemons[number].take()
     }
 
-    /// Kills Redis with SIGKILL.
+    /// Kills the master of Redis with SIGKILL.
     pub(crate) fn kill_redis(&mut self) {
-        if let Some(redis) = self.redis.take() {
-            redis.kill();
-        }
+        self.redis.kill();
     }
 
-    /// Starts Redis on its data.
+    /// Starts the master of Redis on its data.
     pub(crate) async fn start_redis(&mut self) -> anyhow::Result<()> {
-        self.redis = Some(Redis::start(self.folder()).await?);
+        self.redis.restart().await
+    }
+
+    /// Swaps master and replica of Redis. Open connections stay with the old master; new ones lead to the new
+    /// one after `pause`.
+    pub(crate) async fn fail_over_redis(&mut self, pause: Duration) -> anyhow::Result<()> {
+        self.redis.fail_over().await?;
+        sleep(pause).await;
+        for proxy in self.redis_proxies() {
+            proxy.lead_to(self.redis.socket());
+        }
         Ok(())
+    }
+
+    /// Sets the memory limit of the master of Redis, in bytes. 0: none.
+    pub(crate) async fn limit_redis_memory(&self, bytes: u64) -> anyhow::Result<()> {
+        self.redis.configure("maxmemory", &bytes.to_string()).await
     }
 
     /// Kills MariaDB with SIGKILL.

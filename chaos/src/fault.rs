@@ -17,6 +17,10 @@ pub enum FaultKind {
     RestartDaemon,
     /// Redis is killed and started again.
     KillRedis,
+    /// Master and replica of Redis swap their roles, and the old master lives on.
+    RedisFailover,
+    /// Redis is at `maxmemory` for a while.
+    RedisFull,
     /// MariaDB is killed and started again.
     KillMariaDb,
     /// Redis closes every subscriber's connection, as it does when a subscriber is too slow.
@@ -27,21 +31,26 @@ pub enum FaultKind {
     Cut,
     /// Connections between two parts forward nothing for a while.
     Freeze,
+    /// The connections of one part to Redis forward nothing ever again, and stay open.
+    Silence,
     /// Connections between two parts are slow for a while.
     Slow,
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 10] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 13] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
     (FaultKind::KillRedis, "kill-redis"),
+    (FaultKind::RedisFailover, "redis-failover"),
+    (FaultKind::RedisFull, "redis-full"),
     (FaultKind::KillMariaDb, "kill-mariadb"),
     (FaultKind::EndSubscriptions, "end-subscriptions"),
     (FaultKind::KillWorker, "kill-worker"),
     (FaultKind::Cut, "cut"),
     (FaultKind::Freeze, "freeze"),
+    (FaultKind::Silence, "silence"),
     (FaultKind::Slow, "slow"),
 ];
 
@@ -93,6 +102,8 @@ pub fn schedule(seed: u64, kinds: &[FaultKind]) -> impl Iterator<Item = Fault> {
             // Sometimes longer than the writer's lease.
             FaultKind::StopDaemon => rng.u64(500..8_000),
             FaultKind::Freeze => rng.u64(200..4_000),
+            // Sometimes longer than the time between two heartbeats.
+            FaultKind::RedisFull => rng.u64(500..5_000),
             _ => rng.u64(100..1_500),
         };
         let lasts = Duration::from_millis(lasts);

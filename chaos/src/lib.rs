@@ -7,6 +7,7 @@
 //! - [`run`]: one run, from the start of the cluster to the report
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
 //! - `cluster`: Redis, MariaDB and the daemons; each can be killed and started again
+//! - `redis_pair`: a master of Redis and its replica
 //! - `workers`: PHP processes that call the extension
 //! - `clients`: WebSocket clients
 //! - `history`: the record of all calls and connections
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod run;
 pub mod fault;
 mod cluster;
+mod redis_pair;
 mod workers;
 mod clients;
 mod history;

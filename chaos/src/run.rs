@@ -36,7 +36,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         "Starting Redis, MariaDB, {daemons} daemons, {} PHP workers, {} clients",
         arguments.workers, arguments.users
     );
-    let mut cluster = Cluster::start(daemons, arguments.users, arguments.fault_injection.clone()).await?;
+    let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
+    let mut cluster =
+        Cluster::start(daemons, arguments.users, redis_replica, arguments.fault_injection.clone()).await?;
     eprintln!("Data and logs: {}", cluster.folder().display());
     let history = Arc::new(Mutex::new(History::default()));
     wait_until_settled(&cluster).await.context("before the first fault")?;
@@ -188,6 +190,18 @@ async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> a
             cluster.kill_redis();
             sleep(fault.lasts).await;
             cluster.start_redis().await?;
+        }
+        FaultKind::RedisFailover => cluster.fail_over_redis(fault.lasts).await?,
+        FaultKind::RedisFull => {
+            cluster.limit_redis_memory(1).await?;
+            sleep(fault.lasts).await;
+            cluster.limit_redis_memory(0).await?;
+        }
+        FaultKind::Silence => {
+            let count = cluster.redis_proxies().count();
+            if let Some(proxy) = cluster.redis_proxies().nth(fault.target % count) {
+                proxy.silence();
+            }
         }
         FaultKind::KillMariaDb => {
             cluster.kill_mariadb();

@@ -32,7 +32,7 @@ function attempt(string $key, string $operation, int $receiver, callable $call):
         $outcome = 'ok';
     } catch (ChatPush\Exception $thrown) {
         $outcome = outcome($thrown);
-        if ($outcome === 'refused') {
+        if ($outcome === 'refused' || str_contains($thrown->getMessage(), 'answered with an error')) {
             // Do not call in a tight loop during an outage.
             usleep(20_000);
         }
