@@ -63,6 +63,8 @@ export class Conversation {
     const rest = this.log.scrollHeight - this.log.scrollTop;
     this.refresh();
     this.log.scrollTop = this.log.scrollHeight - rest;
+    // The button loses the focus when it is hidden.
+    if (this.earlier.hidden) this.log.focus({ preventScroll: true });
   }
 
   /** How many pixels are below what is in view. */

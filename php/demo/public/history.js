@@ -45,12 +45,15 @@ export class MessageHistory {
     return [...this.conversations.keys()].flatMap((person) => this.of(person));
   }
 
+  /** The message as it is here, if it is. */
+  find(message) {
+    return this.conversation(this.person(message)).messages.get(key(message));
+  }
+
   /** Adds a message, or what is new about one that is there. Returns whether it was not there yet. */
   add(message) {
-    const { messages } = this.conversation(this.person(message));
-    const key = `${message.from}:${message.id}`;
-    const known = messages.get(key);
-    if (!known) messages.set(key, message);
+    const known = this.find(message);
+    if (!known) this.conversation(this.person(message)).messages.set(key(message), message);
     // An answer that is on its way for longer must not undo what a later one has said.
     else Object.assign(known, message, { state: rank(message) < rank(known) ? known.state : message.state });
     return !known;
@@ -79,8 +82,8 @@ export class MessageHistory {
       conversation.first = messages[0]?.row;
       conversation.hasEarlier = more;
       // What came live before this load may have a gap behind it.
-      for (const [key, { row }] of conversation.messages) {
-        if (more && row < conversation.first) conversation.messages.delete(key);
+      for (const message of [...conversation.messages.values()]) {
+        if (more && message.row < conversation.first) conversation.messages.delete(key(message));
       }
       this.include(conversation, messages);
       return;
@@ -115,3 +118,5 @@ export class MessageHistory {
     return this.conversations.get(person);
   }
 }
+
+const key = ({ from, id }) => `${from}:${id}`;

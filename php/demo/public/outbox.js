@@ -19,6 +19,7 @@ export class Outbox {
     Object.assign(this, { history, changed, problem });
     this.wait = FIRST;
     this.running = false;
+    this.isDelayed = false;
     for (const message of stored(this.prefix)) history.add(message);
   }
 
@@ -48,7 +49,8 @@ export class Outbox {
     this.running = false;
     if (!next) {
       // The history may know by now that an attempt without an answer has succeeded.
-      this.problem();
+      if (this.isDelayed) this.problem();
+      this.isDelayed = false;
       attempt(() => this.tidy());
       return;
     }
@@ -56,9 +58,12 @@ export class Outbox {
     this.wait = Math.min(this.wait * 2, LONGEST);
   }
 
-  /** Removes what does not wait any more. */
+  /** Removes what does not wait any more. Messages of other tabs, which are not known here, stay. */
   tidy() {
-    for (const { id } of stored(this.prefix)) localStorage.removeItem(this.prefix + id);
+    for (const message of stored(this.prefix)) {
+      const { state = 'sending' } = this.history.find(message) ?? {};
+      if (state !== 'sending') localStorage.removeItem(this.prefix + message.id);
+    }
   }
 
   /** The oldest waiting message. It may be one that another device has written and not handed over. */
@@ -72,10 +77,12 @@ export class Outbox {
     let news;
     try {
       news = await post('send.php', { receiver_id: to, text, id });
+      this.isDelayed = false;
       this.problem();
     } catch ({ status, message }) {
       this.problem(status < 500 ? message : 'Not sent yet. It goes out by itself when the server is back.');
-      if (status !== 422) return false;
+      this.isDelayed = status !== 422;
+      if (this.isDelayed) return false;
       news = { id, from, to, state: 'refused' };
     }
     this.wait = FIRST;

@@ -28,6 +28,7 @@ export default async function (browser) {
   await ann.open(ben);
   await ann.reads(texts.at(-1));
   await ann.goBack();
+  assert.equal(await ann.page.evaluate(() => document.activeElement.id), 'log', 'the focus is not lost');
   await ann.hasRead(texts);
   await ann.badges(ben, '');
   // Messages are handled one after the other, so each of the four reloads may have interrupted one.

@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { sql } from '../database.mjs';
 import { Person } from '../person.mjs';
 import { until } from '../until.mjs';
 
@@ -13,6 +13,10 @@ export default async function (browser) {
   for (const text of texts) await ben.send(ann, text);
   await ann.hasRead(texts);
 
+  // Another tab has nothing to send.
+  const other = await ann.tab();
+  ann.page = page;
+  await page.bringToFront();
   let attempts = 0;
   let answer = (route) => route.abort();
   await ann.context.route('**/send.php', (route) => {
@@ -23,13 +27,15 @@ export default async function (browser) {
   const notice = page.getByText('It goes out by itself');
   await notice.waitFor();
   const composer = page.getByRole('textbox', { name: 'Message' });
-  const places = [page.locator('#messages li').last(), notice, composer];
-  const boxes = await Promise.all(places.map((place) => place.boundingBox()));
-  const log = await page.getByRole('log').boundingBox();
-  const [message, said, field] = boxes;
-  assert.ok(message.y + message.height <= log.y + log.height, 'all of the message is in view');
-  assert.ok(log.y + log.height <= said.y && said.y + said.height <= field.y, 'nothing covers the notice');
+  const places = [page.locator('#messages li').last(), page.getByRole('log'), notice, composer];
+  await until('the message is in full view, and so is the notice', async () => {
+    const [message, log, said, field] = await Promise.all(places.map((place) => place.boundingBox()));
+    const below = (one, other) => one.y + one.height <= other.y;
+    return message.y + message.height <= log.y + log.height && below(log, said) && below(said, field);
+  });
 
+  await ann.open(ben, other);
+  await ann.hasRead(texts, other);
   await page.reload();
   await ann.open(ben);
   await ann.hasRead([...texts, 'not sent yet']);
@@ -49,4 +55,11 @@ export default async function (browser) {
   await ben.page.reload();
   await ben.open(ann);
   await ben.hasRead([...texts, 'not sent yet']);
+
+  // What the server refuses is not repeated, and the page says why.
+  await sql(`DELETE FROM user WHERE id = ${await ben.id()}`);
+  answer = (route) => route.continue();
+  await ann.say('to nobody');
+  await page.getByRole('img', { name: 'Not sent' }).waitFor();
+  await page.getByText('This user does not exist.').waitFor();
 }
