@@ -3,11 +3,9 @@
 /** A connection that is away for less than so many milliseconds is not worth a notice. */
 const NOTICE_DELAY = 1_000;
 
-const NOTICES = {
-  closed: 'This connection was ended. Reload the page to go on.',
-  lost: 'Live connection lost. Messages come later; yours are sent when it is back.',
-  unreachable: 'The server cannot be reached. What you write is sent when it is back.',
-};
+const ENDED = 'This connection was ended. Reload the page to go on.';
+const LOST = 'Live connection lost. Messages come later; yours are sent when it is back.';
+const NO_SERVER = 'The server cannot be reached. What you write is sent when it is back.';
 
 export class Connection {
   state = 'connecting';
@@ -35,8 +33,8 @@ export class Connection {
   }
 
   show() {
-    const away = this.isReached ? NOTICES.lost : NOTICES.unreachable;
-    const notice = this.state === 'open' ? '' : NOTICES[this.state] ?? away;
+    const away = this.isReached ? LOST : NO_SERVER;
+    const notice = { open: '', closed: ENDED }[this.state] ?? away;
     // Screen readers read a status again when it is set, even to the same text.
     if (this.notice.textContent !== notice) this.notice.textContent = notice;
   }
