@@ -202,7 +202,9 @@ var Outage = class {
     if (token === void 0) this.tell(problem?.message ?? "the token function has returned nothing yet");
     else await this.ask(token);
   }
-  /** Asks for the reason. If there is none, the way of the token may be it: the next attempt uses the other. */
+  /**
+   * Asks for the reason. If there is none, the way of the token may be it, and the next attempt uses the other.
+   */
   async ask(token) {
     const { number } = this;
     this.asked = true;

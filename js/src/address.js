@@ -20,8 +20,8 @@ export function addressOf(world, url = '/ws') {
 }
 
 /**
- * The arguments of a WebSocket. The token is one of the subprotocols, which no server writes to its log. Where
- * a proxy drops their list, both go in the query string.
+ * The arguments of a WebSocket. The token is one of the subprotocols, which no server writes to its log.
+ * Where a proxy drops their list, both go in the query string.
  * @param {boolean} inQuery
  */
 export function handshake(address, token, inQuery) {

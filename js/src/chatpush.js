@@ -10,8 +10,8 @@
 import { Chat } from './chat.js';
 
 /**
- * Connects, and reconnects until `close()` is called or the server closes for good. Never throws: what is wrong
- * with the options is an `error` event of a chat that is closed.
+ * Connects, and reconnects until `close()` is called or the server closes for good. Never throws: what is
+ * wrong with the options is an `error` event of a chat that is closed.
  * @param {import('../chatpush.d.ts').Options} options
  * @param {object} [world] Replaces the global object in tests.
  * @returns {import('../chatpush.d.ts').Chat}

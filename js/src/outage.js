@@ -71,7 +71,9 @@ export class Outage {
     else await this.ask(token);
   }
 
-  /** Asks for the reason. If there is none, the way of the token may be it: the next attempt uses the other. */
+  /**
+   * Asks for the reason. If there is none, the way of the token may be it, and the next attempt uses the other.
+   */
   async ask(token) {
     const { number } = this;
     this.asked = true;

@@ -33,5 +33,5 @@ export async function reasonOf(world, address, token) {
 }
 
 /** The reason if the daemon would accept a handshake and none gets through. */
-export const BLOCKED =
-  'chatpushd would accept the connection, but no WebSocket gets through: every proxy must forward the headers Upgrade and Connection';
+export const BLOCKED = 'chatpushd would accept the connection, but no WebSocket gets through: '
+  + 'every proxy must forward the headers Upgrade and Connection';

@@ -12,6 +12,7 @@ import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
 import * as keyboard from './cases/keyboard.mjs';
 import * as labels from './cases/labels.mjs';
+import * as nginx from './cases/nginx.mjs';
 import * as outbox from './cases/outbox.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
@@ -50,7 +51,7 @@ async function isolated(run) {
 
 describe('together', { concurrency: 6 }, () => {
   cases(
-    hole, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
+    hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, outbox, conversation, signIn, wide,
   );
 });

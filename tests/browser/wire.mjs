@@ -58,7 +58,8 @@ class Pair {
     const server = connect(Number(wire.target.port), wire.target.hostname);
     Object.assign(this, { wire, browser, server, ends: [browser, server], since: Date.now(), isWebSocket: false });
     browser.once('data', (head) => {
-      this.isWebSocket = head.toString('latin1').startsWith('GET /ws');
+      // Without an upgrade it is a question to the daemon.
+      this.isWebSocket = /^GET \/ws[ ?][^]*\nupgrade: websocket/i.test(head.toString('latin1'));
       if (this.isWebSocket) wire.webSockets++;
     });
     browser.setTimeout(wire.idle, () => this.end());
