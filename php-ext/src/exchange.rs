@@ -6,5 +6,11 @@ mod script_call;
 pub(crate) use self::command::Command;
 pub(crate) use self::script_call::{Keys, Progress, ScriptCall, ScriptOutcome};
 
-/// What is known when Redis did not answer.
-const UNKNOWN: &str = "Redis did not answer; the outcome is unknown";
+use crate::link::{Known, Unanswered};
+
+/// What is known when Redis did not answer a command that changes something.
+const UNKNOWN: &Unanswered =
+    &Unanswered { known: Known::Unknown, text: "Redis did not answer; the outcome is unknown" };
+
+/// What is known when Redis did not answer a query.
+const NO_ANSWER: &Unanswered = &Unanswered { known: Known::NotQueued, text: "Redis did not answer" };

@@ -26,7 +26,7 @@ pub(crate) fn push(receiver: UserId, content: &str, message_type: &MessageType) 
     let channel = settings.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
-    let mut command = Command { parts: &parts, repeatable: false, read: Answer::into_number };
+    let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
     Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
     let settings = settings::current()?;
     let channel = settings.prefix.user_channel(user);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope::DISCONNECT.as_bytes()];
-    let mut command = Command { parts: &parts, repeatable: true, read: Answer::into_number };
+    let mut command = Command { parts: &parts, repeatable: true, query: false, read: Answer::into_number };
     Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
 }
 
@@ -48,6 +48,6 @@ pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
         let count = answer.into_array()?.into_iter().nth(1);
         count.ok_or(LinkError::TooShort)?.into_number()
     };
-    let mut command = Command { parts: &parts, repeatable: true, read };
+    let mut command = Command { parts: &parts, repeatable: true, query: true, read };
     Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
 }

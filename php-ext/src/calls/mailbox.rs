@@ -14,7 +14,7 @@ use super::unexpected;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::fetched_rows;
-use crate::link;
+use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
 /// Stored rows with ids above `after`, oldest first, at most `limit`. They are queried in pages, all within
@@ -91,7 +91,10 @@ fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, 
         partition,
         prefix,
         waits: true,
-        unanswered: "chatpushd did not answer in time (is MySQL away or behind?)",
+        unanswered: &Unanswered {
+            known: Known::NotQueued,
+            text: "chatpushd did not answer in time (is MySQL away or behind?)",
+        },
         progress: Progress::default(),
     };
     reply(link::execute(settings, &mut call, deadline)?)
@@ -111,8 +114,11 @@ fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
         partition,
         prefix,
         waits: true,
-        unanswered: "it is queued and will be done, but not in time (is MySQL away, or does the calling \
-                     transaction hold this user's row?)",
+        unanswered: &Unanswered {
+            known: Known::Queued,
+            text: "it is queued and will be done, but not in time (is MySQL away, or does the calling \
+                   transaction hold this user's row?)",
+        },
         progress: Progress::default(),
     };
     reply(link::execute(&settings, &mut call, settings.deadline())?)

@@ -16,7 +16,7 @@ use super::{new_id, unexpected};
 use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
-use crate::link;
+use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
 /// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
@@ -80,8 +80,11 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         partition,
         prefix,
         waits: settings.committed,
-        unanswered: "the message is queued and will be stored once, but it was not committed in time \
-                     (is MySQL away, or does the calling transaction hold this user's row?)",
+        unanswered: &Unanswered {
+            known: Known::Queued,
+            text: "the message is queued and will be stored once, but it was not committed in time \
+                   (is MySQL away, or does the calling transaction hold this user's row?)",
+        },
         progress: Progress::default(),
     };
     match link::execute(settings, &mut call, settings.deadline())? {

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use super::UNKNOWN;
-use crate::link::{Answer, Connection, Exchange, LinkError, command};
+use super::{NO_ANSWER, UNKNOWN};
+use crate::link::{Answer, Connection, Exchange, LinkError, Unanswered, command};
 
 /// A command and how its answer is read.
 pub(crate) struct Command<'a, T> {
     pub(crate) parts: &'a [&'a [u8]],
     pub(crate) repeatable: bool,
+    /// Whether it only reads.
+    pub(crate) query: bool,
     pub(crate) read: fn(Answer) -> Result<T, LinkError>,
 }
 
@@ -29,7 +31,7 @@ impl<T> Exchange for Command<'_, T> {
         self.repeatable
     }
 
-    fn known(&self) -> &'static str {
-        UNKNOWN
+    fn unanswered(&self) -> &'static Unanswered {
+        if self.query { NO_ANSWER } else { UNKNOWN }
     }
 }

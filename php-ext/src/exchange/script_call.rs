@@ -9,8 +9,8 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
-use super::UNKNOWN;
-use crate::link::{Connection, Exchange, LinkError, Peer, command};
+use super::{NO_ANSWER, UNKNOWN};
+use crate::link::{Connection, Exchange, Known, LinkError, Peer, Unanswered, command};
 
 /// A call of a script.
 pub(crate) struct ScriptCall<'a> {
@@ -26,7 +26,7 @@ pub(crate) struct ScriptCall<'a> {
     /// Whether a daemon answers, and the call waits for that.
     pub(crate) waits: bool,
     /// What is known when the script was executed and no daemon has answered.
-    pub(crate) unanswered: &'static str,
+    pub(crate) unanswered: &'static Unanswered,
     pub(crate) progress: Progress,
 }
 
@@ -125,8 +125,13 @@ impl Exchange for ScriptCall<'_> {
         self.repeatable
     }
 
-    fn known(&self) -> &'static str {
-        if self.progress.accepted { self.unanswered } else { UNKNOWN }
+    fn unanswered(&self) -> &'static Unanswered {
+        match self.unanswered.known {
+            _ if self.progress.accepted => self.unanswered,
+            // Only a query stays without effect when its script was accepted.
+            Known::NotQueued => NO_ANSWER,
+            Known::Queued | Known::Unknown => UNKNOWN,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
+use super::known::Unanswered;
 use super::slot;
 use crate::settings::Settings;
 
@@ -24,7 +25,7 @@ pub(crate) trait Exchange {
     fn is_repeatable(&self) -> bool;
 
     /// What is known of the outcome when no answer has come.
-    fn known(&self) -> &'static str;
+    fn unanswered(&self) -> &'static Unanswered;
 }
 
 /// Executes an exchange on the kept connection, or on a new one. If the connection breaks before everything
@@ -45,7 +46,7 @@ pub(crate) fn execute<E: Exchange>(
             // The first try may have been executed. That matters more than that there is no second.
             Err(unreachable) if was_sent => {
                 return Err(ExecuteError::TimedOut {
-                    known: exchange.known(),
+                    unanswered: exchange.unanswered(),
                     cause: Some(unreachable.into()),
                 });
             }
@@ -62,25 +63,29 @@ pub(crate) fn execute<E: Exchange>(
             }
             Err(cause) => cause,
         };
-        let known = exchange.known();
+        let unanswered = exchange.unanswered();
         match cause {
-            LinkError::Timeout => return Err(ExecuteError::TimedOut { known, cause: None }),
+            LinkError::Timeout => return Err(ExecuteError::TimedOut { unanswered, cause: None }),
             // Redis does not have the script, so nothing was executed.
             LinkError::NoScript if tries > 0 => {}
             LinkError::NoScript => return Err(ExecuteError::NoScripts { address: address() }),
             LinkError::Redis(_) => {
-                return Err(ExecuteError::Answered { address: address(), known: None, cause: cause.into() });
+                return Err(ExecuteError::Answered {
+                    address: address(),
+                    unanswered: None,
+                    cause: cause.into(),
+                });
             }
             LinkError::Subscription(_) => {
                 return Err(ExecuteError::Answered {
                     address: address(),
-                    known: Some(known),
+                    unanswered: Some(unanswered),
                     cause: cause.into(),
                 });
             }
             // Redis does not execute a command that it has not received completely.
             _ if tries > 0 && (unsent || exchange.is_repeatable()) => was_sent |= !unsent,
-            _ => return Err(ExecuteError::Broken { address: address(), known, cause: cause.into() }),
+            _ => return Err(ExecuteError::Broken { address: address(), unanswered, cause: cause.into() }),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LinkError;
+use super::known::{Known, Unanswered};
 use crate::address::Address;
 
 /// Why an exchange was not executed. `Display` says what happened, `source()` why.
@@ -29,7 +30,7 @@ pub(crate) enum ExecuteError {
     #[error("the connection to Redis at {address} broke")]
     Broken {
         address: Address,
-        known: &'static str,
+        unanswered: &'static Unanswered,
         #[source]
         cause: Arc<LinkError>,
     },
@@ -37,7 +38,8 @@ pub(crate) enum ExecuteError {
     #[error("Redis at {address} answered with an error")]
     Answered {
         address: Address,
-        known: Option<&'static str>,
+        /// `None`: nothing was executed.
+        unanswered: Option<&'static Unanswered>,
         #[source]
         cause: Arc<LinkError>,
     },
@@ -45,9 +47,9 @@ pub(crate) enum ExecuteError {
     #[error("Redis at {address} keeps no scripts")]
     NoScripts { address: Address },
     /// There was no answer until the deadline.
-    #[error("{known}")]
+    #[error("{}", unanswered.text)]
     TimedOut {
-        known: &'static str,
+        unanswered: &'static Unanswered,
         /// Why a connection for the second try could not be opened.
         #[source]
         cause: Option<Box<ExecuteError>>,
@@ -55,6 +57,19 @@ pub(crate) enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// What is known of the call's effect.
+    pub(crate) const fn known(&self) -> Known {
+        match self {
+            Self::Unreachable { .. }
+            | Self::StillUnreachable { .. }
+            | Self::NoScripts { .. }
+            | Self::Answered { unanswered: None, .. } => Known::NotQueued,
+            Self::Broken { unanswered, .. }
+            | Self::Answered { unanswered: Some(unanswered), .. }
+            | Self::TimedOut { unanswered, .. } => unanswered.known,
+        }
+    }
+
     /// Writes what is known of the outcome, or the fix, if the error does not say it already.
     pub(crate) fn write_advice(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
@@ -62,10 +77,13 @@ impl ExecuteError {
             Self::StillUnreachable { left, .. } => {
                 write!(out, "; not tried again for {} ms", left.as_millis())
             }
-            Self::Broken { known, .. } | Self::Answered { known: Some(known), .. } => {
-                write!(out, "; {known}")
+            Self::Broken { unanswered, .. } | Self::Answered { unanswered: Some(unanswered), .. } => {
+                write!(out, "; {}", unanswered.text)
             }
-            Self::Answered { known: None, .. } | Self::NoScripts { .. } | Self::TimedOut { .. } => Ok(()),
+            // Its text is what is known.
+            Self::TimedOut { .. } => Ok(()),
+            _ if self.known() == Known::NotQueued => write!(out, "; nothing was queued"),
+            Self::Answered { .. } | Self::NoScripts { .. } => Ok(()),
         }
     }
 }
