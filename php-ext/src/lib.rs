@@ -16,13 +16,11 @@
 //! | `error` | why a call failed |
 //! | `exception` | the exception classes, and how an error becomes an exception or a warning |
 //! | `settings` | the INI directives |
-//! | `address` | the address of Redis |
 //! | `info` | the section of `phpinfo()` |
 //! | `zend` | the C functions of the engine that ext-php-rs does not wrap |
 
 #![allow(missing_docs, reason = "the only public item is the entry point that the macro writes, without any")]
 
-mod address;
 mod calls;
 mod declaration;
 mod delivery;

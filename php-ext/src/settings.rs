@@ -15,8 +15,8 @@ use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
 pub(crate) use self::error::{InvalidDirective, InvalidDirectives, InvalidValue};
-use crate::address::Address;
 use crate::zend;
+use chatpush_wire::address::Address;
 
 const REDIS_URL: &CStr = c"chatpush.redis_url";
 const PREFIX: &CStr = c"chatpush.prefix";

@@ -49,10 +49,9 @@ const EXTENSION: &[(&str, &[&str])] = &[
     ("calls", &["delivery", "error", "exchange", "fetched_rows", "link", "settings"]),
     ("error", &["link", "settings"]),
     ("exchange", &["link"]),
-    ("link", &["address", "settings"]),
-    ("settings", &["address", "zend"]),
+    ("link", &["settings"]),
+    ("settings", &["zend"]),
     ("info", &["link", "settings", "zend"]),
-    ("address", &[]),
     ("delivery", &[]),
     ("fetched_rows", &[]),
     ("zend", &[]),
@@ -74,6 +73,7 @@ const WIRE: &[(&str, &[&str])] = &[
     ("reply", &["id"]),
     ("lua", &[]),
     ("token", &["id", "limit"]),
+    ("address", &[]),
 ];
 
 /// The stack.

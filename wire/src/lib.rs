@@ -33,6 +33,7 @@
 //! | [`reply`] | what a daemon or a script answers |
 //! | [`lua`] | the scripts that Redis executes |
 //! | [`token`] | connect tokens |
+//! | [`address`] | the address of Redis, as both sides' settings write it |
 
 /// [`VERSION`] as a literal, for `concat!`.
 macro_rules! version {
@@ -41,6 +42,7 @@ macro_rules! version {
     };
 }
 
+pub mod address;
 pub mod entry;
 pub mod envelope;
 pub mod frame;

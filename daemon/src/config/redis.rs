@@ -1,12 +1,13 @@
 //! The Redis server.
 
-use ::redis::{ConnectionInfo, IntoConnectionInfo as _};
+use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+use chatpush_wire::address::{Address, Endpoint};
 
 use super::setting::Setting;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("redis.url", "redis://127.0.0.1:6379", "Redis server that PHP uses too").details(
-        "`redis://[user[:password]@]host[:port][/db]`, `rediss://…` for TLS, or \
+        "`redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or \
          `unix:///path[?db=…&user=…&pass=…]`. The same as `chatpush.redis_url` in PHP.",
     ),
     Setting::integer(
@@ -22,12 +23,24 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// The connection that an address describes.
 pub(super) fn url(text: &str) -> Result<ConnectionInfo, String> {
-    const FORMS: &str =
-        "must be redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=…]";
-    let known = ["redis://", "rediss://", "unix://"].iter().any(|scheme| text.starts_with(scheme));
-    if !known {
-        return Err(FORMS.to_owned());
+    let Address { endpoint, user, password, database } =
+        Address::parse(text).map_err(|error| error.to_string())?;
+    let endpoint = match endpoint {
+        Endpoint::Tcp { host, port, tls: false } => ConnectionAddr::Tcp(host, port),
+        Endpoint::Tcp { host, port, tls: true } => {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        }
+        Endpoint::Unix(path) => ConnectionAddr::Unix(path),
+    };
+    let mut login = RedisConnectionInfo::default().set_db(database.into());
+    if let Some(user) = user {
+        login = login.set_username(user);
     }
-    text.into_connection_info().map_err(|error| format!("{FORMS} ({error})"))
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    let connection = endpoint.into_connection_info().map_err(|error| error.to_string())?;
+    Ok(connection.set_redis_settings(login))
 }

@@ -9,7 +9,7 @@ use super::busy_poll::BusyPoll;
 use super::error::LinkError;
 use super::resp::{self, Answer, Parsed, command};
 use super::stream::Stream;
-use crate::address::Address;
+use chatpush_wire::address::Address;
 
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;

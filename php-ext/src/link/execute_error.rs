@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::LinkError;
 use super::known::{Known, Unanswered};
-use crate::address::Address;
+use chatpush_wire::address::Address;
 
 /// Why an exchange was not executed. `Display` says what happened, `source()` why.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
-use crate::address::Address;
 use crate::settings::Settings;
+use chatpush_wire::address::Address;
 
 /// After Redis could not be reached, calls fail at once for this long. So an outage does not cost every
 /// request the connect timeout.

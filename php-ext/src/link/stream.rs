@@ -12,7 +12,7 @@ use super::error::LinkError;
 use super::socket::left;
 use super::tls::TlsStream;
 use super::{socket, tls};
-use crate::address::Endpoint;
+use chatpush_wire::address::Endpoint;
 
 /// Socket timeouts are multiples of this, so that most calls need not set them again.
 const STEP: Duration = Duration::from_millis(100);

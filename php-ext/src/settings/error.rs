@@ -8,7 +8,7 @@ use chatpush_wire::key::InvalidPrefix;
 use chatpush_wire::token::WeakSecret;
 
 use super::{LONGEST, LONGEST_POLL};
-use crate::address::InvalidAddress;
+use chatpush_wire::address::InvalidAddress;
 
 /// Every directive that has an invalid value. Cloning is shallow.
 #[derive(Clone, Debug)]

@@ -34,6 +34,9 @@ final class SettingsTest extends ChatPushTestCase
         yield ['chatpush.redis_url', 'redis://:pa55%2@localhost'];
         yield ['chatpush.redis_url', 'redis://:pa55%FF@localhost'];
         yield ['chatpush.redis_url', 'unix:///redis.sock?database=1'];
+        yield ['chatpush.redis_url', 'redis://localhost?db=3'];
+        yield ['chatpush.redis_url', 'redis://chat@localhost'];
+        yield ['chatpush.redis_url', 'redis://:pa55@w/rd#1@localhost'];
         yield ['chatpush.timeout_ms', '-1'];
         yield ['chatpush.timeout_ms', '0'];
         yield ['chatpush.timeout_ms', 'soon'];
