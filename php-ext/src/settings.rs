@@ -2,10 +2,13 @@
 //!
 //! They are read when first needed, and again only after a directive has changed: each has a change handler.
 
+#![allow(unsafe_code, reason = "a change handler gets pointers")]
+
 mod error;
+mod value;
 
 use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -28,12 +31,6 @@ const BUSY_POLL: &CStr = c"chatpush.busy_poll_us";
 const DURABILITY: &CStr = c"chatpush.durability";
 const ERRORS: &CStr = c"chatpush.errors";
 const GLOBAL_FUNCTIONS: &CStr = c"chatpush.global_functions";
-
-/// Longest time that can be set, in milliseconds: an hour.
-const LONGEST: u64 = 3_600_000;
-
-/// Longest time to poll for an answer, in microseconds.
-const LONGEST_POLL: u64 = 10_000;
 
 /// A script must not change the secret or the audience, or it could sign tokens for another installation. The
 /// global functions are registered when PHP starts, so that directive cannot change later either.
@@ -154,22 +151,13 @@ pub(crate) fn phpinfo_rows() -> Vec<(String, String)> {
 impl Settings {
     fn read() -> Result<Self, Vec<InvalidDirective>> {
         let mut invalid = Vec::new();
-        let address = parse_directive(&mut invalid, REDIS_URL, |text| Ok(Address::parse(text)?));
-        let prefix = parse_directive(&mut invalid, PREFIX, |text| {
-            Prefix::try_from(text.to_owned()).map_err(|error| InvalidValue::Prefix(text.to_owned(), error))
-        });
-        let connect_timeout = parse_directive(&mut invalid, CONNECT_TIMEOUT, milliseconds);
-        let timeout = parse_directive(&mut invalid, TIMEOUT, milliseconds);
-        let busy_poll = parse_directive(&mut invalid, BUSY_POLL, microseconds);
-        let committed = parse_directive(&mut invalid, DURABILITY, |text| match text {
-            "committed" => Ok(true),
-            "queued" => Ok(false),
-            _ => Err(InvalidValue::Durability(text.to_owned())),
-        });
-        parse_directive(&mut invalid, ERRORS, |text| match text {
-            "exception" | "warning" => Ok(()),
-            _ => Err(InvalidValue::Errors(text.to_owned())),
-        });
+        let address = read(&mut invalid, REDIS_URL, value::address);
+        let prefix = read(&mut invalid, PREFIX, value::prefix);
+        let connect_timeout = read(&mut invalid, CONNECT_TIMEOUT, value::milliseconds);
+        let timeout = read(&mut invalid, TIMEOUT, value::milliseconds);
+        let busy_poll = read(&mut invalid, BUSY_POLL, value::microseconds);
+        let committed = read(&mut invalid, DURABILITY, value::is_committed);
+        read(&mut invalid, ERRORS, value::errors);
         match (address, prefix, connect_timeout, timeout, busy_poll, committed) {
             (
                 Some(address),
@@ -188,6 +176,23 @@ impl Settings {
     }
 }
 
+/// Checks a new value of a directive that scripts may change.
+fn check(name: &CStr, bytes: &[u8]) -> Result<(), InvalidDirective> {
+    let checked = |directive, value: Result<(), InvalidValue>| {
+        value.map_err(|problem| InvalidDirective::new(directive, problem))
+    };
+    match name {
+        name if name == REDIS_URL => checked(REDIS_URL, value::address(bytes).map(drop)),
+        name if name == PREFIX => checked(PREFIX, value::prefix(bytes).map(drop)),
+        name if name == CONNECT_TIMEOUT => checked(CONNECT_TIMEOUT, value::milliseconds(bytes).map(drop)),
+        name if name == TIMEOUT => checked(TIMEOUT, value::milliseconds(bytes).map(drop)),
+        name if name == BUSY_POLL => checked(BUSY_POLL, value::microseconds(bytes).map(drop)),
+        name if name == DURABILITY => checked(DURABILITY, value::is_committed(bytes).map(drop)),
+        name if name == ERRORS => checked(ERRORS, value::errors(bytes)),
+        _ => Ok(()),
+    }
+}
+
 /// The secret. Its value is never printed.
 fn read_secret() -> Result<Option<Secret>, InvalidDirective> {
     let secret = zend::ini(SECRET);
@@ -198,27 +203,12 @@ fn read_secret() -> Result<Option<Secret>, InvalidDirective> {
 }
 
 /// The checked value of a directive. An invalid one is added to the list.
-fn parse_directive<T>(
+fn read<T>(
     invalid: &mut Vec<InvalidDirective>,
     name: &'static CStr,
-    parse: impl Fn(&str) -> Result<T, InvalidValue>,
+    parse: impl Fn(&[u8]) -> Result<T, InvalidValue>,
 ) -> Option<T> {
-    let value = text(&zend::ini(name));
-    parse(&value).map_err(|problem| invalid.push(InvalidDirective::new(name, problem))).ok()
-}
-
-fn milliseconds(text: &str) -> Result<Duration, InvalidValue> {
-    match text.trim().parse::<u64>() {
-        Ok(number) if (1..=LONGEST).contains(&number) => Ok(Duration::from_millis(number)),
-        _ => Err(InvalidValue::Milliseconds(text.to_owned())),
-    }
-}
-
-fn microseconds(text: &str) -> Result<Duration, InvalidValue> {
-    match text.trim().parse::<u64>() {
-        Ok(number) if number <= LONGEST_POLL => Ok(Duration::from_micros(number)),
-        _ => Err(InvalidValue::Microseconds(text.to_owned())),
-    }
+    parse(&zend::ini(name)).map_err(|problem| invalid.push(InvalidDirective::new(name, problem))).ok()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -232,15 +222,29 @@ const fn directive(name: &'static CStr, default: &'static CStr, who: IniEntryPer
     directive
 }
 
-/// The change handler of every directive: called at start, by `ini_set()` and at the end of a request.
+/// The change handler of every directive: called at start, by `ini_set()` and at the end of a request. An
+/// invalid value is refused with a warning, and `ini_set()` returns false.
 extern "C" fn changed(
-    _entry: *mut ext_php_rs::ffi::zend_ini_entry,
-    _value: *mut ext_php_rs::types::ZendStr,
+    entry: *mut ext_php_rs::ffi::zend_ini_entry,
+    value: *mut ext_php_rs::types::ZendStr,
     _first: *mut std::ffi::c_void,
     _second: *mut std::ffi::c_void,
     _third: *mut std::ffi::c_void,
-    _stage: i32,
+    stage: i32,
 ) -> i32 {
+    // SAFETY: these are the arguments that the engine has called this handler with.
+    let change = unsafe { zend::IniChange::of_script(entry, value, stage) };
+    let refusal = change.and_then(|change| {
+        let name = CString::new(change.name).ok()?;
+        check(&name, &change.value).err()
+    });
+    if let Some(directive) = refusal {
+        let text = format!("chatpush: {directive}; the setting stays as it was");
+        // The application's error handler may leave by longjmp, so nothing is held across the call.
+        drop(directive);
+        zend::raise(ErrorType::Warning, text);
+        return zend::FAILURE;
+    }
     CHANGES.set(CHANGES.get().wrapping_add(1));
     zend::SUCCESS
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "this module calls the engine")]
 
 mod frame;
+mod ini;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
@@ -15,6 +16,7 @@ use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::ClassEntry;
 
 pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, Type, element_as_number};
+pub(crate) use self::ini::IniChange;
 
 /// What functions of the engine and of modules return on success (`zend_types.h`).
 pub(crate) const SUCCESS: i32 = 0;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use chatpush_wire::key::InvalidPrefix;
 use chatpush_wire::token::WeakSecret;
 
-use super::{LONGEST, LONGEST_POLL};
+use super::value::{LONGEST, LONGEST_POLL};
 use chatpush_wire::address::InvalidAddress;
 
 /// Every directive that has an invalid value. Cloning is shallow.
@@ -34,6 +34,8 @@ pub(crate) enum InvalidValue {
     Milliseconds(String),
     #[error("{0:?} must be a number of microseconds between 0 and {LONGEST_POLL}")]
     Microseconds(String),
+    #[error("must be UTF-8 without a NUL byte")]
+    Text,
     #[error("{0:?} must be committed or queued")]
     Durability(String),
     #[error("{0:?} must be exception or warning")]

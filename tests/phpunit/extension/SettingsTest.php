@@ -52,11 +52,47 @@ final class SettingsTest extends ChatPushTestCase
     {
         self::unservedPrefix();
         self::assertFalse(pushMessage(1, 'x', 'y'));
-        ini_set('chatpush.durability', 'perhaps');
-        $thrown = self::expectThrown(ChatPush\Exception::class, fn () => pushMessage(1, 'x', 'y'));
-        self::assertStringStartsWith('chatpush.durability ', $thrown->getMessage());
+        self::assertSame('committed', ini_set('chatpush.durability', 'queued'));
+        self::assertTrue(storeOfflineMessage(1, 2, 'x'));
         ini_restore('chatpush.durability');
-        self::assertFalse(pushMessage(1, 'x', 'y'));
+        self::assertSame('committed', ini_get('chatpush.durability'));
+    }
+
+    /**
+     * The old value stays, with a warning that names the directive.
+     *
+     * @dataProvider invalidSettings
+     */
+    public function testInvalidSettingIsRefusedAtRuntime(string $name, string $value): void
+    {
+        $warnings = [];
+        set_error_handler(function (int $level, string $text) use (&$warnings) {
+            $warnings[] = [$level, $text];
+            return true;
+        });
+        $before = ini_get($name);
+        try {
+            self::assertFalse(ini_set($name, $value));
+            self::assertFalse(ini_set($name, "x\0y"));
+        } finally {
+            restore_error_handler();
+        }
+        self::assertSame($before, ini_get($name));
+        self::assertCount(2, $warnings);
+        foreach ($warnings as [$level, $text]) {
+            self::assertSame(E_WARNING, $level);
+            self::assertMatchesRegularExpression("/^chatpush: $name (.* )?must .*stays as it was$/", $text);
+            self::assertStringNotContainsString('pa55', $text);
+        }
+    }
+
+    /** An invalid value of the administrator is not hidden by `ini_restore()`. */
+    public function testInvalidSettingOfTheConfigurationIsRestored(): void
+    {
+        $code = 'ini_set("chatpush.durability", "queued"); ini_restore("chatpush.durability");
+            try { pushMessage(1, "x", "y"); } catch (ChatPush\Exception $e) { echo "thrown: ", $e->getMessage(); }';
+        $output = (new Script($code, ['chatpush.durability' => 'perhaps']))->output;
+        self::assertStringContainsString('thrown: chatpush.durability "perhaps" must', $output);
     }
 
     public function testSecretCannotChangeAtRuntime(): void
