@@ -10,6 +10,7 @@ mod entry;
 mod envelope;
 mod frame;
 mod query;
+mod resp;
 mod id;
 
 /// Checks one input, and panics if an invariant does not hold.
@@ -26,6 +27,7 @@ const TARGETS: &[(&str, Run)] = &[
     ("envelope", envelope::run),
     ("frame", frame::run),
     ("query", query::run),
+    ("resp", resp::run),
     ("id", id::run),
 ];
 
