@@ -1,23 +1,29 @@
 //! The connection to Redis: one per process. The first call opens it, later requests reuse it, and a broken
 //! one is replaced.
 
+mod answer;
+pub(crate) mod breaker;
 mod busy_poll;
 mod connection;
 mod error;
 mod execute;
 mod execute_error;
 mod known;
-mod resp;
+mod pauses;
+mod redis_error;
+mod resolver;
 mod slot;
 mod socket;
 mod stream;
 mod tls;
 mod tls_error;
 
-pub(crate) use self::connection::{Connection, Peer};
+pub(crate) use chatpush_resp::command;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::connection::Connection;
 pub(crate) use self::error::LinkError;
 pub(crate) use self::execute::{Exchange, execute};
 pub(crate) use self::execute_error::ExecuteError;
 pub(crate) use self::known::{Known, Unanswered};
-pub(crate) use self::resp::{Answer, command};
 pub(crate) use self::slot::open_address;

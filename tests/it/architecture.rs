@@ -182,7 +182,7 @@ const BENCH: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("php-ext/resp", &[]),
-    ("php-ext", &["wire"]),
+    ("php-ext", &["php-ext/resp", "wire"]),
     ("daemon", &["wire"]),
     ("stack", &[]),
     ("tests", &["stack", "wire"]),

@@ -22,6 +22,8 @@ mod tls;
 mod third_party_clients;
 /// Invalid input on the socket.
 mod input;
+/// The connection of the extension to Redis.
+mod transport;
 /// Calls without Redis, MySQL or a daemon.
 mod outage;
 /// The writer: exactly once, in order, dead letters.

@@ -17,10 +17,9 @@ pub(crate) struct Command<'a, T> {
 impl<T> Exchange for Command<'_, T> {
     type Outcome = T;
 
-    fn commands(&mut self, _connection: &mut Connection) -> Vec<u8> {
-        let mut commands = Vec::with_capacity(self.parts.iter().map(|part| part.len() + 16).sum());
-        command(&mut commands, self.parts);
-        commands
+    fn commands(&mut self, _connection: &mut Connection, commands: &mut Vec<u8>) {
+        commands.reserve(self.parts.iter().map(|part| part.len() + 16).sum());
+        command(commands, self.parts);
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<T, LinkError> {

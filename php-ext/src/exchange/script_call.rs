@@ -10,7 +10,7 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
 use super::{NO_ANSWER, UNKNOWN};
-use crate::link::{Connection, Exchange, Known, LinkError, Peer, Unanswered, command};
+use crate::link::{Connection, Exchange, Known, LinkError, Unanswered, breaker, command};
 
 /// A call of a script.
 pub(crate) struct ScriptCall<'a> {
@@ -61,7 +61,7 @@ pub(crate) enum ScriptOutcome {
 impl Exchange for ScriptCall<'_> {
     type Outcome = ScriptOutcome;
 
-    fn commands(&mut self, connection: &mut Connection) -> Vec<u8> {
+    fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
         self.progress = Progress::default();
         let keys = match &self.keys {
             Keys::Fixed(keys) => keys,
@@ -69,22 +69,21 @@ impl Exchange for ScriptCall<'_> {
         };
         let lengths =
             keys.iter().map(String::len).chain(self.arguments.iter().map(|argument| argument.len()));
-        let mut commands = Vec::with_capacity(lengths.map(|length| length + 16).sum::<usize>() + 256);
+        commands.reserve(lengths.map(|length| length + 16).sum::<usize>() + 256);
         let mut reply_to = String::new();
         if self.waits {
             self.progress.call = connection.begin_call();
             reply_to = reply_to::encode(connection.caller(), self.progress.call);
             let channel = self.prefix.reply_channel(self.partition, connection.caller());
-            self.progress.subscribes = connection.subscribe(&mut commands, channel);
+            self.progress.subscribes = connection.subscribe(commands, channel);
         }
-        self.progress.loads = connection.load(&mut commands, self.script);
+        self.progress.loads = connection.load(commands, self.script);
         let count = keys.len().to_string();
         let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.script.sha1().as_bytes(), count.as_bytes()];
         parts.extend(keys.iter().map(String::as_bytes));
         parts.push(reply_to.as_bytes());
         parts.extend(self.arguments.iter().map(|argument| argument.as_bytes()));
-        command(&mut commands, &parts);
-        commands
+        command(commands, &parts);
     }
 
     fn answers(
@@ -92,12 +91,12 @@ impl Exchange for ScriptCall<'_> {
         connection: &mut Connection,
         deadline: Instant,
     ) -> Result<ScriptOutcome, LinkError> {
-        // The first message confirms the subscription. If the account may not subscribe, the script was
-        // executed all the same, since it was sent with it: its answer comes first.
-        let subscribed = if self.progress.subscribes {
-            connection.receive(deadline)?.into_result().map(drop)
-        } else {
-            Ok(())
+        // If the account may not subscribe, the script was executed all the same, since it was sent with it:
+        // its answer comes first.
+        let subscribed = match self.progress.subscribes.then(|| connection.receive_subscription(deadline)) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(LinkError::Redis(error))) => Err(LinkError::Subscription(error)),
+            Some(Err(other)) => return Err(other),
         };
         if self.progress.loads {
             connection.receive(deadline)?.into_result()?;
@@ -112,9 +111,7 @@ impl Exchange for ScriptCall<'_> {
         if !self.progress.accepted {
             return parse_reply(&detail).map(ScriptOutcome::Replied);
         }
-        if let Err(LinkError::Redis(text)) = subscribed {
-            return Err(LinkError::Subscription(text));
-        }
+        subscribed?;
         if !self.waits {
             return Ok(ScriptOutcome::Accepted(String::from_utf8_lossy(&detail).into_owned()));
         }
@@ -138,10 +135,15 @@ impl Exchange for ScriptCall<'_> {
 impl ScriptCall<'_> {
     /// Waits for the answer to this call. Answers to earlier calls, which timed out, are dropped.
     fn wait(&self, connection: &mut Connection, deadline: Instant) -> Result<Reply, LinkError> {
+        let wait = breaker::begin(connection.address(), self.prefix, deadline);
         loop {
-            let message = connection.receive_from(Peer::Daemon, deadline)?.into_message()?;
+            let message = match connection.receive_message(wait.deadline()) {
+                Err(LinkError::Timeout) => return Err(LinkError::Unanswered(wait.missed())),
+                other => other?,
+            };
             let message = String::from_utf8(message).map_err(|_| LinkError::OtherVersion(None))?;
             if let Some((daemon, json)) = reply_to::answer_to(self.progress.call, &message) {
+                wait.answered();
                 let reply = parse_reply(json.as_bytes())?;
                 // A daemon that refused is not asked first the next time.
                 let refused = matches!(reply, Reply::Refused(_));

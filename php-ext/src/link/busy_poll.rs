@@ -17,25 +17,29 @@ pub(super) struct BusyPoll {
 }
 
 impl BusyPoll {
-    /// Polls until the answer is there or `bound` has passed. Yields the processor to others in between.
-    pub(super) fn poll(&mut self, bound: Duration, is_there: impl Fn() -> bool) {
+    /// Polls until something is there or `bound` has passed. Yields the processor to others in between.
+    pub(super) fn poll<T, E>(
+        &mut self,
+        bound: Duration,
+        mut poll: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
         if bound.is_zero() {
-            return;
+            return Ok(None);
         }
         if self.skips > 0 {
             self.skips -= 1;
-            return;
+            return Ok(None);
         }
         let end = Instant::now() + bound;
         loop {
-            if is_there() {
+            if let Some(found) = poll()? {
                 self.missed = 0;
-                return;
+                return Ok(Some(found));
             }
             if Instant::now() >= end {
                 self.missed = (self.missed * 2).clamp(1, MAX_SKIPS);
                 self.skips = self.missed;
-                return;
+                return Ok(None);
             }
             std::thread::yield_now();
         }

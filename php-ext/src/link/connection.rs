@@ -3,26 +3,32 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
+use chatpush_resp::{Parsed, Value, command, parse};
+use chatpush_wire::address::Address;
 use chatpush_wire::partition::Partition;
 
+use super::answer::Answer;
 use super::busy_poll::BusyPoll;
 use super::error::LinkError;
-use super::resp::{self, Answer, Parsed, command};
+use super::redis_error::RedisError;
 use super::stream::Stream;
-use chatpush_wire::address::Address;
 
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;
-
-/// Longest answer: a page of rows in JSON, where a byte may be escaped to six.
-const LONGEST: usize = 64 * 1024 * 1024;
 
 /// Most channels per connection. An installation needs one for each of its partitions. A process that serves
 /// more than four installations gets a new connection now and then.
 const CHANNELS: usize = 4 * Partition::COUNT as usize;
 
+/// Most reads of what came unasked, before the connection is replaced instead.
+const UNASKED: usize = 64;
+
 /// What `CLIENT LIST` calls our connections.
 const NAME: &[u8] = b"chatpush-php";
+
+/// The role of the server is asked for again after this long, together with a call. A master that became a
+/// replica keeps its connections, takes what is published, and has no subscribers.
+const ROLE: Duration = Duration::from_secs(1);
 
 /// An open connection.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ pub(crate) struct Connection {
     channels: Vec<String>,
     /// The daemon that answered last, or an empty string.
     daemon: String,
+    /// When the server was known to be a master.
+    role_known: Instant,
     /// How long to poll for an answer.
     busy_poll: Duration,
     /// Whether that pays for Redis's own answers.
@@ -55,17 +63,20 @@ pub(crate) struct Connection {
 
 /// Whose answer is awaited.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Peer {
-    /// Redis itself.
+enum Peer {
     Redis,
-    /// A daemon.
     Daemon,
 }
 
 impl Connection {
-    /// Connects, authenticates and selects the database.
-    pub(crate) fn open(address: &Address, deadline: Instant) -> Result<Self, LinkError> {
-        let stream = Stream::connect(&address.endpoint, deadline)?;
+    /// Connects, authenticates and selects the database. Sent bytes that the host of Redis does not
+    /// acknowledge within `unacknowledged` end the connection.
+    pub(super) fn open(
+        address: &Address,
+        unacknowledged: Duration,
+        deadline: Instant,
+    ) -> Result<Self, LinkError> {
+        let stream = Stream::connect(&address.endpoint, unacknowledged, deadline)?;
         let mut connection = Self {
             stream,
             address: address.clone(),
@@ -77,29 +88,30 @@ impl Connection {
             calls: 0,
             channels: Vec::new(),
             daemon: String::new(),
+            role_known: Instant::now(),
             busy_poll: Duration::ZERO,
             redis_poll: BusyPoll::default(),
             daemon_poll: BusyPoll::default(),
         };
         let mut commands = Vec::new();
-        let mut expected = 0;
         if let Some(password) = &address.password {
             match &address.user {
                 Some(user) => command(&mut commands, &[b"AUTH", user.as_bytes(), password.as_bytes()]),
                 None => command(&mut commands, &[b"AUTH", password.as_bytes()]),
             }
-            expected += 1;
-        }
-        if address.database != 0 {
-            command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
-            expected += 1;
         }
         // In version 3 of the protocol, answers and published messages share one connection.
         command(&mut commands, &[b"HELLO", b"3"]);
-        expected += 1;
+        if address.database != 0 {
+            command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
+        }
         command(&mut commands, &[b"CLIENT", b"SETNAME", NAME]);
         connection.send(&commands, deadline)?;
-        for _ in 0..expected {
+        if address.password.is_some() {
+            connection.receive(deadline)?.into_result()?;
+        }
+        connection.receive_role(deadline)?;
+        if address.database != 0 {
             connection.receive(deadline)?.into_result()?;
         }
         // An account that may not name its connections works nevertheless, so an error is ignored.
@@ -113,14 +125,28 @@ impl Connection {
     }
 
     /// Whether this process opened it.
-    pub(crate) fn is_own(&self) -> bool {
+    pub(super) fn is_own(&self) -> bool {
         self.process == std::process::id()
     }
 
-    /// Whether it can be used: Redis has neither closed it nor sent anything unasked, and it does not have
-    /// too many subscriptions.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.channels.len() <= CHANNELS && self.buffer.is_empty() && self.stream.is_quiet()
+    /// Whether it can be used: Redis has neither closed it nor answered unasked, and it does not have too
+    /// many subscriptions. Late answers of daemons are dropped.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.channels.len() <= CHANNELS && self.drop_unasked().is_ok()
+    }
+
+    fn drop_unasked(&mut self) -> Result<(), LinkError> {
+        for _ in 0..UNASKED {
+            while let Some(value) = self.parse()? {
+                match value {
+                    Value::Push(parts) if !ends_subscription(&parts) => {}
+                    other => return Err(LinkError::UnexpectedType(other.kind())),
+                }
+            }
+            let Some(read) = self.stream.try_read(&mut self.chunk)? else { return Ok(()) };
+            self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
+        }
+        Err(LinkError::TooLong)
     }
 
     /// Adds the loading of a script to the commands, once per connection: Redis forgets scripts when it
@@ -172,44 +198,131 @@ impl Connection {
         }
     }
 
+    /// Adds the question for the server's role to the commands, if it was not asked for a while. Returns
+    /// whether it was added. HELLO is allowed to every account (`acl.c`, `CMD_NO_AUTH`).
+    pub(super) fn ask_role(&self, commands: &mut Vec<u8>) -> bool {
+        let is_due = self.role_known.elapsed() >= ROLE;
+        if is_due {
+            command(commands, &[b"HELLO", b"3"]);
+        }
+        is_due
+    }
+
+    /// Receives the answer to HELLO, which says whether the server is a master.
+    pub(super) fn receive_role(&mut self, deadline: Instant) -> Result<(), LinkError> {
+        let Value::Array(fields) = self.receive(deadline)?.into_result()?.0 else {
+            return Err(LinkError::UnexpectedType("something else than its properties"));
+        };
+        let is = |name: &str, value: &str| {
+            fields.chunks(2).any(|field| match field {
+                [this, that] => this.is_text(name) && that.is_text(value),
+                _ => false,
+            })
+        };
+        if is("mode", "sentinel") {
+            return Err(RedisError::sentinel().into());
+        }
+        if is("role", "replica") || is("role", "slave") {
+            return Err(RedisError::replica().into());
+        }
+        self.role_known = Instant::now();
+        Ok(())
+    }
+
     /// Sends everything or fails.
-    pub(crate) fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
+    pub(super) fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
         self.stream.write_all(bytes, deadline)
     }
 
     /// Sets how long to poll for answers.
-    pub(crate) const fn set_busy_poll(&mut self, bound: Duration) {
+    pub(super) const fn set_busy_poll(&mut self, bound: Duration) {
         self.busy_poll = bound;
     }
 
-    /// The next answer of Redis.
+    /// The next answer of Redis. Messages before it belong to no command of ours and are dropped: a daemon
+    /// answers only after Redis has.
     pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Answer, LinkError> {
-        self.receive_from(Peer::Redis, deadline)
+        loop {
+            match self.receive_value(Peer::Redis, deadline)? {
+                Value::Push(_) => {}
+                value => return Ok(Answer(value)),
+            }
+        }
     }
 
-    /// The next answer, which that peer sends.
-    pub(crate) fn receive_from(&mut self, peer: Peer, deadline: Instant) -> Result<Answer, LinkError> {
+    /// The confirmation of a subscription, or the error in its place.
+    pub(crate) fn receive_subscription(&mut self, deadline: Instant) -> Result<(), LinkError> {
         loop {
-            match resp::parse(&self.buffer) {
-                Parsed::Whole(answer, length) => {
-                    self.buffer.drain(..length);
-                    // A page of rows has megabytes, and this buffer lives as long as the process.
-                    self.buffer.shrink_to(CHUNK);
-                    return Ok(answer);
+            match self.receive_value(Peer::Redis, deadline)? {
+                Value::Push(parts) if is_kind(&parts, "ssubscribe") => return Ok(()),
+                Value::Push(_) => {}
+                value => {
+                    let answer = Answer(value).into_result()?;
+                    return Err(LinkError::UnexpectedType(answer.0.kind()));
                 }
-                Parsed::Partial if self.buffer.len() <= LONGEST => {}
-                Parsed::Partial => return Err(LinkError::TooLong),
-                Parsed::Malformed => return Err(LinkError::NotResp),
+            }
+        }
+    }
+
+    /// The next message that is published on one of the channels.
+    pub(crate) fn receive_message(&mut self, deadline: Instant) -> Result<Vec<u8>, LinkError> {
+        loop {
+            match self.receive_value(Peer::Daemon, deadline)? {
+                Value::Push(mut parts) if is_kind(&parts, "smessage") => match parts.pop() {
+                    Some(Value::Bytes(message)) => return Ok(message),
+                    _ => return Err(LinkError::TooShort),
+                },
+                Value::Push(parts) if ends_subscription(&parts) => return Err(LinkError::Closed),
+                Value::Push(_) => {}
+                value => return Err(LinkError::UnexpectedType(value.kind())),
+            }
+        }
+    }
+
+    fn receive_value(&mut self, peer: Peer, deadline: Instant) -> Result<Value, LinkError> {
+        loop {
+            if let Some(value) = self.parse()? {
+                return Ok(value);
             }
             let poll = match peer {
                 Peer::Redis => &mut self.redis_poll,
                 Peer::Daemon => &mut self.daemon_poll,
             };
-            poll.poll(self.busy_poll, || self.stream.has_bytes());
-            let read = self.stream.read(&mut self.chunk, deadline)?;
+            let polled = poll.poll(self.busy_poll, || self.stream.try_read(&mut self.chunk))?;
+            let read = if let Some(read) = polled {
+                read
+            } else {
+                self.stream.wait(deadline)?;
+                self.stream.try_read(&mut self.chunk)?.unwrap_or_default()
+            };
             self.buffer.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
         }
     }
+
+    /// The next value of the buffer, if it is complete.
+    fn parse(&mut self) -> Result<Option<Value>, LinkError> {
+        match parse(&self.buffer) {
+            Parsed::Whole(value, length) => {
+                self.buffer.drain(..length);
+                // A page of rows has megabytes, and this buffer lives as long as the process.
+                self.buffer.shrink_to(CHUNK);
+                Ok(Some(value))
+            }
+            Parsed::Partial => Ok(None),
+            Parsed::Malformed => Err(LinkError::NotResp),
+            Parsed::TooLong => Err(LinkError::TooLong),
+        }
+    }
+}
+
+/// Whether a message is of that kind, which is its first part.
+fn is_kind(parts: &[Value], kind: &str) -> bool {
+    parts.first().is_some_and(|part| part.is_text(kind))
+}
+
+/// Whether Redis has ended a subscription by itself, so that answers would not come any more.
+fn ends_subscription(parts: &[Value]) -> bool {
+    is_kind(parts, "sunsubscribe")
 }
 
 /// A name of 128 bits. The keys of the hash are random. A forked child has the keys of its parent, but

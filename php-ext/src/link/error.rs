@@ -2,14 +2,19 @@
 
 use std::io;
 
+use super::breaker::Silence;
+use super::redis_error::RedisError;
 use super::tls_error::TlsError;
 
-/// Why an exchange failed. The connection is not used again.
+/// Why an exchange failed. The connection is not used again, except after [`LinkError::Unanswered`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
     /// The deadline has passed.
     #[error("no answer in time")]
     Timeout,
+    /// Redis has answered, but no daemon has until the deadline. The connection is in order.
+    #[error("chatpushd did not answer in time")]
+    Unanswered(Option<Silence>),
     /// The operating system reports an error on the socket.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -22,6 +27,12 @@ pub(crate) enum LinkError {
     /// The resolver knows the host, but no address of it.
     #[error("{0} has no address")]
     NoAddress(String),
+    /// The resolver does not know the host.
+    #[error("the look-up of {0:?} failed")]
+    Lookup(String, #[source] io::Error),
+    /// The resolver has not answered.
+    #[error("the look-up of {0:?} has not ended; does the name server answer?")]
+    LookupTimeout(String),
     /// The bytes are not RESP: something other than Redis answers.
     #[error("the answer is not RESP")]
     NotResp,
@@ -41,17 +52,37 @@ pub(crate) enum LinkError {
     #[error("Redis does not have the script")]
     NoScript,
     /// Redis answered with an error.
-    #[error("{0}")]
-    Redis(String),
+    #[error(transparent)]
+    Redis(#[from] RedisError),
     /// Redis executed the script, but refused the subscription to its answer.
     #[error("{0}")]
-    Subscription(String),
+    Subscription(RedisError),
 }
 
-/// The error of a system call that has a timeout of its own.
-pub(super) fn of_timed(error: io::Error) -> LinkError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => LinkError::Timeout,
-        _ => LinkError::Io(error),
+impl LinkError {
+    /// Whether another try may succeed in a moment, because a server is being started or a network is
+    /// interrupted.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Timeout
+            | Self::Closed
+            | Self::NoAddress(_)
+            | Self::Lookup(..)
+            | Self::LookupTimeout(_)
+            | Self::NoScript => true,
+            Self::Io(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            ),
+            Self::Redis(error) => error.is_passing(),
+            Self::Unanswered(_)
+            | Self::Tls(_)
+            | Self::NotResp
+            | Self::TooLong
+            | Self::UnexpectedType(_)
+            | Self::TooShort
+            | Self::OtherVersion(_)
+            | Self::Subscription(_) => false,
+        }
     }
 }

@@ -1,21 +1,36 @@
-//! One exchange with Redis, and the retry of one whose connection broke.
+//! One exchange with Redis, and its repetition within the deadline of the call.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
-use super::known::Unanswered;
+use super::known::{Known, Unanswered};
+use super::pauses::Pauses;
 use super::slot;
 use crate::settings::Settings;
+
+/// What is known when the request could not even be sent.
+const NOT_SENT: &Unanswered = &Unanswered {
+    known: Known::NotQueued,
+    text: "Redis did not take the request in time; nothing was queued",
+};
+
+/// What is known when the account may not subscribe to the channel of its answers.
+const UNHEARD: &Unanswered =
+    &Unanswered { known: Known::Queued, text: "it is queued and will be done once; do not repeat it" };
+
+/// What is known when a script stopped half-way.
+const UNCERTAIN: &Unanswered = &Unanswered { known: Known::Unknown, text: "the outcome is unknown" };
 
 /// Commands and what is made of the answers to them.
 pub(crate) trait Exchange {
     /// What the answers are made into.
     type Outcome;
 
-    /// The commands, to be sent in one write.
-    fn commands(&mut self, connection: &mut Connection) -> Vec<u8>;
+    /// Appends the commands to what is sent in one write.
+    fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>);
 
     /// Reads the answers.
     fn answers(&mut self, connection: &mut Connection, deadline: Instant)
@@ -28,64 +43,117 @@ pub(crate) trait Exchange {
     fn unanswered(&self) -> &'static Unanswered;
 }
 
-/// Executes an exchange on the kept connection, or on a new one. If the connection breaks before everything
-/// was sent, or the exchange is repeatable, it is executed once more on a new connection. The deadline bounds
-/// both tries.
+/// Executes an exchange on the kept connection, or on a new one. It is executed again within the deadline
+/// when the connection breaks before everything was sent, or when the exchange is repeatable, or when Redis
+/// refuses for a reason that passes: it is loading its data, is blocked by a script, or is a replica.
 pub(crate) fn execute<E: Exchange>(
     settings: &Settings,
     exchange: &mut E,
     deadline: Instant,
 ) -> Result<E::Outcome, ExecuteError> {
-    let address = || settings.address.clone();
-    let mut tries = 2;
-    // Whether an earlier try was sent completely, so that Redis may have executed it.
-    let mut was_sent = false;
+    let began = Instant::now();
+    let mut pauses = Pauses::new(deadline);
+    let mut script_was_missing = false;
+    // What is known from earlier tries that were sent completely, so that Redis may have executed them.
+    let mut before: Option<&'static Unanswered> = None;
     loop {
-        tries -= 1;
-        let mut connection = match slot::take(settings, deadline) {
-            // The first try may have been executed. That matters more than that there is no second.
-            Err(unreachable) if was_sent => {
-                return Err(ExecuteError::TimedOut {
-                    unanswered: exchange.unanswered(),
-                    cause: Some(unreachable.into()),
+        let (mut connection, is_probe) = match slot::take(settings, deadline) {
+            // An earlier try may have been executed. That matters more than that there is no other.
+            Err(unreachable) => {
+                return Err(match before {
+                    Some(unanswered) => {
+                        ExecuteError::TimedOut { unanswered, cause: Some(unreachable.into()), silence: None }
+                    }
+                    None => unreachable,
                 });
             }
-            other => other?,
+            Ok(taken) => taken,
         };
         connection.set_busy_poll(settings.busy_poll);
-        let commands = exchange.commands(&mut connection);
-        let sent = connection.send(&commands, deadline);
-        let unsent = sent.is_err();
-        let cause = match sent.and_then(|()| exchange.answers(&mut connection, deadline)) {
+        let (sent, done) = try_once(exchange, &mut connection, deadline);
+        let cause = match done {
             Ok(outcome) => {
                 slot::keep(connection);
                 return Ok(outcome);
             }
             Err(cause) => cause,
         };
-        let unanswered = exchange.unanswered();
-        match cause {
-            LinkError::Timeout => return Err(ExecuteError::TimedOut { unanswered, cause: None }),
-            // Redis does not have the script, so nothing was executed.
-            LinkError::NoScript if tries > 0 => {}
-            LinkError::NoScript => return Err(ExecuteError::NoScripts { address: address() }),
-            LinkError::Redis(_) => {
-                return Err(ExecuteError::Answered {
-                    address: address(),
-                    unanswered: None,
-                    cause: cause.into(),
-                });
-            }
-            LinkError::Subscription(_) => {
-                return Err(ExecuteError::Answered {
-                    address: address(),
-                    unanswered: Some(unanswered),
-                    cause: cause.into(),
-                });
-            }
-            // Redis does not execute a command that it has not received completely.
-            _ if tries > 0 && (unsent || exchange.is_repeatable()) => was_sent |= !unsent,
-            _ => return Err(ExecuteError::Broken { address: address(), unanswered, cause: cause.into() }),
+        let may_be_executed = sent && !is_refused(&cause);
+        if may_be_executed {
+            before = Some(more_certain(before, exchange.unanswered()));
         }
+        let is_last = match &cause {
+            LinkError::Timeout | LinkError::Unanswered(_) => true,
+            LinkError::NoScript => std::mem::replace(&mut script_was_missing, true),
+            // Redis does not execute a command that it has not received completely.
+            other => is_probe || !other.is_passing() || may_be_executed && !exchange.is_repeatable(),
+        };
+        if let LinkError::Unanswered(Some(_)) = cause {
+            // It is in order, and opening one for each call would cost more than the cut wait saves.
+            slot::keep(connection);
+        }
+        if is_last || !pauses.pause() {
+            let cause = Arc::new(cause);
+            if matches!(&*cause, LinkError::Redis(error) if error.is_passing()) {
+                slot::fail(settings, &cause, began, is_probe);
+            }
+            return Err(failure(settings, cause, before));
+        }
+    }
+}
+
+/// Returns whether everything was sent, and what came of it.
+fn try_once<E: Exchange>(
+    exchange: &mut E,
+    connection: &mut Connection,
+    deadline: Instant,
+) -> (bool, Result<E::Outcome, LinkError>) {
+    let mut commands = Vec::new();
+    let asks_role = connection.ask_role(&mut commands);
+    exchange.commands(connection, &mut commands);
+    if let Err(cause) = connection.send(&commands, deadline) {
+        return (false, Err(cause));
+    }
+    let role = if asks_role { connection.receive_role(deadline) } else { Ok(()) };
+    (true, role.and_then(|()| exchange.answers(connection, deadline)))
+}
+
+/// Whether it is certain that Redis did not execute the request, although it has received it. What a replica
+/// publishes reaches nobody: it has no subscribers.
+fn is_refused(cause: &LinkError) -> bool {
+    match cause {
+        LinkError::NoScript => true,
+        LinkError::Redis(error) => error.was_not_executed(),
+        _ => false,
+    }
+}
+
+/// A try of which it is known that it is queued stays queued, whatever another try shows.
+fn more_certain(before: Option<&'static Unanswered>, now: &'static Unanswered) -> &'static Unanswered {
+    before.filter(|before| before.known == Known::Queued).unwrap_or(now)
+}
+
+/// The error of a call. `before`: what is known if Redis may have executed it.
+fn failure(settings: &Settings, cause: Arc<LinkError>, before: Option<&'static Unanswered>) -> ExecuteError {
+    let address = settings.address.clone();
+    match (&*cause, before) {
+        (LinkError::Timeout, before) => {
+            ExecuteError::TimedOut { unanswered: before.unwrap_or(NOT_SENT), cause: None, silence: None }
+        }
+        (LinkError::Unanswered(silence), before) => {
+            ExecuteError::TimedOut { unanswered: before.unwrap_or(NOT_SENT), cause: None, silence: *silence }
+        }
+        (LinkError::NoScript, None) => ExecuteError::NoScripts { address },
+        (LinkError::Subscription(_), Some(Unanswered { known: Known::Queued, .. })) => {
+            ExecuteError::Answered { address, unanswered: Some(UNHEARD), cause }
+        }
+        (LinkError::Redis(_), Some(Unanswered { known: Known::Unknown, .. })) => {
+            ExecuteError::Answered { address, unanswered: Some(UNCERTAIN), cause }
+        }
+        (LinkError::Redis(_) | LinkError::Subscription(_), unanswered) => {
+            ExecuteError::Answered { address, unanswered, cause }
+        }
+        (_, Some(unanswered)) => ExecuteError::Broken { address, unanswered, cause },
+        (_, None) => ExecuteError::Unreachable { address, cause },
     }
 }

@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::address::Address;
+
+use super::breaker::Silence;
 use super::error::LinkError;
 use super::known::{Known, Unanswered};
-use chatpush_wire::address::Address;
+use super::redis_error::RedisError;
 
 /// Why an exchange was not executed. `Display` says what happened, `source()` why.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +22,7 @@ pub(crate) enum ExecuteError {
         cause: Arc<LinkError>,
     },
     /// It could not be opened a moment ago, and was not tried again.
-    #[error("Redis at {address} cannot be reached")]
+    #[error("Redis at {address} {}", what(cause))]
     StillUnreachable {
         address: Address,
         #[source]
@@ -35,7 +38,7 @@ pub(crate) enum ExecuteError {
         cause: Arc<LinkError>,
     },
     /// Redis answered with an error.
-    #[error("Redis at {address} answered with an error")]
+    #[error("Redis at {address} {}", what(cause))]
     Answered {
         address: Address,
         /// `None`: nothing was executed.
@@ -50,13 +53,42 @@ pub(crate) enum ExecuteError {
     #[error("{}", unanswered.text)]
     TimedOut {
         unanswered: &'static Unanswered,
-        /// Why a connection for the second try could not be opened.
+        /// Why a connection for another try could not be opened.
         #[source]
         cause: Option<Box<ExecuteError>>,
+        /// Why the deadline was earlier than that of the call.
+        silence: Option<Silence>,
     },
 }
 
+/// What is the matter with Redis.
+fn what(cause: &LinkError) -> &'static str {
+    match cause {
+        LinkError::Subscription(_) => "does not let this account receive answers",
+        LinkError::Redis(error) => error.what(),
+        _ => "cannot be reached",
+    }
+}
+
+/// What to do about an error that Redis answered with.
+fn fix(cause: &LinkError) -> Option<&'static str> {
+    match cause {
+        LinkError::Redis(error) | LinkError::Subscription(error) => RedisError::fix(error),
+        _ => None,
+    }
+}
+
 impl ExecuteError {
+    /// The error for a connection that could not be opened. `left`: for so long it is not tried again.
+    pub(super) fn unreachable(address: &Address, cause: &Arc<LinkError>, left: Option<Duration>) -> Self {
+        let (address, cause) = (address.clone(), cause.clone());
+        match (left, &*cause) {
+            (Some(left), _) => Self::StillUnreachable { address, cause, left },
+            (None, LinkError::Redis(_)) => Self::Answered { address, unanswered: None, cause },
+            (None, _) => Self::Unreachable { address, cause },
+        }
+    }
+
     /// What is known of the call's effect.
     pub(crate) const fn known(&self) -> Known {
         match self {
@@ -70,20 +102,31 @@ impl ExecuteError {
         }
     }
 
-    /// Writes what is known of the outcome, or the fix, if the error does not say it already.
+    /// Writes what is known of the outcome, and the fix, as far as the error does not say it already.
     pub(crate) fn write_advice(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
+            // Its text is what is known.
+            Self::TimedOut { silence: Some(silence), .. } => return write!(out, "; {silence}"),
+            Self::TimedOut { silence: None, .. } => return Ok(()),
+            Self::Broken { unanswered, .. } | Self::Answered { unanswered: Some(unanswered), .. } => {
+                write!(out, "; {}", unanswered.text)?;
+            }
+            _ if self.known() == Known::NotQueued => write!(out, "; nothing was queued")?,
+            _ => {}
+        }
+        match self {
             Self::Unreachable { .. } => write!(out, "; is it running, and is chatpush.redis_url right?"),
-            Self::StillUnreachable { left, .. } => {
+            Self::StillUnreachable { cause, left, .. } => {
+                write_fix(out, cause)?;
                 write!(out, "; not tried again for {} ms", left.as_millis())
             }
-            Self::Broken { unanswered, .. } | Self::Answered { unanswered: Some(unanswered), .. } => {
-                write!(out, "; {}", unanswered.text)
-            }
-            // Its text is what is known.
-            Self::TimedOut { .. } => Ok(()),
-            _ if self.known() == Known::NotQueued => write!(out, "; nothing was queued"),
-            Self::Answered { .. } | Self::NoScripts { .. } => Ok(()),
+            Self::Answered { cause, .. } => write_fix(out, cause),
+            Self::NoScripts { .. } => write!(out, "; does something call SCRIPT FLUSH?"),
+            Self::Broken { .. } | Self::TimedOut { .. } => Ok(()),
         }
     }
+}
+
+fn write_fix(out: &mut impl fmt::Write, cause: &LinkError) -> fmt::Result {
+    fix(cause).map_or(Ok(()), |fix| write!(out, "; {fix}"))
 }

@@ -4,14 +4,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chatpush_wire::address::Address;
+
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
+use super::pauses::Pauses;
 use crate::settings::Settings;
-use chatpush_wire::address::Address;
 
-/// After Redis could not be reached, calls fail at once for this long. So an outage does not cost every
-/// request the connect timeout.
+/// After Redis could not be reached, calls fail at once for this long, so that an outage does not cost every
+/// request its timeout. Then one try decides.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -32,28 +34,29 @@ thread_local! {
 }
 
 /// Takes the kept connection if it is usable: opened by this process, to the configured address, and alive.
-/// Opens a new one otherwise.
-pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<Box<Connection>, ExecuteError> {
+/// Opens a new one otherwise. True: it is the first one after calls have failed, and no other is to be tried.
+pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<(Box<Connection>, bool), ExecuteError> {
+    let mut failed_before = false;
     match SLOT.replace(Slot::Empty) {
         Slot::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
             if connection.is_alive() {
-                return Ok(connection);
+                return Ok((connection, false));
             }
         }
         Slot::Unreachable { address, cause, until } if address == settings.address => {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                let error =
-                    ExecuteError::StillUnreachable { address: address.clone(), cause: cause.clone(), left };
+                let error = ExecuteError::unreachable(&address, &cause, Some(left));
                 SLOT.set(Slot::Unreachable { address, cause, until });
                 return Err(error);
             }
+            failed_before = true;
         }
         // Dropping a connection that another process opened closes this process's copy of the socket and
         // sends nothing on it.
         Slot::Open(_) | Slot::Unreachable { .. } | Slot::Empty => {}
     }
-    open(&settings.address, deadline.min(Instant::now() + settings.connect_timeout))
+    open(settings, deadline, failed_before).map(|connection| (connection, failed_before))
 }
 
 /// Keeps a connection for the next call.
@@ -70,14 +73,35 @@ pub(crate) fn open_address() -> Option<String> {
     })
 }
 
-fn open(address: &Address, deadline: Instant) -> Result<Box<Connection>, ExecuteError> {
-    Connection::open(address, deadline).map(Box::new).map_err(|cause| {
-        let (address, cause) = (address.clone(), Arc::new(cause));
-        SLOT.set(Slot::Unreachable {
-            address: address.clone(),
-            cause: cause.clone(),
-            until: Instant::now() + BACK_OFF,
-        });
-        ExecuteError::Unreachable { address, cause }
-    })
+/// Lets calls fail at once for a while, because Redis takes connections, but no calls. `once`: this was the
+/// first try after that.
+pub(super) fn fail(settings: &Settings, cause: &Arc<LinkError>, began: Instant, once: bool) {
+    // A call that had hardly any time left does not show much about Redis.
+    let back_off = if once { BACK_OFF } else { BACK_OFF.min(began.elapsed()) };
+    SLOT.set(Slot::Unreachable {
+        address: settings.address.clone(),
+        cause: cause.clone(),
+        until: Instant::now() + back_off,
+    });
+}
+
+/// Tries to connect until the deadline, each time for at most `chatpush.connect_timeout_ms`; or only once.
+fn open(settings: &Settings, deadline: Instant, once: bool) -> Result<Box<Connection>, ExecuteError> {
+    let began = Instant::now();
+    let mut pauses = Pauses::new(deadline);
+    loop {
+        let until = deadline.min(Instant::now() + settings.connect_timeout);
+        // A call whose request is not acknowledged has the other half of its time for another connection.
+        let cause = match Connection::open(&settings.address, settings.timeout / 2, until) {
+            Ok(connection) => return Ok(Box::new(connection)),
+            Err(cause) => cause,
+        };
+        let is_passing = cause.is_passing();
+        if is_passing && !once && pauses.pause() {
+            continue;
+        }
+        let cause = Arc::new(cause);
+        fail(settings, &cause, began, once || !is_passing);
+        return Err(ExecuteError::unreachable(&settings.address, &cause, None));
+    }
 }

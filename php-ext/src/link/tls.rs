@@ -1,55 +1,120 @@
-//! TLS on a TCP socket.
+//! TLS on a socket that does not block.
 
-use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use socket2::Socket;
 
-use super::error::{LinkError, of_timed};
-use super::socket::left;
+use super::error::LinkError;
+use super::socket::{Ready, wait};
 use super::tls_error::TlsError;
 
-/// A TCP socket that carries TLS.
-pub(super) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
-
-/// Completes the handshake within the deadline.
-pub(super) fn handshake(tcp: TcpStream, host: &str, deadline: Instant) -> Result<TlsStream, LinkError> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::ServerName(host.to_owned()))?;
-    let config = config().clone()?;
-    let session = ClientConnection::new(config, name).map_err(TlsError::from)?;
-    let mut stream = StreamOwned::new(session, tcp);
-    while stream.conn.is_handshaking() {
-        let left = left(deadline)?;
-        stream.sock.set_read_timeout(Some(left))?;
-        stream.sock.set_write_timeout(Some(left))?;
-        stream.conn.complete_io(&mut stream.sock).map_err(of_timed)?;
-    }
-    Ok(stream)
+/// A socket that carries TLS.
+#[derive(Debug)]
+pub(super) struct TlsStream {
+    session: ClientConnection,
+    socket: Socket,
 }
 
-/// Reads what has arrived, without waiting. True if the connection is open and Redis has sent nothing: bytes
-/// on the socket may also be session tickets or the end of the connection.
-pub(super) fn is_quiet(tls: &mut TlsStream) -> bool {
-    if tls.sock.set_nonblocking(true).is_err() {
-        return false;
-    }
-    let open = loop {
-        match tls.conn.read_tls(&mut tls.sock) {
-            Ok(0) => break false,
-            Ok(_) => match tls.conn.process_new_packets() {
-                Ok(state) if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 => break false,
-                Ok(_) => {}
-                Err(_) => break false,
-            },
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break true,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => break false,
+impl TlsStream {
+    /// Completes the handshake within the deadline.
+    pub(super) fn handshake(socket: Socket, host: &str, deadline: Instant) -> Result<Self, LinkError> {
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| TlsError::ServerName(host.to_owned()))?;
+        let config = config().clone()?;
+        let session = ClientConnection::new(config, name).map_err(TlsError::from)?;
+        let mut stream = Self { session, socket };
+        loop {
+            stream.flush(deadline)?;
+            if !stream.session.is_handshaking() {
+                return Ok(stream);
+            }
+            match stream.receive() {
+                Ok(true) => {}
+                Ok(false) => wait(&stream.socket, Ready::Read, deadline)?,
+                Err(error) => {
+                    // The peer learns why: an alert is waiting to be sent.
+                    let _ = stream.send();
+                    return Err(error);
+                }
+            }
         }
-    };
-    tls.sock.set_nonblocking(false).is_ok() && open
+    }
+
+    /// The socket below.
+    pub(super) const fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Reads what is there. `None`: nothing is.
+    pub(super) fn try_read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LinkError> {
+        loop {
+            match self.session.reader().read(buffer) {
+                Ok(0) => return Err(LinkError::Closed),
+                Ok(read) => return Ok(Some(read)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(LinkError::Closed),
+                Err(error) => return Err(error.into()),
+            }
+            // It may have been a session ticket, and is no answer then.
+            if !self.receive()? {
+                return Ok(None);
+            }
+            // An answer to a change of keys. What does not fit now is sent with the next request.
+            self.send()?;
+        }
+    }
+
+    /// Sends everything or fails.
+    pub(super) fn write_all(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
+        while !bytes.is_empty() {
+            // The session buffers a part of it.
+            let written = self.session.writer().write(bytes)?;
+            bytes = bytes.get(written..).unwrap_or_default();
+            self.flush(deadline)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, deadline: Instant) -> Result<(), LinkError> {
+        while !self.send()? {
+            wait(&self.socket, Ready::Write, deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is buffered, without waiting. Returns whether nothing is left.
+    fn send(&mut self) -> Result<bool, LinkError> {
+        while self.session.wants_write() {
+            match self.session.write_tls(&mut self.socket) {
+                Ok(0) => return Err(LinkError::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Receives what has arrived, without waiting. Returns whether anything has.
+    fn receive(&mut self) -> Result<bool, LinkError> {
+        loop {
+            match self.session.read_tls(&mut self.socket) {
+                Ok(0) => return Err(LinkError::Closed),
+                Ok(_) => {
+                    self.session.process_new_packets().map_err(TlsError::from)?;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
 }
 
 /// The system's certificates. They are read once per process, for the first TLS connection.

@@ -74,6 +74,7 @@ final class ConnectionTest extends ChatPushTestCase
 
     public function testUnreachableRedisIsNotRetriedDuringTheBackoff(): void
     {
+        ini_set('chatpush.timeout_ms', '200');
         // Nothing listens on this port.
         $port = RedisServer::freePort();
         ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
@@ -93,16 +94,19 @@ final class ConnectionTest extends ChatPushTestCase
     }
 
     /** The server accepts the connection and never answers. */
-    public function testConnectTimeoutBoundsTheLogin(): void
+    public function testConnectTimeoutBoundsEachLogin(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         ini_set('chatpush.redis_url', 'redis://' . stream_socket_get_name($silent, false));
         ini_set('chatpush.connect_timeout_ms', '100');
+        ini_set('chatpush.timeout_ms', '1000');
         try {
             self::expectThrown(ChatPush\ConnectionException::class, fn () => getUnreadCount(1));
         } finally {
             ini_restore('chatpush.connect_timeout_ms');
         }
+        self::assertIsResource(stream_socket_accept($silent, 0));
+        self::assertIsResource(stream_socket_accept($silent, 0), 'the call tries again until its deadline');
     }
 
     public function testServerThatIsNotRedisIsReported(): void
