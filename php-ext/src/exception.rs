@@ -43,10 +43,12 @@ impl Class {
             | Error::Directive(_)
             | Error::NoSecret
             | Error::NoEntropy(_)
+            | Error::Execute(ExecuteError::Content(_))
             | Error::Refused(Refusal::Rejected(_)) => &BASE,
             Error::Execute(ExecuteError::TimedOut { .. }) => &TIMEOUT,
+            Error::Execute(ExecuteError::Installation { .. })
+            | Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
             Error::Execute(_) | Error::UnexpectedReply => &CONNECTION,
-            Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
         }
     }
 

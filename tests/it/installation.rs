@@ -118,3 +118,53 @@ async fn tables_of_a_development_version_are_named() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("drop the tables chatpush_*"), "{text}");
 }
+
+/// PHP and the daemon use different database numbers of one Redis. Channels ignore the number, so the daemon
+/// seems to be there.
+#[tokio::test]
+async fn php_on_another_database_number_is_refused() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let code = "ini_set('chatpush.redis_url', ini_get('chatpush.redis_url') . '?db=3');
+        foreach (['committed', 'queued'] as $durability) {
+            ini_set('chatpush.durability', $durability);
+            try { storeOfflineMessage(1, 2, 'x'); echo 'stored'; }
+            catch (ChatPush\\UnavailableException $e) { echo $e->getMessage(), \"\\n\"; }
+        }";
+    let text = env.php().get(code).await;
+    let named = |line: &str| line.contains("database 3") && line.contains("nothing was queued");
+    assert!(text.lines().count() == 2 && text.lines().all(named), "{text}");
+    assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+}
+
+/// The receiver must not see what is then refused and sent again.
+#[tokio::test]
+async fn content_that_the_column_cannot_hold_is_refused_before_it_is_seen() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute("ALTER TABLE offline_message MODIFY content varchar(20) CHARACTER SET utf8mb3 NOT NULL")
+        .await;
+    let daemon = env.daemon().await;
+    let mut client = daemon.connect(2).await;
+    client.until_unread_count().await;
+    let send = |text: &str| {
+        format!(
+            "try {{ ChatPush\\sendMessage(1, 2, {text}); echo 'sent'; }}
+             catch (ChatPush\\Exception $e) {{ echo get_class($e), ' ', $e->getMessage(); }}"
+        )
+    };
+    let php = env.php();
+    for (text, named) in [("'hi 😀'", "U+1F600"), ("str_repeat('x', 21)", "20 characters")] {
+        let refused = php.get(&send(text)).await;
+        assert!(refused.starts_with("ChatPush\\Exception ") && refused.contains(named), "{refused}");
+    }
+    assert_eq!(php.get(&send("'é'")).await, "sent");
+    assert_eq!(client.json().await["data"], "é", "nothing was shown before");
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0]);
+
+    // The column is changed under running daemons and workers.
+    env.execute("ALTER TABLE offline_message MODIFY content text CHARACTER SET utf8mb4 NOT NULL").await;
+    let stored = async || php.get(&send("'hi 😀'")).await;
+    eventually("it is taken", stored, |text| text == "sent").await;
+}

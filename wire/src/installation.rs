@@ -79,13 +79,19 @@ impl ContentColumn {
             "ascii" => (1, true),
             _ => (4, false),
         };
-        if let Some(refused) = content.chars().find(|character| character.len_utf8() > longest) {
+        // Most columns hold every character.
+        if longest < 4
+            && let Some(refused) = content.chars().find(|character| character.len_utf8() > longest)
+        {
             return Err(ContentRefused::Character(refused));
         }
         if is_utf8 && content.len() as u64 > self.most_bytes {
             return Err(ContentRefused::Length(self.most_bytes, "bytes"));
         }
-        if content.chars().count() as u64 > self.most_characters {
+        // There are at most as many characters as bytes.
+        if content.len() as u64 > self.most_characters
+            && content.chars().count() as u64 > self.most_characters
+        {
             return Err(ContentRefused::Length(self.most_characters, "characters"));
         }
         Ok(())

@@ -90,6 +90,7 @@ fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, 
         repeatable: true,
         partition,
         prefix,
+        content: None,
         waits: true,
         unanswered: &Unanswered {
             known: Known::NotQueued,
@@ -113,6 +114,7 @@ fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
         repeatable: false,
         partition,
         prefix,
+        content: None,
         waits: true,
         unanswered: &Unanswered {
             known: Known::Queued,

@@ -79,6 +79,7 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         repeatable: true,
         partition,
         prefix,
+        content: Some(content),
         waits: settings.committed,
         unanswered: &Unanswered {
             known: Known::Queued,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{NO_ANSWER, UNKNOWN};
-use crate::link::{Answer, Connection, Exchange, LinkError, Unanswered, command};
+use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
 
 /// A command and how its answer is read.
 pub(crate) struct Command<'a, T> {
@@ -24,6 +24,10 @@ impl<T> Exchange for Command<'_, T> {
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<T, LinkError> {
         (self.read)(connection.receive(deadline)?)
+    }
+
+    fn needs(&self) -> Option<Needs<'_>> {
+        None
     }
 
     fn is_repeatable(&self) -> bool {

@@ -10,7 +10,7 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
 use super::{NO_ANSWER, UNKNOWN};
-use crate::link::{Connection, Exchange, Known, LinkError, Unanswered, breaker, command};
+use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, breaker, command};
 
 /// A call of a script.
 pub(crate) struct ScriptCall<'a> {
@@ -23,6 +23,8 @@ pub(crate) struct ScriptCall<'a> {
     /// The partition of the mailbox.
     pub(crate) partition: Partition,
     pub(crate) prefix: &'a Prefix,
+    /// The content that is to be stored.
+    pub(crate) content: Option<&'a str>,
     /// Whether a daemon answers, and the call waits for that.
     pub(crate) waits: bool,
     /// What is known when the script was executed and no daemon has answered.
@@ -116,6 +118,10 @@ impl Exchange for ScriptCall<'_> {
             return Ok(ScriptOutcome::Accepted(String::from_utf8_lossy(&detail).into_owned()));
         }
         self.wait(connection, deadline).map(ScriptOutcome::Replied)
+    }
+
+    fn needs(&self) -> Option<Needs<'_>> {
+        Some(Needs { prefix: self.prefix, content: self.content })
     }
 
     fn is_repeatable(&self) -> bool {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chatpush_resp::{Parsed, Value, command, parse};
 use chatpush_wire::address::Address;
+use chatpush_wire::installation::Installation;
+use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 
 use super::answer::Answer;
@@ -53,6 +55,8 @@ pub(crate) struct Connection {
     daemon: String,
     /// When the server was known to be a master.
     role_known: Instant,
+    /// The installation that was read last, and its prefix.
+    installation: Option<(Prefix, Installation)>,
     /// How long to poll for an answer.
     busy_poll: Duration,
     /// Whether that pays for Redis's own answers.
@@ -89,6 +93,7 @@ impl Connection {
             channels: Vec::new(),
             daemon: String::new(),
             role_known: Instant::now(),
+            installation: None,
             busy_poll: Duration::ZERO,
             redis_poll: BusyPoll::default(),
             daemon_poll: BusyPoll::default(),
@@ -227,6 +232,16 @@ impl Connection {
         }
         self.role_known = Instant::now();
         Ok(())
+    }
+
+    /// The installation with this prefix, if it was read.
+    pub(super) fn installation(&self, prefix: &Prefix) -> Option<&Installation> {
+        self.installation.as_ref().filter(|(known, _)| known == prefix).map(|(_, record)| record)
+    }
+
+    /// Remembers an installation.
+    pub(super) fn set_installation(&mut self, prefix: Prefix, record: Installation) {
+        self.installation = Some((prefix, record));
     }
 
     /// Sends everything or fails.

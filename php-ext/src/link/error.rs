@@ -3,10 +3,12 @@
 use std::io;
 
 use super::breaker::Silence;
+use super::installation::InstallationError;
 use super::redis_error::RedisError;
 use super::tls_error::TlsError;
 
-/// Why an exchange failed. The connection is not used again, except after [`LinkError::Unanswered`].
+/// Why an exchange failed. The connection is not used again, except after [`LinkError::Unanswered`] and
+/// [`LinkError::Installation`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
     /// The deadline has passed.
@@ -51,6 +53,9 @@ pub(crate) enum LinkError {
     /// Redis does not have the script. Nothing was executed.
     #[error("Redis does not have the script")]
     NoScript,
+    /// The installation does not serve. The connection is in order, and nothing was executed.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
     /// Redis answered with an error.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -76,6 +81,7 @@ impl LinkError {
             ),
             Self::Redis(error) => error.is_passing(),
             Self::Unanswered(_)
+            | Self::Installation(_)
             | Self::Tls(_)
             | Self::NotResp
             | Self::TooLong

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
+use super::installation::{self, InstallationError, Needs};
 use super::known::{Known, Unanswered};
 use super::pauses::Pauses;
 use super::slot;
@@ -38,6 +39,9 @@ pub(crate) trait Exchange {
 
     /// Whether the commands may be executed twice: that does no harm and gives the same answer.
     fn is_repeatable(&self) -> bool;
+
+    /// What it needs of the installation, if it needs one.
+    fn needs(&self) -> Option<Needs<'_>>;
 
     /// What is known of the outcome when no answer has come.
     fn unanswered(&self) -> &'static Unanswered;
@@ -88,7 +92,7 @@ pub(crate) fn execute<E: Exchange>(
             // Redis does not execute a command that it has not received completely.
             other => is_probe || !other.is_passing() || may_be_executed && !exchange.is_repeatable(),
         };
-        if let LinkError::Unanswered(Some(_)) = cause {
+        if let LinkError::Unanswered(Some(_)) | LinkError::Installation(_) = cause {
             // It is in order, and opening one for each call would cost more than the cut wait saves.
             slot::keep(connection);
         }
@@ -108,6 +112,11 @@ fn try_once<E: Exchange>(
     connection: &mut Connection,
     deadline: Instant,
 ) -> (bool, Result<E::Outcome, LinkError>) {
+    if let Some(needs) = exchange.needs()
+        && let Err(cause) = installation::check(connection, needs, deadline)
+    {
+        return (false, Err(cause));
+    }
     let mut commands = Vec::new();
     let asks_role = connection.ask_role(&mut commands);
     exchange.commands(connection, &mut commands);
@@ -143,6 +152,10 @@ fn failure(settings: &Settings, cause: Arc<LinkError>, before: Option<&'static U
         (LinkError::Unanswered(silence), before) => {
             ExecuteError::TimedOut { unanswered: before.unwrap_or(NOT_SENT), cause: None, silence: *silence }
         }
+        (LinkError::Installation(InstallationError::Content(refused)), None) => {
+            ExecuteError::Content(*refused)
+        }
+        (LinkError::Installation(_), None) => ExecuteError::Installation { address, cause },
         (LinkError::NoScript, None) => ExecuteError::NoScripts { address },
         (LinkError::Subscription(_), Some(Unanswered { known: Known::Queued, .. })) => {
             ExecuteError::Answered { address, unanswered: Some(UNHEARD), cause }

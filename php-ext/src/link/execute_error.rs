@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::address::Address;
+use chatpush_wire::installation::ContentRefused;
 
 use super::breaker::Silence;
 use super::error::LinkError;
@@ -46,6 +47,16 @@ pub(crate) enum ExecuteError {
         #[source]
         cause: Arc<LinkError>,
     },
+    /// The installation does not serve.
+    #[error("Redis at {address} does not serve this call")]
+    Installation {
+        address: Address,
+        #[source]
+        cause: Arc<LinkError>,
+    },
+    /// The table does not hold the content.
+    #[error(transparent)]
+    Content(ContentRefused),
     /// Redis does not have a script that was loaded a moment ago.
     #[error("Redis at {address} keeps no scripts")]
     NoScripts { address: Address },
@@ -95,6 +106,8 @@ impl ExecuteError {
             Self::Unreachable { .. }
             | Self::StillUnreachable { .. }
             | Self::NoScripts { .. }
+            | Self::Installation { .. }
+            | Self::Content(_)
             | Self::Answered { unanswered: None, .. } => Known::NotQueued,
             Self::Broken { unanswered, .. }
             | Self::Answered { unanswered: Some(unanswered), .. }
@@ -122,7 +135,9 @@ impl ExecuteError {
             }
             Self::Answered { cause, .. } => write_fix(out, cause),
             Self::NoScripts { .. } => write!(out, "; does something call SCRIPT FLUSH?"),
-            Self::Broken { .. } | Self::TimedOut { .. } => Ok(()),
+            Self::Broken { .. } | Self::TimedOut { .. } | Self::Installation { .. } | Self::Content(_) => {
+                Ok(())
+            }
         }
     }
 }

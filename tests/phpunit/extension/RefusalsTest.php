@@ -55,13 +55,15 @@ final class RefusalsTest extends ChatPushTestCase
 
     public function testTooFewReplicas(): void
     {
-        [$server, $redis] = self::server(['min-replicas-to-write' => '1']);
+        [$server, $redis] = self::server();
+        $redis->call('CONFIG', 'SET', 'min-replicas-to-write', '1');
         self::assertRefused($redis, 'has fewer replicas than it needs (NOREPLICAS ', 'min-replicas-to-write');
     }
 
     public function testLoading(): void
     {
         [$full, $redis] = self::server();
+        $full->addInstallation('other');
         for ($i = 0; $i < 250; $i++) {
             $redis->call('SET', "key$i", random_bytes(1024));
         }

@@ -18,9 +18,26 @@ final class WithoutDaemonTest extends ChatPushTestCase
             $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
             self::assertStringContainsString('chatpushd', $thrown->getMessage());
         }
-        eventually('refused calls leave no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === []);
+        eventually('refused calls leave no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === ["$prefix:installation"]);
         self::assertFalse(pushMessage(2, 'x', 'y'));
         self::assertFalse(ChatPush\isOnline(2));
+    }
+
+    /** Messages must not wait where no daemon will look. */
+    public function testPrefixThatNoDaemonHasServedIsRefused(): void
+    {
+        ini_set('chatpush.prefix', 'nobody');
+        foreach (['committed', 'queued'] as $durability) {
+            ini_set('chatpush.durability', $durability);
+            $thrown = self::expectThrown(
+                ChatPush\UnavailableException::class,
+                fn () => storeOfflineMessage(1, 2, 'x'),
+            );
+            self::assertStringContainsString('with the prefix nobody', $thrown->getMessage());
+            self::assertStringContainsString('nothing was queued', $thrown->getMessage());
+        }
+        self::assertSame([], Stack::redis()->call('KEYS', 'nobody:*'));
+        self::assertFalse(pushMessage(2, 'x', 'y'), 'nobody is there');
     }
 
     public function testQueuedStoreNeedsNoDaemon(): void

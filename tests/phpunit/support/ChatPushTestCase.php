@@ -32,6 +32,9 @@ abstract class ChatPushTestCase extends TestCase
     {
         $prefix = 'unserved' . bin2hex(random_bytes(4));
         ini_set('chatpush.prefix', $prefix);
+        // Daemons have served it before.
+        $record = Stack::redis()->call('GET', Stack::prefix() . ':installation');
+        Stack::redis()->call('SET', "$prefix:installation", $record);
         return $prefix;
     }
 

@@ -22,6 +22,22 @@ final class RedisServer
         $log = ['file', "$this->folder/log", 'a'];
         $this->process = proc_open($command, [['file', '/dev/null', 'r'], $log, $log], $pipes);
         eventually('Redis listens', fn () => @stream_socket_client("unix://$this->socket") !== false);
+        $this->addInstallation(Stack::prefix());
+    }
+
+    /** Writes the installation record into some databases, as daemons do that have served them. */
+    public function addInstallation(string $prefix): void
+    {
+        $record = Stack::redis()->call('GET', Stack::prefix() . ':installation');
+        $redis = new RedisConnection($this->url());
+        try {
+            foreach (range(0, 5) as $database) {
+                $redis->call('SELECT', $database);
+                $redis->call('SET', "$prefix:installation", $record);
+            }
+        } catch (RuntimeException) {
+            // It loads data, which hold the record.
+        }
     }
 
     public function url(): string

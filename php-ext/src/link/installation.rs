@@ -1,0 +1,78 @@
+//! The installation record in Redis: whether this is the Redis and the database of a chatpush that fits, and
+//! whether its tables hold what is to be stored.
+
+use std::time::Instant;
+
+use chatpush_resp::Value;
+use chatpush_wire::installation::{ContentRefused, Installation, Mismatch};
+use chatpush_wire::key::Prefix;
+
+use super::command;
+use super::connection::Connection;
+use super::error::LinkError;
+
+/// What an exchange needs of an installation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs<'a> {
+    /// Whose installation.
+    pub(crate) prefix: &'a Prefix,
+    /// The content that is to be stored.
+    pub(crate) content: Option<&'a str>,
+}
+
+/// Why an installation does not serve. Nothing was executed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InstallationError {
+    /// There is no record.
+    #[error(
+        "its database {database} has no installation of chatpush with the prefix {prefix}: is chatpushd started, \
+         with the same CHATPUSH_REDIS_URL (database number included) and CHATPUSH_PREFIX?"
+    )]
+    Missing {
+        /// The number of the database in Redis.
+        database: u32,
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// It is of another version or kind.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// Its table does not hold the content.
+    #[error(transparent)]
+    Content(#[from] ContentRefused),
+}
+
+/// Makes sure that the installation serves. The record is read once for a connection, and again before
+/// anything is refused: a daemon may have been started, or a column changed, since then.
+pub(super) fn check(
+    connection: &mut Connection,
+    needs: Needs<'_>,
+    deadline: Instant,
+) -> Result<(), LinkError> {
+    let Needs { prefix, content } = needs;
+    let serves = |record: &Installation| content.map_or(Ok(()), |content| record.content.holds(content));
+    if connection.installation(prefix).is_some_and(|record| serves(record).is_ok()) {
+        return Ok(());
+    }
+    let record = read(connection, prefix, deadline)?;
+    serves(&record).map_err(InstallationError::from)?;
+    connection.set_installation(prefix.clone(), record);
+    Ok(())
+}
+
+fn read(connection: &mut Connection, prefix: &Prefix, deadline: Instant) -> Result<Installation, LinkError> {
+    let mut commands = Vec::new();
+    command(&mut commands, &[b"GET", prefix.installation().as_bytes()]);
+    connection.send(&commands, deadline)?;
+    let record = match connection.receive(deadline)?.into_result()?.0 {
+        Value::Bytes(record) => String::from_utf8(record).map_err(|_| Mismatch::Unreadable),
+        Value::Nil => {
+            let database = connection.address().database;
+            return Err(InstallationError::Missing { database, prefix: prefix.clone() }.into());
+        }
+        other => return Err(LinkError::UnexpectedType(other.kind())),
+    };
+    let record = record.and_then(|record| Installation::decode(&record));
+    let fits = record.and_then(|record| record.fits().map(|()| record));
+    Ok(fits.map_err(InstallationError::from)?)
+}
