@@ -214,6 +214,8 @@ impl Drop for Registration {
             members.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
             if members.is_empty() {
                 users.remove(&self.user);
+                // What arrives from now on is not noted here.
+                self.hub.arrivals.note(self.user);
             }
         }
         self.hub.connections.fetch_sub(1, Ordering::Relaxed);

@@ -31,3 +31,36 @@ impl Arrivals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::hub::{Bounds, Format, Hub};
+
+    #[test]
+    fn arrivals_of_watched_users_are_counted() {
+        let arrivals = Arrivals::default();
+        let [one, other] = [1, 2].map(|id| UserId::try_from(id).unwrap());
+        arrivals.note(one);
+        assert_eq!((arrivals.watch(one), arrivals.watch(other)), (0, 0));
+        arrivals.note(one);
+        assert_eq!((arrivals.watch(one), arrivals.watch(other)), (1, 0));
+        arrivals.forget(one);
+        assert_eq!(arrivals.watch(one), 0);
+    }
+
+    /// Messages of a user without a connection do not come to this daemon.
+    #[test]
+    fn end_of_the_last_connection_counts_as_an_arrival() {
+        let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1_000, total: 10_000 }));
+        let user = UserId::try_from(1).unwrap();
+        let [first, last] = [(); 2].map(|()| hub.register(user, Format::Json, 9).unwrap());
+        let before = hub.arrivals().watch(user);
+        drop(first);
+        assert_eq!(hub.arrivals().watch(user), before);
+        drop(last);
+        assert_ne!(hub.arrivals().watch(user), before);
+    }
+}

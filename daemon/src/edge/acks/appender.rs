@@ -27,7 +27,7 @@ pub(crate) async fn run(services: Arc<Services>, mut queue: mpsc::Receiver<Waiti
     }
 }
 
-/// Appends what waits to the log. What was not appended stays in `waiting`.
+/// Appends what waits to the log. What has to be tried again stays in `waiting`.
 async fn append_all(services: &Services, waiting: &mut Vec<Waiting>) -> Result<(), BrokerError> {
     let Services { commands, prefix, .. } = services;
     let mut pipeline = redis::pipe();
@@ -35,38 +35,41 @@ async fn append_all(services: &Services, waiting: &mut Vec<Waiting>) -> Result<(
         let (receiver, fields) = entry.fields();
         log::append(&mut pipeline, prefix, receiver, &fields);
     }
-    let results = commands.send_each::<String>(&mut pipeline).await;
-    let results = results.inspect_err(|_| waiting.retain(Waiting::is_repeatable))?;
-    let mut refused = keep_refused(waiting, results);
-    if refused.as_ref().is_some_and(BrokerError::is_refusal) {
-        let results = waiting.iter().map(async |entry| {
-            let (receiver, fields) = entry.fields();
-            log::append_beyond_maxmemory(commands, prefix, receiver, &fields).await
-        });
-        let results = join_all(results).await;
-        refused = keep_refused(waiting, results);
+    let result = match commands.send_each(&mut pipeline).await {
+        Ok(results) => keep_failed(waiting, results),
+        Err(error) => Err(error),
+    };
+    let result = match result {
+        Err(error) if error.is_refusal() => {
+            let calls = waiting.iter().map(async |entry| {
+                let (receiver, fields) = entry.fields();
+                log::append_beyond_maxmemory(commands, prefix, receiver, &fields).await
+            });
+            let results = join_all(calls).await;
+            keep_failed(waiting, results)
+        }
+        other => other,
+    };
+    if result.is_err() {
+        waiting.retain(Waiting::is_repeatable);
     }
-    refused.map_or(Ok(()), Err)
+    result
 }
 
-/// Removes the entries that were appended, and those that may have been and must not be repeated. Returns an
-/// error of those that are left.
-fn keep_refused(
+/// Removes the entries that were appended. Returns an error of those that are left.
+fn keep_failed(
     waiting: &mut Vec<Waiting>,
     results: Vec<Result<String, BrokerError>>,
-) -> Option<BrokerError> {
-    let mut refused = None;
-    let entries = std::mem::take(waiting);
-    for (entry, result) in entries.into_iter().zip(results) {
+) -> Result<(), BrokerError> {
+    let mut failed = Ok(());
+    for (entry, result) in std::mem::take(waiting).into_iter().zip(results) {
         match result {
             Ok(id) => entry.appended(&id),
             Err(error) => {
-                if !error.is_broken() || entry.is_repeatable() {
-                    waiting.push(entry);
-                }
-                refused = Some(error);
+                waiting.push(entry);
+                failed = Err(error);
             }
         }
     }
-    refused
+    failed
 }

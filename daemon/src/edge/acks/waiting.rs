@@ -24,8 +24,8 @@ impl Waiting {
         }
     }
 
-    /// Whether it may be appended twice. That does not harm an acknowledgement, since a row is deleted once.
-    /// A second clear would also clear what arrived after the first one.
+    /// Whether it is tried again after a failure. Appending an acknowledgement twice does no harm, since a row
+    /// is deleted once. A clear that comes late, or twice, would also clear what arrived in the meantime.
     pub(super) const fn is_repeatable(&self) -> bool {
         matches!(self, Self::Messages(..))
     }
