@@ -147,7 +147,7 @@ final class Worker
         }
         try {
             $delivery = ChatPush\sendMessage($job['from'], $job['to'], $job['text'], 'text', $job['id']);
-            return ['result' => $delivery === ChatPush\Delivery::Live ? 'live' : 'stored'];
+            return ['result' => $delivery->value];
         } catch (ConnectionException | UnavailableException | TimeoutException $problem) {
             // Under the same id it is the same message, whether it was queued or not.
             fwrite(STDERR, "{$job['id']} waits: {$problem->getMessage()}\n");

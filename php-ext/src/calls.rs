@@ -12,14 +12,14 @@ use chatpush_wire::reply::Reply;
 
 use crate::error::Error;
 
-/// A new message id, and the time it was made at in milliseconds since 1970.
-fn new_id() -> Result<(MessageId, u64), Error> {
+/// A new message id of a time in milliseconds since 1970.
+fn new_id(now_ms: u64) -> Result<MessageId, Error> {
     let mut entropy = [0; 10];
     getrandom::fill(&mut entropy)?;
-    let now = now_ms();
-    Ok((MessageId::generate(now, entropy), now))
+    Ok(MessageId::generate(now_ms, entropy))
 }
 
+/// The time in milliseconds since 1970.
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)

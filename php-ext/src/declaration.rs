@@ -17,6 +17,8 @@ pub(crate) struct Function {
     /// The number of leading parameters that have no default.
     pub(crate) required: usize,
     pub(crate) returns: DataType,
+    /// Whether it may return null too.
+    pub(crate) returns_null: bool,
     pub(crate) handler: extern "C" fn(&mut ExecuteData, &mut Zval),
 }
 
@@ -59,7 +61,7 @@ impl Function {
     pub(crate) fn builder(&self, name: &str) -> FunctionBuilder<'static> {
         let builder = FunctionBuilder::new(name, self.handler).required_args(self.required);
         let builder = self.parameters.iter().map(Parameter::arg).fold(builder, FunctionBuilder::arg);
-        builder.returns(self.returns, false, false)
+        builder.returns(self.returns, false, self.returns_null)
     }
 
     /// Adds the types that the builder cannot express to the registered function.
@@ -139,6 +141,7 @@ macro_rules! function {
                 parameters: PARAMETERS,
                 required: REQUIRED,
                 returns: <$returns as $crate::returns::Returns>::TYPE,
+                returns_null: <$returns as $crate::returns::Returns>::NULLABLE,
                 handler,
             }
         };

@@ -9,7 +9,9 @@ use ext_php_rs::prelude::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// The receiver was connected: the message was pushed in the same step.
+    #[php(value = "live")]
     Live,
     /// The receiver was not connected: the message is delivered when they connect.
+    #[php(value = "stored")]
     Stored,
 }

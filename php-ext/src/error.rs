@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use chatpush_wire::reply::Refusal;
 
 use crate::link::ExecuteError;
+use crate::outcome::Outcome;
 use crate::settings::{InvalidDirective, InvalidDirectives};
 
 /// Why a call failed. `Display` says what happened, `source()` why.
@@ -24,6 +25,9 @@ pub(crate) enum Error {
     /// Redis did not execute the call.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// A call failed that may be repeated whatever became of it: it has the same effect only once.
+    #[error(transparent)]
+    Idempotent(Box<Error>),
     /// A script or a daemon refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -36,6 +40,49 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The error of a call that may be repeated whatever became of it.
+    pub(crate) fn idempotent(self) -> Self {
+        Self::Idempotent(Box::new(self))
+    }
+
+    /// What is known of the call's effect.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Directives(_)
+            | Self::Directive(_)
+            | Self::NoSecret
+            | Self::NoEntropy(_)
+            | Self::Refused(_) => Outcome::NotQueued,
+            Self::Execute(error) => error.known().into(),
+            Self::Idempotent(error) => error.outcome(),
+            Self::UnexpectedReply => Outcome::Unknown,
+        }
+    }
+
+    /// Whether the same call may succeed later, and repeating it does no harm.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match (self, self.outcome()) {
+            (Self::Idempotent(error), Outcome::NotQueued | Outcome::Unknown) => error.may_pass(),
+            (error, Outcome::NotQueued) => error.may_pass(),
+            (_, Outcome::Queued | Outcome::Unknown) => false,
+        }
+    }
+
+    /// Whether the cause may pass by itself.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Directives(_)
+            | Self::Directive(_)
+            | Self::NoSecret
+            | Self::NoEntropy(_)
+            | Self::UnexpectedReply
+            | Self::Refused(Refusal::Rejected(_)) => false,
+            Self::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => true,
+            Self::Execute(error) => error.is_passing(),
+            Self::Idempotent(error) => error.may_pass(),
+        }
+    }
+
     /// The text for PHP: what happened, its causes in parentheses, and what is known of the outcome or the
     /// fix.
     pub(crate) fn message(&self) -> String {
@@ -51,14 +98,19 @@ impl Error {
         if separator == ": " {
             text.push(')');
         }
-        let _ = match self {
+        let _ = self.write_advice(&mut text);
+        text
+    }
+
+    fn write_advice(&self, out: &mut String) -> std::fmt::Result {
+        match self {
             Self::NoSecret => write!(
-                text,
+                out,
                 ": give it the CHATPUSH_SECRET of chatpushd (make one with: openssl rand -hex 32)"
             ),
-            Self::Execute(error) => error.write_advice(&mut text),
+            Self::Execute(error) => error.write_advice(out),
+            Self::Idempotent(error) => error.write_advice(out),
             _ => Ok(()),
-        };
-        text
+        }
     }
 }

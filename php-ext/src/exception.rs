@@ -3,22 +3,32 @@
 #![allow(unsafe_code, reason = "the class entries are kept as pointers")]
 
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use chatpush_wire::reply::Refusal;
-use ext_php_rs::builders::ClassBuilder;
-use ext_php_rs::exception::PhpException;
-use ext_php_rs::flags::ErrorType;
-use ext_php_rs::zend::ClassEntry;
+use ext_php_rs::builders::{ClassBuilder, ClassProperty, FunctionBuilder};
+use ext_php_rs::convert::IntoZval as _;
+use ext_php_rs::flags::{DataType, ErrorType, MethodFlags, PropertyFlags};
+use ext_php_rs::types::Zval;
+use ext_php_rs::zend::{ClassEntry, ExecuteData, run_handler};
 
 use crate::error::Error;
 use crate::link::ExecuteError;
+use crate::outcome::Outcome;
 use crate::{settings, zend};
 
 /// An exception class and, once it is registered, its entry.
 struct Class {
     name: &'static str,
     entry: AtomicPtr<ClassEntry>,
+}
+
+/// A method of the base class.
+struct Method {
+    name: &'static str,
+    returns: DataType,
+    handler: extern "C" fn(&mut ExecuteData, &mut Zval),
 }
 
 /// Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a
@@ -28,8 +38,22 @@ static BASE: Class = Class::new("ChatPush\\Exception");
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");
 /// No daemon runs, or the backlog is full. Nothing was queued; the call can be repeated later.
 static UNAVAILABLE: Class = Class::new("ChatPush\\UnavailableException");
-/// No answer in time. The text says whether the message is queued and will be stored.
+/// No answer in time. `getOutcome()` says whether the message is queued and will be stored.
 static TIMEOUT: Class = Class::new("ChatPush\\TimeoutException");
+
+/// Returns whether the same call may succeed later and can be repeated without harm.
+///
+/// It is false if the cause does not pass by itself, such as an invalid setting; if the call is queued; and
+/// if its outcome is unknown, unless a repeated call has no effect of its own, as with a `$message_id`.
+const IS_RETRYABLE: Method = Method { name: "isRetryable", returns: DataType::Bool, handler: is_retryable };
+
+/// Returns what is known of the call's effect.
+const GET_OUTCOME: Method =
+    Method { name: "getOutcome", returns: DataType::object("ChatPush\\Outcome"), handler: get_outcome };
+
+/// The private properties of the base class.
+const RETRYABLE: &CStr = c"retryable";
+const OUTCOME: &CStr = c"outcome";
 
 impl Class {
     const fn new(name: &'static str) -> Self {
@@ -49,6 +73,7 @@ impl Class {
             Error::Execute(ExecuteError::Installation { .. })
             | Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
             Error::Execute(_) | Error::UnexpectedReply => &CONNECTION,
+            Error::Idempotent(error) => Self::of(error),
         }
     }
 
@@ -72,10 +97,45 @@ pub(crate) fn raise(error: Error) {
 }
 
 /// Throws the exception of an error.
-pub(crate) fn throw(error: Error) {
-    let exception = PhpException::new(error.message(), 0, Class::of(&error).entry());
+fn throw(error: Error) {
+    let (class, outcome, retryable) = (Class::of(&error), error.outcome(), error.is_retryable());
+    let text = error.message();
     drop(error);
-    exception.throw();
+    let mut value = Zval::new();
+    value.set_bool(retryable);
+    zend::throw(class.entry(), text, BASE.entry(), [(RETRYABLE, value), (OUTCOME, case(outcome))]);
+}
+
+/// The PHP value of an outcome.
+fn case(outcome: Outcome) -> Zval {
+    let mut value = Zval::new();
+    // A case of a registered enum cannot fail to be set.
+    let _ = outcome.set_zval(&mut value, false);
+    value
+}
+
+/// False for an exception that the application made itself.
+extern "C" fn is_retryable(frame: &mut ExecuteData, answer: &mut Zval) {
+    run_handler(std::panic::AssertUnwindSafe(|| {
+        if let Some(property) = property(frame, RETRYABLE) {
+            answer.set_bool(property.bool().unwrap_or(false));
+        }
+    }));
+}
+
+/// Unknown for an exception that the application made itself.
+extern "C" fn get_outcome(frame: &mut ExecuteData, answer: &mut Zval) {
+    run_handler(std::panic::AssertUnwindSafe(|| {
+        if let Some(property) = property(frame, OUTCOME) {
+            *answer = if property.is_object() { property } else { case(Outcome::Unknown) };
+        }
+    }));
+}
+
+/// A property of the exception whose method is called. `None`: an `ArgumentCountError` was thrown.
+fn property(frame: &mut ExecuteData, name: &CStr) -> Option<Zval> {
+    zend::Frame::new(frame, 0, 0)?;
+    Some(zend::private_property(BASE.entry(), frame.get_self()?, name))
 }
 
 /// A parent class, and its name for stubs.
@@ -89,18 +149,43 @@ type Parent = (fn() -> &'static ClassEntry, &'static str);
 pub(crate) fn register_classes() -> Result<(), ext_php_rs::error::Error> {
     let runtime: Parent = (zend::runtime_exception, "\\RuntimeException");
     let base: Parent = (|| BASE.entry(), "\\ChatPush\\Exception");
-    register(BASE.name, runtime, |entry| BASE.entry.store(entry, Ordering::Release))?;
-    register(CONNECTION.name, base, |entry| CONNECTION.entry.store(entry, Ordering::Release))?;
-    register(UNAVAILABLE.name, base, |entry| UNAVAILABLE.entry.store(entry, Ordering::Release))?;
-    register(TIMEOUT.name, base, |entry| TIMEOUT.entry.store(entry, Ordering::Release))?;
+    let builder = [RETRYABLE, OUTCOME]
+        .into_iter()
+        .fold(ClassBuilder::new(BASE.name), |builder, name| builder.property(private_null(name)));
+    let builder = [IS_RETRYABLE, GET_OUTCOME].into_iter().fold(builder, |builder, method| {
+        let function = FunctionBuilder::new(method.name, method.handler);
+        builder.method(function.returns(method.returns, false, false), MethodFlags::Public)
+    });
+    register(builder.extends(runtime), |entry| BASE.entry.store(entry, Ordering::Release))?;
+    let subclass = |class: &Class| ClassBuilder::new(class.name).extends(base);
+    register(subclass(&CONNECTION), |entry| CONNECTION.entry.store(entry, Ordering::Release))?;
+    register(subclass(&UNAVAILABLE), |entry| UNAVAILABLE.entry.store(entry, Ordering::Release))?;
+    register(subclass(&TIMEOUT), |entry| TIMEOUT.entry.store(entry, Ordering::Release))?;
     Ok(())
 }
 
-fn register(name: &str, parent: Parent, keep: fn(*mut ClassEntry)) -> Result<(), ext_php_rs::error::Error> {
-    let builder = ClassBuilder::new(name).extends(parent);
+fn private_null(name: &CStr) -> ClassProperty {
+    ClassProperty {
+        name: name.to_string_lossy().into_owned(),
+        flags: PropertyFlags::Private,
+        default: Some(Box::new(|| Ok(Zval::null()))),
+        docs: &[],
+        ty: None,
+        nullable: true,
+        readonly: false,
+        default_stub: None,
+    }
+}
+
+fn register(builder: ClassBuilder, keep: fn(*mut ClassEntry)) -> Result<(), ext_php_rs::error::Error> {
     // The builder takes a plain function, which cannot capture `keep`.
     KEEP.set(keep);
-    builder.registration(|entry, _| KEEP.get()(entry)).register()
+    let builder = builder.registration(|entry, arguments| {
+        // The methods refer to their argument information as long as the process lives.
+        std::mem::forget(arguments);
+        KEEP.get()(entry);
+    });
+    builder.register()
 }
 
 thread_local! {

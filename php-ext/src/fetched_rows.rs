@@ -1,74 +1,97 @@
-//! The rows that this request fetched. Pushing the content of one is a delivery of that row, not a second
+//! The rows that this request fetched. Pushing the content of one is a delivery of that row, not another
 //! message.
+//!
+//! A content is recognised by the identity of its string, since the same words come again. A reference to
+//! each string is held, so that no other string gets its address.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::reply::Row;
 
-/// How many rows are remembered in one request.
-const MAX_ROWS: usize = 1_000;
+use crate::zend::{RequestString, StringIdentity};
 
-/// A fetched row, as much of it as a push needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Fetched {
+/// As much of a fetched row as a push needs.
+#[derive(Debug)]
+pub(crate) struct FetchedRow {
+    /// The receiver.
     user: UserId,
-    length: usize,
-    hash: u64,
     /// The row's message id.
     pub(crate) id: MessageId,
-    /// The sender.
-    pub(crate) sender: i64,
-    /// The time of acceptance, in milliseconds since 1970.
-    pub(crate) time_ms: u64,
+    /// The sender, if known.
+    pub(crate) sender: Option<i64>,
+    /// The time of acceptance, in milliseconds since 1970, if known.
+    pub(crate) time_ms: Option<u64>,
+}
+
+/// The strings of a row that PHP got.
+#[derive(Debug)]
+pub(crate) struct RowStrings {
+    /// The content.
+    pub(crate) content: RequestString,
+    /// The message id.
+    pub(crate) message_id: RequestString,
 }
 
 #[derive(Default)]
 struct Memory {
-    /// A content is kept as its length and keyed hash, since a thousand contents can have 64 MiB.
-    hasher: RandomState,
-    rows: VecDeque<Fetched>,
+    by_content: HashMap<StringIdentity, (RowStrings, Rc<FetchedRow>)>,
+    /// The same rows. One that was fetched twice has two contents.
+    by_id: HashMap<(UserId, MessageId), Weak<FetchedRow>>,
 }
 
 thread_local! {
-    static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
-/// Remembers rows of `user` in the order in which they were fetched, up to 1,000 per request. A row that is
-/// fetched again is not remembered twice.
-pub(crate) fn remember(user: UserId, rows: &[Row]) {
+/// Remembers rows of a user and the strings that PHP gets of them.
+pub(crate) fn remember(user: UserId, rows: impl Iterator<Item = (Row, RowStrings)>) {
     MEMORY.with_borrow_mut(|memory| {
-        let Memory { hasher, rows: known } = memory.get_or_insert_default();
-        let before = known.len();
-        for row in rows {
-            if known.len() == MAX_ROWS {
-                return;
-            }
-            if known.iter().take(before).any(|fetched| fetched.id == row.message_id) {
-                continue;
-            }
-            let (length, hash) = (row.content.len(), hasher.hash_one(&row.content));
-            let (id, sender, time_ms) = (row.message_id.clone(), row.sender_id, row.time_ms);
-            known.push_back(Fetched { user, length, hash, id, sender, time_ms });
+        for (row, strings) in rows {
+            let Row { message_id: id, sender_id, time_ms, .. } = row;
+            let known = memory.by_id.entry((user, id.clone())).or_default();
+            let row = known.upgrade().unwrap_or_else(|| {
+                let (sender, time_ms) = (Some(sender_id), Some(time_ms));
+                Rc::new(FetchedRow { user, id, sender, time_ms })
+            });
+            *known = Rc::downgrade(&row);
+            memory.by_content.insert(strings.content.identity(), (strings, row));
         }
     });
 }
 
-/// Takes the first remembered row of `user` with this content.
-pub(crate) fn take(user: UserId, content: &str) -> Option<Fetched> {
-    MEMORY.with_borrow_mut(|memory| {
-        let Memory { hasher, rows } = memory.as_mut()?;
-        let hash = hasher.hash_one(content);
-        let at = rows
-            .iter()
-            .position(|row| row.user == user && row.length == content.len() && row.hash == hash)?;
-        rows.remove(at)
+/// The row of `user` whose content is this very string.
+pub(crate) fn with_content(user: UserId, content: StringIdentity) -> Option<Rc<FetchedRow>> {
+    MEMORY.with_borrow(|memory| {
+        let (_, row) = memory.by_content.get(&content)?;
+        (row.user == user).then(|| row.clone())
     })
+}
+
+/// The row of `user` with this message id. If this request does not hold it, as much as the id says.
+pub(crate) fn with_id(user: UserId, id: MessageId) -> Rc<FetchedRow> {
+    let key = (user, id);
+    let held = MEMORY.with_borrow(|memory| memory.by_id.get(&key)?.upgrade());
+    held.unwrap_or_else(|| {
+        let (user, id) = key;
+        let (sender, time_ms) = (id.sender().map(i64::from), id.time_ms());
+        Rc::new(FetchedRow { user, id, sender, time_ms })
+    })
+}
+
+/// Forgets the rows of which PHP holds neither string any more.
+pub(crate) fn sweep() {
+    MEMORY.with_borrow_mut(|memory| {
+        memory
+            .by_content
+            .retain(|_, (strings, _)| strings.content.is_shared() || strings.message_id.is_shared());
+        memory.by_id.retain(|_, row| row.strong_count() > 0);
+    });
 }
 
 /// Forgets all rows, when the request ends.
 pub(crate) fn forget() {
-    MEMORY.set(None);
+    MEMORY.take();
 }

@@ -9,6 +9,7 @@
 //! | `parameters` | the kinds of parameters: what is parsed, and how it is checked |
 //! | `returns` | the types that functions return |
 //! | `delivery` | the enum that `sendMessage` returns |
+//! | `outcome` | the enum that exceptions have: what is known of the call's effect |
 //! | `calls` | what each function sends to Redis and makes of the answer |
 //! | `fetched_rows` | the rows that this request fetched, so that a push of one is recognised |
 //! | `exchange` | exchanges with Redis: a command, and a script and the wait for its answer |
@@ -31,6 +32,7 @@ mod fetched_rows;
 mod functions;
 mod info;
 mod link;
+mod outcome;
 mod parameters;
 mod returns;
 mod settings;
@@ -45,8 +47,9 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = functions::builders().into_iter().fold(module, ModuleBuilder::function);
     module
         .enumeration::<delivery::Delivery>()
+        .enumeration::<outcome::Outcome>()
         .name("chatpush")
-        .request_shutdown_function(request_shutdown)
+        .post_deactivate_function(request_ended)
         .info_function(info::print)
 }
 
@@ -60,7 +63,8 @@ fn startup(_kind: i32, module: i32) -> i32 {
     zend::SUCCESS
 }
 
-extern "C" fn request_shutdown(_kind: i32, _module: i32) -> i32 {
+/// Called when no code of the application runs any more and the request's memory is still there.
+extern "C" fn request_ended() -> i32 {
     fetched_rows::forget();
     zend::SUCCESS
 }

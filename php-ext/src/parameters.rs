@@ -6,12 +6,13 @@ mod row_ids;
 use std::fmt::Display;
 
 use chatpush_wire::frame::{self, MessageType};
-use chatpush_wire::id::{ChosenId, UserId};
+use chatpush_wire::id::{ChosenId, MessageId, UserId};
 use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TYPE_BYTES};
+use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::row_ids::RowIds;
 use crate::declaration::Kind;
-use crate::zend::{self, TextOrNumber};
+use crate::zend::{self, StringIdentity, TextOrNumber};
 
 /// Longest lifetime of a token in seconds: a year.
 const LONGEST_TTL: i64 = 31_536_000;
@@ -52,15 +53,31 @@ impl<'a> Kind<'a> for ChosenId<'_> {
     }
 }
 
-/// The content of a message.
-pub(crate) struct Content;
-
-impl<'a> Kind<'a> for Content {
+impl<'a> Kind<'a> for MessageId {
     type Parsed = &'a [u8];
-    type Value = &'a str;
+    type Value = Self;
 
-    fn check(position: u32, bytes: &'a [u8]) -> Option<&'a str> {
-        text(position, bytes, CONTENT_BYTES)
+    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
+        // An id is ASCII, so what is not UTF-8 is not an id either way.
+        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+/// The content of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) text: &'a str,
+    /// The string that the caller passed.
+    pub(crate) string: StringIdentity,
+}
+
+impl<'a> Kind<'a> for Content<'_> {
+    type Parsed = &'a ZendStr;
+    type Value = Content<'a>;
+
+    fn check(position: u32, string: &'a ZendStr) -> Option<Content<'a>> {
+        let text = text(position, string.as_bytes(), CONTENT_BYTES)?;
+        Some(Content { text, string: StringIdentity::of(string) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What functions return, and what they return in place of it when they fail.
 
+use chatpush_wire::id::UserId;
 use chatpush_wire::reply::Row;
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::IntoZval as _;
@@ -10,11 +11,17 @@ use ext_php_rs::zend::BailoutGuard;
 use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::exception;
+use crate::fetched_rows::{self, RowStrings};
+use crate::outcome::Outcome;
+use crate::zend::RequestString;
 
 /// A type that a function can return.
 pub(crate) trait Returns: Sized {
     /// The type in PHP.
     const TYPE: DataType;
+
+    /// Whether the type in PHP includes null.
+    const NULLABLE: bool = false;
 
     /// Sets the answer to this value.
     fn set(self, answer: &mut Zval);
@@ -52,7 +59,8 @@ impl Returns for bool {
     }
 
     fn fail(error: Error, answer: &mut Zval) {
-        answer.set_bool(false);
+        // What is queued will be done. A caller who got false would repeat the call and do it twice.
+        answer.set_bool(error.outcome() == Outcome::Queued);
         exception::raise(error);
     }
 }
@@ -87,29 +95,45 @@ impl Returns for String {
     }
 }
 
-/// No value of the enum says that a call failed, so it always throws.
-impl Returns for Delivery {
+/// `None` says that a call failed, and that the message is not known to be queued.
+impl Returns for Option<Delivery> {
     const TYPE: DataType = DataType::object("ChatPush\\Delivery");
+    const NULLABLE: bool = true;
 
     fn set(self, answer: &mut Zval) {
-        // A case of a registered enum cannot fail to be set.
-        let _ = self.set_zval(answer, false);
+        match self {
+            // A case of a registered enum cannot fail to be set.
+            Some(delivery) => _ = delivery.set_zval(answer, false),
+            None => answer.set_null(),
+        }
     }
 
-    fn fail(error: Error, _answer: &mut Zval) {
-        exception::throw(error);
+    fn fail(error: Error, answer: &mut Zval) {
+        (error.outcome() == Outcome::Queued).then_some(Delivery::Stored).set(answer);
+        exception::raise(error);
     }
 }
 
-/// Rows as PDO returns them: a list of arrays, with numbers as numbers.
-impl Returns for Vec<Row> {
+/// The stored rows of a user.
+pub(crate) struct FetchedRows {
+    pub(crate) user: UserId,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Rows as PDO returns them, a list of arrays with numbers as numbers, and each with its message id.
+impl Returns for FetchedRows {
     const TYPE: DataType = DataType::Array;
 
     fn set(self, answer: &mut Zval) {
-        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees the rows.
-        let rows = BailoutGuard::new(self);
-        if let Some(list) = list(&rows) {
+        fetched_rows::sweep();
+        let strings = Vec::with_capacity(self.rows.len());
+        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees what is built.
+        let mut built = BailoutGuard::new((self.rows, strings));
+        let (rows, strings) = &mut *built;
+        if let Some(list) = list(rows, strings) {
             answer.set_hashtable(list);
+            let (rows, strings) = built.into_inner();
+            fetched_rows::remember(self.user, rows.into_iter().zip(strings));
         }
     }
 
@@ -119,16 +143,21 @@ impl Returns for Vec<Row> {
     }
 }
 
-fn list(rows: &[Row]) -> Option<ZBox<ZendHashTable>> {
+/// The list, and the strings of its rows.
+fn list(rows: &[Row], strings: &mut Vec<RowStrings>) -> Option<ZBox<ZendHashTable>> {
     let mut list = ZendHashTable::with_capacity(u32::try_from(rows.len()).ok()?);
     for row in rows {
-        let mut columns = ZendHashTable::with_capacity(5);
+        let content = RequestString::new(&row.content)?;
+        let message_id = RequestString::new(row.message_id.as_str())?;
+        let mut columns = ZendHashTable::with_capacity(6);
         columns.insert("id", saturating(row.id)).ok()?;
         columns.insert("sender_id", row.sender_id).ok()?;
         columns.insert("receiver_id", row.receiver_id).ok()?;
-        columns.insert("content", row.content.as_str()).ok()?;
+        columns.insert("content", content.to_zval()).ok()?;
         columns.insert("send_time", row.send_time.as_str()).ok()?;
+        columns.insert("message_id", message_id.to_zval()).ok()?;
         list.push(columns).ok()?;
+        strings.push(RowStrings { content, message_id });
     }
     Some(list)
 }

@@ -108,7 +108,7 @@ pub(crate) fn errors_are_warnings() -> bool {
 
 /// Whether the four functions are global too. Read before the directives are registered.
 pub(crate) fn wants_global_functions() -> bool {
-    zend::configured_number(GLOBAL_FUNCTIONS) != Some(0)
+    zend::configured_switch(GLOBAL_FUNCTIONS) != Some(false)
 }
 
 /// Registers the directives.

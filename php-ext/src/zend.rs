@@ -5,8 +5,10 @@
 
 #![allow(unsafe_code, reason = "this module calls the engine")]
 
+mod exception;
 mod frame;
 mod ini;
+mod request_string;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
@@ -15,8 +17,10 @@ use ext_php_rs::flags::ErrorType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::ClassEntry;
 
-pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, Type, element_as_number};
+pub(crate) use self::exception::{private_property, throw};
+pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, Type, element_as_number, element_name};
 pub(crate) use self::ini::IniChange;
+pub(crate) use self::request_string::{RequestString, StringIdentity};
 
 /// What functions of the engine and of modules return on success (`zend_types.h`).
 pub(crate) const SUCCESS: i32 = 0;
@@ -30,19 +34,24 @@ unsafe extern "C" {
     fn zend_argument_type_error(position: u32, format: *const c_char, ...);
     fn zend_zval_type_name(value: *const Zval) -> *const c_char;
     fn zend_error(level: c_int, format: *const c_char, ...);
-    fn zend_ini_string_ex(
-        name: *const c_char,
-        length: usize,
-        original: c_int,
-        exists: *mut bool,
-    ) -> *mut c_char;
-    fn cfg_get_long(name: *const c_char, number: *mut i64) -> c_int;
+    fn zend_ini_get_value(name: *mut ZendStr) -> *mut ZendStr;
+    fn zend_ini_parse_bool(text: *mut ZendStr) -> bool;
+    fn cfg_get_string(name: *const c_char, text: *mut *mut c_char) -> c_int;
     fn zend_hash_str_find(table: *const ZendHashTable, key: *const c_char, length: usize) -> *mut Zval;
 }
 
 fn type_error(position: u32, format: &CStr, value: *const Zval) {
     // SAFETY: the format has one %s, and the engine's type names are static strings.
     unsafe { zend_argument_type_error(position, format.as_ptr(), zend_zval_type_name(value)) };
+}
+
+fn element_type_error(position: u32, element: &str, value: *const Zval) {
+    let element = without_nul(element);
+    let format = c"must be a list of int, %s is %s";
+    // SAFETY: the format has two %s, for the name and for the engine's type name, a static string.
+    unsafe {
+        zend_argument_type_error(position, format.as_ptr(), element.as_ptr(), zend_zval_type_name(value));
+    }
 }
 
 /// Throws a `ValueError` that names function, position and parameter, as PHP's own functions do.
@@ -64,23 +73,28 @@ pub(crate) fn raise(level: ErrorType, text: String) {
     }
 }
 
-/// The value of an INI directive, as bytes up to the first NUL.
+/// The value of an INI directive.
 pub(crate) fn ini(name: &CStr) -> Vec<u8> {
-    let mut exists = false;
-    // SAFETY: the engine returns a null pointer, or a NUL-terminated string that lives until the directive
-    // changes. It is copied at once.
-    unsafe {
-        let value = zend_ini_string_ex(name.as_ptr(), name.count_bytes(), 0, &raw mut exists);
-        if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
-    }
+    let name = ZendStr::new(name.to_bytes(), true);
+    // SAFETY: the engine reads the name, and returns a null pointer or a string that lives until the
+    // directive changes. It is copied at once.
+    let value = unsafe { zend_ini_get_value(std::ptr::from_ref(&*name).cast_mut()).as_ref() };
+    value.map_or_else(Vec::new, |value| value.as_bytes().to_vec())
 }
 
-/// A number from the configuration files and `-d` options, which can be read before the directives are
+/// A switch from the configuration files and `-d` options, which can be read before the directives are
 /// registered.
-pub(crate) fn configured_number(name: &CStr) -> Option<i64> {
-    let mut number = 0_i64;
-    // SAFETY: the function writes a zend_long if it returns SUCCESS.
-    (unsafe { cfg_get_long(name.as_ptr(), &raw mut number) } == SUCCESS).then_some(number)
+pub(crate) fn configured_switch(name: &CStr) -> Option<bool> {
+    let mut text = std::ptr::null_mut();
+    // SAFETY: the function writes a pointer to a NUL-terminated string if it returns SUCCESS. The
+    // configuration keeps it. The engine reads the copy.
+    unsafe {
+        if cfg_get_string(name.as_ptr(), &raw mut text) != SUCCESS || text.is_null() {
+            return None;
+        }
+        let text = ZendStr::new(CStr::from_ptr(text).to_bytes(), true);
+        Some(zend_ini_parse_bool(std::ptr::from_ref(&*text).cast_mut()))
+    }
 }
 
 /// PHP's `RuntimeException`.

@@ -7,7 +7,21 @@ namespace ChatPush {
      * Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a
      * subclass.
      */
-    class Exception extends \RuntimeException {}
+    class Exception extends \RuntimeException
+    {
+        /**
+         * Returns whether the same call may succeed later and can be repeated without harm.
+         *
+         * It is false if the cause does not pass by itself, such as an invalid setting; if the call is queued; and
+         * if its outcome is unknown, unless a repeated call has no effect of its own, as with a `$message_id`.
+         */
+        public function isRetryable(): bool {}
+
+        /**
+         * Returns what is known of the call's effect.
+         */
+        public function getOutcome(): \ChatPush\Outcome {}
+    }
 
     /**
      * Redis cannot be reached, or the connection to it broke.
@@ -20,7 +34,7 @@ namespace ChatPush {
     class UnavailableException extends \ChatPush\Exception {}
 
     /**
-     * No answer in time. The text says whether the message is queued and will be stored.
+     * No answer in time. `getOutcome()` says whether the message is queued and will be stored.
      */
     class TimeoutException extends \ChatPush\Exception {}
 
@@ -28,34 +42,59 @@ namespace ChatPush {
      * What became of a message that was sent. It is stored in either case, and its row goes once a client has
      * confirmed it.
      */
-    enum Delivery
+    enum Delivery: string
     {
         /**
          * The receiver was connected: the message was pushed in the same step.
          */
-        case Live;
+        case Live = 'live';
         /**
          * The receiver was not connected: the message is delivered when they connect.
          */
-        case Stored;
+        case Stored = 'stored';
+    }
+
+    /**
+     * What is known of the effect of a call that failed.
+     */
+    enum Outcome: string
+    {
+        /**
+         * Nothing was stored, queued or pushed, and nothing will be.
+         */
+        case NotQueued = 'not_queued';
+        /**
+         * It is in the log and will be done once. Do not repeat the call.
+         */
+        case Queued = 'queued';
+        /**
+         * It may have been done, or may still be done.
+         */
+        case Unknown = 'unknown';
     }
 
     /**
      * Pushes a message to every device of a user who is connected now.
      *
      * It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
-     * keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
-     * delivers that stored row, which is deleted once the receiver's client has confirmed it.
+     * keep their order.
+     *
+     * A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
+     * string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
+     * that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
+     * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
+     * has confirmed it.
      *
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
+     * @param string|null $message_id the `message_id` of the row that the content belongs to
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
-    function pushMessage(int $receiver_id, string $content, string|int $type): bool {}
+    function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
 
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
@@ -66,23 +105,25 @@ namespace ChatPush {
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability` = `queued`
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
+     *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 
     /**
      * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
-     * The result includes every store that returned before the call.
+     * The result includes every store that returned before the call. `pushMessage()` says how to push a row.
      *
      * @param int $user_id 1 to 2147483647
      * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
-     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
+     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string,
+     *     message_id: string}>
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
@@ -125,20 +166,19 @@ namespace ChatPush {
      * message: the second call waits for the commit of the first one and returns what that one returned. The
      * id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
      *
-     * A failure is always thrown, also with `chatpush.errors` = `warning`, since no return value says it.
-     *
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-     * @return Delivery whether the receiver was connected
+     * @return Delivery|null whether the receiver was connected. With `chatpush.errors` = `warning` also:
+     *     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      */
-    function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null): \ChatPush\Delivery {}
+    function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null): ?\ChatPush\Delivery {}
 
     /**
      * Returns whether the user is connected to a daemon now.
@@ -157,7 +197,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
-     * @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+     * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
      */
     function clearUnreadCount(int $user_id): void {}
 
@@ -170,7 +210,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
-     * @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+     * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
      */
     function ackOfflineMessage(int $user_id, array $ids): int {}
 
@@ -191,18 +231,24 @@ namespace {
      * Pushes a message to every device of a user who is connected now.
      *
      * It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
-     * keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
-     * delivers that stored row, which is deleted once the receiver's client has confirmed it.
+     * keep their order.
+     *
+     * A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
+     * string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
+     * that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
+     * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
+     * has confirmed it.
      *
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
+     * @param string|null $message_id the `message_id` of the row that the content belongs to
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
-    function pushMessage(int $receiver_id, string $content, string|int $type): bool {}
+    function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
 
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
@@ -213,23 +259,25 @@ namespace {
      * @param int $sender_id 1 to 2147483647
      * @param int $receiver_id 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability` = `queued`
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
+     *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-     * @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
+     * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 
     /**
      * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
-     * The result includes every store that returned before the call.
+     * The result includes every store that returned before the call. `pushMessage()` says how to push a row.
      *
      * @param int $user_id 1 to 2147483647
      * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
-     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
+     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string,
+     *     message_id: string}>
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer

@@ -34,15 +34,31 @@ function class_docs(): array
     return $docs;
 }
 
+/** The documentation of each method of the exceptions, by its name. */
+function method_docs(): array
+{
+    $source = file_get_contents(SOURCES . '/exception.rs');
+    $pattern = '~((?:^///.*\n)+)const \w+: Method =\s+Method \{ name: "(\w+)"~m';
+    preg_match_all($pattern, $source, $found, PREG_SET_ORDER);
+    $docs = [];
+    foreach ($found as [, $text, $name]) {
+        $docs[$name] = doc_lines($text);
+    }
+    return $docs;
+}
+
 /** The documentation of each enum and its cases, by `Name` and `Name::Case`. */
 function enum_docs(): array
 {
-    $source = file_get_contents(SOURCES . '/delivery.rs');
-    preg_match('~((?:^///[^\n]*\n)+)(?:#[^\n]*\n)+pub\(crate\) enum (\w+) \{\n(.*)^\}~ms', $source, $found);
-    $docs = ["ChatPush\\$found[2]" => doc_lines($found[1])];
-    preg_match_all('~((?:^ +///.*\n)+) +(\w+),~m', $found[3], $cases, PREG_SET_ORDER);
-    foreach ($cases as [, $text, $case]) {
-        $docs["ChatPush\\$found[2]::$case"] = doc_lines($text);
+    $docs = [];
+    foreach (['delivery', 'outcome'] as $file) {
+        $source = file_get_contents(SOURCES . "/$file.rs");
+        preg_match('~((?:^///[^\n]*\n)+)(?:#[^\n]*\n)+pub\(crate\) enum (\w+) \{\n(.*?)^\}~ms', $source, $found);
+        $docs["ChatPush\\$found[2]"] = doc_lines($found[1]);
+        preg_match_all('~((?:^ +///.*\n)+) +#.*\n +(\w+),~m', $found[3], $cases, PREG_SET_ORDER);
+        foreach ($cases as [, $text, $case]) {
+            $docs["ChatPush\\$found[2]::$case"] = doc_lines($text);
+        }
     }
     return $docs;
 }
@@ -71,22 +87,40 @@ function parameter(ReflectionParameter $parameter): string
     return "{$parameter->getType()} \${$parameter->getName()}$default";
 }
 
-function signature(ReflectionFunction $function): string
+function signature(ReflectionFunctionAbstract $function): string
 {
     $parameters = implode(', ', array_map('parameter', $function->getParameters()));
     $returns = $function->getReturnType();
-    $returns = ($returns->isBuiltin() ? '' : '\\') . $returns;
-    return "    function {$function->getShortName()}($parameters): $returns {}\n";
+    $name = ($returns->isBuiltin() ? '' : '\\') . $returns->getName();
+    $null = $returns->allowsNull() && !$returns->isBuiltin() ? '?' : '';
+    return "function {$function->getShortName()}($parameters): $null$name {}\n";
 }
 
 function enumeration(ReflectionClass $class, array $docs): string
 {
-    $text = "    enum {$class->getShortName()}\n    {\n";
-    foreach ((new ReflectionEnum($class->getName()))->getCases() as $case) {
+    $enum = new ReflectionEnum($class->getName());
+    $text = "    enum {$class->getShortName()}: {$enum->getBackingType()}\n    {\n";
+    foreach ($enum->getCases() as $case) {
         $name = "{$class->getName()}::{$case->getName()}";
-        $text .= doc_comment($docs[$name] ?? null, $name, '        ') . "        case {$case->getName()};\n";
+        $text .= doc_comment($docs[$name] ?? null, $name, '        ')
+            . "        case {$case->getName()} = '{$case->getBackingValue()}';\n";
     }
     return "$text    }\n";
+}
+
+function exception(ReflectionClass $class): string
+{
+    $head = "    class {$class->getShortName()} extends \\{$class->getParentClass()->getName()}";
+    $docs = method_docs();
+    $methods = '';
+    foreach ($class->getMethods() as $method) {
+        if ($method->getDeclaringClass()->getName() === $class->getName()) {
+            $name = $method->getName();
+            $methods .= ($methods === '' ? '' : "\n") . doc_comment($docs[$name] ?? null, $name, '        ')
+                . '        public ' . signature($method);
+        }
+    }
+    return $methods === '' ? "$head {}\n" : "$head\n    {\n$methods    }\n";
 }
 
 function stubs(ReflectionExtension $extension): string
@@ -96,12 +130,12 @@ function stubs(ReflectionExtension $extension): string
     $spaces = ['ChatPush' => '', '' => ''];
     foreach ($extension->getClasses() as $class) {
         $spaces[$class->getNamespaceName()] .= "\n" . doc_comment($docs[$class->getName()] ?? null, $class->getName())
-            . ($class->isEnum() ? enumeration($class, $docs) : "    class {$class->getShortName()} extends \\{$class->getParentClass()->getName()} {}\n");
+            . ($class->isEnum() ? enumeration($class, $docs) : exception($class));
     }
     $docs = function_docs();
     foreach ($extension->getFunctions() as $function) {
         $spaces[$function->getNamespaceName()] .= "\n"
-            . doc_comment($docs[$function->getShortName()] ?? null, $function->getName()) . signature($function);
+            . doc_comment($docs[$function->getShortName()] ?? null, $function->getName()) . '    ' . signature($function);
     }
     foreach ($spaces as $space => $members) {
         $text .= "\nnamespace" . ($space === '' ? '' : " $space") . " {\n" . ltrim($members, "\n") . "}\n";

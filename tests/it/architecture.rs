@@ -41,19 +41,20 @@ const DAEMON: &[(&str, &[&str])] = &[
 
 /// The extension.
 const EXTENSION: &[(&str, &[&str])] = &[
-    ("functions", &["calls", "declaration", "delivery", "parameters", "settings"]),
+    ("functions", &["calls", "declaration", "delivery", "fetched_rows", "parameters", "returns", "settings"]),
     ("parameters", &["declaration", "zend"]),
     ("declaration", &["error", "returns", "zend"]),
-    ("returns", &["delivery", "error", "exception"]),
-    ("exception", &["error", "link", "settings", "zend"]),
+    ("returns", &["delivery", "error", "exception", "fetched_rows", "outcome", "zend"]),
+    ("exception", &["error", "link", "outcome", "settings", "zend"]),
     ("calls", &["delivery", "error", "exchange", "fetched_rows", "link", "settings"]),
-    ("error", &["link", "settings"]),
+    ("error", &["link", "outcome", "settings"]),
+    ("outcome", &["link"]),
     ("exchange", &["link"]),
     ("link", &["settings"]),
     ("settings", &["zend"]),
     ("info", &["link", "settings", "zend"]),
     ("delivery", &[]),
-    ("fetched_rows", &[]),
+    ("fetched_rows", &["zend"]),
     ("zend", &[]),
 ];
 

@@ -47,6 +47,9 @@ impl fmt::Display for UserId {
 #[error("must be between 1 and 2147483647")]
 pub struct InvalidUserId;
 
+/// The digits of a generated id: Crockford's Base32 (ULID specification, "Encoding").
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /// The id of one message. It stays the same while the message is pushed, stored and delivered again.
 ///
 /// There are three kinds, and no id is of two kinds: a generated id is 26 letters and digits, an id that the
@@ -63,13 +66,30 @@ impl MessageId {
 
     /// A new id from the time and ten random bytes, in the layout of a ULID: later ids sort later.
     pub fn generate(unix_ms: u64, entropy: [u8; 10]) -> Self {
-        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut bits = [0_u8; 16];
         bits[6..].copy_from_slice(&entropy);
         let value = u128::from_be_bytes(bits) | (u128::from(unix_ms & 0xFFFF_FFFF_FFFF) << 80);
         let text =
             (0..26).rev().map(|digit| char::from(CROCKFORD[(value >> (digit * 5)) as usize & 31])).collect();
         Self(text)
+    }
+
+    /// When a generated id was made, in milliseconds since 1970; `None` for the other kinds.
+    pub fn time_ms(&self) -> Option<u64> {
+        if self.0.len() != 26 {
+            return None;
+        }
+        let value = self.0.bytes().try_fold(0_u128, |value, byte| {
+            let digit = CROCKFORD.iter().position(|digit| *digit == byte)?;
+            Some(value << 5 | digit as u128)
+        })?;
+        u64::try_from(value >> 80).ok()
+    }
+
+    /// The sender of an id that a sender has chosen; `None` for the other kinds.
+    pub fn sender(&self) -> Option<UserId> {
+        let (sender, _) = self.0.split_once(':').filter(|_| self.is_chosen())?;
+        UserId::try_from(sender.parse::<i64>().ok()?).ok()
     }
 
     /// The id that `sender` has chosen for a message. The same text of another sender is another id.
@@ -168,6 +188,10 @@ mod tests {
         assert!(early.as_str() < late.as_str());
         assert_eq!(early.as_str().len(), 26);
         assert_ne!(MessageId::generate(1, [1; 10]), MessageId::generate(1, [2; 10]));
+        assert_eq!((early.time_ms(), late.time_ms()), (Some(1_732_323_232_123), Some(1_732_323_232_124)));
+        assert_eq!(MessageId::generate(u64::MAX, [0xFF; 10]).time_ms(), Some(0xFFFF_FFFF_FFFF));
+        assert_eq!(MessageId::of_row(7, 1_700_000_000).time_ms(), None);
+        assert_eq!(MessageId(format!("7:{}", "X".repeat(24))).time_ms(), None);
     }
 
     #[test]
@@ -185,6 +209,11 @@ mod tests {
         let order = chosen(sender(7), "order 1~");
         assert_eq!(order.as_str(), "7:order 1~");
         assert_ne!(order, chosen(sender(8), "order 1~"));
+        assert_eq!(order.sender(), Some(sender(7)));
+        assert_eq!(
+            (MessageId::of_row(7, 1).sender(), MessageId::generate(1, [7; 10]).sender()),
+            (None, None)
+        );
         let longest = chosen(sender(UserId::MAX), &"x".repeat(64));
         assert!(order.is_chosen() && longest.as_str().len() == MessageId::MAX_BYTES);
         assert!(!MessageId::generate(1, [7; 10]).is_chosen() && !MessageId::of_row(7, 1).is_chosen());

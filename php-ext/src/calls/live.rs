@@ -1,33 +1,44 @@
 //! Calls that reach only users who are connected now.
 
+use std::rc::Rc;
+
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{Message, MessageType};
 use chatpush_wire::id::UserId;
 
-use super::new_id;
+use super::{new_id, now_ms};
 use crate::error::Error;
 use crate::exchange::Command;
-use crate::fetched_rows;
+use crate::fetched_rows::FetchedRow;
 use crate::link::{self, Answer, LinkError};
 use crate::settings;
 
-/// Pushes a message. True if the user is connected.
-pub(crate) fn push(receiver: UserId, content: &str, message_type: &MessageType) -> Result<bool, Error> {
+/// Pushes a message, or the content of a stored row as that row. True if the user is connected.
+pub(crate) fn push(
+    receiver: UserId,
+    content: &str,
+    message_type: &MessageType,
+    row: Option<Rc<FetchedRow>>,
+) -> Result<bool, Error> {
     let settings = settings::current()?;
-    let envelope = if let Some(row) = fetched_rows::take(receiver, content) {
-        let message =
-            Message { id: &row.id, message_type: Some(message_type), data: content, from: Some(row.sender) };
-        envelope::tracked(&row.id, false) + &message.stored(row.time_ms)
+    let now = now_ms();
+    let is_row = row.is_some();
+    let message_type = Some(message_type);
+    let envelope = if let Some(row) = row {
+        let message = Message { id: &row.id, message_type, data: content, from: row.sender };
+        envelope::tracked(&row.id, false) + &message.stored(row.time_ms.unwrap_or(now))
     } else {
-        let (id, now) = new_id()?;
-        let message = Message { id: &id, message_type: Some(message_type), data: content, from: None };
+        let id = new_id(now)?;
+        let message = Message { id: &id, message_type, data: content, from: None };
         envelope::EPHEMERAL.to_owned() + &message.live(now)
     };
     let channel = settings.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
     let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
-    Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
+    let pushed = link::execute(&settings, &mut command, settings.deadline()).map_err(Error::from);
+    // A connection shows a row once, whatever the number of pushes.
+    Ok(pushed.map_err(|error| if is_row { error.idempotent() } else { error })? > 0)
 }
 
 /// Closes the user's connections on every daemon. True if there were any.
@@ -36,7 +47,8 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
     let channel = settings.prefix.user_channel(user);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope::DISCONNECT.as_bytes()];
     let mut command = Command { parts: &parts, repeatable: true, query: false, read: Answer::into_number };
-    Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
+    let closed = link::execute(&settings, &mut command, settings.deadline());
+    Ok(closed.map_err(|error| Error::from(error).idempotent())? > 0)
 }
 
 /// Whether a daemon holds a connection of the user.

@@ -13,7 +13,6 @@ use chatpush_wire::reply::{Reply, Row};
 use super::unexpected;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
-use crate::fetched_rows;
 use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
@@ -34,7 +33,6 @@ pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>,
         let empty = page.is_empty();
         rows.extend(page);
         if !more || empty || rows.len() >= limit as usize {
-            fetched_rows::remember(user, &rows);
             return Ok(rows);
         }
     }

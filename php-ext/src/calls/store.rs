@@ -12,7 +12,7 @@ use chatpush_wire::new_entry::NewMessage;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
 
-use super::{new_id, unexpected};
+use super::{new_id, now_ms, unexpected};
 use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
@@ -23,7 +23,7 @@ use crate::settings::{self, Settings};
 /// log.
 pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
-    let (id, _) = new_id()?;
+    let id = new_id(now_ms())?;
     let message = NewMessage { id: &id, sender, receiver, content, message_type: None };
     accept(&settings, &message, seen_ttl(&settings)).map(|_online| true)
 }
@@ -38,12 +38,14 @@ pub(crate) fn send(
     chosen: Option<MessageId>,
 ) -> Result<Delivery, Error> {
     let settings = settings::current()?;
+    let is_chosen = chosen.is_some();
     let (id, ttl) = match chosen {
         Some(id) => (id, CHOSEN_SEEN_TTL),
-        None => (new_id()?.0, seen_ttl(&settings)),
+        None => (new_id(now_ms())?, seen_ttl(&settings)),
     };
     let message = NewMessage { id: &id, sender, receiver, content, message_type: Some(message_type) };
-    let online = accept(&settings, &message, ttl)?;
+    let accepted = accept(&settings, &message, ttl);
+    let online = accepted.map_err(|error| if is_chosen { error.idempotent() } else { error })?;
     Ok(if online { Delivery::Live } else { Delivery::Stored })
 }
 

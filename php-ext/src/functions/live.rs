@@ -1,28 +1,44 @@
 //! Functions that reach only users who are connected now.
 
 use chatpush_wire::frame::MessageType;
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{MessageId, UserId};
 
 use crate::calls::live;
 use crate::declaration::function;
+use crate::fetched_rows;
 use crate::parameters::Content;
 
 function! {
     /// Pushes a message to every device of a user who is connected now.
     ///
     /// It takes one Redis round trip and delivers at most once. The messages of one caller to one receiver
-    /// keep their order. Pushing a content that `getOfflineMessage()` returned earlier in the same request
-    /// delivers that stored row, which is deleted once the receiver's client has confirmed it.
+    /// keep their order.
+    ///
+    /// A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
+    /// string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
+    /// that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
+    /// `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
+    /// has confirmed it.
     ///
     /// @param int $receiver_id 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
+    /// @param string|null $message_id the `message_id` of the row that the content belongs to
     /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
-    fn pushMessage(receiver_id: UserId, content: Content, r#type: MessageType) -> bool {
-        live::push(receiver_id, content, &r#type)
+    fn pushMessage(
+        receiver_id: UserId,
+        content: Content<'_>,
+        r#type: MessageType,
+        message_id: Option<MessageId> = None,
+    ) -> bool {
+        let row = match message_id {
+            Some(id) => Some(fetched_rows::with_id(receiver_id, id)),
+            None => fetched_rows::with_content(receiver_id, content.string),
+        };
+        live::push(receiver_id, content.text, &r#type, row)
     }
 }
 

@@ -1,27 +1,28 @@
 //! Functions that read and change a user's mailbox and unread counter.
 
 use chatpush_wire::id::UserId;
-use chatpush_wire::reply::Row;
 
 use crate::calls::mailbox;
 use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
+use crate::returns::FetchedRows;
 
 function! {
     /// Returns the messages stored for a user, oldest first. Reading deletes nothing.
     ///
-    /// The result includes every store that returned before the call.
+    /// The result includes every store that returned before the call. `pushMessage()` says how to push a row.
     ///
     /// @param int $user_id 1 to 2147483647
     /// @param int $limit the most rows to return, 1 to 100000
     /// @param int $after_id only rows with a larger id
-    /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string}>
+    /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string,
+    ///     message_id: string}>
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
     /// @throws \ChatPush\TimeoutException no answer in time
-    fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> Vec<Row> {
-        mailbox::rows(user_id, limit, after_id)
+    fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> FetchedRows {
+        mailbox::rows(user_id, limit, after_id).map(|rows| FetchedRows { user: user_id, rows })
     }
 }
 
@@ -48,7 +49,7 @@ function! {
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
-    /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+    /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     fn clearUnreadCount(user_id: UserId) -> () {
         mailbox::clear_unread(user_id)
     }
@@ -63,7 +64,7 @@ function! {
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
-    /// @throws \ChatPush\TimeoutException not done in time; the text says whether it is queued
+    /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     fn ackOfflineMessage(user_id: UserId, ids: RowIds) -> u64 {
         mailbox::delete_rows(user_id, &ids)
     }

@@ -17,13 +17,14 @@ function! {
     /// @param int $sender_id 1 to 2147483647
     /// @param int $receiver_id 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
-    /// @return bool true: it is committed in MySQL, or in the log with `chatpush.durability` = `queued`
+    /// @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
+    ///     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-    /// @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
-    fn storeOfflineMessage(sender_id: UserId, receiver_id: UserId, content: Content) -> bool {
-        store::store(sender_id, receiver_id, content)
+    /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+    fn storeOfflineMessage(sender_id: UserId, receiver_id: UserId, content: Content<'_>) -> bool {
+        store::store(sender_id, receiver_id, content.text)
     }
 }
 
@@ -34,26 +35,25 @@ function! {
     /// message: the second call waits for the commit of the first one and returns what that one returned. The
     /// id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
     ///
-    /// A failure is always thrown, also with `chatpush.errors` = `warning`, since no return value says it.
-    ///
     /// @param int $sender_id 1 to 2147483647
     /// @param int $receiver_id 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-    /// @return Delivery whether the receiver was connected
+    /// @return Delivery|null whether the receiver was connected. With `chatpush.errors` = `warning` also:
+    ///     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
-    /// @throws \ChatPush\TimeoutException not committed in time; the text says whether it will be stored
+    /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     fn sendMessage(
         sender_id: UserId,
         receiver_id: UserId,
-        content: Content,
+        content: Content<'_>,
         r#type: MessageType = DEFAULT_TYPE,
         message_id: Option<ChosenId<'_>> = None,
-    ) -> Delivery {
+    ) -> Option<Delivery> {
         let chosen = message_id.map(|id| MessageId::chosen(sender_id, id));
-        store::send(sender_id, receiver_id, content, &r#type, chosen)
+        store::send(sender_id, receiver_id, content.text, &r#type, chosen).map(Some)
     }
 }

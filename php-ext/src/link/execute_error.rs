@@ -9,6 +9,7 @@ use chatpush_wire::installation::ContentRefused;
 
 use super::breaker::Silence;
 use super::error::LinkError;
+use super::installation::InstallationError;
 use super::known::{Known, Unanswered};
 use super::redis_error::RedisError;
 
@@ -112,6 +113,25 @@ impl ExecuteError {
             Self::Broken { unanswered, .. }
             | Self::Answered { unanswered: Some(unanswered), .. }
             | Self::TimedOut { unanswered, .. } => unanswered.known,
+        }
+    }
+
+    /// Whether the cause may pass by itself.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { cause, .. }
+            | Self::StillUnreachable { cause, .. }
+            | Self::Broken { cause, .. }
+            | Self::Answered { cause, .. } => match &**cause {
+                LinkError::Subscription(error) => error.is_passing(),
+                cause => cause.is_passing(),
+            },
+            // A daemon may be started.
+            Self::Installation { cause, .. } => {
+                matches!(&**cause, LinkError::Installation(InstallationError::Missing { .. }))
+            }
+            Self::NoScripts { .. } | Self::Content(_) => false,
+            Self::TimedOut { .. } => true,
         }
     }
 

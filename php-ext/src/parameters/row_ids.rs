@@ -22,13 +22,16 @@ impl<'a> Kind<'a> for RowIds {
         // Converting an element can raise a deprecation, whose handler may leave by longjmp. The guard frees
         // the ids.
         let mut ids = BailoutGuard::new(Vec::with_capacity(table.len()));
-        // Keys are not looked at: one that is not UTF-8 would be a panic in the iterators that convert them.
+        // A key that is not UTF-8 would be a panic in the iterators that convert keys.
         let mut elements = table.iter();
-        while let Some((_key, value)) = elements.next_zval() {
-            match u64::try_from(zend::element_as_number(value, position)?) {
+        while let Some((key, value)) = elements.next_zval() {
+            let number = zend::element_as_number(value, position, &key)?;
+            match u64::try_from(number) {
                 Ok(id) if id > 0 => ids.push(id),
                 _ => {
-                    zend::value_error(position, "must contain only row ids greater than 0");
+                    let element = zend::element_name(position, &key);
+                    let message = format!("must contain only row ids greater than 0, {element} is {number}");
+                    zend::value_error(position, &message);
                     return None;
                 }
             }

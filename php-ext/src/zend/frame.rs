@@ -9,7 +9,7 @@ use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::{ExecuteData, ExecutorGlobals};
 
-use super::{SUCCESS, type_error};
+use super::{SUCCESS, element_type_error, type_error};
 
 unsafe extern "C" {
     fn zend_parse_parameter(
@@ -19,6 +19,7 @@ unsafe extern "C" {
         specification: *const c_char,
         ...
     ) -> c_int;
+    fn get_active_function_arg_name(position: u32) -> *const c_char;
     fn zend_parse_arg_long_slow(value: *mut Zval, number: *mut i64, position: u32) -> bool;
     fn zend_parse_arg_str_or_long_slow(
         value: *mut Zval,
@@ -163,17 +164,31 @@ impl<'a> Parsed<'a> for i64 {
     }
 }
 
-impl<'a> Parsed<'a> for &'a [u8] {
+impl<'a> Parsed<'a> for &'a ZendStr {
     const TYPE: Type = Type::STRING;
 
     fn parse(argument: Argument<'a>) -> Option<Self> {
         if let Some(text) = argument.value().zend_str() {
-            return Some(text.as_bytes());
+            return Some(text);
         }
         let mut text = std::ptr::null_mut::<ZendStr>();
-        // SAFETY: "S" writes a pointer to a zend_string.
-        unsafe { argument.parse_as(c"S", &mut text) }?;
-        bytes(text)
+        // SAFETY: "S" writes a pointer to a zend_string, which the call frame keeps.
+        unsafe {
+            argument.parse_as(c"S", &mut text)?;
+            text.as_ref()
+        }
+    }
+
+    fn source(&self) -> String {
+        quoted(self.as_bytes())
+    }
+}
+
+impl<'a> Parsed<'a> for &'a [u8] {
+    const TYPE: Type = Type::STRING;
+
+    fn parse(argument: Argument<'a>) -> Option<Self> {
+        <&ZendStr>::parse(argument).map(ZendStr::as_bytes)
     }
 
     fn source(&self) -> String {
@@ -261,17 +276,33 @@ fn quoted(text: &[u8]) -> String {
     format!("'{}'", String::from_utf8_lossy(text).replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// An element of an array argument as a number, by the rules of an `int` argument; otherwise a `TypeError`.
-pub(crate) fn element_as_number(value: &Zval, position: u32) -> Option<i64> {
+/// An element of an array argument as a number, by the rules of an `int` argument; otherwise a `TypeError`
+/// that names the element.
+pub(crate) fn element_as_number(value: &Zval, position: u32, key: &Zval) -> Option<i64> {
+    // After `foreach ($list as &$element)` the elements are references.
+    let value = value.dereference();
     if let Some(number) = value.long() {
         return Some(number);
     }
-    let mut copy = value.dereference().shallow_clone();
+    let mut copy = value.shallow_clone();
     let mut number = 0_i64;
     // SAFETY: the engine may convert the copy in place. It writes a number if it returns true.
     if unsafe { zend_parse_arg_long_slow(&raw mut copy, &raw mut number, position) } {
         return Some(number);
     }
-    type_error(position, c"must be a list of int, %s given", &raw const copy);
+    element_type_error(position, &element_name(position, key), &raw const copy);
     None
+}
+
+/// An element of an array argument as PHP code names it, such as `$ids[5]`.
+pub(crate) fn element_name(position: u32, key: &Zval) -> String {
+    // SAFETY: it reads the current call frame, which has this parameter. Its name lives as long as the
+    // process.
+    let parameter =
+        unsafe { get_active_function_arg_name(position).as_ref().map(|name| CStr::from_ptr(name)) };
+    let parameter = parameter.unwrap_or_default().to_string_lossy();
+    match key.zend_str() {
+        Some(text) => format!("${parameter}[{}]", quoted(text.as_bytes())),
+        None => format!("${parameter}[{}]", key.long().unwrap_or_default()),
+    }
 }

@@ -91,12 +91,4 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(array_map(fn (int $i) => "m$i", range(0, 49)), $stored);
         self::assertSame(50, self::unread($user));
     }
-
-    /** Also with chatpush.errors=warning. */
-    public function testFailureIsThrownInEveryMode(): void
-    {
-        self::unservedPrefix();
-        ini_set('chatpush.errors', 'warning');
-        self::expectThrown(ChatPush\UnavailableException::class, fn () => ChatPush\sendMessage(1, 2, 'x'));
-    }
 }

@@ -15,6 +15,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame(3, getUnreadCount($user));
     }
 
+    /** And each has its message id. */
     public function testRowsEqualThoseOfPdo(): void
     {
         $user = self::newUser();
@@ -22,7 +23,9 @@ final class StoringTest extends ChatPushTestCase
         $columns = 'id, sender_id, receiver_id, content, send_time';
         $select = "SELECT $columns FROM offline_message WHERE receiver_id = $user";
         $pdo = Stack::database()->query($select)->fetchAll(PDO::FETCH_ASSOC);
-        self::assertSame($pdo, getOfflineMessage($user));
+        [$row] = getOfflineMessage($user);
+        self::assertMatchesRegularExpression('/^[0-9A-Z]{26}$/', $row['message_id']);
+        self::assertSame([$pdo[0] + ['message_id' => $row['message_id']]], [$row]);
         self::assertEqualsWithDelta(time(), strtotime($pdo[0]['send_time'] . ' ' . date('T')), 60);
     }
 

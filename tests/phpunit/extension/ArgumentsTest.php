@@ -155,8 +155,14 @@ final class ArgumentsTest extends ChatPushTestCase
             fn () => getOfflineMessage(1, 1, -1),
         ];
         yield 'ack of row 0' => [
-            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0',
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0, '
+                . '$ids[1] is 0',
             fn () => ChatPush\ackOfflineMessage(1, [1, 0]),
+        ];
+        yield 'ack of a negative row with a key' => [
+            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must contain only row ids greater than 0, '
+                . "\$ids['a\\0b'] is -5",
+            fn () => ChatPush\ackOfflineMessage(1, ["a\0b" => -5]),
         ];
         yield 'ack of too many' => [
             'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must have at most 10000 elements',
@@ -174,20 +180,37 @@ final class ArgumentsTest extends ChatPushTestCase
 
     public function testRowIdsMustBeIntegers(): void
     {
-        $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, 'two']));
-        self::assertSame(
-            'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must be a list of int, string given',
-            $thrown->getMessage(),
-        );
+        foreach (['two' => 'two', 'null' => null, 'array' => [1], 'float' => 1.0] as $type => $id) {
+            $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, $id]));
+            $type = $type === 'two' ? 'string' : $type;
+            $must = 'Argument #2 ($ids) must be a list of int';
+            self::assertSame(
+                "ChatPush\\ackOfflineMessage(): $must, \$ids[1] is $type",
+                $thrown->getMessage(),
+            );
+        }
     }
 
-    public function testRowIdsMayBeReferences(): void
+    /** What foreach by reference leaves, an unset element, numeric strings in weak mode, doubles. */
+    public function testRowIdsMayComeInAnyList(): void
     {
-        self::unservedPrefix();
-        $id = 0;
-        $ids = [&$id];
-        $thrown = self::expectThrown(ValueError::class, fn () => ChatPush\ackOfflineMessage(1, $ids));
-        self::assertStringContainsString('row ids greater than 0', $thrown->getMessage());
+        $user = self::newUser();
+        foreach (['a', 'b', 'c', 'd'] as $text) {
+            storeOfflineMessage(1, $user, $text);
+        }
+        $ids = array_column(getOfflineMessage($user), 'id');
+        foreach ($ids as &$id) {
+        }
+        self::assertSame(1, ChatPush\ackOfflineMessage($user, array_slice($ids, 0, 1)));
+        unset($ids[0], $ids[2]);
+        self::assertSame(2, ChatPush\ackOfflineMessage($user, $ids));
+        unset($id);
+        [['id' => $last]] = getOfflineMessage($user);
+        $reference = (string) $last;
+        $list = ['x' => &$reference, 'y' => (float) $last, "\xff" => $last];
+        self::assertSame(1, self::callWeakly('ChatPush\ackOfflineMessage', $user, $list));
+        self::assertSame((string) $last, $reference, 'the application\'s variable keeps its type');
+        self::assertSame(0, ChatPush\ackOfflineMessage($user, []));
     }
 
     public function testDeprecationsAreThoseOfPhp(): void

@@ -5,12 +5,13 @@ declare(strict_types=1);
 final class ReflectionTest extends ChatPushTestCase
 {
     private const SIGNATURES = [
-        'pushMessage' => 'int $receiver_id, string $content, string|int $type: bool',
+        'pushMessage' => 'int $receiver_id, string $content, string|int $type, '
+            . '?string $message_id = NULL: bool',
         'storeOfflineMessage' => 'int $sender_id, int $receiver_id, string $content: bool',
         'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
         'getUnreadCount' => 'int $user_id: int',
         'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, '
-            . 'string|int $type = \'text\', ?string $message_id = NULL: ChatPush\Delivery',
+            . 'string|int $type = \'text\', ?string $message_id = NULL: ?ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
@@ -49,9 +50,20 @@ final class ReflectionTest extends ChatPushTestCase
         }
     }
 
-    public function testDeliveryIsAnEnum(): void
+    public function testMethodsOfExceptions(): void
+    {
+        $types = ['isRetryable' => 'bool', 'getOutcome' => 'ChatPush\Outcome'];
+        foreach ($types as $name => $type) {
+            $method = new ReflectionMethod(ChatPush\TimeoutException::class, $name);
+            self::assertSame([true, 0], [$method->isPublic(), $method->getNumberOfParameters()]);
+            self::assertSame($type, (string) $method->getReturnType());
+        }
+    }
+
+    public function testEnums(): void
     {
         self::assertSame(['Live', 'Stored'], array_column(ChatPush\Delivery::cases(), 'name'));
+        self::assertSame(['NotQueued', 'Queued', 'Unknown'], array_column(ChatPush\Outcome::cases(), 'name'));
     }
 
     public function testInformationMasksSecrets(): void

@@ -126,6 +126,24 @@ final class SettingsTest extends ChatPushTestCase
         self::assertStringContainsString('Cannot redeclare', (new Script($code))->output);
     }
 
+    /** @dataProvider switches */
+    public function testSwitchesAreReadAsPhpReadsThem(string $value, bool $on): void
+    {
+        $settings = ['chatpush.global_functions' => $value];
+        $script = new Script('var_dump(function_exists("pushMessage"));', $settings);
+        self::assertSame($on ? "bool(true)\n" : "bool(false)\n", $script->output);
+    }
+
+    public function switches(): iterable
+    {
+        foreach (['On', 'on', 'Yes', 'TRUE', '1', '2', ' 1'] as $value) {
+            yield $value => [$value, true];
+        }
+        foreach (['Off', 'no', 'False', 'none', '0', ''] as $value) {
+            yield $value => [$value, false];
+        }
+    }
+
     public function testErrorsCanBeWarnings(): void
     {
         $code = <<<'PHP'

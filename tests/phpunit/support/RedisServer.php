@@ -45,6 +45,18 @@ final class RedisServer
         return "unix://$this->socket";
     }
 
+    /** Runs the call while the server hangs: it accepts bytes and answers nothing. */
+    public function whileItHangs(callable $call): mixed
+    {
+        $process = proc_get_status($this->process)['pid'];
+        posix_kill($process, SIGSTOP);
+        try {
+            return $call();
+        } finally {
+            posix_kill($process, SIGCONT);
+        }
+    }
+
     public function stop(): void
     {
         if (is_resource($this->process)) {

@@ -6,6 +6,7 @@ if (!extension_loaded('chatpush') || getenv('CHATPUSH_TEST_REDIS_URL') === false
     fwrite(STDERR, "These tests need the extension and a running stack: ./dev test extension daemon fpm\n");
     exit(1);
 }
+require __DIR__ . '/AnsweringServer.php';
 require __DIR__ . '/RedisConnection.php';
 require __DIR__ . '/RedisServer.php';
 require __DIR__ . '/Script.php';
