@@ -5,6 +5,7 @@
 
 mod deferred;
 mod refusals;
+mod refused_messages;
 mod sweeping;
 mod trimming;
 mod term;

@@ -1,6 +1,7 @@
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::{MessageId, UserId};
 
 #[tokio::test]
 async fn concurrent_stores_are_complete_ordered_and_counted() {
@@ -254,4 +255,52 @@ async fn locked_message_row_delays_its_partition_alone() {
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     reading.abort();
+}
+
+/// Whenever it is repeated: in the same batch, before the refusal is recorded in Redis, after Redis has lost
+/// the record, and in the term of another daemon.
+#[tokio::test]
+async fn repeated_call_gets_the_refusal_of_the_first_one() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    env.execute("ALTER TABLE offline_message MODIFY content varchar(10) NOT NULL").await;
+    let send = "try { echo ChatPush\\sendMessage(1, 2, 'does not fit', message_id: 'm')->name; }
+                catch (ChatPush\\Exception $e) {
+                    echo $e->getOutcome()->value, ' ', json_encode($e->isRetryable()), ' ', $e->getMessage();
+                }";
+    let refused = |output: &str| {
+        let refused = output.starts_with("not_queued false MySQL refused the message");
+        assert!(refused, "{output}");
+    };
+    let id = MessageId::try_from("1:m".to_owned()).expect("an id");
+    let seen = env.prefix().seen(UserId::try_from(2).expect("a user id"), &id);
+
+    // No daemon runs yet, so the repeated call is in one batch with the first one.
+    let queued = env.php().with("chatpush.durability=queued").get(send).await;
+    assert_eq!(queued, "Stored");
+    let php = env.php();
+    let repeated = tokio::spawn(async move { php.get(send).await });
+    eventually("the call is repeated", || env.log_length(2), |length| *length == 2).await;
+    let daemon = env.daemon().await;
+    refused(&repeated.await.expect("PHP ran"));
+    refused(&env.php().get(send).await);
+
+    // As before the refusal was recorded.
+    let _: String = env.redis(&["SET", &seen, "0", "PX", "60000"]).await;
+    refused(&env.php().get(send).await);
+    let record: String = env.redis(&["GET", &seen]).await;
+    assert!(record.contains("refused"), "it is recorded again: {record}");
+
+    // Another daemon knows it from the table.
+    assert_eq!(daemon.stop(), Some(0));
+    let _: String = env.redis(&["SET", &seen, "0", "PX", "60000"]).await;
+    let _daemon = env.daemon().await;
+    refused(&env.php().get(send).await);
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [1]);
+
+    env.execute("ALTER TABLE offline_message MODIFY content text NOT NULL").await;
+    assert_eq!(Daemon::command(&env, &["dead", "retry", "--all"]).await.status.code(), Some(0));
+    eventually("it is stored", || env.stored(2), |rows| rows.len() == 1).await;
+    assert_eq!(env.php().get(send).await, "Stored");
+    assert_eq!(env.stored(2).await, ["does not fit"]);
 }

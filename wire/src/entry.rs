@@ -9,7 +9,7 @@
 //! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate |
 //! | `r` | receiver |
 //! | `s`, `c`, `t` | sender, content and type of a message |
-//! | `i` | message id; of a client ack, the ids separated by line feeds |
+//! | `i` | message id, also of a duplicate; of a client ack, the ids separated by line feeds |
 //! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
 //! | `q` | where the answer goes after the commit ([`crate::reply_to`]) |
@@ -89,10 +89,12 @@ pub enum Entry {
         /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
-    /// A call was repeated: answer it after the commit of the first one's entry.
+    /// A call was repeated: answer it after the first one's entry, and as that.
     Duplicate {
         /// The owner of the mailbox.
         receiver: UserId,
+        /// The message.
+        id: MessageId,
         /// Whether the receiver was connected at the first call.
         receiver_online: bool,
         /// Where the answer goes.
@@ -148,12 +150,12 @@ impl Entry {
             return Err(Malformed::Version { found: version.to_owned() });
         }
         let receiver = user(field::RECEIVER)?;
+        let id = || MessageId::try_from(text(field::ID)?.to_owned()).map_err(|_| Malformed::Field(field::ID));
         let receiver_online = get(fields, field::RECEIVER_ONLINE).is_some_and(|online| online == "1");
         let reply_to = reply_to(fields).map(str::to_owned);
         match text(field::KIND)? {
             kind::MESSAGE => Ok(Self::Message {
-                id: MessageId::try_from(text(field::ID)?.to_owned())
-                    .map_err(|_| Malformed::Field(field::ID))?,
+                id: id()?,
                 sender: user(field::SENDER)?,
                 receiver,
                 content: text(field::CONTENT)?.to_owned(),
@@ -178,7 +180,7 @@ impl Entry {
                 reply_to,
             }),
             kind::CLEAR => Ok(Self::Clear { receiver, reply_to }),
-            kind::DUPLICATE => Ok(Self::Duplicate { receiver, receiver_online, reply_to }),
+            kind::DUPLICATE => Ok(Self::Duplicate { receiver, id: id()?, receiver_online, reply_to }),
             other => Err(Malformed::EntryKind(other.to_owned())),
         }
     }
@@ -220,12 +222,15 @@ mod tests {
 
     #[test]
     fn fields_appended_by_the_scripts_are_read() {
-        let fields = fields([("v", crate::VERSION), ("k", "e"), ("r", "2"), ("l", "1"), ("q", "C.1")]);
+        let fields =
+            fields([("v", crate::VERSION), ("k", "e"), ("r", "2"), ("i", "7:a"), ("l", "1"), ("q", "C.1")]);
         let receiver = UserId::try_from(2).unwrap();
-        let expected = Entry::Duplicate { receiver, receiver_online: true, reply_to: Some("C.1".to_owned()) };
+        let id = MessageId::try_from("7:a".to_owned()).unwrap();
+        let reply_to = Some("C.1".to_owned());
+        let expected = Entry::Duplicate { receiver, id, receiver_online: true, reply_to };
         assert_eq!(Entry::decode(&fields), Ok(expected));
         assert_eq!(reply_to(&fields), Some("C.1"));
-        assert_eq!(without_reply_to(&fields).count(), 4);
+        assert_eq!(without_reply_to(&fields).count(), 5);
     }
 
     #[test]

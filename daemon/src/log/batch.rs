@@ -117,14 +117,23 @@ pub(crate) struct PendingReply<'a> {
     /// Where the reply goes.
     pub(crate) reply_to: &'a str,
     /// What it waits for.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: Outcome<'a>,
 }
 
 /// The result that a reply reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<'a> {
     /// The message is stored.
     Stored {
+        /// Whether the receiver was connected when the message was accepted.
+        receiver_online: bool,
+    },
+    /// What became of a message in an earlier batch: it is stored, or MySQL refused it.
+    Repeated {
+        /// The owner of the mailbox.
+        receiver: UserId,
+        /// The message.
+        id: &'a MessageId,
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
@@ -221,8 +230,13 @@ impl<'a> Batch<'a> {
                     batch.notify_unread.push(*receiver);
                     Outcome::Cleared
                 }
-                Entry::Duplicate { receiver_online, .. } => {
-                    Outcome::Stored { receiver_online: *receiver_online }
+                Entry::Duplicate { receiver, id, receiver_online, .. } => {
+                    let receiver_online = *receiver_online;
+                    if places.contains_key(&(*receiver, id)) {
+                        Outcome::Stored { receiver_online }
+                    } else {
+                        Outcome::Repeated { receiver: *receiver, id, receiver_online }
+                    }
                 }
             };
             if let Some(reply_to) = entry.reply_to() {

@@ -93,6 +93,20 @@ impl WriterConnection {
         Ok(ids)
     }
 
+    /// The messages among the last dead letters with their errors, oldest first.
+    pub(crate) async fn refused_messages(
+        &mut self,
+        most: usize,
+    ) -> Result<Vec<((UserId, MessageId), String)>, StoreError> {
+        let found = self.select(position::refused_messages(most)).await?;
+        let messages = found.into_iter().rev().filter_map(|row| {
+            let (receiver, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
+            let receiver = UserId::try_from(receiver.parse::<i64>().ok()?).ok()?;
+            Some(((receiver, MessageId::try_from(id).ok()?), error))
+        });
+        Ok(messages.collect())
+    }
+
     /// Applies one batch: exactly once or not at all.
     ///
     /// # Errors

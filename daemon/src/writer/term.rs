@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
+use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deferred::Deferred;
 use super::refusals::{Refusals, Verdict};
+use super::refused_messages::RefusedMessages;
 use super::sweeping::Sweeping;
 use super::trimming::Trimming;
 use crate::base::backoff::Backoff;
@@ -52,6 +54,7 @@ pub(super) struct Term<'a> {
     trimming: Trimming,
     sweeping: Sweeping,
     refusals: Refusals,
+    refused_messages: RefusedMessages,
     /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
     /// forgotten that it accepted them.
     look_up_all_until: Option<Instant>,
@@ -86,6 +89,7 @@ impl<'a> Term<'a> {
             trimming,
             sweeping: Sweeping::new(services.config.failover_memory),
             refusals: Refusals::default(),
+            refused_messages: RefusedMessages::default(),
             look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
             refused: false,
         })
@@ -242,6 +246,9 @@ impl<'a> Term<'a> {
         let messages = entries.iter().filter_map(LogEntry::message);
         let wanted: Vec<_> = messages.filter(|(_, id)| look_up_all || id.is_chosen()).collect();
         let stored = self.mysql.stored(&wanted).await?;
+        if entries.iter().any(|logged| matches!(logged.entry, Ok(Entry::Duplicate { .. }))) {
+            self.refused_messages.load(&mut self.mysql).await?;
+        }
         let batch = Batch::plan(
             entries,
             |partition| self.position(partition),
@@ -257,6 +264,9 @@ impl<'a> Term<'a> {
                 own.fold((0, 0), |(count, bytes), logged| (count + 1, bytes + logged.bytes()));
             self.advance(*update, count, bytes);
         }
+        for (receiver, id) in entries.iter().filter_map(LogEntry::message) {
+            self.refused_messages.stored(receiver, id);
+        }
         self.queue_replies(&batch, &done);
         Ok(())
     }
@@ -270,18 +280,12 @@ impl<'a> Term<'a> {
         let position = logged.position;
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update, 1, logged.bytes());
+        if let Some((receiver, id)) = logged.message() {
+            self.refused_messages.add((receiver, id.clone()), error.clone());
+        }
         let refused = Reply::Refused(Refusal::Rejected(error));
-        if let Ok(Entry::Message { id, receiver, .. }) = &logged.entry {
-            // If the call is repeated, it gets the same reply.
-            let json = serde_json::to_string(&refused).unwrap_or_default();
-            let seen = self.services.prefix.seen(*receiver, id);
-            self.after_commit
-                .cmd("SET")
-                .arg(seen)
-                .arg(json)
-                .arg("PX")
-                .arg(CHOSEN_SEEN_TTL.as_millis())
-                .ignore();
+        if let Some((receiver, id)) = logged.message() {
+            self.queue_refusal(receiver, id, &refused);
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
             self.queue_reply(partition, reply_to, &refused);
@@ -303,6 +307,9 @@ impl<'a> Term<'a> {
         for pending in &batch.replies {
             let reply = match pending.outcome {
                 Outcome::Stored { receiver_online } => Reply::Stored { receiver_online },
+                Outcome::Repeated { receiver, id, receiver_online } => {
+                    self.repeated(receiver, id, receiver_online)
+                }
                 Outcome::Cleared => Reply::Cleared,
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
@@ -311,6 +318,25 @@ impl<'a> Term<'a> {
         for (user, count) in &done.counters {
             replies::publish_unread(&mut self.after_commit, &self.services.prefix, *user, *count);
         }
+    }
+
+    /// The reply to a call whose message is in an earlier batch.
+    fn repeated(&mut self, receiver: UserId, id: &MessageId, receiver_online: bool) -> Reply {
+        let Some(error) = self.refused_messages.error(receiver, id) else {
+            return Reply::Stored { receiver_online };
+        };
+        let refused = Reply::Refused(Refusal::Rejected(error.to_owned()));
+        // Redis has lost the record, or did not have it yet.
+        self.queue_refusal(receiver, id, &refused);
+        refused
+    }
+
+    /// Records a refusal in Redis, so that repeated calls get the same reply.
+    fn queue_refusal(&mut self, receiver: UserId, id: &MessageId, refused: &Reply) {
+        let json = serde_json::to_string(refused).unwrap_or_default();
+        let seen = self.services.prefix.seen(receiver, id);
+        let lifetime = CHOSEN_SEEN_TTL.as_millis();
+        self.after_commit.cmd("SET").arg(seen).arg(json).arg("PX").arg(lifetime).ignore();
     }
 
     fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {

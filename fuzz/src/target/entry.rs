@@ -28,9 +28,9 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
         Entry::ClientAck { receiver, ids } => new_entry::client_ack(*receiver, ids),
         Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(*receiver, rows),
         Entry::Clear { receiver, .. } => new_entry::clear(*receiver),
-        Entry::Duplicate { receiver, .. } => {
-            let receiver = receiver.to_string();
-            vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into())]
+        Entry::Duplicate { receiver, id, .. } => {
+            let (receiver, id) = (receiver.to_string(), id.to_string());
+            vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into()), ("i", id.into())]
         }
     };
     let mut fields: Vec<_> =

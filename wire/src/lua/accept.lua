@@ -5,7 +5,7 @@
 -- ARGV[2] most entries in the log
 -- ARGV[3] how long the message id is remembered, ms
 -- ARGV[4] envelope up to the time   ARGV[5] envelope behind the time
--- ARGV[6…] fields of the log entry, names and values in turn: version, entry kind, receiver, …
+-- ARGV[6…] fields of the log entry, names and values in turn: version, entry kind, receiver, id, …
 --
 -- Returns {"ok", "1" or "0" for whether the receiver is connected} or {"refused", the reply's JSON}.
 
@@ -40,8 +40,11 @@ if seen then
   -- The message was accepted before, even if no daemon is there now. A full log takes no more requests for an
   -- answer.
   if waits and not full and writable then
-    -- A duplicate of the entry, of kind "e": with its version and its receiver.
-    local duplicate = {ARGV[6], ARGV[7], ARGV[8], 'e', ARGV[10], ARGV[11], 'l', seen, 'q', ARGV[1]}
+    -- A duplicate of the entry, of kind "e": with its version, its receiver and its id.
+    local duplicate = {ARGV[6], ARGV[7], ARGV[8], 'e', ARGV[10], ARGV[11], ARGV[12], ARGV[13]}
+    for _, field in ipairs({'l', seen, 'q', ARGV[1]}) do
+      duplicate[#duplicate + 1] = field
+    end
     redis.call('XADD', KEYS[1], '*', unpack(duplicate))
   end
   return {'ok', seen}

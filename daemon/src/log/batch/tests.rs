@@ -142,3 +142,20 @@ fn the_first_entry_is_kept_however_many_rows_it_touches() {
     assert_eq!((entries.len(), cut.len()), (1, 1));
     assert!(matches!(entries[0].entry, Ok(Entry::ClientAck { .. })));
 }
+
+#[test]
+fn a_duplicate_refers_to_its_message() {
+    let duplicate = |number, receiver| Entry::Duplicate {
+        receiver: user(receiver),
+        id: id(number),
+        receiver_online: true,
+        reply_to: Some("again".to_owned()),
+    };
+    let entries = logged(vec![message(1, 2), duplicate(1, 2), duplicate(1, 18), duplicate(3, 2)]);
+    let batch = plan(&entries);
+    let outcomes: Vec<_> = batch.replies.iter().skip(1).map(|reply| reply.outcome).collect();
+    let (first, third) = (id(1), id(3));
+    let repeated = |receiver, id| Outcome::Repeated { receiver: user(receiver), id, receiver_online: true };
+    let expected = [Outcome::Stored { receiver_online: true }, repeated(18, &first), repeated(2, &third)];
+    assert_eq!(outcomes, expected);
+}

@@ -61,6 +61,20 @@ pub(in crate::store) fn dead_letter(logged: &LogEntry, entry: &str, error: &str)
     )
 }
 
+/// The messages among the last dead letters: receiver, id and error, newest first. An entry is a JSON list of
+/// names and values, and a message's begins with version, kind, receiver and id.
+pub(in crate::store) fn refused_messages(most: usize) -> String {
+    let value = |path: &str| format!("JSON_UNQUOTE(JSON_EXTRACT(`entry`, '{path}'))");
+    format!(
+        "SELECT {}, {}, `error` FROM `{}` WHERE {} = 'm' AND {} = 'i' ORDER BY `id` DESC LIMIT {most}",
+        value("$[2][1]"),
+        value("$[3][1]"),
+        schema::DEAD_LETTER,
+        value("$[1][1]"),
+        value("$[3][0]")
+    )
+}
+
 /// Records which Redis process the log is read from.
 pub(in crate::store) fn record_run_id(run_id: Option<&str>) -> String {
     let run_id = run_id.map_or("NULL".to_owned(), quoted);
