@@ -11,6 +11,7 @@ pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod queries;
 pub(crate) mod replies;
+pub(crate) mod revocations;
 pub(crate) mod scripts;
 
 use std::time::Duration;

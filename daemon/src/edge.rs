@@ -7,7 +7,8 @@
 //! - `listener`: accepts sockets; the PROXY header, TLS (`tls`) and HTTP (`http_connection`).
 //! - `admission`: limits on connections and handshakes; `limit_exceeded` is the answer to one beyond
 //!   them.
-//! - `handshake`: checks origin and token, and upgrades (`upgrade`). `client_js` is the other thing that is served.
+//! - `handshake`: checks origin and token (`revocations`), and upgrades (`upgrade`). `client_js` is the other
+//!   thing that is served.
 //! - `socket`: the WebSocket and how it is closed.
 //! - `sessions`: registers the connection and runs its [`session`].
 //! - `replay`: what the session sends first. `acks`: where the client's confirmations go.
@@ -20,6 +21,7 @@ mod http_connection;
 pub(crate) mod listener;
 pub(crate) mod limit_exceeded;
 pub(crate) mod replay;
+pub(crate) mod revocations;
 pub mod session;
 pub(crate) mod sessions;
 pub(crate) mod socket;

@@ -21,6 +21,7 @@ use crate::edge::admission::Admission;
 use crate::edge::handshake::{self, HandshakePolicy};
 use crate::edge::listener::Listener;
 use crate::edge::replay::Replay;
+use crate::edge::revocations::Revocations;
 use crate::edge::session::context::SessionContext;
 use crate::edge::sessions::Sessions;
 use crate::edge::tls::Tls;
@@ -146,7 +147,7 @@ impl Daemon {
         let context = session_context(&services, subscriptions.clone(), acks);
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
         let closing = sessions.closing();
-        let (listener, router) = public(config, sessions, tls);
+        let (listener, router) = public(&services, sessions, tls);
         let listener = tokio::spawn(listener.run(listeners.public, router, stop.clone()));
 
         let admin =
@@ -217,7 +218,8 @@ fn session_context(services: &Arc<Services>, subscriptions: Subscriptions, acks:
 }
 
 /// The public listener and what it serves.
-fn public(config: &Config, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listener, Router) {
+fn public(services: &Arc<Services>, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listener, Router) {
+    let config = &services.config;
     let admission = Admission::new(config.limits);
     // A proxy that speaks the PROXY protocol forwards the client's own headers, so X-Forwarded-For is not
     // believed.
@@ -225,6 +227,7 @@ fn public(config: &Config, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listen
         if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
     let policy = HandshakePolicy {
         verifier: config.verifier(),
+        revocations: Revocations::new(services.clone()),
         origins: config.allowed_origins.clone(),
         proxies,
         admission: admission.clone(),

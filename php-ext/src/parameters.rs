@@ -7,15 +7,12 @@ use std::fmt::Display;
 
 use chatpush_wire::frame::{self, MessageType};
 use chatpush_wire::id::{ChosenId, MessageId, UserId};
-use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TYPE_BYTES};
+use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
 use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::row_ids::RowIds;
 use crate::declaration::Kind;
 use crate::zend::{self, StringIdentity, TextOrNumber};
-
-/// Longest lifetime of a token in seconds: a year.
-const LONGEST_TTL: i64 = 31_536_000;
 
 /// The message type of a message that is sent without one.
 pub(crate) const DEFAULT_TYPE: TextOrNumber<'_> = TextOrNumber::Text(frame::DEFAULT_TYPE.as_bytes());
@@ -114,8 +111,9 @@ impl Kind<'_> for Ttl {
     type Value = u64;
 
     fn check(position: u32, number: i64) -> Option<u64> {
-        let ttl = u64::try_from(number).ok().filter(|_| (1..=LONGEST_TTL).contains(&number));
-        valid(position, ttl.ok_or_else(|| format!("must be between 1 and {LONGEST_TTL}")))
+        let longest = TOKEN_TTL.as_secs();
+        let ttl = u64::try_from(number).ok().filter(|ttl| (1..=longest).contains(ttl));
+        valid(position, ttl.ok_or_else(|| format!("must be between 1 and {longest}")))
     }
 }
 

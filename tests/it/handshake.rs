@@ -1,7 +1,9 @@
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{token, token_of};
 use chatpush_tests::eventually::eventually;
-use chatpush_tests::test_env::TestEnv;
+use chatpush_tests::test_env::{SECRET, TestEnv};
+use chatpush_wire::id::UserId;
+use chatpush_wire::token::{Secret, sign};
 
 /// Without `allowed_origins` a page may connect to its own host only, and otherwise from the listed origins.
 #[tokio::test]
@@ -67,7 +69,7 @@ async fn token_of_a_previous_secret_is_accepted() {
 async fn connection_closes_with_4401_when_its_token_expires() {
     let env = TestEnv::new().await;
     let daemon = env.daemon().await;
-    let short = || token_of(chatpush_tests::test_env::SECRET, 2, 3);
+    let short = || token_of(SECRET, 2, 3);
     let plain = Client::connect(daemon.port(), &short(), None).await.expect("the token is good");
     let mut refreshed = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
     let mut other = Client::connect(daemon.port(), &short(), Some("chatpush.v1")).await.expect("good");
@@ -149,4 +151,85 @@ async fn chatpush_js_is_compressed_and_revalidated() {
     assert!(same.starts_with(b"HTTP/1.1 304"));
     let named = get(&format!("/chatpush.js?v={}", tag.trim_matches('"')), "").await;
     assert!(header(&named, "cache-control").contains("immutable"));
+}
+
+fn issued_at(user: u32, seconds_from_now: i64, ttl: u64) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    let secret = Secret::new(SECRET).expect("a key");
+    let user = UserId::try_from(i64::from(user)).expect("a user id");
+    sign(&secret, user, None, now.saturating_add_signed(seconds_from_now), ttl)
+}
+
+/// A token of an application that does not say when it was issued.
+async fn without_iat(env: &TestEnv, user: u32) -> String {
+    let code = format!(
+        "$encode = fn ($text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
+         $claims = json_encode(['sub' => '{user}', 'exp' => time() + 600]);
+         $signed = $encode('{{\"alg\":\"HS256\"}}') . '.' . $encode($claims);
+         echo $signed, '.', $encode(hash_hmac('sha256', $signed, '{SECRET}', true));"
+    );
+    env.php().get(&code).await.trim().to_owned()
+}
+
+/// They open no connection and renew none, on any daemon. Tokens that are signed later do.
+#[tokio::test]
+async fn disconnect_user_revokes_older_tokens() {
+    let env = TestEnv::new().await;
+    let (one, other) = (env.daemon().await, env.daemon().await);
+    let old = issued_at(2, -1, 60);
+    let mut open = Client::connect(one.port(), &old, None).await.expect("it is good still");
+    open.until_unread_count().await;
+    assert_eq!(env.php().get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
+    assert_eq!(open.close_code().await, Some(4403));
+    for daemon in [&one, &other] {
+        let refused = Client::connect(daemon.port(), &old, None).await.expect_err("it is revoked");
+        assert_eq!((refused.status, refused.reason.as_str()), (401, "token was revoked"));
+        let undated = without_iat(&env, 2).await;
+        let refused = Client::connect(daemon.port(), &undated, None).await.expect_err("it may be older");
+        assert_eq!((refused.status, refused.reason.as_str()), (401, "token was revoked"));
+    }
+    assert_eq!(env.php().get("var_dump(ChatPush\\isOnline(2));").await.trim(), "bool(false)");
+    assert!(Client::connect(one.port(), &without_iat(&env, 3).await, None).await.is_ok(), "another user");
+    // One that is signed now opens a connection, which the old one does not prolong.
+    let short = Client::connect(other.port(), &issued_at(2, 0, 3), Some("chatpush.v1")).await;
+    let mut short = short.expect("it is newer");
+    short.until_unread_count().await;
+    short.send_text(&format!("{{\"token\":\"{old}\"}}")).await;
+    assert_eq!(short.close_code().await, Some(4401));
+    // The record lives as long as the tokens.
+    let id = UserId::try_from(2).expect("a user id");
+    let left: i64 = env.redis(&["TTL", &env.prefix().revoked(id)]).await;
+    assert!(left > 31_536_000, "{left}");
+}
+
+/// A later call never moves the second back, whatever the clock of its server says.
+#[tokio::test]
+async fn revocation_outlives_outages_and_missed_messages() {
+    let env = TestEnv::with_own_servers().await.with("CHATPUSH_LIMITS_HANDSHAKE_MS", "60000");
+    let old = issued_at(2, -1, 600);
+    // No daemon runs: the record is there for one that starts later.
+    assert_eq!(env.php().get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(false)");
+    let daemon = env.daemon().await;
+    let refused =
+        async || Client::connect(daemon.port(), &old, None).await.err().map(|refused| refused.status);
+    assert_eq!(refused().await, Some(401));
+    // While Redis is away nobody can say whether a token is revoked, so the handshake waits.
+    env.servers().kill_redis().await;
+    let (waiting, ()) = tokio::join!(refused(), env.servers().start_redis());
+    assert_ne!(waiting, None, "it is let in during an outage");
+    eventually("it is refused again", refused, |status| *status == Some(401)).await;
+
+    // The subscription breaks, and the call's message does not come: a new epoch reads the record.
+    let mut open = daemon.connect(3).await;
+    open.until_unread_count().await;
+    let id = UserId::try_from(3).expect("a user id");
+    let later = (std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs() + 60).to_string();
+    let _: String = env.redis(&["SET", &env.prefix().revoked(id), &later]).await;
+    assert_eq!(env.php().get("var_dump(ChatPush\\isOnline(3));").await.trim(), "bool(true)");
+    let _: u32 = env.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    assert_eq!(open.close_code().await, Some(4403));
+    // A clock that is behind does not make older tokens valid again.
+    env.php().get("ChatPush\\disconnectUser(3);").await;
+    let kept: String = env.redis(&["GET", &env.prefix().revoked(id)]).await;
+    assert_eq!(kept, later);
 }

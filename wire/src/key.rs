@@ -79,6 +79,11 @@ impl Prefix {
         self.tagged(Partition::of(receiver), format_args!("seen:{receiver}:{message}"))
     }
 
+    /// The key that records since which second the user's tokens are accepted: older ones were revoked.
+    pub fn revoked(&self, user: UserId) -> String {
+        self.tagged(Partition::of(user), format_args!("revoked:{user}"))
+    }
+
     /// The key that records that a refused entry was appended again.
     pub fn requeued(&self, partition: Partition, number: u64) -> String {
         self.tagged(partition, format_args!("requeued:{number}"))
@@ -163,6 +168,7 @@ mod tests {
             prefix.query_channel(partition, "d"),
             prefix.reply_channel(partition, "c"),
             prefix.seen(user, &message),
+            prefix.revoked(user),
         ] {
             assert!(name.starts_with("chatpush:{35di}:"), "{name}");
         }

@@ -11,6 +11,14 @@ pub const TYPE_BYTES: usize = 64;
 /// Shortest token key in bytes: RFC 7518 section 3.2 requires at least the size of the hash output.
 pub(crate) const SECRET_BYTES: usize = 32;
 
+/// Longest lifetime of a token: a year.
+pub const TOKEN_TTL: Duration = Duration::from_secs(31_536_000);
+
+/// How long it is remembered that tokens were revoked: until the last of them has expired, and a day for
+/// clocks that differ. A token that lives longer than [`TOKEN_TTL`], which only code of others can sign, is
+/// accepted again after that.
+pub const REVOCATION_TTL: Duration = Duration::from_secs(31_536_000 + 86_400);
+
 /// Most rows that one call may return.
 pub const ROWS_PER_CALL: u32 = 100_000;
 

@@ -79,6 +79,9 @@ pub enum TokenError {
     /// `nbf` or `iat` is in the future.
     #[error("token is not valid yet")]
     NotYet,
+    /// It was revoked.
+    #[error("token was revoked")]
+    Revoked,
     /// `sub` is not a user id.
     #[error("token subject must be a user id")]
     Subject,
@@ -138,6 +141,15 @@ pub struct VerifiedToken {
     pub user: UserId,
     /// When the token expires, in seconds since 1970.
     pub expires: u64,
+    /// When it was issued, in seconds since 1970, if it says so.
+    pub issued: Option<u64>,
+}
+
+impl VerifiedToken {
+    /// Whether the token is from before a second, or may be.
+    pub fn is_from_before(&self, second: u64) -> bool {
+        self.issued.is_none_or(|issued| issued < second)
+    }
 }
 
 /// Verifies tokens. Cloning is shallow.
@@ -199,10 +211,11 @@ impl Verifier {
             _ => None,
         };
         let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
-        // The value is positive, since it is after `now`. A value beyond u64 becomes the largest one.
+        // The conversion rounds down. A negative value becomes 0, and one beyond u64 the largest one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let expires = expiry as u64;
-        Ok(VerifiedToken { user, expires })
+        let whole = |seconds: f64| seconds as u64;
+        let issued = claims.iat.as_ref().map(seconds).map(whole);
+        Ok(VerifiedToken { user, expires: whole(expiry), issued })
     }
 
     fn is_for_this_audience(&self, named: Option<&Audience>) -> bool {
@@ -315,7 +328,7 @@ mod tests {
     fn any_of_the_keys_verifies() {
         let (new, old) = (Secret::new([8_u8; 32]).unwrap(), secret());
         let token = signed_now(&old);
-        let pass = VerifiedToken { user: user(), expires: NOW + 10 };
+        let pass = VerifiedToken { user: user(), expires: NOW + 10, issued: Some(NOW) };
         assert_eq!(verifier(&[new.clone(), old]).verify(&token, NOW), Ok(pass));
         assert_eq!(verifier(&[new]).verify(&token, NOW), Err(TokenError::Signature));
         assert_eq!(verifier(&[]).verify(&token, NOW), Err(TokenError::Signature));
@@ -342,6 +355,21 @@ mod tests {
         assert_eq!(with_claims(header, &format!(" {body}")), Ok(user()));
         assert_eq!(with_claims(header, r#"["42",null,null,1800000000]"#), Err(TokenError::Malformed));
         assert_eq!(with_claims(r#"["HS256"]"#, body), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn a_token_without_iat_may_be_from_any_time() {
+        let issued = |claim: &str| {
+            let claims = format!(r#"{{"sub":"42","exp":1800000000{claim}}}"#);
+            let header = r#"{"alg":"HS256"}"#;
+            let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            let signature = URL_SAFE_NO_PAD.encode(secret().mac(&signed).finalize().into_bytes());
+            verifier(&[secret()]).verify(&format!("{signed}.{signature}"), NOW).unwrap()
+        };
+        assert!(issued("").is_from_before(0) && issued(r#","iat":-5"#).is_from_before(1));
+        let token = issued(r#","iat":1600000000.9"#);
+        assert_eq!(token.issued, Some(1_600_000_000));
+        assert!(!token.is_from_before(1_600_000_000) && token.is_from_before(1_600_000_001));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::base::clock;
 use crate::edge::admission::{Admission, ConnectionPermit};
 use crate::edge::client_js;
 use crate::edge::limit_exceeded::LimitExceeded;
+use crate::edge::revocations::Revocations;
+use crate::edge::session::credentials::Credentials;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::sessions::Sessions;
 use crate::edge::upgrade::{InvalidUpgrade, Upgrade, elements};
@@ -35,6 +37,8 @@ pub(crate) struct HandshakePolicy {
     pub(crate) verifier: Verifier,
     /// Origins of pages that may connect.
     pub(crate) origins: Origins,
+    /// Which tokens were revoked.
+    pub(crate) revocations: Revocations,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub(crate) proxies: TrustedProxies,
     /// How many may connect, and how fast.
@@ -74,7 +78,7 @@ async fn serve(
     let answer = if Upgrade::is_meant(request.headers()) {
         state.connect(permit, parameters, request).await
     } else {
-        state.explain(permit, parameters, request.headers())
+        state.explain(permit, parameters, request.headers()).await
     };
     let mut response = answer.unwrap_or_else(|Denied(response)| *response);
     let headers = response.headers_mut();
@@ -118,12 +122,13 @@ impl HandshakeState {
         let offered = Protocol::negotiate(elements(request.headers(), header::SEC_WEBSOCKET_PROTOCOL));
         let protocol = offered.or(parameters.protocol()?).unwrap_or(Protocol::Plain);
         policy.admission.check_capacity(sessions.connections())?;
+        let credentials = policy.check_revocation(token).await?;
         let registration = sessions.register(token.user, protocol, permit)?;
         policy.admission.acquire().await?;
         let (connection, response) = upgrade.accept(offered);
         tokio::spawn(async move {
             match connection.await {
-                Ok(upgraded) => sessions.serve(upgraded, registration, token.expires, protocol).await,
+                Ok(upgraded) => sessions.serve(upgraded, registration, credentials, protocol).await,
                 Err(error) => tracing::debug!(user = %token.user, %error, "the upgrade failed"),
             }
         });
@@ -131,7 +136,7 @@ impl HandshakeState {
     }
 
     /// Whether a handshake with this token would be accepted now, except that a crowd is not waited for.
-    fn explain(
+    async fn explain(
         &self,
         permit: ConnectionPermit,
         parameters: Result<Query<Parameters>, QueryRejection>,
@@ -143,6 +148,7 @@ impl HandshakeState {
         let token = policy.authenticate(&parameters, headers)?;
         parameters.protocol()?;
         policy.admission.check_capacity(sessions.connections())?;
+        policy.check_revocation(token).await?;
         sessions.check_user(token.user)?;
         Ok("ok\n".into_response())
     }
@@ -210,6 +216,14 @@ impl HandshakePolicy {
         self.verifier
             .verify(token, clock::unix_seconds())
             .map_err(|error| unauthorized(&error.to_string()).into())
+    }
+
+    /// The credentials of a token that is not revoked. The connection is not registered before this, so that
+    /// its user does not count as online for a moment. A token that is revoked right after it is noticed by
+    /// the session, which looks again once it is subscribed.
+    async fn check_revocation(&self, token: VerifiedToken) -> Result<Credentials, Denied> {
+        let revoked_before = self.revocations.revoked_before(token.user).await;
+        Credentials::new(token, revoked_before).map_err(|error| unauthorized(&error.to_string()).into())
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::base::backoff::Backoff;
 use crate::broker::log;
+use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Format, Outgoing};
 use crate::log::position::Position;
@@ -36,6 +37,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 pub(crate) struct Replay {
     services: Arc<Services>,
     subscriptions: Subscriptions,
+    revocations: Revocations,
     /// Permits to read a page: half as many as there are database connections, so that a returning crowd
     /// leaves the other half to queries and to those who are connected.
     page_permits: Arc<Semaphore>,
@@ -44,6 +46,8 @@ pub(crate) struct Replay {
 /// A part of a replay.
 #[derive(Debug)]
 pub(crate) enum ReplayPart {
+    /// The user's tokens from before this second are revoked. It comes first.
+    Revoked(u64),
     /// Frames to send, in order. More parts follow.
     Page(Vec<Outgoing>),
     /// The last frames, which live ones may follow, and the epoch of the subscription they belong to.
@@ -53,7 +57,8 @@ pub(crate) enum ReplayPart {
 impl Replay {
     /// Replays to be run with these services.
     pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions) -> Self {
-        Self { services, subscriptions, page_permits: Arc::new(Semaphore::new(CONNECTIONS / 2)) }
+        let revocations = Revocations::new(services.clone());
+        Self { services, subscriptions, revocations, page_permits: Arc::new(Semaphore::new(CONNECTIONS / 2)) }
     }
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
@@ -80,7 +85,13 @@ impl Replay {
     ) -> Result<(), mpsc::error::SendError<ReplayPart>> {
         let epoch = self.subscriptions.subscribed(user).await;
         let partition = Partition::of(user);
-        let barrier = self.barrier(partition).await;
+        // Both are sent at once. What is revoked from now on closes the connection over the subscription; a
+        // call that came before it, or that the subscription missed, is in the record.
+        let (barrier, revoked_before) =
+            tokio::join!(self.barrier(partition), self.revocations.revoked_before(user));
+        if let Some(second) = revoked_before {
+            parts.send(ReplayPart::Revoked(second)).await?;
+        }
         let Services { positions, store, .. } = &*self.services;
         barrier::wait_until_applied(positions, store, partition, barrier).await;
         let mut mysql = Backoff::new("MySQL (replay)");

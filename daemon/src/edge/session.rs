@@ -6,6 +6,7 @@
 
 pub mod client_frame;
 pub(crate) mod context;
+pub(crate) mod credentials;
 pub(crate) mod end;
 mod inbound;
 pub mod message_rate;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use self::context::SessionContext;
+use self::credentials::Credentials;
 use self::end::{End, Step};
 use self::message_rate::MessageRate;
 use self::protocol::Protocol;
@@ -49,6 +51,7 @@ pub(crate) struct Session<'a> {
     /// When the client was last heard from.
     last_received: Instant,
     next_ping: Instant,
+    credentials: Credentials,
     token_expires: Instant,
     /// The pages of the replay under way.
     replay: Option<mpsc::Receiver<ReplayPart>>,
@@ -59,11 +62,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session that has not sent anything yet. The token expires at `expires`, in seconds since 1970.
+    /// A session that has not sent anything yet.
     pub(crate) fn new(
         socket: Socket,
         registration: RegistrationGuard,
-        expires: u64,
+        credentials: Credentials,
         protocol: Protocol,
         context: &'a SessionContext,
     ) -> Self {
@@ -78,7 +81,8 @@ impl<'a> Session<'a> {
             last_received: now,
             // Spread out: clients that connected together are not pinged together.
             next_ping: now + PING_INTERVAL.mul_f64(0.5 + fastrand::f64() / 2.0),
-            token_expires: instant_of(expires),
+            credentials,
+            token_expires: instant_of(credentials.token().expires),
             replay: None,
             epoch: 0,
             deferred: Vec::new(),
@@ -132,6 +136,9 @@ impl<'a> Session<'a> {
 
     async fn on_replay(&mut self, part: Option<ReplayPart>) -> Step {
         match part {
+            Some(ReplayPart::Revoked(before)) => {
+                self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected.into())
+            }
             Some(ReplayPart::Page(frames)) => self.write(frames).await,
             Some(ReplayPart::Last(mut frames, epoch)) => {
                 (self.replay, self.epoch) = (None, epoch);

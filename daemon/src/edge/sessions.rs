@@ -11,6 +11,7 @@ use crate::edge::admission::ConnectionPermit;
 use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::Session;
 use crate::edge::session::context::SessionContext;
+use crate::edge::session::credentials::Credentials;
 use crate::edge::session::end::End;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::session::registration::RegistrationGuard;
@@ -71,18 +72,18 @@ impl Sessions {
         self.closing.clone()
     }
 
-    /// Serves one upgraded connection until either side closes it. The token expires at `expires`, in seconds since 1970.
+    /// Serves one upgraded connection until either side closes it.
     pub(crate) async fn serve(
         self,
         upgraded: Upgraded,
         registration: RegistrationGuard,
-        expires: u64,
+        credentials: Credentials,
         protocol: Protocol,
     ) {
         let user = registration.user();
         metrics::CONNECTED.add(1);
         let socket = Socket::new(upgraded, &self.context.limits).await;
-        let mut session = Session::new(socket, registration, expires, protocol, &self.context);
+        let mut session = Session::new(socket, registration, credentials, protocol, &self.context);
         let end = session.run().await;
         let (socket, registration) = session.into_parts();
         // From here on the user counts as offline; the socket counts until it is closed.

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{Message, MessageType};
 use chatpush_wire::id::UserId;
+use chatpush_wire::limit::REVOCATION_TTL;
+use chatpush_wire::lua::DISCONNECT;
+use chatpush_wire::partition::Partition;
 
-use super::{new_id, now_ms};
+use super::{new_id, now_ms, unexpected};
 use crate::error::Error;
-use crate::exchange::Command;
+use crate::exchange::{Command, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::fetched_rows::FetchedRow;
-use crate::link::{self, Answer, LinkError};
+use crate::link::{self, Answer, Known, LinkError, Unanswered};
 use crate::settings;
 
 /// Pushes a message, or the content of a stored row as that row. True if the user is connected.
@@ -41,14 +44,31 @@ pub(crate) fn push(
     Ok(pushed.map_err(|error| if is_row { error.idempotent() } else { error })? > 0)
 }
 
-/// Closes the user's connections on every daemon. True if there were any.
+/// Revokes the user's tokens from before this second, and closes the user's connections on every daemon. True
+/// if there were any.
 pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
     let settings = settings::current()?;
-    let channel = settings.prefix.user_channel(user);
-    let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope::DISCONNECT.as_bytes()];
-    let mut command = Command { parts: &parts, repeatable: true, query: false, read: Answer::into_number };
-    let closed = link::execute(&settings, &mut command, settings.deadline());
-    Ok(closed.map_err(|error| Error::from(error).idempotent())? > 0)
+    let prefix = &settings.prefix;
+    let mut call = ScriptCall {
+        script: &DISCONNECT,
+        keys: Keys::Fixed(vec![prefix.revoked(user), prefix.user_channel(user)]),
+        arguments: vec![
+            (now_ms() / 1000).to_string().into(),
+            REVOCATION_TTL.as_millis().to_string().into(),
+            envelope::DISCONNECT.into(),
+        ],
+        repeatable: true,
+        partition: Partition::of(user),
+        prefix,
+        waits: false,
+        unanswered: &Unanswered { known: Known::Unknown, text: "the outcome is unknown" },
+        progress: Progress::default(),
+    };
+    let done = link::execute(&settings, &mut call, settings.deadline()).map_err(Error::from);
+    match done.map_err(Error::idempotent)? {
+        ScriptOutcome::Accepted(daemons) => Ok(daemons != "0"),
+        ScriptOutcome::Replied(other) => Err(unexpected(other)),
+    }
 }
 
 /// Whether a daemon holds a connection of the user.

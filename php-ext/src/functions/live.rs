@@ -55,16 +55,17 @@ function! {
 }
 
 function! {
-    /// Closes a user's connections on every daemon, for example after signing out or a ban.
+    /// Closes a user's connections on every daemon, and revokes the tokens they were opened with.
     ///
-    /// They are closed with code 4403, after which a client does not connect again by itself. A token that is
-    /// still valid opens a new connection: do not sign another one.
+    /// It is for signing out everywhere, or a ban. Tokens that were issued before this second are refused
+    /// from now on. The connections are closed with code 4403, after which a client does not connect again by
+    /// itself. A token that is signed later opens a connection again.
     ///
     /// @param int $user_id 1 to 2147483647
     /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
-    /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+    /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
     fn disconnectUser(user_id: UserId) -> bool {
         live::disconnect(user_id)
     }

@@ -123,7 +123,7 @@ impl ExecuteError {
             | Self::StillUnreachable { cause, .. }
             | Self::Broken { cause, .. }
             | Self::Answered { cause, .. } => match &**cause {
-                LinkError::Subscription(error) => error.is_passing(),
+                LinkError::Redis(error) | LinkError::Subscription(error) => error.is_temporary(),
                 cause => cause.is_passing(),
             },
             // A daemon may be started.

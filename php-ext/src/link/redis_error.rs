@@ -93,6 +93,12 @@ impl RedisError {
         matches!(self.kind, Kind::Loading | Kind::Busy | Kind::Replica | Kind::Clients)
     }
 
+    /// Whether it may be over without a change of the settings, sooner or later.
+    pub(super) const fn is_temporary(&self) -> bool {
+        self.is_passing()
+            || matches!(self.kind, Kind::Memory | Kind::Disk | Kind::Replicas)
+    }
+
     /// What is the matter with Redis, behind "Redis at …".
     pub(super) const fn what(&self) -> &'static str {
         match self.kind {

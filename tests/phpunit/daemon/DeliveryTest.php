@@ -78,6 +78,24 @@ final class DeliveryTest extends ChatPushTestCase
         eventually('the rows are deleted', fn () => self::stored($user) === []);
     }
 
+    public function testDisconnectUserRevokesOlderTokens(): void
+    {
+        $user = self::newUser();
+        $claims = ['sub' => (string) $user, 'iat' => time() - 1, 'exp' => time() + 60];
+        $old = self::jwt($claims, Stack::secret());
+        $socket = new WebSocket($old);
+        $socket->untilUnreadCount();
+        self::assertTrue(ChatPush\disconnectUser($user));
+        $closed = self::expectThrown(RuntimeException::class, fn () => $socket->message());
+        self::assertSame('closed with 4403', $closed->getMessage());
+        $refused = new WebSocket($old);
+        self::assertStringContainsString(' 401 ', $refused->status);
+        self::assertStringContainsString('token was revoked', $refused->body);
+        self::assertFalse(ChatPush\isOnline($user));
+        self::assertFalse(ChatPush\disconnectUser($user));
+        self::assertSame([[], 0], (new WebSocket(self::token($user)))->untilUnreadCount(), 'a new token');
+    }
+
     /** @dataProvider invalidTokens */
     public function testInvalidTokenIsRejectedBeforeTheUpgrade(string $token, string $reason): void
     {

@@ -60,11 +60,13 @@ impl Session<'_> {
 
     /// Takes a new token of the same user. With any other token the old one stays in force until it expires.
     fn renew_token(&mut self, token: &str) {
-        match self.context.verifier.verify(token, clock::unix_seconds()) {
-            Ok(token) if token.user == self.registration.user() => {
-                self.token_expires = instant_of(token.expires);
+        let verified = self.context.verifier.verify(token, clock::unix_seconds());
+        match verified.and_then(|token| self.credentials.renew(token)) {
+            Ok(()) => self.token_expires = instant_of(self.credentials.token().expires),
+            Err(error) => {
+                let user = self.registration.user();
+                tracing::debug!(%user, %error, "renewed token rejected");
             }
-            _ => tracing::debug!(user = %self.registration.user(), "renewed token rejected"),
         }
     }
 
