@@ -52,6 +52,7 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
     let mut call = ScriptCall {
         script: &DISCONNECT,
         keys: Keys::Fixed(vec![prefix.revoked(user), prefix.user_channel(user)]),
+        content: None,
         arguments: vec![
             (now_ms() / 1000).to_string().into(),
             REVOCATION_TTL.as_millis().to_string().into(),

@@ -95,8 +95,7 @@ impl RedisError {
 
     /// Whether it may be over without a change of the settings, sooner or later.
     pub(super) const fn is_temporary(&self) -> bool {
-        self.is_passing()
-            || matches!(self.kind, Kind::Memory | Kind::Disk | Kind::Replicas)
+        self.is_passing() || matches!(self.kind, Kind::Memory | Kind::Disk | Kind::Replicas)
     }
 
     /// What is the matter with Redis, behind "Redis at …".
