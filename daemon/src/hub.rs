@@ -23,8 +23,8 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
 use self::arrivals::Arrivals;
-pub use self::outbox::Bounds;
 use self::outbox::Outbox;
+pub use self::outbox::{Bounds, Sendable};
 pub use self::outgoing::{Format, Outgoing};
 use crate::hub::close_code::Close;
 
@@ -175,10 +175,10 @@ impl Registration {
         self.outbox.format()
     }
 
-    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued and
-    /// `open` is true.
-    pub async fn ready(&self, open: bool, epoch: Epoch) {
-        self.outbox.ready(|frames| self.hub.epoch() != epoch || (open && frames)).await;
+    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued that are
+    /// `sendable`.
+    pub async fn ready(&self, sendable: Sendable, epoch: Epoch) {
+        self.outbox.ready(sendable, || self.hub.epoch() != epoch).await;
     }
 
     /// The hub's epoch.
@@ -191,14 +191,14 @@ impl Registration {
         self.outbox.cut_short().await
     }
 
-    /// Takes all queued frames, in order; none unless `open`. They count as queued until
-    /// [`Registration::written`].
+    /// Takes the queued frames that are `sendable`, in order; tracked ones only in this epoch. They count as
+    /// queued until [`Registration::written`].
     ///
     /// # Errors
     ///
     /// Why the connection has to end.
-    pub fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
-        self.outbox.take(open)
+    pub fn take(&self, sendable: Sendable, epoch: Epoch) -> Result<Vec<Outgoing>, Close> {
+        self.outbox.take(sendable, || self.hub.epoch() == epoch)
     }
 
     /// The frames that were taken have been written.
@@ -242,7 +242,7 @@ mod tests {
 
     fn texts(registration: &Registration) -> Vec<String> {
         registration
-            .take(true)
+            .take(Sendable::Everything, 0)
             .unwrap()
             .into_iter()
             .map(|outgoing| outgoing.into_text().to_string())
@@ -297,7 +297,18 @@ mod tests {
             assert_eq!(texts(&quick), ["x"]);
             quick.written();
         }
-        assert_eq!(slow.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(slow.take(Sendable::Everything, 0).unwrap_err(), Close::Slow);
         assert_eq!(hub.queued_bytes(), 0);
+    }
+
+    /// Only a replay may bring what was missed.
+    #[test]
+    fn frames_of_a_new_epoch_wait_for_the_replay() {
+        let hub = hub();
+        let registration = hub.register(user(1), Format::Json, 9).unwrap();
+        hub.deliver(user(1), &frame("a"));
+        hub.begin_epoch();
+        assert!(registration.take(Sendable::Everything, 0).unwrap().is_empty());
+        assert_eq!(registration.take(Sendable::Everything, 1).unwrap().len(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! The log as data: positions, and the planning of a batch. Reading and appending is in `broker::log`.
+//! The log as data: positions, receivers, and the planning of a batch. Reading and appending is in `broker::log`.
 
 pub(crate) mod batch;
 pub mod position;
+pub(crate) mod receivers;

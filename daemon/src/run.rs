@@ -33,6 +33,7 @@ use crate::installation;
 use crate::net::client_ip::TrustedProxies;
 use crate::ops::admin::{self, Admin};
 use crate::ops::{rlimit, signals};
+use crate::query::barrier::Barrier;
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
@@ -136,15 +137,22 @@ impl Daemon {
         writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
 
         let connected = TaskTracker::new();
-        let (acks, entries) = Acks::new(services.clone(), hub.clone(), stop_connected.clone());
+        let barrier = Barrier::new(services.clone());
+        let (acks, entries) = Acks::new(barrier.clone(), hub.clone(), stop_connected.clone());
         connected.spawn(acks::run(services.clone(), entries));
         let (queries, queue) = QueryQueue::new();
         let dispatcher = dispatcher(&services, hub.clone(), queries);
         let subscriber = Subscriber::new(services.clone(), subscriptions.clone(), dispatcher);
         connected.spawn(subscriber.run(stop_connected.clone()));
-        serve_queries(&connected, &services, queue, &stop_connected);
+        serve_queries(
+            &connected,
+            QueryServer::new(services.clone(), barrier.clone()),
+            queue,
+            &stop_connected,
+        );
 
-        let context = session_context(&services, subscriptions.clone(), acks);
+        let replay = Replay::new(services.clone(), subscriptions.clone(), barrier);
+        let context = session_context(&services, replay, acks);
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
         let closing = sessions.closing();
         let (listener, router) = public(&services, sessions, tls);
@@ -199,22 +207,16 @@ fn dispatcher(services: &Services, hub: Arc<Hub>, queries: QueryQueue) -> Dispat
 
 fn serve_queries(
     tasks: &TaskTracker,
-    services: &Arc<Services>,
+    server: QueryServer,
     queue: mpsc::Receiver<QueuedQuery>,
     stop: &CancellationToken,
 ) {
-    let server = QueryServer::new(services.clone());
     tasks.spawn(server.clone().serve_queue(queue));
     tasks.spawn(server.serve_lists(stop.clone()));
 }
 
-fn session_context(services: &Arc<Services>, subscriptions: Subscriptions, acks: Acks) -> SessionContext {
-    SessionContext {
-        replay: Replay::new(services.clone(), subscriptions),
-        acks,
-        verifier: services.config.verifier(),
-        limits: services.config.limits,
-    }
+fn session_context(services: &Services, replay: Replay, acks: Acks) -> SessionContext {
+    SessionContext { replay, acks, verifier: services.config.verifier(), limits: services.config.limits }
 }
 
 /// The public listener and what it serves.

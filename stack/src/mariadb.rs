@@ -75,6 +75,11 @@ impl MariaDb {
         self.server.pid()
     }
 
+    /// Sends a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        self.server.signal(name);
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.server.kill();

@@ -6,6 +6,8 @@ mod baseline;
 mod connect;
 /// Closed subscriptions, and clients that do not read or do not confirm.
 mod delivery;
+/// Whoever connects while entries of others wait, or while MySQL is away.
+mod barrier;
 /// Origins, tokens, and disconnecting a user.
 mod handshake;
 /// The opening handshake of RFC 6455, and the reason why one is refused.

@@ -54,6 +54,11 @@ impl Servers {
         self.mariadb.lock().await.take().expect("MariaDB runs").kill();
     }
 
+    /// Sends MariaDB a signal by its name.
+    pub async fn signal_mariadb(&self, name: &str) {
+        self.mariadb.lock().await.as_ref().expect("MariaDB runs").signal(name);
+    }
+
     /// Runs statements as root.
     pub async fn sql(&self, statements: &str) -> String {
         mariadb::sql(self.folder(), statements).await.expect("MariaDB executes the statements")

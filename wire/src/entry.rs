@@ -40,6 +40,9 @@ pub(crate) mod kind {
     pub(crate) const APP_DELETE: &str = "a";
     pub(crate) const CLEAR: &str = "z";
     pub(crate) const DUPLICATE: &str = "e";
+
+    /// All of them.
+    pub(super) const ALL: [&str; 5] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE];
 }
 
 /// The generation of entry kinds that this version reads. A version that adds a kind raises it. The new kind
@@ -129,6 +132,34 @@ pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(S
     fields.iter().filter(|(name, _)| name != field::REPLY_TO)
 }
 
+/// Whose mailboxes or counters an entry changes, from its first fields alone: version, kind and receiver. Every
+/// kind of entry must be covered, because a barrier relies on it.
+///
+/// # Errors
+///
+/// [`Malformed`]: this version cannot tell, so it may be anybody's.
+pub fn receivers(head: &[(String, String)]) -> Result<impl Iterator<Item = UserId> + use<>, Malformed> {
+    check_version(head)?;
+    let kind = get(head, field::KIND).ok_or(Malformed::Field(field::KIND))?;
+    if !kind::ALL.contains(&kind) {
+        return Err(Malformed::EntryKind(kind.to_owned()));
+    }
+    Ok(std::iter::once(user(head, field::RECEIVER)?))
+}
+
+fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {
+    let version = get(fields, field::VERSION).ok_or(Malformed::Field(field::VERSION))?;
+    if version != crate::VERSION {
+        return Err(Malformed::Version { found: version.to_owned() });
+    }
+    Ok(())
+}
+
+fn user(fields: &[(String, String)], name: &'static str) -> Result<UserId, Malformed> {
+    let number = get(fields, name).ok_or(Malformed::Field(name))?.parse::<i64>().ok();
+    number.and_then(|id| UserId::try_from(id).ok()).ok_or(Malformed::Field(name))
+}
+
 fn get<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
 }
@@ -141,22 +172,15 @@ impl Entry {
     /// [`Malformed`], which names the version, entry kind or field that this version does not read.
     pub fn decode(fields: &[(String, String)]) -> Result<Self, Malformed> {
         let text = |name| get(fields, name).ok_or(Malformed::Field(name));
-        let user = |name| {
-            let number = text(name)?.parse::<i64>().ok();
-            number.and_then(|id| UserId::try_from(id).ok()).ok_or(Malformed::Field(name))
-        };
-        let version = text(field::VERSION)?;
-        if version != crate::VERSION {
-            return Err(Malformed::Version { found: version.to_owned() });
-        }
-        let receiver = user(field::RECEIVER)?;
+        check_version(fields)?;
+        let receiver = user(fields, field::RECEIVER)?;
         let id = || MessageId::try_from(text(field::ID)?.to_owned()).map_err(|_| Malformed::Field(field::ID));
         let receiver_online = get(fields, field::RECEIVER_ONLINE).is_some_and(|online| online == "1");
         let reply_to = reply_to(fields).map(str::to_owned);
         match text(field::KIND)? {
             kind::MESSAGE => Ok(Self::Message {
                 id: id()?,
-                sender: user(field::SENDER)?,
+                sender: user(fields, field::SENDER)?,
                 receiver,
                 content: text(field::CONTENT)?.to_owned(),
                 message_type: match get(fields, field::MESSAGE_TYPE) {
@@ -231,6 +255,22 @@ mod tests {
         assert_eq!(Entry::decode(&fields), Ok(expected));
         assert_eq!(super::reply_to(&fields), Some("C.1"));
         assert_eq!(without_reply_to(&fields).count(), 5);
+    }
+
+    /// A barrier would otherwise not wait for it.
+    #[test]
+    fn head_of_a_readable_entry_names_its_receiver() {
+        for kind in kind::ALL {
+            let head = fields([("v", crate::VERSION), ("k", kind), ("r", "2")]);
+            let named: Vec<_> = receivers(&head).unwrap().collect();
+            assert_eq!(named, [UserId::try_from(2).unwrap()], "{kind}");
+        }
+        for (at, bad) in [(0, "later"), (1, "?"), (2, "0")] {
+            let mut head = fields([("v", crate::VERSION), ("k", "m"), ("r", "2")]);
+            head[at].1 = bad.to_owned();
+            assert_eq!(receivers(&head).err(), Entry::decode(&head).err(), "{bad}");
+        }
+        assert!(receivers(&[]).is_err());
     }
 
     #[test]

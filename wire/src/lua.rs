@@ -18,6 +18,9 @@ pub static DISCONNECT: Script = Script::new(include_str!("lua/disconnect.lua"));
 /// Sends a query to a daemon.
 pub static QUERY: Script = Script::new(include_str!("lua/query.lua"));
 
+/// Reads whose mailboxes the entries of a log change.
+pub static RECEIVERS: Script = Script::new(include_str!("lua/receivers.lua"));
+
 /// Appends an entry that MySQL had refused to the log again.
 pub static REQUEUE: Script = Script::new(include_str!("lua/requeue.lua"));
 

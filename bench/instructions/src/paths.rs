@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::fanout::dispatch::Dispatcher;
-use chatpush_daemon::hub::{Bounds, Format, Hub, Registration};
+use chatpush_daemon::hub::{Bounds, Format, Hub, Registration, Sendable};
 use chatpush_daemon::query::queue::QueryQueue;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
@@ -91,7 +91,10 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
         let data = vec![Value::BulkString(channel.clone()), Value::BulkString(envelope.clone())];
         dispatcher.push(PushInfo { kind: PushKind::SMessage, data });
         for registration in &registrations {
-            let taken = registration.take(true).ok().context("the outbox has ended")?;
+            let taken = registration
+                .take(Sendable::Everything, registration.epoch())
+                .ok()
+                .context("the outbox has ended")?;
             ensure!(taken.len() == 1, "one push is one frame");
             registration.written();
         }

@@ -18,13 +18,24 @@ struct Shared {
     connector: Connector,
     /// An asynchronous lock, because it is held while connecting: one caller connects, and the others wait
     /// for that connection.
-    open: Mutex<Option<Connection>>,
+    open: Mutex<Open>,
 }
+
+#[derive(Debug, Default)]
+struct Open {
+    connection: Option<Connection>,
+    /// How many connections have been opened.
+    number: ConnectionNumber,
+}
+
+/// Which connection answered. Answers with the same number are those of one Redis process, since a connection
+/// that is not trusted any more is replaced by one with another number.
+pub(crate) type ConnectionNumber = u64;
 
 impl Commands {
     /// A handle. The connection is not opened yet.
     pub(crate) fn new(client: Client) -> Self {
-        Self(Arc::new(Shared { connector: Connector::new(client), open: Mutex::new(None) }))
+        Self(Arc::new(Shared { connector: Connector::new(client), open: Mutex::default() }))
     }
 
     /// The connector, for callers that open their own connection.
@@ -39,7 +50,7 @@ impl Commands {
     /// When Redis cannot be reached in time or answers a command with an error. Commands that were sent may
     /// have been executed.
     pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BrokerError> {
-        self.connection().await?.pipeline(pipeline).await
+        self.connection().await?.0.pipeline(pipeline).await
     }
 
     /// Sends a pipeline, and returns the result of each command that is not ignored.
@@ -51,7 +62,7 @@ impl Commands {
         &self,
         pipeline: &mut Pipeline,
     ) -> Result<Vec<Result<T, BrokerError>>, BrokerError> {
-        let mut connection = self.connection().await?;
+        let (mut connection, _) = self.connection().await?;
         let results: Vec<RedisResult<T>> = connection.pipeline(pipeline.ignore_errors()).await?;
         let noted = |error: redis::RedisError| connection.note(error.into());
         Ok(results.into_iter().map(|result| result.map_err(noted)).collect())
@@ -62,7 +73,16 @@ impl Commands {
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, BrokerError> {
-        self.connection().await?.invoke(script).await
+        self.connection().await?.0.invoke(script).await
+    }
+
+    /// As [`Commands::invoke`], and says which connection answered.
+    pub(crate) async fn invoke_numbered<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<(T, ConnectionNumber), BrokerError> {
+        let (mut connection, number) = self.connection().await?;
+        Ok((connection.invoke(script).await?, number))
     }
 
     /// Whether Redis answers.
@@ -70,16 +90,17 @@ impl Commands {
         self.send(redis::pipe().cmd("PING").ignore()).await
     }
 
-    async fn connection(&self) -> Result<Connection, BrokerError> {
+    async fn connection(&self) -> Result<(Connection, ConnectionNumber), BrokerError> {
         let mut open = self.0.open.lock().await;
-        if let Some(connection) = open.as_ref().filter(|connection| connection.is_trusted()) {
-            return Ok(connection.clone());
+        if let Some(connection) = open.connection.as_ref().filter(|connection| connection.is_trusted()) {
+            return Ok((connection.clone(), open.number));
         }
         // The old one is closed first, so that a daemon never holds more than one.
-        *open = None;
+        open.connection = None;
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(COMMAND_TIMEOUT));
         let connection = self.0.connector.open(config).await?;
-        *open = Some(connection.clone());
-        Ok(connection)
+        open.number += 1;
+        open.connection = Some(connection.clone());
+        Ok((connection, open.number))
     }
 }

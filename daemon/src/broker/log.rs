@@ -11,12 +11,20 @@ use chatpush_wire::new_entry::Fields;
 use chatpush_wire::partition::Partition;
 use redis::{FromRedisValue as _, Pipeline, RedisResult, Value};
 
+use super::commands::ConnectionNumber;
 use super::{BrokerError, Commands, Connection, scripts};
 use crate::log::batch::LogEntry;
 use crate::log::position::Position;
+use crate::log::receivers::EntryHead;
 
 /// Most entries that one read takes from a partition.
 const ENTRIES_PER_READ: usize = 64;
+
+/// Most entries that one call looks at for their receivers. It takes Redis about a millisecond.
+const HEADS_PER_READ: usize = 256;
+
+/// Bytes after which such a call looks at no more entries.
+const BYTES_PER_READ: usize = 512 * 1024;
 
 /// The answer to XREAD: for each key, entries with their id and fields.
 type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
@@ -54,6 +62,38 @@ pub(crate) async fn read(
         }
     }
     Ok(entries)
+}
+
+/// A part of a log: who is named by its entries.
+#[derive(Debug)]
+pub(crate) struct LogSlice {
+    /// In the order of the log.
+    pub(crate) entries: Vec<EntryHead>,
+    /// Whether more entries may follow now.
+    pub(crate) has_more: bool,
+    /// Which connection it was read over.
+    pub(crate) connection: ConnectionNumber,
+}
+
+/// Reads who is named by the entries after `after`, without their contents: one slice, so that Redis stays
+/// free for others.
+pub(crate) async fn receivers(
+    commands: &Commands,
+    prefix: &Prefix,
+    partition: Partition,
+    after: Position,
+) -> Result<LogSlice, BrokerError> {
+    let mut call = scripts::RECEIVERS.key(prefix.log(partition));
+    call.arg(after.to_string()).arg(HEADS_PER_READ).arg(BYTES_PER_READ);
+    let (answer, connection) = commands.invoke_numbered(&call).await?;
+    let (has_more, heads): (bool, Vec<Vec<String>>) = answer;
+    let entries = heads.into_iter().filter_map(|head| {
+        let mut texts = head.into_iter();
+        let position = texts.next()?.parse().ok()?;
+        let fields: Vec<_> = std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect();
+        Some(EntryHead { position, receivers: entry::receivers(&fields).ok().map(Iterator::collect) })
+    });
+    Ok(LogSlice { entries: entries.collect(), has_more, connection })
 }
 
 /// The id of the last entry that was appended to a partition's log, even if it was trimmed since.

@@ -18,6 +18,9 @@ pub(crate) static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(lua::
 /// Puts a dead letter back into the log, once.
 pub(crate) static REQUEUE: LazyLock<Script> = LazyLock::new(|| Script::new(lua::REQUEUE.source()));
 
+/// Reads whose mailboxes the entries of a log change.
+pub(crate) static RECEIVERS: LazyLock<Script> = LazyLock::new(|| Script::new(lua::RECEIVERS.source()));
+
 /// Records this daemon's heartbeat and finds daemons without one.
 pub(crate) static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(lua::HEARTBEAT.source()));
 

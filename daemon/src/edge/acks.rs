@@ -17,7 +17,7 @@ pub(crate) use self::appender::run;
 use self::clears::Clears;
 pub(crate) use self::waiting::Waiting;
 use crate::hub::Hub;
-use crate::services::Services;
+use crate::query::barrier::Barrier;
 
 /// Entries that may wait for Redis. Beyond it sessions wait, up to [`QUEUE_TIMEOUT`].
 const QUEUE_ENTRIES: usize = 8_192;
@@ -44,12 +44,12 @@ pub(crate) struct Acks {
 impl Acks {
     /// Both ends of a new queue. After `stop`, clears do not wait for those before them.
     pub(crate) fn new(
-        services: Arc<Services>,
+        barrier: Barrier,
         hub: Arc<Hub>,
         stop: CancellationToken,
     ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
-        let clears = Clears::new(services, hub, queue.clone(), stop);
+        let clears = Clears::new(barrier, hub, queue.clone(), stop);
         (Self { queue, clears }, receiver)
     }
 

@@ -1,8 +1,8 @@
 //! The replay of stored messages after connecting: rows, oldest first, then the unread counter.
 //!
 //! A message must not be lost between "receiver offline" and "receiver connected". The session first waits
-//! until Redis counts the subscription, then reads the log's last id: the barrier. What was accepted before
-//! the barrier is in MySQL once the position has reached it. What is accepted after it arrives over the
+//! until Redis counts the subscription, then reads the log's last id. What was accepted for the user up to that
+//! id is in MySQL after the barrier ([`crate::query::barrier`]). What is accepted after it arrives over the
 //! subscription.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use chatpush_wire::frame::{self, Message};
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::base::backoff::Backoff;
@@ -20,17 +21,20 @@ use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Format, Outgoing};
 use crate::log::position::Position;
-use crate::query::barrier;
+use crate::query::barrier::Barrier;
 use crate::services::Services;
 use crate::store::rows::StoredRow;
 use crate::store::{CONNECTIONS, StoreError};
 
-/// Rows in a page. At most three pages are held for a client: one it is being sent, one queued, one just
-/// read.
+/// Rows in a page. At most two pages are held for a client: one it is being sent, and one that is being read
+/// or is queued.
 const PAGE_ROWS: u32 = 200;
 
 /// Bytes of content in a page. A page holds at least one row, whatever its size.
 const PAGE_BYTES: usize = 256 * 1024;
+
+/// How long a page may take before what is only pushed goes on without it.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Replays stored messages. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -38,6 +42,7 @@ pub(crate) struct Replay {
     services: Arc<Services>,
     subscriptions: Subscriptions,
     revocations: Revocations,
+    barrier: Barrier,
     /// Permits to read a page: half as many as there are database connections, so that a returning crowd
     /// leaves the other half to queries and to those who are connected.
     page_permits: Arc<Semaphore>,
@@ -48,6 +53,8 @@ pub(crate) struct Replay {
 pub(crate) enum ReplayPart {
     /// The user's tokens from before this second are revoked. It comes first.
     Revoked(u64),
+    /// Stored messages cannot be read for now: what is only pushed need not wait for them.
+    Delayed,
     /// Frames to send, in order. More parts follow.
     Page(Vec<Outgoing>),
     /// The last frames, which live ones may follow, and the epoch of the subscription they belong to.
@@ -56,13 +63,14 @@ pub(crate) enum ReplayPart {
 
 impl Replay {
     /// Replays to be run with these services.
-    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions) -> Self {
+    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions, barrier: Barrier) -> Self {
         let revocations = Revocations::new(services.clone());
-        Self { services, subscriptions, revocations, page_permits: Arc::new(Semaphore::new(CONNECTIONS / 2)) }
+        let page_permits = Arc::new(Semaphore::new(CONNECTIONS / 2));
+        Self { services, subscriptions, revocations, barrier, page_permits }
     }
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
-    /// is read once the client has taken the last one. The replay ends when the receiver is dropped.
+    /// is read once the session has taken the last one. The replay ends when the receiver is dropped.
     pub(crate) fn start(&self, user: UserId, format: Format, delay: Duration) -> mpsc::Receiver<ReplayPart> {
         let (parts, receiver) = mpsc::channel(1);
         let replay = self.clone();
@@ -82,47 +90,66 @@ impl Replay {
         user: UserId,
         format: Format,
         parts: mpsc::Sender<ReplayPart>,
-    ) -> Result<(), mpsc::error::SendError<ReplayPart>> {
+    ) -> Result<(), mpsc::error::SendError<()>> {
         let epoch = self.subscriptions.subscribed(user).await;
-        let partition = Partition::of(user);
         // Both are sent at once. What is revoked from now on closes the connection over the subscription; a
         // call that came before it, or that the subscription missed, is in the record.
-        let (barrier, revoked_before) =
-            tokio::join!(self.barrier(partition), self.revocations.revoked_before(user));
+        let (log_end, revoked_before) =
+            tokio::join!(self.log_end(Partition::of(user)), self.revocations.revoked_before(user));
         if let Some(second) = revoked_before {
-            parts.send(ReplayPart::Revoked(second)).await?;
+            parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
-        let Services { positions, store, .. } = &*self.services;
-        barrier::wait_until_applied(positions, store, partition, barrier).await;
         let mut mysql = Backoff::new("MySQL (replay)");
+        let mut barrier = Some(log_end);
         let mut after = 0;
         loop {
-            let page = match self.page(user, after).await {
-                Ok(page) => page,
-                Err(error) => {
-                    mysql.failed(&error).await;
-                    continue;
+            // First a slot, then a page: what a slow client does not take is not read.
+            let mut slot = parts.reserve().await?;
+            let reading = async {
+                if let Some(log_end) = barrier.take() {
+                    self.barrier.wait(user, log_end).await;
                 }
+                self.read(user, &mut after, &mut mysql).await
             };
-            mysql.recovered();
-            let last = page.rows.last().map(|stored| stored.row.id);
-            let mut frames: Vec<_> =
-                page.rows.into_iter().map(|stored| self.outgoing(stored, format)).collect();
-            if let Some(last) = last.filter(|_| page.has_more) {
-                after = last;
-                parts.send(ReplayPart::Page(frames)).await?;
+            tokio::pin!(reading);
+            let page = if let Ok(read) = timeout(PAGE_TIMEOUT, &mut reading).await {
+                read
             } else {
-                let frame = Utf8Bytes::from(frame::unread(page.unread));
-                frames.push(Outgoing::new(frame, None));
-                return parts.send(ReplayPart::Last(frames, epoch)).await;
+                slot.send(ReplayPart::Delayed);
+                let (next, read) = tokio::join!(parts.reserve(), reading);
+                slot = next?;
+                read
+            };
+            let has_more = page.has_more && !page.rows.is_empty();
+            let frames = page.rows.into_iter().map(|stored| self.outgoing(stored, format));
+            if has_more {
+                slot.send(ReplayPart::Page(frames.collect()));
+            } else {
+                let unread = Outgoing::new(Utf8Bytes::from(frame::unread(page.unread)), None);
+                slot.send(ReplayPart::Last(frames.chain([unread]).collect(), epoch));
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the next page and the counter, as often as it takes.
+    async fn read(&self, user: UserId, after: &mut u64, mysql: &mut Backoff) -> Page {
+        loop {
+            match self.page(user, *after).await {
+                Ok(page) => {
+                    mysql.recovered();
+                    *after = page.rows.last().map_or(*after, |stored| stored.row.id);
+                    return page;
+                }
+                Err(error) => mysql.failed(&error).await,
             }
         }
     }
 
     /// The id of the last entry in the partition's log.
-    async fn barrier(&self, partition: Partition) -> Position {
+    async fn log_end(&self, partition: Partition) -> Position {
         let Services { commands, prefix, .. } = &*self.services;
-        let mut redis = Backoff::new("Redis (barrier)");
+        let mut redis = Backoff::new("Redis (replay)");
         loop {
             match log::last(commands, prefix, partition).await {
                 Ok(position) => {

@@ -1,7 +1,7 @@
 //! One WebSocket connection, from the upgrade to the close.
 //!
 //! A session either replays stored messages or forwards live ones. During the replay, live frames wait in the
-//! outbox and follow the last page. When the subscriptions begin a new epoch, messages may have been missed,
+//! outbox and follow the last page; while stored messages cannot be read, what is only pushed goes on. When the subscriptions begin a new epoch, messages may have been missed,
 //! and the session replays again.
 
 pub mod client_frame;
@@ -32,7 +32,7 @@ use crate::base::clock;
 use crate::edge::replay::ReplayPart;
 use crate::edge::socket::Socket;
 use crate::hub::close_code::Close;
-use crate::hub::{Epoch, Outgoing};
+use crate::hub::{Epoch, Sendable};
 
 /// How often the daemon pings. A client that has been silent for two intervals is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -55,10 +55,10 @@ pub(crate) struct Session<'a> {
     token_expires: Instant,
     /// The pages of the replay under way.
     replay: Option<mpsc::Receiver<ReplayPart>>,
+    /// Whether the replay cannot read stored messages for now.
+    replay_delayed: bool,
     /// The epoch of the last complete replay.
     epoch: Epoch,
-    /// Live frames taken from the outbox just as a new epoch began. They follow the replay.
-    deferred: Vec<Outgoing>,
 }
 
 impl<'a> Session<'a> {
@@ -84,8 +84,8 @@ impl<'a> Session<'a> {
             credentials,
             token_expires: instant_of(credentials.token().expires),
             replay: None,
+            replay_delayed: false,
             epoch: 0,
-            deferred: Vec::new(),
         }
     }
 
@@ -115,11 +115,15 @@ impl<'a> Session<'a> {
         // A client that confirms nothing is sent no more than can be tracked.
         let has_room = self.tracking.has_room();
         let replaying = self.replay.is_some();
-        let forwarding = !replaying && has_room;
+        let sendable = match (replaying, has_room) {
+            (false, true) => Sendable::Everything,
+            (true, _) if self.replay_delayed => Sendable::Untracked,
+            _ => Sendable::Nothing,
+        };
         let epoch = if replaying { self.registration.epoch() } else { self.epoch };
         tokio::select! {
             part = next(&mut self.replay), if replaying && has_room => self.on_replay(part).await,
-            () = self.registration.ready(forwarding, epoch) => self.on_outbox(forwarding).await,
+            () = self.registration.ready(sendable, epoch) => self.on_outbox(sendable).await,
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.on_message(message).await,
                 Some(Err(error)) => Err(End::of_socket_error(&error)),
@@ -130,22 +134,22 @@ impl<'a> Session<'a> {
     }
 
     fn start_replay(&mut self, delay: Duration) {
+        self.replay_delayed = false;
         self.replay =
             Some(self.context.replay.start(self.registration.user(), self.registration.format(), delay));
     }
 
     async fn on_replay(&mut self, part: Option<ReplayPart>) -> Step {
+        self.replay_delayed = matches!(part, Some(ReplayPart::Delayed));
         match part {
             Some(ReplayPart::Revoked(before)) => {
                 self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected.into())
             }
+            Some(ReplayPart::Delayed) => Ok(()),
             Some(ReplayPart::Page(frames)) => self.write(frames).await,
-            Some(ReplayPart::Last(mut frames, epoch)) => {
+            Some(ReplayPart::Last(frames, epoch)) => {
                 (self.replay, self.epoch) = (None, epoch);
-                frames.append(&mut self.deferred);
-                let written = self.write(frames).await;
-                self.registration.written();
-                written
+                self.write(frames).await
             }
             // The replay ended without its last part: it failed in a way that may persist.
             None => {
@@ -155,16 +159,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn on_outbox(&mut self, forwarding: bool) -> Step {
-        let frames = self.registration.take(forwarding)?;
-        if self.registration.epoch() == self.epoch {
-            let written = self.write(frames).await;
-            self.registration.written();
-            return written;
-        }
-        // Older messages may have been missed: the replay goes first.
-        self.deferred.extend(frames);
-        Ok(())
+    async fn on_outbox(&mut self, sendable: Sendable) -> Step {
+        let frames = self.registration.take(sendable, self.epoch)?;
+        let written = self.write(frames).await;
+        self.registration.written();
+        written
     }
 
     /// The timer fired: the token has expired, or a ping is due.

@@ -24,6 +24,17 @@ pub struct Bounds {
     pub total: usize,
 }
 
+/// Which of the queued frames can be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sendable {
+    /// None.
+    Nothing,
+    /// Those that no replay brings: what is only pushed.
+    Untracked,
+    /// All of them.
+    Everything,
+}
+
 /// The queue between the hub and one session.
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -39,6 +50,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: Vec<Outgoing>,
+    /// How many of `frames` are not tracked.
+    untracked: usize,
     /// Bytes of `frames`.
     queued: usize,
     /// Bytes that the session has taken and not yet written.
@@ -72,13 +85,14 @@ impl Outbox {
         // An empty outbox takes any frame, whatever the bounds.
         if fits || (state.frames.is_empty() && state.taken == 0) {
             state.frames.push(outgoing.clone());
+            state.untracked += usize::from(outgoing.tracked().is_none());
             state.queued += bytes;
             self.total.fetch_add(bytes, Ordering::Relaxed);
         } else {
             state.end = Some(Close::Slow);
             let dropped = std::mem::take(&mut state.queued);
             self.total.fetch_sub(dropped, Ordering::Relaxed);
-            state.frames = Vec::new();
+            (state.frames, state.untracked) = (Vec::new(), 0);
         }
         drop(state);
         self.wake();
@@ -95,15 +109,15 @@ impl Outbox {
         self.notify.notify_one();
     }
 
-    /// Returns once the connection has to end, or once `wanted` is true; its argument says whether frames are
-    /// queued. There must be only one waiter.
-    pub(super) async fn ready(&self, wanted: impl Fn(bool) -> bool) {
+    /// Returns once the connection has to end, `changed` is true, or frames are queued that are `sendable`.
+    /// There must be only one waiter.
+    pub(super) async fn ready(&self, sendable: Sendable, changed: impl Fn() -> bool) {
         loop {
-            let (ended, frames) = {
+            let (ended, has_frames) = {
                 let state = self.state();
-                (state.end.is_some(), !state.frames.is_empty())
+                (state.end.is_some(), state.has(sendable))
             };
-            if ended || wanted(frames) {
+            if ended || has_frames || changed() {
                 return;
             }
             self.notify.notified().await;
@@ -120,25 +134,36 @@ impl Outbox {
         }
     }
 
-    /// Takes all queued frames, in order; none unless `open`. They count as queued until [`Outbox::written`].
+    /// Takes the queued frames that are `sendable`, in order. They count as queued until [`Outbox::written`].
+    /// `complete` says whether nothing was missed before the last one; if not, only a replay may bring what is
+    /// tracked.
     ///
     /// # Errors
     ///
     /// Why the connection has to end.
-    pub(super) fn take(&self, open: bool) -> Result<Vec<Outgoing>, Close> {
+    pub(super) fn take(
+        &self,
+        sendable: Sendable,
+        complete: impl Fn() -> bool,
+    ) -> Result<Vec<Outgoing>, Close> {
         let mut state = self.state();
         // A daemon that stops still sends what is queued.
-        let last = open && state.end == Some(Close::Restart) && !state.frames.is_empty();
+        let last = state.end == Some(Close::Restart) && state.has(sendable);
         if let Some(close) = state.end
             && !last
         {
             return Err(close);
         }
-        if !open {
-            return Ok(Vec::new());
+        match sendable {
+            // Asked behind the lock: frames that are queued after something was missed come after it was known.
+            Sendable::Everything if complete() => {
+                state.untracked = 0;
+                state.taken += std::mem::take(&mut state.queued);
+                Ok(std::mem::take(&mut state.frames))
+            }
+            Sendable::Untracked => Ok(state.take_untracked()),
+            Sendable::Everything | Sendable::Nothing => Ok(Vec::new()),
         }
-        state.taken += std::mem::take(&mut state.queued);
-        Ok(std::mem::take(&mut state.frames))
     }
 
     /// The frames that were taken have been written.
@@ -152,6 +177,28 @@ impl Outbox {
     }
 }
 
+impl State {
+    /// Whether frames are queued that are `sendable`.
+    fn has(&self, sendable: Sendable) -> bool {
+        match sendable {
+            Sendable::Nothing => false,
+            Sendable::Untracked => self.untracked > 0,
+            Sendable::Everything => !self.frames.is_empty(),
+        }
+    }
+
+    fn take_untracked(&mut self) -> Vec<Outgoing> {
+        let frames = std::mem::take(&mut self.frames);
+        let (untracked, tracked): (Vec<_>, Vec<_>) =
+            frames.into_iter().partition(|outgoing| outgoing.tracked().is_none());
+        let bytes: usize = untracked.iter().map(Outgoing::bytes).sum();
+        (self.frames, self.untracked) = (tracked, 0);
+        self.queued -= bytes;
+        self.taken += bytes;
+        untracked
+    }
+}
+
 impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -161,6 +208,7 @@ impl Drop for Outbox {
 
 #[cfg(test)]
 mod tests {
+    use chatpush_wire::id::MessageId;
     use tokio_tungstenite::tungstenite::Utf8Bytes;
 
     use super::*;
@@ -169,8 +217,16 @@ mod tests {
         Outgoing::new(Utf8Bytes::from("x".repeat(bytes)), None)
     }
 
+    fn tracked(bytes: usize) -> Outgoing {
+        Outgoing::new(frame(bytes).into_text(), Some(Arc::new(MessageId::of_row(1, 1))))
+    }
+
     fn outbox(frames: usize, bytes: usize, total: usize) -> Outbox {
         Outbox::new(Format::Json, Bounds { frames, bytes, total }, Arc::default())
+    }
+
+    fn take(outbox: &Outbox) -> Result<Vec<Outgoing>, Close> {
+        outbox.take(Sendable::Everything, || true)
     }
 
     #[test]
@@ -178,24 +234,24 @@ mod tests {
         let outbox = outbox(2, 100, 100);
         outbox.push(&frame(1));
         outbox.push(&frame(1));
-        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(2));
+        assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(2));
         (0..3).for_each(|_| outbox.push(&frame(1)));
-        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(take(&outbox).unwrap_err(), Close::Slow);
         outbox.written();
         outbox.push(&frame(1));
-        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(take(&outbox).unwrap_err(), Close::Slow);
     }
 
     #[test]
     fn bytes_count_until_they_are_written() {
         let outbox = outbox(10, 100, 1_000);
         outbox.push(&frame(60));
-        assert!(outbox.take(true).is_ok());
+        assert!(take(&outbox).is_ok());
         outbox.written();
         outbox.push(&frame(60));
-        assert!(outbox.take(true).is_ok());
+        assert!(take(&outbox).is_ok());
         outbox.push(&frame(60));
-        assert_eq!(outbox.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(take(&outbox).unwrap_err(), Close::Slow);
     }
 
     #[test]
@@ -203,15 +259,15 @@ mod tests {
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(1));
         outbox.end(Close::Restart);
-        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(1));
-        assert_eq!(outbox.take(true).unwrap_err(), Close::Restart);
+        assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(1));
+        assert_eq!(take(&outbox).unwrap_err(), Close::Restart);
     }
 
     #[test]
     fn an_empty_outbox_takes_any_frame() {
         let outbox = outbox(10, 100, 100);
         outbox.push(&frame(500));
-        assert_eq!(outbox.take(true).map(|frames| frames.len()), Ok(1));
+        assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(1));
     }
 
     #[test]
@@ -231,21 +287,43 @@ mod tests {
             "the guaranteed bytes are always available"
         );
         other.push(&frame(1));
-        assert_eq!(other.take(true).unwrap_err(), Close::Slow);
+        assert_eq!(take(&other).unwrap_err(), Close::Slow);
         assert_eq!(total.load(Ordering::Relaxed), 3 * GUARANTEED_BYTES);
-        assert!(one.take(true).is_ok());
+        assert!(take(&one).is_ok());
         drop(one);
         assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 
+    #[test]
+    fn untracked_frames_are_taken_from_among_tracked_ones() {
+        let total = Arc::new(AtomicUsize::new(0));
+        let outbox = Outbox::new(Format::Json, Bounds { frames: 9, bytes: 99, total: 99 }, total.clone());
+        for outgoing in [tracked(1), frame(2), tracked(3), frame(4)] {
+            outbox.push(&outgoing);
+        }
+        let bytes = |taken: Result<Vec<Outgoing>, Close>| {
+            taken.unwrap().iter().map(Outgoing::bytes).collect::<Vec<_>>()
+        };
+        assert!(bytes(outbox.take(Sendable::Everything, || false)).is_empty());
+        assert_eq!(bytes(outbox.take(Sendable::Untracked, || false)), [2, 4]);
+        assert!(bytes(outbox.take(Sendable::Untracked, || true)).is_empty());
+        assert_eq!(total.load(Ordering::Relaxed), 10, "what is being written counts");
+        outbox.written();
+        assert_eq!(total.load(Ordering::Relaxed), 4);
+        assert_eq!(bytes(take(&outbox)), [1, 3]);
+    }
+
     #[tokio::test]
-    async fn a_closed_outbox_wakes_only_for_the_end() {
+    async fn an_outbox_wakes_for_what_can_be_sent_and_for_the_end() {
         use futures_util::FutureExt as _;
         let outbox = outbox(10, 100, 100);
+        outbox.push(&tracked(1));
+        let ready = |sendable| outbox.ready(sendable, || false).now_or_never().is_some();
+        assert_eq!([ready(Sendable::Nothing), ready(Sendable::Untracked)], [false, false]);
+        assert!(ready(Sendable::Everything));
         outbox.push(&frame(1));
-        assert!(outbox.ready(|_| false).now_or_never().is_none());
-        assert!(outbox.ready(|frames| frames).now_or_never().is_some());
+        assert!(ready(Sendable::Untracked) && !ready(Sendable::Nothing));
         outbox.end(Close::Disconnected);
-        assert!(outbox.ready(|_| false).now_or_never().is_some());
+        assert!(ready(Sendable::Nothing));
     }
 }

@@ -1,4 +1,5 @@
-//! Answers queries: waits until MySQL holds everything that was accepted before the query, then reads.
+//! Answers queries: waits until MySQL holds everything that was accepted for the user before the query, then
+//! reads.
 //!
 //! A connection of the extension puts its first query into a list, from which any daemon takes it. Later
 //! queries go to the daemon that answered last, over a channel of its own, which Redis need not write to its
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
 use crate::broker::{BrokerError, blocking_connection, queries, replies};
-use crate::query::barrier;
+use crate::query::barrier::Barrier;
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
 use crate::store::StoreError;
@@ -36,13 +37,14 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct QueryServer {
     services: Arc<Services>,
+    barrier: Barrier,
     permits: Arc<Semaphore>,
 }
 
 impl QueryServer {
     /// A server that answers with these services.
-    pub(crate) fn new(services: Arc<Services>) -> Self {
-        Self { services, permits: Arc::new(Semaphore::new(CONCURRENT_QUERIES as usize)) }
+    pub(crate) fn new(services: Arc<Services>, barrier: Barrier) -> Self {
+        Self { services, barrier, permits: Arc::new(Semaphore::new(CONCURRENT_QUERIES as usize)) }
     }
 
     /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
@@ -109,18 +111,18 @@ impl QueryServer {
     }
 
     async fn answer(&self, request: &str) {
-        let Services { commands, prefix, daemon, store, positions, .. } = &*self.services;
-        let (barrier, reply_to, request) = match QueryRequest::decode(request) {
+        let Services { commands, prefix, daemon, .. } = &*self.services;
+        let (log_end, reply_to, request) = match QueryRequest::decode(request) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, "cannot read a query: is an extension of another version in use?");
                 return;
             }
         };
-        let partition = Partition::of(request.query.user());
-        let barrier = barrier.parse().unwrap_or_default();
+        let user = request.query.user();
+        let log_end = log_end.parse().unwrap_or_default();
         let answered = timeout(QUERY_TIMEOUT, async {
-            barrier::wait_until_applied(positions, store, partition, barrier).await;
+            self.barrier.wait(user, log_end).await;
             self.read(&request.query).await
         });
         let reply = match answered.await {
@@ -129,7 +131,7 @@ impl QueryServer {
             Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
         };
         let mut pipeline = redis::pipe();
-        replies::publish_reply(&mut pipeline, prefix, daemon, partition, reply_to, &reply);
+        replies::publish_reply(&mut pipeline, prefix, daemon, Partition::of(user), reply_to, &reply);
         if let Err(error) = commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "cannot send an answer; its caller will time out");
         }

@@ -8,15 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
-use chatpush_wire::partition::Partition;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::Waiting;
 use crate::hub::{Epoch, Hub};
 use crate::log::position::Position;
-use crate::query::barrier;
-use crate::services::Services;
+use crate::query::barrier::Barrier;
 
 /// The least time between two clears of one user without a message in between.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -31,7 +29,7 @@ pub(super) struct Clears(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    services: Arc<Services>,
+    barrier: Barrier,
     hub: Arc<Hub>,
     queue: mpsc::Sender<Waiting>,
     stop: CancellationToken,
@@ -62,12 +60,12 @@ enum Phase {
 impl Clears {
     /// Clears that are appended through `queue`. After `stop` they do not wait for those before them.
     pub(super) fn new(
-        services: Arc<Services>,
+        barrier: Barrier,
         hub: Arc<Hub>,
         queue: mpsc::Sender<Waiting>,
         stop: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Shared { services, hub, queue, stop, users: Mutex::default() }))
+        Self(Arc::new(Shared { barrier, hub, queue, stop, users: Mutex::default() }))
     }
 
     /// Clears what was counted for `user` until now.
@@ -107,12 +105,10 @@ impl Clears {
     /// Appends a clear, and another one as long as that was asked for meanwhile. If there is one already, that
     /// is applied first.
     async fn run(self, user: UserId, arrived: Arrived, mut last: Option<Position>) {
-        let Shared { services, queue, stop, .. } = &*self.0;
+        let Shared { barrier, queue, stop, .. } = &*self.0;
         loop {
             if let Some(position) = last {
-                let Services { positions, store, .. } = &**services;
-                let applied = barrier::wait_until_applied(positions, store, Partition::of(user), position);
-                _ = stop.run_until_cancelled(applied).await;
+                _ = stop.run_until_cancelled(barrier.wait(user, position)).await;
                 // What has arrived since the request is not to be cleared by it.
                 let is_due = |last: &mut LastClear| {
                     let again = last.phase == Phase::Active { again: true };
