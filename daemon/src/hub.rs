@@ -6,6 +6,7 @@
 //! - `arrivals`: whether a message has arrived since a certain moment.
 //! - `outbox`: the queue between the hub and one session.
 //! - `outgoing`: a frame in it.
+//! - `page`: stored messages on their way to a client.
 //! - `close_code`: the close codes.
 //! - `drain`: closes all connections when the daemon stops.
 
@@ -14,6 +15,7 @@ pub(crate) mod close_code;
 pub(crate) mod drain;
 mod outbox;
 mod outgoing;
+mod page;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,9 +25,10 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
 use self::arrivals::Arrivals;
-use self::outbox::Outbox;
 pub use self::outbox::{Bounds, Sendable};
+use self::outbox::{GUARANTEED_BYTES, Outbox};
 pub use self::outgoing::{Format, Outgoing};
+pub use self::page::Page;
 use crate::hub::close_code::Close;
 
 /// All connections of this daemon.
@@ -36,7 +39,7 @@ pub struct Hub {
     /// them.
     users: Vec<Mutex<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     connections: AtomicUsize,
-    /// Bytes queued in all outboxes.
+    /// Bytes queued in all outboxes and pages.
     queued_bytes: Arc<AtomicUsize>,
     epoch: AtomicU64,
     arrivals: Arrivals,
@@ -150,6 +153,18 @@ impl Hub {
     /// How many connections there are.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// A page of stored messages, which counts as queued for clients until it is dropped.
+    pub fn page(&self, frames: Vec<Outgoing>) -> Page {
+        Page::new(frames, self.queued_bytes.clone())
+    }
+
+    /// How many bytes of stored messages to read for one page: `wanted`, or half of what a connection may
+    /// always have queued if pages and outboxes fill half of their bound. A connection has two pages at most.
+    pub fn page_bytes(&self, wanted: usize) -> usize {
+        let has_room = self.queued_bytes() + wanted <= self.bounds.total / 2;
+        if has_room { wanted } else { wanted.min(GUARANTEED_BYTES / 2) }
     }
 
     /// How many bytes are queued for clients.
@@ -298,6 +313,17 @@ mod tests {
             quick.written();
         }
         assert_eq!(slow.take(Sendable::Everything, 0).unwrap_err(), Close::Slow);
+        assert_eq!(hub.queued_bytes(), 0);
+    }
+
+    #[test]
+    fn pages_count_as_queued_and_shrink_when_much_is() {
+        let hub = Hub::new(Bounds { frames: 8, bytes: 1_000, total: 1_000_000 });
+        assert_eq!(hub.page_bytes(400_000), 400_000);
+        let page = hub.page(vec![frame("0123456789"); 20_000]);
+        assert_eq!((hub.queued_bytes(), hub.page_bytes(400_000)), (200_000, GUARANTEED_BYTES / 2));
+        assert_eq!(hub.page_bytes(100), 100);
+        drop(page);
         assert_eq!(hub.queued_bytes(), 0);
     }
 

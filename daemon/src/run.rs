@@ -151,7 +151,7 @@ impl Daemon {
             &stop_connected,
         );
 
-        let replay = Replay::new(services.clone(), subscriptions.clone(), barrier);
+        let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier);
         let context = session_context(&services, replay, acks);
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
         let closing = sessions.closing();

@@ -16,6 +16,8 @@ mod upgrade;
 mod closing;
 /// Limits on connections, handshakes and bytes.
 mod limits;
+/// Memory for large mailboxes and slow clients.
+mod memory;
 /// The PROXY protocol.
 mod proxy;
 /// TLS, in the daemon and in nginx.

@@ -25,10 +25,10 @@ pub const ROWS_PER_CALL: u32 = 100_000;
 /// Most rows in one reply. The extension queries the rest of a longer list page by page.
 pub const ROWS_PER_PAGE: u32 = 1_000;
 
-/// Most bytes of content in one reply, so that neither Redis nor a daemon holds a whole mailbox. A byte takes
-/// at most six in JSON, and Redis disconnects a subscriber with more than 32 MB of output
+/// Most bytes of content in one reply, so that none of the three sides holds a whole mailbox. A byte takes at
+/// most six in JSON, and Redis disconnects a subscriber with more than 32 MB of output
 /// (`client-output-buffer-limit pubsub`).
-pub const BYTES_PER_PAGE: usize = 4 * 1024 * 1024;
+pub const BYTES_PER_PAGE: usize = 1024 * 1024;
 
 /// Most row ids in one `ackOfflineMessage` call.
 pub const ACK_IDS: usize = 10_000;

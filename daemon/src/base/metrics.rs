@@ -80,7 +80,11 @@ pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
     }
     for (name, help, value) in [
-        ("chatpush_outbox_bytes", "Bytes queued for clients.", queued_bytes),
+        (
+            "chatpush_outbox_bytes",
+            "Bytes queued for clients, stored messages on their way included.",
+            queued_bytes,
+        ),
         ("chatpush_connections", "Connections open now.", connections),
     ] {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");

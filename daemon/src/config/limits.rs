@@ -35,7 +35,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         "bytes",
         "Data that may wait for all clients together",
     )
-    .details("Beyond it, each client may still have 64 KiB waiting."),
+    .details(
+        "Stored messages on their way are included. Beyond it, each client may still have 64 KiB waiting.",
+    ),
 ];
 
 const fn limit(
@@ -74,7 +76,8 @@ pub struct Limits {
     pub outbox_frames: usize,
     /// Bytes that may wait for one client.
     pub outbox_bytes: usize,
-    /// Bytes that may wait for all clients together. Beyond it, each may still have 64 KiB waiting.
+    /// Bytes that may wait for all clients together, stored messages on their way included. Beyond it, each may
+    /// still have 64 KiB waiting.
     pub outbox_total_bytes: usize,
 }
 

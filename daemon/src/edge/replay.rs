@@ -19,18 +19,15 @@ use crate::base::backoff::Backoff;
 use crate::broker::log;
 use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
-use crate::hub::{Epoch, Format, Outgoing};
+use crate::hub::{Epoch, Format, Hub, Outgoing, Page};
 use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 use crate::services::Services;
-use crate::store::rows::StoredRow;
+use crate::store::rows::{Cursor, RowPage, StoredRow};
 use crate::store::{CONNECTIONS, StoreError};
 
-/// Rows in a page. At most two pages are held for a client: one it is being sent, and one that is being read
-/// or is queued.
-const PAGE_ROWS: u32 = 200;
-
-/// Bytes of content in a page. A page holds at least one row, whatever its size.
+/// Bytes of content in a page. A page holds at least one row, whatever its size. At most two pages are held
+/// for a client: one it is being sent, and one that is being read or is queued.
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// How long a page may take before what is only pushed goes on without it.
@@ -40,6 +37,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     services: Arc<Services>,
+    hub: Arc<Hub>,
     subscriptions: Subscriptions,
     revocations: Revocations,
     barrier: Barrier,
@@ -56,17 +54,22 @@ pub(crate) enum ReplayPart {
     /// Stored messages cannot be read for now: what is only pushed need not wait for them.
     Delayed,
     /// Frames to send, in order. More parts follow.
-    Page(Vec<Outgoing>),
+    Page(Page),
     /// The last frames, which live ones may follow, and the epoch of the subscription they belong to.
-    Last(Vec<Outgoing>, Epoch),
+    Last(Page, Epoch),
 }
 
 impl Replay {
     /// Replays to be run with these services.
-    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions, barrier: Barrier) -> Self {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        hub: Arc<Hub>,
+        subscriptions: Subscriptions,
+        barrier: Barrier,
+    ) -> Self {
         let revocations = Revocations::new(services.clone());
         let page_permits = Arc::new(Semaphore::new(CONNECTIONS / 2));
-        Self { services, subscriptions, revocations, barrier, page_permits }
+        Self { services, hub, subscriptions, revocations, barrier, page_permits }
     }
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
@@ -101,7 +104,7 @@ impl Replay {
         }
         let mut mysql = Backoff::new("MySQL (replay)");
         let mut barrier = Some(log_end);
-        let mut after = 0;
+        let mut cursor = Cursor::default();
         loop {
             // First a slot, then a page: what a slow client does not take is not read.
             let mut slot = parts.reserve().await?;
@@ -109,10 +112,10 @@ impl Replay {
                 if let Some(log_end) = barrier.take() {
                     self.barrier.wait(user, log_end).await;
                 }
-                self.read(user, &mut after, &mut mysql).await
+                self.read(user, &mut cursor, &mut mysql).await
             };
             tokio::pin!(reading);
-            let page = if let Ok(read) = timeout(PAGE_TIMEOUT, &mut reading).await {
+            let (page, unread) = if let Ok(read) = timeout(PAGE_TIMEOUT, &mut reading).await {
                 read
             } else {
                 slot.send(ReplayPart::Delayed);
@@ -123,23 +126,24 @@ impl Replay {
             let has_more = page.has_more && !page.rows.is_empty();
             let frames = page.rows.into_iter().map(|stored| self.outgoing(stored, format));
             if has_more {
-                slot.send(ReplayPart::Page(frames.collect()));
+                slot.send(ReplayPart::Page(self.hub.page(frames.collect())));
             } else {
-                let unread = Outgoing::new(Utf8Bytes::from(frame::unread(page.unread)), None);
-                slot.send(ReplayPart::Last(frames.chain([unread]).collect(), epoch));
+                let unread = Outgoing::new(Utf8Bytes::from(frame::unread(unread)), None);
+                let last = self.hub.page(frames.chain([unread]).collect());
+                slot.send(ReplayPart::Last(last, epoch));
                 return Ok(());
             }
         }
     }
 
     /// Reads the next page and the counter, as often as it takes.
-    async fn read(&self, user: UserId, after: &mut u64, mysql: &mut Backoff) -> Page {
+    async fn read(&self, user: UserId, cursor: &mut Cursor, mysql: &mut Backoff) -> (RowPage, u64) {
         loop {
-            match self.page(user, *after).await {
-                Ok(page) => {
+            match self.page(user, cursor).await {
+                Ok((page, unread)) => {
                     mysql.recovered();
-                    *after = page.rows.last().map_or(*after, |stored| stored.row.id);
-                    return page;
+                    cursor.advance(&page);
+                    return (page, unread);
                 }
                 Err(error) => mysql.failed(&error).await,
             }
@@ -161,15 +165,14 @@ impl Replay {
         }
     }
 
-    async fn page(&self, user: UserId, after: u64) -> Result<Page, StoreError> {
+    async fn page(&self, user: UserId, cursor: &Cursor) -> Result<(RowPage, u64), StoreError> {
         // The semaphore is never closed, so this always succeeds.
         let _permit = self.page_permits.acquire().await;
         let Services { store, config, .. } = &*self.services;
         if config.flush_on_connect {
-            let (rows, has_more, unread) = store.rows_and_unread(user, after, PAGE_ROWS, PAGE_BYTES).await?;
-            Ok(Page { rows, has_more, unread })
+            store.rows_and_unread(user, cursor, self.hub.page_bytes(PAGE_BYTES)).await
         } else {
-            Ok(Page { rows: Vec::new(), has_more: false, unread: store.unread(user).await? })
+            Ok((RowPage::default(), store.unread(user).await?))
         }
     }
 
@@ -188,11 +191,4 @@ impl Replay {
         };
         Outgoing::new(Utf8Bytes::from(frame), Some(Arc::new(row.message_id)))
     }
-}
-
-/// Rows, whether more follow, and the unread counter.
-struct Page {
-    rows: Vec<StoredRow>,
-    has_more: bool,
-    unread: u64,
 }

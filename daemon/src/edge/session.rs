@@ -32,7 +32,7 @@ use crate::base::clock;
 use crate::edge::replay::ReplayPart;
 use crate::edge::socket::Socket;
 use crate::hub::close_code::Close;
-use crate::hub::{Epoch, Sendable};
+use crate::hub::{Epoch, Page, Sendable};
 
 /// How often the daemon pings. A client that has been silent for two intervals is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -146,10 +146,10 @@ impl<'a> Session<'a> {
                 self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected.into())
             }
             Some(ReplayPart::Delayed) => Ok(()),
-            Some(ReplayPart::Page(frames)) => self.write(frames).await,
-            Some(ReplayPart::Last(frames, epoch)) => {
+            Some(ReplayPart::Page(page)) => self.write_page(page).await,
+            Some(ReplayPart::Last(page, epoch)) => {
                 (self.replay, self.epoch) = (None, epoch);
-                self.write(frames).await
+                self.write_page(page).await
             }
             // The replay ended without its last part: it failed in a way that may persist.
             None => {
@@ -157,6 +157,11 @@ impl<'a> Session<'a> {
                 Ok(())
             }
         }
+    }
+
+    async fn write_page(&mut self, mut page: Page) -> Step {
+        // The page counts until it is written.
+        self.write(page.take()).await
     }
 
     async fn on_outbox(&mut self, sendable: Sendable) -> Step {

@@ -11,7 +11,7 @@ use crate::hub::close_code::Close;
 
 /// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not
 /// read cannot use up the memory of those that do.
-const GUARANTEED_BYTES: usize = 64 * 1024;
+pub(super) const GUARANTEED_BYTES: usize = 64 * 1024;
 
 /// The bounds of an outbox.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,7 @@ use crate::broker::{BrokerError, blocking_connection, queries, replies};
 use crate::query::barrier::Barrier;
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
-use crate::store::StoreError;
+use crate::store::{CONNECTIONS, StoreError};
 
 /// Queries that this daemon answers at the same time. Further ones wait: those on its own channel in its
 /// queue, those in the list in Redis, where another daemon may take them.
@@ -39,12 +39,17 @@ pub(crate) struct QueryServer {
     services: Arc<Services>,
     barrier: Barrier,
     permits: Arc<Semaphore>,
+    /// Permits to hold a page of rows, which has megabytes. More would not be faster, since each takes a
+    /// database connection.
+    page_permits: Arc<Semaphore>,
 }
 
 impl QueryServer {
     /// A server that answers with these services.
     pub(crate) fn new(services: Arc<Services>, barrier: Barrier) -> Self {
-        Self { services, barrier, permits: Arc::new(Semaphore::new(CONCURRENT_QUERIES as usize)) }
+        let [permits, page_permits] =
+            [CONCURRENT_QUERIES as usize, CONNECTIONS / 2].map(|count| Arc::new(Semaphore::new(count)));
+        Self { services, barrier, permits, page_permits }
     }
 
     /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
@@ -120,15 +125,19 @@ impl QueryServer {
             }
         };
         let user = request.query.user();
+        let is_page = matches!(request.query, Query::Rows { .. });
         let log_end = log_end.parse().unwrap_or_default();
         let answered = timeout(QUERY_TIMEOUT, async {
             self.barrier.wait(user, log_end).await;
-            self.read(&request.query).await
+            // The semaphore is never closed, so this always succeeds.
+            let permit = if is_page { self.page_permits.acquire().await.ok() } else { None };
+            (self.read(&request.query).await, permit)
         });
-        let reply = match answered.await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => Reply::Refused(Refusal::Failed(error.to_string())),
-            Err(_) => Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())),
+        // The permit is held until the reply is sent.
+        let (reply, _permit) = match answered.await {
+            Ok((Ok(reply), permit)) => (reply, permit),
+            Ok((Err(error), _)) => (Reply::Refused(Refusal::Failed(error.to_string())), None),
+            Err(_) => (Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())), None),
         };
         let mut pipeline = redis::pipe();
         replies::publish_reply(&mut pipeline, prefix, daemon, Partition::of(user), reply_to, &reply);
@@ -141,8 +150,9 @@ impl QueryServer {
         let store = &self.services.store;
         match *query {
             Query::Rows { user, after, limit } => {
-                let (rows, more) = store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
-                Ok(Reply::Rows { rows: rows.into_iter().map(|stored| stored.row).collect(), more })
+                let page = store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
+                let rows = page.rows.into_iter().map(|stored| stored.row).collect();
+                Ok(Reply::Rows { rows, more: page.has_more })
             }
             Query::Unread { user } => Ok(Reply::Unread(store.unread(user).await?)),
         }

@@ -21,9 +21,56 @@ pub(crate) struct StoredRow {
     pub(crate) message_type: Option<MessageType>,
 }
 
+/// Rows of one user, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowPage {
+    /// The rows.
+    pub(crate) rows: Vec<StoredRow>,
+    /// Bytes of their contents.
+    pub(crate) bytes: usize,
+    /// Whether more rows may follow.
+    pub(crate) has_more: bool,
+}
+
+/// Rows of the first read of a mailbox. Most have fewer.
+const FIRST_ROWS: u32 = 32;
+
+/// Most rows that are read at a time.
+const MAX_ROWS: u32 = 200;
+
+/// Where the reading of a mailbox stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// The id of the last row that was read.
+    after: u64,
+    /// Rows and bytes of the last page.
+    last: Option<(usize, usize)>,
+}
+
+impl Cursor {
+    /// Only rows with ids above `after` are read.
+    pub(crate) const fn new(after: u64) -> Self {
+        Self { after, last: None }
+    }
+
+    /// Moves behind a page.
+    pub(crate) fn advance(&mut self, page: &RowPage) {
+        self.after = page.rows.last().map_or(self.after, |stored| stored.row.id);
+        self.last = Some((page.rows.len(), page.bytes));
+    }
+
+    /// How many rows to read for `max_bytes`, given the size of the last ones: rows that do not fit are read
+    /// in vain, so it is at most twice as many as the last page had, or as would fit.
+    fn limit(&self, max_bytes: usize) -> u32 {
+        let Some((rows, bytes)) = self.last else { return FIRST_ROWS };
+        let fitting = max_bytes.saturating_mul(rows) / bytes.max(1) + 1;
+        u32::try_from(fitting.min(rows * 2)).unwrap_or(MAX_ROWS).clamp(1, MAX_ROWS)
+    }
+}
+
 impl Store {
     /// One page of a user's rows with ids above `after`, oldest first: at most `limit` rows and at most
-    /// `max_bytes` of content, but always one row if there is one. The flag says whether rows may follow.
+    /// `max_bytes` of content, but always one row if there is one.
     ///
     /// # Errors
     ///
@@ -34,9 +81,24 @@ impl Store {
         after: u64,
         limit: u32,
         max_bytes: usize,
-    ) -> Result<(Vec<StoredRow>, bool), StoreError> {
-        let [rows] = only(self.read(&[self.select_rows(user, after, limit)]).await?);
-        page(rows, limit, max_bytes)
+    ) -> Result<RowPage, StoreError> {
+        let mut cursor = Cursor::new(after);
+        let mut all = RowPage::default();
+        loop {
+            let left = limit.saturating_sub(u32::try_from(all.rows.len()).unwrap_or(u32::MAX));
+            let bytes_left = max_bytes.saturating_sub(all.bytes);
+            let rows = cursor.limit(bytes_left).min(left);
+            let [found] = only(self.read(&[self.select_rows(user, cursor.after, rows)]).await?);
+            let part = page(found, rows, bytes_left, all.rows.is_empty())?;
+            cursor.advance(&part);
+            let cut = part.rows.len() < rows as usize;
+            all.bytes += part.bytes;
+            all.has_more = part.has_more;
+            all.rows.extend(part.rows);
+            if cut || all.rows.len() >= limit as usize {
+                return Ok(all);
+            }
+        }
     }
 
     /// The unread counter, 0 for a user without a row. A counter that is NULL or below zero, which only the
@@ -50,7 +112,8 @@ impl Store {
         unread(counters)
     }
 
-    /// A page as of [`Store::rows`], and the counter as it is after the page was read, in one round trip.
+    /// The next page of a user's rows, of at most `max_bytes` of content, but always one row if there is one;
+    /// and the counter as it is after the page was read. Both in one round trip.
     ///
     /// # Errors
     ///
@@ -58,14 +121,13 @@ impl Store {
     pub(crate) async fn rows_and_unread(
         &self,
         user: UserId,
-        after: u64,
-        limit: u32,
+        cursor: &Cursor,
         max_bytes: usize,
-    ) -> Result<(Vec<StoredRow>, bool, u64), StoreError> {
-        let queries = [self.select_rows(user, after, limit), self.select_unread(user)];
+    ) -> Result<(RowPage, u64), StoreError> {
+        let limit = cursor.limit(max_bytes);
+        let queries = [self.select_rows(user, cursor.after, limit), self.select_unread(user)];
         let [rows, counters] = only(self.read(&queries).await?);
-        let (page, more) = page(rows, limit, max_bytes)?;
-        Ok((page, more, unread(counters)?))
+        Ok((page(rows, limit, max_bytes, true)?, unread(counters)?))
     }
 
     fn select_rows(&self, user: UserId, after: u64, limit: u32) -> String {
@@ -121,19 +183,21 @@ impl Store {
     }
 }
 
-fn page(rows: Vec<Row>, limit: u32, max_bytes: usize) -> Result<(Vec<StoredRow>, bool), StoreError> {
-    let full = rows.len() >= limit as usize;
-    let mut bytes = 0;
-    let mut page = Vec::with_capacity(rows.len());
+/// Of the rows that were found with this limit, those that fit into `max_bytes`; the first one anyway if
+/// `first_fits`.
+fn page(rows: Vec<Row>, limit: u32, max_bytes: usize, first_fits: bool) -> Result<RowPage, StoreError> {
+    let mut page = RowPage { has_more: rows.len() >= limit as usize, ..RowPage::default() };
     for row in rows {
         let stored = StoredRow::try_from(row)?;
-        bytes += stored.row.content.len();
-        if bytes > max_bytes && !page.is_empty() {
-            return Ok((page, true));
+        let bytes = page.bytes + stored.row.content.len();
+        if bytes > max_bytes && !(first_fits && page.rows.is_empty()) {
+            page.has_more = true;
+            break;
         }
-        page.push(stored);
+        page.bytes = bytes;
+        page.rows.push(stored);
     }
-    Ok((page, full))
+    Ok(page)
 }
 
 /// SQL for the time of a row in whole seconds since 1970. It depends on the session's time zone, so nothing is
@@ -190,4 +254,20 @@ impl TryFrom<Row> for StoredRow {
 fn column<T: FromValue>(row: &mut Row, name: &'static str) -> Result<T, StoreError> {
     let value = row.take_opt(name).and_then(Result::ok);
     value.ok_or(StoreError::Unavailable(UnavailableCause::Column(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_by_the_size_of_the_last_ones() {
+        let after = |rows, bytes| Cursor { after: 0, last: Some((rows, bytes)) }.limit(256 * 1024);
+        assert_eq!(Cursor::new(7).limit(256 * 1024), FIRST_ROWS);
+        assert_eq!(after(50, 50), 100, "small rows: twice as many");
+        assert_eq!(after(150, 150), MAX_ROWS);
+        assert_eq!(after(4, 4 * 60_000), 5, "large rows: as many as fit");
+        assert_eq!(after(1, 1_000_000), 1);
+        assert_eq!(after(0, 0), 1, "after an empty page");
+    }
 }
