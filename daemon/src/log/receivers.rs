@@ -25,6 +25,8 @@ pub(crate) struct EntryHead {
 /// The receivers of a part of a log: of every entry after an applied position, up to [`Receivers::read`].
 #[derive(Debug)]
 pub(crate) struct Receivers {
+    /// The position after which every entry is known.
+    from: Position,
     /// The id up to which the log has been read.
     read: Position,
     /// The last entry of each receiver. Those that are applied may still be here.
@@ -38,7 +40,13 @@ pub(crate) struct Receivers {
 impl Receivers {
     /// Nothing is read yet. Everything up to `applied` is in MySQL, so the log is to be read from there.
     pub(crate) fn new(applied: Position) -> Self {
-        Self { read: applied, last: HashMap::new(), everybody: Position::default(), drop_at: FEW_RECEIVERS }
+        Self {
+            from: applied,
+            read: applied,
+            last: HashMap::new(),
+            everybody: Position::default(),
+            drop_at: FEW_RECEIVERS,
+        }
     }
 
     /// The id after which the log is to be read on.
@@ -64,11 +72,13 @@ impl Receivers {
         }
     }
 
-    /// Everything up to `applied` is in MySQL: drops those entries, and need not read them.
+    /// Everything up to `applied` is in MySQL: drops those entries, and need not read them. If that is less
+    /// than it was, because MySQL has lost commits, everything is to be read again.
     pub(crate) fn applied(&mut self, applied: Position) {
-        if applied >= self.read {
+        if applied >= self.read || applied < self.from {
             *self = Self::new(applied);
         } else if self.last.len() >= self.drop_at {
+            self.from = applied;
             self.last.retain(|_, last| *last > applied);
             self.last.shrink_to(FEW_RECEIVERS);
             self.drop_at = (self.last.len() * 2).max(FEW_RECEIVERS);
@@ -138,5 +148,15 @@ mod tests {
         assert_eq!(receivers.last_of(user(many.cast_signed())), position(many));
         receivers.applied(position(many + 5));
         assert_eq!((receivers.last.len(), receivers.read()), (0, position(many + 5)));
+    }
+
+    #[test]
+    fn position_that_went_back_is_read_from_again() {
+        let mut receivers = Receivers::new(position(5));
+        receivers.add(&entry(6, &[7]));
+        receivers.applied(position(5));
+        assert_eq!(receivers.read(), position(6));
+        receivers.applied(position(3));
+        assert_eq!((receivers.read(), receivers.last_of(user(7))), (position(3), position(0)));
     }
 }
