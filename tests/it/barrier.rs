@@ -191,6 +191,30 @@ async fn replaced_log_is_read_again() {
     assert_eq!(php.get("echo getUnreadCount(66);").await, "1");
 }
 
+/// However many there are.
+#[tokio::test]
+async fn queries_that_wait_do_not_stop_others() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
+    let application = lock(&env).await;
+    block(&env, &queued(&env)).await;
+    let log: Vec<String> = env.redis(&["KEYS", &format!("{}:*:log", env.name())]).await;
+    let entries: Vec<(String, Vec<String>)> = env.redis(&["XRANGE", &log[0], "-", "+"]).await;
+    let query = format!(r#"{} caller.1 {{"v":"1","query":{{"unread":{{"user":2}}}}}}"#, entries[0].0);
+    let list = log[0].replace(":log", ":queries");
+    let mut command = vec!["RPUSH", &list];
+    command.extend([query.as_str(); 300]);
+    let _: u64 = env.redis(&command).await;
+    let taken = async || env.redis::<u64>(&["LLEN", &list]).await;
+    eventually("the daemon has taken them", taken, |waiting| *waiting == 0).await;
+    // They wait for ten seconds.
+    let read = "echo getUnreadCount(3), count(getOfflineMessage(3));";
+    assert_eq!(env.php().with("chatpush.timeout_ms=6000").get(read).await, "00");
+    assert!(!daemon.log().contains("cannot read a query"), "{}", daemon.log());
+    unlock(application).await;
+}
+
 /// Whoever connects while MySQL hangs or is away gets pushes, and stored messages when it is back.
 #[tokio::test]
 async fn pushes_go_on_while_mysql_is_away() {

@@ -95,22 +95,20 @@ impl Replay {
         parts: mpsc::Sender<ReplayPart>,
     ) -> Result<(), mpsc::error::SendError<()>> {
         let epoch = self.subscriptions.subscribed(user).await;
-        // Both are sent at once. What is revoked from now on closes the connection over the subscription; a
-        // call that came before it, or that the subscription missed, is in the record.
-        let (log_end, revoked_before) =
-            tokio::join!(self.log_end(Partition::of(user)), self.revocations.revoked_before(user));
-        if let Some(second) = revoked_before {
+        // What is revoked from now on closes the connection over the subscription; a call that came before it, or
+        // that the subscription missed, is in the record.
+        if let Some(second) = self.revocations.revoked_before(user).await {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
         let mut mysql = Backoff::new("MySQL (replay)");
-        let mut barrier = Some(log_end);
+        let mut first = true;
         let mut cursor = Cursor::default();
         loop {
             // First a slot, then a page: what a slow client does not take is not read.
             let mut slot = parts.reserve().await?;
             let reading = async {
-                if let Some(log_end) = barrier.take() {
-                    self.barrier.wait(user, log_end).await;
+                if std::mem::take(&mut first) {
+                    self.barrier.wait(user, self.log_end(Partition::of(user)).await).await;
                 }
                 self.read(user, &mut cursor, &mut mysql).await
             };

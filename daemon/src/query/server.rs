@@ -23,12 +23,16 @@ use crate::query::queue::QueuedQuery;
 use crate::services::Services;
 use crate::store::{CONNECTIONS, StoreError};
 
-/// Queries that this daemon answers at the same time. Further ones wait: those on its own channel in its
+/// Queries that this daemon reads for at the same time. Further ones wait: those on its own channel in its
 /// queue, those in the list in Redis, where another daemon may take them.
-const CONCURRENT_QUERIES: u32 = 64;
+const CONCURRENT_QUERIES: usize = 64;
+
+/// Queries that this daemon has taken. Most of them wait at the barrier: for a user whose row is locked, while
+/// others are answered.
+const TAKEN_QUERIES: u32 = 4_096;
 
 /// Queries taken from the list at a time.
-const TAKEN_QUERIES: usize = 16;
+const QUERIES_PER_POP: usize = 16;
 
 /// How long a query may take, the wait for the log included. Callers give up sooner.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +42,9 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct QueryServer {
     services: Arc<Services>,
     barrier: Barrier,
+    /// Permits to take a query.
+    taken: Arc<Semaphore>,
+    /// Permits to read for one.
     permits: Arc<Semaphore>,
     /// Permits to hold a page of rows, which has megabytes. More would not be faster, since each takes a
     /// database connection.
@@ -47,9 +54,9 @@ pub(crate) struct QueryServer {
 impl QueryServer {
     /// A server that answers with these services.
     pub(crate) fn new(services: Arc<Services>, barrier: Barrier) -> Self {
-        let [permits, page_permits] =
-            [CONCURRENT_QUERIES as usize, CONNECTIONS / 2].map(|count| Arc::new(Semaphore::new(count)));
-        Self { services, barrier, permits, page_permits }
+        let [taken, permits, page_permits] =
+            [TAKEN_QUERIES as usize, CONCURRENT_QUERIES, CONNECTIONS / 2].map(Semaphore::new).map(Arc::new);
+        Self { services, barrier, taken, permits, page_permits }
     }
 
     /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
@@ -61,7 +68,7 @@ impl QueryServer {
                 self.spawn_answer(query).await;
             }
         }
-        let _ = self.permits.acquire_many(CONCURRENT_QUERIES).await;
+        let _ = self.taken.acquire_many(TAKEN_QUERIES).await;
     }
 
     /// Answers the queries in the lists until `stop` is cancelled. Queries under way are finished by their
@@ -89,7 +96,7 @@ impl QueryServer {
         loop {
             // First a permit, then a query: what this daemon cannot answer now stays in Redis for the others.
             let permit = self.permits.acquire().await;
-            let most = self.permits.available_permits().clamp(1, TAKEN_QUERIES);
+            let most = self.permits.available_permits().clamp(1, QUERIES_PER_POP);
             let requests = tokio::select! {
                 taken = queries::pop(&mut connection, prefix, first, most) => taken?,
                 () = stop.cancelled() => return Ok(()),
@@ -104,10 +111,10 @@ impl QueryServer {
         }
     }
 
-    /// Starts to answer as soon as there is a permit.
+    /// Starts to answer once it may be taken.
     async fn spawn_answer(&self, request: String) {
         // The semaphore is never closed, so this always succeeds.
-        let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
+        let Ok(permit) = self.taken.clone().acquire_owned().await else { return };
         let server = self.clone();
         tokio::spawn(async move {
             server.answer(&request).await;
@@ -129,8 +136,9 @@ impl QueryServer {
         let log_end = log_end.parse().unwrap_or_default();
         let answered = timeout(QUERY_TIMEOUT, async {
             self.barrier.wait(user, log_end).await;
-            // The semaphore is never closed, so this always succeeds.
-            let permit = if is_page { self.page_permits.acquire().await.ok() } else { None };
+            // The semaphores are never closed, so this always succeeds.
+            let permits = if is_page { &self.page_permits } else { &self.permits };
+            let permit = permits.acquire().await.ok();
             (self.read(&request.query).await, permit)
         });
         // The permit is held until the reply is sent.
