@@ -2,7 +2,6 @@
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::reply::Row;
-use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
@@ -114,26 +113,35 @@ impl Returns for Option<Delivery> {
     }
 }
 
-/// The stored rows of a user.
-pub(crate) struct FetchedRows {
+/// The stored rows of a user in pages, of which only one at a time is held outside of PHP's memory.
+pub(crate) struct RowPages<P> {
     pub(crate) user: UserId,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) pages: P,
+}
+
+/// What is held while the list is built: the pages that follow, the rows of one, and their strings.
+struct Building<P> {
+    pages: P,
+    rows: Vec<Row>,
+    strings: Vec<RowStrings>,
 }
 
 /// Rows as PDO returns them, a list of arrays with numbers as numbers, and each with its message id.
-impl Returns for FetchedRows {
+impl<P: Iterator<Item = Result<Vec<Row>, Error>> + 'static> Returns for RowPages<P> {
     const TYPE: DataType = DataType::Array;
 
     fn set(self, answer: &mut Zval) {
         fetched_rows::sweep();
-        let strings = Vec::with_capacity(self.rows.len());
-        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees what is built.
-        let mut built = BailoutGuard::new((self.rows, strings));
-        let (rows, strings) = &mut *built;
-        if let Some(list) = list(rows, strings) {
-            answer.set_hashtable(list);
-            let (rows, strings) = built.into_inner();
-            fetched_rows::remember(self.user, rows.into_iter().zip(strings));
+        let mut list = ZendHashTable::new();
+        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees what is held.
+        let building = Building { pages: self.pages, rows: Vec::new(), strings: Vec::new() };
+        let mut guard = BailoutGuard::new(building);
+        let filled = fill(&mut list, self.user, &mut guard);
+        drop(guard);
+        match filled {
+            Some(Ok(())) => answer.set_hashtable(list),
+            Some(Err(error)) => Self::fail(error, answer),
+            None => {}
         }
     }
 
@@ -143,9 +151,26 @@ impl Returns for FetchedRows {
     }
 }
 
-/// The list, and the strings of its rows.
-fn list(rows: &[Row], strings: &mut Vec<RowStrings>) -> Option<ZBox<ZendHashTable>> {
-    let mut list = ZendHashTable::with_capacity(u32::try_from(rows.len()).ok()?);
+/// Appends all pages to a list, and remembers their rows. `None`: PHP refused a value.
+fn fill<P: Iterator<Item = Result<Vec<Row>, Error>>>(
+    list: &mut ZendHashTable,
+    user: UserId,
+    building: &mut Building<P>,
+) -> Option<Result<(), Error>> {
+    let Building { pages, rows, strings } = building;
+    for page in pages {
+        match page {
+            Ok(page) => *rows = page,
+            Err(error) => return Some(Err(error)),
+        }
+        append(list, rows, strings)?;
+        let strings = std::mem::take(strings);
+        fetched_rows::remember(user, std::mem::take(rows).into_iter().zip(strings));
+    }
+    Some(Ok(()))
+}
+
+fn append(list: &mut ZendHashTable, rows: &[Row], strings: &mut Vec<RowStrings>) -> Option<()> {
     for row in rows {
         let content = RequestString::new(&row.content)?;
         let message_id = RequestString::new(row.message_id.as_str())?;
@@ -159,7 +184,7 @@ fn list(rows: &[Row], strings: &mut Vec<RowStrings>) -> Option<ZBox<ZendHashTabl
         list.push(columns).ok()?;
         strings.push(RowStrings { content, message_id });
     }
-    Some(list)
+    Some(())
 }
 
 fn saturating(count: u64) -> i64 {

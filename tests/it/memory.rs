@@ -106,3 +106,24 @@ async fn stored_pages_for_slow_clients_are_counted_and_bounded() {
     let quick = Client::connect(daemon.port(), &token(2), Some("chatpush.v1")).await.expect("it is let in");
     drop(quick);
 }
+
+/// A mailbox of 48 MB: little more than the list itself, which PHP counts, is in memory.
+#[tokio::test]
+async fn fetched_rows_are_counted_in_the_memory_of_php() {
+    let env = TestEnv::new().await;
+    large_rows(&env, 800).await;
+    let _daemon = env.daemon().await;
+    let peak = r"function peak(): int {
+        preg_match('/VmHWM:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
+        return 1024 * (int) $found[1];
+    }";
+    let fetch = format!(
+        "{peak} getUnreadCount(2); $before = peak();
+         $bytes = array_sum(array_map('strlen', array_column(getOfflineMessage(2), 'content')));
+         echo json_encode([$bytes, peak() - $before]);"
+    );
+    let php = env.php().with("memory_limit=256M");
+    let [bytes, grown]: [u64; 2] = serde_json::from_str(&php.get(&fetch).await).expect("two numbers");
+    assert!(bytes > 800 * 60_000, "{bytes}");
+    assert!(grown < bytes + bytes / 2, "the process grew by {grown} for {bytes}");
+}

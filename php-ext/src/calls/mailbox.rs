@@ -1,5 +1,6 @@
 //! Calls that read and change a user's mailbox and unread counter.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use chatpush_wire::id::UserId;
@@ -16,25 +17,48 @@ use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
-/// Stored rows with ids above `after`, oldest first, at most `limit`. They are queried in pages, all within
-/// one deadline.
-pub(crate) fn rows(user: UserId, limit: u32, mut after: u64) -> Result<Vec<Row>, Error> {
+/// Stored rows of a user, page by page, so that no more than a page of them is outside of PHP's memory. All are
+/// queried within one deadline.
+pub(crate) struct Pages {
+    settings: Rc<Settings>,
+    user: UserId,
+    /// The id of the last row that was returned.
+    after: u64,
+    /// How many more rows are wanted.
+    left: u32,
+    deadline: Instant,
+}
+
+/// Stored rows with ids above `after`, oldest first, at most `limit`.
+pub(crate) fn rows(user: UserId, limit: u32, after: u64) -> Result<Pages, Error> {
     let settings = settings::current()?;
     let deadline = settings.deadline();
-    let mut rows = Vec::new();
-    loop {
-        let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    Ok(Pages { settings, user, after, left: limit, deadline })
+}
+
+impl Pages {
+    fn page(&mut self) -> Result<Vec<Row>, Error> {
+        let Self { user, after, left, .. } = *self;
+        // Nothing follows an error.
+        self.left = 0;
         let page = Query::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
-        let (page, more) = match query(&settings, page, deadline)? {
+        let (rows, more) = match query(&self.settings, page, self.deadline)? {
             Reply::Rows { rows, more } => (rows, more),
             other => return Err(unexpected(other)),
         };
-        after = page.last().map_or(after, |row| row.id);
-        let empty = page.is_empty();
-        rows.extend(page);
-        if !more || empty || rows.len() >= limit as usize {
-            return Ok(rows);
+        if let Some(last) = rows.last().filter(|_| more) {
+            self.after = last.id;
+            self.left = left.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         }
+        Ok(rows)
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Result<Vec<Row>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.left > 0).then(|| self.page())
     }
 }
 

@@ -5,7 +5,7 @@ use chatpush_wire::id::UserId;
 use crate::calls::mailbox;
 use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
-use crate::returns::FetchedRows;
+use crate::returns::RowPages;
 
 function! {
     /// Returns the messages stored for a user, oldest first. Reading deletes nothing.
@@ -21,8 +21,8 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
     /// @throws \ChatPush\TimeoutException no answer in time
-    fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> FetchedRows {
-        mailbox::rows(user_id, limit, after_id).map(|rows| FetchedRows { user: user_id, rows })
+    fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> RowPages<mailbox::Pages> {
+        mailbox::rows(user_id, limit, after_id).map(|pages| RowPages { user: user_id, pages })
     }
 }
 
