@@ -19,7 +19,7 @@ function outcome(Throwable $thrown): string
         $thrown instanceof ChatPush\UnavailableException => 'refused',
         str_contains($thrown->getMessage(), 'is queued and will be stored') => 'queued',
         $thrown instanceof ChatPush\TimeoutException => 'unknown',
-        str_contains($thrown->getMessage(), 'cannot be reached') => 'refused',
+        str_contains($thrown->getMessage(), 'nothing was queued') => 'refused',
         default => 'unknown',
     };
 }
@@ -32,7 +32,7 @@ function attempt(string $key, string $operation, int $receiver, callable $call):
         $outcome = 'ok';
     } catch (ChatPush\Exception $thrown) {
         $outcome = outcome($thrown);
-        if ($outcome === 'refused' || str_contains($thrown->getMessage(), 'answered with an error')) {
+        if ($outcome === 'refused') {
             // Do not call in a tight loop during an outage.
             usleep(20_000);
         }
