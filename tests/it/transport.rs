@@ -141,7 +141,8 @@ async fn hanging_look_up_ends_with_the_call() {
     let code = r"
         for ($i = 0; $i < 8; $i++) {
             ini_set('chatpush.redis_url', sprintf('redis://redis%d', $i % 6));
-            try { ChatPush\isOnline(2); } catch (ChatPush\ConnectionException $e) { echo $e->getMessage(), PHP_EOL; }
+            try { ChatPush\isOnline(2); }
+            catch (ChatPush\ConnectionException $e) { echo $e->getMessage(), PHP_EOL; }
         }
         echo count(glob('/proc/self/task/*'));
     ";
@@ -251,7 +252,8 @@ async fn unasked_messages_and_attributes_are_skipped() {
     let code = r"
         foreach ([1, 2] as $twice) {
             echo json_encode([
-                ChatPush\isOnline(2), pushMessage(2, 'x', 'y'), storeOfflineMessage(1, 2, 'x'), getUnreadCount(2),
+                ChatPush\isOnline(2), pushMessage(2, 'x', 'y'),
+                storeOfflineMessage(1, 2, 'x'), getUnreadCount(2),
             ]), PHP_EOL;
         }
     ";

@@ -3,8 +3,8 @@
 use ext_php_rs::ffi::zend_ini_entry;
 use ext_php_rs::types::ZendStr;
 
-/// The stage of `ini_set()` and `ini_restore()` (`zend_ini.h`). The others are the start of PHP, and the begin
-/// and the end of a request.
+/// The stage of `ini_set()` and `ini_restore()` (`zend_ini.h`). The others are the start of PHP, and begin and
+/// end of a request.
 const RUNTIME: i32 = 1 << 4;
 
 /// The change of a directive that its handler may refuse.

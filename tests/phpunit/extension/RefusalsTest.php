@@ -20,10 +20,19 @@ final class RefusalsTest extends ChatPushTestCase
         return [$server, new RedisConnection($server->url())];
     }
 
+    /** The exception of a store. */
+    private static function refusal(): Throwable
+    {
+        return self::expectThrown(
+            ChatPush\ConnectionException::class,
+            fn () => storeOfflineMessage(1, 2, 'x'),
+        );
+    }
+
     /** Expects that a store is refused, and that nothing was queued. */
     private static function assertRefused(RedisConnection $redis, string ...$parts): void
     {
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         foreach ([...$parts, 'nothing was queued'] as $part) {
             self::assertStringContainsString($part, $thrown->getMessage());
         }
@@ -85,7 +94,7 @@ final class RefusalsTest extends ChatPushTestCase
             }
         });
         self::assertStringContainsString('loading:1', $redis->call('INFO', 'persistence'));
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('not tried again for', $thrown->getMessage());
         ini_set('chatpush.prefix', 'other');
         ini_set('chatpush.redis_url', "{$server->url()}?db=1");
@@ -106,7 +115,7 @@ final class RefusalsTest extends ChatPushTestCase
                 return str_contains($busy->getMessage(), 'BUSY');
             }
         });
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('is blocked by a script (BUSY ', $thrown->getMessage());
         self::assertStringContainsString('nothing was queued', $thrown->getMessage());
         $redis->call('SCRIPT', 'KILL');
@@ -143,7 +152,8 @@ final class RefusalsTest extends ChatPushTestCase
             }
         });
         // A new process is told at once.
-        $script = new Script('ChatPush\isOnline(2);', ['chatpush.redis_url' => $server->url(), 'chatpush.timeout_ms' => '300']);
+        $settings = ['chatpush.redis_url' => $server->url(), 'chatpush.timeout_ms' => '300'];
+        $script = new Script('ChatPush\isOnline(2);', $settings);
         self::assertStringContainsString('is a replica (HELLO says role: replica)', $script->output);
     }
 
@@ -187,7 +197,7 @@ final class RefusalsTest extends ChatPushTestCase
     {
         $port = (string) RedisServer::freePort();
         [$server, $redis] = self::server(['cluster-enabled' => 'yes', 'port' => $port]);
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('is a cluster (CLUSTERDOWN ', $thrown->getMessage());
         self::assertStringContainsString('nothing was queued', $thrown->getMessage());
     }
@@ -197,14 +207,15 @@ final class RefusalsTest extends ChatPushTestCase
         $folder = sys_get_temp_dir() . '/chatpush-sentinel-' . bin2hex(random_bytes(4));
         mkdir($folder);
         $port = RedisServer::freePort();
-        file_put_contents("$folder/conf", "port $port\ndir $folder\nsentinel monitor main 127.0.0.1 $port 1\n");
+        $monitor = "sentinel monitor main 127.0.0.1 $port 1";
+        file_put_contents("$folder/conf", "port $port\ndir $folder\n$monitor\n");
         $out = ['file', "$folder/log", 'a'];
         $command = ['redis-server', "$folder/conf", '--sentinel'];
         $sentinel = proc_open($command, [['file', '/dev/null', 'r'], $out, $out], $pipes);
         try {
             eventually('it listens', fn () => @stream_socket_client("tcp://127.0.0.1:$port") !== false);
             ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
-            $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(2, 'x', 'y'));
+            $thrown = self::refusal();
             self::assertStringContainsString('is a Sentinel', $thrown->getMessage());
         } finally {
             proc_terminate($sentinel, 9);
@@ -222,7 +233,7 @@ final class RefusalsTest extends ChatPushTestCase
         $redis->subscribe(str_replace(':log', ':daemons', self::log(Stack::prefix(), 2)));
         ini_set('chatpush.redis_url', "{$server->url()}?user=chat&pass=pw");
         ini_set('chatpush.durability', 'committed');
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('does not let this account receive answers', $thrown->getMessage());
         self::assertStringContainsString('is queued and will be done once', $thrown->getMessage());
         self::assertStringNotContainsString('committed in time', $thrown->getMessage());
@@ -236,7 +247,7 @@ final class RefusalsTest extends ChatPushTestCase
         [$server, $redis] = self::server();
         $redis->call('ACL', 'SETUSER', 'chat', 'on', '>pw', '~*', '&*', '+@all', '-xadd', '-del');
         ini_set('chatpush.redis_url', "{$server->url()}?user=chat&pass=pw");
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('denies a permission (', $thrown->getMessage());
         self::assertStringContainsString('the outcome is unknown; docs/operations.md', $thrown->getMessage());
     }
@@ -245,7 +256,7 @@ final class RefusalsTest extends ChatPushTestCase
     {
         [$server, $redis] = self::server();
         $redis->call('SET', self::log(Stack::prefix(), 2), 'x');
-        $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => storeOfflineMessage(1, 2, 'x'));
+        $thrown = self::refusal();
         self::assertStringContainsString('give chatpush another prefix', $thrown->getMessage());
     }
 }

@@ -90,7 +90,8 @@ final class SettingsTest extends ChatPushTestCase
     public function testInvalidSettingOfTheConfigurationIsRestored(): void
     {
         $code = 'ini_set("chatpush.durability", "queued"); ini_restore("chatpush.durability");
-            try { pushMessage(1, "x", "y"); } catch (ChatPush\Exception $e) { echo "thrown: ", $e->getMessage(); }';
+            try { pushMessage(1, "x", "y"); }
+            catch (ChatPush\Exception $e) { echo "thrown: ", $e->getMessage(); }';
         $output = (new Script($code, ['chatpush.durability' => 'perhaps']))->output;
         self::assertStringContainsString('thrown: chatpush.durability "perhaps" must', $output);
     }
