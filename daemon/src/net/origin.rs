@@ -61,7 +61,7 @@ impl Origin {
             Some((scheme, domain)) => (Site::of(scheme, domain), Self::Subdomains),
             None => (Site::parse(text), Self::Exact),
         };
-        site.filter(Site::is_web).map(kind).ok_or_else(|| {
+        site.filter(Site::is_plain).map(kind).ok_or_else(|| {
             format!("{text:?} must be like https://chat.example.com, https://*.example.com or *")
         })
     }
@@ -108,8 +108,10 @@ impl Site {
         Some(Self { scheme, host: normal_host(host)?, port })
     }
 
-    fn is_web(&self) -> bool {
-        ["http", "https"].contains(&self.scheme.as_str())
+    /// Whether it is the site of web pages, with a host as people write it.
+    fn is_plain(&self) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        ["http", "https"].contains(&self.scheme.as_str()) && self.host.chars().all(fits)
     }
 }
 
@@ -119,7 +121,8 @@ fn normal_host(host: &str) -> Option<String> {
         return Some(format!("[{address}]"));
     }
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    // The forbidden domain code points of the WHATWG's URL standard.
+    let fits = |c: char| c.is_ascii_graphic() && !r"#%/:<>?@[\]^|".contains(c);
     (!host.is_empty() && host.chars().all(fits)).then_some(host)
 }
 
@@ -222,6 +225,7 @@ mod tests {
             "https://a b://",
             "https://a:x",
             "https://[::g]",
+            "https://a.*.b",
         ] {
             assert!(Origins::parse(bad).is_err(), "{bad}");
         }

@@ -34,7 +34,7 @@ pub(super) fn run(data: &[u8]) {
         return;
     }
     let may = if entries.is_empty() {
-        let asked = host.and_then(|host| parse_origin(&format!("{}://{host}", page.scheme())));
+        let asked = host.and_then(|host| Url::parse(&format!("{}://{host}", page.scheme())).ok());
         asked.is_some_and(|asked| same(&page, &asked))
     } else {
         entries.iter().any(|entry| *entry == "*" || matches(&page, entry))
@@ -49,7 +49,14 @@ fn parse_origin(text: &str) -> Option<Url> {
 }
 
 fn same(one: &Url, other: &Url) -> bool {
-    one.origin() == other.origin()
+    one.scheme() == other.scheme()
+        && host(one) == host(other)
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// The host without the dot that a full name may end with.
+fn host(url: &Url) -> Option<&str> {
+    url.host_str().map(|host| host.strip_suffix('.').unwrap_or(host))
 }
 
 fn matches(page: &Url, entry: &str) -> bool {
@@ -58,9 +65,8 @@ fn matches(page: &Url, entry: &str) -> bool {
         return Url::parse(&entry).is_ok_and(|entry| same(page, &entry));
     };
     let Ok(above) = Url::parse(&format!("{scheme}://{below}")) else { return false };
-    let (Some(Host::Domain(page_host)), Some(above_host)) = (page.host(), above.host_str()) else {
-        return false;
-    };
+    let Some(Host::Domain(_)) = page.host() else { return false };
+    let (Some(page_host), Some(above_host)) = (host(page), host(&above)) else { return false };
     page.scheme() == above.scheme()
         && page.port_or_known_default() == above.port_or_known_default()
         && page_host.strip_suffix(above_host).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
