@@ -28,10 +28,15 @@ final class OutcomeTest extends ChatPushTestCase
 
     public function testInvalidSettingDoesNotPass(): void
     {
-        ini_set('chatpush.durability', 'perhaps');
-        foreach (self::calls() as $name => $call) {
-            self::assertOutcome(ChatPush\Exception::class, Outcome::NotQueued, false, $call, $name);
-        }
+        $code = <<<'PHP'
+            try {
+                storeOfflineMessage(1, 2, 'x');
+            } catch (ChatPush\Exception $e) {
+                echo $e->getOutcome()->value, ' ', var_export($e->isRetryable(), true);
+            }
+            PHP;
+        $script = new Script($code, ['chatpush.durability' => 'perhaps']);
+        self::assertStringEndsWith('not_queued false', $script->output);
     }
 
     /** A daemon is subscribed and never answers. */
@@ -69,7 +74,7 @@ final class OutcomeTest extends ChatPushTestCase
         ];
         foreach (self::calls() as $name => $call) {
             ini_set('chatpush.timeout_ms', '15000');
-            self::assertFalse(ChatPush\isOnline(1), 'a connection is open');
+            self::openConnection();
             ini_set('chatpush.timeout_ms', '50');
             [$outcome, $retryable] = $known[$name];
             $check = fn () => self::assertOutcome(
@@ -113,7 +118,7 @@ final class OutcomeTest extends ChatPushTestCase
         ini_set('chatpush.errors', 'warning');
         foreach ([false, null] as $i => $result) {
             ini_set('chatpush.timeout_ms', '15000');
-            self::assertFalse(ChatPush\isOnline(1), 'a connection is open');
+            self::openConnection();
             ini_set('chatpush.timeout_ms', '50');
             $calls = [fn () => storeOfflineMessage(1, 2, 'x'), fn () => ChatPush\sendMessage(1, 2, 'x')];
             $check = fn () => self::assertWarning($result, 'outcome is unknown', $calls[$i]);
@@ -145,10 +150,7 @@ final class OutcomeTest extends ChatPushTestCase
         ini_set('chatpush.redis_url', $server->url());
         $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertStringContainsString('before\0behind', $thrown->getMessage());
-        ini_set('chatpush.redis_url', Stack::redisUrl());
-        ini_set('chatpush.prefix', "be\0hind");
-        $thrown = self::expectThrown(ChatPush\Exception::class, fn () => pushMessage(1, 'x', 'y'));
-        self::assertStringContainsString('be\0hind', $thrown->getMessage());
+        self::assertFalse(@ini_set('chatpush.prefix', "be\0hind"), 'a setting cannot have one');
     }
 
     /** It neither came from a call nor claims anything. */
@@ -206,6 +208,16 @@ final class OutcomeTest extends ChatPushTestCase
         $silent = new RedisConnection(Stack::redisUrl());
         $silent->subscribe(str_replace(':log', ':daemons', self::log($prefix, 2)));
         return $silent;
+    }
+
+    /** Opens a connection that knows the installation. */
+    private static function openConnection(): void
+    {
+        try {
+            @getUnreadCount(1);
+        } catch (ChatPush\UnavailableException) {
+            // No daemon runs.
+        }
     }
 
     private static function assertOutcome(
