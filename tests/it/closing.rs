@@ -178,5 +178,5 @@ async fn connection_ends_although_the_client_does_not_answer() {
     let daemon = env.daemon().await;
     let client = connect(&daemon).await;
     assert_eq!(env.php().get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
-    assert_eq!(client.end().await, RawEnd::Closed(Some(4403)));
+    assert_eq!(client.end_without_answer().await, RawEnd::Closed(Some(4403)));
 }

@@ -102,17 +102,37 @@ impl RawClient {
         timeout(TEST_TIMEOUT, reading).await.expect("a frame or the end")
     }
 
-    /// Reads to the end without answering anything, not even a close frame.
+    /// Reads to the end, and answers the close frame.
     pub async fn end(mut self) -> RawEnd {
-        let closed = loop {
-            match self.frame().await {
-                Ok(RawFrame { opcode: CLOSE, payload }) => {
-                    break RawEnd::Closed(payload.first_chunk().map(|code| u16::from_be_bytes(*code)));
-                }
-                Ok(_) => {}
-                Err(end) => return end,
+        match self.close_frame().await {
+            Ok(payload) => {
+                self.send(FIN | CLOSE, &payload).await;
+                self.end_behind(&payload).await
             }
-        };
+            Err(end) => end,
+        }
+    }
+
+    /// Reads to the end without answering anything.
+    pub async fn end_without_answer(mut self) -> RawEnd {
+        match self.close_frame().await {
+            Ok(payload) => self.end_behind(&payload).await,
+            Err(end) => end,
+        }
+    }
+
+    /// The payload of the close frame; or how the connection ended without one.
+    async fn close_frame(&mut self) -> Result<Vec<u8>, RawEnd> {
+        loop {
+            let RawFrame { opcode, payload } = self.frame().await?;
+            if opcode == CLOSE {
+                return Ok(payload);
+            }
+        }
+    }
+
+    async fn end_behind(&mut self, close: &[u8]) -> RawEnd {
+        let closed = RawEnd::Closed(close.first_chunk().map(|code| u16::from_be_bytes(*code)));
         match self.frame().await {
             Ok(frame) => panic!("a frame behind the close frame: {frame:?}"),
             Err(RawEnd::Dropped) => closed,
