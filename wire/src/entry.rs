@@ -250,8 +250,8 @@ mod tests {
             fields([("v", crate::VERSION), ("k", "e"), ("r", "2"), ("i", "7:a"), ("l", "1"), ("q", "C.1")]);
         let receiver = UserId::try_from(2).unwrap();
         let id = MessageId::try_from("7:a".to_owned()).unwrap();
-        let reply_to = Some("C.1".to_owned());
-        let expected = Entry::Duplicate { receiver, id, receiver_online: true, reply_to };
+        let caller = Some("C.1".to_owned());
+        let expected = Entry::Duplicate { receiver, id, receiver_online: true, reply_to: caller };
         assert_eq!(Entry::decode(&fields), Ok(expected));
         assert_eq!(super::reply_to(&fields), Some("C.1"));
         assert_eq!(without_reply_to(&fields).count(), 5);
