@@ -1,6 +1,7 @@
-//! What every other group may use: the clock, metrics, backoff, and faults injected for tests.
+//! What every other group may use: the clock, error texts, metrics, backoff, and faults injected for tests.
 
 pub(crate) mod backoff;
 pub(crate) mod clock;
+pub(crate) mod error_text;
 pub(crate) mod fault_injection;
 pub(crate) mod metrics;

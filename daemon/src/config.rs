@@ -3,7 +3,9 @@
 //! Each setting is a row of the table in `table.rs`. The rows stand beside the code that reads them:
 //! `limits.rs` has those of `[limits]`, `tokens.rs` those of the keys and of `[token]`, and so on.
 
+mod environment;
 mod error;
+mod file;
 mod general;
 mod limits;
 mod logging;
@@ -17,7 +19,9 @@ mod source;
 mod table;
 mod tls;
 mod tokens;
+mod url;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -30,6 +34,7 @@ use chatpush_wire::token::Verifier;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
+pub use self::environment::UnknownVariable;
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::limits::Limits;
 pub use self::logging::Log;
@@ -79,6 +84,8 @@ pub struct Config {
     pub mysql: Mysql,
     /// What is logged, and how.
     pub log: Log,
+    /// Environment variables that look like settings and are none.
+    pub unknown_variables: Vec<UnknownVariable>,
 }
 
 impl Config {
@@ -88,14 +95,18 @@ impl Config {
     /// # Errors
     ///
     /// Everything that is wrong, so that an operator can correct it in one go.
-    pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut source = Source::open(table::all(), file, &env);
+    pub fn load(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigErrors> {
+        let mut source = Source::open(table::all(), file, variables);
         let config = Self::read(&mut source);
-        source.finish(config)
+        let (config, unknown_variables) = source.finish(config)?;
+        Ok(Self { unknown_variables, ..config })
     }
 
     /// Reads every setting before the first `?`, so that every error is found.
-    fn read(source: &mut Source<'_>) -> Option<Self> {
+    fn read(source: &mut Source) -> Option<Self> {
         let tokens = Tokens::read(source);
         let listen = source.parse("listen", general::address);
         let admin_listen = source.parse("admin_listen", general::address);
@@ -133,6 +144,7 @@ impl Config {
             failover_memory: failover_memory?,
             mysql: mysql?,
             log: log?,
+            unknown_variables: Vec::new(),
         })
     }
 

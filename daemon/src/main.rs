@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
 use chatpush_daemon::ops::{check, dead_letters, logging};
@@ -24,32 +25,30 @@ pub(crate) fn main() -> ExitCode {
         // Needs no configuration.
         return cli::print_default_config();
     }
-    let config = match Config::load(arguments.config.as_deref(), |name| std::env::var(name).ok()) {
+    let config = match Config::load(arguments.config.as_deref(), std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
-            eprintln!("{errors}");
+            logging::report_config_errors(&errors);
             return ExitCode::from(cli::EX_USAGE);
         }
     };
-    logging::start(&config.log);
-    let runtime = match Builder::new_multi_thread().worker_threads(config.threads).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("chatpushd: cannot start threads: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = runtime.block_on(async {
-        // On a worker thread of the runtime, like the tasks it spawns.
-        tokio::spawn(perform(command, config)).await?
-    });
-    match outcome {
+    logging::start(&config);
+    let json = config.log.json;
+    match run_to_end(command, config) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("chatpushd: {}", text(&error));
+            logging::report_fatal(&error, json);
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_to_end(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    let mut threads = Builder::new_multi_thread();
+    let runtime =
+        threads.worker_threads(config.threads).enable_all().build().context("cannot start threads")?;
+    // On a worker thread of the runtime, like the tasks it spawns.
+    runtime.block_on(async { tokio::spawn(perform(command, config)).await? })
 }
 
 async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
@@ -61,16 +60,4 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
     }
-}
-
-/// An error and its sources. A source whose text is part of the error's own is not repeated.
-fn text(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for source in error.chain().skip(1).map(ToString::to_string) {
-        if !text.ends_with(&source) {
-            text.push_str(": ");
-            text.push_str(&source);
-        }
-    }
-    text
 }

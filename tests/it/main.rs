@@ -52,6 +52,8 @@ mod refused_writes;
 mod shutdown;
 /// The commands of `chatpushd` other than `run`.
 mod commands;
+/// Mistakes in the configuration, and how they are reported.
+mod configuration;
 /// The commands for a running demo.
 mod demo;
 /// The links of the documentation.

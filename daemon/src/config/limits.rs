@@ -82,7 +82,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
         let connections = source.size("limits.connections");
         let connections_per_user = source.size("limits.connections_per_user");
         let connections_per_address = source.size("limits.connections_per_address");

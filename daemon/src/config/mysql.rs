@@ -5,6 +5,7 @@ use mysql_async::Opts;
 use super::Names;
 use super::setting::Setting;
 use super::source::Source;
+use super::url::check_encoding;
 
 pub(super) const SETTINGS: &[Setting] = &[Setting::required(
     "mysql.url",
@@ -12,7 +13,8 @@ pub(super) const SETTINGS: &[Setting] = &[Setting::required(
     "The application's own MySQL or MariaDB database",
 )
 .details(
-    "The form is `mysql://user:password@host:port/database`. Append `?socket=/path` for a Unix socket.",
+    "The form is `mysql://user:password@host:port/database`. Append `?socket=/path` for a Unix socket. \
+     Percent-encode reserved characters in user name and password: `%40` for `@`, `%2F` for `/`.",
 )];
 
 /// The application's database and the names in it.
@@ -25,7 +27,7 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
         let opts = source.parse("mysql.url", url);
         let names = Names::read(source);
         Some(Self { opts: opts?, names: names? })
@@ -34,6 +36,7 @@ impl Mysql {
 
 fn url(text: &str) -> Result<Opts, String> {
     const FORM: &str = "must be mysql://user:password@host:3306/database[?socket=/path]";
+    check_encoding(text)?;
     let opts = Opts::from_url(text).map_err(|error| format!("{FORM} ({error})"))?;
     if opts.db_name().is_none_or(str::is_empty) {
         return Err(format!("{FORM} (the database is missing)"));

@@ -83,7 +83,7 @@ pub struct Column<'a> {
 }
 
 impl Names {
-    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
         let user = name("mysql.tables.user");

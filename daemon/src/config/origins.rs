@@ -24,7 +24,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// The trusted proxies, and whether they speak the PROXY protocol.
-pub(super) fn proxies(source: &mut Source<'_>) -> Option<(TrustedProxies, bool)> {
+pub(super) fn proxies(source: &mut Source) -> Option<(TrustedProxies, bool)> {
     let trusted = source.parse("trusted_proxies", TrustedProxies::parse);
     let proxy_protocol = source.boolean("proxy_protocol");
     let (trusted, proxy_protocol) = (trusted?, proxy_protocol?);

@@ -87,8 +87,12 @@ impl Setting {
 
     /// The environment variable: `CHATPUSH_LIMITS_CONNECTIONS` for `limits.connections`.
     pub(super) fn env(&self) -> String {
-        let derived = || format!("CHATPUSH_{}", self.key.to_uppercase().replace('.', "_"));
-        self.variable.map_or_else(derived, str::to_owned)
+        self.variable.map_or_else(|| self.derived_env(), str::to_owned)
+    }
+
+    /// The key in capitals, as most variables are named.
+    pub(super) fn derived_env(&self) -> String {
+        format!("CHATPUSH_{}", self.key.to_uppercase().replace('.', "_"))
     }
 
     /// The table of the file, which is empty for the top level, and the key in it.

@@ -1,55 +1,55 @@
 //! Reads settings: the environment overrides the file. Errors are collected.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use super::environment::{Environment, most_similar};
+use super::file::{DEFAULT_FILE, File, FileValue};
 use super::setting::{Default, Setting, boolean};
-use super::{ConfigError, ConfigErrors};
-
-const DEFAULT_FILE: &str = "chatpush.toml";
-
-/// How alike two keys must be for one to be taken for a misspelling of the other, from 0 to 1.
-const SIMILAR: f64 = 0.8;
+use super::{ConfigError, ConfigErrors, UnknownVariable};
 
 /// The values as they were written, and the errors so far.
 ///
 /// A method that reads a setting returns `None` after an error, so that the other settings are read too.
-pub(super) struct Source<'a> {
+pub(super) struct Source {
     /// The table of settings.
     settings: Vec<&'static Setting>,
-    /// By dotted key. What is left at the end is unknown.
-    file: BTreeMap<String, String>,
-    env: &'a dyn Fn(&str) -> Option<String>,
+    /// What is left of its values at the end is unknown.
+    file: File,
+    environment: Environment,
     errors: Vec<ConfigError>,
+    json: bool,
 }
 
-impl<'a> Source<'a> {
+/// A value as text, and where it was found.
+struct Found {
+    name: String,
+    place: Option<String>,
+    text: String,
+}
+
+impl Source {
     pub(super) fn open(
         settings: impl Iterator<Item = &'static Setting>,
         file: Option<&Path>,
-        env: &'a dyn Fn(&str) -> Option<String>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let settings = settings.collect();
-        let mut source = Self { settings, file: BTreeMap::new(), env, errors: Vec::new() };
-        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-        match std::fs::read_to_string(path) {
-            Ok(text) => match text.parse::<toml::Table>() {
-                Ok(table) => source.flatten("", &table),
-                Err(error) => source.error(&path.display().to_string(), error.message()),
-            },
-            Err(error) if file.is_none() && error.kind() == ErrorKind::NotFound => {}
-            Err(error) => source.error(&path.display().to_string(), &error.to_string()),
-        }
-        source
+        let mut file = File::read(file);
+        let environment = Environment::new(variables);
+        // Known before the settings are read, for the errors in them.
+        let in_file = file.values.get("log.format").is_some_and(|value| value.text == "json");
+        let json = environment.is("CHATPUSH_LOG_FORMAT", "json")
+            || in_file && !environment.contains("CHATPUSH_LOG_FORMAT");
+        let errors = std::mem::take(&mut file.errors);
+        Self { settings: settings.collect(), file, environment, errors, json }
     }
 
     /// A source in which nothing is set.
     #[cfg(test)]
     pub(super) fn defaults(settings: impl Iterator<Item = &'static Setting>) -> Self {
-        let settings = settings.collect();
-        Self { settings, file: BTreeMap::new(), env: &|_| None, errors: Vec::new() }
+        let (file, environment) = (File::default(), Environment::default());
+        Self { settings: settings.collect(), file, environment, errors: Vec::new(), json: false }
     }
 
     pub(super) fn parse<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
@@ -57,9 +57,9 @@ impl<'a> Source<'a> {
             self.error(key, "is read, but missing in the table of settings");
             return None;
         };
-        let (name, text) = self.value(setting)?;
+        let Found { name, place, text } = self.value(setting)?;
         let parsed = setting.kind.check(&text).and_then(|()| parse(&text));
-        parsed.map_err(|message| self.error(&name, &message)).ok()
+        parsed.map_err(|message| self.errors.push(ConfigError { place, name, message })).ok()
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
@@ -87,57 +87,47 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn error(&mut self, name: &str, message: &str) {
-        self.errors.push(ConfigError { name: name.to_owned(), message: message.to_owned() });
+        let (name, message) = (name.to_owned(), message.to_owned());
+        self.errors.push(ConfigError { place: None, name, message });
     }
 
-    /// The configuration, unless there was an error or the file has an unknown key.
-    pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<T, ConfigErrors> {
-        for key in std::mem::take(&mut self.file).into_keys() {
-            let hint = self.nearest(&key).map(|nearest| format!("; did you mean `{nearest}`?"));
-            self.error(&key, &format!("is not a setting of chatpushd{}", hint.unwrap_or_default()));
+    /// The configuration and the variables that nothing reads, unless there was an error or the file has an
+    /// unknown key. An unknown variable is no error: Kubernetes sets some for every service of that name.
+    pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<(T, Vec<UnknownVariable>), ConfigErrors> {
+        for (name, FileValue { place, .. }) in std::mem::take(&mut self.file.values) {
+            let settings = self.settings.iter().map(|setting| (setting.key.to_owned(), setting.key));
+            let nearest = most_similar(&name, settings, |key| key);
+            let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+            let message = format!("is not a setting of chatpushd{hint}");
+            self.errors.push(ConfigError { place: Some(place), name, message });
         }
         match config {
-            Some(config) if self.errors.is_empty() => Ok(config),
-            _ => Err(ConfigErrors(self.errors)),
+            Some(config) if self.errors.is_empty() => Ok((config, self.environment.unknown(&self.settings))),
+            _ => Err(ConfigErrors { errors: self.errors, json: self.json }),
         }
     }
 
-    /// The key that was probably meant.
-    fn nearest(&self, key: &str) -> Option<&'static str> {
-        let candidates = self.settings.iter();
-        let candidates = candidates.map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key));
-        let (similarity, nearest) = candidates.max_by(|one, other| one.0.total_cmp(&other.0))?;
-        (similarity >= SIMILAR).then_some(nearest)
-    }
-
-    /// The value as text, and the name under which it was found.
-    fn value(&mut self, setting: &Setting) -> Option<(String, String)> {
+    /// The value as text, and where it was found.
+    fn value(&mut self, setting: &Setting) -> Option<Found> {
         let (key, variable) = (setting.key, setting.env());
-        let in_file = self.file.remove(key);
-        if let Some(text) = (self.env)(&variable) {
-            return Some((variable, text));
+        let in_file = self.file.values.remove(key);
+        match self.environment.take(&variable) {
+            Some(Ok(text)) => return Some(Found { name: variable, place: None, text }),
+            Some(Err(error)) => {
+                self.errors.push(error);
+                return None;
+            }
+            None => {}
         }
+        let name = key.to_owned();
         match (in_file, &setting.default) {
-            (Some(text), _) => Some((key.to_owned(), text)),
-            (None, Default::Value(default)) => Some((key.to_owned(), (*default).to_owned())),
+            (Some(FileValue { text, place }), _) => Some(Found { name, place: Some(place), text }),
+            (None, Default::Value(default)) => Some(Found { name, place: None, text: (*default).to_owned() }),
+            // The file may have it, so nothing is known to be missing.
+            (None, Default::Required { .. }) if self.file.unusable => None,
             (None, Default::Required { .. }) => {
                 self.error(&variable, &format!("is required, here or as `{key}` in {DEFAULT_FILE}"));
                 None
-            }
-        }
-    }
-
-    /// Takes over a table of the file and those in it.
-    fn flatten(&mut self, path: &str, table: &toml::Table) {
-        for (key, value) in table {
-            let key = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            match value {
-                toml::Value::Table(table) => self.flatten(&key, table),
-                toml::Value::String(text) => _ = self.file.insert(key, text.clone()),
-                toml::Value::Array(_) => {
-                    self.error(&key, "must be one value; a list is a text with spaces between its items");
-                }
-                scalar => _ = self.file.insert(key, scalar.to_string()),
             }
         }
     }

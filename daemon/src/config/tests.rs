@@ -1,4 +1,6 @@
 mod files;
+mod logging;
+mod sources;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,8 +27,7 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let (process, number) = (std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
     let path = std::env::temp_dir().join(format!("chatpush-config-{process}-{number}.toml"));
     std::fs::write(&path, text).unwrap();
-    let variable = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    let config = Config::load(Some(&path), |name| variable(name).map(str::to_owned));
+    let config = Config::load(Some(&path), env.iter().map(|(name, value)| (name.into(), value.into())));
     std::fs::remove_file(path).unwrap();
     config
 }
@@ -37,7 +38,7 @@ fn load_with(variable: &str, value: &str) -> Result<Config, ConfigErrors> {
 }
 
 fn names(errors: &ConfigErrors) -> Vec<&str> {
-    errors.0.iter().map(|error| error.name.as_str()).collect()
+    errors.errors.iter().map(|error| error.name.as_str()).collect()
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn every_error_is_named_at_once_without_secrets() {
 
 #[test]
 fn unknown_key_names_the_nearest_setting() {
-    let message = |text| load(text, &MINIMUM).unwrap_err().0.remove(0).message;
+    let message = |text| load(text, &MINIMUM).unwrap_err().errors.remove(0).message;
     assert_eq!(message("listn = 'x'"), "is not a setting of chatpushd; did you mean `listen`?");
     let limit = message("[limit]\nconections = 7");
     assert_eq!(limit, "is not a setting of chatpushd; did you mean `limits.connections`?");
@@ -148,7 +149,7 @@ fn address_of_redis_is_the_one_that_php_reads() {
 fn choices_outside_their_list_are_refused() {
     assert!(load_with("CHATPUSH_LOG_FORMAT", "json").unwrap().log.json);
     let errors = load_with("CHATPUSH_LOG_FORMAT", "xml").unwrap_err();
-    assert_eq!(errors.0[0].message, "\"xml\" must be text or json");
+    assert_eq!(errors.errors[0].message, "\"xml\" must be text or json");
 }
 
 #[test]
@@ -185,15 +186,15 @@ fn proxy_protocol_needs_a_proxy() {
 
 #[test]
 fn a_named_file_must_exist() {
-    let errors = Config::load(Some(Path::new("/nonexistent/chatpush.toml")), |_| None).unwrap_err();
-    assert_eq!(errors.0[0].name, "/nonexistent/chatpush.toml");
+    let errors = Config::load(Some(Path::new("/nonexistent/chatpush.toml")), []).unwrap_err();
+    assert_eq!(errors.errors[0].name, "/nonexistent/chatpush.toml");
 }
 
 #[test]
 fn database_url_must_name_a_database() {
     let env = [("CHATPUSH_SECRET", SECRET), ("CHATPUSH_MYSQL_URL", "mysql://u:p@localhost")];
     let errors = load("", &env).unwrap_err();
-    assert!(errors.0[0].message.contains("the database is missing"), "{errors}");
+    assert!(errors.errors[0].message.contains("the database is missing"), "{errors}");
 }
 
 #[test]

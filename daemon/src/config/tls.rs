@@ -22,7 +22,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// `None` if neither file is set, or after an error.
-    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
         let mut path = |key| source.text(key).filter(|text| !text.is_empty()).map(PathBuf::from);
         let (cert, key) = (path("tls.cert"), path("tls.key"));
         match (&cert, &key) {

@@ -43,7 +43,7 @@ impl Tokens {
         Verifier { secrets: secrets.collect(), audience: self.audience.clone(), clock_skew: self.clock_skew }
     }
 
-    pub(super) fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
         let secret = source.parse("secret", parse_secret);
         let previous_secrets =
             source.parse("previous_secrets", |text| text.split_whitespace().map(parse_secret).collect());

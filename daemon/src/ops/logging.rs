@@ -6,20 +6,61 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::Log;
+use crate::base::error_text::error_text;
+use crate::config::{Config, ConfigErrors, Log};
 
-/// Starts logging for the process. A second call has no effect.
-pub fn start(log: &Log) {
+/// Starts logging for the process, and names the environment variables that have no effect. A second call has
+/// no effect.
+pub fn start(config: &Config) {
+    let Log { filter, json } = &config.log;
     // The filter was validated with the configuration, so the fallback is never used.
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_default();
+    let filter = EnvFilter::try_new(filter).unwrap_or_default();
     // Below INFO, libraries log what they send and receive, which includes messages and tokens.
     let own =
         FilterFn::new(|about| about.target().starts_with("chatpush") || *about.level() <= LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(own).with(filter);
     let started =
-        if log.json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
+        if *json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
     if started.is_err() {
         tracing::debug!("logging was already started");
+        return;
     }
+    if *json {
+        std::panic::set_hook(Box::new(|panic| {
+            let error = panic.to_string();
+            unfiltered_json(|| tracing::error!(error, "panic"));
+        }));
+    }
+    for variable in &config.unknown_variables {
+        tracing::warn!("{variable}");
+    }
+}
+
+/// Reports a configuration that cannot be used, in the format that it asks for.
+pub fn report_config_errors(refused: &ConfigErrors) {
+    if !refused.json {
+        eprintln!("{refused}");
+        return;
+    }
+    for error in &refused.errors {
+        let error = error.to_string();
+        unfiltered_json(|| tracing::error!(error, "the configuration cannot be used"));
+    }
+}
+
+/// Reports the error that ends the process, in the configured format and whatever the filter.
+pub fn report_fatal(error: &anyhow::Error, json: bool) {
+    let error = error_text(error.as_ref());
+    if json {
+        unfiltered_json(|| tracing::error!(error, "cannot go on"));
+    } else {
+        eprintln!("chatpushd: {error}");
+    }
+}
+
+/// Writes what `log` logs as JSON, without the filter and before logging has started.
+fn unfiltered_json(log: impl FnOnce()) {
+    let lines = tracing_subscriber::fmt().json().with_writer(std::io::stderr).finish();
+    tracing::subscriber::with_default(lines, log);
 }

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::error_text::error_text;
 use crate::edge::tls::Tls;
 
 /// Handles signals from now on. `stop` is cancelled by the first SIGTERM or SIGINT; a SIGINT after it ends
@@ -40,7 +41,7 @@ fn reload(tls: Option<&Tls>) {
     match tls.map(Tls::reload) {
         Some(Ok(())) => tracing::info!("certificate reloaded"),
         Some(Err(error)) => {
-            let error = format!("{:#}", anyhow::Error::from(error));
+            let error = error_text(&error);
             tracing::error!(error, "cannot reload the certificate; the old one stays");
         }
         None => tracing::info!("SIGHUP: there is no certificate to reload"),

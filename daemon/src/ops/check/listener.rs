@@ -1,6 +1,7 @@
 //! The public listener: the certificate, and the open-file limit.
 
 use super::Finding;
+use crate::base::error_text::error_text;
 use crate::config::Config;
 use crate::edge::tls::Tls;
 use crate::ops::rlimit;
@@ -11,7 +12,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         let what = "certificate and key";
         findings.push(match Tls::load(files) {
             Ok(_) => Finding::fine(what, ""),
-            Err(error) => Finding::wrong(what, format!("{:#}", anyhow::Error::from(error))),
+            Err(error) => Finding::wrong(what, error_text(&error)),
         });
     }
     findings

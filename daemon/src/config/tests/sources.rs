@@ -1,0 +1,71 @@
+//! Where values come from: the lines of the file, and the environment.
+
+use super::{MINIMUM, load};
+use crate::config::Config;
+use crate::config::error::{ConfigError, ConfigErrors};
+
+/// The places of all errors, without the name of the file.
+fn places(errors: &ConfigErrors) -> Vec<(String, &str)> {
+    let place = |error: &ConfigError| {
+        let place = error.place.as_deref().unwrap_or(&error.name);
+        place.split_once(".toml:").map(|(_, place)| place.to_owned()).unwrap_or_default()
+    };
+    errors.errors.iter().map(|error| (place(error), error.message.as_str())).collect()
+}
+
+#[test]
+fn an_error_in_the_file_names_line_and_column() {
+    let errors = load("secret = 'for your eyes only'\n[log]\nformat = json\n", &[MINIMUM[1]]).unwrap_err();
+    // Whether the secret is missing is not known.
+    assert_eq!(errors.errors.len(), 1, "{errors}");
+    assert_eq!(places(&errors)[0].0, "3:10", "{errors}");
+    assert!(!errors.to_string().contains("eyes"));
+}
+
+#[test]
+fn a_wrong_value_and_an_unknown_key_name_their_line() {
+    let text = "\nlistn = 'x'\n[limits]\n# Few.\nconnections = 'many'\n[log]\nformat = ['json']\n";
+    let errors = load(text, &MINIMUM).unwrap_err();
+    let lines: Vec<_> = places(&errors).into_iter().map(|(place, _)| place).collect();
+    assert_eq!(lines, ["7", "5", "2"], "{errors}");
+}
+
+#[test]
+fn an_unknown_variable_names_the_nearest() {
+    let nearest = |variable: &str| {
+        let config = load("", &[MINIMUM[0], MINIMUM[1], (variable, "x")]).unwrap();
+        config.unknown_variables.into_iter().map(|unknown| unknown.to_string()).collect::<Vec<_>>()
+    };
+    let text = "CHATPUSH_LOGFORMAT is not a setting of chatpushd and has no effect; did you mean CHATPUSH_LOG_FORMAT?";
+    assert_eq!(nearest("CHATPUSH_LOGFORMAT"), [text]);
+    assert!(nearest("CHATPUSH_LOG_FILTER")[0].ends_with("did you mean CHATPUSH_LOG?"));
+    assert!(nearest("CHATPUSH_ALLOWED_ORIGIN")[0].ends_with("did you mean CHATPUSH_ALLOWED_ORIGINS?"));
+    assert!(nearest("CHATPUSH_ZZZ")[0].ends_with("no effect"));
+    assert!(nearest("CHATPUSH_CONFIG").is_empty() && nearest("PATH").is_empty());
+}
+
+#[test]
+fn a_value_that_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let bad = std::ffi::OsString::from_vec(vec![b'a', 0xff]);
+    let mut variables: Vec<_> = MINIMUM.map(|(name, value)| (name.into(), value.into())).into();
+    variables.push(("CHATPUSH_PREFIX".into(), bad));
+    let errors = Config::load(None, variables).unwrap_err();
+    assert_eq!(errors.to_string().lines().nth(1), Some("  CHATPUSH_PREFIX: is not valid UTF-8"));
+}
+
+#[test]
+fn errors_come_in_the_configured_format() {
+    let json = |text: &str, env: &[(&str, &str)]| load(text, env).unwrap_err().json;
+    assert!(json("[log]\nformat = 'json'", &[]));
+    assert!(json("", &[("CHATPUSH_LOG_FORMAT", "json")]));
+    assert!(!json("[log]\nformat = 'json'", &[("CHATPUSH_LOG_FORMAT", "text")]));
+}
+
+#[test]
+fn an_address_whose_password_is_not_encoded_is_refused() {
+    let env = [MINIMUM[0], ("CHATPUSH_MYSQL_URL", "mysql://app:p@ss/w#rd@127.0.0.1/app")];
+    let errors = load("", &env).unwrap_err();
+    assert!(errors.errors[0].message.contains("%40 for @"), "{errors}");
+    assert!(!errors.to_string().contains("w#rd"));
+}
