@@ -53,7 +53,6 @@ impl BenchEnv {
         env.sql(&format!(
             "INSERT INTO `user` (id, username, password) \
              SELECT seq, CONCAT('u', seq), '' FROM seq_1_to_{USERS}; \
-             ALTER TABLE offline_message ADD INDEX (receiver_id, id); \
              SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'"
         ))?;
         Ok(env)

@@ -71,7 +71,7 @@ impl Cluster {
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let insert = format!(
             "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' \
-             FROM seq_1_to_{users};              ALTER TABLE offline_message ADD INDEX (receiver_id, id)"
+             FROM seq_1_to_{users}"
         );
         mariadb::sql(cluster.folder(), &insert).await?;
         for number in 0..daemons {

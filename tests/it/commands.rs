@@ -20,6 +20,29 @@ async fn migrate_alters_no_existing_table() {
     assert!(kept[0].1.contains("MyISAM") && !kept[0].1.contains("sender_id"), "the table was altered");
 }
 
+/// Whoever maps a table or column has a table of users, so none is made. The queue is made.
+#[tokio::test]
+async fn migrate_makes_no_table_of_users_beside_mapped_ones() {
+    let env = TestEnv::bare().await;
+    for (variable, value, missing) in [
+        ("CHATPUSH_MYSQL_TABLES_OFFLINE_MESSAGE", "mailbox", "user"),
+        ("CHATPUSH_MYSQL_TABLES_USER", "members", "members"),
+        ("CHATPUSH_MYSQL_COLUMNS_USER_ID", "uid", "user"),
+    ] {
+        let migrated = Daemon::command(&env.clone().with(variable, value), &["migrate"]).await;
+        assert_eq!(migrated.status.code(), Some(1), "{variable}");
+        assert!(text(&migrated.stdout).contains(&format!("{missing}: is missing")), "{variable}");
+        assert!(text(&migrated.stderr).contains("mysql.tables.user"), "{}", text(&migrated.stderr));
+    }
+    let made: Vec<String> = env.query("SHOW TABLES").await;
+    assert!(made.contains(&"mailbox".to_owned()), "{made:?}");
+    assert!(!made.contains(&"user".to_owned()) && !made.contains(&"members".to_owned()), "{made:?}");
+
+    env.execute("CREATE TABLE members (id int PRIMARY KEY, unread_count int NOT NULL DEFAULT 0)").await;
+    let migrated = Daemon::command(&env.with("CHATPUSH_MYSQL_TABLES_USER", "members"), &["migrate"]).await;
+    assert!(migrated.status.success() && text(&migrated.stdout).contains("members: is there, left as it is"));
+}
+
 #[tokio::test]
 async fn check_reports_each_problem_with_its_fix() {
     let env = TestEnv::bare().await;

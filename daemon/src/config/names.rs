@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::setting::Setting;
+use super::setting::{Default, Setting};
 use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -104,6 +104,17 @@ impl Names {
             send_time: send_time?,
             user_id: user_id?,
             unread_count: unread_count?,
+        })
+    }
+
+    /// Whether every table and column has its default name.
+    pub fn are_defaults(&self) -> bool {
+        let tables =
+            [(&self.offline_message, "mysql.tables.offline_message"), (&self.user, "mysql.tables.user")];
+        let columns = self.columns().map(|column| (column.name, column.setting));
+        tables.into_iter().chain(columns).all(|(name, setting)| {
+            let default = SETTINGS.iter().find(|known| known.key == setting).map(|known| &known.default);
+            matches!(default, Some(Default::Value(default)) if *default == name.bare())
         })
     }
 

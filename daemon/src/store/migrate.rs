@@ -30,14 +30,18 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     let locked: Option<Option<bool>> =
         bounded(connection.query_first(format!("SELECT GET_LOCK({LOCK}, {LOCK_TIMEOUT})"))).await?;
     ensure!(locked.flatten() == Some(true), "another `chatpushd migrate` is running");
+    let mut missing = None;
     for table in schema::tables(&config.mysql.names).into_iter().filter(|table| table.application) {
         if exists(&mut connection, &table.name).await? {
             println!("{}: is there, left as it is", table.name);
-        } else {
-            bounded(connection.query_drop(&table.create)).await.with_context(|| {
+        } else if let Some(create) = &table.create {
+            bounded(connection.query_drop(create)).await.with_context(|| {
                 format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
             })?;
             println!("{}: created", table.name);
+        } else {
+            println!("{}: is missing", table.name);
+            missing = Some(table.name);
         }
     }
     upgrade(&mut connection, config).await?;
@@ -45,6 +49,12 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     store.installation().await?;
     store.positions().await?;
     store.close().await;
+    if let Some(table) = missing {
+        anyhow::bail!(
+            "{table} is missing and not made, because other names of tables or columns are set: set \
+             mysql.tables.user to your table of users, and mysql.columns.unread_count to a column in it"
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn record(version: u16) -> String {
 
 fn create_tables(NewInstallation { names, uuid, prefix }: &NewInstallation<'_>) -> Vec<String> {
     let own = schema::tables(names).into_iter().filter(|table| !table.application);
-    let mut statements: Vec<_> = own.map(|table| table.create).collect();
+    let mut statements: Vec<_> = own.filter_map(|table| table.create).collect();
     statements.push(schema::positions());
     // A UUID and a prefix have no character that needs quoting.
     statements.push(format!(

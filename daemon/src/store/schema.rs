@@ -4,13 +4,14 @@ use chatpush_wire::partition::Partition;
 
 use crate::config::Names;
 
-/// A table that `chatpushd migrate` creates if it is missing.
+/// A table that the daemon uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// The name without quotes.
     pub(crate) name: String,
-    /// The statement that creates it.
-    pub(crate) create: String,
+    /// The statement with which `chatpushd migrate` creates it if it is missing. `None`: it is the
+    /// application's table of users, which only the application can create.
+    pub(crate) create: Option<String>,
     /// Whether it belongs to the application.
     pub(crate) application: bool,
     /// How many of SELECT, UPDATE, INSERT and DELETE the daemon needs on it, in this order.
@@ -42,15 +43,16 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     };
     let ours = |name: &str, columns: &str| Table {
         name: name.to_owned(),
-        create: format!(
+        create: Some(format!(
             "CREATE TABLE IF NOT EXISTS `{name}` (\n{columns}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
-        ),
+        )),
         application: false,
         privileges: 4,
     };
     vec![
-        application(names.offline_message.bare(), offline_message(names), 4),
-        application(names.user.bare(), user(names), 2),
+        application(names.offline_message.bare(), Some(offline_message(names)), 4),
+        // Whoever has named other tables or columns has a table of users too.
+        application(names.user.bare(), names.are_defaults().then(|| user(names)), 2),
         ours(
             INSTALLATION,
             "  `id` tinyint unsigned NOT NULL,\n  \
@@ -106,6 +108,7 @@ pub(crate) fn positions() -> String {
 }
 
 /// The default schema, to the letter: `tests/it/baseline/schema.sql` has the statements, and a test compares.
+/// The index is ours: without it each read of a mailbox scans the whole table.
 fn offline_message(names: &Names) -> String {
     let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
     format!(
@@ -115,7 +118,8 @@ fn offline_message(names: &Names) -> String {
          {receiver_id} int(11) NOT NULL COMMENT '接收者ID',\n  \
          {content} text NOT NULL COMMENT '消息内容',\n  \
          {send_time} datetime NOT NULL COMMENT '发送时间',\n  \
-         PRIMARY KEY ({id})\n\
+         PRIMARY KEY ({id}),\n  \
+         KEY {receiver_id} ({receiver_id},{id})\n\
          ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
     )
 }
