@@ -7,6 +7,7 @@
 //! - `listener`: accepts sockets; the PROXY header, TLS (`tls`) and HTTP (`http_connection`).
 //! - `admission`: limits on connections and handshakes; `limit_exceeded` is the answer to one beyond
 //!   them.
+//! - `rejection`: counts and logs rejected handshakes.
 //! - `handshake`: checks origin and token (`revocations`), and upgrades (`upgrade`). `client_js` is the other
 //!   thing that is served.
 //! - `socket`: the WebSocket and how it is closed.
@@ -20,6 +21,7 @@ pub(crate) mod handshake;
 mod http_connection;
 pub(crate) mod listener;
 pub(crate) mod limit_exceeded;
+pub(crate) mod rejection;
 pub(crate) mod replay;
 pub(crate) mod revocations;
 pub mod session;

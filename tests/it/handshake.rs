@@ -53,6 +53,39 @@ async fn token_is_accepted_in_query_header_and_subprotocol() {
     assert!(!daemon.log().contains(signature), "a token is in the log");
 }
 
+/// Each rejected handshake is counted by its reason. A request that is not meant as one is not.
+#[tokio::test]
+async fn rejected_handshakes_are_counted_by_reason() {
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "1");
+    let env = env.with("CHATPUSH_LIMITS_CONNECTIONS", "2");
+    let daemon = env.daemon().await;
+    let secret = SECRET;
+    let in_query = |token: &str| format!("/ws?token={token}");
+    let user = UserId::try_from(2).expect("a user id");
+    let key = Secret::new(secret).expect("long enough");
+    let now = std::time::UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs();
+    let for_others = sign(&key, user, Some("others"), now, 60);
+    let _one = daemon.connect(2).await;
+    let cases = [
+        ("missing", "/ws".to_owned(), ("Accept", "*/*")),
+        ("malformed", in_query("x.y.z"), ("Accept", "*/*")),
+        ("signature", in_query(&token_of(&"y".repeat(32), 3, 60)), ("Accept", "*/*")),
+        ("expired", in_query(&token_of(secret, 3, 0)), ("Accept", "*/*")),
+        ("audience", in_query(&for_others), ("Accept", "*/*")),
+        ("origin", in_query(&token(3)), ("Origin", "https://evil.example")),
+        ("user_limit", in_query(&token(2)), ("Accept", "*/*")),
+    ];
+    for (reason, path, header) in &cases {
+        assert!(Client::open(daemon.port(), path, &[*header]).await.is_err(), "{reason}");
+    }
+    let _two = daemon.connect(3).await;
+    assert!(Client::open(daemon.port(), &in_query(&token(4)), &[]).await.is_err(), "it is full");
+    for (reason, count) in cases.iter().map(|(reason, ..)| (*reason, 1)).chain([("full", 1), ("proxy", 0)]) {
+        let name = format!("chatpush_handshakes_rejected_total{{reason=\"{reason}\"}}");
+        assert_eq!(daemon.metric(&name).await, count, "{reason}");
+    }
+}
+
 /// `previous_secrets` still verify tokens; any other secret is rejected.
 #[tokio::test]
 async fn token_of_a_previous_secret_is_accepted() {

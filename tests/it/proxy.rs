@@ -42,6 +42,9 @@ async fn proxy_protocol_gives_the_client_address() {
     assert_eq!(answer(&daemon, one).await.0, "HTTP/1.1 429 Too Many Requests");
     assert_eq!(answer(&daemon, &two).await.0, "HTTP/1.1 429 Too Many Requests");
     assert_eq!(answer(&daemon, b"").await.0, "", "a connection without a header is closed");
+    let rejected = |reason: &str| format!("chatpush_handshakes_rejected_total{{reason=\"{reason}\"}}");
+    assert_eq!(daemon.metric(&rejected("address_limit")).await, 2);
+    assert_eq!(daemon.metric(&rejected("proxy")).await, 1);
 }
 
 #[tokio::test]
@@ -49,6 +52,7 @@ async fn proxy_protocol_of_an_untrusted_peer_is_closed() {
     let env = TestEnv::new().await.with("CHATPUSH_PROXY_PROTOCOL", "true");
     let daemon = env.with("CHATPUSH_TRUSTED_PROXIES", "192.0.2.0/24").daemon().await;
     assert_eq!(answer(&daemon, b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 8089\r\n").await.0, "");
+    assert_eq!(daemon.metric("chatpush_handshakes_rejected_total{reason=\"proxy\"}").await, 1);
 }
 
 /// A daemon without a socket left answers behind the PROXY header, and not the header itself.

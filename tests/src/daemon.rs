@@ -53,6 +53,19 @@ impl Daemon {
         Client::connect(self.port(), &token(user), Some(protocol)).await.expect("the handshake is accepted")
     }
 
+    /// The value of a metric. With labels in its name it is that one; without, the sum over its labels.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").await;
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let value = rest
+                .strip_prefix(' ')
+                .or_else(|| rest.starts_with('{').then(|| rest.rsplit(' ').next())?)?;
+            value.parse::<u64>().ok()
+        });
+        values.sum()
+    }
+
     /// Stops it with SIGTERM and returns its exit code.
     pub fn stop(self) -> Option<i32> {
         self.0.stop()

@@ -70,7 +70,7 @@ impl Servers {
     }
 
     /// The URL of Redis.
-    pub(crate) fn redis_url(&self) -> String {
+    pub fn redis_url(&self) -> String {
         redis::url(&redis::socket(self.folder()))
     }
 

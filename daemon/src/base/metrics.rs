@@ -1,7 +1,9 @@
 //! Counters and gauges for `GET /metrics`, in the Prometheus text format (version 0.0.4).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A counter: it only grows while the process lives.
 #[derive(Debug)]
@@ -22,6 +24,46 @@ impl Counter {
     }
 }
 
+/// A counter for each value of one label.
+#[derive(Debug)]
+pub(crate) struct LabelledCounter {
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    /// Values that are reported before they are counted, as Prometheus asks for.
+    known: &'static [&'static str],
+    /// A plain mutex: nothing awaits while holding it.
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl LabelledCounter {
+    const fn new(
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        known: &'static [&'static str],
+    ) -> Self {
+        Self { name, help, label, known, counts: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Counts one more with this value of the label.
+    pub(crate) fn increment(&self, value: &'static str) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(value).or_default() += 1;
+    }
+
+    fn write(&self, text: &mut String) {
+        let Self { name, help, label, known, counts } = self;
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for value in *known {
+            counts.entry(value).or_default();
+        }
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n");
+        for (value, count) in counts {
+            let _ = writeln!(text, "{name}{{{label}=\"{value}\"}} {count}");
+        }
+    }
+}
+
 /// Accepted connections.
 pub(crate) static CONNECTED: Counter = Counter::new("chatpush_connections_total", "Connections accepted.");
 /// Frames written to connections.
@@ -33,9 +75,26 @@ pub(crate) static CONFIRMED: Counter =
 /// Connections closed because the client did not keep up.
 pub(crate) static SLOW: Counter =
     Counter::new("chatpush_slow_total", "Connections closed because the client did not keep up.");
-/// Handshakes rejected by a limit.
-pub(crate) static REFUSED: Counter =
-    Counter::new("chatpush_refused_total", "Handshakes rejected by a limit.");
+/// Rejected handshakes, by reason.
+pub(crate) static HANDSHAKES_REJECTED: LabelledCounter = LabelledCounter::new(
+    "chatpush_handshakes_rejected_total",
+    "Handshakes that were rejected.",
+    "reason",
+    &[
+        "missing",
+        "malformed",
+        "signature",
+        "expired",
+        "revoked",
+        "audience",
+        "origin",
+        "user_limit",
+        "address_limit",
+        "rate",
+        "full",
+        "proxy",
+    ],
+);
 /// Handshakes that timed out.
 pub(crate) static LATE: Counter =
     Counter::new("chatpush_late_total", "Handshakes that were not finished in time.");
@@ -57,19 +116,28 @@ pub(crate) static ENTRIES: Counter =
 pub(crate) static DEAD: Counter =
     Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
 
-const COUNTERS: [&Counter; 11] = [
-    &CONNECTED,
-    &REFUSED,
-    &LATE,
-    &DELIVERED,
-    &CONFIRMED,
-    &SLOW,
-    &GAPS,
-    &UNANSWERED,
-    &BATCHES,
-    &ENTRIES,
-    &DEAD,
-];
+/// Terms as the writer.
+pub(crate) static TERMS: Counter =
+    Counter::new("chatpush_terms_total", "Times this daemon became the writer.");
+/// Outages of Redis and MySQL, by the task that noticed.
+pub(crate) static OUTAGES: LabelledCounter = LabelledCounter::new(
+    "chatpush_outages_total",
+    "Times a task of this daemon could not use Redis or MySQL.",
+    "peer",
+    &[],
+);
+/// Reloads of the certificate, by their result.
+pub(crate) static CERTIFICATE_RELOADS: LabelledCounter = LabelledCounter::new(
+    "chatpush_certificate_reloads_total",
+    "Times the certificate was read again.",
+    "result",
+    &["ok", "failed"],
+);
+
+const COUNTERS: [&Counter; 11] =
+    [&CONNECTED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &UNANSWERED, &BATCHES, &ENTRIES, &DEAD, &TERMS];
+
+const LABELLED_COUNTERS: [&LabelledCounter; 3] = [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS];
 
 /// All counters, the number of open connections, and the bytes queued for them.
 pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {
@@ -78,6 +146,9 @@ pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {
         let value = value.load(Ordering::Relaxed);
         // Writing to a String cannot fail.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+    }
+    for counter in LABELLED_COUNTERS {
+        counter.write(&mut text);
     }
     for (name, help, value) in [
         (
@@ -99,10 +170,15 @@ mod tests {
     #[test]
     fn every_metric_has_help_and_type() {
         GAPS.add(2);
+        HANDSHAKES_REJECTED.increment("origin");
+        OUTAGES.increment("Redis (test)");
         let text = text(7, 0);
+        assert!(text.contains("\nchatpush_handshakes_rejected_total{reason=\"origin\"} 1\n"));
+        assert!(text.contains("\nchatpush_handshakes_rejected_total{reason=\"missing\"} 0\n"));
+        assert!(text.contains("\nchatpush_outages_total{peer=\"Redis (test)\"} 1\n"));
         assert!(text.contains("\nchatpush_gaps_total 2\n") && text.ends_with("\nchatpush_connections 7\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let name = line.split(' ').next().unwrap();
+            let name = line.split([' ', '{']).next().unwrap();
             assert!(text.contains(&format!("# HELP {name} ")) && text.contains(&format!("# TYPE {name} ")));
         }
     }

@@ -16,6 +16,7 @@ use crate::base::clock;
 use crate::edge::admission::{Admission, ConnectionPermit};
 use crate::edge::client_js;
 use crate::edge::limit_exceeded::LimitExceeded;
+use crate::edge::rejection::{Reason, Rejection, forwarded_client};
 use crate::edge::revocations::Revocations;
 use crate::edge::session::credentials::Credentials;
 use crate::edge::session::protocol::Protocol;
@@ -27,8 +28,6 @@ use crate::net::origin::Origins;
 /// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log
 /// the query string; the subprotocol list has neither problem.
 const TOKEN_PROTOCOL_PREFIX: &str = "chatpush.token.";
-
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Who may connect.
 #[derive(Clone, Debug)]
@@ -95,7 +94,7 @@ async fn preflight(
     headers: HeaderMap,
 ) -> Response {
     if let Err(limit) = policy.with_address_permit(permit, &headers) {
-        return limit.count().response();
+        return limit.response();
     }
     let allowed = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -179,7 +178,7 @@ impl From<Response> for Denied {
 
 impl From<LimitExceeded> for Denied {
     fn from(rejection: LimitExceeded) -> Self {
-        rejection.count().response().into()
+        rejection.response().into()
     }
 }
 
@@ -192,12 +191,8 @@ impl HandshakePolicy {
         headers: &HeaderMap,
     ) -> Result<ConnectionPermit, LimitExceeded> {
         if permit.address_permit.is_none() {
-            // The nearest proxy's entry is the last one, whatever bytes a client has sent before it.
-            let lines = headers.get_all(X_FORWARDED_FOR).iter();
-            let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
-            let forwarded = lines.iter().flat_map(|line| line.split(','));
             // A proxy that names no client must not lock out everybody behind it, so nothing is counted then.
-            if let Some(client) = self.proxies.client(permit.peer, forwarded) {
+            if let Some(client) = forwarded_client(&self.proxies, permit.peer, headers) {
                 permit.address_permit = Some(self.admission.acquire_address(client)?.into());
             }
         }
@@ -208,14 +203,14 @@ impl HandshakePolicy {
     fn authenticate(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<VerifiedToken, Denied> {
         if !self.origins.allow(origin(headers).as_deref(), text(headers, header::HOST)) {
             let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
-            return Err((StatusCode::FORBIDDEN, reason).into_response().into());
+            return Err((StatusCode::FORBIDDEN, foreign_origin(headers), reason).into_response().into());
         }
         let in_query = parameters.token.as_deref().filter(|token| !token.is_empty());
         let token = in_query.or_else(|| bearer(headers)).or_else(|| subprotocol(headers));
-        let token = token.ok_or_else(|| unauthorized("token is missing: /ws?token=…"))?;
+        let token = token.ok_or_else(|| unauthorized(Reason::Missing, "token is missing: /ws?token=…"))?;
         self.verifier
             .verify(token, clock::unix_seconds())
-            .map_err(|error| unauthorized(&error.to_string()).into())
+            .map_err(|error| unauthorized(error.into(), &error.to_string()).into())
     }
 
     /// The credentials of a token that is not revoked. The connection is not registered before this, so that
@@ -223,7 +218,8 @@ impl HandshakePolicy {
     /// the session, which looks again once it is subscribed.
     async fn check_revocation(&self, token: VerifiedToken) -> Result<Credentials, Denied> {
         let revoked_before = self.revocations.revoked_before(token.user).await;
-        Credentials::new(token, revoked_before).map_err(|error| unauthorized(&error.to_string()).into())
+        Credentials::new(token, revoked_before)
+            .map_err(|error| unauthorized(Reason::Revoked, &error.to_string()).into())
     }
 }
 
@@ -251,7 +247,20 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn unauthorized(reason: &str) -> Response {
+/// The rejection of a page whose origin is not allowed, with what an operator needs to allow it.
+fn foreign_origin(headers: &HeaderMap) -> Extension<Rejection> {
+    let shortened = |name| text(headers, name).unwrap_or_default().chars().take(200).collect::<String>();
+    let error = format!(
+        "origin {:?} is not allowed for the host {:?}: see allowed_origins in chatpush.toml",
+        shortened(header::ORIGIN),
+        shortened(header::HOST)
+    );
+    Extension(Rejection { reason: Reason::Origin, error: error.into() })
+}
+
+fn unauthorized(reason: Reason, error: &str) -> Response {
+    let rejection = Extension(Rejection { reason, error: error.to_owned().into() });
     // RFC 9110 section 15.5.2 requires the challenge beside a 401.
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], format!("{reason}\n")).into_response()
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, rejection, format!("{error}\n")).into_response()
 }

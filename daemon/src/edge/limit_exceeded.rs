@@ -1,9 +1,10 @@
 //! A connection or handshake beyond a limit, and the HTTP response that names the limit.
 
+use axum::Extension;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::base::metrics;
+use crate::edge::rejection::{Reason, Rejection};
 
 /// Which limit a connection or handshake exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,16 +35,22 @@ impl LimitExceeded {
         }
     }
 
-    /// Counts the rejection.
-    pub(crate) fn count(self) -> Self {
-        metrics::REFUSED.add(1);
-        self
-    }
-
     /// The response that names the setting.
     pub(crate) fn response(self) -> Response {
         // Any page may read the reason: there is nothing of a user in it.
         let headers = [(header::RETRY_AFTER, "1"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-        (self.status(), headers, format!("{self}\n")).into_response()
+        let rejection = Extension(self.rejection());
+        (self.status(), headers, rejection, format!("{self}\n")).into_response()
+    }
+
+    /// What is counted and logged.
+    pub(crate) fn rejection(self) -> Rejection {
+        let reason = match self {
+            Self::Full => Reason::Full,
+            Self::Crowded | Self::Handshakes => Reason::Rate,
+            Self::Address => Reason::AddressLimit,
+            Self::User => Reason::UserLimit,
+        };
+        Rejection { reason, error: self.to_string().into() }
     }
 }

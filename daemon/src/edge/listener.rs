@@ -23,6 +23,7 @@ use crate::base::metrics;
 use crate::edge::admission::{Admission, ConnectionPermit, SocketPermit};
 use crate::edge::http_connection;
 use crate::edge::limit_exceeded::LimitExceeded;
+use crate::edge::rejection::{Handshake, Reason, Rejection, Rejections};
 use crate::edge::tls::Tls;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::proxy_protocol;
@@ -48,6 +49,7 @@ pub(crate) struct Listener {
     proxy_protocol: bool,
     tls: Option<Arc<Tls>>,
     rejecting: Arc<Semaphore>,
+    rejections: Rejections,
 }
 
 impl Listener {
@@ -59,7 +61,8 @@ impl Listener {
         proxy_protocol: bool,
         tls: Option<Arc<Tls>>,
     ) -> Self {
-        Self { admission, proxies, proxy_protocol, tls, rejecting: Arc::new(Semaphore::new(REJECTING)) }
+        let (rejecting, rejections) = (Arc::new(Semaphore::new(REJECTING)), Rejections::default());
+        Self { admission, proxies, proxy_protocol, tls, rejecting, rejections }
     }
 
     /// Serves accepted sockets until `stop` is cancelled. Upgraded connections live on in the router's tasks.
@@ -103,7 +106,7 @@ impl Listener {
                 handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
             }
             Err(limit) => {
-                if let Some(permit) = self.count_rejection(limit) {
+                if let Some(permit) = self.note_rejection(peer, limit) {
                     let has_header = self.proxy_protocol;
                     let connection = listener.reject(socket, limit, has_header, permit);
                     handshakes.spawn(async move { _ = stop.run_until_cancelled(connection).await });
@@ -137,11 +140,15 @@ impl Listener {
         let mut is_client = !self.proxies.trusts(peer);
         if self.proxy_protocol {
             if is_client {
-                metrics::REFUSED.add(1);
-                tracing::warn!(%peer, "connection rejected: the peer is not in trusted_proxies");
+                let error = "the peer is not in trusted_proxies".into();
+                self.rejections.note(peer, &Rejection { reason: Reason::Proxy, error });
                 return Ok(());
             }
-            if let Some(named) = proxy_protocol::read(&mut socket).await? {
+            let named = proxy_protocol::read(&mut socket).await.inspect_err(|error| {
+                let error = error.to_string().into();
+                self.rejections.note(peer, &Rejection { reason: Reason::Proxy, error });
+            })?;
+            if let Some(named) = named {
                 (peer, is_client) = (named.to_canonical(), true);
             }
         }
@@ -151,7 +158,7 @@ impl Listener {
                 Err(limit) => {
                     // A client that does not read its response must not hold a socket of the others.
                     drop(permit);
-                    if let Some(permit) = self.count_rejection(limit) {
+                    if let Some(permit) = self.note_rejection(peer, limit) {
                         self.clone().reject(socket, limit, false, permit).await;
                     }
                     return Ok(());
@@ -163,14 +170,14 @@ impl Listener {
         };
         let permit = ConnectionPermit { peer, address_permit, socket_permit: Arc::new(permit) };
         match &self.tls {
-            Some(tls) => serve(tls.acceptor().accept(socket).await?, permit, router).await,
-            None => serve(socket, permit, router).await,
+            Some(tls) => self.serve(tls.acceptor().accept(socket).await?, permit, router).await,
+            None => self.serve(socket, permit, router).await,
         }
     }
 
-    /// Counts a connection beyond a limit; and the permit to answer it, if there is one.
-    fn count_rejection(&self, limit: LimitExceeded) -> Option<OwnedSemaphorePermit> {
-        limit.count();
+    /// Notes a connection beyond a limit. Returns the permit to answer it, if there is one.
+    fn note_rejection(&self, client: IpAddr, limit: LimitExceeded) -> Option<OwnedSemaphorePermit> {
+        self.rejections.note(client, &limit.rejection());
         self.rejecting.clone().try_acquire_owned().ok()
     }
 
@@ -195,6 +202,27 @@ impl Listener {
         // If the response cannot be sent, the TCP close is the signal.
         let _ = timeout(REJECT_TIMEOUT, response).await;
     }
+
+    async fn serve<S>(&self, stream: S, permit: ConnectionPermit, router: Router) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // With `proxy_protocol`, `X-Forwarded-For` is not believed.
+        let proxies = if self.proxy_protocol { TrustedProxies::default() } else { self.proxies.clone() };
+        http_connection::serve(stream, |mut request: Request<Incoming>| {
+            let handshake = Handshake::of(request.uri().path(), request.headers(), permit.peer, &proxies);
+            request.extensions_mut().insert(permit.clone());
+            let (mut router, rejections) = (router.clone(), self.rejections.clone());
+            async move {
+                let Ok(response) = router.call(request).await;
+                if let Some(handshake) = handshake {
+                    rejections.note_response(&handshake, &response);
+                }
+                response
+            }
+        })
+        .await
+    }
 }
 
 /// Frames are small and must not wait for more data (Nagle's algorithm). What a client does not read waits in
@@ -206,19 +234,4 @@ fn set_options(socket: &TcpStream) {
     if let Err(error) = result {
         tracing::debug!(%error, "cannot set a socket option");
     }
-}
-
-async fn serve<S>(stream: S, permit: ConnectionPermit, router: Router) -> io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    http_connection::serve(stream, |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(permit.clone());
-        let mut router = router.clone();
-        async move {
-            let Ok(response) = router.call(request).await;
-            response
-        }
-    })
-    .await
 }

@@ -1,5 +1,6 @@
 //! The opening handshake (RFC 6455 section 4.2): what the request must contain, and the response.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::edge::rejection::{Reason, Rejection};
 use crate::edge::session::protocol::Protocol;
 
 /// The version of the protocol (RFC 6455 section 4.1).
@@ -35,12 +37,13 @@ impl InvalidUpgrade {
     /// The response: 426 names what would be accepted (RFC 6455 section 4.4, RFC 9110 section 15.5.22).
     pub(super) fn response(self) -> Response<Body> {
         let text = format!("{self}\n");
+        let rejection = Extension(Rejection { reason: Reason::Malformed, error: self.to_string().into() });
         let upgrade = (header::UPGRADE, HeaderValue::from_static("websocket"));
         match self {
-            Self::Request | Self::Key => (StatusCode::BAD_REQUEST, text).into_response(),
+            Self::Request | Self::Key => (StatusCode::BAD_REQUEST, rejection, text).into_response(),
             Self::Upgrade | Self::Version => {
                 let version = (header::SEC_WEBSOCKET_VERSION, VERSION);
-                (StatusCode::UPGRADE_REQUIRED, [upgrade, version], text).into_response()
+                (StatusCode::UPGRADE_REQUIRED, rejection, [upgrade, version], text).into_response()
             }
         }
     }
