@@ -6,6 +6,7 @@
 pub(crate) mod commands;
 pub(crate) mod connection;
 pub(crate) mod error;
+mod failure;
 mod installation;
 pub(crate) mod lease;
 pub(crate) mod log;

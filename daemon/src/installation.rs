@@ -9,6 +9,7 @@ use std::time::Duration;
 use chatpush_wire::installation::{Installation, Mismatch};
 use tokio::time::timeout;
 
+use crate::base::backoff::Failure;
 use crate::broker::BrokerError;
 use crate::services::Services;
 use crate::store::StoreError;
@@ -36,6 +37,16 @@ impl AgreementError {
     /// Whether waiting cannot help: the configuration must be changed, or the program upgraded.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Mismatch(_) | Self::Store(StoreError::Foreign(_)))
+    }
+}
+
+impl Failure for AgreementError {
+    fn summary(&self) -> &'static str {
+        match self {
+            Self::Redis(error) => error.summary(),
+            Self::Store(error) => error.summary(),
+            Self::Mismatch(_) => "Redis belongs to another installation",
+        }
     }
 }
 

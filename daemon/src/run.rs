@@ -32,7 +32,7 @@ use crate::hub::{Bounds, Hub, drain};
 use crate::installation;
 use crate::net::client_ip::TrustedProxies;
 use crate::ops::admin::{self, Admin};
-use crate::ops::{rlimit, signals};
+use crate::ops::{logging, rlimit, signals};
 use crate::query::barrier::Barrier;
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
@@ -92,7 +92,8 @@ async fn run(
     if let Err(error) = installation::agree(&services, 0).await
         && error.is_final()
     {
-        tracing::error!(%error, "this daemon does not fit its Redis or its database");
+        let error = anyhow::Error::new(error).context("this daemon does not fit its Redis or its database");
+        logging::report_fatal(&error, services.config.log.json);
         return Ok(ExitCode::from(cli::EX_CONFIG));
     }
     let daemon = Daemon::start(services.clone(), listeners, tls, &stop);

@@ -79,10 +79,8 @@ async fn calls_recover_after_a_redis_outage() {
     }
     assert_eq!(seen.iter().filter(|content| *content == "after").count(), 1);
     assert_eq!(env.unread(2).await, 2);
-    let log = daemon.log();
-    let lost = log.matches("connection lost").count();
-    assert!((1..=5).contains(&lost), "each task logs an outage once:\n{log}");
-    assert!(log.contains("connection is back"), "{log}");
+    let outages = daemon.metric("chatpush_outages_total").await;
+    assert!((1..=5).contains(&outages), "each task counts the outage once: {outages}");
 }
 
 /// During the outage a store times out, and its exception says that it is queued. Pushes go on.
@@ -107,6 +105,29 @@ async fn store_is_written_once_after_a_mysql_outage() {
     env.servers().start_mariadb().await;
     eventually("the message is stored", || env.stored(2), |rows| *rows == ["before", "meanwhile"]).await;
     assert_eq!(env.unread(2).await, 2);
+}
+
+/// `/ready` says what failed, not that a connection was lost.
+#[tokio::test]
+async fn a_refused_login_is_called_so() {
+    let env = TestEnv::new().await;
+    let mysql = env.servers().mysql_url(env.name());
+    let redis = env.servers().redis_url();
+    let gone = format!("{}_gone", env.name());
+    env.servers().sql(&format!("GRANT ALL ON {gone}.* TO chatpush@localhost")).await;
+    let as_user = |user: &str| mysql.replace("chatpush:pw", user);
+    for (variable, url, part, cause) in [
+        ("CHATPUSH_MYSQL_URL", as_user("chatpush:wrong"), "mysql", "login refused"),
+        ("CHATPUSH_MYSQL_URL", as_user("nobody:pw"), "mysql", "login refused"),
+        ("CHATPUSH_MYSQL_URL", mysql.replace(env.name(), "elsewhere"), "mysql", "no access to the database"),
+        ("CHATPUSH_MYSQL_URL", mysql.replace(env.name(), &gone), "mysql", "the database does not exist"),
+        ("CHATPUSH_REDIS_URL", format!("{redis}?user=nobody&pass=wrong"), "redis", "login refused"),
+        ("CHATPUSH_REDIS_URL", format!("{redis}?db=99"), "redis", "the database number is refused"),
+    ] {
+        let daemon = chatpush_tests::daemon::Daemon::launch(&env.clone().with(variable, url));
+        let named = |answer: &String| answer.contains(&format!("{part}: {cause}"));
+        eventually("the cause is named", || daemon.get("/ready"), named).await;
+    }
 }
 
 /// `/health` answers 200 at once, and `/ready` when both servers are there.

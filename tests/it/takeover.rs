@@ -25,8 +25,6 @@ async fn killed_writer_is_replaced_before_its_lease_expires() {
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["after".to_owned()], 1));
     assert_eq!(writer(&env).await, Some(pid));
-    // The lease of the killed writer was taken over before it expired.
-    assert!(standby.log().contains("became the writer"));
 }
 
 #[tokio::test]
@@ -40,7 +38,6 @@ async fn paused_writer_is_replaced_and_commits_nothing_on_resume() {
     let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'meanwhile'));").await;
     assert_eq!(stored.trim(), "bool(true)");
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
-    assert!(standby.log().contains("ending the last writer's connection"), "its connection is closed");
     active.process().signal("CONT");
     for text in ["a", "b", "c"] {
         php.get(&format!("storeOfflineMessage(1, 2, '{text}');")).await;

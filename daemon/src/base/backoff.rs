@@ -1,43 +1,93 @@
-//! Exponential backoff for a server that is away: one log line when it goes and one when it is back.
+//! Exponential backoff for a server that cannot be used: one log line for each cause, and one when it works
+//! again.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use crate::base::metrics;
+
 const INITIAL_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_secs(2);
+
+/// Why a server cannot be used.
+pub(crate) trait Failure: Display {
+    /// What failed, in a few words that are the same for the same cause: `login refused`.
+    fn summary(&self) -> &'static str;
+
+    /// What failed, and the server's own words.
+    fn report(&self) -> String {
+        format!("{}: {self}", self.summary())
+    }
+}
 
 /// One task's view of one server.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     peer: &'static str,
-    since: Option<Instant>,
+    outage: Option<Outage>,
     delay: Duration,
 }
 
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    /// The causes that were logged.
+    logged: Vec<&'static str>,
+}
+
 impl Backoff {
-    /// A server that is taken to be up. `peer` names it in log lines.
+    /// A server that is taken to be up. `peer` names it in log lines and metrics.
     pub(crate) const fn new(peer: &'static str) -> Self {
-        Self { peer, since: None, delay: INITIAL_DELAY }
+        Self { peer, outage: None, delay: INITIAL_DELAY }
     }
 
     /// Records a failure and waits before the next attempt. The wait starts at 50 ms, doubles up to 2 s and
-    /// is shortened by a random part of up to a half, so that daemons do not reconnect all at once. Only the
-    /// first failure of an outage is logged.
-    pub(crate) async fn failed(&mut self, error: &impl Display) {
-        if self.since.is_none() {
-            self.since = Some(Instant::now());
-            tracing::warn!(peer = self.peer, %error, "connection lost, reconnecting");
+    /// is shortened by a random part of up to a half, so that daemons do not reconnect all at once. Each cause
+    /// is logged once in an outage: a server may come back and refuse the login.
+    pub(crate) async fn failed(&mut self, error: &impl Failure) {
+        if self.is_news(error.summary()) {
+            tracing::warn!(peer = self.peer, %error, "{}, trying again", error.summary());
         }
         tokio::time::sleep(self.delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         self.delay = (self.delay * 2).min(MAX_DELAY);
     }
 
+    /// Whether this outage has not had this cause yet.
+    fn is_news(&mut self, cause: &'static str) -> bool {
+        let outage = self.outage.get_or_insert_with(|| {
+            metrics::OUTAGES.increment(self.peer);
+            Outage { since: Instant::now(), logged: Vec::new() }
+        });
+        let is_news = !outage.logged.contains(&cause);
+        if is_news {
+            outage.logged.push(cause);
+        }
+        is_news
+    }
+
     /// Records a success. Logs the end of an outage, if there was one.
     pub(crate) fn recovered(&mut self) {
-        if let Some(since) = self.since.take() {
-            let seconds = since.elapsed().as_secs_f64();
-            tracing::info!(peer = self.peer, seconds, "connection is back");
+        if let Some(outage) = self.outage.take() {
+            let seconds = outage.since.elapsed().as_secs_f64();
+            tracing::info!(peer = self.peer, seconds, "works again");
         }
         self.delay = INITIAL_DELAY;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_of_an_outage_is_news_once() {
+        let mut mysql = Backoff::new("MySQL (test)");
+        let news: Vec<_> = ["connection lost", "connection lost", "login refused", "connection lost"]
+            .into_iter()
+            .map(|cause| mysql.is_news(cause))
+            .collect();
+        assert_eq!(news, [true, false, true, false]);
+        mysql.recovered();
+        assert!(mysql.is_news("connection lost"));
     }
 }

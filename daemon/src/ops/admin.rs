@@ -11,6 +11,7 @@ use axum::routing::get;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::base::backoff::Failure as _;
 use crate::base::metrics;
 use crate::broker::lease::Lease;
 use crate::fanout::subscriptions::Subscriptions;
@@ -73,15 +74,15 @@ async fn probe(outcome: impl Future<Output = Result<(), String>>) -> Result<(), 
 
 impl Admin {
     async fn redis(&self) -> Result<(), String> {
-        self.services.commands.ping().await.map_err(|error| error.to_string())?;
+        self.services.commands.ping().await.map_err(|error| error.report())?;
         match self.lease.is_held().await {
             Ok(true) => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.report()),
         }
     }
 
     async fn mysql(&self) -> Result<(), String> {
-        self.services.store.ping().await.map_err(|error| error.to_string())
+        self.services.store.ping().await.map_err(|error| error.report())
     }
 }

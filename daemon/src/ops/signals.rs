@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::error_text::error_text;
+use crate::base::metrics;
 use crate::edge::tls::Tls;
 
 /// Handles signals from now on. `stop` is cancelled by the first SIGTERM or SIGINT; a SIGINT after it ends
@@ -39,8 +40,12 @@ pub(crate) fn handle(stop: CancellationToken, tls: Option<Arc<Tls>>) -> anyhow::
 
 fn reload(tls: Option<&Tls>) {
     match tls.map(Tls::reload) {
-        Some(Ok(())) => tracing::info!("certificate reloaded"),
+        Some(Ok(())) => {
+            metrics::CERTIFICATE_RELOADS.increment("ok");
+            tracing::info!("certificate reloaded");
+        }
         Some(Err(error)) => {
+            metrics::CERTIFICATE_RELOADS.increment("failed");
             let error = error_text(&error);
             tracing::error!(error, "cannot reload the certificate; the old one stays");
         }

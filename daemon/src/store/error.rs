@@ -4,6 +4,8 @@
 //! keeps the typed cause. MySQL's own text is part of it, and that may quote a value ("Incorrect string
 //! value").
 
+mod failure;
+
 use std::time::Duration;
 
 use chatpush_wire::entry::Malformed;

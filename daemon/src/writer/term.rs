@@ -104,6 +104,7 @@ impl<'a> Term<'a> {
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
         let mut connection = blocking_connection(self.services.commands.connector()).await?;
+        metrics::TERMS.add(1);
         tracing::info!("became the writer");
         let mut deferred = Deferred::default();
         let mut last = false;
