@@ -38,7 +38,11 @@ pub enum Command {
     /// Serve until SIGTERM or SIGINT
     Run,
     /// Test every prerequisite, and print how to fix what is wrong
-    Check,
+    Check {
+        /// Print a JSON list of objects with `name`, `status` (`ok`, `warning` or `wrong`) and `text`
+        #[arg(long)]
+        json: bool,
+    },
     /// Create missing tables; existing tables are never altered
     Migrate,
     /// Manage dead letters: entries that MySQL refused

@@ -54,7 +54,7 @@ fn run_to_end(command: Command, config: Config) -> anyhow::Result<ExitCode> {
 async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run => run::until_signalled(config).await,
-        Command::Check => check::print(&config).await,
+        Command::Check { json } => check::print(&config, json).await,
         Command::Migrate => store::migrate::print(&config).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::DefaultConfig => Ok(cli::print_default_config()),

@@ -10,7 +10,7 @@ mod migrations;
 pub(crate) mod installation;
 pub mod migrate;
 pub(crate) mod rows;
-mod identity;
+pub(crate) mod identity;
 mod statements;
 mod multi_statement;
 pub(crate) mod server;

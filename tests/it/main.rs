@@ -54,6 +54,8 @@ mod shutdown;
 mod commands;
 /// Mistakes in the configuration, and how they are reported.
 mod configuration;
+/// `chatpushd check`, on real servers.
+mod check;
 /// The commands for a running demo.
 mod demo;
 /// The links of the documentation.

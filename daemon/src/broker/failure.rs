@@ -7,12 +7,13 @@ impl Failure for BrokerError {
     fn summary(&self) -> &'static str {
         // Redis's own words and those of the client library. The error keeps nothing else, since an answer
         // may hold a message.
-        const CAUSES: [(&str, &str); 9] = [
+        const CAUSES: [(&str, &str); 10] = [
             ("AuthenticationFailed", LOGIN_REFUSED),
             ("NOAUTH", LOGIN_REFUSED),
             ("refused to switch database", "the database number is refused"),
             ("NoPerm", "the account lacks a permission"),
             ("ReadOnly", "Redis is a replica"),
+            ("is a replica", "Redis is a replica"),
             ("OOM", "Redis is at maxmemory"),
             ("BusyLoading", "Redis is loading its data"),
             ("MISCONF", "Redis cannot write its file"),

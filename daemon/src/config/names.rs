@@ -26,7 +26,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub struct Identifier(String);
 
 impl Identifier {
-    fn new(name: &str) -> Result<Self, String> {
+    pub(crate) fn new(name: &str) -> Result<Self, String> {
         let forbidden = |c: char| c == '`' || c == '.' || c.is_control();
         if name.is_empty() || name.chars().count() > 64 || name.ends_with(' ') || name.contains(forbidden) {
             return Err(format!(

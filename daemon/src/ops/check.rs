@@ -1,65 +1,77 @@
 //! `chatpushd check`: every prerequisite, each with `ok` or the fix.
 
+mod environment;
+mod installation;
 mod listener;
 mod mysql;
 mod redis;
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use crate::config::Config;
 
 /// The result for one prerequisite.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    what: String,
-    verdict: Verdict,
+    name: String,
+    status: Status,
+    /// What was found, if that is informative; or the fix.
+    text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Met; with what was found, if that is informative.
-    Fine(String),
-    /// Met in part: not every promise holds. With the fix.
-    Warning(String),
-    /// Not met. With the fix.
-    Wrong(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// Met.
+    Ok,
+    /// Met in part: not every promise holds.
+    Warning,
+    /// Not met.
+    Wrong,
 }
 
 impl Finding {
-    fn fine(what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Fine(found.into()) }
+    fn fine(name: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { name: name.into(), status: Status::Ok, text: found.into() }
     }
 
-    fn warning(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Warning(fix.into()) }
+    fn warning(name: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.into(), status: Status::Warning, text: fix.into() }
     }
 
-    fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Wrong(fix.into()) }
+    fn wrong(name: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.into(), status: Status::Wrong, text: fix.into() }
     }
 }
 
-/// Checks every prerequisite and prints a line for each. Exits with 1 if anything is wrong; warnings do not
-/// count.
+/// Checks every prerequisite and prints a line for each, or with `json` a list of objects. Exits with 1 if
+/// anything is wrong; warnings do not count.
 ///
 /// # Errors
 ///
 /// None: what cannot be reached is a finding.
-pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
-    let mut findings = redis::check(config).await;
+pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let mut findings = environment::check(config);
+    findings.extend(redis::check(config).await);
     findings.extend(mysql::check(config).await);
     findings.extend(listener::check(config));
-    let mut code = ExitCode::SUCCESS;
-    for Finding { what, verdict } in findings {
-        match verdict {
-            Verdict::Fine(found) if found.is_empty() => println!("ok       {what}"),
-            Verdict::Fine(found) => println!("ok       {what}: {found}"),
-            Verdict::Warning(fix) => println!("warning  {what}: {fix}"),
-            Verdict::Wrong(fix) => {
-                println!("WRONG    {what}: {fix}");
-                code = ExitCode::FAILURE;
-            }
-        }
+    if json {
+        println!("{}", serde_json::to_string(&findings)?);
+    } else {
+        findings.iter().for_each(print_line);
     }
-    Ok(code)
+    let is_wrong = findings.iter().any(|finding| finding.status == Status::Wrong);
+    Ok(if is_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn print_line(Finding { name, status, text }: &Finding) {
+    let status = match status {
+        Status::Ok => "ok       ",
+        Status::Warning => "warning  ",
+        Status::Wrong => "WRONG    ",
+    };
+    let separator = if text.is_empty() { "" } else { ": " };
+    println!("{status}{name}{separator}{text}");
 }

@@ -21,7 +21,7 @@ pub(super) fn digest(names: &Names, alias: &str) -> String {
 
 /// The condition that our record `m` and the row `o` of the message table are the same message. The id alone
 /// is not enough: after a TRUNCATE, row ids are used again.
-pub(super) fn record_of_row(names: &Names) -> String {
+pub(crate) fn record_of_row(names: &Names) -> String {
     format!(
         "o.{} = m.`offline_id` AND o.{} = m.`receiver_id` AND m.`digest` = {}",
         names.id,

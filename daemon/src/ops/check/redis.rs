@@ -1,10 +1,13 @@
-//! Redis: its version, persistence and eviction policy.
+//! Redis: its version and role, its persistence and eviction policy, and what the account may do.
+
+mod account;
 
 use std::collections::HashMap;
 
-use redis::Client;
+use redis::{Client, Value, from_redis_value};
 
 use super::Finding;
+use crate::base::backoff::Failure as _;
 use crate::broker::Commands;
 use crate::config::Config;
 
@@ -19,12 +22,21 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let commands = match reached {
         Ok(commands) => commands,
         Err(error) => {
-            return vec![Finding::wrong("Redis answers", format!("{error} (CHATPUSH_REDIS_URL)"))];
+            let text = format!("{} (CHATPUSH_REDIS_URL)", error.report());
+            return vec![Finding::wrong("Redis answers", text)];
         }
     };
     let mut findings = vec![Finding::fine("Redis answers", "")];
-    let info: Result<(String,), _> = commands.send(redis::pipe().cmd("INFO").arg("server")).await;
-    findings.push(version(&info.map(|(text,)| text).unwrap_or_default()));
+    // INFO needs a permission that the daemon can do without.
+    match commands.send::<(HashMap<String, Value>,)>(redis::pipe().cmd("HELLO")).await {
+        Ok((hello,)) => findings.extend(server(&hello)),
+        Err(error) => findings.push(Finding::warning(
+            "Redis version",
+            format!(
+                "cannot be read ({error}); allow the account HELLO, or make sure that it is 7.0 or newer"
+            ),
+        )),
+    }
     let mut pipeline = redis::pipe();
     for setting in ["appendonly", "appendfsync", "maxmemory-policy", "maxmemory"] {
         pipeline.cmd("CONFIG").arg("GET").arg(setting);
@@ -38,23 +50,37 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             ),
         )),
     }
+    findings.push(account::check(config).await);
     findings
 }
 
-fn version(info: &str) -> Finding {
+/// Version and role, as HELLO answers.
+fn server(hello: &HashMap<String, Value>) -> Vec<Finding> {
     let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(|text| text.trim().to_owned())
+        let value = hello.get(name).and_then(|value| from_redis_value::<String>(value.clone()).ok());
+        value.unwrap_or_default()
     };
-    // Valkey calls itself Redis 7.2.4 in `redis_version` for the sake of old clients.
-    let version = field("redis_version").unwrap_or_default();
+    let version = field("version");
     let major: u32 = version.split('.').next().and_then(|part| part.parse().ok()).unwrap_or(0);
-    if major >= 7 {
-        Finding::fine("Redis version", version)
+    let name = if field("server") == "redis" { "Redis".to_owned() } else { field("server") };
+    let version = if major >= 7 {
+        Finding::fine("Redis version", format!("{name} {version}"))
     } else {
-        Finding::wrong("Redis version", format!("{version:?} must be 7.0 or newer (sharded channels)"))
-    }
+        let text = format!("{name} {version:?} must be 7.0 or newer (sharded channels)");
+        Finding::wrong("Redis version", text)
+    };
+    let role = match (field("mode").as_str(), field("role").as_str()) {
+        ("cluster", _) => Finding::wrong(
+            "Redis role",
+            "a node of a Redis Cluster, which is not supported; use a Redis with cluster-enabled no",
+        ),
+        ("sentinel", _) => Finding::wrong("Redis role", "a Sentinel; use the address of the master"),
+        (_, "replica" | "slave") => {
+            Finding::wrong("Redis role", "a replica, which refuses writes; use the address of the master")
+        }
+        (_, role) => Finding::fine("Redis role", role),
+    };
+    vec![version, role]
 }
 
 fn persistence(settings: &HashMap<String, String>) -> Vec<Finding> {
@@ -89,25 +115,42 @@ fn persistence(settings: &HashMap<String, String>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::Verdict;
+    use crate::ops::check::Status;
+
+    fn hello(fields: &[(&str, &str)]) -> Vec<Status> {
+        let value = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect();
+        server(&fields).into_iter().map(|finding| finding.status).collect()
+    }
 
     #[test]
     fn an_old_version_is_wrong() {
-        assert!(matches!(version("redis_version:6.2.14\r\n").verdict, Verdict::Wrong(_)));
-        assert!(matches!(version("# Server\r\nredis_version:7.0.15\r\n").verdict, Verdict::Fine(_)));
-        assert!(matches!(version("").verdict, Verdict::Wrong(_)));
+        let version = |server, version| hello(&[("server", server), ("version", version)])[0];
+        assert_eq!(version("redis", "6.2.14"), Status::Wrong);
+        assert_eq!(version("redis", "7.0.15"), Status::Ok);
+        assert_eq!(version("valkey", "8.1.1"), Status::Ok);
+        assert_eq!(hello(&[])[0], Status::Wrong);
+    }
+
+    #[test]
+    fn only_a_master_on_its_own_will_do() {
+        let role = |mode, role| hello(&[("mode", mode), ("role", role)])[1];
+        assert_eq!(role("standalone", "master"), Status::Ok);
+        assert_eq!(role("standalone", "replica"), Status::Wrong);
+        assert_eq!(role("cluster", "master"), Status::Wrong);
+        assert_eq!(role("sentinel", "sentinel"), Status::Wrong);
     }
 
     #[test]
     fn eviction_is_wrong_and_missing_persistence_is_warned_of() {
         let settings = |pairs: &[(&str, &str)]| {
-            persistence(&pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+            let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            persistence(&pairs).into_iter().map(|finding| finding.status).collect::<Vec<_>>()
         };
         let found = settings(&[("appendonly", "no"), ("maxmemory-policy", "allkeys-lru")]);
-        assert!(matches!(found[0].verdict, Verdict::Warning(_)));
-        assert!(matches!(found[1].verdict, Verdict::Wrong(_)));
+        assert_eq!(found, [Status::Warning, Status::Wrong]);
         let found =
             settings(&[("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")]);
-        assert!(found.iter().all(|finding| matches!(finding.verdict, Verdict::Fine(_))));
+        assert_eq!(found, [Status::Ok, Status::Ok]);
     }
 }

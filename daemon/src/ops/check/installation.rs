@@ -1,0 +1,42 @@
+//! Whether Redis and the database belong together, and fit this version.
+
+use chatpush_wire::installation::Installation;
+use redis::Client;
+
+use super::Finding;
+use crate::base::backoff::Failure as _;
+use crate::broker::Commands;
+use crate::config::Config;
+use crate::store::Store;
+use crate::store::installation::FoundInstallation;
+
+pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
+    let found = store.installation().await;
+    let partitions = store.positions().await;
+    let FoundInstallation { row, content } = match found {
+        Ok(found) => found,
+        Err(error) => return vec![Finding::wrong("installation", error.to_string())],
+    };
+    let partitions = match partitions {
+        Ok(_) => Finding::fine("partitions", ""),
+        Err(error) => Finding::wrong("partitions", error.to_string()),
+    };
+    vec![agreement(config, Installation::of_database(row.uuid, content)).await, partitions]
+}
+
+/// Whether Redis belongs to the database's installation. The daemon writes the record when it starts.
+async fn agreement(config: &Config, own: Installation) -> Finding {
+    let name = "installation";
+    let record = match Client::open(config.redis.clone()) {
+        Ok(client) => Commands::new(client).installation(&config.prefix).await,
+        Err(error) => Err(error.into()),
+    };
+    match record {
+        Ok(None) => Finding::fine(name, "new in this Redis"),
+        Ok(Some(record)) => match Installation::decode(&record).and_then(|found| found.admits(&own)) {
+            Ok(()) => Finding::fine(name, own.uuid),
+            Err(mismatch) => Finding::wrong(name, mismatch.to_string()),
+        },
+        Err(error) => Finding::wrong(name, error.report()),
+    }
+}
