@@ -3,6 +3,7 @@
 //! Each setting is a row of the table in `table.rs`. The rows stand beside the code that reads them:
 //! `limits.rs` has those of `[limits]`, `tokens.rs` those of the keys and of `[token]`, and so on.
 
+mod encoding;
 mod environment;
 mod error;
 mod file;
@@ -19,7 +20,6 @@ mod source;
 mod table;
 mod tls;
 mod tokens;
-mod url;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -130,6 +130,26 @@ async fn a_refused_login_is_called_so() {
     }
 }
 
+#[tokio::test]
+async fn a_corrected_account_needs_no_restart() {
+    let env = TestEnv::new().await;
+    let (database, account) = (env.name(), format!("c_{}", env.name()));
+    let account = &account[..20];
+    let made = format!(
+        "CREATE USER {account}@localhost IDENTIFIED BY 'old'; GRANT ALL ON {database}.* TO {account}@localhost"
+    );
+    env.servers().sql(&made).await;
+    let mysql = env.servers().mysql_url(database).replace("chatpush:pw", &format!("{account}:pw"));
+    let redis = format!("{}?user={account}&pass=pw", env.servers().redis_url());
+    let limited = env.clone().with("CHATPUSH_MYSQL_URL", mysql).with("CHATPUSH_REDIS_URL", redis);
+    let daemon = chatpush_tests::daemon::Daemon::launch(&limited);
+    let refused = |answer: &String| answer.matches("login refused").count() == 2;
+    eventually("both logins are refused", || daemon.get("/ready"), refused).await;
+    let _: String = env.redis(&["ACL", "SETUSER", account, "on", ">pw", "~*", "&*", "+@all"]).await;
+    env.servers().sql(&format!("ALTER USER {account}@localhost IDENTIFIED BY 'pw'")).await;
+    eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+}
+
 /// `/health` answers 200 at once, and `/ready` when both servers are there.
 #[tokio::test]
 async fn daemon_starts_without_redis_and_mysql() {

@@ -3,9 +3,9 @@
 use mysql_async::Opts;
 
 use super::Names;
+use super::encoding::check_encoding;
 use super::setting::Setting;
 use super::source::Source;
-use super::url::check_encoding;
 
 pub(super) const SETTINGS: &[Setting] = &[Setting::required(
     "mysql.url",

@@ -1,4 +1,5 @@
-//! What addresses of servers have in common.
+//! Characters in a database's address that mean something else than was written. Redis's address has a grammar
+//! of its own, in `chatpush-wire`.
 
 /// What has to be percent-encoded in a user name or password (RFC 3986 section 3.2.1), and how.
 const ENCODE: &str = "in a user name or password write %40 for @, %3A for :, %2F for /, %23 for #, %3F for ?, \
@@ -44,7 +45,6 @@ mod tests {
             "mysql://app:pass?word@127.0.0.1/db",
             "mysql://app:100%@127.0.0.1/db",
             "mysql://app:100%sure@127.0.0.1/db",
-            "redis://:pa/ss@127.0.0.1:6379",
         ] {
             let refused = check_encoding(text).expect_err(text);
             assert!(refused.contains("%40 for @") && !refused.contains("127.0.0.1"), "{refused}");
@@ -58,9 +58,6 @@ mod tests {
             "mysql://app:p@ss@127.0.0.1/db",
             "mysql://app@127.0.0.1/db?socket=/run/mysqld.sock",
             "mysql://app:p%C3%A4ss@[::1]:3306/db",
-            "redis://127.0.0.1:6379/3",
-            "redis+unix:///run/redis.sock?pass=p%40ss",
-            "unix:///run/redis.sock",
         ] {
             assert_eq!(check_encoding(text), Ok(()), "{text}");
         }
