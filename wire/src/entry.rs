@@ -253,7 +253,7 @@ mod tests {
         let caller = Some("C.1".to_owned());
         let expected = Entry::Duplicate { receiver, id, receiver_online: true, reply_to: caller };
         assert_eq!(Entry::decode(&fields), Ok(expected));
-        assert_eq!(super::reply_to(&fields), Some("C.1"));
+        assert_eq!(reply_to(&fields), Some("C.1"));
         assert_eq!(without_reply_to(&fields).count(), 5);
     }
 
