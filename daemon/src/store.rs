@@ -22,8 +22,8 @@ pub(crate) mod dead_letters;
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, PoolConstraints, PoolOpts, Row};
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder, Row};
 use tokio::time::timeout;
 
 use crate::config::{Mysql, Names};
@@ -35,6 +35,12 @@ pub(crate) use self::error::StoreError;
 
 /// How long connecting may take, and each round trip.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long after its last answer a connection is used without asking whether it is alive.
+const TRUSTED_TIME: Duration = Duration::from_secs(1);
+
+/// How long the answer to that question may take. The server executes nothing else on the connection.
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When a silent connection is probed (`TCP_KEEPIDLE`). A server, or a proxy in between, that is
 /// gone without a word is noticed while the connection is idle.
@@ -69,12 +75,7 @@ pub(crate) struct Store {
 impl Store {
     /// A pool of at most [`CONNECTIONS`], which stay open once they are opened. None is open yet.
     pub(crate) fn new(mysql: &Mysql, prefix: &Prefix) -> Self {
-        // The pool closes returned connections beyond its lower bound, and opening one costs more than a
-        // query.
-        let constraints = PoolConstraints::new(CONNECTIONS, CONNECTIONS).unwrap_or_default();
-        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
         let opts: Opts = OptsBuilder::from_opts(mysql.opts.clone())
-            .pool_opts(pool)
             .setup(vec![CHARSET, SESSION_SETTINGS])
             .tcp_keepalive(Some(KEEPALIVE))
             // Count the rows that an UPDATE has found, not only those it has changed.
@@ -95,11 +96,6 @@ impl Store {
         self.prefix.as_str()
     }
 
-    /// A connection from the pool.
-    pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
-        self.pool.connection().await
-    }
-
     /// Executes queries in one round trip, and returns the rows of each.
     ///
     /// # Errors
@@ -109,15 +105,14 @@ impl Store {
         self.pool.read(queries).await
     }
 
-    /// A connection outside of the pool. It is closed when it is dropped.
-    pub(crate) async fn dedicated_connection(&self) -> Result<Conn, StoreError> {
+    /// A new connection outside of the pool. The server logs a warning if it is dropped and not disconnected.
+    pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
         bounded(Conn::new(self.opts.clone())).await
     }
 
     /// Whether the database answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
-        bounded(connection.query_drop("DO 1")).await
+        self.read(&[]).await.map(drop)
     }
 
     /// Closes every connection, or gives up after the timeout.
@@ -126,6 +121,12 @@ impl Store {
             tracing::debug!(%error, "cannot close the database connections");
         }
     }
+}
+
+/// Whether a connection that was idle still leads to a server. A path that died without a word would cost a
+/// whole [`OPERATION_TIMEOUT`].
+async fn is_alive(connection: &mut Conn) -> bool {
+    matches!(timeout(ALIVE_TIMEOUT, connection.ping()).await, Ok(Ok(())))
 }
 
 /// Runs one step against the database, with a timeout.

@@ -87,6 +87,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
     ("mariadb", &["server", "wait"]),
+    ("replicated_mariadb", &["folder", "mariadb", "port"]),
     ("daemon", &["artifacts", "port", "server", "wait"]),
     ("php_fpm", &["server", "wait"]),
     ("nginx", &["certificate", "php_fpm", "port", "server", "wait"]),

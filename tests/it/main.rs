@@ -48,6 +48,12 @@ mod dead_connections;
 mod clears;
 /// A Redis that takes no writes.
 mod refused_writes;
+/// A MySQL that loses its last commits in a crash.
+mod durability;
+/// A MySQL primary that is replaced and lives on.
+mod mysql_failover;
+/// Connections to MySQL that die without a word.
+mod mysql_connections;
 /// Graceful shutdown and rolling restarts.
 mod shutdown;
 /// The commands of `chatpushd` other than `run`.

@@ -1,20 +1,26 @@
 //! The writer's transaction: applies one batch of the log, or nothing of it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
+use tokio::time::Instant;
 
 use super::error::UnavailableCause;
+use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
+use super::rows::positions;
 use super::server::Server;
 use super::statements::{confirm, counter, in_statements, insert, position};
-use super::{Store, StoreError, bounded};
+use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::{Batch, Insert, LogEntry, PositionUpdate};
+use crate::log::position::Position;
 
 /// The named lock that the writer's connection holds, one per database.
 const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
@@ -52,6 +58,8 @@ pub(crate) struct Applied {
 #[derive(Debug)]
 pub(crate) struct WriterConnection {
     connection: Conn,
+    /// When it has answered last.
+    answered: Instant,
     names: Names,
     server: Server,
     /// Whether confirmed messages are remembered.
@@ -63,17 +71,34 @@ pub(crate) struct WriterConnection {
 impl WriterConnection {
     /// Opens the writer's connection and takes the named lock. The connection of the last writer is ended if
     /// it still exists: a writer that hangs must not keep its row locks.
-    pub(crate) async fn open(store: &Store, remember_confirmed: bool) -> Result<Self, StoreError> {
-        let mut connection = store.dedicated_connection().await?;
+    ///
+    /// Returns it with the installation that the server it leads to belongs to.
+    pub(crate) async fn open(
+        store: &Store,
+        remember_confirmed: bool,
+    ) -> Result<(Self, InstallationRow), StoreError> {
+        let mut connection = store.connection().await?;
+        let installation = store.installation_over(&mut connection).await?.row;
+        let server = Server::of(&mut connection, store.names()).await?;
         if !fault_injection::breaks(Promise::Fence) {
             take_lock(&mut connection).await?;
         }
-        let server = Server::of(&mut connection, store.names()).await?;
         // Without autocommit, a statement of a transaction that the server has taken away is not committed on
         // its own. Every transaction begins with its first statement and ends with COMMIT or ROLLBACK.
         bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
         let names = store.names().clone();
-        Ok(Self { connection, names, server, remember_confirmed, locks: Locks::Wait })
+        let locks = Locks::Wait;
+        let writer = Self { connection, answered: Instant::now(), names, server, remember_confirmed, locks };
+        Ok((writer, installation))
+    }
+
+    /// The position of each partition.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::positions`].
+    pub(crate) async fn positions(&mut self) -> Result<Vec<(Partition, Position)>, StoreError> {
+        positions(self.select(position::select()).await?)
     }
 
     /// Which of these messages are stored and not confirmed yet, or were confirmed a short time ago.
@@ -150,7 +175,7 @@ impl WriterConnection {
     ) -> Result<(), StoreError> {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
         let mut statements = MultiStatement::default();
-        statements.push(ResultUse::Fence, position::advance(&[update]));
+        self.add_fence(&mut statements, &[update]);
         statements.push(ResultUse::Ignored, position::dead_letter(logged, &entry, error));
         self.add_end(&mut statements, &[update]);
         self.execute(statements).await.map(drop)
@@ -171,6 +196,21 @@ impl WriterConnection {
     /// The server's error, as [`StoreError::Unavailable`].
     pub(crate) async fn probe(&mut self) -> Result<(), StoreError> {
         self.server.probe(&mut self.connection, &self.names).await
+    }
+
+    /// When the server has answered last. It is asked if that was longer ago than `age`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if it does not answer any more.
+    pub(crate) async fn answered_within(&mut self, age: Duration) -> Result<Instant, StoreError> {
+        if self.answered.elapsed() > age {
+            if !is_alive(&mut self.connection).await {
+                return Err(StoreError::Unavailable(UnavailableCause::Timeout(ALIVE_TIMEOUT)));
+            }
+            self.answered = Instant::now();
+        }
+        Ok(self.answered)
     }
 
     /// The application's names.
@@ -202,7 +242,7 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, super::TIME_ZONE);
         }
         // The positions come first: their row locks make a second writer wait until this transaction ends.
-        statements.push(ResultUse::Fence, position::advance(&batch.positions));
+        self.add_fence(statements, &batch.positions);
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().collect();
             statements.push(ResultUse::Ignored, counter::lock(names, &users));
@@ -237,6 +277,14 @@ impl WriterConnection {
             statements.push(ResultUse::Rows, counter::select(names, &batch.notify_unread));
         }
         self.add_end(statements, &batch.positions);
+    }
+
+    /// Adds the beginning of a transaction: nobody else has written, and this is still the primary.
+    fn add_fence(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
+        if self.server.ignores_read_only {
+            statements.push(ResultUse::Fence, position::require_writable());
+        }
+        statements.push(ResultUse::Fence, position::advance(positions));
     }
 
     /// Adds the rows and their records in two statements. If the ids are not consecutive, the number of
@@ -279,11 +327,15 @@ impl WriterConnection {
         if self.server.aborts_from_outside {
             statements.push(ResultUse::LastFence, position::verify(positions));
         }
+        // Nothing may follow in the same text: Galera reports a transaction that it has taken away since the
+        // last fence with the last statement, and says that a COMMIT before it has succeeded.
         statements.push(ResultUse::Ignored, COMMIT);
     }
 
     async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
+        self.answered_within(TRUSTED_TIME).await?;
         let done = statements.execute(&mut self.connection, self.server.statement_bytes).await;
+        self.answered = Instant::now();
         if let Err(error) = &done
             && !matches!(error, StoreError::Unavailable(_))
         {

@@ -30,8 +30,9 @@ impl Store {
              WHERE {which} ORDER BY `id`",
             schema::DEAD_LETTER
         );
-        let mut connection = self.connection().await?;
+        let (mut connection, generation) = self.pool.take().await?;
         let found: Vec<(u64, u8, String, String, String)> = bounded(connection.query(sql)).await?;
+        self.pool.keep(connection, generation);
         let entries = found.into_iter().map(|(number, partition, fields, error, died_at)| DeadLetter {
             number,
             partition: Partition::new(partition),
@@ -45,7 +46,9 @@ impl Store {
     /// Deletes a dead letter, if it exists.
     pub(crate) async fn delete_dead_letter(&self, number: u64) -> Result<(), StoreError> {
         let sql = format!("DELETE FROM `{}` WHERE `id` = {number}", schema::DEAD_LETTER);
-        let mut connection = self.connection().await?;
-        bounded(connection.query_drop(sql)).await
+        let (mut connection, generation) = self.pool.take().await?;
+        bounded(connection.query_drop(sql)).await?;
+        self.pool.keep(connection, generation);
+        Ok(())
     }
 }

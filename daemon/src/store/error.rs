@@ -58,6 +58,9 @@ pub(crate) enum UnavailableCause {
     /// MySQL did not answer in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
+    /// The server is a replica, or was the primary before.
+    #[error("the server refuses writes (read_only)")]
+    ReadOnly,
     /// `KILL` did not end the last writer's connection.
     #[error("the last writer's connection does not end")]
     LastWriterRemains,
@@ -154,8 +157,12 @@ impl From<Error> for StoreError {
 impl From<ServerError> for StoreError {
     fn from(error: ServerError) -> Self {
         // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, 3572
-        // the answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot.
-        const BUSY: [u16; 4] = [1205, 1213, 1020, 3572];
+        // the answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot. TiDB manual, "Error
+        // Codes": 8002, 8005, 8022, 8028 and 9007 are conflicts at the commit, which changed nothing.
+        const BUSY: [u16; 9] = [1205, 1213, 1020, 3572, 8002, 8005, 8022, 8028, 9007];
+        // The class of SQLSTATE for a transaction that the server has rolled back: a deadlock (40001), or a
+        // conflict that Group Replication finds at the commit (3101, 40000).
+        const ROLLED_BACK: &str = "40";
         // 1044, 1142 and 1143 are a privilege missing on the database, a table or a column.
         const DENIED: [u16; 3] = [1044, 1142, 1143];
         // Classes of SQLSTATE, its first two digits: 22 a value that does not fit, 23 a violated constraint,
@@ -167,16 +174,18 @@ impl From<ServerError> for StoreError {
         // The server as a whole: 1021 and 1114 a full disk, 1030 its storage engine, 1037, 1038, 1040, 1041, 1203
         // and 1226 its limits, 1047 a Galera node that is not in the cluster, 1053 its shutdown, 1152 to 1161
         // the connection, 1180 a failed COMMIT, 1290, 1792 and 1836 a read-only server, 1317 and 1927 a killed
-        // statement or connection, 1969 and 3024 the longest time of a statement.
-        const SERVER: [u16; 30] = [
+        // statement or connection, 1969 and 3024 the longest time of a statement, 3032 its offline mode, 3100
+        // a group that cannot agree on the commit, 4031 a connection that was idle for too long.
+        const SERVER: [u16; 32] = [
             1021, 1030, 1037, 1038, 1040, 1041, 1047, 1053, 1114, 1152, 1153, 1154, 1155, 1156, 1157, 1158,
-            1159, 1160, 1161, 1180, 1203, 1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 3032,
+            1159, 1160, 1161, 1180, 1203, 1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 3032, 3100, 4031,
         ];
+        let rolled_back = error.state.starts_with(ROLLED_BACK);
         let rejected = REJECTED.contains(&error.code)
             || REJECTED_CLASSES.iter().any(|class| error.state.starts_with(class));
         let failure = ServerFailure(error);
         match failure.0.code {
-            code if BUSY.contains(&code) => Self::Busy(failure),
+            code if rolled_back || BUSY.contains(&code) => Self::Busy(failure),
             code if DENIED.contains(&code) => Self::Denied(failure),
             _ if rejected => Self::Rejected(Rejection::Server(failure)),
             code if SERVER.contains(&code) => Self::Unavailable(UnavailableCause::Server(failure)),
@@ -200,6 +209,9 @@ mod tests {
         assert!(matches!(sorted(1205, "HY000"), StoreError::Busy(_)));
         assert!(matches!(sorted(1213, "40001"), StoreError::Busy(_)));
         assert!(matches!(sorted(3572, "HY000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(3101, "40000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(9007, "HY000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(3100, "HY000"), StoreError::Unavailable(_)));
         assert!(matches!(sorted(1406, "22001"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1452, "23000"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1644, "45000"), StoreError::Rejected(_)));

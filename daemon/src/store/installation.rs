@@ -60,9 +60,19 @@ impl Store {
     ///
     /// When the database cannot be reached, belongs to another prefix, or has tables of another version.
     pub(crate) async fn installation(&self) -> Result<FoundInstallation, StoreError> {
-        let mut connection = self.connection().await?;
+        let (mut connection, generation) = self.pool.take().await?;
+        let found = self.installation_over(&mut connection).await?;
+        self.pool.keep(connection, generation);
+        Ok(found)
+    }
+
+    /// As [`Store::installation`], over this connection.
+    pub(super) async fn installation_over(
+        &self,
+        connection: &mut Conn,
+    ) -> Result<FoundInstallation, StoreError> {
         let not_migrated = |text| StoreError::Unavailable(UnavailableCause::NotMigrated(text));
-        let found = InstallationRow::read(&mut connection)
+        let found = InstallationRow::read(connection)
             .await?
             .ok_or_else(|| not_migrated("the tables of chatpush are missing".to_owned()))?;
         let own = self.prefix();
@@ -78,7 +88,7 @@ impl Store {
                 "the tables of chatpush have version {older} and this chatpushd needs {LATEST}"
             ))),
             LATEST => {
-                let content = self.content_column(&mut connection).await?;
+                let content = self.content_column(connection).await?;
                 Ok(FoundInstallation { row: found, content })
             }
             newer => Err(StoreError::Foreign(format!(

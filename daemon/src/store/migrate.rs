@@ -45,7 +45,7 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     upgrade(&mut connection, config).await?;
-    drop(connection);
+    bounded(connection.disconnect()).await?;
     store.installation().await?;
     store.positions().await?;
     store.close().await;

@@ -12,7 +12,8 @@ use super::{StoreError, bounded};
 pub(super) enum ResultUse {
     /// The result is not used; the statement must only succeed.
     Ignored,
-    /// The statement fails with NULL if another daemon has written.
+    /// The statement fails with NULL if another daemon has written, or with a subquery of two rows if the
+    /// server refuses writes.
     Fence,
     /// The statement fails with NULL if the server has taken the transaction away.
     LastFence,
@@ -44,6 +45,9 @@ const NULL_REFUSED: u16 = 1048;
 
 /// MySQL manual, "Server Error Message Reference": `ER_DUP_ENTRY`.
 const DUPLICATE_KEY: u16 = 1062;
+
+/// MySQL manual, "Server Error Message Reference": `ER_SUBQUERY_NO_1_ROW`.
+const SUBQUERY_ROWS: u16 = 1242;
 
 impl MultiStatement {
     pub(super) fn push(&mut self, result_use: ResultUse, statement: impl Into<String>) {
@@ -104,7 +108,7 @@ async fn send(
 /// What the failure of a statement means.
 fn because(result_use: ResultUse, error: StoreError) -> StoreError {
     match (result_use, error.code()) {
-        (ResultUse::Fence, Some(NULL_REFUSED)) => StoreError::Fenced,
+        (ResultUse::Fence, Some(NULL_REFUSED | SUBQUERY_ROWS)) => StoreError::Fenced,
         (ResultUse::LastFence, Some(NULL_REFUSED)) => StoreError::Aborted,
         (ResultUse::Record, Some(NULL_REFUSED | DUPLICATE_KEY)) => StoreError::Unrecorded,
         (ResultUse::RowId, Some(NULL_REFUSED)) => StoreError::Rejected(Rejection::NoRowId),

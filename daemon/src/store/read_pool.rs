@@ -1,19 +1,28 @@
-//! The connections for reading. A pool keeps them open, and so it would go on reading from a server that has
-//! stopped being the primary, or wait for one that has died without a word. So each query asks whether the
-//! server accepts writes, and one sign that it does not, or one timeout, replaces all idle connections.
+//! The connections for reading.
+//!
+//! They stay open, and so one of them may lead to a server that has stopped being the primary, or to none
+//! because the path has died without a word. Therefore each query asks whether the server accepts writes, a
+//! connection that was idle is asked for a sign of life first, and after one failure no idle connection is
+//! trusted. A new connection leads to where the configured name leads now.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, Pool, Row};
-use tokio::time::Instant;
+use mysql_async::{Conn, Opts, Row};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 
-use super::{StoreError, TIME_ZONE, bounded};
+use super::error::UnavailableCause;
+use super::{CONNECTIONS, StoreError, TIME_ZONE, TRUSTED_TIME, bounded, is_alive};
 
-/// How long a server that refuses writes is read from, if a new connection reaches no other. It is the one
-/// that the operator has named.
-const READ_ONLY_ACCEPTED: Duration = Duration::from_secs(5);
+/// Whether the server refuses writes: a replica, or a primary that another one has replaced. Newer servers give
+/// a word instead of a number (MariaDB 12, `read_only`).
+pub(super) const READ_ONLY: &str = "CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')";
+
+/// How long queries may take over a connection that was idle. Then they are repeated over a new one, so that
+/// a caller who waits for ten seconds gets an answer although the connection is dead.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A handle on the pool. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -22,85 +31,128 @@ pub(super) struct ReadPool(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     opts: Opts,
+    permits: Semaphore,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    pool: Pool,
-    /// How many pools there were before.
+    /// The one that has answered last is used first.
+    idle: Vec<Idle>,
+    /// How often the idle connections were closed. Connections from before are not kept.
     generation: u64,
-    /// Until when a server that refuses writes is read from.
-    read_only_until: Option<Instant>,
+    /// Whether the newest connection has led to a server that refuses writes. It is read from, since the
+    /// operator has named it, but over new connections alone: once the name leads to a new primary, nothing
+    /// is read from the old one.
+    read_only: bool,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Conn,
+    answered: Instant,
 }
 
 impl ReadPool {
     /// A pool without connections.
     pub(super) fn new(opts: Opts) -> Self {
-        let state = State { pool: Pool::new(opts.clone()), generation: 0, read_only_until: None };
-        Self(Arc::new(Shared { opts, state: state.into() }))
-    }
-
-    /// A connection.
-    pub(super) async fn connection(&self) -> Result<Conn, StoreError> {
-        let (pool, generation) = self.current();
-        let connected = bounded(pool.get_conn()).await;
-        self.renew_after(&connected, generation);
-        connected
+        Self(Arc::new(Shared { opts, permits: Semaphore::new(CONNECTIONS), state: Mutex::default() }))
     }
 
     /// Executes queries in one round trip, and returns the rows of each.
     pub(super) async fn read(&self, queries: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
-        let text = format!("{TIME_ZONE}; SELECT @@global.read_only; {}", queries.join("; "));
-        loop {
-            let (pool, generation) = self.current();
-            let read = read(&pool, &text, queries.len()).await;
-            self.renew_after(&read, generation);
-            let (read_only, rows) = read?;
-            if !read_only || self.accepts_read_only() {
-                return Ok(rows);
+        let mut text = format!("{TIME_ZONE}; SELECT {READ_ONLY}");
+        for query in queries {
+            text.push_str("; ");
+            text.push_str(query);
+        }
+        // It is never closed.
+        let _permit = self.0.permits.acquire().await;
+        let (idle, generation) = self.idle().await;
+        if let Some(mut connection) = idle {
+            let reading = read(&mut connection, &text, queries.len());
+            let read = timeout(IDLE_TIMEOUT, reading).await;
+            match read.unwrap_or(Err(StoreError::Unavailable(UnavailableCause::Timeout(IDLE_TIMEOUT)))) {
+                Ok((false, rows)) => {
+                    self.keep(connection, generation);
+                    return Ok(rows);
+                }
+                Ok((true, _)) => self.close_idle(generation),
+                Err(error @ StoreError::Unavailable(_)) => {
+                    self.close_idle(generation);
+                    tracing::debug!(%error, "reading over a new connection");
+                }
+                Err(error) => return Err(error),
             }
-            tracing::warn!("the MySQL server refuses writes (read_only), connecting again");
-            self.renew(generation);
-            self.lock().read_only_until = Some(Instant::now() + READ_ONLY_ACCEPTED);
+        }
+        let generation = self.lock().generation;
+        let mut connection = bounded(Conn::new(self.0.opts.clone())).await?;
+        let (read_only, rows) = read(&mut connection, &text, queries.len()).await?;
+        if std::mem::replace(&mut self.lock().read_only, read_only) != read_only {
+            tracing::warn!(read_only, "the MySQL server has another value of read_only");
+        }
+        if !read_only {
+            self.keep(connection, generation);
+        }
+        Ok(rows)
+    }
+
+    /// An idle connection or a new one, and what [`ReadPool::keep`] needs to take it back.
+    pub(super) async fn take(&self) -> Result<(Conn, u64), StoreError> {
+        let (idle, generation) = self.idle().await;
+        match idle {
+            Some(connection) => Ok((connection, generation)),
+            None => {
+                let generation = self.lock().generation;
+                Ok((bounded(Conn::new(self.0.opts.clone())).await?, generation))
+            }
         }
     }
 
-    /// Closes every connection.
+    /// Closes the idle connections.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
-        let (pool, _) = self.current();
-        bounded(pool.disconnect()).await
+        let idle = std::mem::take(&mut self.lock().idle);
+        for Idle { connection, .. } in idle {
+            bounded(connection.disconnect()).await?;
+        }
+        Ok(())
     }
 
-    fn current(&self) -> (Pool, u64) {
-        let state = self.lock();
-        (state.pool.clone(), state.generation)
-    }
-
-    fn accepts_read_only(&self) -> bool {
-        self.lock().read_only_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// After a failed connection, the idle ones are not trusted either.
-    fn renew_after<T>(&self, done: &Result<T, StoreError>, generation: u64) {
-        if let Err(StoreError::Unavailable(_)) = done {
-            self.renew(generation);
+    /// An idle connection that is alive, if there is one, and the current generation.
+    async fn idle(&self) -> (Option<Conn>, u64) {
+        let (found, generation) = {
+            let mut state = self.lock();
+            let found = if state.read_only { None } else { state.idle.pop() };
+            (found, state.generation)
+        };
+        match found {
+            Some(Idle { mut connection, answered }) => {
+                if answered.elapsed() < TRUSTED_TIME || is_alive(&mut connection).await {
+                    return (Some(connection), generation);
+                }
+                self.close_idle(generation);
+                (None, generation)
+            }
+            None => (None, generation),
         }
     }
 
-    /// Replaces the pool, unless somebody has done it meanwhile. Connections in use are closed when they are
-    /// given back.
-    fn renew(&self, generation: u64) {
+    /// Keeps a connection that has answered, unless the idle ones were closed since it was taken or opened.
+    pub(super) fn keep(&self, connection: Conn, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.idle.push(Idle { connection, answered: Instant::now() });
+        }
+    }
+
+    /// Closes the idle connections, unless somebody has done it since `generation`.
+    fn close_idle(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
             state.generation += 1;
-            let old = std::mem::replace(&mut state.pool, Pool::new(self.0.opts.clone()));
+            let idle = std::mem::take(&mut state.idle);
             drop(state);
-            tokio::spawn(async move {
-                if let Err(error) = bounded(old.disconnect()).await {
-                    tracing::debug!(%error, "cannot close the old database connections");
-                }
-            });
+            drop(idle);
         }
     }
 
@@ -111,8 +163,7 @@ impl ReadPool {
 
 /// The rows of each of `count` queries behind the two that every text begins with, and whether the server
 /// refuses writes.
-async fn read(pool: &Pool, text: &str, count: usize) -> Result<(bool, Vec<Vec<Row>>), StoreError> {
-    let mut connection = bounded(pool.get_conn()).await?;
+async fn read(connection: &mut Conn, text: &str, count: usize) -> Result<(bool, Vec<Vec<Row>>), StoreError> {
     let mut result = bounded(connection.query_iter(text)).await?;
     bounded(result.collect::<Row>()).await?;
     let read_only: Vec<Option<bool>> = bounded(result.collect()).await?;
@@ -120,7 +171,5 @@ async fn read(pool: &Pool, text: &str, count: usize) -> Result<(bool, Vec<Vec<Ro
     for _ in 0..count {
         rows.push(bounded(result.collect()).await?);
     }
-    drop(result);
-    drop(connection);
     Ok((read_only.first().copied().flatten().unwrap_or(false), rows))
 }

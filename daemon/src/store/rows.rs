@@ -8,6 +8,7 @@ use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
+use super::statements::position;
 use super::{Store, StoreError, identity, schema};
 use crate::config::Names;
 use crate::log::position::Position;
@@ -165,22 +166,25 @@ impl Store {
     ///
     /// As [`Store::rows`]; also when the table was created for another number of partitions.
     pub(crate) async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
-        let sql =
-            format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION);
-        let [rows] = only(self.read(&[sql]).await?);
-        let found: Vec<(u8, String)> =
-            rows.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect();
-        let expected = usize::from(Partition::COUNT);
-        let positions: Vec<_> = found
-            .iter()
-            .filter_map(|(partition, position)| Some((Partition::new(*partition)?, position.parse().ok()?)))
-            .collect();
-        if (found.len(), positions.len()) == (expected, expected) {
-            return Ok(positions);
-        }
-        let (table, found) = (schema::POSITION, found.len());
-        Err(StoreError::Unavailable(UnavailableCause::Partitions { table, expected, found }))
+        let [rows] = only(self.read(&[position::select()]).await?);
+        positions(rows)
     }
+}
+
+/// The position of each partition, from the rows of [`position::select`].
+pub(super) fn positions(rows: Vec<Row>) -> Result<Vec<(Partition, Position)>, StoreError> {
+    let found: Vec<(u8, String)> =
+        rows.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect();
+    let expected = usize::from(Partition::COUNT);
+    let positions: Vec<_> = found
+        .iter()
+        .filter_map(|(partition, position)| Some((Partition::new(*partition)?, position.parse().ok()?)))
+        .collect();
+    if (found.len(), positions.len()) == (expected, expected) {
+        return Ok(positions);
+    }
+    let (table, found) = (schema::POSITION, found.len());
+    Err(StoreError::Unavailable(UnavailableCause::Partitions { table, expected, found }))
 }
 
 /// Of the rows that were found with this limit, those that fit into `max_bytes`; the first one anyway if

@@ -4,6 +4,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::error::UnavailableCause;
+use super::read_pool::READ_ONLY;
 use super::{StoreError, bounded, schema};
 use crate::config::Names;
 
@@ -25,17 +26,33 @@ pub(super) struct Server {
     /// Whether it may abort a transaction between two of its statements, and execute the next one as if
     /// nothing had happened: MariaDB as a Galera node does.
     pub(super) aborts_from_outside: bool,
+    /// Whether this account may write although the server refuses writes.
+    pub(super) ignores_read_only: bool,
     /// The largest value of the counter's column.
     pub(super) most_unread: u64,
 }
 
 impl Server {
     /// Asks the server.
+    ///
+    /// # Errors
+    ///
+    /// [`UnavailableCause::ReadOnly`] if it refuses writes, even if this account is exempt from that: what it
+    /// wrote there would be missing on the new primary.
     pub(super) async fn of(connection: &mut Conn, names: &Names) -> Result<Self, StoreError> {
         let packet: Option<usize> =
             bounded(connection.query_first("SELECT @@global.max_allowed_packet")).await?;
+        let read_only: Option<bool> = bounded(connection.query_first(format!("SELECT {READ_ONLY}"))).await?;
+        if read_only == Some(true) {
+            return Err(StoreError::Unavailable(UnavailableCause::ReadOnly));
+        }
+        // MySQL manual and MariaDB manual, "read_only". An account sees its own privileges there.
+        let privileges = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type IN \
+                          ('SUPER', 'CONNECTION_ADMIN', 'READ_ONLY ADMIN', 'READ ONLY ADMIN')";
+        let ignores_read_only: Option<u64> = bounded(connection.query_first(privileges)).await?;
+        // Percona XtraDB Cluster has it as a variable of sessions alone.
         let galera: Option<(String, String)> =
-            bounded(connection.query_first("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'")).await?;
+            bounded(connection.query_first("SHOW VARIABLES LIKE 'wsrep_on'")).await?;
         let column = "SELECT LOWER(column_type) FROM information_schema.columns \
                       WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
         let counter = (names.user.bare(), names.unread_count.bare());
@@ -46,6 +63,7 @@ impl Server {
         Ok(Self {
             statement_bytes: STATEMENT_BYTES,
             aborts_from_outside: galera.is_some_and(|(_, value)| value == "ON"),
+            ignores_read_only: ignores_read_only.is_some_and(|privileges| privileges > 0),
             most_unread: most(&counter.unwrap_or_default()),
         })
     }

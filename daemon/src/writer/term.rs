@@ -17,7 +17,7 @@ use super::deferred::Deferred;
 use super::refusals::{Refusals, Verdict};
 use super::refused_messages::RefusedMessages;
 use super::sweeping::Sweeping;
-use super::trimming::Trimming;
+use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
@@ -65,10 +65,10 @@ pub(super) struct Term<'a> {
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
     pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
-        let installation = services.store.installation().await?.row;
         let remembers = !services.config.failover_memory.is_zero();
-        let mut mysql = WriterConnection::open(&services.store, remembers).await?;
-        let found = services.store.positions().await?;
+        let (mut mysql, installation) = WriterConnection::open(&services.store, remembers).await?;
+        // Another connection may lead to another server, which is behind or was the primary before.
+        let found = mysql.positions().await?;
         let mut lost = false;
         for (partition, position) in &found {
             lost |= log::repair(&services.commands, &services.prefix, *partition, *position).await?;
@@ -112,7 +112,10 @@ impl<'a> Term<'a> {
         while !last && !lapsed.is_cancelled() {
             last = stop.is_cancelled();
             turn += 1;
-            self.trimming.trim(&mut self.after_commit, &self.services.prefix);
+            if let Err(error) = self.trim().await {
+                self.send_after_commit().await?;
+                return Err(error.into());
+            }
             let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
@@ -131,7 +134,11 @@ impl<'a> Term<'a> {
             redis.recovered();
             let cut = limit_rows(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
-            let busy = match self.write(entries, &deferred).await {
+            let written = match self.write(entries, &deferred).await {
+                Ok(busy) => self.sweeping.step_if_due(&mut self.mysql).await.map(|()| busy),
+                Err(error) => Err(error),
+            };
+            let busy = match written {
                 Ok(busy) => busy,
                 Err(error) => {
                     // Some partitions may have been committed before the error, and their callers wait.
@@ -139,11 +146,20 @@ impl<'a> Term<'a> {
                     return Err(error.into());
                 }
             };
-            self.sweeping.step_if_due(&mut self.mysql).await?;
             mysql.recovered();
             deferred.update(&ready, &busy);
         }
         Ok(self.send_after_commit().await?)
+    }
+
+    /// Removes entries that were applied some time ago. If MySQL has crashed since then, it may have lost them
+    /// again, and the next term needs them.
+    async fn trim(&mut self) -> Result<(), StoreError> {
+        // A busy connection is not asked.
+        let age = if self.trimming.is_due() { TRIM_INTERVAL } else { Duration::MAX };
+        let answered = self.mysql.answered_within(age).await?;
+        self.trimming.trim(answered, &mut self.after_commit, &self.services.prefix);
+        Ok(())
     }
 
     /// The partitions that may be read now, with their positions. They are rotated each turn: the limit of a

@@ -1,5 +1,5 @@
 //! Trimming of the logs. Applied entries are kept for some seconds: a MySQL that is not durable loses its last
-//! commits in a crash, and they are applied again. They are removed at intervals; after each batch it would be
+//! commits in a crash, and they are applied again. While MySQL is down, however long, nothing is removed. They are removed at intervals; after each batch it would be
 //! a large part of Redis's work.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +23,7 @@ const KEEP_ENTRIES: usize = 10_000;
 const KEEP_BYTES: usize = 32 * 1024 * 1024;
 
 /// How often the logs are trimmed. What is applied in between is removed together.
-const TRIM_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const TRIM_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The applied entries that are in the logs, and when they can be removed.
 #[derive(Debug, Default)]
@@ -73,20 +73,26 @@ impl Trimming {
         }
     }
 
+    /// Whether something was kept long enough, by the time alone.
+    pub(super) fn is_due(&self) -> bool {
+        self.next().is_some_and(|next| next.is_zero())
+    }
+
     /// How long until trimming is due, if there is something to trim.
     pub(super) fn next(&self) -> Option<Duration> {
         let first = self.applied.values().filter_map(VecDeque::front).map(|span| span.since).min()?;
         Some((first + KEEP_TIME + TRIM_INTERVAL).saturating_duration_since(Instant::now()))
     }
 
-    /// Adds the commands that remove what was kept long enough, or is too much to be kept.
-    pub(super) fn trim(&mut self, pipeline: &mut Pipeline, prefix: &Prefix) {
-        let now = Instant::now();
+    /// Adds the commands that remove what was kept long enough, or is too much to be kept. `answered` is when
+    /// the connection that has applied it answered last: the time in which nobody knows whether MySQL has
+    /// crashed does not count.
+    pub(super) fn trim(&mut self, answered: Instant, pipeline: &mut Pipeline, prefix: &Prefix) {
         for (partition, spans) in &mut self.applied {
             let mut entries: usize = spans.iter().map(|span| span.entries).sum();
             let mut end = None;
             while let Some(span) = spans.front().copied() {
-                let old = span.since + KEEP_TIME <= now;
+                let old = span.since + KEEP_TIME <= answered;
                 // The newest span still grows.
                 let many = spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES);
                 if !old && !many {
@@ -111,7 +117,7 @@ mod tests {
 
     fn trimmed(trimming: &mut Trimming) -> String {
         let mut pipeline = redis::pipe();
-        trimming.trim(&mut pipeline, &Prefix::default());
+        trimming.trim(Instant::now(), &mut pipeline, &Prefix::default());
         String::from_utf8(pipeline.get_packed_pipeline()).unwrap()
     }
 
@@ -134,6 +140,20 @@ mod tests {
         tokio::time::advance(trimming.next().unwrap()).await;
         assert!(trimmed(&mut trimming).contains("7-1"));
         assert_eq!((trimming.next(), trimming.bytes), (None, 0));
+    }
+
+    /// MySQL may have crashed meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn time_without_an_answer_does_not_count() {
+        let mut trimming = Trimming::default();
+        add(&mut trimming, "5-0", 1, 10);
+        let answered = Instant::now();
+        tokio::time::advance(KEEP_TIME * 10).await;
+        assert!(trimming.is_due());
+        let mut pipeline = redis::pipe();
+        trimming.trim(answered, &mut pipeline, &Prefix::default());
+        assert!(pipeline.is_empty());
+        assert!(trimmed(&mut trimming).contains("5-1"));
     }
 
     #[tokio::test(start_paused = true)]

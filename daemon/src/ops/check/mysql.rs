@@ -29,7 +29,9 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(Finding::wrong("MySQL can be inspected", error.report())),
     }
-    drop(connection);
+    if let Err(error) = bounded(connection.disconnect()).await {
+        tracing::debug!(%error, "cannot close the database connection");
+    }
     findings.extend(installation::check(config, &store).await);
     store.close().await;
     findings

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{list, quoted};
 use crate::base::fault_injection::{self, Promise};
 use crate::log::batch::{LogEntry, PositionUpdate};
+use crate::store::read_pool::READ_ONLY;
 use crate::store::schema;
 
 /// Moves each position by compare-and-set. If it is not where the batch begins, it would become NULL, and the
@@ -17,6 +18,12 @@ pub(in crate::store) fn advance(updates: &[PositionUpdate]) -> String {
         if fenced { format!("IF(`log_id` = '{from}', '{to}', NULL)") } else { format!("'{to}'") }
     };
     update(updates, moved)
+}
+
+/// Fails if the server refuses writes: a subquery in place of a value must have one row (MySQL manual, "The
+/// Subquery as Scalar Operand"). It is a query, because a replica that repeats statements does refuse writes.
+pub(in crate::store) fn require_writable() -> String {
+    format!("SELECT IF({READ_ONLY}, (SELECT 1 UNION SELECT 2), 1)")
 }
 
 /// Fails if a position is not where [`advance`] has moved it: the transaction was taken away meanwhile, and
@@ -46,6 +53,11 @@ fn update(updates: &[PositionUpdate], value: impl Fn(&PositionUpdate) -> String)
         schema::POSITION,
         list(&partitions)
     )
+}
+
+/// Selects the position of each partition.
+pub(in crate::store) fn select() -> String {
+    format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION)
 }
 
 /// Inserts a dead letter.

@@ -1,0 +1,49 @@
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// The log of InnoDB reaches its file once a second, and not with each commit.
+const NOT_DURABLE: &str = "SET GLOBAL innodb_flush_log_at_trx_commit = 0";
+
+/// A MySQL that does not write each commit to its file loses the last ones when it is killed. The log still
+/// holds them, and they are applied again: also to a MySQL that was down for a while.
+#[tokio::test]
+async fn mysql_that_is_not_durable_loses_no_message() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    php.get("storeOfflineMessage(1, 2, 'durable');").await;
+    env.servers().sql(NOT_DURABLE).await;
+    let count = async || env.stored_count(2).await + env.stored_count(3).await;
+    // The server may have written its log just before, so several kills may be needed.
+    let mut sent = 1;
+    loop {
+        let code = format!(
+            "foreach (range(1, 40) as $i) storeOfflineMessage(1, 2 + $i % 2, \"m{sent}-$i\");
+             echo ChatPush\\sendMessage(1, 2, 'own id {sent}', 'text', 'id-{sent}')->name;"
+        );
+        assert_eq!(php.get(&code).await, "Stored");
+        sent += 41;
+        env.servers().kill_mariadb().await;
+        // It must not apply anything before this test has seen what is left.
+        daemon.process().signal("STOP");
+        env.servers().start_mariadb().await;
+        let left = count().await;
+        daemon.process().signal("CONT");
+        eventually("every message is stored again", count, |count| *count == sent).await;
+        if left < sent {
+            break;
+        }
+        assert!(sent < 1_000, "no kill has lost anything");
+        env.servers().sql(NOT_DURABLE).await;
+    }
+    let [in_2, in_3] = [env.stored_count(2).await, env.stored_count(3).await];
+    assert_eq!([env.unread(2).await, env.unread(3).await], [in_2, in_3].map(|count| count.cast_signed()));
+    let code = "echo ChatPush\\sendMessage(1, 2, 'own id 1', 'text', 'id-1')->name, ' ',
+                getUnreadCount(2), ' ', count(getOfflineMessage(2));";
+    assert_eq!(php.get(code).await, format!("Stored {in_2} {in_2}"));
+    let mut stored = env.stored(2).await;
+    stored.sort_unstable();
+    stored.dedup();
+    assert_eq!(u64::try_from(stored.len()), Ok(in_2));
+}

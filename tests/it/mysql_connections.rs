@@ -1,0 +1,36 @@
+use chatpush_stack::mariadb;
+use chatpush_stack::proxy::Proxy;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// Every connection to MySQL dies without a word: nothing is forwarded, and nothing is closed. The daemon's
+/// first questions find that out; not each of its connections costs a query its time.
+#[tokio::test]
+async fn connections_that_died_without_a_word_are_replaced() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let address = env.servers().folder().join("proxy.sock");
+    let proxy = Proxy::start(&address, mariadb::socket(env.servers().folder())).expect("the proxy listens");
+    let env = env.clone().with("CHATPUSH_MYSQL_URL", mariadb::url(&address, env.name()));
+    let daemon = env.daemon().await;
+    // Enough callers for every connection.
+    let callers = (0..8).map(|_| {
+        let php = env.php();
+        tokio::spawn(async move { php.get("foreach (range(1, 20) as $i) getUnreadCount(2);").await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("PHP ran");
+    }
+    for round in 1..=2 {
+        proxy.silence();
+        // Each call has more time than a daemon takes to answer, or to say that it cannot.
+        let code = "foreach (range(1, 12) as $i) echo getUnreadCount(2), ' ';
+                    var_dump(storeOfflineMessage(1, 2, 'x'));
+                    foreach (range(1, 12) as $i) echo getUnreadCount(2), ' ';";
+        let output = env.php().get(code).await;
+        let (before, after) = (format!("{} ", round - 1).repeat(12), format!("{round} ").repeat(12));
+        assert_eq!(output, format!("{before}bool(true)\n{after}"));
+    }
+    assert_eq!(env.stored(2).await, ["x", "x"]);
+    eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+}

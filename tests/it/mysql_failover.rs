@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+
+use chatpush_stack::folder::Folder;
+use chatpush_stack::mariadb;
+use chatpush_stack::proxy::Proxy;
+use chatpush_stack::replicated_mariadb::ReplicatedMariaDb;
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// An installation whose database is a primary with a replica, behind one address, as a load balancer or a
+/// name gives it.
+struct Pair {
+    env: TestEnv,
+    servers: ReplicatedMariaDb,
+    proxy: Proxy,
+    /// Removed last.
+    _folder: Folder,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let servers = ReplicatedMariaDb::start().await.expect("both servers start");
+        let folder = Folder::new().expect("a folder is created");
+        let address = folder.path().join("address.sock");
+        let proxy = Proxy::start(&address, servers.primary_socket()).expect("the proxy listens");
+        let env = TestEnv::bare().await;
+        mariadb::create_database(servers.primary_folder(), env.name()).await.expect("a database is created");
+        let url = mariadb::url(&address, env.name());
+        let env = env.with("CHATPUSH_MYSQL_URL", url);
+        let migrated = Daemon::command(&env, &["migrate"]).await;
+        assert!(migrated.status.success(), "{migrated:?}");
+        let pair = Self { env, servers, proxy, _folder: folder };
+        let insert = "INSERT INTO `user` (id, username, password) VALUES (2, 'a', ''), (3, 'b', '')";
+        pair.sql(pair.servers.primary_folder().into(), insert).await;
+        pair
+    }
+
+    async fn sql(&self, folder: PathBuf, statements: &str) -> String {
+        let statements = format!("USE {}; {statements}", self.env.name());
+        mariadb::sql(&folder, &statements).await.expect("the server executes the statements")
+    }
+
+    /// The contents on the server of this folder.
+    async fn stored(&self, folder: PathBuf) -> Vec<String> {
+        let text = self.sql(folder, "SELECT content FROM offline_message ORDER BY id").await;
+        text.lines().map(str::to_owned).collect()
+    }
+
+    async fn php(&self, code: &str) -> String {
+        self.env.php().get(code).await.trim().to_owned()
+    }
+
+    /// What a client gets that connects to this daemon and confirms nothing.
+    async fn replay(&self, daemon: &Daemon, user: u32) -> (Vec<String>, u64) {
+        daemon.connect_with(user, "chatpush.v1").await.until_unread_count().await
+    }
+}
+
+/// The writing daemon and the standby go over to the new primary by themselves. Nothing is lost, and nothing
+/// is read from the old one once the new one has been written to.
+#[tokio::test]
+async fn daemons_follow_a_planned_failover_whose_old_primary_lives_on() {
+    let mut pair = Pair::new().await;
+    let (one, other) = (pair.env.daemon().await, pair.env.daemon().await);
+    pair.php("storeOfflineMessage(1, 2, 'a1'); storeOfflineMessage(1, 3, 'b1');").await;
+    let before = (vec!["a1".to_owned()], 1);
+    assert_eq!((pair.replay(&one, 2).await, pair.replay(&other, 2).await), (before.clone(), before.clone()));
+
+    let old = pair.servers.primary_folder().to_owned();
+    pair.servers.demote().await.expect("the primary refuses writes");
+    // The address leads to no other server yet, so both read from this one.
+    assert_eq!((pair.replay(&one, 2).await, pair.replay(&other, 2).await), (before.clone(), before));
+    assert_eq!(pair.php("echo getUnreadCount(2);").await, "1");
+    let queue = pair.env.php().with("chatpush.durability=queued");
+    queue.get("storeOfflineMessage(1, 2, 'a2');").await;
+    pair.servers.promote().await.expect("the replica becomes the primary");
+    pair.proxy.lead_to(pair.servers.primary_socket());
+
+    let code = "foreach ([2, 3] as $user) var_dump(storeOfflineMessage(1, $user, 'new'));
+                echo getUnreadCount(2), getUnreadCount(3),
+                    implode(' ', array_column(getOfflineMessage(2), 'content'));";
+    let output = pair.php(code).await;
+    assert_eq!(output.lines().collect::<Vec<_>>(), ["bool(true)", "bool(true)", "32a1 a2 new"]);
+    let after = (vec!["a1".to_owned(), "a2".to_owned(), "new".to_owned()], 3);
+    assert_eq!((pair.replay(&one, 2).await, pair.replay(&other, 2).await), (after.clone(), after));
+    let mut new = pair.stored(pair.servers.primary_folder().into()).await;
+    new.sort_unstable();
+    assert_eq!(new, ["a1", "a2", "b1", "new", "new"]);
+    assert_eq!(pair.stored(old).await, ["a1", "b1"], "the old primary was not written to");
+}
+
+/// An account with the privilege to write to a read-only server writes nothing there: it would be missing on
+/// the new primary.
+#[tokio::test]
+async fn account_that_may_write_to_a_read_only_server_does_not() {
+    let mut pair = Pair::new().await;
+    let grant = format!("GRANT READ_ONLY ADMIN ON *.* TO {}@localhost", mariadb::USER);
+    pair.sql(pair.servers.primary_folder().into(), &grant).await;
+    let daemon = pair.env.daemon().await;
+    pair.php("storeOfflineMessage(1, 2, 'before');").await;
+    let old = pair.servers.primary_folder().to_owned();
+    pair.servers.demote().await.expect("the primary refuses writes");
+    let hurried = pair.env.php().with("chatpush.timeout_ms=1000");
+    let code =
+        "try { storeOfflineMessage(1, 2, 'queued'); } catch (ChatPush\\TimeoutException) { echo 'late'; }";
+    assert_eq!(hurried.get(code).await.trim(), "late");
+    pair.servers.promote().await.expect("the replica becomes the primary");
+    pair.proxy.lead_to(pair.servers.primary_socket());
+    assert_eq!(pair.php("var_dump(storeOfflineMessage(1, 2, 'after'));").await, "bool(true)");
+    let new = pair.stored(pair.servers.primary_folder().into()).await;
+    assert_eq!(new, ["before", "queued", "after"]);
+    assert_eq!(pair.stored(old).await, ["before"]);
+    eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+}
