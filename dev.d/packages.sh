@@ -20,6 +20,9 @@ test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
 test|command openssl|openssl|creates the certificates of the TLS tests
+test|galera|galera-4|MariaDB as a Galera cluster
+test|command rsync|rsync|copies the data to a node that joins the cluster
+test|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
 autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
 TABLE
 }
@@ -30,6 +33,7 @@ is_there() {
         command) command -v "$2" >/dev/null ;;
         libclang) libclang ;;
         php_fpm) php_fpm >/dev/null ;;
+        galera) [ -e /usr/lib/galera/libgalera_smm.so ] ;;
         python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
         pip) python3 -m pip --version >/dev/null 2>&1 ;;
         module) command -v php >/dev/null && php -m | grep -qix "$2" ;;
@@ -103,7 +107,7 @@ install_without_services() {
     while [ "$1" != -- ]; do sudo+=("$1"); shift; done
     shift
     echo "Installing with ${sudo[*]} apt-get: $*"
-    echo "  (no service is started now; redis-server and nginx can be disabled with systemctl)"
+    echo "  (no service is started now; redis-server, nginx and mariadb can be disabled with systemctl)"
     log=$(mktemp)
     if [ ! -e "$policy" ]; then
         # shellcheck disable=SC2064 # The current values are meant.

@@ -9,7 +9,7 @@
 //! - [`stack`]: all servers together, as in one installation
 //! - [`control`]: a socket through which another process can kill and start the daemon
 //! - `supervisor`: starts the daemon again when it has ended by itself
-//! - [`redis`], [`mariadb`], [`replicated_mariadb`], [`daemon`], [`php_fpm`], [`nginx`]: the servers
+//! - [`redis`], [`mariadb`], [`replicated_mariadb`], [`galera`], [`daemon`], [`php_fpm`], [`nginx`]: the servers
 //! - [`server`]: a server process that ends with its owner
 //! - `guard`: the shell that cleans up after our process
 //! - [`folder`]: temporary folders
@@ -28,6 +28,7 @@ pub mod stack;
 pub mod redis;
 pub mod mariadb;
 pub mod replicated_mariadb;
+pub mod galera;
 pub mod daemon;
 pub mod php_fpm;
 pub mod nginx;

@@ -60,7 +60,8 @@ impl MariaDb {
             "--innodb-log-file-size=8M".to_owned(),
             "--max-connections=500".to_owned(),
         ];
-        if is_root() {
+        // The first one counts.
+        if is_root() && !more.iter().any(|argument| argument.starts_with("--user=")) {
             arguments.push("--user=root".to_owned());
         }
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));

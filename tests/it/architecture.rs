@@ -88,6 +88,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("redis", &["server", "wait"]),
     ("mariadb", &["server", "wait"]),
     ("replicated_mariadb", &["folder", "mariadb", "port"]),
+    ("galera", &["folder", "mariadb", "port", "server"]),
     ("daemon", &["artifacts", "port", "server", "wait"]),
     ("php_fpm", &["server", "wait"]),
     ("nginx", &["certificate", "php_fpm", "port", "server", "wait"]),

@@ -54,6 +54,8 @@ mod durability;
 mod mysql_failover;
 /// Connections to MySQL that die without a word.
 mod mysql_connections;
+/// A Galera cluster whose other nodes are written to, and that grows.
+mod galera;
 /// Graceful shutdown and rolling restarts.
 mod shutdown;
 /// The commands of `chatpushd` other than `run`.

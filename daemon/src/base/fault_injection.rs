@@ -14,6 +14,8 @@ pub(crate) enum Promise {
     Identity,
     /// A message that was confirmed is not stored again: `memory`.
     Memory,
+    /// A transaction that the server takes away in the middle is noticed: `last_fence`.
+    LastFence,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -25,6 +27,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Barrier => "barrier",
         Promise::Identity => "identity",
         Promise::Memory => "memory",
+        Promise::LastFence => "last_fence",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

@@ -85,7 +85,9 @@ impl WriterConnection {
         }
         // Without autocommit, a statement of a transaction that the server has taken away is not committed on
         // its own. Every transaction begins with its first statement and ends with COMMIT or ROLLBACK.
-        bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
+        if !fault_injection::breaks(Promise::LastFence) {
+            bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
+        }
         let names = store.names().clone();
         let locks = Locks::Wait;
         let writer = Self { connection, answered: Instant::now(), names, server, remember_confirmed, locks };
@@ -281,6 +283,9 @@ impl WriterConnection {
 
     /// Adds the beginning of a transaction: nobody else has written, and this is still the primary.
     fn add_fence(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
+        if fault_injection::breaks(Promise::LastFence) {
+            statements.push(ResultUse::Ignored, "START TRANSACTION");
+        }
         if self.server.ignores_read_only {
             statements.push(ResultUse::Fence, position::require_writable());
         }
@@ -324,7 +329,7 @@ impl WriterConnection {
 
     /// Adds the end of a transaction.
     fn add_end(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
-        if self.server.aborts_from_outside {
+        if self.server.aborts_from_outside && !fault_injection::breaks(Promise::LastFence) {
             statements.push(ResultUse::LastFence, position::verify(positions));
         }
         // Nothing may follow in the same text: Galera reports a transaction that it has taken away since the
