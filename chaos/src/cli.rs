@@ -18,6 +18,9 @@ pub struct Arguments {
     /// The faults to inject, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "FAULT")]
     pub faults: Vec<FaultKind>,
+    /// Use a Galera cluster, on another node of which the application writes the rows of the same users
+    #[arg(long)]
+    pub galera: bool,
     /// Number of daemons
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub daemons: u8,

@@ -49,9 +49,9 @@ impl Clients {
         while !self.stop.is_cancelled() {
             let draining = self.drain.is_cancelled();
             let protocol = if draining { None } else { PROTOCOLS[rng.usize(..PROTOCOLS.len())] };
-            // Some are connected, and confirm, over several faults.
-            let longest = if rng.u8(..4) == 0 { 60_000 } else { 4_000 };
-            let stay = if draining { Duration::MAX } else { Duration::from_millis(rng.u64(100..longest)) };
+            // Some are online all the time, and confirm what they get while servers change.
+            let stays = draining || user.is_multiple_of(4);
+            let stay = if stays { Duration::MAX } else { Duration::from_millis(rng.u64(100..4_000)) };
             let end = if draining { "stay" } else { ENDS[rng.usize(..ENDS.len())] };
             if let Ok(socket) = self.connect(user, protocol, &mut rng).await {
                 self.hold(user, socket, protocol, stay, end).await;

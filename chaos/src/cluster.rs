@@ -1,4 +1,4 @@
-//! Redis, MariaDB and the daemons, each of which can be killed and started again, and the proxies between
+//! Redis, the database and the daemons, each of which can be killed and started again, and the proxies between
 //! them.
 
 use std::path::{Path, PathBuf};
@@ -8,15 +8,18 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
-use chatpush_stack::mariadb::{self, MariaDb};
+use chatpush_stack::mariadb;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis;
 use tokio::time::sleep;
 
+use crate::database::{Database, POISON_TRIGGER};
 use crate::redis_pair::RedisPair;
 
 /// The name of the database, and the prefix in Redis.
 pub(crate) const NAME: &str = "chaos";
+/// A user's id and this is the id of another user of the same partition, who never connects.
+pub(crate) const OFFLINE: u32 = 6_400;
 /// The secret that signs tokens.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -28,7 +31,8 @@ pub(crate) type Ports = Arc<Mutex<Vec<Option<u16>>>>;
 pub(crate) struct Cluster {
     daemons: Vec<Option<Daemon>>,
     redis: RedisPair,
-    mariadb: Option<MariaDb>,
+    /// MariaDB, as one of several kinds of installation.
+    pub(crate) database: Database,
     /// From PHP to Redis, then from each daemon to Redis and to MySQL.
     pub(crate) proxies: Vec<Proxy>,
     /// The ports of the daemons.
@@ -38,30 +42,30 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts Redis, with a replica if there are to be failovers, MariaDB with `users` users, and `daemons`
-    /// daemons.
+    /// Starts Redis, with a replica if there are to be failovers, the database with `users` users, and
+    /// `daemons` daemons.
     pub(crate) async fn start(
         daemons: usize,
         users: u32,
         redis_replica: bool,
         fault_injection: Option<String>,
+        galera: bool,
     ) -> anyhow::Result<Self> {
         let temporary = Folder::new()?;
         let folder = temporary.path();
         let redis = RedisPair::start(folder, redis_replica).await?;
-        MariaDb::install(folder).await?;
-        let mariadb = MariaDb::start(folder).await?;
-        mariadb::create_database(folder, NAME).await?;
+        let database = Database::start(galera).await?;
+        mariadb::create_database(database.folder(), NAME).await?;
         let mut proxies = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
         for number in 0..daemons {
             let daemon = format!("daemon{number}");
             proxies.push(Proxy::start(&link(folder, &daemon, "redis"), redis::socket(folder))?);
-            proxies.push(Proxy::start(&link(folder, &daemon, "mysql"), mariadb::socket(folder))?);
+            proxies.push(Proxy::start(&link(folder, &daemon, "mysql"), database.socket())?);
         }
         let mut cluster = Self {
             daemons: (0..daemons).map(|_| None).collect(),
             redis,
-            mariadb: Some(mariadb),
+            database,
             proxies,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
             fault_injection,
@@ -71,9 +75,11 @@ impl Cluster {
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let insert = format!(
             "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' \
-             FROM seq_1_to_{users}"
+             FROM seq_1_to_{users}; \
+             INSERT INTO `user` (id, username, password) SELECT id + {OFFLINE}, CONCAT('o', id), '' FROM `user`; \
+             {POISON_TRIGGER}"
         );
-        mariadb::sql(cluster.folder(), &insert).await?;
+        mariadb::sql(cluster.database.folder(), &insert).await?;
         for number in 0..daemons {
             cluster.start_daemon(number)?;
         }
@@ -159,22 +165,14 @@ impl Cluster {
         self.redis.configure("maxmemory", &bytes.to_string()).await
     }
 
-    /// Kills MariaDB with SIGKILL.
-    pub(crate) fn kill_mariadb(&mut self) {
-        if let Some(mariadb) = self.mariadb.take() {
-            mariadb.kill();
-        }
-    }
-
-    /// Starts MariaDB on its data.
-    pub(crate) async fn start_mariadb(&mut self) -> anyhow::Result<()> {
-        self.mariadb = Some(MariaDb::start(self.folder()).await?);
-        Ok(())
+    /// The proxies between the daemons and MySQL.
+    pub(crate) fn mysql_proxies(&self) -> impl Iterator<Item = &Proxy> {
+        self.proxies.iter().skip(2).step_by(2)
     }
 
     /// Returns the rows of a query as lists of columns.
     pub(crate) async fn query(&self, select: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let text = mariadb::sql(self.folder(), &format!("USE {NAME}; {select}")).await?;
+        let text = mariadb::sql(self.database.folder(), &format!("USE {NAME}; {select}")).await?;
         Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 

@@ -23,6 +23,12 @@ pub enum FaultKind {
     RedisFull,
     /// MariaDB is killed and started again.
     KillMariaDb,
+    /// The replica of MariaDB takes the place of its primary, which lives on.
+    MysqlFailover,
+    /// MariaDB gets another time zone.
+    TimeZone,
+    /// A message is sent that MariaDB refuses with an error that daemons do not know.
+    Poison,
     /// Redis closes every subscriber's connection, as it does when a subscriber is too slow.
     EndSubscriptions,
     /// A PHP worker is killed and replaced.
@@ -31,14 +37,14 @@ pub enum FaultKind {
     Cut,
     /// Connections between two parts forward nothing for a while.
     Freeze,
-    /// The connections of one part to Redis forward nothing ever again, and stay open.
+    /// The connections of one part to Redis or MySQL forward nothing ever again, and stay open.
     Silence,
     /// Connections between two parts are slow for a while.
     Slow,
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 13] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 16] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
@@ -46,6 +52,9 @@ pub const FAULT_KINDS: [(FaultKind, &str); 13] = [
     (FaultKind::RedisFailover, "redis-failover"),
     (FaultKind::RedisFull, "redis-full"),
     (FaultKind::KillMariaDb, "kill-mariadb"),
+    (FaultKind::MysqlFailover, "mysql-failover"),
+    (FaultKind::TimeZone, "time-zone"),
+    (FaultKind::Poison, "poison"),
     (FaultKind::EndSubscriptions, "end-subscriptions"),
     (FaultKind::KillWorker, "kill-worker"),
     (FaultKind::Cut, "cut"),
@@ -53,6 +62,13 @@ pub const FAULT_KINDS: [(FaultKind, &str); 13] = [
     (FaultKind::Silence, "silence"),
     (FaultKind::Slow, "slow"),
 ];
+
+impl FaultKind {
+    /// Whether it also applies to a Galera cluster.
+    pub fn suits_galera(self) -> bool {
+        !matches!(self, Self::KillMariaDb | Self::MysqlFailover)
+    }
+}
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -109,7 +109,7 @@ impl History {
                 message.calls.push((since, word.to_owned()));
                 let outcome = match word {
                     "ok" | "queued" => Outcome::Accepted,
-                    "refused" => Outcome::Refused,
+                    "refused" | "rejected" => Outcome::Refused,
                     _ => Outcome::Unknown,
                 };
                 message.outcome = message.outcome.max(outcome);

@@ -6,8 +6,11 @@
 //! - [`cli`]: the command line
 //! - [`run`]: one run, from the start of the cluster to the report
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
-//! - `cluster`: Redis, MariaDB and the daemons; each can be killed and started again
+//! - `cluster`: Redis, the database and the daemons; each can be killed and started again
 //! - `redis_pair`: a master of Redis and its replica
+//! - `database`: a primary with its replica, or a Galera cluster
+//! - `mysql_faults`: faults of the database that its servers survive
+//! - `application`: the application's own writes on another node of Galera
 //! - `workers`: PHP processes that call the extension
 //! - `clients`: WebSocket clients
 //! - `history`: the record of all calls and connections
@@ -18,6 +21,9 @@ pub mod run;
 pub mod fault;
 mod cluster;
 mod redis_pair;
+mod database;
+mod mysql_faults;
+mod application;
 mod workers;
 mod clients;
 mod history;

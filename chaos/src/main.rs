@@ -11,7 +11,8 @@ use clap::Parser as _;
 async fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
     if arguments.faults.is_empty() {
-        arguments.faults = FAULT_KINDS.map(|(kind, _)| kind).to_vec();
+        let kinds = FAULT_KINDS.map(|(kind, _)| kind).into_iter();
+        arguments.faults = kinds.filter(|kind| !arguments.galera || kind.suits_galera()).collect();
     }
     let done = tokio::select! {
         done = run::run(arguments) => done,

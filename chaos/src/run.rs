@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use chatpush_stack::proxy::Mode;
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
 use redis::AsyncCommands as _;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::application::Application;
 use crate::checker::{Tables, violations};
 use crate::cli::Arguments;
 use crate::clients::Clients;
-use crate::cluster::{Cluster, NAME};
+use crate::cluster::{Cluster, NAME, OFFLINE};
 use crate::fault::{Fault, FaultKind, schedule};
 use crate::history::{History, lock};
-use crate::workers::Worker;
+use crate::mysql_faults;
+use crate::workers::{Message, Worker};
 
 /// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -33,12 +37,18 @@ type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
 pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     let daemons = usize::from(arguments.daemons);
     eprintln!(
-        "Starting Redis, MariaDB, {daemons} daemons, {} PHP workers, {} clients",
+        "Starting Redis, the database, {daemons} daemons, {} PHP workers, {} clients",
         arguments.workers, arguments.users
     );
     let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
-    let mut cluster =
-        Cluster::start(daemons, arguments.users, redis_replica, arguments.fault_injection.clone()).await?;
+    let mut cluster = Cluster::start(
+        daemons,
+        arguments.users,
+        redis_replica,
+        arguments.fault_injection.clone(),
+        arguments.galera,
+    )
+    .await?;
     eprintln!("Data and logs: {}", cluster.folder().display());
     let history = Arc::new(Mutex::new(History::default()));
     wait_until_settled(&cluster).await.context("before the first fault")?;
@@ -59,6 +69,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         crowd.spawn(clients.clone().run(user, arguments.seed));
     }
 
+    let node = cluster.database.other_node();
+    let application =
+        node.map(|node| Application::start(node, arguments.seed, arguments.users)).transpose()?;
     let recoveries = inject_faults(&arguments, &mut cluster, &mut pool, &history).await?;
 
     eprintln!("No more faults: waiting until the logs are applied");
@@ -66,6 +79,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         proxy.set(Mode::Forward);
     }
     pool.stop_all().await;
+    drop(application);
     lock(&history).close();
     wait_until_settled(&cluster).await.context("after the last fault")?;
     let mut tables = Tables { before: stored(&cluster).await?, ..Tables::default() };
@@ -109,6 +123,13 @@ impl WorkerPool {
         let users = self.arguments.users;
         self.workers.push(Worker::start(&name, seed, users, &cluster.php_redis_url(), self.history.clone())?);
         Ok(())
+    }
+
+    /// A message that MySQL refuses, to somebody who never connects: what a client has confirmed is not stored.
+    fn poison(&mut self, number: usize) -> Message<'_> {
+        self.next += 1;
+        let receiver = u32::try_from(number).unwrap_or(0) % self.arguments.users + 1 + OFFLINE;
+        Message { name: format!("w{}", self.next), receiver, history: &self.history }
     }
 
     async fn kill(&mut self, number: usize) {
@@ -198,16 +219,16 @@ async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> a
             cluster.limit_redis_memory(0).await?;
         }
         FaultKind::Silence => {
-            let count = cluster.redis_proxies().count();
-            if let Some(proxy) = cluster.redis_proxies().nth(fault.target % count) {
-                proxy.silence();
-            }
+            cluster.proxies[fault.target % cluster.proxies.len()].silence();
         }
         FaultKind::KillMariaDb => {
-            cluster.kill_mariadb();
+            cluster.database.pair()?.kill_primary();
             sleep(fault.lasts).await;
-            cluster.start_mariadb().await?;
+            cluster.database.pair()?.start_primary().await?;
         }
+        FaultKind::MysqlFailover => mysql_faults::fail_over(cluster, fault.lasts).await?,
+        FaultKind::TimeZone => mysql_faults::change_time_zone(cluster, fault.target).await?,
+        FaultKind::Poison => mysql_faults::send_poison(cluster, pool.poison(fault.target)).await?,
         FaultKind::EndSubscriptions => {
             let client = redis::Client::open(cluster.redis_url())?;
             let mut connection = client.get_multiplexed_async_connection().await?;
@@ -244,9 +265,14 @@ async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
             };
         }
         if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
-            for partition in 0..16 {
-                let length: u64 = connection.xlen(format!("{NAME}:{{{partition}}}:log")).await.unwrap_or(1);
-                settled &= length == 0;
+            // Applied entries stay in the logs for some seconds.
+            let positions = cluster.query("SELECT partition_id, log_id FROM chatpush_position").await;
+            for row in positions.unwrap_or_else(|_| vec![vec!["0".to_owned(), "0-0".to_owned()]]) {
+                let partition = Partition::new(row[0].parse()?).context("a partition")?;
+                let log = Prefix::try_from(NAME.to_owned())?.log(partition);
+                let waiting: Result<Vec<redis::Value>, _> =
+                    connection.xrange_count(log, format!("({}", row[1]), "+", 1).await;
+                settled &= waiting.is_ok_and(|waiting| waiting.is_empty());
             }
         } else {
             settled = false;

@@ -3,9 +3,9 @@
 // separated by tabs:
 //
 //   >  key  operation  receiver     about to call
-//   <  key  outcome                 ok, queued, refused or unknown
+//   <  key  outcome                 ok, queued, refused, rejected (by MySQL) or unknown
 //
-// Arguments: name, seed, number of users.
+// Arguments: name, seed, number of users. Or name, 0, user, "poison": sends one message, which MySQL refuses.
 declare(strict_types=1);
 
 [, $name, $seed, $users] = $argv;
@@ -17,6 +17,7 @@ function outcome(Throwable $thrown): string
 {
     return match (true) {
         $thrown instanceof ChatPush\UnavailableException => 'refused',
+        str_contains($thrown->getMessage(), 'MySQL refused the message') => 'rejected',
         str_contains($thrown->getMessage(), 'is queued and will be stored') => 'queued',
         $thrown instanceof ChatPush\TimeoutException => 'unknown',
         str_contains($thrown->getMessage(), 'nothing was queued') => 'refused',
@@ -38,6 +39,12 @@ function attempt(string $key, string $operation, int $receiver, callable $call):
         }
     }
     echo "<\t$key\t$outcome\n";
+}
+
+if (($argv[4] ?? '') === 'poison') {
+    $key = "$name-s-1-poison";
+    attempt($key, 'store', (int) $users, fn () => storeOfflineMessage(1, (int) $users, $key));
+    exit;
 }
 
 while (true) {

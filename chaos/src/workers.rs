@@ -28,23 +28,8 @@ impl Worker {
         redis_url: &str,
         history: Arc<Mutex<History>>,
     ) -> anyhow::Result<Self> {
-        let script = artifacts::root().join("chaos/src/worker.php");
-        let settings = [
-            format!("extension={}", artifacts::extension()?),
-            format!("chatpush.redis_url={redis_url}"),
-            format!("chatpush.prefix={NAME}"),
-            "chatpush.timeout_ms=3000".to_owned(),
-        ];
-        let mut command = Command::new("php");
-        for setting in &settings {
-            command.args(["-d", setting]);
-        }
-        let mut process = command
-            .arg(script)
+        let mut process = program(redis_url, 3_000)?
             .args([name, &(seed % 0x7FFF_FFFF).to_string(), &users.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .context("cannot start php")?;
         let output = process.stdout.take().context("php has no output")?;
@@ -63,4 +48,49 @@ impl Worker {
         let _ = self.process.kill().await;
         let _ = self.reading.await;
     }
+}
+
+/// A message from a worker of its own, which MySQL refuses.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// The worker's name, a part of the message's key.
+    pub(crate) name: String,
+    /// The user id of the receiver.
+    pub(crate) receiver: u32,
+    /// Where the call is recorded.
+    pub(crate) history: &'a Mutex<History>,
+}
+
+impl Message<'_> {
+    /// Sends it, and returns the outcome of the call as the worker says it.
+    pub(crate) async fn send(self, redis_url: &str) -> anyhow::Result<String> {
+        let output = program(redis_url, 30_000)?
+            .args([&self.name, "0", &self.receiver.to_string(), "poison"])
+            .output()
+            .await
+            .context("cannot start php")?;
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        for line in output.lines() {
+            lock(self.history).line(line);
+        }
+        let outcome = output.lines().last().and_then(|line| line.rsplit('\t').next());
+        Ok(outcome.unwrap_or_default().to_owned())
+    }
+}
+
+/// PHP with the worker's script.
+fn program(redis_url: &str, timeout_ms: u32) -> anyhow::Result<Command> {
+    let settings = [
+        format!("extension={}", artifacts::extension()?),
+        format!("chatpush.redis_url={redis_url}"),
+        format!("chatpush.prefix={NAME}"),
+        format!("chatpush.timeout_ms={timeout_ms}"),
+    ];
+    let mut command = Command::new("php");
+    for setting in &settings {
+        command.args(["-d", setting]);
+    }
+    command.arg(artifacts::root().join("chaos/src/worker.php"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    Ok(command)
 }

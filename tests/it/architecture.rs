@@ -105,10 +105,26 @@ const STACK: &[(&str, &[&str])] = &[
 /// The chaos test.
 const CHAOS: &[(&str, &[&str])] = &[
     ("cli", &["fault"]),
-    ("run", &["checker", "cli", "clients", "cluster", "fault", "history", "workers"]),
+    (
+        "run",
+        &[
+            "application",
+            "checker",
+            "cli",
+            "clients",
+            "cluster",
+            "fault",
+            "history",
+            "mysql_faults",
+            "workers",
+        ],
+    ),
     ("fault", &[]),
-    ("cluster", &["redis_pair"]),
+    ("mysql_faults", &["cluster", "workers"]),
+    ("cluster", &["database", "redis_pair"]),
+    ("database", &[]),
     ("redis_pair", &[]),
+    ("application", &["cluster"]),
     ("workers", &["cluster", "history"]),
     ("clients", &["cluster", "history"]),
     ("history", &[]),

@@ -13,7 +13,7 @@ use mysql_async::Conn;
 use super::{Finding, installation};
 use crate::base::backoff::Failure as _;
 use crate::config::{Config, Identifier};
-use crate::store::{Store, StoreError, schema};
+use crate::store::{Store, StoreError, bounded, schema};
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let store = Store::new(&config.mysql, &config.prefix);

@@ -17,6 +17,7 @@ impl Failure for StoreError {
             }
             Self::Unavailable(UnavailableCause::Column(_)) => "a stored row cannot be read",
             Self::Unavailable(UnavailableCause::SmallPacket { .. }) => "max_allowed_packet is too small",
+            Self::Unavailable(UnavailableCause::ReadOnly) => "MySQL is read-only",
             Self::Busy(_) => "a lock is held",
             Self::Rejected(_) => "a statement is refused",
             Self::Foreign(_) => "the database belongs to another installation",

@@ -1,0 +1,71 @@
+//! The database of the cluster: a primary with its replica, or a Galera cluster.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use chatpush_stack::galera::Galera;
+use chatpush_stack::mariadb;
+use chatpush_stack::replicated_mariadb::ReplicatedMariaDb;
+
+/// The nodes of a Galera cluster. The daemons use the first, the application the second.
+const NODES: usize = 3;
+
+/// Makes MySQL refuse a message with an error that daemons do not know: 1242, a subquery with two rows.
+pub(crate) const POISON_TRIGGER: &str = "CREATE TRIGGER poison BEFORE INSERT ON offline_message FOR EACH ROW \
+    SET @poison = IF(NEW.content LIKE '%-poison', (SELECT 1 UNION SELECT 2), 0)";
+
+/// Its servers.
+#[derive(Debug)]
+pub(crate) enum Database {
+    /// A primary and a replica.
+    Pair(Box<ReplicatedMariaDb>),
+    /// Nodes that can all be written to.
+    Galera(Box<Galera>),
+}
+
+impl Database {
+    /// Starts all servers, with empty databases.
+    pub(crate) async fn start(galera: bool) -> anyhow::Result<Self> {
+        if !galera {
+            return Ok(Self::Pair(Box::new(ReplicatedMariaDb::start().await?)));
+        }
+        let mut cluster = Galera::start().await?;
+        for _ in 1..NODES {
+            cluster.join().await?;
+        }
+        Ok(Self::Galera(Box::new(cluster)))
+    }
+
+    /// The folder of the server that daemons write to.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Pair(pair) => pair.primary_folder(),
+            Self::Galera(cluster) => cluster.folder(0),
+        }
+    }
+
+    /// The socket of the server that daemons write to.
+    pub(crate) fn socket(&self) -> PathBuf {
+        mariadb::socket(self.folder())
+    }
+
+    /// The folder of the node that the application writes to at the same time.
+    pub(crate) fn other_node(&self) -> Option<&Path> {
+        match self {
+            Self::Pair(_) => None,
+            Self::Galera(cluster) => Some(cluster.folder(1)),
+        }
+    }
+
+    /// The primary and its replica.
+    ///
+    /// # Errors
+    ///
+    /// In a Galera cluster.
+    pub(crate) fn pair(&mut self) -> anyhow::Result<&mut ReplicatedMariaDb> {
+        match self {
+            Self::Pair(pair) => Ok(pair),
+            Self::Galera(_) => bail!("this fault needs a primary with a replica"),
+        }
+    }
+}
