@@ -1,7 +1,7 @@
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-/// The log of InnoDB reaches its file once a second, and not with each commit.
+/// The log of `InnoDB` reaches its file once a second, and not with each commit.
 const NOT_DURABLE: &str = "SET GLOBAL innodb_flush_log_at_trx_commit = 0";
 
 /// A MySQL that does not write each commit to its file loses the last ones when it is killed. The log still
@@ -38,7 +38,7 @@ async fn mysql_that_is_not_durable_loses_no_message() {
         env.servers().sql(NOT_DURABLE).await;
     }
     let [in_2, in_3] = [env.stored_count(2).await, env.stored_count(3).await];
-    assert_eq!([env.unread(2).await, env.unread(3).await], [in_2, in_3].map(|count| count.cast_signed()));
+    assert_eq!([env.unread(2).await, env.unread(3).await], [in_2, in_3].map(u64::cast_signed));
     let code = "echo ChatPush\\sendMessage(1, 2, 'own id 1', 'text', 'id-1')->name, ' ',
                 getUnreadCount(2), ' ', count(getOfflineMessage(2));";
     assert_eq!(php.get(code).await, format!("Stored {in_2} {in_2}"));

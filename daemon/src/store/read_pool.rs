@@ -100,13 +100,11 @@ impl ReadPool {
     /// An idle connection or a new one, and what [`ReadPool::keep`] needs to take it back.
     pub(super) async fn take(&self) -> Result<(Conn, u64), StoreError> {
         let (idle, generation) = self.idle().await;
-        match idle {
-            Some(connection) => Ok((connection, generation)),
-            None => {
-                let generation = self.lock().generation;
-                Ok((bounded(Conn::new(self.0.opts.clone())).await?, generation))
-            }
+        if let Some(connection) = idle {
+            return Ok((connection, generation));
         }
+        let generation = self.lock().generation;
+        Ok((bounded(Conn::new(self.0.opts.clone())).await?, generation))
     }
 
     /// Closes the idle connections.
