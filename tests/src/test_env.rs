@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::{FromRow, Queryable};
@@ -55,7 +56,15 @@ impl TestEnv {
     async fn migrated(self) -> Self {
         let output = Daemon::command(&self, &["migrate"]).await;
         assert!(output.status.success(), "{output:?}");
+        self.record_installation().await;
         self
+    }
+
+    /// Writes the installation record into Redis, as if a daemon had run before.
+    async fn record_installation(&self) {
+        let uuid: Vec<String> = self.query("SELECT uuid FROM chatpush_installation").await;
+        let record = Installation::of_database(uuid[0].clone(), ContentColumn::default());
+        let _: String = self.redis(&["SET", &self.prefix().installation(), &record.encode()]).await;
     }
 
     /// Adds a setting for daemons that start afterwards.
