@@ -134,7 +134,7 @@ async fn a_refused_login_is_called_so() {
 async fn a_corrected_account_needs_no_restart() {
     let env = TestEnv::new().await;
     let (database, account) = (env.name(), format!("c_{}", env.name()));
-    let account = &account[..20];
+    let account = account.as_str();
     let made = format!(
         "CREATE USER {account}@localhost IDENTIFIED BY 'old'; GRANT ALL ON {database}.* TO {account}@localhost"
     );

@@ -75,9 +75,6 @@ fn server(hello: &HashMap<String, Value>) -> Vec<Finding> {
             "a node of a Redis Cluster, which is not supported; use a Redis with cluster-enabled no",
         ),
         ("sentinel", _) => Finding::wrong("Redis role", "a Sentinel; use the address of the master"),
-        (_, "replica" | "slave") => {
-            Finding::wrong("Redis role", "a replica, which refuses writes; use the address of the master")
-        }
         (_, role) => Finding::fine("Redis role", role),
     };
     vec![version, role]
@@ -133,10 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_master_on_its_own_will_do() {
+    fn only_a_server_on_its_own_will_do() {
         let role = |mode, role| hello(&[("mode", mode), ("role", role)])[1];
         assert_eq!(role("standalone", "master"), Status::Ok);
-        assert_eq!(role("standalone", "replica"), Status::Wrong);
         assert_eq!(role("cluster", "master"), Status::Wrong);
         assert_eq!(role("sentinel", "sentinel"), Status::Wrong);
     }

@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::ops::check::Finding;
 
 /// Commands, as an ACL names them, and the arguments with which they are tried. `K` and `C` stand for a key
-/// and a channel. MULTI comes right before EXEC.
-const COMMANDS: [(&str, &str); 28] = [
+/// and a channel.
+const COMMANDS: [(&str, &str); 26] = [
     ("client|setname", "CLIENT SETNAME chatpushd-check"),
     ("client|id", "CLIENT ID"),
     ("eval", "EVAL return 0"),
@@ -41,8 +41,6 @@ const COMMANDS: [(&str, &str); 28] = [
     ("xsetid", "XSETID K 0-1"),
     ("xinfo|stream", "XINFO STREAM K"),
     ("del", "DEL K"),
-    ("multi", "MULTI"),
-    ("exec", "EXEC"),
     ("ssubscribe", "SSUBSCRIBE C"),
     ("sunsubscribe", "SUNSUBSCRIBE C"),
     ("ping", "PING"),
