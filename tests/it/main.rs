@@ -44,6 +44,8 @@ mod takeover;
 mod failover;
 /// Connections to Redis that die without a word.
 mod dead_connections;
+/// The accounts of Redis in the documentation.
+mod accounts;
 /// Clears of unread counters that clients ask for.
 mod clears;
 /// A Redis that takes no writes.
