@@ -17,7 +17,7 @@ use crate::ops::check::Finding;
 
 /// Commands, as an ACL names them, and the arguments with which they are tried. `K` and `C` stand for a key
 /// and a channel.
-const COMMANDS: [(&str, &str); 26] = [
+const COMMANDS: [(&str, &str); 27] = [
     ("client|setname", "CLIENT SETNAME chatpushd-check"),
     ("client|id", "CLIENT ID"),
     ("eval", "EVAL return 0"),
@@ -37,6 +37,7 @@ const COMMANDS: [(&str, &str); 26] = [
     ("xadd", "XADD K NOMKSTREAM * field 1"),
     ("xdel", "XDEL K 0-1"),
     ("xread", "XREAD COUNT 1 STREAMS K 0"),
+    ("xrange", "XRANGE K - + COUNT 1"),
     ("xtrim", "XTRIM K MAXLEN 0"),
     ("xsetid", "XSETID K 0-1"),
     ("xinfo|stream", "XINFO STREAM K"),
