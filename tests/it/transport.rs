@@ -10,6 +10,8 @@ use chatpush_stack::redis::{self, Redis};
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::installation::{ContentColumn, Installation};
+use chatpush_wire::key::Prefix;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional};
 use tokio::net::{TcpSocket, UnixListener, UnixSocket, UnixStream};
 use tokio::process::{Child, ChildStdout, Command};
@@ -44,12 +46,21 @@ impl Calling {
 
 async fn redis(folder: &Folder, more: &[&str]) -> Redis {
     let arguments = [&["--appendonly", "no"], more].concat();
-    Redis::start_with(folder.path(), &arguments).await.expect("Redis starts")
+    let redis = Redis::start_with(folder.path(), &arguments).await.expect("Redis starts");
+    // A daemon has served it before.
+    let prefix = Prefix::default();
+    let record = Installation::of_database("uuid".to_owned(), ContentColumn::default()).encode();
+    let client = ::redis::Client::open(redis.url()).expect("the URL is valid");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let set = ::redis::cmd("SET").arg(prefix.installation()).arg(record).exec_async(&mut connection).await;
+    set.expect("Redis takes it");
+    redis
 }
 
 /// PHP that calls the Redis at this address.
 async fn php(url: &str) -> Php {
-    TestEnv::bare().await.php().with(&format!("chatpush.redis_url={url}"))
+    let php = TestEnv::bare().await.php();
+    php.with(&format!("chatpush.redis_url={url}")).with(&format!("chatpush.prefix={}", Prefix::DEFAULT))
 }
 
 /// Sends one command to a Redis on a socket, and returns the answer as it is.
