@@ -33,7 +33,7 @@ async fn documented_accounts_of_redis_suffice() {
     let url =
         |account: &str, password: &str| format!("unix://{}?user={account}&pass={password}", socket.display());
     let env = env.with("CHATPUSH_REDIS_URL", url("chatpushd", "DAEMON_PASSWORD"));
-    // A second daemon, whose subscriptions end, ends its predecessor and judges heartbeats.
+    // One of them stands by as the writer.
     let (daemon, _other) = (env.daemon().await, env.daemon().await);
     let mut browser = daemon.connect_with(2, "chatpush.v1").await;
     browser.until_unread_count().await;
