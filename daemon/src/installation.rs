@@ -52,45 +52,59 @@ impl Failure for AgreementError {
 
 /// Compares the database and Redis with each other and with this version. Writes the record if Redis has
 /// none: it is a new installation, or Redis has lost its data. While MySQL is away, what Redis says is
-/// enough, so that pushes go on. `generation`: the lowest generation of log entries that a daemon reads, 0 if
-/// that is not known. The record is raised to it: from then on such entries are written.
-pub(crate) async fn agree(services: &Services, generation: u32) -> Result<(), AgreementError> {
+/// enough, so that pushes go on.
+pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
-    let own = match record(services).await {
-        Ok(own) => own,
-        Err(error @ StoreError::Foreign(_)) => return Err(AgreementError::Store(error)),
-        Err(error) => {
-            return match commands.installation(prefix).await? {
+    match refresh(services).await {
+        Ok(()) => Ok(()),
+        Err(AgreementError::Store(error)) if !matches!(error, StoreError::Foreign(_)) => {
+            if known(services).is_some() {
+                return compare(services, 0).await;
+            }
+            match commands.installation(prefix).await? {
                 Some(found) => Ok(Installation::decode(&found)?.fits()?),
                 None => Err(AgreementError::Store(error)),
-            };
+            }
         }
-    };
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads what the database says, and changes the record if somebody has changed the column of contents.
+pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
+    let Services { commands, prefix, store, .. } = services;
+    let FoundInstallation { row, content } = timeout(STORE_TIMEOUT, store.installation())
+        .await
+        .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))
+        .and_then(|found| found)
+        .map_err(AgreementError::Store)?;
+    let own = Installation::of_database(row.uuid, content);
+    *known(services) = Some(own.clone());
     let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
     let found = Installation::decode(&found)?;
     found.admits(&own)?;
-    // Somebody has changed the column, or the last daemon of an older version is gone.
-    let entries = found.entries.max(generation.min(own.entries));
-    let changed = Installation { content: own.content, entries, ..found.clone() };
-    if changed != found {
+    if found.content != own.content {
+        let changed = Installation { content: own.content, ..found };
         commands.replace_installation(prefix, &changed.encode()).await?;
     }
     Ok(())
 }
 
-/// The record of the database. Once it is known, it is also known while MySQL is away.
-async fn record(services: &Services) -> Result<Installation, StoreError> {
-    let error = match timeout(STORE_TIMEOUT, services.store.installation()).await {
-        Ok(Ok(FoundInstallation { row, content })) => {
-            let record = Installation::of_database(row.uuid, content);
-            *known(services) = Some(record.clone());
-            return Ok(record);
-        }
-        Ok(Err(error @ StoreError::Foreign(_))) => return Err(error),
-        Ok(Err(error)) => error,
-        Err(_) => StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)),
-    };
-    known(services).clone().ok_or(error)
+/// Compares Redis with what is known of the database, and writes the record again if Redis has lost its data.
+/// `generation`: the lowest generation of log entries that a daemon reads, 0 if that is not known. The record
+/// is raised to it: from then on such entries are written.
+pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), AgreementError> {
+    let Services { commands, prefix, .. } = services;
+    let Some(own) = known(services).clone() else { return Ok(()) };
+    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
+    let found = Installation::decode(&found)?;
+    found.admits(&own)?;
+    let entries = generation.min(own.entries);
+    if entries > found.entries {
+        let raised = Installation { entries, ..found };
+        commands.replace_installation(prefix, &raised.encode()).await?;
+    }
+    Ok(())
 }
 
 fn known(services: &Services) -> MutexGuard<'_, Option<Installation>> {

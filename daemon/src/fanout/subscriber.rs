@@ -78,7 +78,7 @@ impl Subscriber {
         if predecessors.exist() {
             connector.distrust_all();
         }
-        installation::agree(&self.services, 0).await?;
+        installation::agree(&self.services).await?;
         log_repair::repair(&self.services).await?;
         let lost = Arc::new(Notify::new());
         let mut connection = connect(connector, self.dispatcher.clone(), lost.clone()).await?;
@@ -126,7 +126,14 @@ impl Subscriber {
     /// Writes the installation record again if Redis has lost its data, and raises its generation if every
     /// daemon reads a newer one. Only a record of another installation ends the subscriptions.
     async fn restore_installation(&self, generation: u32) -> Result<(), AgreementError> {
-        match installation::agree(&self.services, generation).await {
+        // MySQL may be slow or away, and subscriptions must not wait for it.
+        let services = self.services.clone();
+        tokio::spawn(async move {
+            if let Err(error) = installation::refresh(&services).await {
+                tracing::debug!(%error, "cannot read the installation now");
+            }
+        });
+        match installation::compare(&self.services, generation).await {
             Err(error) if error.is_final() => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "cannot compare the installation record now");
