@@ -6,6 +6,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chatpush_wire::entry::GENERATION;
 use chatpush_wire::installation::{Installation, Mismatch};
 use tokio::time::timeout;
 
@@ -99,7 +100,7 @@ pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), 
     let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
     let found = Installation::decode(&found)?;
     found.admits(&own)?;
-    let entries = generation.min(own.entries);
+    let entries = generation.min(GENERATION);
     if entries > found.entries {
         let raised = Installation { entries, ..found };
         commands.replace_installation(prefix, &raised.encode()).await?;

@@ -34,9 +34,10 @@ struct Method {
 /// Every failure of a call but an invalid argument: an invalid setting, a message that MySQL refused, a
 /// subclass.
 static BASE: Class = Class::new("ChatPush\\Exception");
-/// Redis cannot be reached, or the connection to it broke.
+/// Redis cannot be reached or refuses, or the connection to it broke.
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");
-/// No daemon runs, or the backlog is full. Nothing was queued; the call can be repeated later.
+/// No daemon runs, Redis has no installation or another one, too much is waiting, or a read could not be
+/// answered. Nothing was queued; the call can be repeated later.
 static UNAVAILABLE: Class = Class::new("ChatPush\\UnavailableException");
 /// No answer in time. `getOutcome()` says whether the message is queued and will be stored.
 static TIMEOUT: Class = Class::new("ChatPush\\TimeoutException");

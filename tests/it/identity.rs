@@ -186,6 +186,48 @@ async fn confirmed_message_is_not_stored_again_after_redis_lost_its_tail() {
     client.abort();
 }
 
+/// Also one whose id no sender has chosen: after Redis was replaced, every id is looked up.
+#[tokio::test]
+async fn generated_ids_are_looked_up_after_redis_was_replaced() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let client = daemon.connect(2).await.keep_reading();
+    env.php().get("storeOfflineMessage(1, 2, 'once');").await;
+    eventually("it is confirmed", || env.stored(2), Vec::is_empty).await;
+    let log: Vec<(String, Vec<String>)> = env.redis(&["XRANGE", &env.log(2), "-", "+", "COUNT", "1"]).await;
+    daemon.stop();
+    client.abort();
+    env.execute("UPDATE chatpush_installation SET redis_run_id = 'another'").await;
+    let _daemon = env.daemon().await;
+    // The caller has not heard that it is stored, and calls again.
+    let key = env.log(2);
+    let again: Vec<&str> =
+        ["XADD", &key, "*"].into_iter().chain(log[0].1.iter().map(String::as_str)).collect();
+    let _: String = env.redis(&again).await;
+    eventually("the entry is applied", || env.log_length(2), |length| *length == 0).await;
+    assert_eq!((env.stored(2).await, env.unread(2).await), (Vec::<String>::new(), 1));
+}
+
+#[tokio::test]
+async fn confirmed_messages_are_remembered_for_the_time_that_is_set() {
+    for (seconds, remembered) in [("0", 0), ("600", 1), ("1", 0)] {
+        let env = TestEnv::new().await.with("CHATPUSH_REDIS_FAILOVER_MEMORY", seconds);
+        env.users(&[2]).await;
+        let daemon = env.daemon().await;
+        let client = daemon.connect(2).await.keep_reading();
+        env.php().get("storeOfflineMessage(1, 2, 'x');").await;
+        eventually("it is confirmed", || env.stored(2), Vec::is_empty).await;
+        let count = async || env.query::<u64>("SELECT COUNT(*) FROM chatpush_confirmed").await[0];
+        if seconds == "1" {
+            eventually("it is forgotten", count, |count| *count == remembered).await;
+        } else {
+            assert_eq!(count().await, remembered, "{seconds}");
+        }
+        client.abort();
+    }
+}
+
 /// Frames of earlier connections are only compared by their id, so an id must not come twice.
 #[tokio::test]
 async fn equal_rows_of_the_application_have_different_ids() {

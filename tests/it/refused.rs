@@ -44,6 +44,22 @@ async fn entry_refused_by_a_failing_trigger_is_set_aside() {
     refused_alone(&env, "more than 1 row").await;
 }
 
+/// The trigger counts in a table in memory, which is full.
+#[tokio::test]
+async fn entry_refused_for_a_full_table_of_a_trigger_is_set_aside() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2, 3]).await;
+    env.servers().sql("SET GLOBAL max_heap_table_size = 16384").await;
+    env.execute("CREATE TABLE audit (filler char(200)) ENGINE=MEMORY").await;
+    env.execute(
+        "CREATE TRIGGER note BEFORE INSERT ON offline_message FOR EACH ROW \
+         IF NEW.content = 'poison' THEN INSERT INTO audit SELECT 'x' FROM seq_1_to_10000; END IF",
+    )
+    .await;
+    let _daemon = env.daemon().await;
+    refused_alone(&env, "is full").await;
+}
+
 /// The table is at fault, not the entries: they wait, and none is set aside.
 #[tokio::test]
 async fn missing_table_sets_nothing_aside() {

@@ -49,6 +49,10 @@ pub(crate) mod kind {
 /// is written only when the installation record has that generation: then every daemon reads it.
 pub const GENERATION: u32 = 1;
 
+/// The oldest generation that a daemon may read. A record that is new, or that Redis had lost, begins with it: an
+/// older daemon may be running.
+pub const OLDEST_GENERATION: u32 = 1;
+
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {

@@ -160,11 +160,12 @@ pub enum Mismatch {
 }
 
 impl Installation {
-    /// The record that this version writes for a database with this UUID and this column.
+    /// The record that this version writes for a database with this UUID and this column. Its generation of
+    /// entries is the oldest one, until every daemon is known to read a newer one.
     pub fn of_database(uuid: String, content: ContentColumn) -> Self {
         Self {
             version: crate::VERSION.to_owned(),
-            entries: entry::GENERATION,
+            entries: entry::OLDEST_GENERATION,
             partitions: Partition::COUNT,
             tags: tags(),
             user_id_type: "int".to_owned(),
@@ -215,7 +216,7 @@ impl Installation {
     /// The first thing that differs.
     pub fn admits(&self, own: &Self) -> Result<(), Mismatch> {
         self.fits()?;
-        if self.entries > own.entries {
+        if self.entries > entry::GENERATION {
             return Err(Mismatch::Entries { found: self.entries });
         }
         if self.storage != own.storage {
@@ -294,7 +295,7 @@ mod tests {
             ),
             (&|other| other.partitions = 16, "16 partitions"),
             (&|other| other.tags += 1, "other hash tags"),
-            (&|other| other.entries += 1, "generation 2"),
+            (&|other| other.entries = entry::GENERATION + 1, "generation 2"),
             (&|other| other.user_id_type = "text".to_owned(), "type text"),
             (&|other| other.storage = "none".to_owned(), "in none"),
             (&|other| other.uuid = "w".to_owned(), "installation w"),
@@ -307,7 +308,7 @@ mod tests {
     #[test]
     fn older_entries_are_read() {
         let own = record();
-        let older = Installation { entries: entry::GENERATION - 1, ..own.clone() };
+        let older = Installation { entries: entry::OLDEST_GENERATION - 1, ..own.clone() };
         assert_eq!(older.admits(&own), Ok(()));
     }
 }

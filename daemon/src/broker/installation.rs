@@ -37,10 +37,6 @@ impl Commands {
         if let Some(found) = self.installation(prefix).await? {
             return Ok(Some(found));
         }
-        // A Redis that takes no writes is read all the same.
-        if let Some(found) = self.installation(prefix).await? {
-            return Ok(Some(found));
-        }
         let mut pipeline = redis::pipe();
         // Redis manual, "SET": NX with GET answers the old value since Redis 7.0.
         pipeline.cmd("SET").arg(prefix.installation()).arg(record).arg("NX").arg("GET");

@@ -1,6 +1,6 @@
 //! Trimming of the logs. Applied entries are kept for some seconds: a MySQL that is not durable loses its last
-//! commits in a crash, and they are applied again. While MySQL is down, however long, nothing is removed. They are removed at intervals; after each batch it would be
-//! a large part of Redis's work.
+//! commits in a crash, and they are applied again. While MySQL is down, however long, nothing is removed.
+//! Entries are removed at intervals; after each batch it would be a large part of Redis's work.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
