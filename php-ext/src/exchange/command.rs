@@ -30,6 +30,10 @@ impl<T> Exchange for Command<'_, T> {
         None
     }
 
+    fn is_refusal(_outcome: &T) -> bool {
+        false
+    }
+
     fn is_repeatable(&self) -> bool {
         self.repeatable
     }

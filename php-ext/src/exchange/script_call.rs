@@ -6,7 +6,7 @@ use std::time::Instant;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::lua::Script;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::reply::Reply;
+use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::reply_to;
 
 use super::{NO_ANSWER, UNKNOWN};
@@ -100,11 +100,15 @@ impl Exchange for ScriptCall<'_> {
             Some(Err(LinkError::Redis(error))) => Err(LinkError::Subscription(error)),
             Some(Err(other)) => return Err(other),
         };
-        if self.progress.loads {
-            connection.receive(deadline)?.into_result()?;
-        }
+        // If the account may not load scripts, another one may have loaded it.
+        let loaded =
+            if self.progress.loads { connection.receive(deadline)?.into_result().map(drop) } else { Ok(()) };
         // An error here means that nothing was done. Waiting for a daemon would last until the deadline.
-        let mut status = connection.receive(deadline)?.into_array()?.into_iter();
+        let status = match (connection.receive(deadline)?.into_array(), loaded) {
+            (Err(LinkError::NoScript), Err(refused)) => return Err(refused),
+            (status, _) => status?,
+        };
+        let mut status = status.into_iter();
         let (Some(word), Some(detail)) = (status.next(), status.next()) else {
             return Err(LinkError::TooShort);
         };
@@ -122,6 +126,10 @@ impl Exchange for ScriptCall<'_> {
 
     fn needs(&self) -> Option<Needs<'_>> {
         Some(Needs { prefix: self.prefix, content: self.content })
+    }
+
+    fn is_refusal(outcome: &ScriptOutcome) -> bool {
+        matches!(outcome, ScriptOutcome::Replied(Reply::Refused(Refusal::NoDaemon | Refusal::Backlog)))
     }
 
     fn is_repeatable(&self) -> bool {

@@ -111,7 +111,13 @@ impl Connection {
             command(&mut commands, &[b"SELECT", address.database.to_string().as_bytes()]);
         }
         command(&mut commands, &[b"CLIENT", b"SETNAME", NAME]);
-        connection.send(&commands, deadline)?;
+        if let Err(cause) = connection.send(&commands, deadline) {
+            // A server that takes no more connections says so, and closes before it has read anything.
+            if let Ok(answer) = connection.receive(deadline) {
+                answer.into_result()?;
+            }
+            return Err(cause);
+        }
         if address.password.is_some() {
             connection.receive(deadline)?.into_result()?;
         }

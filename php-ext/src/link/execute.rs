@@ -37,6 +37,9 @@ pub(crate) trait Exchange {
     fn answers(&mut self, connection: &mut Connection, deadline: Instant)
     -> Result<Self::Outcome, LinkError>;
 
+    /// Whether the outcome says that nothing was done.
+    fn is_refusal(outcome: &Self::Outcome) -> bool;
+
     /// Whether the commands may be executed twice: that does no harm and gives the same answer.
     fn is_repeatable(&self) -> bool;
 
@@ -78,7 +81,13 @@ pub(crate) fn execute<E: Exchange>(
         let cause = match done {
             Ok(outcome) => {
                 slot::keep(connection);
-                return Ok(outcome);
+                // This try was refused, and an earlier one may have been executed.
+                return match before {
+                    Some(unanswered) if E::is_refusal(&outcome) => {
+                        Err(ExecuteError::TimedOut { unanswered, cause: None, silence: None })
+                    }
+                    _ => Ok(outcome),
+                };
             }
             Err(cause) => cause,
         };

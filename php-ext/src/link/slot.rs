@@ -89,6 +89,7 @@ pub(super) fn fail(settings: &Settings, cause: &Arc<LinkError>, began: Instant, 
 fn open(settings: &Settings, deadline: Instant, once: bool) -> Result<Box<Connection>, ExecuteError> {
     let began = Instant::now();
     let mut pauses = Pauses::new(deadline);
+    let mut before = None;
     loop {
         let until = deadline.min(Instant::now() + settings.connect_timeout);
         // A call whose request is not acknowledged has the other half of its time for another connection.
@@ -98,8 +99,14 @@ fn open(settings: &Settings, deadline: Instant, once: bool) -> Result<Box<Connec
         };
         let is_passing = cause.is_passing();
         if is_passing && !once && pauses.pause() {
+            before = Some(cause);
             continue;
         }
+        // A try that the deadline has cut short says less than the one before it.
+        let cause = match (cause, before) {
+            (LinkError::Timeout, Some(before)) if until == deadline => before,
+            (cause, _) => cause,
+        };
         let cause = Arc::new(cause);
         fail(settings, &cause, began, once || !is_passing);
         return Err(ExecuteError::unreachable(&settings.address, &cause, None));
