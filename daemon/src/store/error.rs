@@ -157,9 +157,9 @@ impl From<Error> for StoreError {
 impl From<ServerError> for StoreError {
     fn from(error: ServerError) -> Self {
         // MySQL manual, "Server Error Message Reference": 1205 is a lock wait timeout, 1213 a deadlock, 3572
-        // the answer to NOWAIT. MariaDB's 1020 is a row that changed under a snapshot. TiDB manual, "Error
+        // the answer to NOWAIT, 1969 and 3024 the longest time of a statement, which a lock may use up. MariaDB's 1020 is a row that changed under a snapshot. TiDB manual, "Error
         // Codes": 8002, 8005, 8022, 8028 and 9007 are conflicts at the commit, which changed nothing.
-        const BUSY: [u16; 9] = [1205, 1213, 1020, 3572, 8002, 8005, 8022, 8028, 9007];
+        const BUSY: [u16; 11] = [1205, 1213, 1020, 1969, 3024, 3572, 8002, 8005, 8022, 8028, 9007];
         // The class of SQLSTATE for a transaction that the server has rolled back: a deadlock (40001), or a
         // conflict that Group Replication finds at the commit (3101, 40000).
         const ROLLED_BACK: &str = "40";
@@ -175,8 +175,7 @@ impl From<ServerError> for StoreError {
         // Galera node that is not in the cluster, 1053 its shutdown, 1152 to 1161 the connection, 1180 a failed
         // COMMIT, 1290, 1792 and 1836 a read-only server, 1927 a killed connection, 3032 its offline mode, 3100
         // a group that cannot agree on the commit, 4031 a connection that was idle for too long. What may also
-        // be the fault of a trigger is not here, such as 1114, a full table, or 1969 and 3024, the longest time
-        // of a statement.
+        // be the fault of a trigger is not here, such as 1114, a full table.
         const SERVER: [u16; 27] = [
             1021, 1037, 1038, 1040, 1041, 1047, 1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160,
             1161, 1180, 1203, 1226, 1290, 1792, 1836, 1927, 3032, 3100, 4031,
@@ -210,6 +209,7 @@ mod tests {
         assert!(matches!(sorted(1205, "HY000"), StoreError::Busy(_)));
         assert!(matches!(sorted(1213, "40001"), StoreError::Busy(_)));
         assert!(matches!(sorted(3572, "HY000"), StoreError::Busy(_)));
+        assert!(matches!(sorted(1969, "70100"), StoreError::Busy(_)));
         assert!(matches!(sorted(3101, "40000"), StoreError::Busy(_)));
         assert!(matches!(sorted(9007, "HY000"), StoreError::Busy(_)));
         assert!(matches!(sorted(3100, "HY000"), StoreError::Unavailable(_)));

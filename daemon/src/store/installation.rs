@@ -37,10 +37,11 @@ impl InstallationRow {
         let sql = format!(
             "SELECT `uuid`, `prefix`, `schema_version`, `redis_run_id` FROM `{INSTALLATION}` WHERE `id` = 1"
         );
-        let row: Option<(String, String, u16, Option<String>)> = match connection.query_first(sql).await {
-            Err(mysql_async::Error::Server(error)) if error.code == NO_SUCH_TABLE => None,
-            found => bounded(std::future::ready(found)).await?,
-        };
+        let row: Option<(String, String, u16, Option<String>)> =
+            match bounded(connection.query_first(sql)).await {
+                Err(error) if error.code() == Some(NO_SUCH_TABLE) => None,
+                found => found?,
+            };
         Ok(row.map(|(uuid, prefix, schema_version, redis_run_id)| Self {
             uuid,
             prefix,

@@ -135,10 +135,12 @@ impl ReadPool {
         }
     }
 
-    /// Keeps a connection that has answered, unless the idle ones were closed since it was taken or opened.
+    /// Keeps a connection that has answered, unless the idle ones were closed since it was taken or opened, or
+    /// there are enough.
     pub(super) fn keep(&self, connection: Conn, generation: u64) {
         let mut state = self.lock();
-        if state.generation == generation {
+        // While the server refuses writes nothing is read over an idle connection.
+        if state.generation == generation && !state.read_only && state.idle.len() < CONNECTIONS {
             state.idle.push(Idle { connection, answered: Instant::now() });
         }
     }
