@@ -108,6 +108,20 @@ pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), 
     Ok(())
 }
 
+/// Makes sure that Redis belongs to the database with this UUID, before its log is applied there.
+///
+/// # Errors
+///
+/// [`StoreError::Foreign`] if it does not.
+pub(crate) async fn same(services: &Services, uuid: &str) -> Result<(), AgreementError> {
+    let Some(found) = services.commands.installation(&services.prefix).await? else { return Ok(()) };
+    let found = Installation::decode(&found)?;
+    if found.uuid == uuid {
+        return Ok(());
+    }
+    Err(Mismatch::Uuid { found: found.uuid, own: uuid.to_owned() }.into())
+}
+
 fn known(services: &Services) -> MutexGuard<'_, Option<Installation>> {
     services.installation.lock().unwrap_or_else(PoisonError::into_inner)
 }

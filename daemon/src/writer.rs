@@ -68,6 +68,7 @@ impl Writer {
             match ended {
                 Ok(()) => {}
                 Err(TermError::Redis(error)) => redis.failed(&error).await,
+                Err(TermError::Agreement(error)) => redis.failed(&error).await,
                 Err(TermError::Store(StoreError::Fenced)) => tracing::warn!("another daemon has taken over"),
                 Err(TermError::Store(error)) => mysql.failed(&error).await,
             }
@@ -81,10 +82,13 @@ impl Writer {
         redis: &mut Backoff,
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
-        let mut term = Term::begin(&self.services).await?;
         let lapsed = CancellationToken::new();
+        let term = async {
+            let mut term = Term::begin(&self.services).await?;
+            term.batches([stop, &lapsed], redis, mysql).await
+        };
         tokio::select! {
-            ended = term.batches([stop, &lapsed], redis, mysql) => ended,
+            ended = term => ended,
             () = self.keep_lease(&lapsed) => Ok(()),
         }
     }

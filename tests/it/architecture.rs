@@ -15,7 +15,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("store", &["base", "config", "log"]),
     ("services", &["broker", "config", "log", "store"]),
     ("installation", &["base", "broker", "services", "store"]),
-    ("writer", &["base", "broker", "log", "services", "store"]),
+    ("writer", &["base", "broker", "installation", "log", "services", "store"]),
     ("query", &["base", "broker", "log", "services", "store"]),
     ("hub", &[]),
     ("fanout", &["base", "broker", "hub", "installation", "query", "services"]),

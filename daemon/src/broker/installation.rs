@@ -12,10 +12,14 @@ impl Commands {
     }
 
     /// The id of the Redis process, which a restart and a failover change. None if the account may not ask.
-    pub(crate) async fn run_id(&self) -> Option<String> {
-        let (info,): (String,) = self.send(redis::pipe().cmd("INFO").arg("server")).await.ok()?;
-        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?;
-        Some(run_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect())
+    pub(crate) async fn run_id(&self) -> Result<Option<String>, BrokerError> {
+        let (info,): (String,) = match self.send(redis::pipe().cmd("INFO").arg("server")).await {
+            Err(error) if error.is_broken() => return Err(error),
+            Err(_) => return Ok(None),
+            Ok(info) => info,
+        };
+        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+        Ok(run_id.map(|run_id| run_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect()))
     }
 
     /// Replaces the record.

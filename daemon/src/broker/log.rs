@@ -17,9 +17,6 @@ use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 use crate::log::receivers::EntryHead;
 
-/// Most entries that one read takes from a partition.
-const ENTRIES_PER_READ: usize = 64;
-
 /// Most entries that one call looks at for their receivers. It takes Redis about a millisecond.
 const HEADS_PER_READ: usize = 256;
 
@@ -29,16 +26,18 @@ const BYTES_PER_READ: usize = 512 * 1024;
 /// The answer to XREAD: for each key, entries with their id and fields.
 type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 
-/// Reads the entries after the given position of each partition, in the order of each log. Waits up to `wait`
+/// Reads the entries after the given position of each partition, at most `count` of each, in the order of each
+/// log. Waits up to `wait`
 /// for a first entry; without `wait` it returns at once.
 pub(crate) async fn read(
     connection: &mut Connection,
     prefix: &Prefix,
     after: &[(Partition, Position)],
+    count: usize,
     wait: Option<Duration>,
 ) -> Result<Vec<LogEntry>, BrokerError> {
     let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(ENTRIES_PER_READ);
+    command.arg("COUNT").arg(count);
     if let Some(wait) = wait {
         // BLOCK 0 would wait forever.
         command.arg("BLOCK").arg(wait.as_millis().max(1));

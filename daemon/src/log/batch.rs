@@ -14,6 +14,10 @@ use crate::log::position::Position;
 /// Most rows that one transaction touches, unless its first entry alone touches more.
 const BATCH_ROWS: usize = 4_096;
 
+/// Most bytes of entries in one transaction, unless its first entry alone has more. A statement takes up to twice
+/// as many.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// An entry as it was read from a partition's log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogEntry {
@@ -42,6 +46,14 @@ impl LogEntry {
         self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
+    /// The receiver and id of the message of a repeated call.
+    pub(crate) fn repeated(&self) -> Option<(UserId, &MessageId)> {
+        match &self.entry {
+            Ok(Entry::Duplicate { id, receiver, .. }) => Some((*receiver, id)),
+            _ => None,
+        }
+    }
+
     /// The receiver and id of a message.
     pub(crate) fn message(&self) -> Option<(UserId, &MessageId)> {
         match &self.entry {
@@ -51,13 +63,14 @@ impl LogEntry {
     }
 }
 
-/// Drops the entries beyond [`BATCH_ROWS`], but never the first entry. Returns the partitions of the dropped
+/// Drops the entries beyond [`BATCH_ROWS`] or [`BATCH_BYTES`], but never the first entry. Returns the partitions of the dropped
 /// entries, which have to be read again.
-pub(crate) fn limit_rows(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
-    let mut rows = 0;
+pub(crate) fn limit_size(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
+    let (mut rows, mut bytes) = (0, 0);
     let end = entries.iter().position(|logged| {
         rows += logged.rows();
-        rows > BATCH_ROWS
+        bytes += logged.bytes();
+        rows > BATCH_ROWS || bytes > BATCH_BYTES
     });
     let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
     cut.iter().map(|logged| logged.partition).collect()

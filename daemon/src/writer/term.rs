@@ -21,7 +21,8 @@ use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
-use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_rows};
+use crate::installation::{self, AgreementError};
+use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_size};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::StoreError;
@@ -32,9 +33,20 @@ use crate::store::error::Rejection;
 /// timeout, so within [`SEEN_TTL`].
 const LOOK_UP_TIME: Duration = SEEN_TTL.saturating_mul(2);
 
+/// Most entries that the first read of a term takes from a partition. How long they are is not known yet.
+const FIRST_ENTRIES_PER_READ: usize = 8;
+
+/// Most entries that a read takes from a partition.
+const ENTRIES_PER_READ: usize = 64;
+
+/// A read beyond this size is followed by smaller ones.
+const READ_BYTES: usize = 16 * 1024 * 1024;
+
 /// Why a term failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TermError {
+    #[error(transparent)]
+    Agreement(#[from] AgreementError),
     #[error(transparent)]
     Redis(#[from] BrokerError),
     #[error(transparent)]
@@ -58,6 +70,12 @@ pub(super) struct Term<'a> {
     /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
     /// forgotten that it accepted them.
     look_up_all_until: Option<Instant>,
+    /// Which Redis process the log is read from.
+    run_id: Option<String>,
+    /// Whether MySQL knows it. While messages are looked up it does not: the next term has to go on with that.
+    is_run_id_recorded: bool,
+    /// Most entries that the next read takes from a partition.
+    entries_per_read: usize,
     /// Whether Redis has refused to trim the logs in this term.
     refused: bool,
 }
@@ -67,6 +85,7 @@ impl<'a> Term<'a> {
     pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
         let remembers = !services.config.failover_memory.is_zero();
         let (mut mysql, installation) = WriterConnection::open(&services.store, remembers).await?;
+        installation::same(services, &installation.uuid).await?;
         // Another connection may lead to another server, which is behind or was the primary before.
         let found = mysql.positions().await?;
         let mut lost = false;
@@ -74,11 +93,9 @@ impl<'a> Term<'a> {
             lost |= log::repair(&services.commands, &services.prefix, *partition, *position).await?;
         }
         // Another process may have fewer entries than the last one, even if no log is behind its position.
-        let run_id = services.commands.run_id().await;
-        if run_id != installation.redis_run_id {
-            lost |= installation.redis_run_id.is_some();
-            mysql.record_run_id(run_id.as_deref()).await?;
-        }
+        let run_id = services.commands.run_id().await?;
+        let is_other = run_id != installation.redis_run_id;
+        lost |= is_other && installation.redis_run_id.is_some();
         services.positions.reset(&found);
         let trimming = Trimming::new(found.iter().copied());
         Ok(Self {
@@ -91,6 +108,9 @@ impl<'a> Term<'a> {
             refusals: Refusals::default(),
             refused_messages: RefusedMessages::default(),
             look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
+            run_id,
+            is_run_id_recorded: !is_other,
+            entries_per_read: FIRST_ENTRIES_PER_READ,
             refused: false,
         })
     }
@@ -125,17 +145,19 @@ impl<'a> Term<'a> {
                 continue;
             }
             // The last read does not wait.
-            let read = log::read(&mut connection, &self.services.prefix, &ready, (!last).then_some(wait));
+            let wait = (!last).then_some(wait);
+            let read = log::read(&mut connection, &self.services.prefix, &ready, self.entries_per_read, wait);
             // The replies of the last batch are sent while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
             let (entries, sent) = tokio::join!(read, send(self.services, &commands));
             self.after_sending(sent)?;
             let mut entries = entries?;
             redis.recovered();
-            let cut = limit_rows(&mut entries);
+            self.entries_per_read = next_entries_per_read(self.entries_per_read, &entries);
+            let cut = limit_size(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
             let written = match self.write(entries, &deferred).await {
-                Ok(busy) => self.sweeping.step_if_due(&mut self.mysql).await.map(|()| busy),
+                Ok(busy) => self.tidy().await.map(|()| busy),
                 Err(error) => Err(error),
             };
             let busy = match written {
@@ -160,6 +182,16 @@ impl<'a> Term<'a> {
         let answered = self.mysql.answered_within(age).await?;
         self.trimming.trim(answered, &mut self.after_commit, &self.services.prefix);
         Ok(())
+    }
+
+    /// What is not urgent: the removal of old rows in chatpush's own tables, and the id of the Redis process.
+    async fn tidy(&mut self) -> Result<(), StoreError> {
+        let looks_up_all = self.look_up_all_until.is_some_and(|until| Instant::now() < until);
+        if !self.is_run_id_recorded && !looks_up_all {
+            self.mysql.record_run_id(self.run_id.as_deref()).await?;
+            self.is_run_id_recorded = true;
+        }
+        self.sweeping.step_if_due(&mut self.mysql).await
     }
 
     /// The partitions that may be read now, with their positions. They are rotated each turn: the limit of a
@@ -260,7 +292,8 @@ impl<'a> Term<'a> {
         look_up_all: bool,
         inserts: Inserts,
     ) -> Result<(), StoreError> {
-        let messages = entries.iter().filter_map(LogEntry::message);
+        // A repeated call is answered that its message is stored if it is, whatever was refused before.
+        let messages = entries.iter().filter_map(|logged| logged.message().or_else(|| logged.repeated()));
         let wanted: Vec<_> = messages.filter(|(_, id)| look_up_all || id.is_chosen()).collect();
         let stored = self.mysql.stored(&wanted).await?;
         if entries.iter().any(|logged| matches!(logged.entry, Ok(Entry::Duplicate { .. }))) {
@@ -389,4 +422,14 @@ impl<'a> Term<'a> {
 
 async fn send(services: &Services, commands: &Pipeline) -> Result<(), BrokerError> {
     if commands.is_empty() { Ok(()) } else { services.commands.send(commands).await }
+}
+
+/// How many entries the next read takes, so that it has about [`READ_BYTES`] at most.
+fn next_entries_per_read(count: usize, read: &[LogEntry]) -> usize {
+    let bytes: usize = read.iter().map(LogEntry::bytes).sum();
+    match bytes {
+        _ if bytes <= READ_BYTES / 4 => (count * 2).min(ENTRIES_PER_READ),
+        _ if bytes > READ_BYTES => (count / 2).max(1),
+        _ => count,
+    }
 }

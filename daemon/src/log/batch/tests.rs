@@ -128,17 +128,17 @@ fn a_batch_is_cut_at_its_limit_and_keeps_its_order() {
     let numbers =
         |entries: &[LogEntry]| entries.iter().map(|logged| logged.position.time_ms()).collect::<Vec<_>>();
     let mut entries = logged(vec![message(1, 5), delete(BATCH_ROWS - 1, 6), message(2, 7), message(3, 8)]);
-    let cut = limit_rows(&mut entries);
+    let cut = limit_size(&mut entries);
     assert_eq!(numbers(&entries), [1, 2]);
     assert_eq!(cut.iter().map(|partition| partition.number()).collect::<Vec<_>>(), [7, 8]);
-    assert!(limit_rows(&mut entries).is_empty(), "the rest is within the limit");
+    assert!(limit_size(&mut entries).is_empty(), "the rest is within the limit");
 }
 
 #[test]
 fn the_first_entry_is_kept_however_many_rows_it_touches() {
     let large = Entry::ClientAck { receiver: user(5), ids: vec![id(1); BATCH_ROWS + 1] };
     let mut entries = logged(vec![large, message(1, 6)]);
-    let cut = limit_rows(&mut entries);
+    let cut = limit_size(&mut entries);
     assert_eq!((entries.len(), cut.len()), (1, 1));
     assert!(matches!(entries[0].entry, Ok(Entry::ClientAck { .. })));
 }
