@@ -34,3 +34,30 @@ async fn connections_that_died_without_a_word_are_replaced() {
     assert_eq!(env.stored(2).await, ["x", "x"]);
     eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
 }
+
+/// A server that refuses writes is asked again and again, over connections that are closed.
+#[tokio::test]
+async fn read_only_server_is_not_filled_with_connections() {
+    let env = TestEnv::with_own_servers().await;
+    let daemon = env.daemon().await;
+    env.servers().sql("SET GLOBAL read_only = 1").await;
+    // A read finds it out.
+    daemon.get("/ready").await;
+    let heartbeats = env.prefix().heartbeats();
+    let next_heartbeat = async || {
+        let heartbeat = async || env.redis::<Vec<String>>(&["HVALS", &heartbeats]).await;
+        let last = heartbeat().await;
+        eventually("there is another heartbeat", heartbeat, |now| *now != last).await;
+    };
+    let connections = async || -> u64 {
+        env.query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'chatpush'").await[0]
+    };
+    next_heartbeat().await;
+    let before = connections().await;
+    for _ in 0..4 {
+        next_heartbeat().await;
+    }
+    // Another query may be under way.
+    let after = async || connections().await;
+    eventually("their number does not grow", after, |after| *after <= before + 1).await;
+}
