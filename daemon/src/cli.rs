@@ -39,7 +39,7 @@ pub enum Command {
     Run,
     /// Test every prerequisite, and print how to fix what is wrong
     Check {
-        /// Print a JSON list of objects with `name`, `status` (`ok`, `warning` or `wrong`) and `text`
+        /// Print JSON: a list of objects with name, status and text
         #[arg(long)]
         json: bool,
     },
