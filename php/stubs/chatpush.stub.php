@@ -24,12 +24,13 @@ namespace ChatPush {
     }
 
     /**
-     * Redis cannot be reached, or the connection to it broke.
+     * Redis cannot be reached or refuses, or the connection to it broke.
      */
     class ConnectionException extends \ChatPush\Exception {}
 
     /**
-     * No daemon runs, or the backlog is full. Nothing was queued; the call can be repeated later.
+     * No daemon runs, Redis has no installation or another one, too much is waiting, or a read could not be
+     * answered. Nothing was queued; the call can be repeated later.
      */
     class UnavailableException extends \ChatPush\Exception {}
 
