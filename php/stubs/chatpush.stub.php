@@ -112,6 +112,7 @@ namespace ChatPush {
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+     * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 
@@ -157,6 +158,7 @@ namespace ChatPush {
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException Redis has no installation of this prefix
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
      */
     function disconnectUser(int $user_id): bool {}
@@ -179,6 +181,7 @@ namespace ChatPush {
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+     * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
     function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null): ?\ChatPush\Delivery {}
 
@@ -267,6 +270,7 @@ namespace {
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+     * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
     function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
 

@@ -65,6 +65,7 @@ function! {
     /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException Redis has no installation of this prefix
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
     fn disconnectUser(user_id: UserId) -> bool {
         live::disconnect(user_id)

@@ -23,6 +23,7 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+    /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn storeOfflineMessage(sender_id: UserId, receiver_id: UserId, content: Content<'_>) -> bool {
         store::store(sender_id, receiver_id, content.text)
     }
@@ -46,6 +47,7 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+    /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn sendMessage(
         sender_id: UserId,
         receiver_id: UserId,
