@@ -9,7 +9,7 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::new_entry::Fields;
 use chatpush_wire::partition::Partition;
-use redis::{FromRedisValue as _, Pipeline, RedisResult, Value};
+use redis::{FromRedisValue as _, Pipeline, RedisError, RedisResult, Value};
 
 use super::commands::ConnectionNumber;
 use super::{BrokerError, Commands, Connection, scripts};
@@ -27,8 +27,7 @@ const BYTES_PER_READ: usize = 512 * 1024;
 type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 
 /// Reads the entries after the given position of each partition, at most `count` of each, in the order of each
-/// log. Waits up to `wait`
-/// for a first entry; without `wait` it returns at once.
+/// log. Waits up to `wait` for a first entry; without `wait` it returns at once.
 pub(crate) async fn read(
     connection: &mut Connection,
     prefix: &Prefix,
@@ -101,38 +100,62 @@ pub(crate) async fn last(
     prefix: &Prefix,
     partition: Partition,
 ) -> Result<Position, BrokerError> {
-    let key = prefix.log(partition);
+    Ok(last_of_each(commands, prefix, [partition]).await?.into_iter().next().unwrap_or_default())
+}
+
+/// As [`last`], of each of these partitions in order, in one round trip.
+async fn last_of_each(
+    commands: &Commands,
+    prefix: &Prefix,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> Result<Vec<Position>, BrokerError> {
     // XREVRANGE finds nothing in a log that was trimmed to its end, XINFO still has the last id. If the key
     // does not exist, XINFO answers an error; EXISTS distinguishes it from other errors.
     let mut pipeline = redis::pipe();
-    pipeline.ignore_errors().cmd("EXISTS").arg(&key).cmd("XINFO").arg("STREAM").arg(&key);
-    let (exists, info): (RedisResult<bool>, RedisResult<HashMap<String, Value>>) =
-        commands.send(&pipeline).await?;
-    if !exists? {
-        return Ok(Position::default());
+    pipeline.ignore_errors();
+    for key in partitions.into_iter().map(|partition| prefix.log(partition)) {
+        pipeline.cmd("EXISTS").arg(&key).cmd("XINFO").arg("STREAM").arg(&key);
     }
-    let last = info?.get("last-generated-id").cloned().and_then(|id| String::from_redis_value(id).ok());
+    let answers: Vec<RedisResult<Value>> = commands.send(&pipeline).await?;
+    let mut answers = answers.into_iter();
+    let mut ids = Vec::with_capacity(answers.len() / 2);
+    while let (Some(exists), Some(info)) = (answers.next(), answers.next()) {
+        ids.push(if bool::from_redis_value(exists?).map_err(RedisError::from)? {
+            last_generated_id(info?)?
+        } else {
+            Position::default()
+        });
+    }
+    Ok(ids)
+}
+
+/// The last id in the answer to XINFO STREAM.
+fn last_generated_id(info: Value) -> Result<Position, BrokerError> {
+    let mut info = HashMap::<String, Value>::from_redis_value(info).map_err(RedisError::from)?;
+    let last = info.remove("last-generated-id").and_then(|id| String::from_redis_value(id).ok());
     Ok(last.and_then(|id| id.parse().ok()).unwrap_or_default())
 }
 
-/// Repairs a log that ends before the position in MySQL, because Redis lost its last entries or its clock
+/// Repairs each log that ends before the position in MySQL, because Redis lost its last entries or its clock
 /// went back: new entries would get ids that count as applied. XSETID makes the next id follow the position
-/// (Redis manual, "XSETID").
-/// Returns whether the log was repaired.
+/// (Redis manual, "XSETID"). Returns whether a log was repaired.
 pub(crate) async fn repair(
     commands: &Commands,
     prefix: &Prefix,
-    partition: Partition,
-    applied: Position,
+    positions: &[(Partition, Position)],
 ) -> Result<bool, BrokerError> {
-    let last = last(commands, prefix, partition).await?;
-    if last >= applied {
-        return Ok(false);
+    let partitions = positions.iter().map(|(partition, _)| *partition);
+    let ends = last_of_each(commands, prefix, partitions).await?;
+    let mut repaired = false;
+    for ((partition, applied), last) in
+        positions.iter().zip(ends).filter(|((_, applied), last)| last < applied)
+    {
+        tracing::warn!(%partition, %last, %applied, "the log ends before MySQL's position, moving its next id");
+        let mut call = scripts::REPAIR.key(prefix.log(*partition));
+        commands.invoke::<()>(call.arg(applied.to_string())).await?;
+        repaired = true;
     }
-    tracing::warn!(%partition, %last, %applied, "the log ends before MySQL's position, moving its next id");
-    let mut call = scripts::REPAIR.key(prefix.log(partition));
-    commands.invoke::<()>(call.arg(applied.to_string())).await?;
-    Ok(true)
+    Ok(repaired)
 }
 
 /// Adds the command that appends these fields to the log of `receiver` to a pipeline. It returns the entry's

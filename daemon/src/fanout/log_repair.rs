@@ -25,8 +25,7 @@ pub(super) async fn repair(services: &Services) -> Result<(), BrokerError> {
         Ok(Err(error)) => tracing::debug!(%error, "cannot read the positions"),
         Err(_) => tracing::debug!("reading the positions timed out"),
     }
-    for partition in Partition::all() {
-        log::repair(commands, prefix, partition, positions.known(partition)).await?;
-    }
+    let known: Vec<_> = Partition::all().map(|partition| (partition, positions.known(partition))).collect();
+    log::repair(commands, prefix, &known).await?;
     Ok(())
 }

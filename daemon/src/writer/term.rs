@@ -88,10 +88,7 @@ impl<'a> Term<'a> {
         installation::same(services, &installation.uuid).await?;
         // Another connection may lead to another server, which is behind or was the primary before.
         let found = mysql.positions().await?;
-        let mut lost = false;
-        for (partition, position) in &found {
-            lost |= log::repair(&services.commands, &services.prefix, *partition, *position).await?;
-        }
+        let mut lost = log::repair(&services.commands, &services.prefix, &found).await?;
         // Another process may have fewer entries than the last one, even if no log is behind its position.
         let run_id = services.commands.run_id().await?;
         let is_other = run_id != installation.redis_run_id;
