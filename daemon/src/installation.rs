@@ -81,9 +81,7 @@ pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
         .map_err(AgreementError::Store)?;
     let own = Installation::of_database(row.uuid, content);
     *known(services) = Some(own.clone());
-    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
-    let found = Installation::decode(&found)?;
-    found.admits(&own)?;
+    let Some(found) = recorded(services, &own).await? else { return Ok(()) };
     if found.content != own.content {
         let changed = Installation { content: own.content, ..found };
         commands.replace_installation(prefix, &changed.encode()).await?;
@@ -97,9 +95,7 @@ pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
 pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
     let Some(own) = known(services).clone() else { return Ok(()) };
-    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(()) };
-    let found = Installation::decode(&found)?;
-    found.admits(&own)?;
+    let Some(found) = recorded(services, &own).await? else { return Ok(()) };
     let entries = generation.min(GENERATION);
     if entries > found.entries {
         let raised = Installation { entries, ..found };
@@ -112,7 +108,7 @@ pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), 
 ///
 /// # Errors
 ///
-/// [`StoreError::Foreign`] if it does not.
+/// [`Mismatch::Uuid`] if it does not.
 pub(crate) async fn same(services: &Services, uuid: &str) -> Result<(), AgreementError> {
     let Some(found) = services.commands.installation(&services.prefix).await? else { return Ok(()) };
     let found = Installation::decode(&found)?;
@@ -120,6 +116,15 @@ pub(crate) async fn same(services: &Services, uuid: &str) -> Result<(), Agreemen
         return Ok(());
     }
     Err(Mismatch::Uuid { found: found.uuid, own: uuid.to_owned() }.into())
+}
+
+/// The record in Redis, which admits `own`. None if there was none: then `own` is it now.
+async fn recorded(services: &Services, own: &Installation) -> Result<Option<Installation>, AgreementError> {
+    let Services { commands, prefix, .. } = services;
+    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(None) };
+    let found = Installation::decode(&found)?;
+    found.admits(own)?;
+    Ok(Some(found))
 }
 
 fn known(services: &Services) -> MutexGuard<'_, Option<Installation>> {

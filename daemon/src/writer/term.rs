@@ -183,8 +183,7 @@ impl<'a> Term<'a> {
 
     /// What is not urgent: the removal of old rows in chatpush's own tables, and the id of the Redis process.
     async fn tidy(&mut self) -> Result<(), StoreError> {
-        let looks_up_all = self.look_up_all_until.is_some_and(|until| Instant::now() < until);
-        if !self.is_run_id_recorded && !looks_up_all {
+        if !self.is_run_id_recorded && !self.looks_up_all() {
             self.mysql.record_run_id(self.run_id.as_deref()).await?;
             self.is_run_id_recorded = true;
         }
@@ -275,11 +274,15 @@ impl<'a> Term<'a> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
         }
-        let look_up_all = self.look_up_all_until.is_some_and(|until| Instant::now() < until);
-        match self.try_commit(entries, locks, look_up_all, Inserts::Together).await {
+        match self.try_commit(entries, locks, self.looks_up_all(), Inserts::Together).await {
             Err(StoreError::Unrecorded) => self.try_commit(entries, locks, true, Inserts::OneByOne).await,
             done => done,
         }
+    }
+
+    /// Whether every message is looked up now.
+    fn looks_up_all(&self) -> bool {
+        self.look_up_all_until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn try_commit(
@@ -327,11 +330,9 @@ impl<'a> Term<'a> {
         let position = logged.position;
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update, 1, logged.bytes());
+        let refused = Reply::Refused(Refusal::Rejected(error.clone()));
         if let Some((receiver, id)) = logged.message() {
-            self.refused_messages.add((receiver, id.clone()), error.clone());
-        }
-        let refused = Reply::Refused(Refusal::Rejected(error));
-        if let Some((receiver, id)) = logged.message() {
+            self.refused_messages.add((receiver, id.clone()), error);
             self.queue_refusal(receiver, id, &refused);
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
@@ -424,9 +425,11 @@ async fn send(services: &Services, commands: &Pipeline) -> Result<(), BrokerErro
 /// How many entries the next read takes, so that it has about [`READ_BYTES`] at most.
 fn next_entries_per_read(count: usize, read: &[LogEntry]) -> usize {
     let bytes: usize = read.iter().map(LogEntry::bytes).sum();
-    match bytes {
-        _ if bytes <= READ_BYTES / 4 => (count * 2).min(ENTRIES_PER_READ),
-        _ if bytes > READ_BYTES => (count / 2).max(1),
-        _ => count,
+    if bytes <= READ_BYTES / 4 {
+        (count * 2).min(ENTRIES_PER_READ)
+    } else if bytes > READ_BYTES {
+        (count / 2).max(1)
+    } else {
+        count
     }
 }
