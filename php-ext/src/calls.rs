@@ -1,5 +1,6 @@
 //! What each function sends to Redis and makes of the answer. PHP types are not known here.
 
+pub(crate) mod connection;
 pub(crate) mod live;
 pub(crate) mod mailbox;
 pub(crate) mod store;

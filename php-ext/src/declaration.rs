@@ -100,6 +100,8 @@ macro_rules! function {
         fn $name:ident($($parameter:ident: $kind:ty $(= $default:expr)?),* $(,)?) -> $returns:ty $body:block
     ) => {
         #[allow(non_upper_case_globals, reason = "it is the name in PHP")]
+        #[allow(unused_imports, unused_mut, unused_variables, reason = "it may have no parameters")]
+        #[allow(clippy::unnecessary_wraps, reason = "it may never fail")]
         pub(super) const $name: $crate::declaration::Function = {
             use ext_php_rs::types::Zval;
             use ext_php_rs::zend::ExecuteData;

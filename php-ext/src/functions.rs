@@ -6,6 +6,7 @@
     reason = "these are PHPDoc comments, which the stubs take over"
 )]
 
+mod connection;
 mod live;
 mod mailbox;
 mod store;
@@ -28,6 +29,8 @@ const NAMESPACED: &[Function] = &[
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
     token::connectToken,
+    connection::ping,
+    connection::close,
 ];
 
 /// Every function under each of its names, for registration.

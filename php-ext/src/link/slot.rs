@@ -64,6 +64,11 @@ pub(super) fn keep(connection: Box<Connection>) {
     SLOT.set(Slot::Open(connection));
 }
 
+/// Closes the kept connection, if there is one, and forgets that Redis could not be reached.
+pub(crate) fn close() {
+    SLOT.set(Slot::Empty);
+}
+
 /// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not
 /// count.
 pub(crate) fn open_address() -> Option<String> {

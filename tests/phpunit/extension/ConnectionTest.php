@@ -93,6 +93,64 @@ final class ConnectionTest extends ChatPushTestCase
         });
     }
 
+    public function testPingSaysWhetherRedisCanBeUsedAndNeverThrows(): void
+    {
+        $port = RedisServer::freePort();
+        ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
+        ini_set('chatpush.timeout_ms', '300');
+        self::assertFalse(ChatPush\ping(), 'nothing listens');
+        $server = new RedisServer(['port' => (string) $port]);
+        eventually('ping finds the server', fn () => ChatPush\ping());
+        $redis = new RedisConnection($server->url());
+        self::assertCount(1, $redis->connectionsOfExtension());
+        ChatPush\ping();
+        self::assertCount(1, $redis->connectionsOfExtension(), 'it uses the kept connection');
+        self::assertFalse($server->whileItHangs(fn () => ChatPush\ping()), 'it hangs');
+        eventually('ping finds the server again', fn () => ChatPush\ping());
+        $redis->call('REPLICAOF', '127.0.0.1', (string) RedisServer::freePort());
+        eventually('it is a replica', fn () => !ChatPush\ping());
+        $script = new Script('echo json_encode(ChatPush\ping());', ['chatpush.redis_url' => 'redis://[']);
+        self::assertStringEndsWith('false', $script->output, 'the setting is invalid');
+    }
+
+    public function testPingFindsRedisWithAnAccountThatMayNotEvenPing(): void
+    {
+        $server = new RedisServer();
+        $redis = new RedisConnection($server->url());
+        $redis->call('ACL', 'SETUSER', 'chat', 'on', '>s3same', 'resetkeys', 'resetchannels', '-@all');
+        ini_set('chatpush.redis_url', "{$server->url()}?user=chat&pass=s3same");
+        self::assertTrue(ChatPush\ping());
+        ini_set('chatpush.redis_url', "{$server->url()}?user=chat&pass=other");
+        self::assertFalse(ChatPush\ping(), 'the password is wrong');
+    }
+
+    public function testCloseEndsTheConnectionAndTheNextCallOpensAnother(): void
+    {
+        $server = new RedisServer();
+        ini_set('chatpush.redis_url', $server->url());
+        $redis = new RedisConnection($server->url());
+        ChatPush\close();
+        self::assertSame([], $redis->connectionsOfExtension(), 'it opens none');
+        pushMessage(1, 'x', 'y');
+        [$first] = $redis->connectionsOfExtension();
+        ChatPush\close();
+        eventually('Redis sees the end', fn () => $redis->connectionsOfExtension() === []);
+        self::assertFalse(pushMessage(1, 'x', 'y'));
+        [$second] = $redis->connectionsOfExtension();
+        self::assertNotSame($first, $second);
+    }
+
+    public function testCloseForgetsThatRedisCouldNotBeReached(): void
+    {
+        ini_set('chatpush.timeout_ms', '200');
+        $port = RedisServer::freePort();
+        ini_set('chatpush.redis_url', "redis://127.0.0.1:$port");
+        self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        ChatPush\close();
+        $again = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+        self::assertStringNotContainsString('not tried again', $again->getMessage());
+    }
+
     /** The server accepts the connection and never answers. */
     public function testConnectTimeoutBoundsEachLogin(): void
     {
