@@ -9,7 +9,7 @@ async fn writer(env: &TestEnv) -> Option<u32> {
 }
 
 /// Returns the writer and the other daemon.
-async fn writer_and_standby(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
+pub(crate) async fn writer_and_standby(env: &TestEnv, one: Daemon, other: Daemon) -> (Daemon, Daemon) {
     let holder = eventually("a daemon is the writer", || writer(env), Option::is_some).await;
     if holder == Some(one.process().pid()) { (one, other) } else { (other, one) }
 }

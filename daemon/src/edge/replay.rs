@@ -101,16 +101,17 @@ impl Replay {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
         let mut mysql = Backoff::new("MySQL (replay)");
-        let mut first = true;
+        let mut reached = None;
         let mut cursor = Cursor::default();
         loop {
             // First a slot, then a page: what a slow client does not take is not read.
             let mut slot = parts.reserve().await?;
             let reading = async {
-                if std::mem::take(&mut first) {
-                    self.barrier.wait(user, self.log_end(Partition::of(user)).await).await;
+                if reached.is_none() {
+                    let end = self.log_end(Partition::of(user)).await;
+                    reached = Some(self.barrier.wait(user, end).await);
                 }
-                self.read(user, &mut cursor, &mut mysql).await
+                self.read(user, reached.unwrap_or_default(), &mut cursor, &mut mysql).await
             };
             tokio::pin!(reading);
             let (page, unread) = if let Ok(read) = timeout(PAGE_TIMEOUT, &mut reading).await {
@@ -134,14 +135,24 @@ impl Replay {
         }
     }
 
-    /// Reads the next page and the counter, as often as it takes.
-    async fn read(&self, user: UserId, cursor: &mut Cursor, mysql: &mut Backoff) -> (RowPage, u64) {
+    /// Reads the next page and the counter, as often as it takes, from a server that has reached `least`.
+    async fn read(
+        &self,
+        user: UserId,
+        mut least: Position,
+        cursor: &mut Cursor,
+        mysql: &mut Backoff,
+    ) -> (RowPage, u64) {
         loop {
-            match self.page(user, cursor).await {
+            match self.page(user, least, cursor).await {
                 Ok((page, unread)) => {
                     mysql.recovered();
                     cursor.advance(&page);
                     return (page, unread);
+                }
+                Err(StoreError::Behind(found)) => {
+                    self.barrier.behind(user, found).await;
+                    least = self.barrier.wait(user, least).await;
                 }
                 Err(error) => mysql.failed(&error).await,
             }
@@ -163,14 +174,19 @@ impl Replay {
         }
     }
 
-    async fn page(&self, user: UserId, cursor: &Cursor) -> Result<(RowPage, u64), StoreError> {
+    async fn page(
+        &self,
+        user: UserId,
+        least: Position,
+        cursor: &Cursor,
+    ) -> Result<(RowPage, u64), StoreError> {
         // The semaphore is never closed, so this always succeeds.
         let _permit = self.page_permits.acquire().await;
         let Services { store, config, .. } = &*self.services;
         if config.flush_on_connect {
-            store.rows_and_unread(user, cursor, self.hub.page_bytes(PAGE_BYTES)).await
+            store.rows_and_unread(user, least, cursor, self.hub.page_bytes(PAGE_BYTES)).await
         } else {
-            Ok((RowPage::default(), store.unread(user).await?))
+            Ok((RowPage::default(), store.unread(user, least).await?))
         }
     }
 

@@ -57,7 +57,8 @@ impl FromStr for Position {
 pub struct InvalidPosition;
 
 /// The latest known position of each partition. A position moves forward, so an older value is safe to use: at
-/// worst a waiter waits longer. Only a MySQL that has lost its last commits sets it back.
+/// worst a waiter waits longer. Only a MySQL that has lost its last commits sets it back, or another one that is
+/// behind.
 #[derive(Debug)]
 pub(crate) struct Positions {
     known: Vec<watch::Sender<Position>>,
@@ -91,6 +92,17 @@ impl Positions {
             if let Some(known) = self.known.get(usize::from(partition.number())) {
                 known.send_replace(*position);
             }
+        }
+    }
+
+    /// Records that the server that is read from has reached only `found`.
+    pub(crate) fn set_back(&self, partition: Partition, found: Position) {
+        if let Some(known) = self.known.get(usize::from(partition.number())) {
+            known.send_if_modified(|known| {
+                let back = found < *known;
+                *known = found.min(*known);
+                back
+            });
         }
     }
 
@@ -157,6 +169,17 @@ mod tests {
         assert!(!positions.claim_poll(interval));
         tokio::time::advance(interval).await;
         assert_eq!([(); 3].map(|()| positions.claim_poll(interval)), [true, false, false]);
+    }
+
+    #[test]
+    fn server_that_is_behind_sets_back_its_own_partition() {
+        let positions = Positions::default();
+        let [one, other] = [3, 4].map(|number| Partition::new(number).unwrap());
+        let position = |text: &str| text.parse::<Position>().unwrap();
+        positions.advance_all(&[(one, position("5-0")), (other, position("5-0"))]);
+        positions.set_back(one, position("4-0"));
+        positions.set_back(one, position("4-5"));
+        assert_eq!([one, other].map(|partition| positions.known(partition)), ["4-0", "5-0"].map(position));
     }
 
     #[tokio::test]

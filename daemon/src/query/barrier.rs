@@ -21,6 +21,13 @@
 //! least once after it began: over another connection, everything is read again.
 //!
 //! What is accepted after `b` reaches a replay over the subscription, which it had before it read `b`.
+//!
+//! # Why the server that is read from has it too
+//!
+//! A position that was reached is remembered. The server that is read from next may be behind it: it has lost its
+//! last commits in a crash, because it is not durable, or it is another node of a cluster. So the wait returns a
+//! position, each read compares it with that of the server it reads from ([`crate::store::rows`]), and a read
+//! from a server that is behind is repeated after another wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +55,9 @@ const MAX_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the whole log may take before the receiver's entries are looked for.
 const LOG_TIMEOUT: Duration = Duration::from_millis(25);
+
+/// How long after a read from a server that is behind the next one may begin.
+const BEHIND_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long what was read of a log is kept when nobody needs it.
 const UNUSED_TIMEOUT: Duration = Duration::from_secs(60);
@@ -90,21 +100,32 @@ impl Barrier {
 
     /// Returns once everything for `user` up to `end` in the partition's log is applied to MySQL. While MySQL
     /// or Redis is away the wait goes on; the caller has the deadline.
-    pub(crate) async fn wait(&self, user: UserId, end: Position) {
+    ///
+    /// Returns the position that a server must have reached to hold it.
+    pub(crate) async fn wait(&self, user: UserId, end: Position) -> Position {
         let partition = Partition::of(user);
         if fault_injection::breaks(Promise::Barrier) {
-            return;
+            return Position::default();
         }
         if timeout(LOG_TIMEOUT, self.applied(partition, end)).await.is_ok() {
-            return;
+            return end;
         }
         tokio::select! {
-            () = self.applied(partition, end) => {}
-            () = async {
-                let own = self.last_of(user, end).await;
-                self.applied(partition, own.min(end)).await;
-            } => {}
+            () = self.applied(partition, end) => end,
+            own = async {
+                let own = self.last_of(user, end).await.min(end);
+                self.applied(partition, own).await;
+                own
+            } => own,
         }
+    }
+
+    /// Records that a server has reached only `found`, which was read from it after a wait. The next wait
+    /// begins with that.
+    pub(crate) async fn behind(&self, user: UserId, found: Position) {
+        self.0.services.positions.set_back(Partition::of(user), found);
+        // Another connection may lead to a server that is not behind, so the next wait may be none.
+        sleep(BEHIND_INTERVAL).await;
     }
 
     /// Returns once the partition's log is applied to MySQL up to `position`. The writer learns of its own
@@ -126,7 +147,8 @@ impl Barrier {
         }
     }
 
-    /// The last entry that may be the user's, of all up to `end` and perhaps of later ones.
+    /// A position that every entry of the user up to `end` is not behind: that of the last one, or the one from
+    /// which the log was read.
     async fn last_of(&self, user: UserId, end: Position) -> Position {
         let partition = Partition::of(user);
         // There is one for each partition.
@@ -139,7 +161,7 @@ impl Barrier {
             match (read, known.as_mut()) {
                 (Ok(()), Some(known)) => {
                     known.used = Instant::now();
-                    return known.receivers.last_of(user);
+                    return known.receivers.last_of(user).max(known.receivers.from());
                 }
                 (Ok(()), None) => return end,
                 (Err(error), _) => {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
 use crate::broker::{BrokerError, blocking_connection, queries, replies};
+use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
@@ -135,11 +136,19 @@ impl QueryServer {
         let is_page = matches!(request.query, Query::Rows { .. });
         let log_end = log_end.parse().unwrap_or_default();
         let answered = timeout(QUERY_TIMEOUT, async {
-            self.barrier.wait(user, log_end).await;
-            // The semaphores are never closed, so this always succeeds.
-            let permits = if is_page { &self.page_permits } else { &self.permits };
-            let permit = permits.acquire().await.ok();
-            (self.read(&request.query).await, permit)
+            loop {
+                let least = self.barrier.wait(user, log_end).await;
+                // The semaphores are never closed, so this always succeeds.
+                let permits = if is_page { &self.page_permits } else { &self.permits };
+                let permit = permits.acquire().await.ok();
+                match self.read(&request.query, least).await {
+                    Err(StoreError::Behind(found)) => {
+                        drop(permit);
+                        self.barrier.behind(user, found).await;
+                    }
+                    read => break (read, permit),
+                }
+            }
         });
         // The permit is held until the reply is sent.
         let (reply, _permit) = match answered.await {
@@ -154,15 +163,16 @@ impl QueryServer {
         }
     }
 
-    async fn read(&self, query: &Query) -> Result<Reply, StoreError> {
+    async fn read(&self, query: &Query, least: Position) -> Result<Reply, StoreError> {
         let store = &self.services.store;
         match *query {
             Query::Rows { user, after, limit } => {
-                let page = store.rows(user, after, limit.min(ROWS_PER_PAGE), BYTES_PER_PAGE).await?;
+                let limit = limit.min(ROWS_PER_PAGE);
+                let page = store.rows(user, least, after, limit, BYTES_PER_PAGE).await?;
                 let rows = page.rows.into_iter().map(|stored| stored.row).collect();
                 Ok(Reply::Rows { rows, more: page.has_more })
             }
-            Query::Unread { user } => Ok(Reply::Unread(store.unread(user).await?)),
+            Query::Unread { user } => Ok(Reply::Unread(store.unread(user, least).await?)),
         }
     }
 }

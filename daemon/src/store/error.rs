@@ -11,6 +11,8 @@ use std::time::Duration;
 use chatpush_wire::entry::Malformed;
 use mysql_async::{Error, ServerError};
 
+use crate::log::position::Position;
+
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -33,6 +35,9 @@ pub(crate) enum StoreError {
     /// The database belongs to another installation, or to a newer version.
     #[error("MySQL: {0}")]
     Foreign(String),
+    /// The server that was read from has reached only this position, less than was asked for.
+    #[error("MySQL: the server is behind, at {0}")]
+    Behind(Position),
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,

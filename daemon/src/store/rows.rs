@@ -1,4 +1,7 @@
 //! Reading: stored rows, unread counters, positions.
+//!
+//! Rows and counters are read from a server that has reached a position. The position is selected before them
+//! over the same connection, in the same round trip, so what is read is not older.
 
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
@@ -75,10 +78,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or its tables are not as configured.
+    /// [`StoreError::Behind`] if the server has not reached `least`, the position of the user's partition; when
+    /// the database cannot be reached or its tables are not as configured.
     pub(crate) async fn rows(
         &self,
         user: UserId,
+        least: Position,
         after: u64,
         limit: u32,
         max_bytes: usize,
@@ -89,7 +94,8 @@ impl Store {
             let left = limit.saturating_sub(u32::try_from(all.rows.len()).unwrap_or(u32::MAX));
             let bytes_left = max_bytes.saturating_sub(all.bytes);
             let rows = cursor.limit(bytes_left).min(left);
-            let [found] = only(self.read(&[self.select_rows(user, cursor.after, rows)]).await?);
+            let query = self.select_rows(user, cursor.after, rows);
+            let [found] = self.read_reached(user, least, [query]).await?;
             let part = page(found, rows, bytes_left, all.rows.is_empty())?;
             cursor.advance(&part);
             let cut = part.rows.len() < rows as usize;
@@ -108,8 +114,8 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`].
-    pub(crate) async fn unread(&self, user: UserId) -> Result<u64, StoreError> {
-        let [counters] = only(self.read(&[self.select_unread(user)]).await?);
+    pub(crate) async fn unread(&self, user: UserId, least: Position) -> Result<u64, StoreError> {
+        let [counters] = self.read_reached(user, least, [self.select_unread(user)]).await?;
         unread(counters)
     }
 
@@ -122,13 +128,33 @@ impl Store {
     pub(crate) async fn rows_and_unread(
         &self,
         user: UserId,
+        least: Position,
         cursor: &Cursor,
         max_bytes: usize,
     ) -> Result<(RowPage, u64), StoreError> {
         let limit = cursor.limit(max_bytes);
         let queries = [self.select_rows(user, cursor.after, limit), self.select_unread(user)];
-        let [rows, counters] = only(self.read(&queries).await?);
+        let [rows, counters] = self.read_reached(user, least, queries).await?;
         Ok((page(rows, limit, max_bytes, true)?, unread(counters)?))
+    }
+
+    /// The rows of each query, from a server that has reached `least`.
+    async fn read_reached<const N: usize>(
+        &self,
+        user: UserId,
+        least: Position,
+        queries: [String; N],
+    ) -> Result<[Vec<Row>; N], StoreError> {
+        let mut all = vec![position::select_one(Partition::of(user))];
+        all.extend(queries);
+        let mut results = self.read(&all).await?.into_iter();
+        let reached = results.next().and_then(|rows| rows.into_iter().next());
+        let reached = reached.and_then(|row| mysql_async::from_row_opt::<String>(row).ok());
+        let reached: Position = reached.and_then(|reached| reached.parse().ok()).unwrap_or_default();
+        if reached < least {
+            return Err(StoreError::Behind(reached));
+        }
+        Ok(only(results))
     }
 
     fn select_rows(&self, user: UserId, after: u64, limit: u32) -> String {
@@ -166,7 +192,7 @@ impl Store {
     ///
     /// As [`Store::rows`]; also when the table was created for another number of partitions.
     pub(crate) async fn positions(&self) -> Result<Vec<(Partition, Position)>, StoreError> {
-        let [rows] = only(self.read(&[position::select()]).await?);
+        let [rows] = only(self.read(&[position::select()]).await?.into_iter());
         positions(rows)
     }
 }
@@ -211,8 +237,7 @@ fn seconds(names: &Names) -> String {
 }
 
 /// The rows of exactly `N` queries.
-fn only<const N: usize>(results: Vec<Vec<Row>>) -> [Vec<Row>; N] {
-    let mut results = results.into_iter();
+fn only<const N: usize>(mut results: impl Iterator<Item = Vec<Row>>) -> [Vec<Row>; N] {
     std::array::from_fn(|_| results.next().unwrap_or_default())
 }
 

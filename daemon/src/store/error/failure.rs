@@ -21,6 +21,7 @@ impl Failure for StoreError {
             Self::Busy(_) => "a lock is held",
             Self::Rejected(_) => "a statement is refused",
             Self::Foreign(_) => "the database belongs to another installation",
+            Self::Behind(_) => "the server is behind",
             Self::Fenced => "another daemon writes",
             Self::Aborted => "the server took the transaction away",
             Self::Unrecorded => "rows are not where they were expected",

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use chatpush_wire::partition::Partition;
+
 use super::{list, quoted};
 use crate::base::fault_injection::{self, Promise};
 use crate::log::batch::{LogEntry, PositionUpdate};
@@ -60,6 +62,11 @@ fn update(updates: &[PositionUpdate], value: impl Fn(&PositionUpdate) -> String)
 /// Selects the position of each partition.
 pub(in crate::store) fn select() -> String {
     format!("SELECT `partition_id`, `log_id` FROM `{}` ORDER BY `partition_id`", schema::POSITION)
+}
+
+/// Selects the position of one partition.
+pub(in crate::store) fn select_one(partition: Partition) -> String {
+    format!("SELECT `log_id` FROM `{}` WHERE `partition_id` = {partition}", schema::POSITION)
 }
 
 /// Inserts a dead letter.
