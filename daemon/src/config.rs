@@ -80,8 +80,8 @@ pub struct Config {
     pub redis: ConnectionInfo,
     /// How long a confirmed message is remembered in the database. Zero: not at all.
     pub failover_memory: Duration,
-    /// The application's database.
-    pub mysql: Mysql,
+    /// The application's database; none if this installation stores nothing (`storage = "none"`).
+    pub mysql: Option<Mysql>,
     /// What is logged, and how.
     pub log: Log,
     /// Environment variables that look like settings and are none.
@@ -122,7 +122,13 @@ impl Config {
         let limits = Limits::read(source);
         let redis = source.parse("redis.url", redis::url);
         let failover_memory = source.seconds("redis.failover_memory");
-        let mysql = Mysql::read(source);
+        let stores = source.text("storage").map(|storage| storage != "none");
+        let mysql = if stores == Some(true) {
+            Mysql::read(source)
+        } else {
+            source.skip("mysql.");
+            None
+        };
         let log = Log::read(source);
         let (trusted_proxies, proxy_protocol) = proxies?;
         Some(Self {
@@ -142,7 +148,7 @@ impl Config {
             default_type: default_type?,
             redis: redis?,
             failover_memory: failover_memory?,
-            mysql: mysql?,
+            mysql: if stores? { Some(mysql?) } else { None },
             log: log?,
             unknown_variables: Vec::new(),
         })

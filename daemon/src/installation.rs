@@ -56,6 +56,11 @@ impl Failure for AgreementError {
 /// enough, so that pushes go on.
 pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
+    if services.store.is_none() {
+        let own = Installation::push_only();
+        *known(services) = Some(own.clone());
+        return recorded(services, &own).await.map(drop);
+    }
     match refresh(services).await {
         Ok(()) => Ok(()),
         Err(AgreementError::Store(error)) if !matches!(error, StoreError::Foreign(_)) => {
@@ -74,6 +79,7 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
 /// Reads what the database says, and changes the record if somebody has changed the column of contents.
 pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, store, .. } = services;
+    let Some(store) = store else { return Ok(()) };
     let FoundInstallation { row, content } = timeout(STORE_TIMEOUT, store.installation())
         .await
         .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))

@@ -135,11 +135,14 @@ impl Daemon {
 
         let writer = TaskTracker::new();
         let present = subscriptions.watch_up();
-        writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
+        if services.store.is_some() {
+            writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
+        }
 
         let connected = TaskTracker::new();
         let barrier = Barrier::new(services.clone());
-        let (acks, entries) = Acks::new(barrier.clone(), hub.clone(), stop_connected.clone());
+        let stores = services.store.is_some();
+        let (acks, entries) = Acks::new(stores, barrier.clone(), hub.clone(), stop_connected.clone());
         connected.spawn(acks::run(services.clone(), entries));
         let (queries, queue) = QueryQueue::new();
         let dispatcher = dispatcher(&services, hub.clone(), queries);
@@ -192,7 +195,9 @@ impl Daemon {
             tracing::warn!("the last batch was not finished in time; it waits in the log");
         }
         self.admin.abort();
-        let _ = timeout(STORE_CLOSE_TIMEOUT, self.services.store.clone().close()).await;
+        if let Some(store) = self.services.store.clone() {
+            let _ = timeout(STORE_CLOSE_TIMEOUT, store.close()).await;
+        }
         tracing::info!("stopped");
     }
 }

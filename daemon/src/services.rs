@@ -22,8 +22,8 @@ pub(crate) struct Services {
     pub(crate) prefix: Prefix,
     /// Redis.
     pub(crate) commands: Commands,
-    /// MySQL.
-    pub(crate) store: Store,
+    /// MySQL; none if this installation stores nothing.
+    pub(crate) store: Option<Store>,
     /// The installation record of the database, as it was read last.
     pub(crate) installation: Mutex<Option<Installation>>,
     /// How far each partition's log is known to be applied to MySQL.
@@ -37,7 +37,7 @@ impl Services {
             daemon: daemon_name(),
             prefix: config.prefix.clone(),
             commands: Commands::new(client),
-            store: Store::new(&config.mysql, &config.prefix),
+            store: config.mysql.as_ref().map(|mysql| Store::new(mysql, &config.prefix)),
             installation: Mutex::default(),
             positions: Arc::default(),
             config,

@@ -87,7 +87,9 @@ impl Writer {
     ) -> Result<(), TermError> {
         let lapsed = CancellationToken::new();
         let term = async {
-            let mut term = Term::begin(&self.services).await?;
+            // Without a database no writer runs.
+            let Some(store) = &self.services.store else { return Ok(()) };
+            let mut term = Term::begin(&self.services, store).await?;
             term.batches([stop, &lapsed], redis, mysql).await
         };
         tokio::select! {

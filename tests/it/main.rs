@@ -36,6 +36,8 @@ mod writer;
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.
 mod refused;
+/// An installation without a database.
+mod push_only;
 /// Which Redis, database and version belong together.
 mod installation;
 /// Takeover between daemons, and a Redis that has lost data.

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::entry;
 use crate::partition::Partition;
 
+/// Messages are stored in MySQL or MariaDB.
+pub const MYSQL: &str = "mysql";
+
+/// Messages are only pushed: there is no database.
+pub const NONE: &str = "none";
+
 /// The record of one installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installation {
@@ -23,9 +29,9 @@ pub struct Installation {
     pub tags: u32,
     /// The type of user ids: `int`.
     pub user_id_type: String,
-    /// Where messages are stored: `mysql`.
+    /// Where messages are stored: [`MYSQL`] or [`NONE`].
     pub storage: String,
-    /// A UUID that also stands in the database, in `chatpush_installation`.
+    /// A UUID that also stands in the database, in `chatpush_installation`. Empty without a database.
     pub uuid: String,
     /// What the column with the content holds.
     pub content: ContentColumn,
@@ -139,7 +145,11 @@ pub enum Mismatch {
         own: String,
     },
     /// Another kind of storage.
-    #[error("the installation in Redis stores messages in {found} and this daemon in {own}")]
+    #[error(
+        "the installation in Redis has storage = \"{found}\" and this daemon storage = \"{own}\": give all \
+         daemons the same, or this one another prefix; to change it for good, stop them all and delete the \
+         key <prefix>:installation"
+    )]
     Storage {
         /// The storage in the record.
         found: String,
@@ -169,10 +179,26 @@ impl Installation {
             partitions: Partition::COUNT,
             tags: tags(),
             user_id_type: "int".to_owned(),
-            storage: "mysql".to_owned(),
+            storage: MYSQL.to_owned(),
             uuid,
             content,
         }
+    }
+
+    /// The record of an installation without a database.
+    pub fn push_only() -> Self {
+        let storage = NONE.to_owned();
+        Self { storage, ..Self::of_database(String::new(), ContentColumn::default()) }
+    }
+
+    /// Whether messages are stored.
+    pub fn stores(&self) -> bool {
+        self.storage != NONE
+    }
+
+    /// What it is called in reports.
+    pub fn name(&self) -> &str {
+        if self.stores() { &self.uuid } else { "push only" }
     }
 
     /// Reads a record.
@@ -297,7 +323,7 @@ mod tests {
             (&|other| other.tags += 1, "other hash tags"),
             (&|other| other.entries = entry::GENERATION + 1, "generation 2"),
             (&|other| other.user_id_type = "text".to_owned(), "type text"),
-            (&|other| other.storage = "none".to_owned(), "in none"),
+            (&|other| other.storage = NONE.to_owned(), "storage = \"none\""),
             (&|other| other.uuid = "w".to_owned(), "installation w"),
         ] {
             let text = admitted(change).unwrap_err();

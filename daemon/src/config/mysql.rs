@@ -7,6 +7,13 @@ use super::encoding::check_encoding;
 use super::setting::Setting;
 use super::source::Source;
 
+/// Whether messages are stored, at the top of the file.
+pub(super) const STORAGE: &[Setting] =
+    &[Setting::choice("storage", &["mysql", "none"], "Where messages are stored").details(
+        "`none`: push only, without a database. Pushes, `isOnline` and tokens work; calls that store or read \
+         throw an `UnavailableException`, and no setting of `[mysql]` is read.",
+    )];
+
 pub(super) const SETTINGS: &[Setting] = &[Setting::required(
     "mysql.url",
     "mysql://user:password@127.0.0.1:3306/database",

@@ -86,6 +86,14 @@ impl Source {
         self.integer(key).map(|number| Duration::from_millis(number.into()))
     }
 
+    /// Reads no setting whose key begins like this. It may be set all the same.
+    pub(super) fn skip(&mut self, keys: &str) {
+        for setting in self.settings.iter().filter(|setting| setting.key.starts_with(keys)) {
+            self.file.values.remove(setting.key);
+            self.environment.take(&setting.env());
+        }
+    }
+
     pub(super) fn error(&mut self, name: &str, message: &str) {
         let (name, message) = (name.to_owned(), message.to_owned());
         self.errors.push(ConfigError { place: None, name, message });

@@ -4,9 +4,10 @@ use super::setting::Setting;
 use super::{general, limits, logging, mysql, names, origins, redis, tls, tokens};
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 9] = [
+const PARTS: [&[Setting]; 10] = [
     tokens::SETTINGS,
     general::SETTINGS,
+    mysql::STORAGE,
     origins::SETTINGS,
     tls::SETTINGS,
     limits::SETTINGS,

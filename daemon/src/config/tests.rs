@@ -48,8 +48,20 @@ fn secret_and_database_are_enough() {
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8090");
     assert_eq!(config.prefix, Prefix::default());
     assert!(config.count_unread && config.flush_on_connect && !config.log.json);
-    assert_eq!(config.mysql.names.user.to_string(), "`user`");
+    assert_eq!(config.mysql.unwrap().names.user.to_string(), "`user`");
     assert!(config.threads >= 1);
+}
+
+#[test]
+fn without_storage_no_database_is_needed_and_none_is_read() {
+    let secret = MINIMUM[0];
+    let config = load("storage = 'none'\n[mysql]\nurl = 'nonsense'\n", &[secret]).unwrap();
+    assert!(config.mysql.is_none() && config.unknown_variables.is_empty());
+    assert!(load("", &[secret, ("CHATPUSH_STORAGE", "none")]).unwrap().mysql.is_none());
+    let errors = load("storage = 'none'\n[mysql]\nulr = 'x'\n", &[secret]).unwrap_err();
+    assert_eq!(names(&errors), ["mysql.ulr"], "a misspelt key is named all the same");
+    assert_eq!(names(&load("storage = 'sqlite'", &[secret]).unwrap_err()), ["storage"]);
+    assert_eq!(names(&load("storage = 'mysql'", &[secret]).unwrap_err()), ["CHATPUSH_MYSQL_URL"]);
 }
 
 #[test]
@@ -72,8 +84,8 @@ fn environment_overrides_the_file() {
     let config = load(&text, &env).unwrap();
     assert_eq!(config.listen.port(), 2);
     assert!(!config.count_unread && config.log.json);
-    assert_eq!(config.mysql.names.user.bare(), "members");
-    assert_eq!(config.mysql.names.id.bare(), "key");
+    assert_eq!(config.mysql.as_ref().unwrap().names.user.bare(), "members");
+    assert_eq!(config.mysql.unwrap().names.id.bare(), "key");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(crate) enum Ack {
 /// The sessions' end of the queue. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct Acks {
+    /// Whether messages are stored. If not, there is nothing to confirm or to clear.
+    stores: bool,
     queue: mpsc::Sender<Waiting>,
     clears: Clears,
 }
@@ -44,17 +46,21 @@ pub(crate) struct Acks {
 impl Acks {
     /// Both ends of a new queue. After `stop`, clears do not wait for those before them.
     pub(crate) fn new(
+        stores: bool,
         barrier: Barrier,
         hub: Arc<Hub>,
         stop: CancellationToken,
     ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
         let clears = Clears::new(barrier, hub, queue.clone(), stop);
-        (Self { queue, clears }, receiver)
+        (Self { stores, queue, clears }, receiver)
     }
 
     /// Queues an acknowledgement for the log.
     pub(crate) async fn append(&self, ack: Ack) {
+        if !self.stores {
+            return;
+        }
         let (user, ids) = match ack {
             Ack::Messages(user, ids) => (user, ids),
             Ack::Read(user) => return self.clears.request(user),

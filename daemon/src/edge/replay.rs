@@ -107,7 +107,7 @@ impl Replay {
             // First a slot, then a page: what a slow client does not take is not read.
             let mut slot = parts.reserve().await?;
             let reading = async {
-                if reached.is_none() {
+                if reached.is_none() && self.services.store.is_some() {
                     let end = self.log_end(Partition::of(user)).await;
                     reached = Some(self.barrier.wait(user, end).await);
                 }
@@ -127,8 +127,8 @@ impl Replay {
             if has_more {
                 slot.send(ReplayPart::Page(self.hub.page(frames.collect())));
             } else {
-                let unread = Outgoing::new(Utf8Bytes::from(frame::unread(unread)), None);
-                let last = self.hub.page(frames.chain([unread]).collect());
+                let unread = unread.map(|unread| Outgoing::new(Utf8Bytes::from(frame::unread(unread)), None));
+                let last = self.hub.page(frames.chain(unread).collect());
                 slot.send(ReplayPart::Last(last, epoch));
                 return Ok(());
             }
@@ -142,7 +142,7 @@ impl Replay {
         mut least: Position,
         cursor: &mut Cursor,
         mysql: &mut Backoff,
-    ) -> (RowPage, u64) {
+    ) -> (RowPage, Option<u64>) {
         loop {
             match self.page(user, least, cursor).await {
                 Ok((page, unread)) => {
@@ -174,20 +174,24 @@ impl Replay {
         }
     }
 
+    /// The next page, and the counter; none where nothing is stored.
     async fn page(
         &self,
         user: UserId,
         least: Position,
         cursor: &Cursor,
-    ) -> Result<(RowPage, u64), StoreError> {
+    ) -> Result<(RowPage, Option<u64>), StoreError> {
+        let Services { store: Some(store), config, .. } = &*self.services else {
+            return Ok((RowPage::default(), None));
+        };
         // The semaphore is never closed, so this always succeeds.
         let _permit = self.page_permits.acquire().await;
-        let Services { store, config, .. } = &*self.services;
-        if config.flush_on_connect {
-            store.rows_and_unread(user, least, cursor, self.hub.page_bytes(PAGE_BYTES)).await
+        let (page, unread) = if config.flush_on_connect {
+            store.rows_and_unread(user, least, cursor, self.hub.page_bytes(PAGE_BYTES)).await?
         } else {
-            Ok((RowPage::default(), store.unread(user, least).await?))
-        }
+            (RowPage::default(), store.unread(user, least).await?)
+        };
+        Ok((page, Some(unread)))
     }
 
     fn outgoing(&self, StoredRow { row, message_type }: StoredRow, format: Format) -> Outgoing {

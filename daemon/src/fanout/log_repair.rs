@@ -20,6 +20,8 @@ const POSITIONS_TIMEOUT: Duration = Duration::from_secs(1);
 /// When Redis cannot be reached.
 pub(super) async fn repair(services: &Services) -> Result<(), BrokerError> {
     let Services { commands, prefix, store, positions, .. } = services;
+    // Without a database nothing is appended to a log.
+    let Some(store) = store else { return Ok(()) };
     match timeout(POSITIONS_TIMEOUT, store.positions()).await {
         Ok(Ok(found)) => positions.advance_all(&found),
         Ok(Err(error)) => tracing::debug!(%error, "cannot read the positions"),

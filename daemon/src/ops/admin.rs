@@ -53,18 +53,20 @@ async fn prometheus(State(Admin { hub, .. }): State<Admin>) -> Response {
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
-    let (redis, mysql) = tokio::join!(probe(admin.redis()), probe(admin.mysql()));
+    let (redis, mysql) = tokio::join!(probe(admin.redis()), admin.mysql());
     let subscribed = if admin.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
     let accepting = if admin.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
-    let parts =
-        [("redis", redis), ("mysql", mysql), ("subscriptions", subscribed), ("connections", accepting)];
+    let mut parts = vec![("redis", redis)];
+    parts.extend(mysql.map(|mysql| ("mysql", mysql)));
+    parts.extend([("subscriptions", subscribed), ("connections", accepting)]);
     let all_ready = parts.iter().all(|(_, state)| state.is_ok());
-    let lines = parts.map(|(part, state)| match state {
+    let lines = parts.into_iter().map(|(part, state)| match state {
         Ok(()) => format!("{part}: ok\n"),
         Err(why) => format!("{part}: {why}\n"),
     });
+    let lines: String = lines.collect();
     let status = if all_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, lines.concat()).into_response()
+    (status, lines).into_response()
 }
 
 /// The outcome of a probe, or that it timed out.
@@ -75,6 +77,9 @@ async fn probe(outcome: impl Future<Output = Result<(), String>>) -> Result<(), 
 impl Admin {
     async fn redis(&self) -> Result<(), String> {
         self.services.commands.ping().await.map_err(|error| error.report())?;
+        if self.services.store.is_none() {
+            return Ok(());
+        }
         match self.lease.is_held().await {
             Ok(true) => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),
@@ -82,7 +87,9 @@ impl Admin {
         }
     }
 
-    async fn mysql(&self) -> Result<(), String> {
-        self.services.store.ping().await.map_err(|error| error.report())
+    /// None without a database.
+    async fn mysql(&self) -> Option<Result<(), String>> {
+        let store = self.services.store.as_ref()?;
+        Some(probe(async { store.ping().await.map_err(|error| error.report()) }).await)
     }
 }

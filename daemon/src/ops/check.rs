@@ -8,6 +8,7 @@ mod redis;
 
 use std::process::ExitCode;
 
+use chatpush_wire::installation::Installation;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -55,7 +56,10 @@ impl Finding {
 pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let mut findings = environment::check(config);
     findings.extend(redis::check(config).await);
-    findings.extend(mysql::check(config).await);
+    match &config.mysql {
+        Some(mysql) => findings.extend(mysql::check(config, mysql).await),
+        None => findings.push(installation::agreement(config, Installation::push_only()).await),
+    }
     findings.extend(listener::check(config));
     if json {
         println!("{}", serde_json::to_string(&findings)?);

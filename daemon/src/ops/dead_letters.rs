@@ -18,7 +18,10 @@ use crate::store::dead_letters::DeadLetter;
 ///
 /// When Redis or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Result<ExitCode> {
-    let store = Store::new(&config.mysql, &config.prefix);
+    let Some(mysql) = &config.mysql else {
+        anyhow::bail!("nothing is stored (storage = \"none\"), so there are no dead letters");
+    };
+    let store = Store::new(mysql, &config.prefix);
     match command {
         DeadLetterCommand::List => {
             let entries = store.dead_letters(None).await?;

@@ -38,6 +38,9 @@ const QUERIES_PER_POP: usize = 16;
 /// How long a query may take, the wait for the log included. Callers give up sooner.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The answer to a query where nothing is stored. The extension asks only if it has not seen the new record yet.
+const PUSH_ONLY: &str = "it stores and reads no messages (storage = \"none\")";
+
 /// Answers queries. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct QueryServer {
@@ -164,7 +167,9 @@ impl QueryServer {
     }
 
     async fn read(&self, query: &Query, least: Position) -> Result<Reply, StoreError> {
-        let store = &self.services.store;
+        let Some(store) = &self.services.store else {
+            return Ok(Reply::Refused(Refusal::Failed(PUSH_ONLY.to_owned())));
+        };
         match *query {
             Query::Rows { user, after, limit } => {
                 let limit = limit.min(ROWS_PER_PAGE);

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use super::installation::InstallationRow;
 use super::migrations::{self, LATEST, NewInstallation};
 use super::{Store, bounded, schema};
-use crate::config::Config;
+use crate::config::{Config, Mysql};
 
 /// The named lock of a migration. A second `migrate` waits for it.
 const LOCK: &str = "CONCAT('chatpush migrate:', MD5(DATABASE()))";
@@ -25,13 +25,17 @@ const LOCK_TIMEOUT: u32 = 60;
 ///
 /// When the database cannot be reached, refuses a statement, or belongs to another installation or version.
 pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::new(&config.mysql, &config.prefix);
+    let Some(mysql) = &config.mysql else {
+        println!("nothing to do: storage = \"none\" uses no tables");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let store = Store::new(mysql, &config.prefix);
     let mut connection = store.connection().await.context("cannot connect (CHATPUSH_MYSQL_URL)")?;
     let locked: Option<Option<bool>> =
         bounded(connection.query_first(format!("SELECT GET_LOCK({LOCK}, {LOCK_TIMEOUT})"))).await?;
     ensure!(locked.flatten() == Some(true), "another `chatpushd migrate` is running");
     let mut missing = None;
-    for table in schema::tables(&config.mysql.names).into_iter().filter(|table| table.application) {
+    for table in schema::tables(&mysql.names).into_iter().filter(|table| table.application) {
         if exists(&mut connection, &table.name).await? {
             println!("{}: is there, left as it is", table.name);
         } else if let Some(create) = &table.create {
@@ -44,7 +48,7 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
             missing = Some(table.name);
         }
     }
-    upgrade(&mut connection, config).await?;
+    upgrade(&mut connection, config, mysql).await?;
     bounded(connection.disconnect()).await?;
     store.installation().await?;
     store.positions().await?;
@@ -59,7 +63,7 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Applies the changes that are missing.
-async fn upgrade(connection: &mut Conn, config: &Config) -> anyhow::Result<()> {
+async fn upgrade(connection: &mut Conn, config: &Config, mysql: &Mysql) -> anyhow::Result<()> {
     let recorded = InstallationRow::read(connection).await?;
     if recorded.is_none() && exists(connection, schema::POSITION).await? {
         anyhow::bail!(
@@ -73,8 +77,7 @@ async fn upgrade(connection: &mut Conn, config: &Config) -> anyhow::Result<()> {
         version <= LATEST,
         "the tables of chatpush have version {version} and this chatpushd knows {LATEST}: upgrade chatpushd"
     );
-    let new =
-        NewInstallation { names: &config.mysql.names, uuid: &new_uuid(), prefix: config.prefix.as_str() };
+    let new = NewInstallation { names: &mysql.names, uuid: &new_uuid(), prefix: config.prefix.as_str() };
     for migration in migrations::ALL.iter().filter(|migration| migration.version > version) {
         for statement in (migration.statements)(&new) {
             bounded(connection.query_drop(statement)).await.with_context(|| {

@@ -25,9 +25,9 @@ use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_size};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::StoreError;
 use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
 use crate::store::error::Rejection;
+use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own
 /// timeout, so within [`SEEN_TTL`].
@@ -82,9 +82,9 @@ pub(super) struct Term<'a> {
 
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
-    pub(super) async fn begin(services: &'a Services) -> Result<Self, TermError> {
+    pub(super) async fn begin(services: &'a Services, store: &Store) -> Result<Self, TermError> {
         let remembers = !services.config.failover_memory.is_zero();
-        let (mut mysql, installation) = WriterConnection::open(&services.store, remembers).await?;
+        let (mut mysql, installation) = WriterConnection::open(store, remembers).await?;
         installation::same(services, &installation.uuid).await?;
         // Another connection may lead to another server, which is behind or was the primary before.
         let found = mysql.positions().await?;

@@ -125,7 +125,8 @@ impl Exchange for ScriptCall<'_> {
     }
 
     fn needs(&self) -> Option<Needs<'_>> {
-        Some(Needs { prefix: self.prefix, content: self.content })
+        let storage = self.waits || self.content.is_some();
+        Some(Needs { prefix: self.prefix, content: self.content, storage })
     }
 
     fn is_refusal(outcome: &ScriptOutcome) -> bool {

@@ -19,6 +19,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) prefix: &'a Prefix,
     /// The content that is to be stored.
     pub(crate) content: Option<&'a str>,
+    /// Whether it stores or reads messages.
+    pub(crate) storage: bool,
 }
 
 /// Why an installation does not serve. Nothing was executed.
@@ -38,6 +40,12 @@ pub(crate) enum InstallationError {
     /// It is of another version or kind.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+    /// Nothing is stored.
+    #[error(
+        "chatpushd has storage = \"none\": it only pushes, and stores and reads no messages. Give it a database \
+         (CHATPUSH_MYSQL_URL) for this call"
+    )]
+    PushOnly,
     /// Its table does not hold the content.
     #[error(transparent)]
     Content(#[from] ContentRefused),
@@ -50,8 +58,13 @@ pub(super) fn check(
     needs: Needs<'_>,
     deadline: Instant,
 ) -> Result<(), LinkError> {
-    let Needs { prefix, content } = needs;
-    let serves = |record: &Installation| content.map_or(Ok(()), |content| record.content.holds(content));
+    let Needs { prefix, content, storage } = needs;
+    let serves = |record: &Installation| {
+        if storage && !record.stores() {
+            return Err(InstallationError::PushOnly);
+        }
+        content.map_or(Ok(()), |content| Ok(record.content.holds(content)?))
+    };
     if connection.installation(prefix).is_some_and(|record| serves(record).is_ok()) {
         return Ok(());
     }
@@ -61,7 +74,7 @@ pub(super) fn check(
         LinkError::Timeout => io::Error::from(io::ErrorKind::TimedOut).into(),
         other => other,
     })?;
-    serves(&record).map_err(InstallationError::from)?;
+    serves(&record)?;
     connection.set_installation(prefix.clone(), record);
     Ok(())
 }

@@ -24,8 +24,8 @@ pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
     vec![agreement(config, Installation::of_database(row.uuid, content)).await, partitions]
 }
 
-/// Whether Redis belongs to the database's installation. The daemon writes the record when it starts.
-async fn agreement(config: &Config, own: Installation) -> Finding {
+/// Whether Redis belongs to this installation. The daemon writes the record when it starts.
+pub(super) async fn agreement(config: &Config, own: Installation) -> Finding {
     let name = "installation";
     let record = match Client::open(config.redis.clone()) {
         Ok(client) => Commands::new(client).installation(&config.prefix).await,
@@ -34,7 +34,7 @@ async fn agreement(config: &Config, own: Installation) -> Finding {
     match record {
         Ok(None) => Finding::fine(name, "new in this Redis"),
         Ok(Some(record)) => match Installation::decode(&record).and_then(|found| found.admits(&own)) {
-            Ok(()) => Finding::fine(name, own.uuid),
+            Ok(()) => Finding::fine(name, own.name()),
             Err(mismatch) => Finding::wrong(name, mismatch.to_string()),
         },
         Err(error) => Finding::wrong(name, error.report()),

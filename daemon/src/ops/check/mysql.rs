@@ -12,11 +12,11 @@ use mysql_async::Conn;
 
 use super::{Finding, installation};
 use crate::base::backoff::Failure as _;
-use crate::config::{Config, Identifier};
+use crate::config::{Config, Identifier, Mysql, Names};
 use crate::store::{Store, StoreError, bounded, schema};
 
-pub(super) async fn check(config: &Config) -> Vec<Finding> {
-    let store = Store::new(&config.mysql, &config.prefix);
+pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
+    let store = Store::new(mysql, &config.prefix);
     let mut connection = match store.connection().await {
         Ok(connection) => connection,
         Err(error) => {
@@ -25,7 +25,7 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::fine("MySQL answers", "")];
-    match all(&mut connection, config).await {
+    match all(&mut connection, &mysql.names).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(Finding::wrong("MySQL can be inspected", error.report())),
     }
@@ -37,8 +37,7 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn all(connection: &mut Conn, config: &Config) -> Result<Vec<Finding>, StoreError> {
-    let names = &config.mysql.names;
+async fn all(connection: &mut Conn, names: &Names) -> Result<Vec<Finding>, StoreError> {
     let mut findings = server::check(connection).await?;
     let mut there = Vec::new();
     for table in schema::tables(names) {

@@ -1,0 +1,104 @@
+//! `storage = "none"`: push only, without a database.
+
+use std::time::Duration;
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+/// An installation that only pushes. Its address of MySQL leads to this listener, to which nobody may connect.
+async fn push_only() -> (TestEnv, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let port = listener.local_addr().expect("it has an address").port();
+    let env = TestEnv::bare().await.with("CHATPUSH_STORAGE", "none");
+    (env.with("CHATPUSH_MYSQL_URL", format!("mysql://u:p@127.0.0.1:{port}/none")), listener)
+}
+
+/// Everything that needs no database works, and nothing tries to reach one.
+#[tokio::test]
+async fn live_calls_work_without_a_database() {
+    let (env, mysql) = push_only().await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    assert_eq!(php.get("var_dump(pushMessage(2, 'nobody', 'chat'));").await.trim(), "bool(false)");
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    let online = "var_dump(ChatPush\\isOnline(2));";
+    eventually("the user is online", || php.get(online), |output| output.trim() == "bool(true)").await;
+    assert_eq!(php.get("var_dump(pushMessage(2, 'hello', 'chat'));").await.trim(), "bool(true)");
+    assert_eq!(browser.json().await["data"], "hello", "the first frame: there is no counter to send");
+    // What a client confirms or reads goes nowhere, and the connection lives.
+    browser.send_text(r#"{"read":true}"#).await;
+    browser.send_text(r#"{"ack":["7:h0000000000000001"]}"#).await;
+    assert_eq!(php.get("var_dump(pushMessage(2, 'again', 'chat'));").await.trim(), "bool(true)");
+    assert_eq!(browser.json().await["data"], "again");
+    assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
+    eventually("the user is offline", || php.get(online), |output| output.trim() == "bool(false)").await;
+
+    let ready = daemon.get("/ready").await;
+    assert!(ready.starts_with("HTTP/1.1 200") && !ready.contains("mysql"), "{ready}");
+    assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(2)]).await, 0, "nothing was appended");
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(timeout(Duration::ZERO, mysql.accept()).await.is_err(), "somebody tried to reach MySQL");
+}
+
+#[tokio::test]
+async fn whatever_stores_or_reads_is_refused_by_name() {
+    let (env, _mysql) = push_only().await;
+    let _daemon = env.daemon().await;
+    let code = "foreach ([
+            fn () => storeOfflineMessage(1, 2, 'x'), fn () => ChatPush\\sendMessage(1, 2, 'x'),
+            fn () => getOfflineMessage(2), fn () => getUnreadCount(2),
+            fn () => ChatPush\\clearUnreadCount(2), fn () => ChatPush\\ackOfflineMessage(2, [1]),
+        ] as $call) {
+            try { $call(); echo \"done\\n\"; }
+            catch (ChatPush\\UnavailableException $e) {
+                echo $e->getOutcome()->name, ' ', var_export($e->isRetryable(), true), ' ', $e->getMessage(), \"\\n\";
+            }
+        }";
+    for durability in ["committed", "queued"] {
+        let text = env.php().with(&format!("chatpush.durability={durability}")).get(code).await;
+        let named = |line: &str| line.starts_with("NotQueued false ") && line.contains("storage = \"none\"");
+        assert!(text.lines().count() == 6 && text.lines().all(named), "{text}");
+    }
+    assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(2)]).await, 0);
+}
+
+#[tokio::test]
+async fn commands_do_without_a_database() {
+    let (env, mysql) = push_only().await;
+    let migrated = Daemon::command(&env, &["migrate"]).await;
+    let text = String::from_utf8_lossy(&migrated.stdout).into_owned();
+    assert!(migrated.status.success() && text.contains("nothing to do"), "{migrated:?}");
+    let checked = Daemon::command(&env, &["check"]).await;
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && !text.contains("MySQL"), "{text}");
+    assert!(text.contains("installation: new in this Redis"), "{text}");
+    let dead = Daemon::command(&env, &["dead", "list"]).await;
+    let text = String::from_utf8_lossy(&dead.stderr).into_owned();
+    assert!(!dead.status.success() && text.contains("there are no dead letters"), "{text}");
+    assert!(timeout(Duration::ZERO, mysql.accept()).await.is_err(), "somebody tried to reach MySQL");
+}
+
+/// A daemon with a database and one without would each look in a place of its own.
+#[tokio::test]
+async fn mixed_daemons_are_refused_by_name() {
+    let stored = TestEnv::new().await;
+    let _daemon = stored.daemon().await;
+    let mixed = stored.clone().with("CHATPUSH_STORAGE", "none");
+    let (env, _mysql) = push_only().await;
+    let _other = env.daemon().await;
+    let backwards = TestEnv::new().await.with("CHATPUSH_PREFIX", env.name());
+    backwards.execute(&format!("UPDATE chatpush_installation SET prefix = '{}'", env.name())).await;
+    for (mixed, found, own) in [(mixed, "mysql", "none"), (backwards, "none", "mysql")] {
+        let mixed = mixed.with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+        let ran = Daemon::command(&mixed, &["run"]).await;
+        let text = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        let named = format!("has storage = \"{found}\" and this daemon storage = \"{own}\"");
+        assert!(ran.status.code() == Some(78) && text.replace("\\\"", "\"").contains(&named), "{text}");
+        let checked = Daemon::command(&mixed, &["check"]).await;
+        let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(!checked.status.success() && text.contains(&named), "{text}");
+    }
+}
