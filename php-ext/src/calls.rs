@@ -1,7 +1,9 @@
 //! What each function sends to Redis and makes of the answer. PHP types are not known here.
 
 pub(crate) mod connection;
+mod groups;
 pub(crate) mod live;
+pub(crate) mod many;
 pub(crate) mod mailbox;
 pub(crate) mod store;
 pub(crate) mod token;

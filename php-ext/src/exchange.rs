@@ -1,10 +1,14 @@
-//! Exchanges with Redis: one command, or a script and the wait for its answer.
+//! Exchanges with Redis: one command, or a script and the wait for its answer; and many of either in one write.
 
 mod command;
+mod commands;
 mod script_call;
+mod script_calls;
 
 pub(crate) use self::command::Command;
+pub(crate) use self::commands::Commands;
 pub(crate) use self::script_call::{Keys, Progress, ScriptCall, ScriptOutcome};
+pub(crate) use self::script_calls::{Part, ScriptCalls};
 
 use crate::link::{Known, Unanswered};
 

@@ -9,6 +9,7 @@
 mod connection;
 mod live;
 mod mailbox;
+mod many;
 mod store;
 mod token;
 
@@ -26,6 +27,8 @@ const NAMESPACED: &[Function] = &[
     live::disconnectUser,
     store::sendMessage,
     live::isOnline,
+    many::pushToUsers,
+    many::getOnlineUsers,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
     token::connectToken,

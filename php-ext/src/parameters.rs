@@ -2,6 +2,7 @@
 //! `chatpush.errors`, before anything is sent.
 
 mod row_ids;
+mod user_ids;
 
 use std::fmt::Display;
 
@@ -11,6 +12,7 @@ use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
 use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::row_ids::RowIds;
+pub(crate) use self::user_ids::UserIds;
 use crate::declaration::Kind;
 use crate::zend::{self, StringIdentity, TextOrNumber};
 

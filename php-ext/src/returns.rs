@@ -94,6 +94,28 @@ impl Returns for String {
     }
 }
 
+/// User ids as a list.
+impl Returns for Vec<UserId> {
+    const TYPE: DataType = DataType::Array;
+
+    fn set(self, answer: &mut Zval) {
+        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees the ids.
+        let ids = BailoutGuard::new(self);
+        let mut list = ZendHashTable::with_capacity(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        for id in ids.iter() {
+            // A value of the engine's own type cannot fail to be added.
+            let _ = list.push(i64::from(*id));
+        }
+        drop(ids);
+        answer.set_hashtable(list);
+    }
+
+    fn fail(error: Error, answer: &mut Zval) {
+        answer.set_hashtable(ZendHashTable::new());
+        exception::raise(error);
+    }
+}
+
 /// `None` says that a call failed, and that the message is not known to be queued.
 impl Returns for Option<Delivery> {
     const TYPE: DataType = DataType::object("ChatPush\\Delivery");

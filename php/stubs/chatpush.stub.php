@@ -196,6 +196,34 @@ namespace ChatPush {
     function isOnline(int $user_id): bool {}
 
     /**
+     * Pushes a message to every device of many users who are connected now.
+     *
+     * It takes one Redis round trip for all of them, and delivers at most once.
+     *
+     * @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+     * @param string $content UTF-8, at most 65,535 bytes
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @return list<int> those who were reached, in the order given: a daemon with a connection of theirs got it
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
+     */
+    function pushToUsers(array $receiver_ids, string $content, string|int $type): array {}
+
+    /**
+     * Returns those of many users who are connected to a daemon now.
+     *
+     * It takes one Redis round trip for all of them.
+     *
+     * @param list<int> $user_ids at most 10,000, each 1 to 2147483647
+     * @return list<int> in the order given
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time
+     */
+    function getOnlineUsers(array $user_ids): array {}
+
+    /**
      * Sets a user's unread counter to 0 and sends it to the user's devices.
      *
      * @param int $user_id 1 to 2147483647

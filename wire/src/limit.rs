@@ -33,6 +33,12 @@ pub const BYTES_PER_PAGE: usize = 1024 * 1024;
 /// Most row ids in one `ackOfflineMessage` call.
 pub const ACK_IDS: usize = 10_000;
 
+/// Most user ids in one list.
+pub const LIST_IDS: usize = 10_000;
+
+/// Most receivers of one script call. Redis executes nothing else meanwhile; each takes it about 8 µs.
+pub const RECEIVERS_PER_SCRIPT: usize = 128;
+
 /// Most messages in one partition's log. A full log refuses messages, but takes client acks.
 pub const LOG_ENTRIES: u32 = 100_000;
 

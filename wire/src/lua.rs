@@ -12,6 +12,9 @@ pub static ACCEPT: Script = Script::new(include_str!("lua/accept.lua"));
 /// Appends an entry whose commit somebody waits for.
 pub static APPEND: Script = Script::new(include_str!("lua/append.lua"));
 
+/// Publishes one message to many users of one partition.
+pub static PUSH: Script = Script::new(include_str!("lua/push.lua"));
+
 /// Revokes a user's tokens and closes the user's connections.
 pub static DISCONNECT: Script = Script::new(include_str!("lua/disconnect.lua"));
 

@@ -36,11 +36,15 @@ pub fn encode(caller: &str, correlation_id: u64) -> String {
 
 /// The daemon's name and the JSON of an answer, if it belongs to the call with this correlation id.
 pub fn answer_to(correlation_id: u64, message: &str) -> Option<(&str, &str)> {
+    let (number, daemon, json) = answer(message)?;
+    (number == correlation_id).then_some((daemon, json))
+}
+
+/// The correlation id of an answer, the daemon's name and the JSON.
+pub fn answer(message: &str) -> Option<(u64, &str, &str)> {
     let (number, rest) = message.split_once(' ')?;
-    if number.parse() != Ok(correlation_id) {
-        return None;
-    }
-    rest.split_once(' ')
+    let (daemon, json) = rest.split_once(' ')?;
+    Some((number.parse().ok()?, daemon, json))
 }
 
 #[cfg(test)]
@@ -55,6 +59,7 @@ mod tests {
         let message = reply_to.answer("d:1", "{\"a\": 1}");
         assert_eq!(answer_to(7, &message), Some(("d:1", "{\"a\": 1}")));
         assert_eq!(answer_to(8, &message), None);
+        assert_eq!(answer(&message), Some((7, "d:1", "{\"a\": 1}")));
         for bad in ["", "C", "C.", ".7", "C D.7", "C.7.8", "C:D.7"] {
             assert_eq!(ReplyTo::parse(bad), None, "{bad}");
         }

@@ -271,6 +271,21 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::receive`], among messages that may be answers of daemons to earlier commands of the same
+    /// exchange: these are kept.
+    pub(crate) fn receive_among(
+        &mut self,
+        messages: &mut Vec<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Answer, LinkError> {
+        loop {
+            match self.receive_value(Peer::Redis, deadline)? {
+                Value::Push(parts) => messages.extend(published(parts)?),
+                value => return Ok(Answer(value)),
+            }
+        }
+    }
+
     /// The confirmation of a subscription, or the error in its place.
     pub(crate) fn receive_subscription(&mut self, deadline: Instant) -> Result<(), LinkError> {
         loop {
@@ -289,12 +304,11 @@ impl Connection {
     pub(crate) fn receive_message(&mut self, deadline: Instant) -> Result<Vec<u8>, LinkError> {
         loop {
             match self.receive_value(Peer::Daemon, deadline)? {
-                Value::Push(mut parts) if is_kind(&parts, "smessage") => match parts.pop() {
-                    Some(Value::Bytes(message)) => return Ok(message),
-                    _ => return Err(LinkError::TooShort),
-                },
-                Value::Push(parts) if ends_subscription(&parts) => return Err(LinkError::Closed),
-                Value::Push(_) => {}
+                Value::Push(parts) => {
+                    if let Some(message) = published(parts)? {
+                        return Ok(message);
+                    }
+                }
                 value => return Err(LinkError::UnexpectedType(value.kind())),
             }
         }
@@ -339,6 +353,20 @@ impl Connection {
 /// Whether a message is of that kind, which is its first part.
 fn is_kind(parts: &[Value], kind: &str) -> bool {
     parts.first().is_some_and(|part| part.is_text(kind))
+}
+
+/// The message that was published, if it is one. The end of a subscription is the end of the connection.
+fn published(mut parts: Vec<Value>) -> Result<Option<Vec<u8>>, LinkError> {
+    if ends_subscription(&parts) {
+        return Err(LinkError::Closed);
+    }
+    if !is_kind(&parts, "smessage") {
+        return Ok(None);
+    }
+    match parts.pop() {
+        Some(Value::Bytes(message)) => Ok(Some(message)),
+        _ => Err(LinkError::TooShort),
+    }
 }
 
 /// Whether Redis has ended a subscription by itself, so that answers would not come any more.

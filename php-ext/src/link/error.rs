@@ -59,12 +59,25 @@ pub(crate) enum LinkError {
     /// Redis answered with an error.
     #[error(transparent)]
     Redis(#[from] RedisError),
+    /// Redis executed some commands of a call, and refused others with this error.
+    #[error("it executed only a part of the call: {0}")]
+    Halfway(Box<LinkError>),
     /// Redis executed the script, but refused the subscription to its answer.
     #[error("{0}")]
     Subscription(RedisError),
 }
 
 impl LinkError {
+    /// Whether it is certain that Redis did not execute the request, although it has received it. What a replica
+    /// publishes reaches nobody: it has no subscribers.
+    pub(crate) fn says_not_executed(&self) -> bool {
+        match self {
+            Self::NoScript => true,
+            Self::Redis(error) => error.was_not_executed(),
+            _ => false,
+        }
+    }
+
     /// Whether another try may succeed in a moment, because a server is being started or a network is
     /// interrupted.
     pub(super) fn is_passing(&self) -> bool {
@@ -88,6 +101,7 @@ impl LinkError {
             | Self::UnexpectedType(_)
             | Self::TooShort
             | Self::OtherVersion(_)
+            | Self::Halfway(_)
             | Self::Subscription(_) => false,
         }
     }

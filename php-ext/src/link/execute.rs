@@ -43,6 +43,11 @@ pub(crate) trait Exchange {
     /// Whether the commands may be executed twice: that does no harm and gives the same answer.
     fn is_repeatable(&self) -> bool;
 
+    /// Whether each command takes effect on its own. Then some were executed, perhaps, when not all could be sent.
+    fn takes_effect_in_parts(&self) -> bool {
+        false
+    }
+
     /// What it needs of the installation, if it needs one.
     fn needs(&self) -> Option<Needs<'_>>;
 
@@ -91,7 +96,7 @@ pub(crate) fn execute<E: Exchange>(
             }
             Err(cause) => cause,
         };
-        let may_be_executed = sent && !is_refused(&cause);
+        let may_be_executed = sent && !cause.says_not_executed();
         if may_be_executed {
             before = Some(more_certain(before, exchange.unanswered()));
         }
@@ -115,7 +120,7 @@ pub(crate) fn execute<E: Exchange>(
     }
 }
 
-/// Returns whether everything was sent, and what came of it.
+/// Returns whether Redis may have everything that it takes for an effect, and what came of it.
 fn try_once<E: Exchange>(
     exchange: &mut E,
     connection: &mut Connection,
@@ -130,20 +135,10 @@ fn try_once<E: Exchange>(
     let asks_role = connection.ask_role(&mut commands);
     exchange.commands(connection, &mut commands);
     if let Err(cause) = connection.send(&commands, deadline) {
-        return (false, Err(cause));
+        return (exchange.takes_effect_in_parts(), Err(cause));
     }
     let role = if asks_role { connection.receive_role(deadline) } else { Ok(()) };
     (true, role.and_then(|()| exchange.answers(connection, deadline)))
-}
-
-/// Whether it is certain that Redis did not execute the request, although it has received it. What a replica
-/// publishes reaches nobody: it has no subscribers.
-fn is_refused(cause: &LinkError) -> bool {
-    match cause {
-        LinkError::NoScript => true,
-        LinkError::Redis(error) => error.was_not_executed(),
-        _ => false,
-    }
 }
 
 /// A try of which it is known that it is queued stays queued, whatever another try shows.

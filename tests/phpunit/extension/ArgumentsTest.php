@@ -168,6 +168,28 @@ final class ArgumentsTest extends ChatPushTestCase
             'ChatPush\ackOfflineMessage(): Argument #2 ($ids) must have at most 10000 elements',
             fn () => ChatPush\ackOfflineMessage(1, range(1, 10001)),
         ];
+        $lists = [
+            'pushToUsers' => fn (array $list) => ChatPush\pushToUsers($list, 'x', 'text'),
+            'getOnlineUsers' => fn (array $list) => ChatPush\getOnlineUsers($list),
+        ];
+        foreach ($lists as $name => $call) {
+            $parameter = $name === 'getOnlineUsers' ? 'user_ids' : 'receiver_ids';
+            $must = "ChatPush\\$name(): Argument #1 (\$$parameter) must";
+            $element = "$must contain only user ids, \${$parameter}[%s] is %d, which $range";
+            yield "$name to 0" => [sprintf($element, '5', 0), fn () => $call([1, 2, 3, 4, 6, 0, -1])];
+            yield "$name to too large an id" => [
+                sprintf($element, "'a\\0b'", 2147483648),
+                fn () => $call([1, "a\0b" => 2147483648]),
+            ];
+            yield "$name to too many" => [
+                "$must have at most 10000 elements",
+                fn () => $call(array_fill(0, 10001, 1)),
+            ];
+        }
+        yield 'push too much to many' => [
+            'ChatPush\pushToUsers(): Argument #2 ($content) must have at most 65535 bytes',
+            fn () => ChatPush\pushToUsers([1], $long, ''),
+        ];
         yield 'token for no time' => [
             'ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000',
             fn () => ChatPush\connectToken(1, 0),
@@ -178,16 +200,22 @@ final class ArgumentsTest extends ChatPushTestCase
         ];
     }
 
-    public function testRowIdsMustBeIntegers(): void
+    public function testElementsOfListsMustBeIntegers(): void
     {
-        foreach (['two' => 'two', 'null' => null, 'array' => [1], 'float' => 1.0] as $type => $id) {
-            $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\ackOfflineMessage(1, [1, $id]));
-            $type = $type === 'two' ? 'string' : $type;
-            $must = 'Argument #2 ($ids) must be a list of int';
-            self::assertSame(
-                "ChatPush\\ackOfflineMessage(): $must, \$ids[1] is $type",
-                $thrown->getMessage(),
-            );
+        $calls = [
+            'ackOfflineMessage(): Argument #2 ($ids) must be a list of int, $ids[1]'
+                => fn (array $list) => ChatPush\ackOfflineMessage(1, $list),
+            'pushToUsers(): Argument #1 ($receiver_ids) must be a list of int, $receiver_ids[1]'
+                => fn (array $list) => ChatPush\pushToUsers($list, 'x', 'text'),
+            'getOnlineUsers(): Argument #1 ($user_ids) must be a list of int, $user_ids[1]'
+                => fn (array $list) => ChatPush\getOnlineUsers($list),
+        ];
+        foreach ($calls as $message => $call) {
+            foreach (['two' => 'two', 'null' => null, 'array' => [1], 'float' => 1.0] as $type => $id) {
+                $thrown = self::expectThrown(TypeError::class, fn () => $call([1, $id]));
+                $type = $type === 'two' ? 'string' : $type;
+                self::assertSame("ChatPush\\$message is $type", $thrown->getMessage());
+            }
         }
     }
 

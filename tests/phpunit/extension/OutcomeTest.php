@@ -7,6 +7,10 @@ use ChatPush\Outcome;
 /** What a failed call says of its effect: by its exception, or its result and a warning. */
 final class OutcomeTest extends ChatPushTestCase
 {
+    /** The calls that no daemon need answer. */
+    private const WITHOUT_DAEMON =
+        ['push', 'push a row', 'push to many', 'is online', 'online users', 'disconnect'];
+
     public function testNothingIsQueuedWithoutRedis(): void
     {
         ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
@@ -19,7 +23,7 @@ final class OutcomeTest extends ChatPushTestCase
     {
         self::unservedPrefix();
         foreach (self::calls() as $name => $call) {
-            if (!in_array($name, ['push', 'push a row', 'is online', 'disconnect'], true)) {
+            if (!in_array($name, self::WITHOUT_DAEMON, true)) {
                 $class = ChatPush\UnavailableException::class;
                 self::assertOutcome($class, Outcome::NotQueued, true, $call, $name);
             }
@@ -44,7 +48,7 @@ final class OutcomeTest extends ChatPushTestCase
     {
         $silent = self::silentDaemon();
         foreach (self::calls() as $name => $call) {
-            if (!in_array($name, ['push', 'push a row', 'is online', 'disconnect'], true)) {
+            if (!in_array($name, self::WITHOUT_DAEMON, true)) {
                 $query = in_array($name, ['rows', 'unread'], true);
                 $outcome = $query ? Outcome::NotQueued : Outcome::Queued;
                 $class = ChatPush\TimeoutException::class;
@@ -68,6 +72,8 @@ final class OutcomeTest extends ChatPushTestCase
             'rows' => [Outcome::NotQueued, true],
             'unread' => [Outcome::NotQueued, true],
             'is online' => [Outcome::NotQueued, true],
+            'push to many' => [Outcome::Unknown, false],
+            'online users' => [Outcome::NotQueued, true],
             'disconnect' => [Outcome::Unknown, true],
             'clear' => [Outcome::Unknown, false],
             'ack' => [Outcome::Unknown, false],
@@ -194,6 +200,8 @@ final class OutcomeTest extends ChatPushTestCase
             'rows' => fn () => getOfflineMessage(2),
             'unread' => fn () => getUnreadCount(2),
             'is online' => fn () => ChatPush\isOnline(2),
+            'push to many' => fn () => ChatPush\pushToUsers([2, 3], 'x', 'y'),
+            'online users' => fn () => ChatPush\getOnlineUsers([2, 3]),
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),

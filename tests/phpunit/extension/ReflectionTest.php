@@ -13,6 +13,8 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, '
             . 'string|int $type = \'text\', ?string $message_id = NULL: ?ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
+        'ChatPush\pushToUsers' => 'array $receiver_ids, string $content, string|int $type: array',
+        'ChatPush\getOnlineUsers' => 'array $user_ids: array',
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',

@@ -1,0 +1,224 @@
+//! Calls of one script for users of many partitions, sent in one write, and the one wait for all answers.
+//!
+//! Each call takes effect on its own. What became of each stays known when the exchange as a whole fails.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use chatpush_wire::key::Prefix;
+use chatpush_wire::lua::Script;
+use chatpush_wire::partition::Partition;
+use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::reply_to;
+
+use super::UNKNOWN;
+use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, breaker, command};
+
+/// Calls of one script.
+pub(crate) struct ScriptCalls<'a> {
+    pub(crate) script: &'static Script,
+    pub(crate) prefix: &'a Prefix,
+    pub(crate) parts: Vec<Part<'a>>,
+    /// See [`Exchange::is_repeatable`].
+    pub(crate) repeatable: bool,
+    pub(crate) needs: Option<Needs<'a>>,
+    /// Whether daemons answer the calls that the script has accepted, and the exchange waits for that.
+    pub(crate) waits: Option<Waits>,
+    /// How many subscriptions precede the calls.
+    pub(crate) subscribes: usize,
+    /// Whether the script's source precedes the calls.
+    pub(crate) loads: bool,
+}
+
+/// How a wait for daemons is decided and described.
+#[derive(Clone, Copy)]
+pub(crate) struct Waits {
+    /// Whether a daemon will answer a call that the script answered like this.
+    pub(crate) expects_reply: fn(&[Vec<u8>]) -> bool,
+    /// What is known when the script was executed and no daemon has answered.
+    pub(crate) unanswered: &'static Unanswered,
+}
+
+/// One call of the script, and what is known of it.
+pub(crate) struct Part<'a> {
+    partition: Partition,
+    keys: Vec<String>,
+    /// The arguments behind the first one, which is the `reply_to`.
+    arguments: Vec<Cow<'a, str>>,
+    /// The number of the call, if it waits.
+    call: u64,
+    /// Whether it was sent, perhaps, and not answered since.
+    pending: bool,
+    /// Whether that was so in an earlier try.
+    lost: bool,
+    /// What the script answered last.
+    answer: Option<Vec<Vec<u8>>>,
+    /// What a daemon answered.
+    reply: Option<Reply>,
+}
+
+impl<'a> Part<'a> {
+    pub(crate) const fn new(partition: Partition, keys: Vec<String>, arguments: Vec<Cow<'a, str>>) -> Self {
+        let (answer, reply) = (None, None);
+        Self { partition, keys, arguments, call: 0, pending: false, lost: false, answer, reply }
+    }
+
+    /// What the script answered last.
+    pub(crate) fn answer(&self) -> Option<&[Vec<u8>]> {
+        self.answer.as_deref()
+    }
+
+    /// Whether it may have been executed beside what is known of it.
+    pub(crate) const fn may_be_executed(&self) -> bool {
+        self.pending || self.lost
+    }
+
+    fn is_awaited(&self, waits: Option<Waits>) -> bool {
+        match (waits, &self.answer) {
+            (Some(waits), Some(answer)) => self.reply.is_none() && (waits.expects_reply)(answer),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is left to do.
+    fn is_done(&self, waits: Option<Waits>) -> bool {
+        self.answer.is_some() && !self.is_awaited(waits)
+    }
+}
+
+impl Exchange for ScriptCalls<'_> {
+    type Outcome = ();
+
+    fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
+        let waits = self.waits;
+        self.subscribes = 0;
+        for part in self.parts.iter_mut().filter(|part| !part.is_done(waits)) {
+            if waits.is_some() {
+                part.call = connection.begin_call();
+                let channel = self.prefix.reply_channel(part.partition, connection.caller());
+                self.subscribes += usize::from(connection.subscribe(commands, channel));
+            }
+        }
+        self.loads = connection.load(commands, self.script);
+        for part in self.parts.iter_mut().filter(|part| !part.is_done(waits)) {
+            part.lost |= part.pending;
+            part.pending = true;
+            let reply_to = match waits {
+                Some(_) => reply_to::encode(connection.caller(), part.call),
+                None => String::new(),
+            };
+            let count = part.keys.len().to_string();
+            let mut parts: Vec<&[u8]> = Vec::with_capacity(4 + part.keys.len() + part.arguments.len());
+            parts.extend([&b"EVALSHA"[..], self.script.sha1().as_bytes(), count.as_bytes()]);
+            parts.extend(part.keys.iter().map(String::as_bytes));
+            parts.push(reply_to.as_bytes());
+            parts.extend(part.arguments.iter().map(|argument| argument.as_bytes()));
+            command(commands, &parts);
+        }
+    }
+
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<(), LinkError> {
+        let mut subscribed = Ok(());
+        for _ in 0..self.subscribes {
+            match connection.receive_subscription(deadline) {
+                Ok(()) => {}
+                Err(LinkError::Redis(error)) => subscribed = Err(LinkError::Subscription(error)),
+                Err(other) => return Err(other),
+            }
+        }
+        let loaded = if self.loads { connection.receive(deadline)?.into_result().map(drop) } else { Ok(()) };
+        let (mut messages, mut refused, mut executed) = (Vec::new(), None, false);
+        for part in self.parts.iter_mut().filter(|part| part.pending) {
+            match connection.receive_among(&mut messages, deadline)?.into_array() {
+                Ok(answer) => {
+                    part.answer = Some(answer.into_iter().map(Answer::into_bytes).collect::<Result<_, _>>()?);
+                    part.pending = false;
+                    executed = true;
+                }
+                // An error that does not say that nothing was executed leaves that open.
+                Err(error @ (LinkError::NoScript | LinkError::Redis(_))) => {
+                    part.pending = !error.says_not_executed();
+                    refused.get_or_insert(error);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        match (refused, loaded) {
+            (None, _) => {}
+            (Some(error), _) if executed && !self.repeatable => {
+                return Err(LinkError::Halfway(Box::new(error)));
+            }
+            (Some(LinkError::NoScript), Err(refused)) => return Err(refused),
+            (Some(error), _) => return Err(error),
+        }
+        subscribed?;
+        self.wait(messages, connection, deadline)
+    }
+
+    fn needs(&self) -> Option<Needs<'_>> {
+        self.needs
+    }
+
+    fn is_refusal(_outcome: &()) -> bool {
+        false
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    fn takes_effect_in_parts(&self) -> bool {
+        true
+    }
+
+    fn unanswered(&self) -> &'static Unanswered {
+        match self.waits {
+            Some(waits) if self.parts.iter().all(|part| !part.may_be_executed()) => waits.unanswered,
+            _ => UNKNOWN,
+        }
+    }
+}
+
+impl ScriptCalls<'_> {
+    /// Waits for the answers of daemons, of which some may have come already.
+    fn wait(
+        &mut self,
+        messages: Vec<Vec<u8>>,
+        connection: &mut Connection,
+        deadline: Instant,
+    ) -> Result<(), LinkError> {
+        let waits = self.waits;
+        let mut left = self.parts.iter().filter(|part| part.is_awaited(waits)).count();
+        if left == 0 {
+            return Ok(());
+        }
+        let mut messages = messages.into_iter();
+        // The first answer says that a daemon is there. One that answers nothing is not waited for each time.
+        let mut first = Some(breaker::begin(connection.address(), self.prefix, deadline));
+        while left > 0 {
+            let until = first.as_ref().map_or(deadline, breaker::DaemonWait::deadline);
+            let message = match messages.next().map_or_else(|| connection.receive_message(until), Ok) {
+                Err(LinkError::Timeout) => {
+                    return Err(LinkError::Unanswered(first.and_then(breaker::DaemonWait::missed)));
+                }
+                other => other?,
+            };
+            let message = String::from_utf8(message).map_err(|_| LinkError::OtherVersion(None))?;
+            let Some((call, daemon, json)) = reply_to::answer(&message) else { continue };
+            // Answers to earlier calls, which timed out, are dropped.
+            let awaited = self.parts.iter_mut().find(|part| part.call == call && part.is_awaited(waits));
+            let Some(part) = awaited else { continue };
+            if let Some(first) = first.take() {
+                first.answered();
+            }
+            let reply: Reply =
+                serde_json::from_str(json).map_err(|error| LinkError::OtherVersion(Some(error)))?;
+            // A daemon that refused is not asked first the next time.
+            let refused = matches!(reply, Reply::Refused(Refusal::Failed(_)));
+            connection.answered_by(if refused { "" } else { daemon });
+            part.reply = Some(reply);
+            left -= 1;
+        }
+        Ok(())
+    }
+}
