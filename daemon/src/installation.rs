@@ -8,17 +8,24 @@ use std::time::Duration;
 
 use chatpush_wire::entry::GENERATION;
 use chatpush_wire::installation::{Installation, Mismatch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::base::backoff::Failure;
 use crate::broker::BrokerError;
 use crate::services::Services;
-use crate::store::StoreError;
 use crate::store::error::UnavailableCause;
 use crate::store::installation::FoundInstallation;
+use crate::store::{Store, StoreError};
 
 /// How long MySQL may take to say which installation it belongs to. Pushes do not wait for it any longer.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A daemon that runs writes the record again with its next heartbeat, if Redis has lost it. One that starts
+/// waits for that as long.
+const RESTORED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it looks.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Why there is no agreement.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +39,22 @@ pub(crate) enum AgreementError {
     /// Redis belongs to another installation or version.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+    /// A daemon works with this database and another Redis.
+    #[error(
+        "another chatpushd writes to this database (connection {connection}) and does not use this Redis: all \
+         daemons of an installation need the same CHATPUSH_REDIS_URL, with the same database number; stop that \
+         daemon first to move the installation"
+    )]
+    Elsewhere {
+        /// That daemon's connection to MySQL.
+        connection: u64,
+    },
 }
 
 impl AgreementError {
     /// Whether waiting cannot help: the configuration must be changed, or the program upgraded.
     pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::Mismatch(_) | Self::Store(StoreError::Foreign(_)))
+        matches!(self, Self::Mismatch(_) | Self::Elsewhere { .. } | Self::Store(StoreError::Foreign(_)))
     }
 }
 
@@ -47,6 +64,7 @@ impl Failure for AgreementError {
             Self::Redis(error) => error.summary(),
             Self::Store(error) => error.summary(),
             Self::Mismatch(_) => "Redis belongs to another installation",
+            Self::Elsewhere { .. } => "the installation is in another Redis",
         }
     }
 }
@@ -86,6 +104,9 @@ pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
         .and_then(|found| found)
         .map_err(AgreementError::Store)?;
     let own = Installation::of_database(row.uuid, content);
+    if known(services).is_none() {
+        wait_for_others(services, store).await?;
+    }
     *known(services) = Some(own.clone());
     let Some(found) = recorded(services, &own).await? else { return Ok(()) };
     if found.content != own.content {
@@ -122,6 +143,27 @@ pub(crate) async fn same(services: &Services, uuid: &str) -> Result<(), Agreemen
         return Ok(());
     }
     Err(Mismatch::Uuid { found: found.uuid, own: uuid.to_owned() }.into())
+}
+
+/// Waits until no running daemon can be expected to write the record any more.
+///
+/// # Errors
+///
+/// [`AgreementError::Elsewhere`] if a daemon runs that does not write it: it looks in another Redis, or in
+/// another database of this one. Each of the two would end the other's writer.
+async fn wait_for_others(services: &Services, store: &Store) -> Result<(), AgreementError> {
+    let until = Instant::now() + RESTORED_WITHIN;
+    while services.commands.installation(&services.prefix).await?.is_none() {
+        let writer = store.writer_connection().await.map_err(AgreementError::Store)?;
+        match writer {
+            Some(connection) if Instant::now() >= until => {
+                return Err(AgreementError::Elsewhere { connection });
+            }
+            Some(_) => sleep(LOOK_INTERVAL).await,
+            None => break,
+        }
+    }
+    Ok(())
 }
 
 /// The record in Redis, which admits `own`. None if there was none: then `own` is it now.

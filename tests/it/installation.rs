@@ -1,5 +1,7 @@
 //! Redis, the database and the versions of an installation must belong together.
 
+use chatpush_stack::folder::Folder;
+use chatpush_stack::redis::Redis;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
@@ -136,6 +138,34 @@ async fn php_on_another_database_number_is_refused() {
     let named = |line: &str| line.contains("database 3") && line.contains("nothing was queued");
     assert!(text.lines().count() == 2 && text.lines().all(named), "{text}");
     assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+}
+
+/// Two daemons that each found no record would each write one, and end each other's writer for ever.
+#[tokio::test]
+async fn daemon_on_another_redis_is_refused_while_one_writes() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let folder = Folder::new().expect("a folder is created");
+    let second = Redis::start(folder.path()).await.expect("Redis starts");
+    let other =
+        env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    let other_number = format!("{}?db=3", env.servers().redis_url());
+    for url in [second.url(), other_number] {
+        let wrong = other.clone().with("CHATPUSH_REDIS_URL", url);
+        let (code, text) = refused(&wrong).await;
+        assert!(code == Some(78) && text.contains("does not use this Redis"), "{code:?} {text}");
+        let check = Daemon::command(&wrong, &["check"]).await;
+        let text = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(!check.status.success() && text.contains("does not use this Redis"), "{text}");
+    }
+    assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+
+    // The installation moves to the other Redis once nobody writes.
+    daemon.stop();
+    let moved = env.clone().with("CHATPUSH_REDIS_URL", second.url());
+    let moved = moved.daemon().await;
+    assert!(moved.is_ready().await);
 }
 
 /// The receiver must not see what is then refused and sent again.

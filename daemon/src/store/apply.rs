@@ -352,13 +352,31 @@ impl WriterConnection {
     }
 }
 
-/// Ends the connection of the last writer, if it exists, and takes its named lock.
-async fn take_lock(connection: &mut Conn) -> Result<(), StoreError> {
-    // The server knows which connection holds a named lock (MySQL manual, "Locking Functions"); a stored
-    // connection id could be stale.
+impl Store {
+    /// The connection of the daemon that writes now, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When MySQL cannot be asked.
+    pub(crate) async fn writer_connection(&self) -> Result<Option<u64>, StoreError> {
+        let (mut connection, generation) = self.pool.take().await?;
+        let holder = lock_holder(&mut connection).await?;
+        self.pool.keep(connection, generation);
+        Ok(holder)
+    }
+}
+
+/// The connection that holds the writer's named lock. The server knows it (MySQL manual, "Locking Functions");
+/// a stored connection id could be stale.
+async fn lock_holder(connection: &mut Conn) -> Result<Option<u64>, StoreError> {
     let holder: Option<Option<u64>> =
         bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
-    if let Some(holder) = holder.flatten() {
+    Ok(holder.flatten())
+}
+
+/// Ends the connection of the last writer, if it exists, and takes its named lock.
+async fn take_lock(connection: &mut Conn) -> Result<(), StoreError> {
+    if let Some(holder) = lock_holder(connection).await? {
         tracing::warn!(connection = holder, "ending the last writer's connection, which still exists");
         if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
             tracing::debug!(%error, "cannot end it; it may have closed meanwhile");

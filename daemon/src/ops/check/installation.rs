@@ -21,17 +21,24 @@ pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
         Ok(_) => Finding::fine("partitions", ""),
         Err(error) => Finding::wrong("partitions", error.to_string()),
     };
-    vec![agreement(config, Installation::of_database(row.uuid, content)).await, partitions]
+    let writer = store.writer_connection().await.ok().flatten();
+    vec![agreement(config, Installation::of_database(row.uuid, content), writer).await, partitions]
 }
 
-/// Whether Redis belongs to this installation. The daemon writes the record when it starts.
-pub(super) async fn agreement(config: &Config, own: Installation) -> Finding {
+/// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the
+/// connection of a daemon that writes to the database.
+pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<u64>) -> Finding {
     let name = "installation";
     let record = match Client::open(config.redis.clone()) {
         Ok(client) => Commands::new(client).installation(&config.prefix).await,
         Err(error) => Err(error.into()),
     };
     match record {
+        Ok(None) if writer.is_some() => Finding::wrong(
+            name,
+            "a chatpushd writes to this database and does not use this Redis: compare CHATPUSH_REDIS_URL, with \
+             its database number",
+        ),
         Ok(None) => Finding::fine(name, "new in this Redis"),
         Ok(Some(record)) => match Installation::decode(&record).and_then(|found| found.admits(&own)) {
             Ok(()) => Finding::fine(name, own.name()),
