@@ -20,9 +20,9 @@ test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
 test|command openssl|openssl|creates the certificates of the TLS tests
-test|galera|galera-4|MariaDB as a Galera cluster
-test|command rsync|rsync|copies the data to a node that joins the cluster
-test|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
+galera|galera|galera-4|MariaDB as a Galera cluster
+galera|command rsync|rsync|copies the data to a node that joins the cluster
+galera|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
 autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
 TABLE
 }

@@ -70,20 +70,21 @@ test_usage() {
 
 # Installs and builds only what the requested parts need.
 needs() {
-    local part sets=build tools=()
+    local part sets=build galera="" tools=()
     require_rust
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            end-to-end) sets="build demo test" tools+=(websocat) ;;
+            end-to-end) sets="build demo test" galera=galera tools+=(websocat) ;;
             extension | daemon | fpm | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
+            long-chaos) galera=galera ;;&
             autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
             instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
-    packages $sets
+    packages $sets $galera
     for part in "${tools[@]}"; do "$part"; done
     case "$*" in lint | docs) ;; *) build ;; esac
 }

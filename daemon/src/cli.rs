@@ -92,7 +92,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0   success
   1   failure
-  64  the command line or the configuration is wrong";
+  64  the command line or the configuration is wrong
+  78  Redis or the database belongs to another installation, or to a newer version";
 
 /// What follows the options in `-h`.
 fn after_help() -> String {

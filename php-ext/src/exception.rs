@@ -37,7 +37,7 @@ static BASE: Class = Class::new("ChatPush\\Exception");
 /// Redis cannot be reached or refuses, or the connection to it broke.
 static CONNECTION: Class = Class::new("ChatPush\\ConnectionException");
 /// No daemon runs, Redis has no installation or another one, too much is waiting, or a read could not be
-/// answered. Nothing was queued; the call can be repeated later.
+/// answered. Nothing was queued; `isRetryable()` says whether to try again.
 static UNAVAILABLE: Class = Class::new("ChatPush\\UnavailableException");
 /// No answer in time. `getOutcome()` says whether the message is queued and will be stored.
 static TIMEOUT: Class = Class::new("ChatPush\\TimeoutException");

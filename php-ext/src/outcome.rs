@@ -9,7 +9,7 @@ use crate::link::Known;
 #[php(name = "ChatPush\\Outcome")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nothing was stored, queued or pushed, and nothing will be.
+    /// It is not stored, and will not be by itself. Nobody has seen it, unless MySQL refused it.
     #[php(value = "not_queued")]
     NotQueued,
     /// It is in the log and will be done once. Do not repeat the call.

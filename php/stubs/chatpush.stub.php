@@ -30,7 +30,7 @@ namespace ChatPush {
 
     /**
      * No daemon runs, Redis has no installation or another one, too much is waiting, or a read could not be
-     * answered. Nothing was queued; the call can be repeated later.
+     * answered. Nothing was queued; `isRetryable()` says whether to try again.
      */
     class UnavailableException extends \ChatPush\Exception {}
 
@@ -61,7 +61,7 @@ namespace ChatPush {
     enum Outcome: string
     {
         /**
-         * Nothing was stored, queued or pushed, and nothing will be.
+         * It is not stored, and will not be by itself. Nobody has seen it, unless MySQL refused it.
          */
         case NotQueued = 'not_queued';
         /**

@@ -96,6 +96,35 @@ async fn repeated_call_is_answered_at_maxmemory() {
     assert_eq!(env.stored(2).await, ["x"]);
 }
 
+/// Redis cannot write its file, as with a full disk.
+#[tokio::test]
+async fn failed_snapshots_refuse_stores_alone() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let _: () = env.redis(&["CONFIG", "SET", "save", "3600 1"]).await;
+    let (_, folder): (String, String) = env.redis(&["CONFIG", "GET", "dir"]).await;
+    // A folder is where the file would be.
+    std::fs::create_dir(std::path::Path::new(&folder).join("dump.rdb")).expect("a folder is created");
+    let _: String = env.redis(&["BGSAVE"]).await;
+    let state = async || env.redis::<String>(&["INFO", "persistence"]).await;
+    eventually("the snapshot fails", state, |text| text.contains("rdb_last_bgsave_status:err")).await;
+    let lease = async || env.redis::<bool>(&["EXISTS", &env.prefix().writer()]).await;
+    eventually("the lease ends", lease, |held| !held).await;
+    assert!(daemon.is_ready().await, "a balancer keeps it");
+    let mut browser = daemon.connect(2).await;
+    browser.until_unread_count().await;
+    let php = env.php();
+    assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(0)");
+    assert_eq!(browser.json().await["data"], "live");
+    let refused = php.get(STORE).await;
+    assert!(refused.contains("MISCONF"), "{refused}");
+    let _: () = env.redis(&["CONFIG", "SET", "save", ""]).await;
+    let stored = async || php.get("var_dump(storeOfflineMessage(1, 2, 'after'));").await.contains("true");
+    eventually("stores are taken again", stored, |stored| *stored).await;
+    assert_eq!(gaps(&daemon).await, 0);
+}
+
 #[tokio::test]
 async fn too_few_replicas_refuse_stores_alone() {
     let env = TestEnv::with_own_servers().await;
@@ -121,6 +150,14 @@ async fn too_few_replicas_refuse_stores_alone() {
     assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(1)");
     let refused = php.get(STORE).await;
     assert!(refused.contains("NOREPLICAS"), "{refused}");
+    let lease = async || env.redis::<bool>(&["EXISTS", &env.prefix().writer()]).await;
+    eventually("the lease ends", lease, |held| !held).await;
+    assert_eq!((daemon.is_ready().await, other.is_ready().await), (true, true), "a balancer keeps both");
+    let mut newcomer = other.connect(2).await;
+    newcomer.until_unread_count().await;
+    assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(1)");
+    assert_eq!(newcomer.json().await["data"], "live");
+    drop(newcomer);
     let _: () = env.redis(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
     let newer = |all: &Vec<(u64, u64)>| all.iter().all(|(time, _)| before.iter().all(|(old, _)| time > old));
     let after = eventually("both send heartbeats again", || heartbeats(&env), newer).await;

@@ -53,6 +53,18 @@ impl Lease {
         Ok(held)
     }
 
+    /// Whether nobody can hold the lease for now, because Redis takes no writes.
+    pub(crate) async fn is_refused(&self) -> Result<bool, BrokerError> {
+        // A write that changes nothing if there is no such key.
+        let mut probe = redis::pipe();
+        probe.cmd("PEXPIRE").arg(&self.key).arg(LEASE_TTL.as_millis()).arg("NX").ignore();
+        match self.commands.send(&probe).await {
+            Ok(()) => Ok(false),
+            Err(error) if error.is_refusal() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     fn call<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
         let mut call = script.key(&self.key);
         call.arg(&self.daemon);

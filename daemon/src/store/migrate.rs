@@ -67,7 +67,7 @@ async fn upgrade(connection: &mut Conn, config: &Config, mysql: &Mysql) -> anyho
     let recorded = InstallationRow::read(connection).await?;
     if recorded.is_none() && exists(connection, schema::POSITION).await? {
         anyhow::bail!(
-            "{} was made by a chatpushd older than 0.2.0, which no version can upgrade: \
+            "{} was made by a development version, which no version can upgrade: \
              stop every daemon, drop the tables chatpush_*, and run this again",
             schema::POSITION
         );

@@ -102,13 +102,17 @@ fn verdict(column: Column<'_>, found: &Found) -> Finding {
 /// What a content column cannot hold.
 fn text(bytes: Option<u64>, characters: Option<&str>, data_type: &str) -> Option<String> {
     if let Some(characters) = characters.filter(|characters| *characters != "utf8mb4") {
-        return Some(format!(
-            "{characters} cannot hold every text; a message with an emoji is refused and kept in chatpush_dead"
-        ));
+        let refused = match characters {
+            "utf8mb3" | "utf8" | "ascii" => "is refused before it is shown",
+            _ => {
+                "may be shown to receivers who are connected, then refused by MySQL and kept in chatpush_dead"
+            }
+        };
+        return Some(format!("{characters} cannot hold every text; a message with an emoji {refused}"));
     }
-    bytes.filter(|bytes| *bytes < 65_535).map(|bytes| {
-        format!("{data_type} holds {bytes} bytes; a longer message is refused and kept in chatpush_dead")
-    })
+    bytes
+        .filter(|bytes| *bytes < 65_535)
+        .map(|bytes| format!("{data_type} holds {bytes} bytes; a longer message is refused"))
 }
 
 /// The largest value of a type that is smaller than `int` (MySQL manual, "Integer Types").
