@@ -2,6 +2,7 @@
 import { after, before, describe, test } from 'node:test';
 import { launch } from './browser.mjs';
 import * as chat from './cases/chat.mjs';
+import * as closing from './cases/closing.mjs';
 import * as contrast from './cases/contrast.mjs';
 import * as conversation from './cases/conversation.mjs';
 import * as cut from './cases/cut.mjs';
@@ -52,7 +53,7 @@ async function isolated(run) {
 describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
-    history, outbox, conversation, signIn, wide,
+    history, outbox, conversation, signIn, wide, closing,
   );
 });
 

@@ -1,10 +1,11 @@
 //! What makes a row of the application's table the message that was stored.
 
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
 /// Connects user 2, and returns type, data and id of each message up to the unread counter. Each is confirmed.
-async fn shown(daemon: &chatpush_tests::daemon::Daemon) -> Vec<(String, String, String)> {
+async fn shown(daemon: &Daemon) -> Vec<(String, String, String)> {
     let mut client = daemon.connect(2).await;
     let mut frames = Vec::new();
     loop {
@@ -23,12 +24,39 @@ fn contents(frames: &[(String, String, String)]) -> Vec<&str> {
     frames.iter().map(|(_, data, _)| data.as_str()).collect()
 }
 
+/// The message ids of the rows of user 2, as `getOfflineMessage` gives them.
+async fn fetched_ids(env: &TestEnv) -> String {
+    env.php().get("echo implode(' ', array_column(getOfflineMessage(2), 'message_id'));").await
+}
+
+fn ids(frames: &[(String, String, String)]) -> String {
+    frames.iter().map(|(_, _, id)| id.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The times of the messages of user 2 in milliseconds since 1970. None of them is confirmed.
+async fn times(daemon: &Daemon) -> Vec<u64> {
+    let mut client = daemon.connect_with(2, "chatpush.v1").await;
+    let mut times = Vec::new();
+    loop {
+        match client.json().await["time"].as_u64() {
+            Some(time) => times.push(time),
+            None => return times,
+        }
+    }
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    u64::try_from(now.as_millis()).expect("it fits")
+}
+
 #[tokio::test]
 async fn messages_keep_id_and_type_when_the_time_zone_changes() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     let php = env.php();
+    let began = now();
     env.servers().sql("SET GLOBAL time_zone = '+08:00'").await;
     php.get("ChatPush\\sendMessage(1, 2, 'sent', 'image');").await;
     env.execute(
@@ -36,12 +64,19 @@ async fn messages_keep_id_and_type_when_the_time_zone_changes() {
          VALUES (1, 2, 'inserted', NOW())",
     )
     .await;
-    let times: Vec<i64> = env
+    let off: Vec<i64> = env
         .query("SELECT ABS(TIMESTAMPDIFF(SECOND, send_time, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00'))) FROM offline_message")
         .await;
-    assert!(times.iter().all(|off| *off < 3_600), "send_time is in the zone of the server: {times:?}");
+    assert!(off.iter().all(|off| *off < 3_600), "send_time is in the zone of the server: {off:?}");
+    // A row has its seconds, and the zone that the server has now.
+    let read = times(&daemon).await;
+    assert!(read.iter().all(|time| (began - 1_000..=now()).contains(time)), "{began} {read:?}");
+    let known = fetched_ids(&env).await;
     env.servers().sql("SET GLOBAL time_zone = '-03:00'").await;
+    assert_eq!(times(&daemon).await[0], read[0], "its time was recorded");
+    assert_eq!(fetched_ids(&env).await, known);
     let frames = shown(&daemon).await;
+    assert_eq!(ids(&frames), known);
     assert_eq!(contents(&frames), ["sent", "inserted"]);
     assert_eq!(frames[0].0, "image");
     eventually("what was confirmed is deleted", || env.stored(2), Vec::is_empty).await;
@@ -59,8 +94,11 @@ async fn messages_keep_id_and_type_when_their_send_time_changes() {
     .await;
     let daemon = env.daemon().await;
     env.php().get("ChatPush\\sendMessage(1, 2, 'sent', 'image');").await;
+    let (known, read) = (fetched_ids(&env).await, times(&daemon).await);
     env.execute("UPDATE offline_message SET seen = 1, send_time = '2001-01-01 00:00:00'").await;
+    assert_eq!(times(&daemon).await, read);
     let frames = shown(&daemon).await;
+    assert_eq!(ids(&frames), known);
     assert_eq!((frames[0].0.as_str(), contents(&frames)), ("image", vec!["sent"]));
     eventually("it is deleted", || env.stored(2), Vec::is_empty).await;
     assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_message").await, [0]);

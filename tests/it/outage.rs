@@ -1,5 +1,6 @@
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::limit::LOG_ENTRIES;
 
 /// Calls a function. Prints its result or its exception, and whether it returned in time.
 const CALL: &str = r#"
@@ -39,6 +40,37 @@ async fn calls_fail_at_once_without_a_daemon() {
         }
     }
     assert_eq!(env.log_length(2).await, 0, "nothing was queued");
+}
+
+/// A full log takes no new message, but what clients confirm; and it empties by itself.
+#[tokio::test]
+async fn full_log_takes_confirmations_and_empties() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    browser.until_unread_count().await;
+    env.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    let frame = browser.json().await;
+    assert_eq!(frame["data"], "before");
+    env.servers().kill_mariadb().await;
+    // So many entries that clear the counter.
+    let fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'v', '1', 'k', 'z', 'r', '2') end";
+    let _: Option<u64> = env.redis(&["EVAL", fill, "1", &env.log(2), &LOG_ENTRIES.to_string()]).await;
+    let length = async || env.redis::<u64>(&["XLEN", &env.log(2)]).await;
+    let full = length().await;
+    let store = "call(fn() => storeOfflineMessage(1, 2, 'refused'));";
+    let refused = calls(&env, store).await.concat();
+    assert!(
+        refused.starts_with(r"ChatPush\UnavailableException: ") && refused.contains("backlog"),
+        "{refused}"
+    );
+    browser.send_text(&serde_json::json!({ "ack": [frame["id"]] }).to_string()).await;
+    eventually("the confirmation is taken", length, |length| *length == full + 1).await;
+    env.servers().start_mariadb().await;
+    eventually("the confirmed row is deleted", || env.stored(2), Vec::is_empty).await;
+    let stored = async || calls(&env, "call(fn() => storeOfflineMessage(1, 2, 'after'));").await.concat();
+    eventually("stores are taken again", stored, |text| text.starts_with("true")).await;
 }
 
 /// It is written when a daemon starts.

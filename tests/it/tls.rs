@@ -47,6 +47,31 @@ async fn certificate_is_reloaded_on_sighup() {
     assert_eq!(client.json().await["data"], "still open");
 }
 
+/// The close frame reaches a client that is still sending, and the end of TLS follows it.
+#[tokio::test]
+async fn close_codes_are_seen_over_tls() {
+    let folder = Folder::new().expect("a folder can be made");
+    let certificate = Certificate::make(folder.path(), "chat").expect("openssl is there");
+    let env = TestEnv::new()
+        .await
+        .with("CHATPUSH_TLS_CERT", certificate.cert.display().to_string())
+        .with("CHATPUSH_TLS_KEY", certificate.key.display().to_string());
+    let daemon = env.daemon().await;
+    let root = std::fs::read(&certificate.cert).expect("it was written");
+    let connect = || async {
+        let mut client =
+            Client::connect_tls(daemon.port(), &token(2), root.clone()).await.expect("it connects");
+        client.until_unread_count().await;
+        client
+    };
+    let mut client = connect().await;
+    client.send_text(&"x".repeat(12 * 1024 * 1024)).await;
+    assert_eq!(client.close_code().await, Some(1009));
+    let client = connect().await;
+    env.php().get("ChatPush\\disconnectUser(2);").await;
+    assert_eq!(client.close_code().await, Some(4403));
+}
+
 #[tokio::test]
 async fn unusable_certificate_fails_the_start() {
     let folder = Folder::new().expect("a folder can be made");
