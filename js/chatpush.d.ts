@@ -51,6 +51,8 @@ export interface Message {
   from?: number;
   /** Set if the message was read from storage. */
   offline?: true;
+  /** The conversation that the message was sent with, if any. */
+  conversation?: string;
 }
 
 /**

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::reply::Row;
 
@@ -24,6 +25,8 @@ pub(crate) struct FetchedRow {
     pub(crate) sender: Option<i64>,
     /// The time of acceptance, in milliseconds since 1970, if known.
     pub(crate) time_ms: Option<u64>,
+    /// The conversation, if it is known and belongs to one.
+    pub(crate) conversation: Option<Conversation>,
 }
 
 /// The strings of a row that PHP got.
@@ -50,11 +53,11 @@ thread_local! {
 pub(crate) fn remember(user: UserId, rows: impl Iterator<Item = (Row, RowStrings)>) {
     MEMORY.with_borrow_mut(|memory| {
         for (row, strings) in rows {
-            let Row { message_id: id, sender_id, time_ms, .. } = row;
+            let Row { message_id: id, sender_id, time_ms, conversation, .. } = row;
             let known = memory.by_id.entry((user, id.clone())).or_default();
             let row = known.upgrade().unwrap_or_else(|| {
                 let (sender, time_ms) = (Some(sender_id), Some(time_ms));
-                Rc::new(FetchedRow { user, id, sender, time_ms })
+                Rc::new(FetchedRow { user, id, sender, time_ms, conversation })
             });
             *known = Rc::downgrade(&row);
             memory.by_content.insert(strings.content.identity(), (strings, row));
@@ -77,7 +80,7 @@ pub(crate) fn with_id(user: UserId, id: MessageId) -> Rc<FetchedRow> {
     held.unwrap_or_else(|| {
         let (user, id) = key;
         let (sender, time_ms) = (id.sender().map(i64::from), id.time_ms());
-        Rc::new(FetchedRow { user, id, sender, time_ms })
+        Rc::new(FetchedRow { user, id, sender, time_ms, conversation: None })
     })
 }
 

@@ -6,6 +6,7 @@ mod user_ids;
 
 use std::fmt::Display;
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::{self, MessageType};
 use chatpush_wire::id::{ChosenId, MessageId, UserId};
 use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
@@ -58,6 +59,16 @@ impl<'a> Kind<'a> for MessageId {
 
     fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
         // An id is ASCII, so what is not UTF-8 is not an id either way.
+        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+impl<'a> Kind<'a> for Conversation {
+    type Parsed = &'a [u8];
+    type Value = Self;
+
+    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
+        // A name is ASCII, so what is not UTF-8 is not a name either way.
         valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
     }
 }

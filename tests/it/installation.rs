@@ -51,17 +51,17 @@ async fn newer_tables_and_newer_entries_are_refused() {
     assert!(code == Some(78) && text.contains("version 999") && text.contains("upgrade chatpushd"), "{text}");
     let migrated = Daemon::command(&env, &["migrate"]).await;
     assert!(!migrated.status.success());
-    env.execute("UPDATE chatpush_installation SET schema_version = 1").await;
+    env.execute("UPDATE chatpush_installation SET schema_version = 2").await;
 
     let daemon = env.daemon().await;
     let key = env.prefix().installation();
     let record: String = env.redis(&["GET", &key]).await;
     daemon.stop();
-    let newer = record.replace("\"entries\":1", "\"entries\":2");
+    let newer = record.replace("\"entries\":2", "\"entries\":3");
     assert_ne!(newer, record);
     let _: String = env.redis(&["SET", &key, &newer]).await;
     let (code, text) = refused(&env).await;
-    assert!(code == Some(78) && text.contains("generation 2"), "{code:?} {text}");
+    assert!(code == Some(78) && text.contains("generation 3"), "{code:?} {text}");
 }
 
 /// A new kind of entry is written only when every daemon reads it.
@@ -73,19 +73,37 @@ async fn generation_of_entries_rises_when_every_daemon_reads_it() {
     let daemon = env.daemon().await;
     let record: String = env.redis(&["GET", &key]).await;
     daemon.stop();
-    let older = record.replace("\"entries\":1", "\"entries\":0");
+    let older = record.replace("\"entries\":2", "\"entries\":1");
     let _: String = env.redis(&["SET", &key, &older]).await;
     // A daemon of an older version lives: its heartbeat says what it reads.
     let _: u64 = env.redis(&["DEL", &heartbeats]).await;
-    let _: u64 = env.redis(&["HSET", &heartbeats, "older", "99999999999999 1 0"]).await;
+    let _: u64 = env.redis(&["HSET", &heartbeats, "older", "99999999999999 1 1"]).await;
     let _daemon = env.daemon().await;
     let judged = async || env.redis::<Option<String>>(&["HGET", &heartbeats, "silent"]).await;
-    let _: u64 = env.redis(&["HSET", &heartbeats, "silent", "1 1 0"]).await;
+    let _: u64 = env.redis(&["HSET", &heartbeats, "silent", "1 1 1"]).await;
     eventually("the daemon judges the others", judged, Option::is_none).await;
     assert_eq!(env.redis::<String>(&["GET", &key]).await, older);
     let _: u64 = env.redis(&["HDEL", &heartbeats, "older"]).await;
     let found = async || env.redis::<String>(&["GET", &key]).await;
     eventually("it rises", found, |found| *found == record).await;
+}
+
+/// Each change of the tables may have been interrupted, and starts again.
+#[tokio::test]
+async fn changes_of_the_tables_are_applied_once() {
+    let env = TestEnv::new().await;
+    let columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
+                   AND table_name = 'chatpush_message' ORDER BY ordinal_position";
+    let all: Vec<String> = env.query(columns).await;
+    assert!(all.contains(&"conversation".to_owned()), "{all:?}");
+    for change in ["ALTER TABLE chatpush_message DROP COLUMN conversation", "DO 0"] {
+        env.execute(change).await;
+        env.execute("UPDATE chatpush_installation SET schema_version = 1").await;
+        let upgraded = Daemon::command(&env, &["migrate"]).await;
+        assert!(upgraded.status.success(), "{upgraded:?}");
+        assert!(String::from_utf8_lossy(&upgraded.stdout).contains("version 2: added the conversation"));
+        assert_eq!(env.query::<String>(columns).await, all);
+    }
 }
 
 /// Redis has lost its data. The daemon restores the record without a restart.

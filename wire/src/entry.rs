@@ -9,6 +9,7 @@
 //! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate |
 //! | `r` | receiver |
 //! | `s`, `c`, `t` | sender, content and type of a message |
+//! | `o` | conversation of a message that belongs to one |
 //! | `i` | message id, also of a duplicate; of a client ack, the ids separated by line feeds |
 //! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
@@ -16,6 +17,7 @@
 //!
 //! Every entry begins with `v`, `k` and `r`. The scripts append `l` and `q`.
 
+use crate::conversation::Conversation;
 use crate::frame::MessageType;
 use crate::id::{MessageId, UserId};
 
@@ -27,6 +29,7 @@ pub(crate) mod field {
     pub(crate) const SENDER: &str = "s";
     pub(crate) const CONTENT: &str = "c";
     pub(crate) const MESSAGE_TYPE: &str = "t";
+    pub(crate) const CONVERSATION: &str = "o";
     pub(crate) const ID: &str = "i";
     pub(crate) const ROWS: &str = "n";
     pub(crate) const RECEIVER_ONLINE: &str = "l";
@@ -47,11 +50,14 @@ pub(crate) mod kind {
 
 /// The generation of entry kinds that this version reads. A version that adds a kind raises it. The new kind
 /// is written only when the installation record has that generation: then every daemon reads it.
-pub const GENERATION: u32 = 1;
+pub const GENERATION: u32 = 2;
 
 /// The oldest generation that a daemon may read. A record that is new, or that Redis had lost, begins with it: an
-/// older daemon may be running.
-pub const OLDEST_GENERATION: u32 = 1;
+/// older daemon may be running. No version of the first generation, which had no conversations, was released.
+pub const OLDEST_GENERATION: u32 = 2;
+
+/// The generation in which a message may belong to a conversation.
+pub const CONVERSATIONS: u32 = 2;
 
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +74,8 @@ pub enum Entry {
         content: String,
         /// The message type, if there is one.
         message_type: Option<MessageType>,
+        /// The conversation, if it belongs to one.
+        conversation: Option<Conversation>,
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
         /// Where the answer goes after the commit.
@@ -168,6 +176,19 @@ fn get<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
 }
 
+/// A field that an entry may lack.
+fn optional<T>(
+    fields: &[(String, String)],
+    name: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Malformed> {
+    get(fields, name).map(|text| parse(text).ok_or(Malformed::Field(name))).transpose()
+}
+
+fn conversation(text: &str) -> Option<Conversation> {
+    Conversation::try_from(text.to_owned()).ok()
+}
+
 impl Entry {
     /// Reads the fields of a stream entry.
     ///
@@ -187,12 +208,8 @@ impl Entry {
                 sender: user(fields, field::SENDER)?,
                 receiver,
                 content: text(field::CONTENT)?.to_owned(),
-                message_type: match get(fields, field::MESSAGE_TYPE) {
-                    Some(text) => {
-                        Some(MessageType::decode(text).ok_or(Malformed::Field(field::MESSAGE_TYPE))?)
-                    }
-                    None => None,
-                },
+                message_type: optional(fields, field::MESSAGE_TYPE, MessageType::decode)?,
+                conversation: optional(fields, field::CONVERSATION, conversation)?,
                 receiver_online,
                 reply_to,
             }),

@@ -1,11 +1,12 @@
 //! The JSON text frames that a browser receives.
 //!
 //! A message is `{"id":"…","type":"text","data":"hello","from":7,"time":1732323232123,"offline":true}`;
-//! `from` is there if the sender is known, `offline` if the message was stored before it was delivered. A
-//! frame is rendered once, by the side that has the content, and forwarded as bytes from there on.
+//! `from` is there if the sender is known, `"conversation":"team"` behind it if the message belongs to one, and
+//! `offline` if the message was stored before it was delivered. A frame is rendered once, by the side that has the content, and forwarded as bytes from there on.
 
 use std::borrow::Cow;
 
+use crate::conversation::Conversation;
 use crate::id::MessageId;
 
 /// The type of a message that was stored without one, unless the daemon is configured otherwise.
@@ -51,6 +52,8 @@ pub struct Message<'a> {
     /// The sender, if known. The application's column is a signed number, so this is not a
     /// [`crate::id::UserId`].
     pub from: Option<i64>,
+    /// The conversation, if the message belongs to one.
+    pub conversation: Option<&'a Conversation>,
 }
 
 impl Message<'_> {
@@ -64,6 +67,10 @@ impl Message<'_> {
         if let Some(from) = self.from {
             frame.push_str(",\"from\":");
             frame.push_str(&from.to_string());
+        }
+        if let Some(conversation) = self.conversation {
+            frame.push_str(",\"conversation\":");
+            push_json(&mut frame, conversation.as_str());
         }
         frame.push_str(",\"time\":");
         frame
@@ -182,7 +189,7 @@ mod tests {
         for data in
             ["", "hello", "😀", "\"'; DROP TABLE `user`; --\\", "a\0b", "</script>\u{2028}", &every_control]
         {
-            let frame = Message { id: &id, message_type: None, data, from: None }.live(5);
+            let frame = Message { id: &id, message_type: None, data, from: None, conversation: None }.live(5);
             assert_eq!(content_of(&frame).as_deref(), Some(data), "{frame}");
         }
     }
@@ -193,7 +200,9 @@ mod tests {
         for at in 0..100 {
             for special in ["\"", "\\", "\n", "\u{1f}"] {
                 let data = format!("{}{special}{}{special}", "x".repeat(at), "é".repeat(at));
-                let frame = Message { id: &id, message_type: None, data: &data, from: None }.live(5);
+                let frame =
+                    Message { id: &id, message_type: None, data: &data, from: None, conversation: None }
+                        .live(5);
                 assert_eq!(content_of(&frame), Some(data));
             }
         }
@@ -220,7 +229,13 @@ mod tests {
     #[test]
     fn retyping_replaces_the_default_type_alone() {
         let id = id();
-        let message = Message { id: &id, message_type: None, data: "\"type\":\"text\"", from: Some(7) };
+        let message = Message {
+            id: &id,
+            message_type: None,
+            data: "\"type\":\"text\"",
+            from: Some(7),
+            conversation: None,
+        };
         let message_type = MessageType::Name("chat".to_owned());
         let expected = Message { message_type: Some(&message_type), ..message }.live(5);
         assert_eq!(retyped(&message.live(5), &id, &message_type), expected);

@@ -321,7 +321,7 @@ mod tests {
             ),
             (&|other| other.partitions = 16, "16 partitions"),
             (&|other| other.tags += 1, "other hash tags"),
-            (&|other| other.entries = entry::GENERATION + 1, "generation 2"),
+            (&|other| other.entries = entry::GENERATION + 1, "generation 3"),
             (&|other| other.user_id_type = "text".to_owned(), "type text"),
             (&|other| other.storage = NONE.to_owned(), "storage = \"none\""),
             (&|other| other.uuid = "w".to_owned(), "installation w"),

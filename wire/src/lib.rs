@@ -20,6 +20,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`id`] | user ids and message ids |
+//! | [`conversation`] | names of conversations |
 //! | [`limit`] | sizes, counts and lifetimes that both sides keep to |
 //! | [`partition`] | the partition of a receiver |
 //! | [`key`] | the names of Redis keys and channels |
@@ -43,6 +44,7 @@ macro_rules! version {
 }
 
 pub mod address;
+pub mod conversation;
 pub mod entry;
 pub mod envelope;
 pub mod frame;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::conversation::Conversation;
 use crate::entry::{field, kind};
 use crate::frame::MessageType;
 use crate::id::{MessageId, UserId};
@@ -22,18 +23,23 @@ pub struct NewMessage<'a> {
     pub content: &'a str,
     /// The message type, if there is one.
     pub message_type: Option<&'a MessageType>,
+    /// The conversation, if it belongs to one.
+    pub conversation: Option<&'a Conversation>,
 }
 
 impl<'a> NewMessage<'a> {
     /// The fields that the script which accepts the message appends to the log.
     pub fn fields(&self) -> Fields<'a> {
         let mut fields = head(kind::MESSAGE, self.receiver);
-        fields.reserve_exact(4);
+        fields.reserve_exact(5);
         fields.push((field::ID, self.id.as_str().into()));
         fields.push((field::SENDER, self.sender.to_string().into()));
         fields.push((field::CONTENT, self.content.into()));
         if let Some(message_type) = self.message_type {
             fields.push((field::MESSAGE_TYPE, message_type.encode().into()));
+        }
+        if let Some(conversation) = self.conversation {
+            fields.push((field::CONVERSATION, conversation.as_str().into()));
         }
         fields
     }
@@ -86,14 +92,18 @@ mod tests {
         let id = MessageId::generate(1, [7; 10]);
         let (sender, receiver) = (UserId::try_from(1).unwrap(), UserId::try_from(2).unwrap());
         let (content, message_type) = ("a\0b \"😀\"", MessageType::Number(3));
-        for message_type in [None, Some(&message_type)] {
-            let message = NewMessage { id: &id, sender, receiver, content, message_type };
+        let conversation = Conversation::try_from("team".to_owned()).unwrap();
+        for (message_type, conversation) in
+            [(None, None), (Some(&message_type), None), (Some(&message_type), Some(&conversation))]
+        {
+            let message = NewMessage { id: &id, sender, receiver, content, message_type, conversation };
             let expected = Entry::Message {
                 id: id.clone(),
                 sender,
                 receiver,
                 content: content.to_owned(),
                 message_type: message_type.cloned(),
+                conversation: conversation.cloned(),
                 receiver_online: false,
                 reply_to: None,
             };

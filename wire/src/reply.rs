@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::Conversation;
 use crate::id::MessageId;
 
 /// The answer to one call.
@@ -65,6 +66,9 @@ pub struct Row {
     pub message_id: MessageId,
     /// When it was accepted, in milliseconds since 1970.
     pub time_ms: u64,
+    /// The conversation, if the message belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Conversation>,
 }
 
 #[cfg(test)]

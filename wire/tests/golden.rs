@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a golden file that cannot be read fails its test")]
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::{self, Message, MessageType};
@@ -58,6 +59,7 @@ fn pushes_match_the_golden_file() {
             message_type: Some(&message_type),
             data: text(&line, "content"),
             from: None,
+            conversation: None,
         };
         let channel = filled(text(&line, "channel"));
         assert_eq!(envelope::EPHEMERAL.to_owned() + &message.live(TIME), channel);
@@ -74,11 +76,16 @@ fn stored_messages_match_the_golden_file() {
     for line in lines(include_str!("../../tests/golden/stored.json")) {
         let (sender, receiver, content) =
             (user(&line, "sender"), user(&line, "receiver"), text(&line, "content"));
-        let message =
-            Message { id: &id(), message_type: None, data: content, from: Some(sender.get().into()) };
+        let message = Message {
+            id: &id(),
+            message_type: None,
+            data: content,
+            from: Some(sender.get().into()),
+            conversation: None,
+        };
         assert_eq!(envelope::tracked(&id(), true) + &message.live(TIME), filled(text(&line, "channel")));
 
-        let new = NewMessage { id: &id(), sender, receiver, content, message_type: None };
+        let new = NewMessage { id: &id(), sender, receiver, content, message_type: None, conversation: None };
         let golden: Vec<String> =
             line["entry"].as_array().unwrap().iter().map(|field| filled(field.as_str().unwrap())).collect();
         let fields: Vec<String> = new
@@ -106,8 +113,16 @@ fn frames_match_the_golden_file() {
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
                 let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
                 let from = message["from"].as_i64();
-                let message =
-                    Message { id: &id, message_type: Some(&message_type), data: text(message, "data"), from };
+                let conversation = message["conversation"]
+                    .as_str()
+                    .map(|name| Conversation::try_from(name.to_owned()).unwrap());
+                let message = Message {
+                    id: &id,
+                    message_type: Some(&message_type),
+                    data: text(message, "data"),
+                    from,
+                    conversation: conversation.as_ref(),
+                };
                 if name == "live" { message.live(time) } else { message.stored(time) }
             }
             // The daemon renders the pong itself, and frames of later versions do not exist yet.

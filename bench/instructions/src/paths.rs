@@ -42,8 +42,13 @@ impl Path {
             Self::Render => {
                 let id = id(1)?;
                 for _ in 0..times {
-                    let message =
-                        Message { id: &id, message_type: None, data: black_box(CONTENT), from: Some(7) };
+                    let message = Message {
+                        id: &id,
+                        message_type: None,
+                        data: black_box(CONTENT),
+                        from: Some(7),
+                        conversation: None,
+                    };
                     black_box(message.live(1_700_000_000_000));
                 }
                 Ok(())
@@ -84,7 +89,8 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
     let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &default_type);
     let id = id(1)?;
-    let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7) }.live(1_700_000_000_000);
+    let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7), conversation: None }
+        .live(1_700_000_000_000);
     let channel = prefix.user_channel(user).into_bytes();
     let envelope = [envelope::tracked(&id, false), frame].concat().into_bytes();
     for _ in 0..times {

@@ -203,6 +203,7 @@ impl Replay {
                     message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
                     data: &row.content,
                     from: Some(row.sender_id),
+                    conversation: row.conversation.as_ref(),
                 };
                 message.stored(row.time_ms)
             }

@@ -4,6 +4,7 @@
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::{Entry, Malformed};
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
@@ -100,6 +101,8 @@ pub(crate) struct Insert<'a> {
     pub(crate) content: &'a str,
     /// The message type, if there is one.
     pub(crate) message_type: Option<&'a MessageType>,
+    /// The conversation, if it belongs to one.
+    pub(crate) conversation: Option<&'a Conversation>,
     /// When it was accepted, in milliseconds since 1970.
     pub(crate) time_ms: u64,
 }
@@ -200,7 +203,16 @@ impl<'a> Batch<'a> {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
-                Entry::Message { id, sender, receiver, content, message_type, receiver_online, .. } => {
+                Entry::Message {
+                    id,
+                    sender,
+                    receiver,
+                    content,
+                    message_type,
+                    conversation,
+                    receiver_online,
+                    ..
+                } => {
                     if let MapEntry::Vacant(place) = places.entry((*receiver, id)) {
                         place.insert(Some(inserts.len()));
                         inserts.push(Some(Insert {
@@ -209,6 +221,7 @@ impl<'a> Batch<'a> {
                             receiver: *receiver,
                             content,
                             message_type: message_type.as_ref(),
+                            conversation: conversation.as_ref(),
                             time_ms: logged.position.time_ms(),
                         }));
                         if count_unread {

@@ -2,7 +2,7 @@
 //! is added at the end.
 
 use crate::config::Names;
-use crate::store::schema::{self, INSTALLATION};
+use crate::store::schema::{self, INSTALLATION, MESSAGE};
 
 /// One change.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +28,13 @@ pub(crate) struct NewInstallation<'a> {
 }
 
 /// All changes, in order.
-pub(crate) const ALL: &[Migration] =
-    &[Migration { version: 1, summary: "created the tables of chatpush", statements: create_tables }];
+pub(crate) const ALL: &[Migration] = &[
+    Migration { version: 1, summary: "created the tables of chatpush", statements: create_tables },
+    Migration { version: 2, summary: "added the conversation of a message", statements: add_conversation },
+];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 1;
+pub(crate) const LATEST: u16 = 2;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -49,6 +51,29 @@ fn create_tables(NewInstallation { names, uuid, prefix }: &NewInstallation<'_>) 
          VALUES (1, '{uuid}', '{prefix}', 0)"
     ));
     statements
+}
+
+fn add_conversation(_: &NewInstallation<'_>) -> Vec<String> {
+    add_column(
+        MESSAGE,
+        "conversation",
+        "varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL AFTER `type`",
+    )
+}
+
+/// Adds a column, unless it is there. MySQL has no `ADD COLUMN IF NOT EXISTS`.
+fn add_column(table: &str, column: &str, definition: &str) -> Vec<String> {
+    let exists = format!(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() \
+         AND table_name = '{table}' AND column_name = '{column}'"
+    );
+    let add = format!("ALTER TABLE `{table}` ADD COLUMN `{column}` {definition}");
+    vec![
+        format!("SET @chatpush_change = IF(({exists}) = 0, '{add}', 'DO 0')"),
+        "PREPARE chatpush_change FROM @chatpush_change".to_owned(),
+        "EXECUTE chatpush_change".to_owned(),
+        "DEALLOCATE PREPARE chatpush_change".to_owned(),
+    ]
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Rows and counters are read from a server that has reached a position. The position is selected before them
 //! over the same connection, in the same round trip, so what is read is not older.
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
@@ -162,7 +163,7 @@ impl Store {
         format!(
             "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, o.{receiver} AS `receiver_id`, \
              o.{content} AS `content`, CAST(o.{time} AS CHAR) AS `send_time`, {seconds} AS `unix_time`, {digest} AS `digest`, \
-             m.`message_id`, m.`type`, m.`time_ms` \
+             m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
              FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
              WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
             MESSAGE = schema::MESSAGE,
@@ -261,6 +262,7 @@ impl TryFrom<Row> for StoredRow {
         let digest: [u8; 8] = column::<Vec<u8>>(&mut row, "digest")?.try_into().unwrap_or_default();
         let message_id: Option<String> = column(&mut row, "message_id")?;
         let message_type: Option<String> = column(&mut row, "type")?;
+        let conversation: Option<String> = column(&mut row, "conversation")?;
         let time_ms: Option<u64> = column(&mut row, "time_ms")?;
         let message_id = message_id.and_then(|id| MessageId::try_from(id).ok());
         Ok(Self {
@@ -273,6 +275,7 @@ impl TryFrom<Row> for StoredRow {
                 send_time: send_time.unwrap_or_default(),
                 message_id: message_id.unwrap_or_else(|| MessageId::of_row(id, u64::from_be_bytes(digest))),
                 time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
+                conversation: conversation.and_then(|name| Conversation::try_from(name).ok()),
             },
             message_type: message_type.as_deref().and_then(MessageType::decode),
         })

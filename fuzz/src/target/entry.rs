@@ -21,9 +21,10 @@ pub(super) fn run(data: &[u8]) {
 /// online, and write duplicates.
 fn written(entry: &Entry) -> Vec<(String, String)> {
     let fields = match entry {
-        Entry::Message { id, sender, receiver, content, message_type, .. } => {
+        Entry::Message { id, sender, receiver, content, message_type, conversation, .. } => {
             let (sender, receiver, message_type) = (*sender, *receiver, message_type.as_ref());
-            NewMessage { id, sender, receiver, content, message_type }.fields()
+            let conversation = conversation.as_ref();
+            NewMessage { id, sender, receiver, content, message_type, conversation }.fields()
         }
         Entry::ClientAck { receiver, ids } => new_entry::client_ack(*receiver, ids),
         Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(*receiver, rows),

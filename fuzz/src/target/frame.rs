@@ -48,7 +48,7 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     for kind in kind.iter().chain([&configured]) {
         assert_eq!(MessageType::decode(&kind.encode()).as_ref(), Some(kind));
     }
-    let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from };
+    let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from, conversation: None };
     let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
     assert_eq!(
         live,

@@ -28,11 +28,12 @@ pub(crate) fn push(
     let is_row = row.is_some();
     let message_type = Some(message_type);
     let envelope = if let Some(row) = row {
-        let message = Message { id: &row.id, message_type, data: content, from: row.sender };
+        let conversation = row.conversation.as_ref();
+        let message = Message { id: &row.id, message_type, data: content, from: row.sender, conversation };
         envelope::tracked(&row.id, false) + &message.stored(row.time_ms.unwrap_or(now))
     } else {
         let id = new_id(now)?;
-        let message = Message { id: &id, message_type, data: content, from: None };
+        let message = Message { id: &id, message_type, data: content, from: None, conversation: None };
         envelope::EPHEMERAL.to_owned() + &message.live(now)
     };
     let channel = settings.prefix.user_channel(receiver);
@@ -53,6 +54,7 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
         script: &DISCONNECT,
         keys: Keys::Fixed(vec![prefix.revoked(user), prefix.user_channel(user)]),
         content: None,
+        entries: 0,
         arguments: vec![
             (now_ms() / 1000).to_string().into(),
             REVOCATION_TTL.as_millis().to_string().into(),

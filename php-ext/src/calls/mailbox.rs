@@ -113,6 +113,7 @@ fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, 
         partition,
         prefix,
         content: None,
+        entries: 0,
         waits: true,
         unanswered: &Unanswered {
             known: Known::NotQueued,
@@ -137,6 +138,7 @@ fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
         partition,
         prefix,
         content: None,
+        entries: 0,
         waits: true,
         unanswered: &Unanswered {
             known: Known::Queued,

@@ -25,7 +25,8 @@ pub(crate) fn push(
     let prefix = &settings.prefix;
     let now = now_ms();
     let id = new_id(now)?;
-    let message = Message { id: &id, message_type: Some(message_type), data: content, from: None };
+    let message =
+        Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
     let envelope = envelope::EPHEMERAL.to_owned() + &message.live(now);
     let groups = groups(&receivers, envelope.len());
     let parts = groups.iter().map(|group| {

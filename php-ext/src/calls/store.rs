@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use chatpush_wire::conversation::Conversation;
+use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{AFTER_TIME, Message, MessageType};
 use chatpush_wire::id::{MessageId, UserId};
@@ -24,7 +26,7 @@ use crate::settings::{self, Settings};
 pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
     let id = new_id(now_ms())?;
-    let message = NewMessage { id: &id, sender, receiver, content, message_type: None };
+    let message = NewMessage { id: &id, sender, receiver, content, message_type: None, conversation: None };
     accept(&settings, &message, seen_ttl(&settings)).map(|_online| true)
 }
 
@@ -36,6 +38,7 @@ pub(crate) fn send(
     content: &str,
     message_type: &MessageType,
     chosen: Option<MessageId>,
+    conversation: Option<&Conversation>,
 ) -> Result<Delivery, Error> {
     let settings = settings::current()?;
     let is_chosen = chosen.is_some();
@@ -43,7 +46,8 @@ pub(crate) fn send(
         Some(id) => (id, CHOSEN_SEEN_TTL),
         None => (new_id(now_ms())?, seen_ttl(&settings)),
     };
-    let message = NewMessage { id: &id, sender, receiver, content, message_type: Some(message_type) };
+    let message_type = Some(message_type);
+    let message = NewMessage { id: &id, sender, receiver, content, message_type, conversation };
     let accepted = accept(&settings, &message, ttl);
     let online = accepted.map_err(|error| if is_chosen { error.idempotent() } else { error })?;
     Ok(if online { Delivery::Live } else { Delivery::Stored })
@@ -57,10 +61,10 @@ fn seen_ttl(settings: &Settings) -> Duration {
 /// Accepts a message. Returns whether its receiver was connected. The id makes a repeated call the same
 /// message.
 fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, Error> {
-    let NewMessage { id, sender, receiver, content, message_type } = *message;
+    let NewMessage { id, sender, receiver, content, message_type, conversation } = *message;
     let partition = Partition::of(receiver);
     let prefix = &settings.prefix;
-    let frame = Message { id, message_type, data: content, from: Some(sender.get().into()) };
+    let frame = Message { id, message_type, data: content, from: Some(sender.get().into()), conversation };
     let before_time = envelope::tracked(id, message_type.is_none()) + &frame.before_time();
     let mut arguments: Vec<Cow<'_, str>> = vec![
         LOG_ENTRIES.to_string().into(),
@@ -82,6 +86,7 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         partition,
         prefix,
         content: Some(content),
+        entries: if conversation.is_some() { CONVERSATIONS } else { 0 },
         waits: settings.committed,
         unanswered: &Unanswered {
             known: Known::Queued,

@@ -25,6 +25,8 @@ pub(crate) struct ScriptCall<'a> {
     pub(crate) prefix: &'a Prefix,
     /// The content that is to be stored.
     pub(crate) content: Option<&'a str>,
+    /// The generation of the log entry that it appends; 0: of any.
+    pub(crate) entries: u32,
     /// Whether a daemon answers, and the call waits for that.
     pub(crate) waits: bool,
     /// What is known when the script was executed and no daemon has answered.
@@ -126,7 +128,7 @@ impl Exchange for ScriptCall<'_> {
 
     fn needs(&self) -> Option<Needs<'_>> {
         let storage = self.waits || self.content.is_some();
-        Some(Needs { prefix: self.prefix, content: self.content, storage })
+        Some(Needs { prefix: self.prefix, content: self.content, storage, entries: self.entries })
     }
 
     fn is_refusal(outcome: &ScriptOutcome) -> bool {

@@ -1,5 +1,6 @@
 //! Functions that store messages.
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{ChosenId, MessageId, UserId};
 
@@ -41,6 +42,8 @@ function! {
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
+    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
+    ///     client's frame
     /// @return Delivery|null whether the receiver was connected. With `chatpush.errors` = `warning` also:
     ///     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
     /// @throws \ValueError an argument is out of range
@@ -54,8 +57,9 @@ function! {
         content: Content<'_>,
         r#type: MessageType = DEFAULT_TYPE,
         message_id: Option<ChosenId<'_>> = None,
+        conversation: Option<Conversation> = None,
     ) -> Option<Delivery> {
         let chosen = message_id.map(|id| MessageId::chosen(sender_id, id));
-        store::send(sender_id, receiver_id, content.text, &r#type, chosen).map(Some)
+        store::send(sender_id, receiver_id, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
     }
 }

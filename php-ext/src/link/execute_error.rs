@@ -126,9 +126,14 @@ impl ExecuteError {
                 LinkError::Redis(error) | LinkError::Subscription(error) => error.is_temporary(),
                 cause => cause.is_passing(),
             },
-            // A daemon may be started.
+            // A daemon may be started, or upgraded.
             Self::Installation { cause, .. } => {
-                matches!(&**cause, LinkError::Installation(InstallationError::Missing { .. }))
+                matches!(
+                    &**cause,
+                    LinkError::Installation(
+                        InstallationError::Missing { .. } | InstallationError::OlderDaemon
+                    )
+                )
             }
             Self::NoScripts { .. } | Self::Content(_) => false,
             Self::TimedOut { .. } => true,

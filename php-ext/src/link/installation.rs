@@ -21,6 +21,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) content: Option<&'a str>,
     /// Whether it stores or reads messages.
     pub(crate) storage: bool,
+    /// The generation of log entries that it appends (`chatpush_wire::entry::GENERATION`); 0: of any.
+    pub(crate) entries: u32,
 }
 
 /// Why an installation does not serve. Nothing was executed.
@@ -46,6 +48,9 @@ pub(crate) enum InstallationError {
          (CHATPUSH_MYSQL_URL) for this call"
     )]
     PushOnly,
+    /// Not every daemon reads what is to be written.
+    #[error("a chatpushd of an older version is running, which cannot read this message: upgrade it")]
+    OlderDaemon,
     /// Its table does not hold the content.
     #[error(transparent)]
     Content(#[from] ContentRefused),
@@ -58,10 +63,13 @@ pub(super) fn check(
     needs: Needs<'_>,
     deadline: Instant,
 ) -> Result<(), LinkError> {
-    let Needs { prefix, content, storage } = needs;
+    let Needs { prefix, content, storage, entries } = needs;
     let serves = |record: &Installation| {
         if storage && !record.stores() {
             return Err(InstallationError::PushOnly);
+        }
+        if entries > record.entries {
+            return Err(InstallationError::OlderDaemon);
         }
         content.map_or(Ok(()), |content| Ok(record.content.holds(content)?))
     };

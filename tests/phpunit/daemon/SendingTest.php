@@ -31,6 +31,28 @@ final class SendingTest extends ChatPushTestCase
         self::assertSame(1, self::unread($user), 'counted once, and delivery does not change the counter');
     }
 
+    public function testConversationIsInEveryDeliveryOfTheMessage(): void
+    {
+        $user = self::newUser();
+        $name = 'team:a@b.c_d-1' . str_repeat('x', 50);
+        ChatPush\sendMessage(3, $user, 'stored', conversation: $name);
+        ChatPush\sendMessage(3, $user, 'without one');
+        $rows = getOfflineMessage($user);
+        [$messages] = ($socket = new WebSocket(self::token($user)))->untilUnreadCount();
+        self::assertSame([$name, null], array_map(fn (array $frame) => $frame['conversation'] ?? null, $messages));
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(3, $user, 'live', conversation: '7'));
+        $live = $socket->message();
+        self::assertSame(['live', '7'], [$live['data'], $live['conversation']]);
+        // A push of a fetched row, to another connection that has not seen it.
+        $subscriber = new RedisConnection(Stack::redisUrl());
+        $subscriber->subscribe(self::channel(Stack::prefix(), $user));
+        foreach ($rows as $row) {
+            pushMessage($user, $row['content'], 'text');
+        }
+        self::assertStringContainsString("\"from\":3,\"conversation\":\"$name\",\"time\":", $subscriber->message());
+        self::assertStringNotContainsString('conversation', $subscriber->message());
+    }
+
     public function testMessageIdIsUniquePerSenderAndReceiver(): void
     {
         [$user, $other] = [self::newUser(), self::newUser()];

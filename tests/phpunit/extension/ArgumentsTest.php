@@ -138,6 +138,13 @@ final class ArgumentsTest extends ChatPushTestCase
                 fn () => ChatPush\sendMessage(1, 2, '', 'text', $id),
             ];
         }
+        foreach (['', str_repeat('x', 65), 'a b', "a\n", 'é', 'a/b', "\0"] as $i => $name) {
+            yield "conversation $i" => [
+                'ChatPush\sendMessage(): Argument #6 ($conversation) must be '
+                    . '1 to 64 letters, digits, or any of . _ : @ -',
+                fn () => ChatPush\sendMessage(1, 2, '', 'text', null, $name),
+            ];
+        }
         yield 'send a long type' => [
             'ChatPush\sendMessage(): Argument #4 ($type) must have at most 64 bytes',
             fn () => ChatPush\sendMessage(1, 2, '', str_repeat('t', 65)),

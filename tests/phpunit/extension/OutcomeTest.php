@@ -30,6 +30,23 @@ final class OutcomeTest extends ChatPushTestCase
         }
     }
 
+    /** It would not see the conversation, and the message would lose it. */
+    public function testADaemonThatCannotReadTheEntryIsNamed(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $record = Stack::redis()->call('GET', "$prefix:installation");
+        $older = preg_replace('/"entries":\d+/', '"entries":1', $record);
+        Stack::redis()->call('SET', "$prefix:installation", $older);
+        $send = fn () => ChatPush\sendMessage(1, 2, 'x', conversation: 'team');
+        $class = ChatPush\UnavailableException::class;
+        self::assertOutcome($class, Outcome::NotQueued, true, $send, 'send');
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(1, 2, 'x'));
+        // It was upgraded.
+        Stack::redis()->call('SET', "$prefix:installation", $record);
+        self::assertSame(Delivery::Stored, $send());
+    }
+
     public function testInvalidSettingDoesNotPass(): void
     {
         $code = <<<'PHP'

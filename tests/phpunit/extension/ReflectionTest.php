@@ -11,7 +11,8 @@ final class ReflectionTest extends ChatPushTestCase
         'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
         'getUnreadCount' => 'int $user_id: int',
         'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, '
-            . 'string|int $type = \'text\', ?string $message_id = NULL: ?ChatPush\Delivery',
+            . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: '
+            . '?ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
         'ChatPush\pushToUsers' => 'array $receiver_ids, string $content, string|int $type: array',
         'ChatPush\getOnlineUsers' => 'array $user_ids: array',

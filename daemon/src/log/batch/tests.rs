@@ -15,6 +15,7 @@ fn message(number: u8, receiver: i64) -> Entry {
         receiver: user(receiver),
         content: format!("m{number}"),
         message_type: None,
+        conversation: None,
         receiver_online: false,
         reply_to: Some(format!("q{number}")),
     }

@@ -10,7 +10,7 @@ use crate::store::identity;
 use crate::store::schema::{CONFIRMED, MESSAGE};
 
 /// The columns of a record.
-const RECORD: &str = "`offline_id`, `receiver_id`, `message_id`, `type`, `time_ms`, `digest`";
+const RECORD: &str = "`offline_id`, `receiver_id`, `message_id`, `type`, `conversation`, `time_ms`, `digest`";
 
 /// How a record is inserted. Its unique key catches a message that is stored twice, so the fault test, which shows
 /// that it notices a missing fence, has to do without.
@@ -88,18 +88,32 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
     let pick = |values: Vec<String>| format!("ELT({place}, {})", values.join(", "));
     let each = |value: &dyn Fn(&Insert<'_>) -> String| pick(inserts.iter().map(value).collect());
     let message_id = each(&|insert| quoted(insert.id.as_str()));
-    let message_type = each(&|insert| {
-        insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()))
-    });
+    let message_type = each(&message_type);
+    // Most messages have none, and a long list of NULL costs more than the rows.
+    let conversation = if inserts.iter().all(|insert| insert.conversation.is_none()) {
+        "NULL".to_owned()
+    } else {
+        each(&conversation)
+    };
     let time_ms = each(&|insert| insert.time_ms.to_string());
     let receiver = each(&|insert| insert.receiver.to_string());
     let sender = each(&|insert| insert.sender.to_string());
     format!(
-        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {time_ms}, {digest} \
+        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
          FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
         verb = verb(),
         digest = identity::digest(names, "o."),
     )
+}
+
+/// SQL for the type of a message.
+fn message_type(insert: &Insert<'_>) -> String {
+    insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()))
+}
+
+/// SQL for the conversation of a message.
+fn conversation(insert: &Insert<'_>) -> String {
+    insert.conversation.map_or("NULL".to_owned(), |conversation| quoted(conversation.as_str()))
 }
 
 /// Makes `LAST_INSERT_ID()` 0, until an INSERT generates an id.
@@ -107,14 +121,14 @@ pub(in crate::store) const FORGET_LAST_ID: &str = "DO LAST_INSERT_ID(0)";
 
 /// Inserts the record of the one row that the statement before has inserted, whatever a trigger has made of it.
 pub(in crate::store) fn record(names: &Names, insert: &Insert<'_>) -> String {
-    let message_type =
-        insert.message_type.map_or("NULL".to_owned(), |message_type| quoted(&message_type.encode()));
     format!(
-        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {time_ms}, {digest} \
+        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
          FROM {table} o WHERE o.{id} = LAST_INSERT_ID()",
         id = names.id,
         receiver = insert.receiver,
         message_id = quoted(insert.id.as_str()),
+        message_type = message_type(insert),
+        conversation = conversation(insert),
         time_ms = insert.time_ms,
         verb = verb(),
         digest = identity::digest(names, "o."),
