@@ -22,7 +22,7 @@ end-to-end   daemons, PHP and WebSocket clients with real servers, some of them 
 client       chatpush.js, its build in dist/, and the npm package with its types
 browser      the demo in headless Chromium: network failures, a killed daemon, expired tokens, tabs, phone
 demo         the demo's smoke test: two users over HTTP and WebSocket
-chaos        a minute of faults without a violation; four broken guarantees that must be detected
+chaos        a minute of faults without a violation; five broken guarantees that must be detected
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 
 With --all also:
@@ -157,7 +157,8 @@ part_chaos() {
         && detects fence end-subscriptions,stop-daemon \
         && detects confirm kill-daemon,kill-worker \
         && detects barrier kill-daemon,restart-daemon,slow \
-        && detects identity time-zone,kill-daemon
+        && detects identity time-zone,kill-daemon \
+        && detects memory lose-tail
 }
 
 # Proves that the chaos test can fail: with this guarantee broken, the run must find violations (exit code 1).

@@ -144,6 +144,20 @@ impl Cluster {
         self.redis.kill();
     }
 
+    /// Kills the master of Redis, which loses what it has written in the last `time`, as in a crash of its
+    /// machine with `appendfsync everysec`.
+    pub(crate) async fn lose_redis_tail(&mut self, time: Duration) -> anyhow::Result<()> {
+        let written = self.redis.written();
+        sleep(time).await;
+        self.redis.kill();
+        // After a rewrite the older file is of no use.
+        let (Some((file, length)), Some((same, _))) = (written, self.redis.written()) else { return Ok(()) };
+        if file == same {
+            std::fs::OpenOptions::new().write(true).open(file)?.set_len(length)?;
+        }
+        Ok(())
+    }
+
     /// Starts the master of Redis on its data.
     pub(crate) async fn start_redis(&mut self) -> anyhow::Result<()> {
         self.redis.restart().await

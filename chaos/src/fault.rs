@@ -17,6 +17,8 @@ pub enum FaultKind {
     RestartDaemon,
     /// Redis is killed and started again.
     KillRedis,
+    /// Redis is killed, loses what it wrote last, and starts again.
+    LoseTail,
     /// Master and replica of Redis swap their roles, and the old master lives on.
     RedisFailover,
     /// Redis is at `maxmemory` for a while.
@@ -44,11 +46,12 @@ pub enum FaultKind {
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 16] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 17] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
     (FaultKind::KillRedis, "kill-redis"),
+    (FaultKind::LoseTail, "lose-tail"),
     (FaultKind::RedisFailover, "redis-failover"),
     (FaultKind::RedisFull, "redis-full"),
     (FaultKind::KillMariaDb, "kill-mariadb"),

@@ -31,6 +31,8 @@ pub(crate) struct Message {
     pub(crate) outcome: Outcome,
     /// The start of each call, and its result, with the time since the start of the history.
     pub(crate) calls: Vec<(Duration, String)>,
+    /// Whether Redis may have lost it: it was not committed when Redis lost its tail.
+    pub(crate) may_be_lost: bool,
     /// Calls that have started and not ended.
     pending: u32,
 }
@@ -61,6 +63,8 @@ pub(crate) struct History {
     pub(crate) last_success: Option<Instant>,
     /// The longest time between two successful stores since it was last reset to zero.
     pub(crate) longest_gap: Duration,
+    /// The times whose writes Redis has lost, since it began.
+    lost_tails: Vec<(Duration, Duration)>,
     /// The number of calls by result.
     pub(crate) outcomes: HashMap<String, u64>,
 }
@@ -78,6 +82,7 @@ impl Default for History {
             connections: Vec::new(),
             last_success: None,
             longest_gap: Duration::ZERO,
+            lost_tails: Vec::new(),
             outcomes: HashMap::new(),
         }
     }
@@ -97,6 +102,7 @@ impl History {
                     receiver: receiver.parse().unwrap_or(0),
                     outcome: Outcome::Refused,
                     calls: Vec::new(),
+                    may_be_lost: false,
                     pending: 0,
                 });
                 message.pending += 1;
@@ -125,8 +131,27 @@ impl History {
         }
     }
 
-    /// Ends the recording of calls: those without a result are unknown.
+    /// Records that Redis has lost what it has written since `from`.
+    pub(crate) fn lost_tail(&mut self, from: Instant) {
+        self.lost_tails.push((from - self.started, self.started.elapsed()));
+    }
+
+    /// Ends the recording of calls: those without a result are unknown, and so are messages that were only
+    /// queued when Redis lost its tail.
     pub(crate) fn close(&mut self) {
+        let ended = self.started.elapsed();
+        for message in self.messages.values_mut() {
+            if message.calls.iter().any(|(_, word)| word == "ok") {
+                continue;
+            }
+            let first = message.calls.first().map_or(ended, |(at, _)| *at);
+            let last =
+                if message.pending > 0 { ended } else { message.calls.last().map_or(first, |(at, _)| *at) };
+            message.may_be_lost = self.lost_tails.iter().any(|(from, to)| first <= *to && *from <= last);
+            if message.may_be_lost {
+                message.outcome = message.outcome.min(Outcome::Unknown);
+            }
+        }
         for message in self.messages.values_mut().filter(|message| message.pending > 0) {
             message.outcome = message.outcome.max(Outcome::Unknown);
         }

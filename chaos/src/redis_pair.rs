@@ -60,6 +60,18 @@ impl RedisPair {
         }
     }
 
+    /// How long the file is that the master appends to, and which. `None` while there is none.
+    pub(crate) fn written(&self) -> Option<(PathBuf, u64)> {
+        let folder = std::fs::read_dir(self.nodes[self.master].folder.join("appendonlydir")).ok()?;
+        let files = folder.filter_map(Result::ok).map(|file| file.path());
+        // A rewrite begins another file, with a higher number.
+        let file = files
+            .filter(|path| path.to_string_lossy().ends_with(".incr.aof"))
+            .max_by_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok())?;
+        let length = file.metadata().ok()?.len();
+        Some((file, length))
+    }
+
     /// Starts the master on its data.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
         self.start_node(self.master).await

@@ -159,7 +159,7 @@ async fn inject_faults(
         }
         sleep(fault.after).await;
         lock(history).longest_gap = Duration::ZERO;
-        inject(fault, cluster, pool).await.with_context(|| fault.kind.to_string())?;
+        inject(fault, cluster, pool, history).await.with_context(|| fault.kind.to_string())?;
         // The system has recovered when a store has succeeded since.
         let ended = std::time::Instant::now();
         while lock(history).last_success.is_none_or(|at| at < ended) {
@@ -182,7 +182,12 @@ async fn inject_faults(
 }
 
 /// Injects one fault and ends it.
-async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> anyhow::Result<()> {
+async fn inject(
+    fault: Fault,
+    cluster: &mut Cluster,
+    pool: &mut WorkerPool,
+    history: &Mutex<History>,
+) -> anyhow::Result<()> {
     let daemon = fault.target % cluster.daemons();
     match fault.kind {
         FaultKind::KillDaemon => {
@@ -210,6 +215,12 @@ async fn inject(fault: Fault, cluster: &mut Cluster, pool: &mut WorkerPool) -> a
         FaultKind::KillRedis => {
             cluster.kill_redis();
             sleep(fault.lasts).await;
+            cluster.start_redis().await?;
+        }
+        FaultKind::LoseTail => {
+            let from = std::time::Instant::now();
+            cluster.lose_redis_tail(fault.lasts).await?;
+            lock(history).lost_tail(from);
             cluster.start_redis().await?;
         }
         FaultKind::RedisFailover => cluster.fail_over_redis(fault.lasts).await?,

@@ -8,9 +8,13 @@
 // Arguments: name, seed, number of users. Or name, 0, user, "poison": sends one message, which MySQL refuses.
 declare(strict_types=1);
 
+const REMEMBERED = 50;
+
 [, $name, $seed, $users] = $argv;
 mt_srand((int) $seed);
 $number = 0;
+/** The receivers of the last messages that were sent, by key. */
+$sent = [];
 
 /** Whether the message of a failed call is stored, by the exception. */
 function outcome(Throwable $thrown): string
@@ -25,7 +29,8 @@ function outcome(Throwable $thrown): string
     };
 }
 
-function attempt(string $key, string $operation, int $receiver, callable $call): void
+/** Makes a call, prints it, and returns its outcome. */
+function attempt(string $key, string $operation, int $receiver, callable $call): string
 {
     echo ">\t$key\t$operation\t$receiver\n";
     try {
@@ -39,6 +44,12 @@ function attempt(string $key, string $operation, int $receiver, callable $call):
         }
     }
     echo "<\t$key\t$outcome\n";
+    return $outcome;
+}
+
+function send(string $key, int $receiver): string
+{
+    return attempt($key, 'send', $receiver, fn () => ChatPush\sendMessage(1, $receiver, $key, 'chat', $key));
 }
 
 if (($argv[4] ?? '') === 'poison') {
@@ -51,15 +62,22 @@ while (true) {
     $receiver = mt_rand(1, (int) $users);
     $number++;
     $dice = mt_rand(1, 100);
-    if ($dice <= 50) {
+    if ($dice <= 5 && $sent !== []) {
+        // A caller that does not know that its message is stored repeats it later: it is still one message.
+        $key = array_rand($sent);
+        send($key, $sent[$key]);
+    } elseif ($dice <= 50) {
         $key = "$name-s-$number";
         attempt($key, 'store', $receiver, fn () => storeOfflineMessage(1, $receiver, $key));
     } elseif ($dice <= 80) {
         $key = "$name-m-$number";
         do {
             // A caller that is not sure repeats the call with the same id: it is still one message.
-            attempt($key, 'send', $receiver, fn () => ChatPush\sendMessage(1, $receiver, $key, 'chat', $key));
+            $outcome = send($key, $receiver);
         } while (mt_rand(1, 5) === 1);
+        if ($outcome === 'ok') {
+            $sent = array_slice($sent + [$key => $receiver], -REMEMBERED, null, true);
+        }
     } elseif ($dice <= 92) {
         $key = "$name-p-$number";
         attempt($key, 'push', $receiver, fn () => pushMessage($receiver, $key, 'chat'));
