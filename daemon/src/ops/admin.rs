@@ -93,6 +93,11 @@ impl Admin {
     /// None without a database.
     async fn mysql(&self) -> Option<Result<(), String>> {
         let store = self.services.store.as_ref()?;
-        Some(probe(async { store.ping().await.map_err(|error| error.report()) }).await)
+        let usable = async {
+            store.ping().await.map_err(|error| error.report())?;
+            // The writer waits for the tables of its version.
+            store.installation().await.map(drop).map_err(|error| error.report())
+        };
+        Some(probe(usable).await)
     }
 }
