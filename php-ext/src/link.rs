@@ -14,6 +14,7 @@ mod pauses;
 mod ping;
 mod redis_error;
 mod resolver;
+mod send_timeout;
 mod slot;
 mod socket;
 mod stream;

@@ -28,6 +28,10 @@ mod third_party_clients;
 mod input;
 /// The connection of the extension to Redis.
 mod transport;
+/// The longest wait of a socket.
+mod send_timeout;
+/// Polling for answers.
+mod busy_poll;
 /// Calls without Redis, MySQL or a daemon.
 mod outage;
 /// The writer: exactly once, in order, dead letters.

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::error::LinkError;
 use super::resolver;
+use super::send_timeout::send_timeout;
 
 /// An idle connection is probed after this long, and again after [`PROBE`]. A path that has died without a
 /// word is found before a call needs it, and one through a firewall is kept open.
@@ -37,12 +38,10 @@ pub(super) enum Ready {
 /// would not wait at all (`connect(2)`, `EAGAIN`). So the send timeout bounds it (`socket(7)`,
 /// `SO_SNDTIMEO`).
 pub(super) fn unix(path: &Path, deadline: Instant) -> Result<Socket, LinkError> {
-    /// Shorter timeouts could be rounded to zero, which waits for ever.
-    const SHORTEST: Duration = Duration::from_millis(1);
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     loop {
-        socket.set_write_timeout(Some(left(deadline)?.max(SHORTEST)))?;
+        socket.set_write_timeout(Some(send_timeout(left(deadline)?)))?;
         match socket.connect(&address) {
             Ok(()) => break,
             // Nothing is under way then, unlike with TCP.

@@ -40,6 +40,11 @@ final class SettingsTest extends ChatPushTestCase
         yield ['chatpush.timeout_ms', '-1'];
         yield ['chatpush.timeout_ms', '0'];
         yield ['chatpush.timeout_ms', 'soon'];
+        yield ['chatpush.timeout_ms', '0.0005'];
+        yield ['chatpush.connect_timeout_ms', '0'];
+        yield ['chatpush.connect_timeout_ms', '1e-4'];
+        yield ['chatpush.redis_url', 'unix:///redis.sock?timeout=0'];
+        yield ['chatpush.redis_url', 'redis://localhost?timeout=0'];
         yield ['chatpush.connect_timeout_ms', '-5'];
         yield ['chatpush.busy_poll_us', '-1'];
         yield ['chatpush.busy_poll_us', '10001'];
