@@ -45,3 +45,24 @@ async fn flood_of_reads_leaves_one_clear_in_the_log() {
     says_read(&mut browser, 2).await;
     eventually("the counter is cleared", || env.unread(2), |unread| *unread == 0).await;
 }
+
+/// A clear that is applied at once makes room for the next one, but not faster than four times a second. The log
+/// holds the clears of the last five seconds, each with its time.
+#[tokio::test]
+async fn clears_of_one_user_are_at_least_250_ms_apart() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let browser = tokio::sync::Mutex::new(daemon.connect_with(2, "chatpush.v1").await);
+    assert_eq!(browser.lock().await.until_unread_count().await.1, 0);
+    let clears = async || {
+        says_read(&mut *browser.lock().await, 1).await;
+        let entries: Vec<(String, Vec<String>)> = env.redis(&["XRANGE", &env.log(2), "-", "+"]).await;
+        let clears = entries.iter().filter(|(_, fields)| fields.windows(2).any(|pair| pair == ["k", "z"]));
+        let times = clears.map(|(id, _)| id.split('-').next().unwrap_or_default().parse::<u64>());
+        times.collect::<Result<Vec<_>, _>>().expect("an id begins with a time")
+    };
+    let times = eventually("there are several", clears, |times| times.len() >= 4).await;
+    // The clock of Redis, which stands still during a command, is rounded down.
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 249), "{times:?}");
+}

@@ -5,6 +5,7 @@ use chatpush_stack::port;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis::{self, Redis};
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::tcp::tcp_timers;
 use chatpush_tests::test_env::TestEnv;
 
 /// An installation whose daemon reaches Redis through a proxy. PHP and the test do not.
@@ -66,18 +67,11 @@ async fn connections_over_tcp_have_keepalive() {
         Redis::start_with(folder.path(), &["--port", &port.to_string()]).await.expect("Redis starts");
     let env = env.with("CHATPUSH_REDIS_URL", format!("redis://127.0.0.1:{port}"));
     let _daemon = env.daemon().await;
-    // proc(5), /proc/net/tcp: addresses are hexadecimal, state 01 is ESTABLISHED, timer 02 is keepalive.
-    let timers = async || {
-        let table = std::fs::read_to_string("/proc/net/tcp").expect("it can be read");
-        let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let ours = fields.filter(|fields| {
-            fields.get(2).is_some_and(|remote| remote.ends_with(&format!(":{port:04X}"))) && fields[3] == "01"
-        });
-        ours.map(|fields| fields[5][..2].to_owned()).collect::<Vec<_>>()
-    };
     // While data is under way there is another timer.
-    eventually("every connection has a keepalive timer", timers, |timers| {
-        timers.len() == 4 && timers.iter().all(|timer| timer == "02")
-    })
+    eventually(
+        "every connection has a keepalive timer",
+        async || tcp_timers(port),
+        |timers| timers.len() == 4 && timers.iter().all(|timer| timer == "02"),
+    )
     .await;
 }

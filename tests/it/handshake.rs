@@ -86,6 +86,31 @@ async fn rejected_handshakes_are_counted_by_reason() {
     }
 }
 
+/// The line is what an operator has of a rejection: reason, client, what is wrong, and how many had no line.
+#[tokio::test]
+async fn rejected_handshake_leaves_a_line_without_the_token() {
+    let env = TestEnv::new().await.with("CHATPUSH_LOG_FORMAT", "json");
+    let daemon = env.daemon().await;
+    let token = token_of(&"y".repeat(32), 2, 60);
+    assert!(Client::connect(daemon.port(), &token, None).await.is_err());
+    let lines = async || {
+        let log = daemon.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.filter(|line| line.to_string().contains("handshake rejected")).collect::<Vec<_>>()
+    };
+    let lines = eventually("there is a line", lines, |lines| !lines.is_empty()).await;
+    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    assert_eq!(line["level"], "WARN", "{line}");
+    let fields = &line["fields"];
+    assert_eq!(
+        (fields["reason"].as_str(), fields["client"].as_str(), fields["unlogged"].as_u64()),
+        (Some("signature"), Some("127.0.0.1"), Some(0)),
+        "{line}"
+    );
+    assert!(fields["error"].as_str().is_some_and(|error| !error.is_empty()), "{line}");
+    assert!(!line.to_string().contains(&token), "{line}");
+}
+
 /// `previous_secrets` still verify tokens; any other secret is rejected.
 #[tokio::test]
 async fn token_of_a_previous_secret_is_accepted() {
@@ -224,6 +249,10 @@ async fn disconnect_user_revokes_older_tokens() {
     assert_eq!(env.php().get("var_dump(ChatPush\\isOnline(2));").await.trim(), "bool(false)");
     assert!(Client::connect(one.port(), &without_iat(&env, 3).await, None).await.is_ok(), "another user");
     // One that is signed now opens a connection, which the old one does not prolong.
+    let revoked = "chatpush_handshakes_rejected_total{reason=\"revoked\"}";
+    for daemon in [&one, &other] {
+        assert_eq!(daemon.metric(revoked).await, 2);
+    }
     let short = Client::connect(other.port(), &issued_at(2, 0, 3), Some("chatpush.v1")).await;
     let mut short = short.expect("it is newer");
     short.until_unread_count().await;

@@ -83,6 +83,41 @@ async fn messages_keep_id_and_type_when_the_time_zone_changes() {
     assert_eq!(contents(&shown(&daemon).await), Vec::<&str>::new());
 }
 
+/// The server comes back with another time zone, under a running daemon, and that is started again too.
+#[tokio::test]
+async fn messages_keep_id_and_time_when_servers_restart_in_another_time_zone() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let mut daemon = env.daemon().await;
+    let mut expected = Vec::new();
+    for (number, zone) in ["+08:00", "-03:00", "+05:30"].into_iter().enumerate() {
+        let text = format!("message {number}");
+        env.php().get(&format!("ChatPush\\sendMessage(1, 2, '{text}', 'image', 'id {number}');")).await;
+        // The time of a message is the id of its entry, which stays in the log for some seconds.
+        let entries: Vec<(String, Vec<String>)> =
+            env.redis(&["XREVRANGE", &env.log(2), "+", "-", "COUNT", "1"]).await;
+        let time: u64 = entries[0].0.split('-').next().unwrap_or_default().parse().expect("a time");
+        expected.push((text, format!("1:id {number}"), time));
+        env.servers().kill_mariadb().await;
+        env.servers().start_mariadb_with(&[&format!("--default-time-zone={zone}")]).await;
+        if number > 0 {
+            daemon = daemon.restart(&env).await;
+        }
+        // It confirms nothing.
+        let mut client = daemon.connect_with(2, "chatpush.v1").await;
+        let mut shown = Vec::new();
+        while shown.len() < expected.len() {
+            let frame = client.json().await;
+            assert_eq!(frame["type"], "image", "{frame}");
+            let text = |name: &str| frame[name].as_str().unwrap_or_default().to_owned();
+            shown.push((text("data"), text("id"), frame["time"].as_u64().expect("a time")));
+        }
+        assert_eq!(shown, expected, "in {zone}");
+    }
+    assert_eq!(shown(&daemon).await.len(), expected.len());
+    eventually("what was confirmed is deleted", || env.stored(2), Vec::is_empty).await;
+}
+
 #[tokio::test]
 async fn messages_keep_id_and_type_when_their_send_time_changes() {
     let env = TestEnv::new().await;

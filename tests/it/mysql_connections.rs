@@ -1,6 +1,7 @@
-use chatpush_stack::mariadb;
 use chatpush_stack::proxy::Proxy;
+use chatpush_stack::{mariadb, port};
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::tcp::tcp_timers;
 use chatpush_tests::test_env::TestEnv;
 
 /// Every connection to MySQL dies without a word: nothing is forwarded, and nothing is closed. The daemon's
@@ -60,4 +61,28 @@ async fn read_only_server_is_not_filled_with_connections() {
     // Another query may be under way.
     let after = async || connections().await;
     eventually("their number does not grow", after, |after| *after <= before + 1).await;
+}
+
+/// The kernel must notice, even where no query is sent, that the other host is gone.
+#[tokio::test]
+async fn connections_to_mysql_over_tcp_have_keepalive() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let port = port::free().expect("a port");
+    env.servers().kill_mariadb().await;
+    let arguments = ["--skip-networking=0", "--bind-address=127.0.0.1", &format!("--port={port}")];
+    env.servers().start_mariadb_with(&arguments).await;
+    let (user, password) = (mariadb::USER, mariadb::PASSWORD);
+    // On the same machine the driver would change to the server's socket.
+    let address = format!("mysql://{user}:{password}@127.0.0.1:{port}/{}?prefer_socket=false", env.name());
+    let env = env.clone().with("CHATPUSH_MYSQL_URL", address);
+    let _daemon = env.daemon().await;
+    // The writer has its connection, and a query another one.
+    assert_eq!(env.php().get("echo getUnreadCount(2);").await, "0");
+    eventually(
+        "every connection has a keepalive timer",
+        async || tcp_timers(port),
+        |timers| timers.len() >= 2 && timers.iter().all(|timer| timer == "02"),
+    )
+    .await;
 }

@@ -12,9 +12,11 @@ use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines, copy_bidirectional,
+};
 use tokio::net::{TcpSocket, UnixListener, UnixSocket, UnixStream};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// A PHP that has said that it is about to call.
@@ -272,6 +274,74 @@ async fn unasked_messages_and_attributes_are_skipped() {
     daemon.stop();
 }
 
+/// A PHP process whose calls meet a daemon that answers, then none that does, then one that does again.
+struct Breaking {
+    _child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Breaking {
+    /// Starts it, and waits until its first call has succeeded.
+    async fn start(php: &Php) -> Self {
+        let code = r"
+            function call(): void {
+                try { echo json_encode(storeOfflineMessage(1, 2, 'x')), PHP_EOL; }
+                catch (ChatPush\TimeoutException $e) { echo $e->getMessage(), PHP_EOL; }
+            }
+            call();
+            fgets(STDIN);
+            ini_set('chatpush.timeout_ms', '100');
+            call();
+            call();
+            ini_set('chatpush.timeout_ms', '3600000');
+            call();
+            call();
+            fgets(STDIN);
+            for (;;) {
+                try { storeOfflineMessage(1, 2, 'x'); break; } catch (ChatPush\TimeoutException) { }
+            }
+            echo 'answered', PHP_EOL;
+        ";
+        let mut command = php.program(["-r", code]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("php starts");
+        let input = child.stdin.take().expect("it is piped");
+        let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut breaking = Self { _child: child, input, output };
+        assert_eq!(breaking.line().await, "true");
+        breaking
+    }
+
+    async fn line(&mut self) -> String {
+        let line = timeout(TEST_TIMEOUT, self.output.next_line()).await.expect("the call ends");
+        line.expect("php writes").expect("php goes on")
+    }
+
+    /// Nobody answers any more. Two calls wait for their whole timeout. Then calls say what is wrong, and do
+    /// not wait for theirs, which is an hour.
+    async fn fails_fast(&mut self) {
+        self.input.write_all(b"\n").await.expect("php reads");
+        for _ in 0..2 {
+            let text = self.line().await;
+            assert!(
+                text.contains("is queued and will be stored once") && !text.contains("answered"),
+                "{text}"
+            );
+        }
+        for missed in [2, 3] {
+            let text = self.line().await;
+            assert!(text.contains("is queued and will be stored once"), "{text}");
+            assert!(text.contains(&format!("no chatpushd has answered the last {missed} calls")), "{text}");
+        }
+    }
+
+    /// All is well again, and an answer closes the breaker.
+    async fn recovers(&mut self) {
+        self.input.write_all(b"\n").await.expect("php reads");
+        assert_eq!(self.line().await, "answered");
+    }
+}
+
 /// A daemon that hangs costs a process two timeouts, then only a moment for each call, which says so. Its
 /// answers close the breaker.
 #[tokio::test]
@@ -279,50 +349,24 @@ async fn silent_daemon_costs_each_process_two_timeouts() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
-    let code = r"
-        function call(): void {
-            try { echo json_encode(storeOfflineMessage(1, 2, 'x')), PHP_EOL; }
-            catch (ChatPush\TimeoutException $e) { echo $e->getMessage(), PHP_EOL; }
-        }
-        call();
-        fgets(STDIN);
-        ini_set('chatpush.timeout_ms', '100');
-        call();
-        call();
-        ini_set('chatpush.timeout_ms', '3600000');
-        call();
-        call();
-        echo 'resume', PHP_EOL;
-        fgets(STDIN);
-        for (;;) {
-            try { storeOfflineMessage(1, 2, 'x'); break; } catch (ChatPush\TimeoutException) { }
-        }
-        echo 'answered', PHP_EOL;
-    ";
-    let php = env.php();
-    let mut command = php.program(["-r", code]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("php starts");
-    let mut input = child.stdin.take().expect("it is piped");
-    let mut output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let mut line = async || {
-        let line = timeout(TEST_TIMEOUT, output.next_line()).await.expect("the call ends");
-        line.expect("php writes").expect("php goes on")
-    };
-    assert_eq!(line().await, "true");
+    let mut breaking = Breaking::start(&env.php()).await;
     daemon.process().signal("STOP");
-    input.write_all(b"\n").await.expect("php reads");
-    for _ in 0..2 {
-        let text = line().await;
-        assert!(text.contains("is queued and will be stored once") && !text.contains("answered"), "{text}");
-    }
-    for missed in [2, 3] {
-        let text = line().await;
-        assert!(text.contains("is queued and will be stored once"), "{text}");
-        assert!(text.contains(&format!("no chatpushd has answered the last {missed} calls")), "{text}");
-    }
-    assert_eq!(line().await, "resume");
+    breaking.fails_fast().await;
     daemon.process().signal("CONT");
     eventually("the daemon goes on", || env.stored_count(2), |count| *count == 5).await;
-    input.write_all(b"\n").await.expect("php reads");
-    assert_eq!(line().await, "answered");
+    breaking.recovers().await;
+}
+
+/// A database that hangs costs no more, and what was queued meanwhile is stored once.
+#[tokio::test]
+async fn hung_database_costs_each_process_two_timeouts() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let mut breaking = Breaking::start(&env.php()).await;
+    env.servers().signal_mariadb("STOP").await;
+    breaking.fails_fast().await;
+    env.servers().signal_mariadb("CONT").await;
+    eventually("the daemon goes on", || env.stored_count(2), |count| *count == 5).await;
+    breaking.recovers().await;
 }

@@ -9,6 +9,7 @@
 //! - [`php`]: PHP with the built extension
 //! - [`client`]: a WebSocket client
 //! - [`raw_client`]: one that sends invalid frames too
+//! - [`tcp`]: what the kernel knows of connections
 
 pub mod eventually;
 pub mod servers;
@@ -17,3 +18,4 @@ pub mod daemon;
 pub mod php;
 pub mod client;
 pub mod raw_client;
+pub mod tcp;

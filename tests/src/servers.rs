@@ -40,7 +40,12 @@ impl Servers {
 
     /// Starts MariaDB on its data.
     pub async fn start_mariadb(&self) {
-        let mariadb = MariaDb::start(self.folder()).await.expect("MariaDB starts");
+        self.start_mariadb_with(&[]).await;
+    }
+
+    /// Starts MariaDB on its data, with more arguments, which override the others.
+    pub async fn start_mariadb_with(&self, more: &[&str]) {
+        let mariadb = MariaDb::start_with(self.folder(), more).await.expect("MariaDB starts");
         *self.mariadb.lock().await = Some(mariadb);
     }
 
