@@ -1,7 +1,8 @@
 # Runs the tests, one part after the other, and counts the results.
 
 parts=(
-    format lint docs unit instructions stubs extension daemon fpm end-to-end client browser demo chaos fuzz
+    format lint docs unit instructions stubs extension daemon fpm testing end-to-end client browser demo
+    chaos fuzz
 )
 # What takes too long for every change. Each part may also be named alone.
 long_parts=(autobahn long-chaos)
@@ -17,6 +18,7 @@ stubs        php/stubs matches the built extension
 extension    PHPUnit: the extension's functions, settings, errors and connection
 daemon       PHPUnit: the functions with a running daemon, on the command line
 fpm          PHPUnit: the functions under PHP-FPM, through nginx
+testing      PHPUnit: php/testing, the functions in memory, without the extension
 end-to-end   daemons, PHP and WebSocket clients with real servers, some of them killed; module dependencies
              and licences; the load generator against known results
 client       chatpush.js, its build in dist/, and the npm package with its types
@@ -76,7 +78,7 @@ needs() {
     for part in "$@"; do
         case "$part" in
             end-to-end) sets="build demo test" galera=galera tools+=(websocat) ;;
-            extension | daemon | fpm | client | browser) sets="build demo test" ;;
+            extension | daemon | fpm | testing | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
             long-chaos) galera=galera ;;&
             autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
@@ -86,7 +88,7 @@ needs() {
     # shellcheck disable=SC2086 # The sets are words.
     packages $sets $galera
     for part in "${tools[@]}"; do "$part"; done
-    case "$*" in lint | docs) ;; *) build ;; esac
+    case "$*" in lint | docs | testing) ;; *) build ;; esac
 }
 
 run_part() {
@@ -135,8 +137,9 @@ part_unit() { cargo test --release --workspace --locked --lib --bins --test gold
 part_instructions() { target/release/chatpush-instructions; }
 part_stubs() { check_stubs; }
 part_extension() { phpunit_beside_stack extension; }
-part_daemon() { phpunit_beside_stack daemon; }
+part_daemon() { phpunit_beside_stack daemon,promises; }
 part_fpm() { phpunit_beside_stack fpm; }
+part_testing() { phpunit --configuration tests/phpunit/testing.xml; }
 part_end_to_end() { cargo test --release --workspace --locked --test it; }
 part_client() { client_tests; }
 part_browser() { browser_tests; }

@@ -1,0 +1,89 @@
+<?php
+
+/**
+ * The functions of the extension, with its parameters and types. php/stubs/chatpush.stub.php documents them.
+ */
+
+declare(strict_types=1);
+
+namespace ChatPush;
+
+use ChatPush\Testing\Live;
+use ChatPush\Testing\Mailbox;
+use ChatPush\Testing\Many;
+use ChatPush\Testing\Process;
+
+function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool
+{
+    return Live::push(__FUNCTION__, $receiver_id, $content, $type, $message_id);
+}
+
+function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool
+{
+    return Mailbox::store(__FUNCTION__, $sender_id, $receiver_id, $content);
+}
+
+function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array
+{
+    return Mailbox::rows(__FUNCTION__, $user_id, $limit, $after_id);
+}
+
+function getUnreadCount(int $user_id): int
+{
+    return Mailbox::unread(__FUNCTION__, $user_id);
+}
+
+function disconnectUser(int $user_id): bool
+{
+    return Live::disconnect(__FUNCTION__, $user_id);
+}
+
+function sendMessage(
+    int $sender_id,
+    int $receiver_id,
+    string $content,
+    string|int $type = 'text',
+    ?string $message_id = null,
+    ?string $conversation = null,
+): ?Delivery {
+    return Mailbox::send(__FUNCTION__, $sender_id, $receiver_id, $content, $type, $message_id, $conversation);
+}
+
+function isOnline(int $user_id): bool
+{
+    return Live::isOnline(__FUNCTION__, $user_id);
+}
+
+function pushToUsers(array $receiver_ids, string $content, string|int $type): array
+{
+    return Many::push(__FUNCTION__, $receiver_ids, $content, $type);
+}
+
+function getOnlineUsers(array $user_ids): array
+{
+    return Many::online(__FUNCTION__, $user_ids);
+}
+
+function clearUnreadCount(int $user_id): void
+{
+    Mailbox::clearUnread(__FUNCTION__, $user_id);
+}
+
+function ackOfflineMessage(int $user_id, array $ids): int
+{
+    return Mailbox::ack(__FUNCTION__, $user_id, $ids);
+}
+
+function connectToken(int $user_id, int $ttl_seconds = 3600): string
+{
+    return Process::connectToken(__FUNCTION__, $user_id, $ttl_seconds);
+}
+
+function ping(): bool
+{
+    return Process::ping();
+}
+
+function close(): void
+{
+}

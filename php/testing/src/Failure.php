@@ -1,0 +1,85 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ChatPush\Testing;
+
+use ChatPush\ConnectionException;
+use ChatPush\Exception;
+use ChatPush\Outcome;
+use ChatPush\TimeoutException;
+use ChatPush\UnavailableException;
+
+/**
+ * The way in which calls fail.
+ *
+ * @internal
+ */
+final class Failure
+{
+    private const KNOWN = [
+        'not_queued' => 'nothing was queued',
+        'queued' => 'it is queued and will be done once',
+        'unknown' => 'the outcome is unknown',
+    ];
+
+    /** @param class-string<Exception>|null $class the exception; null: the one that goes with the outcome */
+    public function __construct(
+        private readonly Outcome $outcome,
+        private readonly ?string $class = null,
+        public readonly bool $done = false,
+    ) {
+    }
+
+    /** What is known of a call after this failure. */
+    public function outcome(Effect $effect): Outcome
+    {
+        return match (true) {
+            $effect->onlyReads() => Outcome::NotQueued,
+            // Without a queue nothing can be waiting in it.
+            $effect === Effect::Live && $this->outcome === Outcome::Queued => Outcome::Unknown,
+            default => $this->outcome,
+        };
+    }
+
+    /** Whether the call has its effect all the same. */
+    public function takesEffect(Effect $effect): bool
+    {
+        return match ($this->outcome($effect)) {
+            Outcome::NotQueued => false,
+            Outcome::Queued => true,
+            Outcome::Unknown => $this->done || $this->outcome === Outcome::Queued,
+        };
+    }
+
+    /** @param bool $repeatable whether a second call has no effect of its own */
+    public function exception(string $function, Effect $effect, bool $repeatable): Exception
+    {
+        $outcome = $this->outcome($effect);
+        $class = $this->class
+            ?? ($this->outcome === Outcome::NotQueued ? ConnectionException::class : TimeoutException::class);
+        $retryable = $outcome === Outcome::NotQueued || ($outcome === Outcome::Unknown && $repeatable);
+        $message = "$function() fails because ChatPush\\Testing\\Server::fail() said so";
+        return self::made($class, "$message; " . self::KNOWN[$outcome->value], $outcome, $retryable);
+    }
+
+    /** The refusal of an installation that only pushes. */
+    public static function pushOnly(): Exception
+    {
+        $message = 'chatpushd has storage = "none": it only pushes, and stores and reads no messages. '
+            . 'Give it a database (CHATPUSH_MYSQL_URL) for this call';
+        return self::made(UnavailableException::class, $message, Outcome::NotQueued, false);
+    }
+
+    private static function made(string $class, string $message, Outcome $outcome, bool $retryable): Exception
+    {
+        $exception = new $class($message);
+        // The properties are private, as in the extension: an application cannot claim an outcome.
+        $set = function () use ($outcome, $retryable): void {
+            $this->outcome = $outcome;
+            $this->retryable = $retryable;
+        };
+        \Closure::bind($set, $exception, Exception::class)();
+        return $exception;
+    }
+}

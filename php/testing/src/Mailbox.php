@@ -1,0 +1,98 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ChatPush\Testing;
+
+use ChatPush\Delivery;
+use ChatPush\Outcome;
+
+/**
+ * The calls that store messages, and read and change what is stored.
+ *
+ * @internal
+ */
+final class Mailbox
+{
+    public static function store(string $function, int $sender, int $receiver, string $content): bool
+    {
+        $check = new Arguments($function);
+        $check->user(1, 'sender_id', $sender);
+        $check->user(2, 'receiver_id', $receiver);
+        $check->content(3, $content);
+        $message = Message::new($receiver, $content, sender: $sender);
+        $do = fn () => Memory::get()->store($message, false) instanceof Delivery;
+        return Call::run($function, Effect::Change, $do, fn (Outcome $known) => $known === Outcome::Queued);
+    }
+
+    public static function send(
+        string $function,
+        int $sender,
+        int $receiver,
+        string $content,
+        string|int $type,
+        ?string $messageId,
+        ?string $conversation,
+    ): ?Delivery {
+        $check = new Arguments($function);
+        $check->user(1, 'sender_id', $sender);
+        $check->user(2, 'receiver_id', $receiver);
+        $check->content(3, $content);
+        $check->type(4, $type);
+        $check->chosenId(5, $messageId);
+        $check->conversation(6, $conversation);
+        $id = $messageId === null ? null : "$sender:$messageId";
+        $message = Message::new($receiver, $content, $type, $sender, $id, $conversation);
+        $do = fn () => Memory::get()->store($message, $id !== null);
+        $failed = fn (Outcome $known) => $known === Outcome::Queued ? Delivery::Stored : null;
+        return Call::run($function, Effect::Change, $do, $failed, $id !== null);
+    }
+
+    /** @return list<array<string, mixed>> */
+    public static function rows(string $function, int $user, int $limit, int $after): array
+    {
+        $check = new Arguments($function);
+        $check->user(1, 'user_id', $user);
+        $check->between(2, 'limit', $limit, 1, 100_000);
+        $check->atLeast(3, 'after_id', $after, 0);
+        $do = function () use ($user, $limit, $after): array {
+            $memory = Memory::get();
+            $later = fn (int $row) => $row > $after;
+            $rows = array_filter($memory->rowsOf($user), $later, ARRAY_FILTER_USE_KEY);
+            $rows = array_slice(array_values($rows), 0, $limit);
+            $memory->fetched($user, ...$rows);
+            return array_map(fn (Message $row) => $row->columns(), $rows);
+        };
+        return Call::run($function, Effect::Query, $do, fn () => []);
+    }
+
+    public static function unread(string $function, int $user): int
+    {
+        (new Arguments($function))->user(1, 'user_id', $user);
+        $do = fn () => Memory::get()->unread[$user] ?? 0;
+        return Call::run($function, Effect::Query, $do, fn () => 0);
+    }
+
+    public static function clearUnread(string $function, int $user): void
+    {
+        (new Arguments($function))->user(1, 'user_id', $user);
+        $do = function () use ($user): void {
+            Memory::get()->unread[$user] = 0;
+        };
+        Call::run($function, Effect::Change, $do, fn () => null);
+    }
+
+    public static function ack(string $function, int $user, array $ids): int
+    {
+        $check = new Arguments($function);
+        $check->user(1, 'user_id', $user);
+        $ids = $check->rows(2, 'ids', $ids);
+        $do = function () use ($user, $ids): int {
+            $memory = Memory::get();
+            $gone = array_intersect_key($memory->rowsOf($user), array_flip($ids));
+            $memory->rows = array_diff_key($memory->rows, $gone);
+            return count($gone);
+        };
+        return $ids === [] ? 0 : Call::run($function, Effect::Change, $do, fn () => 0);
+    }
+}

@@ -1,0 +1,39 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ChatPush\Testing;
+
+/**
+ * The calls for many users.
+ *
+ * @internal
+ */
+final class Many
+{
+    /** @return list<int> */
+    public static function push(string $function, array $receivers, string $content, string|int $type): array
+    {
+        $check = new Arguments($function);
+        $users = $check->users(1, 'receiver_ids', $receivers);
+        $check->content(2, $content);
+        $check->type(3, $type);
+        $memory = Memory::get();
+        $shown = fn (int $user) => $memory->show($user, Message::new($user, $content, $type));
+        return self::those($function, Effect::Live, $users, $shown);
+    }
+
+    /** @return list<int> */
+    public static function online(string $function, array $users): array
+    {
+        $users = (new Arguments($function))->users(1, 'user_ids', $users);
+        return self::those($function, Effect::Presence, $users, Memory::get()->isOnline(...));
+    }
+
+    /** The users of whom something is true. Nobody is asked about an empty list. */
+    private static function those(string $function, Effect $effect, array $users, \Closure $is): array
+    {
+        $do = fn () => array_values(array_filter($users, $is));
+        return $users === [] ? [] : Call::run($function, $effect, $do, fn () => []);
+    }
+}

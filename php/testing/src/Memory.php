@@ -1,0 +1,173 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ChatPush\Testing;
+
+use ChatPush\Delivery;
+
+/**
+ * What Redis, MySQL and the daemon hold in an installation.
+ *
+ * @internal
+ */
+final class Memory
+{
+    private static ?self $memory = null;
+
+    /** An installation that stores nothing. */
+    public bool $pushOnly = false;
+
+    public bool $errorsAreWarnings;
+
+    /** @var array<int|string, list<bool>> the connections of each user: whether each confirms what it gets */
+    public array $connections = [];
+
+    /** @var array<int|string, int> the unread counter of each user */
+    public array $unread = [];
+
+    /** @var array<int, Message> the stored messages by the ids of their rows */
+    public array $rows = [];
+
+    /** @var array<string, Delivery> what became of the messages whose ids senders have chosen */
+    public array $known = [];
+
+    /** @var array<int|string, array<string, array<string, mixed>>> the frames of each user by message id */
+    private array $frames = [];
+
+    /** @var array<int|string, array<string, string>> the fetched contents of each user by message id */
+    private array $fetched = [];
+
+    /** @var list<Failure> how the next calls fail */
+    private array $failures = [];
+
+    private ?Failure $failsForEver = null;
+
+    private int $lastRow = 0;
+
+    private function __construct()
+    {
+        $this->errorsAreWarnings = get_cfg_var('chatpush.errors') === 'warning';
+    }
+
+    public static function get(): self
+    {
+        return self::$memory ??= new self();
+    }
+
+    public static function clear(): void
+    {
+        self::$memory = null;
+    }
+
+    public function fail(?Failure $failure, ?int $calls): void
+    {
+        $this->failures = $failure === null || $calls === null ? [] : array_fill(0, $calls, $failure);
+        $this->failsForEver = $calls === null ? $failure : null;
+    }
+
+    public function fails(): bool
+    {
+        return $this->failures !== [] || $this->failsForEver !== null;
+    }
+
+    public function nextFailure(): ?Failure
+    {
+        return array_shift($this->failures) ?? $this->failsForEver;
+    }
+
+    public function isOnline(int|string $user): bool
+    {
+        return ($this->connections[$user] ?? []) !== [];
+    }
+
+    /** Shows a message to the user's connections. Each message is shown once. */
+    public function show(int|string $user, Message $message): bool
+    {
+        if (!$this->isOnline($user)) {
+            return false;
+        }
+        $this->frames[$user][$message->id] ??= $message->frame();
+        return true;
+    }
+
+    /** @return list<array<string, mixed>> */
+    public function frames(int|string $user): array
+    {
+        return array_values($this->frames[$user] ?? []);
+    }
+
+    /** Connects a user, who gets what is stored for them. */
+    public function connect(int|string $user, bool $confirms): void
+    {
+        $this->connections[$user][] = $confirms;
+        foreach ($this->rowsOf($user) as $message) {
+            $this->show($user, $message);
+        }
+        $this->confirm($user);
+    }
+
+    /** Removes the rows that a client of the user has confirmed. */
+    public function confirm(int|string $user): void
+    {
+        if (in_array(true, $this->connections[$user] ?? [], true)) {
+            $shown = $this->frames[$user] ?? [];
+            $this->rows = array_filter(
+                $this->rows,
+                fn (Message $row) => $row->receiver != $user || !isset($shown[$row->id]),
+            );
+        }
+    }
+
+    /** Stores a message, counts it and shows it, unless it is known. */
+    public function store(Message $message, bool $chosen): Delivery
+    {
+        $key = "$message->receiver $message->id";
+        if ($chosen && isset($this->known[$key])) {
+            return $this->known[$key];
+        }
+        $delivery = $this->show($message->receiver, $message) ? Delivery::Live : Delivery::Stored;
+        $this->known[$key] = $delivery;
+        $this->rows[++$this->lastRow] = $message->asRow($this->lastRow);
+        $this->unread[$message->receiver] = 1 + ($this->unread[$message->receiver] ?? 0);
+        $this->confirm($message->receiver);
+        return $delivery;
+    }
+
+    /** @return array<int, Message> */
+    public function rowsOf(int|string $user): array
+    {
+        return array_filter($this->rows, fn (Message $row) => $row->receiver == $user);
+    }
+
+    public function row(int|string $user, string $messageId): ?Message
+    {
+        foreach ($this->rowsOf($user) as $row) {
+            if ($row->id === $messageId) {
+                return $row;
+            }
+        }
+        return null;
+    }
+
+    /** Remembers that the application has fetched these rows. */
+    public function fetched(int|string $user, Message ...$rows): void
+    {
+        foreach ($rows as $row) {
+            unset($this->fetched[$user][$row->id]);
+            $this->fetched[$user][$row->id] = $row->content;
+        }
+    }
+
+    /** The id of a fetched row with this content that was not pushed yet. */
+    public function fetchedRow(int|string $user, string $content): ?string
+    {
+        $id = array_search($content, $this->fetched[$user] ?? [], true);
+        return $id === false ? null : (string) $id;
+    }
+
+    public function forgetFetchedRow(int|string $user, string $id): void
+    {
+        unset($this->fetched[$user][$id]);
+    }
+}

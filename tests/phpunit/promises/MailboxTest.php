@@ -1,0 +1,120 @@
+<?php
+
+declare(strict_types=1);
+
+use ChatPush\Delivery;
+
+/** What is stored, counted and removed. */
+final class MailboxTest extends PromisesTestCase
+{
+    public function testStoredMessagesWaitAndCount(): void
+    {
+        $user = $this->installation->newUser();
+        self::assertTrue(storeOfflineMessage(1, $user, 'first'));
+        self::assertSame(Delivery::Stored, ChatPush\sendMessage(2, $user, 'second', 'chat'));
+        $rows = getOfflineMessage($user);
+        self::assertSame(['first', 'second'], array_column($rows, 'content'));
+        self::assertSame([1, 2], array_column($rows, 'sender_id'));
+        self::assertSame([$user, $user], array_column($rows, 'receiver_id'));
+        $columns = ['id', 'sender_id', 'receiver_id', 'content', 'send_time', 'message_id'];
+        self::assertSame($columns, array_keys($rows[0]));
+        self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/', $rows[0]['send_time']);
+        self::assertSame(['first'], array_column(ChatPush\getOfflineMessage($user, 1), 'content'));
+        self::assertSame([$rows[1]], getOfflineMessage($user, after_id: $rows[0]['id']));
+        self::assertSame(2, getUnreadCount($user));
+    }
+
+    public function testWhoConnectsGetsWhatWaits(): void
+    {
+        $user = $this->installation->newUser();
+        storeOfflineMessage(1, $user, 'first');
+        ChatPush\sendMessage(2, $user, 'second', 5, conversation: 'team:1');
+        $rows = getOfflineMessage($user);
+        $this->installation->connect($user);
+        [$first, $second] = $this->installation->messages($user);
+        unset($first['time'], $second['time']);
+        $ids = array_column($rows, 'message_id');
+        $frame = ['id' => $ids[0], 'type' => 'text', 'data' => 'first', 'from' => 1, 'offline' => true];
+        self::assertSame($frame, $first);
+        $frame = ['id' => $ids[1], 'type' => 5, 'data' => 'second', 'from' => 2];
+        self::assertSame($frame + ['conversation' => 'team:1', 'offline' => true], $second);
+        eventually('the rows are deleted', fn () => getOfflineMessage($user) === []);
+        self::assertSame(2, getUnreadCount($user), 'delivered is not read');
+    }
+
+    public function testSendToAConnectedUserIsLive(): void
+    {
+        $user = $this->installation->newUser();
+        $this->installation->connect($user);
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'hello'));
+        [$message] = $this->installation->messages($user);
+        self::assertSame(['hello', 'text', 1], [$message['data'], $message['type'], $message['from']]);
+        self::assertArrayNotHasKey('offline', $message);
+        eventually('the row is deleted', fn () => getOfflineMessage($user) === []);
+        self::assertSame(1, getUnreadCount($user));
+    }
+
+    public function testRepeatedMessageIdIsTheSameMessage(): void
+    {
+        [$user, $other] = [$this->installation->newUser(), $this->installation->newUser()];
+        $send = fn (int $sender, int $receiver, string $text) =>
+            ChatPush\sendMessage($sender, $receiver, $text, message_id: 'order 7');
+        self::assertSame(Delivery::Stored, $send(1, $user, 'first'));
+        $this->installation->connect($user);
+        self::assertSame(Delivery::Stored, $send(1, $user, 'again'), 'the result of the first call');
+        self::assertSame(['first'], array_column($this->installation->messages($user), 'data'));
+        self::assertSame(1, getUnreadCount($user));
+        $send(1, $other, 'another receiver');
+        $send(2, $other, 'another sender');
+        $rows = getOfflineMessage($other);
+        self::assertSame(['another receiver', 'another sender'], array_column($rows, 'content'));
+        self::assertSame(['1:order 7', '2:order 7'], array_column($rows, 'message_id'));
+    }
+
+    public function testCounterIsClearedAndFollowsTheApplicationsOwnSql(): void
+    {
+        $user = $this->installation->newUser();
+        storeOfflineMessage(1, $user, 'x');
+        $this->installation->setUnread($user, 7);
+        self::assertSame(7, getUnreadCount($user));
+        storeOfflineMessage(1, $user, 'y');
+        self::assertSame(8, getUnreadCount($user));
+        ChatPush\clearUnreadCount($user);
+        self::assertSame(0, getUnreadCount($user));
+        self::assertCount(2, getOfflineMessage($user), 'the messages wait all the same');
+    }
+
+    public function testAckRemovesRowsOfTheUserAlone(): void
+    {
+        [$user, $other] = [$this->installation->newUser(), $this->installation->newUser()];
+        foreach ([$user, $user, $other] as $receiver) {
+            storeOfflineMessage(1, $receiver, 'x');
+        }
+        [$first, $second] = array_column(getOfflineMessage($user), 'id');
+        [$foreign] = array_column(getOfflineMessage($other), 'id');
+        self::assertSame(1, ChatPush\ackOfflineMessage($user, [$first, $first, $foreign]));
+        self::assertSame([$second], array_column(getOfflineMessage($user), 'id'));
+        self::assertCount(1, getOfflineMessage($other));
+        self::assertSame(0, ChatPush\ackOfflineMessage($user, []));
+        self::assertSame(2, getUnreadCount($user));
+    }
+
+    /** The sign-in code pushes what it has fetched, before or after the page has connected. */
+    public function testFetchedRowsAreShownOnce(): void
+    {
+        $user = $this->installation->newUser();
+        foreach (['same', 'same', 'other'] as $text) {
+            storeOfflineMessage(1, $user, $text);
+        }
+        $rows = getOfflineMessage($user);
+        self::assertFalse(pushMessage($user, $rows[0]['content'], 'chat'));
+        $this->installation->connect($user);
+        foreach ($rows as $row) {
+            self::assertTrue(pushMessage($user, $row['content'], 'chat'));
+        }
+        self::assertTrue(pushMessage($user, 'changed', 'chat', $rows[2]['message_id']));
+        $messages = $this->installation->messages($user);
+        self::assertSame(['same', 'same', 'other'], array_column($messages, 'data'));
+        self::assertSame(array_column($rows, 'message_id'), array_column($messages, 'id'));
+    }
+}

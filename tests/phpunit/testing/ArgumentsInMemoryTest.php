@@ -1,0 +1,28 @@
+<?php
+
+declare(strict_types=1);
+
+/** php/testing refuses what the extension refuses, with the same words. */
+final class ArgumentsInMemoryTest extends PromisesTestCase
+{
+    /** @dataProvider outOfRange */
+    public function testOutOfRangeArgumentIsAValueError(string $message, callable $call): void
+    {
+        foreach ([false, true] as $warnings) {
+            ChatPush\Testing\Server::makeErrorsWarnings($warnings);
+            self::assertSame($message, self::expectThrown(ValueError::class, $call)->getMessage());
+        }
+        self::assertSame([[], 0], [getOfflineMessage(1), getUnreadCount(1)]);
+    }
+
+    /** The cases of the extension's own test. */
+    public function outOfRange(): iterable
+    {
+        return (new ArgumentsTest())->outOfRange();
+    }
+
+    public function testElementsOfListsMustBeIntegers(): void
+    {
+        (new ArgumentsTest())->testElementsOfListsMustBeIntegers();
+    }
+}
