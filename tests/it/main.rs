@@ -19,6 +19,7 @@ mod limits;
 /// Memory for large mailboxes and slow clients.
 mod memory;
 /// The PROXY protocol.
+mod poison;
 mod proxy;
 /// TLS, in the daemon and in nginx.
 mod tls;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-use tokio::time::Instant;
+use mysql_async::{Conn, Opts, Row};
+use tokio::time::{Instant, timeout};
 
 use super::error::UnavailableCause;
 use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::positions;
-use super::server::Server;
+use super::server::{Probe, Server};
 use super::statements::{confirm, counter, in_statements, insert, position};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
@@ -26,6 +26,13 @@ use crate::log::position::Position;
 const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
 const COMMIT: &str = "COMMIT";
+
+/// How long the statements of a batch may take. Then they are ended, and its partitions are tried alone. It is
+/// less than [`super::OPERATION_TIMEOUT`], after which the connection counts as lost.
+const JOINT_LIMIT: Duration = Duration::from_secs(7);
+
+/// The same for a partition or an entry that is tried alone. The others wait meanwhile.
+const ALONE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How to treat rows that other transactions have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +65,8 @@ pub(crate) struct Applied {
 #[derive(Debug)]
 pub(crate) struct WriterConnection {
     connection: Conn,
+    /// How to open another one.
+    opts: Opts,
     /// When it has answered last.
     answered: Instant,
     names: Names,
@@ -90,7 +99,8 @@ impl WriterConnection {
         }
         let names = store.names().clone();
         let locks = Locks::Wait;
-        let writer = Self { connection, answered: Instant::now(), names, server, remember_confirmed, locks };
+        let (opts, answered) = (store.opts.clone(), Instant::now());
+        let writer = Self { connection, opts, answered, names, server, remember_confirmed, locks };
         Ok((writer, installation))
     }
 
@@ -196,8 +206,8 @@ impl WriterConnection {
     /// # Errors
     ///
     /// The server's error, as [`StoreError::Unavailable`].
-    pub(crate) async fn probe(&mut self) -> Result<(), StoreError> {
-        self.server.probe(&mut self.connection, &self.names).await
+    pub(crate) async fn probe(&mut self, probe: Probe) -> Result<(), StoreError> {
+        self.server.probe(&mut self.connection, &self.names, probe).await
     }
 
     /// When the server has answered last. It is asked if that was longer ago than `age`.
@@ -339,17 +349,55 @@ impl WriterConnection {
 
     async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
         self.answered_within(TRUSTED_TIME).await?;
-        let done = statements.execute(&mut self.connection, self.server.statement_bytes).await;
+        let limit = if self.locks == Locks::Wait { JOINT_LIMIT } else { ALONE_LIMIT };
+        let done = self.execute_within(limit, statements).await;
         self.answered = Instant::now();
         if let Err(error) = &done
-            && !matches!(error, StoreError::Unavailable(_))
+            && error.concerns_entries()
         {
             // MySQL rolls back only the failed statement, and the others' locks must be released. After any
             // other error the caller drops this connection, which ends the transaction.
-            bounded(self.connection.query_drop("ROLLBACK")).await?;
+            if let Err(error) = bounded(self.connection.query_drop("ROLLBACK")).await {
+                tracing::debug!(%error, "cannot roll back");
+                return Err(StoreError::Unavailable(UnavailableCause::NotRolledBack));
+            }
         }
         done
     }
+
+    /// Executes statements. Those that take longer than `limit` are ended, and the connection is kept.
+    async fn execute_within(
+        &mut self,
+        limit: Duration,
+        statements: MultiStatement,
+    ) -> Result<Results, StoreError> {
+        let id = self.connection.id();
+        let running = statements.execute(&mut self.connection, self.server.statement_bytes);
+        tokio::pin!(running);
+        if let Ok(done) = timeout(limit, &mut running).await {
+            return done;
+        }
+        let silent = |_| StoreError::Unavailable(UnavailableCause::Timeout(limit));
+        timeout(ALIVE_TIMEOUT, interrupt(&self.opts, id)).await.map_err(silent)??;
+        // It may have succeeded just before, or be a COMMIT, which is not interrupted.
+        match timeout(ALIVE_TIMEOUT, running).await.map_err(silent)? {
+            Err(error) if error.code().is_some() => Err(StoreError::Slow(limit)),
+            done => done,
+        }
+    }
+}
+
+/// Ends the statement that a connection executes, over another one, and keeps the connection.
+async fn interrupt(opts: &Opts, id: u32) -> Result<(), StoreError> {
+    let mut other = bounded(Conn::new(opts.clone())).await?;
+    // The address may lead to another server, where somebody else has this connection id.
+    let holder: Option<Option<u32>> =
+        bounded(other.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
+    if holder.flatten() == Some(id) {
+        tracing::debug!(connection = id, "ending a statement that takes too long");
+        bounded(other.query_drop(format!("KILL QUERY {id}"))).await?;
+    }
+    bounded(other.disconnect()).await
 }
 
 impl Store {

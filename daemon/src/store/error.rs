@@ -41,6 +41,9 @@ pub(crate) enum StoreError {
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,
+    /// A statement took longer than this and was ended. Nothing was changed.
+    #[error("MySQL: a statement took longer than {} s", .0.as_secs())]
+    Slow(Duration),
     /// The server has taken the transaction away in the middle, as Galera does when another node wins.
     /// Nothing was changed; try again.
     #[error("MySQL: the server took the transaction away")]
@@ -69,6 +72,9 @@ pub(crate) enum UnavailableCause {
     /// `KILL` did not end the last writer's connection.
     #[error("the last writer's connection does not end")]
     LastWriterRemains,
+    /// `ROLLBACK` failed.
+    #[error("a transaction cannot be rolled back")]
+    NotRolledBack,
     /// The server accepts only small statements.
     #[error("max_allowed_packet is {bytes} and must be at least {}", super::server::MIN_PACKET_BYTES)]
     SmallPacket {
@@ -116,9 +122,9 @@ pub(crate) enum Rejection {
         /// The longest statement.
         most: usize,
     },
-    /// MySQL repeats an error that this version does not know.
+    /// MySQL repeats an error, which otherwise has other causes than the entry.
     #[error("{0}; it was tried {1} times")]
-    Repeated(ServerFailure, u32),
+    Repeated(String, u32),
 }
 
 /// An error that the MySQL server answered.
@@ -126,15 +132,64 @@ pub(crate) enum Rejection {
 #[error("{} ({})", .0.message, .0.code)]
 pub(crate) struct ServerFailure(pub ServerError);
 
+/// What to do when an entry meets an error although it is tried alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// Somebody holds a lock. It is tried until that ends.
+    Wait,
+    /// The entry may be the reason, or the state of a table. It is given up soon.
+    Suspect,
+    /// As a rule the error has other reasons. It is given up if the server can do everything else.
+    SuspectLast,
+    /// The entry took too long. It is given up after few tries, if the server can do everything else.
+    SuspectSlow,
+    /// It has nothing to do with the entry: the connection has failed, or another daemon writes.
+    End,
+}
+
 impl StoreError {
-    /// Whether nothing is wrong with the entries: another try may succeed.
+    /// Whether nothing is wrong with the entries as a rule: another try may succeed.
     pub(crate) const fn is_transient(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::Aborted | Self::Unrecorded)
     }
 
-    /// Whether only some of the entries may be the reason, so that others can be applied without them.
+    /// Whether only some of the entries may be the reason, so that others can be applied without them. The
+    /// server has answered, and the connection serves. A trigger gives an entry any error there is.
     pub(crate) const fn concerns_entries(&self) -> bool {
-        self.is_transient() || matches!(self, Self::Rejected(_) | Self::Unexpected(_))
+        matches!(self, Self::Rejected(_)) || !matches!(self.treatment(), Treatment::End)
+    }
+
+    /// Whether another transaction holds a lock. MySQL manual, "Server Error Message Reference": 1205 is a lock
+    /// wait timeout, 3572 the answer to NOWAIT.
+    pub(crate) const fn is_locked(&self) -> bool {
+        matches!(self.treatment(), Treatment::Wait)
+    }
+
+    /// What to do with an entry that meets this error alone.
+    pub(crate) const fn treatment(&self) -> Treatment {
+        match self {
+            Self::Busy(failure) => match failure.0.code {
+                1205 | 3572 => Treatment::Wait,
+                // The longest time of a statement: no lock is waited for so long.
+                1969 | 3024 => Treatment::SuspectSlow,
+                _ => Treatment::SuspectLast,
+            },
+            Self::Unexpected(_) | Self::Denied(_) | Self::Rejected(_) => Treatment::Suspect,
+            Self::Slow(_) => Treatment::SuspectSlow,
+            Self::Aborted | Self::Unrecorded | Self::Unavailable(UnavailableCause::Server(_)) => {
+                Treatment::SuspectLast
+            }
+            Self::Unavailable(_) | Self::Foreign(_) | Self::Behind(_) | Self::Fenced => Treatment::End,
+        }
+    }
+
+    /// What the server or this daemon says of it, for a dead letter.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Busy(failure) | Self::Unexpected(failure) | Self::Denied(failure) => failure.to_string(),
+            Self::Unavailable(cause) => cause.to_string(),
+            other => other.to_string(),
+        }
     }
 
     /// The number of the server's error, if it is one.
@@ -168,6 +223,8 @@ impl From<ServerError> for StoreError {
         // The class of SQLSTATE for a transaction that the server has rolled back: a deadlock (40001), or a
         // conflict that Group Replication finds at the commit (3101, 40000).
         const ROLLED_BACK: &str = "40";
+        // A trigger's own SIGNAL, whose state is the author's choice.
+        const SIGNAL: u16 = 1644;
         // 1044, 1142 and 1143 are a privilege missing on the database, a table or a column.
         const DENIED: [u16; 3] = [1044, 1142, 1143];
         // Classes of SQLSTATE, its first two digits: 22 a value that does not fit, 23 a violated constraint,
@@ -185,7 +242,7 @@ impl From<ServerError> for StoreError {
             1021, 1037, 1038, 1040, 1041, 1047, 1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160,
             1161, 1180, 1203, 1226, 1290, 1792, 1836, 1927, 3032, 3100, 4031,
         ];
-        let rolled_back = error.state.starts_with(ROLLED_BACK);
+        let rolled_back = error.state.starts_with(ROLLED_BACK) && error.code != SIGNAL;
         let rejected = REJECTED.contains(&error.code)
             || REJECTED_CLASSES.iter().any(|class| error.state.starts_with(class));
         let failure = ServerFailure(error);
@@ -227,7 +284,23 @@ mod tests {
         assert!(matches!(sorted(1364, "HY000"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1114, "HY000"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1644, "77777"), StoreError::Unexpected(_)));
+        assert!(matches!(sorted(1644, "40001"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1142, "42000"), StoreError::Denied(_)));
+    }
+
+    #[test]
+    fn only_a_lost_connection_is_never_the_fault_of_an_entry() {
+        for code in [1142, 1146, 1213, 1242, 1290, 1969, 9007] {
+            assert!(sorted(code, "HY000").concerns_entries(), "{code}");
+        }
+        assert_eq!(sorted(1205, "HY000").treatment(), Treatment::Wait);
+        assert_eq!(sorted(1213, "40001").treatment(), Treatment::SuspectLast);
+        assert_eq!(sorted(1290, "HY000").treatment(), Treatment::SuspectLast);
+        let lost = Error::Io(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        assert!(!StoreError::from(lost).concerns_entries());
+        assert!(
+            !StoreError::Unavailable(UnavailableCause::Timeout(Duration::from_secs(1))).concerns_entries()
+        );
     }
 
     #[test]

@@ -68,23 +68,46 @@ impl Server {
         })
     }
 
-    /// Selects nothing from every table that the writer uses.
+    /// Tries every table that the writer uses with a condition that no row meets, so that no trigger is
+    /// executed.
     ///
     /// # Errors
     ///
-    /// If one cannot be used, as [`StoreError::Unavailable`].
-    pub(super) async fn probe(&self, connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
+    /// If one cannot be used: [`StoreError::Unavailable`], or [`StoreError::Denied`] for a privilege.
+    pub(super) async fn probe(
+        &self,
+        connection: &mut Conn,
+        names: &Names,
+        probe: Probe,
+    ) -> Result<(), StoreError> {
         let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
-        let application = [
+        let Names { user, user_id, unread_count, .. } = names;
+        let own = [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::DEAD_LETTER];
+        let mut statements = vec![
             format!(
                 "SELECT {id}, {sender_id}, {receiver_id}, {content}, {send_time} FROM {offline_message} \
                  WHERE FALSE"
             ),
-            format!("SELECT {}, {} FROM {} WHERE FALSE", names.user_id, names.unread_count, names.user),
+            format!("SELECT {user_id}, {unread_count} FROM {user} WHERE FALSE"),
         ];
-        let own = [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::DEAD_LETTER];
-        let own = own.map(|table| format!("SELECT 1 FROM `{table}` WHERE FALSE"));
-        for statement in application.iter().chain(&own) {
+        statements.extend(own.map(|table| format!("SELECT 1 FROM `{table}` WHERE FALSE")));
+        if probe == Probe::Writes {
+            let columns = format!("{sender_id}, {receiver_id}, {content}, {send_time}");
+            statements.extend([
+                format!(
+                    "INSERT INTO {offline_message} ({columns}) SELECT {columns} FROM {offline_message} WHERE FALSE"
+                ),
+                format!("DELETE FROM {offline_message} WHERE FALSE"),
+                format!("UPDATE {user} SET {unread_count} = {unread_count} WHERE FALSE"),
+            ]);
+            statements.extend(
+                own.map(|table| format!("INSERT INTO `{table}` SELECT * FROM `{table}` WHERE FALSE")),
+            );
+            statements.push(format!("UPDATE `{}` SET `log_id` = `log_id` WHERE FALSE", schema::POSITION));
+            let own = [schema::MESSAGE, schema::CONFIRMED];
+            statements.extend(own.map(|table| format!("DELETE FROM `{table}` WHERE FALSE")));
+        }
+        for statement in statements {
             match bounded(connection.query_drop(statement)).await {
                 Err(StoreError::Unexpected(failure)) => {
                     return Err(StoreError::Unavailable(UnavailableCause::Server(failure)));
@@ -95,6 +118,15 @@ impl Server {
         // The first statement has begun a transaction.
         bounded(connection.query_drop("ROLLBACK")).await
     }
+}
+
+/// What a probe tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Whether the tables and columns are there.
+    Tables,
+    /// Also whether the server, and this account, may write to them now.
+    Writes,
 }
 
 /// The largest value of an integer column (MySQL manual, "Integer Types"). Of a type that is unknown here, no

@@ -26,7 +26,8 @@ use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_size};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
-use crate::store::error::Rejection;
+use crate::store::error::{Rejection, Treatment};
+use crate::store::server::Probe;
 use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own
@@ -213,60 +214,93 @@ impl<'a> Term<'a> {
         if !joint.is_empty() {
             match self.commit(&joint, Locks::Wait).await {
                 Err(error) if error.concerns_entries() => {
-                    busy = self.each_partition(&joint).await?;
+                    busy = self.each_partition(&joint, deferred).await?;
                 }
                 done => done?,
             }
         }
-        busy.extend(self.each_partition(&alone).await?);
+        busy.extend(self.each_partition(&alone, deferred).await?);
         Ok(busy)
     }
 
     /// Applies each partition as a transaction of its own, without waiting for locks. Returns the locked
     /// ones.
-    async fn each_partition(&mut self, entries: &[LogEntry]) -> Result<Vec<Partition>, StoreError> {
+    async fn each_partition(
+        &mut self,
+        entries: &[LogEntry],
+        deferred: &Deferred,
+    ) -> Result<Vec<Partition>, StoreError> {
         let mut busy = Vec::new();
         for own in entries.chunk_by(|one, next| one.partition == next.partition) {
             let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
-            match self.commit(own, Locks::NoWait).await {
-                Ok(()) => {}
-                Err(error) if error.is_transient() => {
-                    tracing::debug!(%partition, %error, "deferred");
+            let error = match self.commit(own, Locks::NoWait).await {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            // A conflict may pass. If it does not, one of the entries is the reason.
+            let is_passing = error.is_transient() && !deferred.contains(partition);
+            if error.is_locked() || is_passing {
+                tracing::debug!(%partition, %error, "deferred");
+                busy.push(partition);
+            } else if error.concerns_entries() {
+                if !self.one_by_one(own, error).await? {
                     busy.push(partition);
                 }
-                Err(error) if error.concerns_entries() => {
-                    if !self.one_by_one(own).await? {
-                        busy.push(partition);
-                    }
-                }
-                Err(error) => return Err(error),
+            } else {
+                return Err(error);
             }
         }
         Ok(busy)
     }
 
     /// Applies each entry as a transaction of its own; those that MySQL refuses become dead letters. False at
-    /// the first entry that has to be tried again: those after it have to wait, to keep the order.
-    async fn one_by_one(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
+    /// the first entry that has to be tried again: those after it have to wait, to keep the order. All together
+    /// have met `error`.
+    async fn one_by_one(&mut self, entries: &[LogEntry], error: StoreError) -> Result<bool, StoreError> {
+        // A single one has been tried alone.
+        let mut first = (entries.len() == 1).then_some(error);
         for logged in entries {
-            match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
+            let tried = match first.take() {
+                Some(error) => Err(error),
+                None => self.commit(std::slice::from_ref(logged), Locks::NoWait).await,
+            };
+            match tried {
                 Ok(()) => {}
-                Err(error) if error.is_transient() => return Ok(false),
                 Err(StoreError::Rejected(rejection)) => self.dead_letter(logged, &rejection).await?,
-                Err(StoreError::Unexpected(failure)) => {
-                    let code = failure.0.code;
-                    let Verdict::GiveUp(tries) =
-                        self.refusals.refused(logged.partition, logged.position, code)
-                    else {
-                        return Ok(false);
-                    };
-                    self.mysql.probe().await?;
-                    self.dead_letter(logged, &Rejection::Repeated(failure, tries)).await?;
+                Err(error) => {
+                    let Some(rejection) = self.blamed(logged, error).await? else { return Ok(false) };
+                    self.dead_letter(logged, &rejection).await?;
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(true)
+    }
+
+    /// Why an entry is given up that has met this error alone; none if it is to be tried again.
+    ///
+    /// # Errors
+    ///
+    /// If the entry is not to blame: the error, or what shows it.
+    async fn blamed(
+        &mut self,
+        logged: &LogEntry,
+        error: StoreError,
+    ) -> Result<Option<Rejection>, StoreError> {
+        let treatment = error.treatment();
+        if treatment == Treatment::End {
+            return Err(error);
+        }
+        // The account, or the server as a whole: all others meet it too.
+        let is_general = matches!(error, StoreError::Denied(_) | StoreError::Unavailable(_));
+        if is_general {
+            self.mysql.probe(Probe::Writes).await?;
+        }
+        let code = error.code().unwrap_or(0);
+        let verdict = self.refusals.refused(logged.partition, logged.position, code, treatment);
+        let Verdict::GiveUp(tries) = verdict else { return Ok(None) };
+        let probe = if treatment == Treatment::Suspect { Probe::Tables } else { Probe::Writes };
+        self.mysql.probe(probe).await?;
+        Ok(Some(Rejection::Repeated(error.reason(), tries)))
     }
 
     /// Commits one transaction and queues its replies.

@@ -6,7 +6,9 @@ use crate::base::backoff::Failure;
 impl Failure for StoreError {
     fn summary(&self) -> &'static str {
         match self {
-            Self::Unavailable(UnavailableCause::Connection(_)) => "connection lost",
+            Self::Unavailable(UnavailableCause::Connection(_) | UnavailableCause::NotRolledBack) => {
+                "connection lost"
+            }
             Self::Unavailable(UnavailableCause::Timeout(_)) => "no answer",
             Self::Unavailable(UnavailableCause::Server(failure))
             | Self::Unexpected(failure)
@@ -23,6 +25,7 @@ impl Failure for StoreError {
             Self::Foreign(_) => "the database belongs to another installation",
             Self::Behind(_) => "the server is behind",
             Self::Fenced => "another daemon writes",
+            Self::Slow(_) => "a statement takes too long",
             Self::Aborted => "the server took the transaction away",
             Self::Unrecorded => "rows are not where they were expected",
         }
