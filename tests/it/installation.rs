@@ -285,3 +285,29 @@ async fn tables_are_upgraded_with_their_data() {
     let text = String::from_utf8_lossy(&migrated.stderr).into_owned();
     assert!(!migrated.status.success() && text.contains(&named), "{text}");
 }
+
+/// A worker that lives on notices a column that holds less than when its connection was opened.
+#[tokio::test]
+async fn column_that_is_narrowed_is_noticed_by_a_worker_that_lives_on() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let folder = Folder::new().expect("a folder is created");
+    let started = folder.path().join("started");
+    // MySQL refuses what is sent before the worker knows.
+    let code = format!(
+        "ChatPush\\sendMessage(1, 2, 'hi 😀'); touch('{}');
+         for ($end = time() + 60; time() < $end; usleep(100000)) {{
+             try {{ ChatPush\\sendMessage(1, 2, 'hi 😀'); }}
+             catch (ChatPush\\Exception $e) {{ if (str_contains($e->getMessage(), 'U+1F600')) exit('noticed'); }}
+         }}",
+        started.display()
+    );
+    let php = env.php();
+    let worker = tokio::spawn(async move { php.get(&code).await });
+    eventually("the worker runs", async || started.exists(), |started| *started).await;
+    let narrow = "DELETE FROM offline_message; \
+                  ALTER TABLE offline_message MODIFY content varchar(20) CHARACTER SET utf8mb3 NOT NULL";
+    env.servers().sql(&format!("USE {}; {narrow}", env.name())).await;
+    assert_eq!(worker.await.expect("PHP ran"), "noticed");
+}

@@ -55,8 +55,8 @@ pub(crate) struct Connection {
     daemon: String,
     /// When the server was known to be a master.
     role_known: Instant,
-    /// The installation that was read last, and its prefix.
-    installation: Option<(Prefix, Installation)>,
+    /// The installation that was read last, its prefix, and when that was.
+    installation: Option<(Prefix, Installation, Instant)>,
     /// How long to poll for an answer.
     busy_poll: Duration,
     /// Whether that pays for Redis's own answers.
@@ -242,12 +242,22 @@ impl Connection {
 
     /// The installation with this prefix, if it was read.
     pub(super) fn installation(&self, prefix: &Prefix) -> Option<&Installation> {
-        self.installation.as_ref().filter(|(known, _)| known == prefix).map(|(_, record)| record)
+        self.installation.as_ref().filter(|(known, ..)| known == prefix).map(|(_, record, _)| record)
     }
 
     /// Remembers an installation.
     pub(super) fn set_installation(&mut self, prefix: Prefix, record: Installation) {
-        self.installation = Some((prefix, record));
+        self.installation = Some((prefix, record, Instant::now()));
+    }
+
+    /// How long ago the installation was read, if it was.
+    pub(super) fn installation_age(&self) -> Option<Duration> {
+        self.installation.as_ref().map(|(.., read)| read.elapsed())
+    }
+
+    /// Forgets the installation, so that the next call reads it.
+    pub(super) fn forget_installation(&mut self) {
+        self.installation = None;
     }
 
     /// Sends everything or fails.

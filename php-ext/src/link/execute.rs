@@ -133,12 +133,19 @@ fn try_once<E: Exchange>(
     }
     let mut commands = Vec::new();
     let asks_role = connection.ask_role(&mut commands);
+    let asks_installation = installation::ask_again(connection, exchange.needs(), &mut commands);
     exchange.commands(connection, &mut commands);
     if let Err(cause) = connection.send(&commands, deadline) {
         return (exchange.takes_effect_in_parts(), Err(cause));
     }
     let role = if asks_role { connection.receive_role(deadline) } else { Ok(()) };
-    (true, role.and_then(|()| exchange.answers(connection, deadline)))
+    let again = match exchange.needs() {
+        Some(needs) if asks_installation => {
+            role.and_then(|()| installation::receive_again(connection, needs.prefix, deadline))
+        }
+        _ => role,
+    };
+    (true, again.and_then(|()| exchange.answers(connection, deadline)))
 }
 
 /// A try of which it is known that it is queued stays queued, whatever another try shows.

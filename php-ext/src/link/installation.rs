@@ -2,7 +2,7 @@
 //! whether its tables hold what is to be stored.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chatpush_resp::Value;
 use chatpush_wire::installation::{ContentRefused, Installation, Mismatch};
@@ -56,8 +56,12 @@ pub(crate) enum InstallationError {
     Content(#[from] ContentRefused),
 }
 
-/// Makes sure that the installation serves. The record is read once for a connection, and again before
-/// anything is refused: a daemon may have been started, or a column changed, since then.
+/// How long a record is used before it is read again, together with a call: a column may be narrower now.
+const KNOWN: Duration = Duration::from_secs(10);
+
+/// Makes sure that the installation serves. The record is read once for a connection, now and then together with
+/// a call ([`ask_again`]), and again before anything is refused: a daemon may have been started, or a column
+/// widened, since then.
 pub(super) fn check(
     connection: &mut Connection,
     needs: Needs<'_>,
@@ -87,10 +91,44 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Adds the question for the record to a call's own commands, if it was not read for a while. Returns whether it
+/// was added.
+pub(super) fn ask_again(connection: &Connection, needs: Option<Needs<'_>>, commands: &mut Vec<u8>) -> bool {
+    let Some(needs) = needs else { return false };
+    let is_due = connection.installation_age().is_some_and(|age| age >= KNOWN);
+    if is_due {
+        command(commands, &[b"GET", needs.prefix.installation().as_bytes()]);
+    }
+    is_due
+}
+
+/// Receives the answer to that question. It counts from the next call on: what was sent with it is executed. If
+/// the record does not serve any more, the next call reads it for itself.
+pub(super) fn receive_again(
+    connection: &mut Connection,
+    prefix: &Prefix,
+    deadline: Instant,
+) -> Result<(), LinkError> {
+    match receive(connection, prefix, deadline) {
+        Ok(record) => connection.set_installation(prefix.clone(), record),
+        Err(LinkError::Installation(_) | LinkError::Redis(_)) => connection.forget_installation(),
+        Err(cause) => return Err(cause),
+    }
+    Ok(())
+}
+
 fn read(connection: &mut Connection, prefix: &Prefix, deadline: Instant) -> Result<Installation, LinkError> {
     let mut commands = Vec::new();
     command(&mut commands, &[b"GET", prefix.installation().as_bytes()]);
     connection.send(&commands, deadline)?;
+    receive(connection, prefix, deadline)
+}
+
+fn receive(
+    connection: &mut Connection,
+    prefix: &Prefix,
+    deadline: Instant,
+) -> Result<Installation, LinkError> {
     let record = match connection.receive(deadline)?.into_result()?.0 {
         Value::Bytes(record) => String::from_utf8(record).map_err(|_| Mismatch::Unreadable),
         Value::Nil => {
