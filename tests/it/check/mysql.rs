@@ -131,6 +131,22 @@ async fn a_server_that_is_not_durable_is_warned_of() {
 }
 
 #[tokio::test]
+async fn replication_by_statements_is_warned_of() {
+    let env = TestEnv::with_own_servers().await;
+    env.servers().kill_mariadb().await;
+    let arguments = ["--log-bin=binlog", "--server-id=1", "--binlog-format=STATEMENT"];
+    env.servers().start_mariadb_with(&arguments).await;
+    let name = "MySQL binary log format";
+    let report = Report::of(&env).await;
+    let (status, text) = report.finding(name);
+    assert_eq!(status, "warning");
+    let (_, fix) = text.split_once("; ").expect("it names the fix");
+    let (statement, _) = fix.split_once(", ").expect("and what follows it");
+    env.servers().sql(statement).await;
+    assert!(!Report::of(&env).await.has(name));
+}
+
+#[tokio::test]
 async fn missing_privileges_are_reported() {
     let env = TestEnv::new().await;
     let database = env.name();

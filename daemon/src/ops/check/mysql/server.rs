@@ -11,7 +11,7 @@ use crate::store::{StoreError, bounded};
 
 pub(super) async fn check(connection: &mut Conn) -> Result<Vec<Finding>, StoreError> {
     let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_flush_log_at_trx_commit', 'log_bin', \
-               'sync_binlog', 'max_allowed_packet', 'read_only')";
+               'sync_binlog', 'binlog_format', 'max_allowed_packet', 'read_only')";
     let variables: Vec<(String, String)> = bounded(connection.query(sql)).await?;
     Ok(verdicts(&variables.into_iter().collect()))
 }
@@ -28,6 +28,16 @@ fn verdicts(variables: &HashMap<String, String>) -> Vec<Finding> {
                  restored backups miss stored messages; SET GLOBAL sync_binlog = 1",
                 get("sync_binlog")
             ),
+        ));
+    }
+    // ROW_COUNT() is unsafe for replication by statements (MariaDB manual, "Unsafe Statements for Statement-based
+    // Replication").
+    if is_on("log_bin") && get("binlog_format").eq_ignore_ascii_case("STATEMENT") {
+        findings.push(Finding::warning(
+            "MySQL binary log format",
+            "binlog_format is STATEMENT: a replica may find other rows for the statements of chatpushd, and stop or \
+             differ, and each one is a warning in the server's log; SET GLOBAL binlog_format = MIXED, and \
+             restart chatpushd",
         ));
     }
     let packet = get("max_allowed_packet").parse::<usize>().ok();
@@ -83,6 +93,7 @@ mod tests {
             ("innodb_flush_log_at_trx_commit", "1"),
             ("log_bin", "ON"),
             ("sync_binlog", "0"),
+            ("binlog_format", "STATEMENT"),
             ("max_allowed_packet", "524288"),
             ("read_only", "ON"),
         ]);
@@ -91,11 +102,16 @@ mod tests {
             names[1..],
             [
                 ("MySQL binary log", Status::Warning),
+                ("MySQL binary log format", Status::Warning),
                 ("MySQL packets", Status::Wrong),
                 ("MySQL role", Status::Wrong)
             ]
         );
-        let without = [("log_bin", "OFF"), ("sync_binlog", "0"), ("max_allowed_packet", "16777216")];
+        let without = [("log_bin", "OFF"), ("sync_binlog", "0"), ("binlog_format", "STATEMENT")];
         assert_eq!(found(&without).len(), 1);
+        for format in ["ROW", "MIXED"] {
+            let safe = [("log_bin", "ON"), ("sync_binlog", "1"), ("binlog_format", format)];
+            assert_eq!(found(&safe).len(), 1);
+        }
     }
 }
