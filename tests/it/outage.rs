@@ -55,8 +55,8 @@ async fn full_log_takes_confirmations_and_empties() {
     assert_eq!(frame["data"], "before");
     env.servers().kill_mariadb().await;
     // So many entries that clear the counter.
-    let fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'v', '1', 'k', 'z', 'r', '2') end";
-    let _: Option<u64> = env.redis(&["EVAL", fill, "1", &env.log(2), &LOG_ENTRIES.to_string()]).await;
+    let script = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'v', '1', 'k', 'z', 'r', '2') end";
+    let _: Option<u64> = env.redis(&["EVAL", script, "1", &env.log(2), &LOG_ENTRIES.to_string()]).await;
     let length = async || env.redis::<u64>(&["XLEN", &env.log(2)]).await;
     let full = length().await;
     let store = "call(fn() => storeOfflineMessage(1, 2, 'refused'));";
