@@ -24,7 +24,7 @@ end-to-end   daemons, PHP and WebSocket clients with real servers, some of them 
 client       chatpush.js, its build in dist/, and the npm package with its types
 browser      the demo in headless Chromium: network failures, a killed daemon, expired tokens, tabs, phone
 demo         the demo's smoke test: two users over HTTP and WebSocket
-chaos        a minute of faults without a violation; five broken guarantees that must be detected
+chaos        a minute of faults without a violation; six broken guarantees that must be detected
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 
 With --all also:
@@ -161,17 +161,19 @@ part_chaos() {
         && detects confirm kill-daemon,kill-worker \
         && detects barrier kill-daemon,restart-daemon,slow \
         && detects identity time-zone,kill-daemon \
-        && detects memory lose-tail
+        && detects memory lose-tail \
+        && detects last_fence kill-worker --galera
 }
 
 # Proves that the chaos test can fail: with this guarantee broken, the run must find violations (exit code 1).
 detects() {
     local guarantee=$1 faults=$2 seed status
+    shift 2
     for seed in 3 4 5 6 7 8 9 10; do
         status=0
         CHATPUSH_DAEMON=$PWD/target/release/chatpushd-fault-injection \
             target/release/chatpush-chaos --seconds 20 --seed "$seed" --discard \
-            --fault-injection "$guarantee" --faults "$faults" || status=$?
+            --fault-injection "$guarantee" --faults "$faults" "$@" || status=$?
         # Another code than 1 shows nothing, for instance that writers without a fence block each other.
         [ "$status" != 1 ] || break
     done

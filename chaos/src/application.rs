@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::cluster::NAME;
 
 /// The pause between two writes.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A client that writes until it is dropped.
 #[derive(Debug)]

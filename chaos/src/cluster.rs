@@ -13,7 +13,7 @@ use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis;
 use tokio::time::sleep;
 
-use crate::database::{Database, POISON_TRIGGER};
+use crate::database::{Database, FOREIGN_KEY, POISON_TRIGGER};
 use crate::redis_pair::RedisPair;
 
 /// The name of the database, and the prefix in Redis.
@@ -77,7 +77,8 @@ impl Cluster {
             "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' \
              FROM seq_1_to_{users}; \
              INSERT INTO `user` (id, username, password) SELECT id + {OFFLINE}, CONCAT('o', id), '' FROM `user`; \
-             {POISON_TRIGGER}"
+             {POISON_TRIGGER}; {}",
+            if galera { FOREIGN_KEY } else { "" }
         );
         mariadb::sql(cluster.database.folder(), &insert).await?;
         for number in 0..daemons {
