@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chatpush_wire::id::UserId;
+use anyhow::Context as _;
+use chatpush_wire::id::AnyUserId;
 use chatpush_wire::token;
 use clap::{Args, Parser, Subcommand};
 
@@ -54,8 +55,8 @@ pub enum Command {
     /// Print a connect token, like `ChatPush\connectToken()` in PHP
     Token {
         /// The user who connects with the token
-        #[arg(value_name = "USER_ID", value_parser = user_id)]
-        user: UserId,
+        #[arg(value_name = "USER_ID", value_parser = user_id, allow_hyphen_values = true)]
+        user: AnyUserId,
         /// Lifetime of the token, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
         #[arg(value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
@@ -125,9 +126,10 @@ impl Arguments {
 ///
 /// # Errors
 ///
-/// Never; the signature is that of the other commands.
-pub fn print_token(config: &Config, user: UserId, ttl: u64) -> anyhow::Result<ExitCode> {
+/// When it is no user id of the configured type.
+pub fn print_token(config: &Config, user: &AnyUserId, ttl: u64) -> anyhow::Result<ExitCode> {
     let tokens = &config.tokens;
+    let user = user.of_type(config.user_id_type).context("USER_ID")?;
     println!("{}", token::sign(&tokens.secret, user, tokens.audience.as_deref(), clock::unix_seconds(), ttl));
     Ok(ExitCode::SUCCESS)
 }
@@ -140,9 +142,8 @@ pub fn print_default_config() -> ExitCode {
     }
 }
 
-fn user_id(text: &str) -> Result<UserId, String> {
-    let number: i64 = text.parse().map_err(|_| "must be a number".to_owned())?;
-    UserId::try_from(number).map_err(|error| error.to_string())
+fn user_id(text: &str) -> Result<AnyUserId, String> {
+    AnyUserId::try_from(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

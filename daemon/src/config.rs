@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use ::redis::ConnectionInfo;
 use chatpush_wire::frame::MessageType;
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::token::Verifier;
 
@@ -70,6 +71,8 @@ pub struct Config {
     pub drain: Duration,
     /// Prefix of every name in Redis.
     pub prefix: Prefix,
+    /// The type of user ids.
+    pub user_id_type: UserIdType,
     /// Whether storing a message increments the unread counter.
     pub count_unread: bool,
     /// Whether stored messages are sent on connect.
@@ -122,9 +125,10 @@ impl Config {
         let limits = Limits::read(source);
         let redis = source.parse("redis.url", redis::url);
         let failover_memory = source.seconds("redis.failover_memory");
+        let user_id_type = UserIdType::Int;
         let stores = source.text("storage").map(|storage| storage != "none");
         let mysql = if stores == Some(true) {
-            Mysql::read(source)
+            Mysql::read(source, user_id_type)
         } else {
             source.skip("mysql.");
             None
@@ -143,6 +147,7 @@ impl Config {
             limits: limits?,
             drain: drain?,
             prefix: prefix?,
+            user_id_type,
             count_unread: count_unread?,
             flush_on_connect: flush_on_connect?,
             default_type: default_type?,
@@ -156,7 +161,7 @@ impl Config {
 
     /// Verifies the tokens of browsers.
     pub fn verifier(&self) -> Verifier {
-        self.tokens.verifier()
+        self.tokens.verifier(self.user_id_type)
     }
 }
 

@@ -73,8 +73,8 @@ impl Hub {
     /// Registers one more connection of `user`; `None` if the user already has `limit` connections.
     pub fn register(self: &Arc<Self>, user: UserId, format: Format, limit: usize) -> Option<Registration> {
         let outbox = Arc::new(Outbox::new(format, self.bounds, self.queued_bytes.clone()));
-        let mut users = self.partition(user);
-        let members = users.entry(user).or_default();
+        let mut users = self.partition(&user);
+        let members = users.entry(user.clone()).or_default();
         if members.len() >= limit {
             return None;
         }
@@ -88,7 +88,7 @@ impl Hub {
 
     /// Queues a JSON frame for every connection of `user`, in the order of the calls. A connection whose
     /// outbox is full is closed as too slow.
-    pub fn deliver(&self, user: UserId, outgoing: &Outgoing) {
+    pub fn deliver(&self, user: &UserId, outgoing: &Outgoing) {
         let has_others = self.queue(user, Format::Json, outgoing);
         if has_others {
             self.queue(user, Format::Content, &outgoing.for_content());
@@ -96,9 +96,9 @@ impl Hub {
     }
 
     /// Queues a frame for the connections of `user` with this format. Returns whether there are others.
-    fn queue(&self, user: UserId, format: Format, outgoing: &Outgoing) -> bool {
+    fn queue(&self, user: &UserId, format: Format, outgoing: &Outgoing) -> bool {
         let mut has_others = false;
-        for outbox in self.partition(user).get(&user).into_iter().flatten() {
+        for outbox in self.partition(user).get(user).into_iter().flatten() {
             if outbox.format() == format {
                 outbox.push(outgoing);
             } else {
@@ -109,8 +109,8 @@ impl Hub {
     }
 
     /// Closes every connection of `user`.
-    pub fn close_connections(&self, user: UserId, close: Close) {
-        for outbox in self.partition(user).get(&user).into_iter().flatten() {
+    pub fn close_connections(&self, user: &UserId, close: Close) {
+        for outbox in self.partition(user).get(user).into_iter().flatten() {
             outbox.end(close);
         }
     }
@@ -135,19 +135,19 @@ impl Hub {
     }
 
     /// Whether this daemon holds a connection of `user`.
-    pub fn has(&self, user: UserId) -> bool {
-        self.partition(user).contains_key(&user)
+    pub fn has(&self, user: &UserId) -> bool {
+        self.partition(user).contains_key(user)
     }
 
     /// How many connections of `user` this daemon holds.
-    pub fn connections_of(&self, user: UserId) -> usize {
-        self.partition(user).get(&user).map_or(0, Vec::len)
+    pub fn connections_of(&self, user: &UserId) -> usize {
+        self.partition(user).get(user).map_or(0, Vec::len)
     }
 
     /// Every user with a connection here.
     pub fn users(&self) -> Vec<UserId> {
         let users = self.users.iter().map(|users| users.lock().unwrap_or_else(PoisonError::into_inner));
-        users.flat_map(|users| users.keys().copied().collect::<Vec<_>>()).collect()
+        users.flat_map(|users| users.keys().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// How many connections there are.
@@ -172,7 +172,7 @@ impl Hub {
         self.queued_bytes.load(Ordering::Relaxed)
     }
 
-    fn partition(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
+    fn partition(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
         // There is a lock for every partition. The map behind a poisoned lock is still consistent: nothing
         // above panics between two changes.
         self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
@@ -181,8 +181,8 @@ impl Hub {
 
 impl Registration {
     /// Whose connection it is.
-    pub const fn user(&self) -> UserId {
-        self.user
+    pub const fn user(&self) -> &UserId {
+        &self.user
     }
 
     /// What the connection is sent.
@@ -224,13 +224,13 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut users = self.hub.partition(self.user);
+        let mut users = self.hub.partition(&self.user);
         if let Some(members) = users.get_mut(&self.user) {
             members.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
             if members.is_empty() {
                 users.remove(&self.user);
                 // What arrives from now on is not noted here.
-                self.hub.arrivals.note(self.user);
+                self.hub.arrivals.note(&self.user);
             }
         }
         self.hub.connections.fetch_sub(1, Ordering::Relaxed);
@@ -268,8 +268,8 @@ mod tests {
     fn frames_reach_all_connections_of_their_user_only() {
         let hub = hub();
         let registrations = [1, 1, 2].map(|id| hub.register(user(id), Format::Json, 9).unwrap());
-        hub.deliver(user(1), &frame("a"));
-        hub.deliver(user(1), &frame("b"));
+        hub.deliver(&user(1), &frame("a"));
+        hub.deliver(&user(1), &frame("b"));
         assert_eq!(texts(&registrations[0]), ["a", "b"]);
         assert_eq!(texts(&registrations[1]), ["a", "b"]);
         assert!(texts(&registrations[2]).is_empty());
@@ -281,8 +281,8 @@ mod tests {
         let formats = [Format::Content, Format::Json, Format::Content];
         let connections = formats.map(|format| hub.register(user(1), format, 9).unwrap());
         let (message, other) = (r#"{"id":"a","data":"\"hi\""}"#, r#"{"type":"unread_count","data":3}"#);
-        hub.deliver(user(1), &frame(message));
-        hub.deliver(user(1), &frame(other));
+        hub.deliver(&user(1), &frame(message));
+        hub.deliver(&user(1), &frame(other));
         assert_eq!(texts(&connections[0]), ["\"hi\"", other]);
         assert_eq!(texts(&connections[1]), [message, other]);
         assert_eq!(texts(&connections[2]), ["\"hi\"", other]);
@@ -295,9 +295,9 @@ mod tests {
             (hub.register(user(1), Format::Json, 2), hub.register(user(1), Format::Json, 2));
         assert!(hub.register(user(1), Format::Json, 2).is_none(), "the third is one too many");
         drop(first);
-        assert!(hub.has(user(1)) && hub.users() == [user(1)]);
+        assert!(hub.has(&user(1)) && hub.users() == [user(1)]);
         drop(second);
-        assert!(!hub.has(user(1)) && hub.users().is_empty() && hub.connections() == 0);
+        assert!(!hub.has(&user(1)) && hub.users().is_empty() && hub.connections() == 0);
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
             hub.register(user(1), Format::Json, 2).unwrap(),
         );
         for _ in 0..=8 {
-            hub.deliver(user(1), &frame("x"));
+            hub.deliver(&user(1), &frame("x"));
             assert_eq!(texts(&quick), ["x"]);
             quick.written();
         }
@@ -332,7 +332,7 @@ mod tests {
     fn frames_of_a_new_epoch_wait_for_the_replay() {
         let hub = hub();
         let registration = hub.register(user(1), Format::Json, 9).unwrap();
-        hub.deliver(user(1), &frame("a"));
+        hub.deliver(&user(1), &frame("a"));
         hub.begin_epoch();
         assert!(registration.take(Sendable::Everything, 0).unwrap().is_empty());
         assert_eq!(registration.take(Sendable::Everything, 1).unwrap().len(), 1);

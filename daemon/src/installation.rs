@@ -75,7 +75,7 @@ impl Failure for AgreementError {
 pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
     if services.store.is_none() {
-        let own = Installation::push_only();
+        let own = Installation::push_only(services.config.user_id_type);
         *known(services) = Some(own.clone());
         return recorded(services, &own).await.map(drop);
     }
@@ -103,7 +103,7 @@ pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
         .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))
         .and_then(|found| found)
         .map_err(AgreementError::Store)?;
-    let own = Installation::of_database(row.uuid, content);
+    let own = Installation::of_database(row.uuid, services.config.user_id_type, content);
     if known(services).is_none() {
         wait_for_others(services, store).await?;
     }

@@ -58,6 +58,6 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Migrate => store::migrate::print(&config).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::DefaultConfig => Ok(cli::print_default_config()),
-        Command::Token { user, ttl } => cli::print_token(&config, user, ttl),
+        Command::Token { user, ttl } => cli::print_token(&config, &user, ttl),
     }
 }

@@ -208,7 +208,7 @@ fn bounds(limits: &Limits) -> Bounds {
 
 fn dispatcher(services: &Services, hub: Arc<Hub>, queries: QueryQueue) -> Dispatcher {
     let Services { prefix, daemon, config, .. } = services;
-    Dispatcher::new(hub, queries, prefix.clone(), daemon.clone(), &config.default_type)
+    Dispatcher::new(hub, queries, (prefix.clone(), config.user_id_type), daemon.clone(), &config.default_type)
 }
 
 fn serve_queries(

@@ -66,7 +66,7 @@ fn payload(rng: &mut Rng) -> Vec<u8> {
         "18446744073709551615",
         r#"{"ping":true}"#,
         r#"{"read":true}"#,
-        r#"{"ack":["row:1:1","7:order 1"]}"#,
+        r#"{"ack":["row/1/1","7:order 1"]}"#,
         r#"{"token":"a.b.c"}"#,
         r#"{"ack":"#,
         "\u{3E9}",

@@ -97,7 +97,7 @@ impl Harness {
         // The daemon subscribes after the handshake, so the first message may be too early.
         let arrived = timeout(STEP_TIMEOUT, async {
             while redis::cmd("SPUBLISH")
-                .arg(Prefix::default().user_channel(user))
+                .arg(Prefix::default().user_channel(&user))
                 .arg(format!("{}{text}", envelope::EPHEMERAL))
                 .query_async::<u32>(&mut self.publisher)
                 .await?

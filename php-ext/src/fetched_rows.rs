@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use chatpush_wire::conversation::Conversation;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::reply::Row;
 
 use crate::zend::{RequestString, StringIdentity};
@@ -22,7 +22,7 @@ pub(crate) struct FetchedRow {
     /// The row's message id.
     pub(crate) id: MessageId,
     /// The sender, if known.
-    pub(crate) sender: Option<i64>,
+    pub(crate) sender: Option<Sender>,
     /// The time of acceptance, in milliseconds since 1970, if known.
     pub(crate) time_ms: Option<u64>,
     /// The conversation, if it is known and belongs to one.
@@ -50,14 +50,14 @@ thread_local! {
 }
 
 /// Remembers rows of a user and the strings that PHP gets of them.
-pub(crate) fn remember(user: UserId, rows: impl Iterator<Item = (Row, RowStrings)>) {
+pub(crate) fn remember(user: &UserId, rows: impl Iterator<Item = (Row, RowStrings)>) {
     MEMORY.with_borrow_mut(|memory| {
         for (row, strings) in rows {
-            let Row { message_id: id, sender_id, time_ms, conversation, .. } = row;
-            let known = memory.by_id.entry((user, id.clone())).or_default();
+            let Row { message_id: id, sender, time_ms, conversation, .. } = row;
+            let known = memory.by_id.entry((user.clone(), id.clone())).or_default();
             let row = known.upgrade().unwrap_or_else(|| {
-                let (sender, time_ms) = (Some(sender_id), Some(time_ms));
-                Rc::new(FetchedRow { user, id, sender, time_ms, conversation })
+                let (sender, time_ms) = (Some(sender), Some(time_ms));
+                Rc::new(FetchedRow { user: user.clone(), id, sender, time_ms, conversation })
             });
             *known = Rc::downgrade(&row);
             memory.by_content.insert(strings.content.identity(), (strings, row));
@@ -66,20 +66,20 @@ pub(crate) fn remember(user: UserId, rows: impl Iterator<Item = (Row, RowStrings
 }
 
 /// The row of `user` whose content is this very string.
-pub(crate) fn with_content(user: UserId, content: StringIdentity) -> Option<Rc<FetchedRow>> {
+pub(crate) fn with_content(user: &UserId, content: StringIdentity) -> Option<Rc<FetchedRow>> {
     MEMORY.with_borrow(|memory| {
         let (_, row) = memory.by_content.get(&content)?;
-        (row.user == user).then(|| row.clone())
+        (row.user == *user).then(|| row.clone())
     })
 }
 
 /// The row of `user` with this message id. If this request does not hold it, as much as the id says.
-pub(crate) fn with_id(user: UserId, id: MessageId) -> Rc<FetchedRow> {
-    let key = (user, id);
+pub(crate) fn with_id(user: &UserId, id: MessageId) -> Rc<FetchedRow> {
+    let key = (user.clone(), id);
     let held = MEMORY.with_borrow(|memory| memory.by_id.get(&key)?.upgrade());
     held.unwrap_or_else(|| {
         let (user, id) = key;
-        let (sender, time_ms) = (id.sender().map(i64::from), id.time_ms());
+        let (sender, time_ms) = (id.sender(UserIdType::Int).as_ref().map(Sender::from), id.time_ms());
         Rc::new(FetchedRow { user, id, sender, time_ms, conversation: None })
     })
 }

@@ -1,6 +1,6 @@
 //! What functions return, and what they return in place of it when they fail.
 
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{Sender, UserId};
 use chatpush_wire::reply::Row;
 use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::DataType;
@@ -103,8 +103,10 @@ impl Returns for Vec<UserId> {
         let ids = BailoutGuard::new(self);
         let mut list = ZendHashTable::with_capacity(u32::try_from(ids.len()).unwrap_or(u32::MAX));
         for id in ids.iter() {
-            // A value of the engine's own type cannot fail to be added.
-            let _ = list.push(i64::from(*id));
+            if let Some(id) = sender(&Sender::from(id)) {
+                // A value of the engine's own type cannot fail to be added.
+                let _ = list.push(id);
+            }
         }
         drop(ids);
         answer.set_hashtable(list);
@@ -158,7 +160,7 @@ impl<P: Iterator<Item = Result<Vec<Row>, Error>> + 'static> Returns for RowPages
         // Building the list can meet memory_limit, which leaves by longjmp. The guard frees what is held.
         let building = Building { pages: self.pages, rows: Vec::new(), strings: Vec::new() };
         let mut guard = BailoutGuard::new(building);
-        let filled = fill(&mut list, self.user, &mut guard);
+        let filled = fill(&mut list, &self.user, &mut guard);
         drop(guard);
         match filled {
             Some(Ok(())) => answer.set_hashtable(list),
@@ -176,7 +178,7 @@ impl<P: Iterator<Item = Result<Vec<Row>, Error>> + 'static> Returns for RowPages
 /// Appends all pages to a list, and remembers their rows. `None`: PHP refused a value.
 fn fill<P: Iterator<Item = Result<Vec<Row>, Error>>>(
     list: &mut ZendHashTable,
-    user: UserId,
+    user: &UserId,
     building: &mut Building<P>,
 ) -> Option<Result<(), Error>> {
     let Building { pages, rows, strings } = building;
@@ -185,21 +187,26 @@ fn fill<P: Iterator<Item = Result<Vec<Row>, Error>>>(
             Ok(page) => *rows = page,
             Err(error) => return Some(Err(error)),
         }
-        append(list, rows, strings)?;
+        append(list, user, rows, strings)?;
         let strings = std::mem::take(strings);
         fetched_rows::remember(user, std::mem::take(rows).into_iter().zip(strings));
     }
     Some(Ok(()))
 }
 
-fn append(list: &mut ZendHashTable, rows: &[Row], strings: &mut Vec<RowStrings>) -> Option<()> {
+fn append(
+    list: &mut ZendHashTable,
+    user: &UserId,
+    rows: &[Row],
+    strings: &mut Vec<RowStrings>,
+) -> Option<()> {
     for row in rows {
         let content = RequestString::new(&row.content)?;
         let message_id = RequestString::new(row.message_id.as_str())?;
         let mut columns = ZendHashTable::with_capacity(6);
         columns.insert("id", saturating(row.id)).ok()?;
-        columns.insert("sender_id", row.sender_id).ok()?;
-        columns.insert("receiver_id", row.receiver_id).ok()?;
+        columns.insert("sender_id", sender(&row.sender)?).ok()?;
+        columns.insert("receiver_id", sender(&Sender::from(user))?).ok()?;
         columns.insert("content", content.to_zval()).ok()?;
         columns.insert("send_time", row.send_time.as_str()).ok()?;
         columns.insert("message_id", message_id.to_zval()).ok()?;
@@ -207,6 +214,16 @@ fn append(list: &mut ZendHashTable, rows: &[Row], strings: &mut Vec<RowStrings>)
         strings.push(RowStrings { content, message_id });
     }
     Some(())
+}
+
+/// A user of a row: a number if the column holds numbers.
+fn sender(user: &Sender) -> Option<Zval> {
+    let mut value = Zval::new();
+    match user {
+        Sender::Int(id) | Sender::BigInt(id) => value.set_long(*id),
+        Sender::Text(id) => value.set_string(id, false).ok()?,
+    }
+    Some(value)
 }
 
 fn saturating(count: u64) -> i64 {

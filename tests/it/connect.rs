@@ -144,7 +144,7 @@ async fn truncated_row_ids_can_be_reused() {
     env.execute("INSERT INTO offline_message VALUES (NULL, 1, 2, 'new', '2024-05-06 07:08:09')").await;
     let mut browser = daemon.connect(2).await;
     let frame = browser.json().await;
-    assert_eq!(frame["id"].as_str().map(|id| id.starts_with("row:1:")), Some(true), "{frame}");
+    assert_eq!(frame["id"].as_str().map(|id| id.starts_with("row/1/")), Some(true), "{frame}");
     let reading = browser.keep_reading();
     eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     env.execute("TRUNCATE offline_message").await;
@@ -225,7 +225,7 @@ async fn invalid_token_is_rejected_with_a_reason() {
 }
 
 async fn is_subscribed(env: &TestEnv, user: u32) -> bool {
-    let channel = env.prefix().user_channel(UserId::try_from(i64::from(user)).expect("a user id"));
+    let channel = env.prefix().user_channel(&UserId::try_from(i64::from(user)).expect("a user id"));
     let counts: (String, u32) = env.redis(&["PUBSUB", "SHARDNUMSUB", &channel]).await;
     counts.1 > 0
 }

@@ -260,7 +260,7 @@ async fn disconnect_user_revokes_older_tokens() {
     assert_eq!(short.close_code().await, Some(4401));
     // The record lives as long as the tokens.
     let id = UserId::try_from(2).expect("a user id");
-    let left: i64 = env.redis(&["TTL", &env.prefix().revoked(id)]).await;
+    let left: i64 = env.redis(&["TTL", &env.prefix().revoked(&id)]).await;
     assert!(left > 31_536_000, "{left}");
 }
 
@@ -286,12 +286,12 @@ async fn revocation_outlives_outages_and_missed_messages() {
     open.until_unread_count().await;
     let id = UserId::try_from(3).expect("a user id");
     let later = (std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs() + 60).to_string();
-    let _: String = env.redis(&["SET", &env.prefix().revoked(id), &later]).await;
+    let _: String = env.redis(&["SET", &env.prefix().revoked(&id), &later]).await;
     assert_eq!(env.php().get("var_dump(ChatPush\\isOnline(3));").await.trim(), "bool(true)");
     let _: u32 = env.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     assert_eq!(open.close_code().await, Some(4403));
     // A clock that is behind does not make older tokens valid again.
     env.php().get("ChatPush\\disconnectUser(3);").await;
-    let kept: String = env.redis(&["GET", &env.prefix().revoked(id)]).await;
+    let kept: String = env.redis(&["GET", &env.prefix().revoked(&id)]).await;
     assert_eq!(kept, later);
 }

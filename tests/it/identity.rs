@@ -177,7 +177,7 @@ async fn row_with_a_reused_id_is_another_message() {
     let types: Vec<_> =
         frames.iter().map(|(message_type, data, _)| (data.as_str(), message_type.as_str())).collect();
     assert_eq!(types, [("new", "text"), ("c", "sticker")]);
-    assert!(frames[0].2.starts_with("row:1:"), "{frames:?}");
+    assert!(frames[0].2.starts_with("row/1/"), "{frames:?}");
     eventually("they are deleted", || env.stored(2), Vec::is_empty).await;
 }
 

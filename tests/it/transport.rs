@@ -10,6 +10,7 @@ use chatpush_stack::redis::{self, Redis};
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
 use tokio::io::{
@@ -51,7 +52,8 @@ async fn redis(folder: &Folder, more: &[&str]) -> Redis {
     let redis = Redis::start_with(folder.path(), &arguments).await.expect("Redis starts");
     // A daemon has served it before.
     let prefix = Prefix::default();
-    let record = Installation::of_database("uuid".to_owned(), ContentColumn::default()).encode();
+    let record =
+        Installation::of_database("uuid".to_owned(), UserIdType::Int, ContentColumn::default()).encode();
     let client = ::redis::Client::open(redis.url()).expect("the URL is valid");
     let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
     let set = ::redis::cmd("SET").arg(prefix.installation()).arg(record).exec_async(&mut connection).await;

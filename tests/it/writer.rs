@@ -273,7 +273,7 @@ async fn repeated_call_gets_the_refusal_of_the_first_one() {
         assert!(refused, "{output}");
     };
     let id = MessageId::try_from("1:m".to_owned()).expect("an id");
-    let seen = env.prefix().seen(UserId::try_from(2).expect("a user id"), &id);
+    let seen = env.prefix().seen(&UserId::try_from(2).expect("a user id"), &id);
 
     // No daemon runs yet, so the repeated call is in one batch with the first one.
     let queued = env.php().with("chatpush.durability=queued").get(send).await;

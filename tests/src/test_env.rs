@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{UserId, UserIdType};
 use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -63,7 +63,7 @@ impl TestEnv {
     /// Writes the installation record into Redis, as if a daemon had run before.
     async fn record_installation(&self) {
         let uuid: Vec<String> = self.query("SELECT uuid FROM chatpush_installation").await;
-        let record = Installation::of_database(uuid[0].clone(), ContentColumn::default());
+        let record = Installation::of_database(uuid[0].clone(), UserIdType::Int, ContentColumn::default());
         let _: String = self.redis(&["SET", &self.prefix().installation(), &record.encode()]).await;
     }
 
@@ -184,5 +184,5 @@ impl TestEnv {
 }
 
 fn partition(user: u32) -> Partition {
-    Partition::of(UserId::try_from(i64::from(user)).expect("a user id"))
+    Partition::of(&UserId::try_from(i64::from(user)).expect("a user id"))
 }

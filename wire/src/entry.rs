@@ -19,7 +19,7 @@
 
 use crate::conversation::Conversation;
 use crate::frame::MessageType;
-use crate::id::{MessageId, UserId};
+use crate::id::{MessageId, UserId, UserIdType};
 
 /// The names of the fields.
 pub(crate) mod field {
@@ -145,18 +145,21 @@ pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(S
 }
 
 /// Whose mailboxes or counters an entry changes, from its first fields alone: version, kind and receiver. Every
-/// kind of entry must be covered, because a barrier relies on it.
+/// kind of entry must be covered, because a barrier relies on it. User ids have this type.
 ///
 /// # Errors
 ///
 /// [`Malformed`]: this version cannot tell, so it may be anybody's.
-pub fn receivers(head: &[(String, String)]) -> Result<impl Iterator<Item = UserId> + use<>, Malformed> {
+pub fn receivers(
+    head: &[(String, String)],
+    ids: UserIdType,
+) -> Result<impl Iterator<Item = UserId> + use<>, Malformed> {
     check_version(head)?;
     let kind = get(head, field::KIND).ok_or(Malformed::Field(field::KIND))?;
     if !kind::ALL.contains(&kind) {
         return Err(Malformed::EntryKind(kind.to_owned()));
     }
-    Ok(std::iter::once(user(head, field::RECEIVER)?))
+    Ok(std::iter::once(user(head, field::RECEIVER, ids)?))
 }
 
 fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {
@@ -167,9 +170,8 @@ fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn user(fields: &[(String, String)], name: &'static str) -> Result<UserId, Malformed> {
-    let number = get(fields, name).ok_or(Malformed::Field(name))?.parse::<i64>().ok();
-    number.and_then(|id| UserId::try_from(id).ok()).ok_or(Malformed::Field(name))
+fn user(fields: &[(String, String)], name: &'static str, ids: UserIdType) -> Result<UserId, Malformed> {
+    get(fields, name).and_then(|text| ids.text(text).ok()).ok_or(Malformed::Field(name))
 }
 
 fn get<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -190,22 +192,22 @@ fn conversation(text: &str) -> Option<Conversation> {
 }
 
 impl Entry {
-    /// Reads the fields of a stream entry.
+    /// Reads the fields of a stream entry, whose user ids have this type.
     ///
     /// # Errors
     ///
     /// [`Malformed`], which names the version, entry kind or field that this version does not read.
-    pub fn decode(fields: &[(String, String)]) -> Result<Self, Malformed> {
+    pub fn decode(fields: &[(String, String)], ids: UserIdType) -> Result<Self, Malformed> {
         let text = |name| get(fields, name).ok_or(Malformed::Field(name));
         check_version(fields)?;
-        let receiver = user(fields, field::RECEIVER)?;
+        let receiver = user(fields, field::RECEIVER, ids)?;
         let id = || MessageId::try_from(text(field::ID)?.to_owned()).map_err(|_| Malformed::Field(field::ID));
         let receiver_online = get(fields, field::RECEIVER_ONLINE).is_some_and(|online| online == "1");
         let reply_to = reply_to(fields).map(str::to_owned);
         match text(field::KIND)? {
             kind::MESSAGE => Ok(Self::Message {
                 id: id()?,
-                sender: user(fields, field::SENDER)?,
+                sender: user(fields, field::SENDER, ids)?,
                 receiver,
                 content: text(field::CONTENT)?.to_owned(),
                 message_type: optional(fields, field::MESSAGE_TYPE, MessageType::decode)?,
@@ -231,13 +233,13 @@ impl Entry {
     }
 
     /// The owner of the mailbox.
-    pub const fn receiver(&self) -> UserId {
+    pub const fn receiver(&self) -> &UserId {
         match self {
             Self::Message { receiver, .. }
             | Self::ClientAck { receiver, .. }
             | Self::AppDelete { receiver, .. }
             | Self::Clear { receiver, .. }
-            | Self::Duplicate { receiver, .. } => *receiver,
+            | Self::Duplicate { receiver, .. } => receiver,
         }
     }
 
@@ -273,7 +275,7 @@ mod tests {
         let id = MessageId::try_from("7:a".to_owned()).unwrap();
         let caller = Some("C.1".to_owned());
         let expected = Entry::Duplicate { receiver, id, receiver_online: true, reply_to: caller };
-        assert_eq!(Entry::decode(&fields), Ok(expected));
+        assert_eq!(Entry::decode(&fields, UserIdType::Int), Ok(expected));
         assert_eq!(reply_to(&fields), Some("C.1"));
         assert_eq!(without_reply_to(&fields).count(), 5);
     }
@@ -283,15 +285,19 @@ mod tests {
     fn head_of_a_readable_entry_names_its_receiver() {
         for kind in kind::ALL {
             let head = fields([("v", crate::VERSION), ("k", kind), ("r", "2")]);
-            let named: Vec<_> = receivers(&head).unwrap().collect();
+            let named: Vec<_> = receivers(&head, UserIdType::Int).unwrap().collect();
             assert_eq!(named, [UserId::try_from(2).unwrap()], "{kind}");
         }
         for (at, bad) in [(0, "later"), (1, "?"), (2, "0")] {
             let mut head = fields([("v", crate::VERSION), ("k", "m"), ("r", "2")]);
             head[at].1 = bad.to_owned();
-            assert_eq!(receivers(&head).err(), Entry::decode(&head).err(), "{bad}");
+            assert_eq!(
+                receivers(&head, UserIdType::Int).err(),
+                Entry::decode(&head, UserIdType::Int).err(),
+                "{bad}"
+            );
         }
-        assert!(receivers(&[]).is_err());
+        assert!(receivers(&[], UserIdType::Int).is_err());
     }
 
     #[test]
@@ -300,11 +306,11 @@ mod tests {
             let mut fields = fields([("v", crate::VERSION), ("k", "z"), ("r", "2")]);
             fields.retain(|(field, _)| field != name);
             fields.push((name.to_owned(), value.to_owned()));
-            Entry::decode(&fields)
+            Entry::decode(&fields, UserIdType::Int)
         };
         assert_eq!(with("v", "2"), Err(Malformed::Version { found: "2".to_owned() }));
         assert_eq!(with("k", "?"), Err(Malformed::EntryKind("?".to_owned())));
         assert_eq!(with("r", "0"), Err(Malformed::Field("r")));
-        assert_eq!(Entry::decode(&[]), Err(Malformed::Field("v")));
+        assert_eq!(Entry::decode(&[], UserIdType::Int), Err(Malformed::Field("v")));
     }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::conversation::Conversation;
-use crate::id::MessageId;
+use crate::id::{MessageId, Sender};
 
 /// The type of a message that was stored without one, unless the daemon is configured otherwise.
 pub const DEFAULT_TYPE: &str = "text";
@@ -49,9 +49,8 @@ pub struct Message<'a> {
     pub message_type: Option<&'a MessageType>,
     /// The content, verbatim.
     pub data: &'a str,
-    /// The sender, if known. The application's column is a signed number, so this is not a
-    /// [`crate::id::UserId`].
-    pub from: Option<i64>,
+    /// The sender, if known.
+    pub from: Option<&'a Sender>,
     /// The conversation, if the message belongs to one.
     pub conversation: Option<&'a Conversation>,
 }
@@ -66,7 +65,7 @@ impl Message<'_> {
         push_json(&mut frame, self.data);
         if let Some(from) = self.from {
             frame.push_str(",\"from\":");
-            frame.push_str(&from.to_string());
+            push_sender(&mut frame, from);
         }
         if let Some(conversation) = self.conversation {
             frame.push_str(",\"conversation\":");
@@ -131,6 +130,15 @@ fn head(id: &MessageId, message_type: Option<&MessageType>) -> String {
         None => push_json(&mut head, DEFAULT_TYPE),
     }
     head
+}
+
+/// Appends a sender. JavaScript's numbers are exact up to 2⁵³ only, so a large one is a text.
+fn push_sender(out: &mut String, sender: &Sender) {
+    match sender {
+        Sender::Int(id) => out.push_str(&id.to_string()),
+        Sender::BigInt(id) => push_json(out, &id.to_string()),
+        Sender::Text(id) => push_json(out, id),
+    }
 }
 
 /// Appends a text as a JSON string. RFC 8259 section 7 requires escapes for the quotation mark, the backslash
@@ -233,7 +241,7 @@ mod tests {
             id: &id,
             message_type: None,
             data: "\"type\":\"text\"",
-            from: Some(7),
+            from: Some(&Sender::Int(7)),
             conversation: None,
         };
         let message_type = MessageType::Name("chat".to_owned());

@@ -1,51 +1,12 @@
 //! Validated identifiers. A value of one of these types is valid; nothing checks it again.
 
+mod user;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A user id: the application's `user.id`, 1 to 2,147,483,647 (MySQL's signed `INT`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "i64", into = "i64")]
-pub struct UserId(u32);
-
-impl UserId {
-    /// The largest id that fits the column, 2³¹ − 1.
-    pub const MAX: i64 = i32::MAX as i64;
-
-    /// The id as a number.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl TryFrom<i64> for UserId {
-    type Error = InvalidUserId;
-
-    fn try_from(value: i64) -> Result<Self, InvalidUserId> {
-        match u32::try_from(value) {
-            Ok(id) if (1..=Self::MAX).contains(&value) => Ok(Self(id)),
-            _ => Err(InvalidUserId),
-        }
-    }
-}
-
-impl From<UserId> for i64 {
-    fn from(id: UserId) -> Self {
-        Self::from(id.0)
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The number is not a user id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be between 1 and 2147483647")]
-pub struct InvalidUserId;
+pub use self::user::{AnyText, AnyUserId, InvalidUserId, Sender, UnknownUserIdType, UserId, UserIdType};
 
 /// The digits of a generated id: Crockford's Base32 (ULID specification, "Encoding").
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -54,15 +15,15 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 ///
 /// There are three kinds, and no id is of two kinds: a generated id is 26 letters and digits, an id that the
 /// caller chose is `<sender>:<id>`, and a row that the application inserted itself has the id
-/// `row:<id>:<digest>`. The digest of sender and content is there because row ids start again at 1 after
-/// `TRUNCATE`.
+/// `row/<id>/<digest>`: no colon, and no user id has a slash. The digest of sender and content is there because
+/// row ids start again at 1 after `TRUNCATE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId(String);
 
 impl MessageId {
-    /// Longest id in bytes: a caller's 64, a sender of up to 10 digits and the colon.
-    pub const MAX_BYTES: usize = 75;
+    /// Longest id in bytes: a caller's 64, a sender of up to as many, and the colon.
+    pub const MAX_BYTES: usize = 129;
 
     /// A new id from the time and ten random bytes, in the layout of a ULID: later ids sort later.
     pub fn generate(unix_ms: u64, entropy: [u8; 10]) -> Self {
@@ -86,31 +47,30 @@ impl MessageId {
         u64::try_from(value >> 80).ok()
     }
 
-    /// The sender of an id that a sender has chosen; `None` for the other kinds.
-    pub fn sender(&self) -> Option<UserId> {
-        let (sender, _) = self.0.split_once(':').filter(|_| self.is_chosen())?;
-        UserId::try_from(sender.parse::<i64>().ok()?).ok()
+    /// The sender of an id that a sender has chosen, of this type; `None` for the other kinds.
+    pub fn sender(&self, kind: UserIdType) -> Option<UserId> {
+        kind.text(self.0.split_once(':')?.0).ok()
     }
 
     /// The id that `sender` has chosen for a message. The same text of another sender is another id.
-    pub fn chosen(sender: UserId, ChosenId(text): ChosenId<'_>) -> Self {
+    pub fn chosen(sender: &UserId, ChosenId(text): ChosenId<'_>) -> Self {
         Self(format!("{sender}:{text}"))
     }
 
     /// Whether a sender has chosen it, so that a call with it may be repeated at any time.
     pub fn is_chosen(&self) -> bool {
-        self.0.contains(':') && self.0.starts_with(|first: char| first.is_ascii_digit())
+        self.0.contains(':')
     }
 
     /// The id of a row that the application inserted itself, from the row's `id` and a digest of its sender
     /// and content.
     pub fn of_row(id: u64, digest: u64) -> Self {
-        Self(format!("row:{id}:{digest:016x}"))
+        Self(format!("row/{id}/{digest:016x}"))
     }
 
     /// The row's id and digest, if this is the id of a row that the application inserted itself.
     pub fn as_row(&self) -> Option<(u64, u64)> {
-        let (id, digest) = self.0.strip_prefix("row:")?.split_once(':')?;
+        let (id, digest) = self.0.strip_prefix("row/")?.split_once('/')?;
         Some((id.parse().ok()?, u64::from_str_radix(digest, 16).ok()?))
     }
 
@@ -142,7 +102,7 @@ impl fmt::Display for MessageId {
 
 /// The text is not a message id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 75 printable ASCII bytes")]
+#[error("must be 1 to 129 printable ASCII bytes")]
 pub struct InvalidMessageId;
 
 /// A text that a sender has chosen as the id of a message: 1 to 64 printable ASCII characters.
@@ -172,16 +132,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_ids_are_bounded_by_the_column() {
-        for good in [1, 2_147_483_647] {
-            assert_eq!(UserId::try_from(good).map(i64::from), Ok(good));
-        }
-        for bad in [0, -1, 2_147_483_648, i64::MAX, i64::MIN] {
-            assert_eq!(UserId::try_from(bad), Err(InvalidUserId));
-        }
-    }
-
-    #[test]
     fn generated_ids_sort_by_time_and_keep_every_random_bit() {
         let early = MessageId::generate(1_732_323_232_123, [0xFF; 10]);
         let late = MessageId::generate(1_732_323_232_124, [0; 10]);
@@ -198,24 +148,27 @@ mod tests {
     fn row_ids_read_back_and_others_are_not_rows() {
         assert_eq!(MessageId::of_row(7, u64::MAX).as_row(), Some((7, u64::MAX)));
         assert_eq!(MessageId::generate(1, [0; 10]).as_row(), None);
-        assert_eq!(MessageId::try_from("7:row:1:2".to_owned()).unwrap().as_row(), None);
+        assert_eq!(MessageId::try_from("7:row/1/2".to_owned()).unwrap().as_row(), None);
     }
 
     #[test]
     fn a_chosen_id_belongs_to_its_sender() {
         let sender = |id| UserId::try_from(id).unwrap();
-        let chosen =
-            |sender, text: &str| MessageId::chosen(sender, ChosenId::try_from(text.as_bytes()).unwrap());
+        let chosen = |sender: UserId, text: &str| {
+            MessageId::chosen(&sender, ChosenId::try_from(text.as_bytes()).unwrap())
+        };
         let order = chosen(sender(7), "order 1~");
         assert_eq!(order.as_str(), "7:order 1~");
         assert_ne!(order, chosen(sender(8), "order 1~"));
-        assert_eq!(order.sender(), Some(sender(7)));
+        assert_eq!(order.sender(UserIdType::Int), Some(sender(7)));
         assert_eq!(
-            (MessageId::of_row(7, 1).sender(), MessageId::generate(1, [7; 10]).sender()),
-            (None, None)
+            [MessageId::of_row(7, 1), MessageId::generate(1, [7; 10])].map(|id| id.sender(UserIdType::Text)),
+            [None, None]
         );
-        let longest = chosen(sender(UserId::MAX), &"x".repeat(64));
+        let longest = chosen(UserIdType::Text.text(&"y".repeat(64)).unwrap(), &"x".repeat(64));
         assert!(order.is_chosen() && longest.as_str().len() == MessageId::MAX_BYTES);
+        let row = chosen(UserIdType::Text.text("row").unwrap(), "1:0000000000000002");
+        assert!(row.is_chosen() && row.as_row().is_none());
         assert!(!MessageId::generate(1, [7; 10]).is_chosen() && !MessageId::of_row(7, 1).is_chosen());
         for bad in [&b""[..], &[b'x'; 65], b"a\nb", "é".as_bytes(), b"\xFF"] {
             assert_eq!(ChosenId::try_from(bad), Err(InvalidChosenId));
@@ -224,7 +177,7 @@ mod tests {
 
     #[test]
     fn message_ids_are_printable_and_short() {
-        for bad in [String::new(), "a\nb".to_owned(), "é".to_owned(), "x".repeat(76)] {
+        for bad in [String::new(), "a\nb".to_owned(), "é".to_owned(), "x".repeat(130)] {
             assert_eq!(MessageId::try_from(bad), Err(InvalidMessageId));
         }
     }

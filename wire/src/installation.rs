@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry;
+use crate::id::UserIdType;
 use crate::partition::Partition;
 
 /// Messages are stored in MySQL or MariaDB.
@@ -27,8 +28,8 @@ pub struct Installation {
     pub partitions: u8,
     /// The CRC-32 of all hash tags, separated by spaces.
     pub tags: u32,
-    /// The type of user ids: `int`.
-    pub user_id_type: String,
+    /// The type of user ids.
+    pub user_id_type: UserIdType,
     /// Where messages are stored: [`MYSQL`] or [`NONE`].
     pub storage: String,
     /// A UUID that also stands in the database, in `chatpush_installation`. Empty without a database.
@@ -137,12 +138,15 @@ pub enum Mismatch {
         found: u32,
     },
     /// Another type of user ids.
-    #[error("the installation in Redis has user ids of type {found} and this program works with {own}")]
+    #[error(
+        "the installation in Redis has user ids of type {found} and this daemon of type {own}: set user_id_type \
+         (CHATPUSH_USER_ID_TYPE) to {found}"
+    )]
     UserIdType {
         /// The type in the record.
-        found: String,
-        /// The type that this program works with.
-        own: String,
+        found: UserIdType,
+        /// The type in this daemon's settings.
+        own: UserIdType,
     },
     /// Another kind of storage.
     #[error(
@@ -170,15 +174,15 @@ pub enum Mismatch {
 }
 
 impl Installation {
-    /// The record that this version writes for a database with this UUID and this column. Its generation of
-    /// entries is the oldest one, until every daemon is known to read a newer one.
-    pub fn of_database(uuid: String, content: ContentColumn) -> Self {
+    /// The record that this version writes for a database with this UUID, these user ids and this column. Its
+    /// generation of entries is the oldest one, until every daemon is known to read a newer one.
+    pub fn of_database(uuid: String, user_id_type: UserIdType, content: ContentColumn) -> Self {
         Self {
             version: crate::VERSION.to_owned(),
             entries: entry::OLDEST_GENERATION,
             partitions: Partition::COUNT,
             tags: tags(),
-            user_id_type: "int".to_owned(),
+            user_id_type,
             storage: MYSQL.to_owned(),
             uuid,
             content,
@@ -186,9 +190,9 @@ impl Installation {
     }
 
     /// The record of an installation without a database.
-    pub fn push_only() -> Self {
+    pub fn push_only(user_id_type: UserIdType) -> Self {
         let storage = NONE.to_owned();
-        Self { storage, ..Self::of_database(String::new(), ContentColumn::default()) }
+        Self { storage, ..Self::of_database(String::new(), user_id_type, ContentColumn::default()) }
     }
 
     /// Whether messages are stored.
@@ -216,21 +220,18 @@ impl Installation {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether this program can work with an installation that has this record, whatever its database.
+    /// Whether this program can work with an installation that has this record, whatever its database and its
+    /// user ids.
     ///
     /// # Errors
     ///
     /// The first thing that differs.
     pub fn fits(&self) -> Result<(), Mismatch> {
-        let own = Self::of_database(String::new(), ContentColumn::default());
-        if self.version != own.version {
+        if self.version != crate::VERSION {
             return Err(Mismatch::Version { found: self.version.clone() });
         }
-        if (self.partitions, self.tags) != (own.partitions, own.tags) {
+        if (self.partitions, self.tags) != (Partition::COUNT, tags()) {
             return Err(Mismatch::Partitions { found: self.partitions });
-        }
-        if self.user_id_type != own.user_id_type {
-            return Err(Mismatch::UserIdType { found: self.user_id_type.clone(), own: own.user_id_type });
         }
         Ok(())
     }
@@ -244,6 +245,9 @@ impl Installation {
         self.fits()?;
         if self.entries > entry::GENERATION {
             return Err(Mismatch::Entries { found: self.entries });
+        }
+        if self.user_id_type != own.user_id_type {
+            return Err(Mismatch::UserIdType { found: self.user_id_type, own: own.user_id_type });
         }
         if self.storage != own.storage {
             return Err(Mismatch::Storage { found: self.storage.clone(), own: own.storage.clone() });
@@ -266,7 +270,7 @@ mod tests {
     use super::*;
 
     fn record() -> Installation {
-        Installation::of_database("u".to_owned(), ContentColumn::default())
+        Installation::of_database("u".to_owned(), UserIdType::Int, ContentColumn::default())
     }
 
     #[test]
@@ -322,7 +326,7 @@ mod tests {
             (&|other| other.partitions = 16, "16 partitions"),
             (&|other| other.tags += 1, "other hash tags"),
             (&|other| other.entries = entry::GENERATION + 1, "generation 3"),
-            (&|other| other.user_id_type = "text".to_owned(), "type text"),
+            (&|other| other.user_id_type = UserIdType::Text, "type text"),
             (&|other| other.storage = NONE.to_owned(), "storage = \"none\""),
             (&|other| other.uuid = "w".to_owned(), "installation w"),
         ] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::{MessageId, UserId};
+use crate::id::{MessageId, UserId, UserIdType};
 use crate::partition::Partition;
 
 /// The start of every name, so that several installations can share one Redis. Channels need it even in
@@ -21,14 +21,14 @@ impl Prefix {
 
     /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user,
     /// so the user is online if the channel has subscribers.
-    pub fn user_channel(&self, user: UserId) -> String {
+    pub fn user_channel(&self, user: &UserId) -> String {
         self.tagged(Partition::of(user), format_args!("user:{user}"))
     }
 
-    /// The user of a user channel.
-    pub fn user_of_channel(&self, channel: &str) -> Option<UserId> {
+    /// The user of a user channel, with an id of this type.
+    pub fn user_of_channel(&self, channel: &str, kind: UserIdType) -> Option<UserId> {
         let (_, name) = self.untagged(channel)?;
-        UserId::try_from(name.strip_prefix("user:")?.parse::<i64>().ok()?).ok()
+        kind.text(name.strip_prefix("user:")?).ok()
     }
 
     /// The channel that every daemon is subscribed to, in every partition. Without subscribers no daemon is
@@ -75,12 +75,12 @@ impl Prefix {
     }
 
     /// The key that records that a message was accepted, so that a repeated call is not a second message.
-    pub fn seen(&self, receiver: UserId, message: &MessageId) -> String {
+    pub fn seen(&self, receiver: &UserId, message: &MessageId) -> String {
         self.tagged(Partition::of(receiver), format_args!("seen:{receiver}:{message}"))
     }
 
     /// The key that records since which second the user's tokens are accepted: older ones were revoked.
-    pub fn revoked(&self, user: UserId) -> String {
+    pub fn revoked(&self, user: &UserId) -> String {
         self.tagged(Partition::of(user), format_args!("revoked:{user}"))
     }
 
@@ -159,16 +159,16 @@ mod tests {
         let prefix = Prefix::default();
         let user = UserId::try_from(35).unwrap();
         let message = MessageId::generate(1, [0; 10]);
-        let partition = Partition::of(user);
+        let partition = Partition::of(&user);
         for name in [
-            prefix.user_channel(user),
+            prefix.user_channel(&user),
             prefix.daemons_channel(partition),
             prefix.log(partition),
             prefix.query_list(partition),
             prefix.query_channel(partition, "d"),
             prefix.reply_channel(partition, "c"),
-            prefix.seen(user, &message),
-            prefix.revoked(user),
+            prefix.seen(&user, &message),
+            prefix.revoked(&user),
         ] {
             assert!(name.starts_with("chatpush:{35di}:"), "{name}");
         }
@@ -178,16 +178,16 @@ mod tests {
     fn channels_and_logs_read_back() {
         let prefix = Prefix::try_from("my:app".to_owned()).unwrap();
         let user = UserId::try_from(35).unwrap();
-        assert_eq!(prefix.user_of_channel(&prefix.user_channel(user)), Some(user));
-        assert_eq!(prefix.user_of_channel("other:{35di}:user:35"), None);
-        assert_eq!(prefix.user_of_channel("my:app:{35di}:daemons"), None);
-        let partition = Partition::of(user);
+        assert_eq!(prefix.user_of_channel(&prefix.user_channel(&user), UserIdType::Int), Some(user.clone()));
+        assert_eq!(prefix.user_of_channel("other:{35di}:user:35", UserIdType::Int), None);
+        assert_eq!(prefix.user_of_channel("my:app:{35di}:daemons", UserIdType::Int), None);
+        let partition = Partition::of(&user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
         assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
         assert_eq!(prefix.partition_of_log("my:app:{35}:log"), None, "not the tag of the partition");
         assert!(prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:1")));
         assert!(!prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:12")));
-        assert!(!prefix.is_query_channel_of("user:35", &prefix.user_channel(user)));
+        assert!(!prefix.is_query_channel_of("user:35", &prefix.user_channel(&user)));
         assert!(prefix.is_daemons_channel(&prefix.daemons_channel(partition)));
         assert!(!prefix.is_daemons_channel(&prefix.query_channel(partition, "daemons")));
     }

@@ -16,9 +16,9 @@ pub struct NewMessage<'a> {
     /// The message's id.
     pub id: &'a MessageId,
     /// The sender.
-    pub sender: UserId,
+    pub sender: &'a UserId,
     /// The owner of the mailbox.
-    pub receiver: UserId,
+    pub receiver: &'a UserId,
     /// The content, verbatim.
     pub content: &'a str,
     /// The message type, if there is one.
@@ -46,25 +46,25 @@ impl<'a> NewMessage<'a> {
 }
 
 /// A client has confirmed messages: their rows are to be deleted.
-pub fn client_ack(receiver: UserId, ids: &[MessageId]) -> Fields<'static> {
+pub fn client_ack(receiver: &UserId, ids: &[MessageId]) -> Fields<'static> {
     let mut fields = head(kind::CLIENT_ACK, receiver);
     fields.push((field::ID, join(ids).into()));
     fields
 }
 
 /// The application has shown rows itself: they are to be deleted.
-pub fn app_delete(receiver: UserId, rows: &[u64]) -> Fields<'static> {
+pub fn app_delete(receiver: &UserId, rows: &[u64]) -> Fields<'static> {
     let mut fields = head(kind::APP_DELETE, receiver);
     fields.push((field::ROWS, join(rows).into()));
     fields
 }
 
 /// The unread counter is to become 0.
-pub fn clear(receiver: UserId) -> Fields<'static> {
+pub fn clear(receiver: &UserId) -> Fields<'static> {
     head(kind::CLEAR, receiver)
 }
 
-fn head<'a>(kind: &'static str, receiver: UserId) -> Fields<'a> {
+fn head<'a>(kind: &'static str, receiver: &UserId) -> Fields<'a> {
     vec![
         (field::VERSION, crate::VERSION.into()),
         (field::KIND, kind.into()),
@@ -80,11 +80,12 @@ fn join<T: ToString>(items: &[T]) -> String {
 mod tests {
     use super::*;
     use crate::entry::Entry;
+    use crate::id::UserIdType;
 
     fn read(fields: &Fields<'_>) -> Entry {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
-        Entry::decode(&fields).unwrap()
+        Entry::decode(&fields, UserIdType::Int).unwrap()
     }
 
     #[test]
@@ -96,11 +97,18 @@ mod tests {
         for (message_type, conversation) in
             [(None, None), (Some(&message_type), None), (Some(&message_type), Some(&conversation))]
         {
-            let message = NewMessage { id: &id, sender, receiver, content, message_type, conversation };
+            let message = NewMessage {
+                id: &id,
+                sender: &sender,
+                receiver: &receiver,
+                content,
+                message_type,
+                conversation,
+            };
             let expected = Entry::Message {
                 id: id.clone(),
-                sender,
-                receiver,
+                sender: sender.clone(),
+                receiver: receiver.clone(),
                 content: content.to_owned(),
                 message_type: message_type.cloned(),
                 conversation: conversation.cloned(),
@@ -110,11 +118,12 @@ mod tests {
             assert_eq!(read(&message.fields()), expected);
         }
         let ids = vec![id, MessageId::of_row(5, 6)];
-        assert_eq!(read(&client_ack(receiver, &ids)), Entry::ClientAck { receiver, ids });
+        assert_eq!(read(&client_ack(&receiver, &ids)), Entry::ClientAck { receiver: receiver.clone(), ids });
         for rows in [vec![1, u64::MAX], Vec::new()] {
-            let expected = Entry::AppDelete { receiver, rows: rows.clone(), reply_to: None };
-            assert_eq!(read(&app_delete(receiver, &rows)), expected);
+            let expected =
+                Entry::AppDelete { receiver: receiver.clone(), rows: rows.clone(), reply_to: None };
+            assert_eq!(read(&app_delete(&receiver, &rows)), expected);
         }
-        assert_eq!(read(&clear(receiver)), Entry::Clear { receiver, reply_to: None });
+        assert_eq!(read(&clear(&receiver)), Entry::Clear { receiver, reply_to: None });
     }
 }

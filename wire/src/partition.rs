@@ -13,16 +13,21 @@ impl Partition {
     /// The number of partitions. The installation record holds it; whoever has another number is refused.
     pub const COUNT: u8 = 64;
 
-    /// The partition of a receiver with a numeric id: the id modulo [`Partition::COUNT`].
+    /// The partition of a receiver: a number modulo [`Partition::COUNT`] (Euclidean, so never below 0), and
+    /// [`Partition::of_text`] of a text.
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
-    pub const fn of(receiver: UserId) -> Self {
-        Self((receiver.get() % Self::COUNT as u32) as u8)
+    pub fn of(receiver: &UserId) -> Self {
+        match receiver {
+            UserId::Int(id) => Self((id % u32::from(Self::COUNT)) as u8),
+            UserId::BigInt(id) => Self(id.rem_euclid(i64::from(Self::COUNT)) as u8),
+            UserId::Text(id) => Self::of_text(id),
+        }
     }
 
     /// The partition of a receiver with a textual id: the id's CRC-32 (IEEE 802.3, as PHP's `crc32()`) modulo
     /// [`Partition::COUNT`].
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
-    pub fn of_text(receiver: &str) -> Self {
+    fn of_text(receiver: &str) -> Self {
         Self((crc32fast::hash(receiver.as_bytes()) % u32::from(Self::COUNT)) as u8)
     }
 

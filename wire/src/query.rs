@@ -6,26 +6,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::UserId;
+use crate::id::{AnyUserId, InvalidUserId, UserId, UserIdType};
 use crate::reply_to::ReplyTo;
 
 /// A query and the version of the side that sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueryRequest {
+pub struct QueryRequest<U = UserId> {
     /// [`crate::VERSION`].
     pub v: String,
     /// The query.
-    pub query: Query,
+    pub query: Query<U>,
 }
 
-/// One query.
+/// One query. `U` is a user id, of a type that is not known yet while it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Query {
+pub enum Query<U = UserId> {
     /// Stored rows, oldest first.
     Rows {
         /// The owner of the mailbox.
-        user: UserId,
+        user: U,
         /// Only rows with a larger id.
         after: u64,
         /// The most rows to return.
@@ -34,16 +34,25 @@ pub enum Query {
     /// The unread counter.
     Unread {
         /// The owner of the counter.
-        user: UserId,
+        user: U,
     },
 }
 
 impl Query {
     /// The owner of the mailbox.
-    pub const fn user(&self) -> UserId {
+    pub const fn user(&self) -> &UserId {
         match self {
-            Self::Rows { user, .. } | Self::Unread { user } => *user,
+            Self::Rows { user, .. } | Self::Unread { user } => user,
         }
+    }
+}
+
+impl Query<AnyUserId> {
+    fn of_type(self, ids: UserIdType) -> Result<Query, InvalidUserId> {
+        Ok(match self {
+            Self::Rows { user, after, limit } => Query::Rows { user: user.of_type(ids)?, after, limit },
+            Self::Unread { user } => Query::Unread { user: user.of_type(ids)? },
+        })
     }
 }
 
@@ -54,20 +63,21 @@ impl QueryRequest {
         serde_json::to_string(&Self { v: crate::VERSION.to_owned(), query }).unwrap_or_default()
     }
 
-    /// Reads the barrier, where the answer goes, and the query.
+    /// Reads the barrier, where the answer goes, and the query, whose user ids have this type.
     ///
     /// # Errors
     ///
     /// When the text is not a request of this version.
-    pub fn decode(text: &str) -> Result<(&str, ReplyTo<'_>, Self), UnknownQuery> {
+    pub fn decode(text: &str, ids: UserIdType) -> Result<(&str, ReplyTo<'_>, Self), UnknownQuery> {
         let (barrier, rest) = text.split_once(' ').ok_or(UnknownQuery)?;
         let (reply_to, json) = rest.split_once(' ').ok_or(UnknownQuery)?;
         let reply_to = ReplyTo::parse(reply_to).ok_or(UnknownQuery)?;
-        let request: Self = serde_json::from_str(json).map_err(|_| UnknownQuery)?;
-        if request.v != crate::VERSION {
+        let QueryRequest::<AnyUserId> { v, query } = serde_json::from_str(json).map_err(|_| UnknownQuery)?;
+        if v != crate::VERSION {
             return Err(UnknownQuery);
         }
-        Ok((barrier, reply_to, request))
+        let query = query.of_type(ids).map_err(|_| UnknownQuery)?;
+        Ok((barrier, reply_to, Self { v, query }))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Conversation;
-use crate::id::MessageId;
+use crate::id::{MessageId, Sender};
 
 /// The answer to one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,15 +49,14 @@ pub enum Refusal {
     Failed(String),
 }
 
-/// One stored row: the application's columns, the message id and the time of acceptance.
+/// One stored row: the application's columns, the message id and the time of acceptance. Its receiver is whoever
+/// was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// `offline_message.id`.
     pub id: u64,
     /// `sender_id`.
-    pub sender_id: i64,
-    /// `receiver_id`.
-    pub receiver_id: i64,
+    pub sender: Sender,
     /// `content`, verbatim.
     pub content: String,
     /// `send_time` as MySQL prints it.

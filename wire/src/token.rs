@@ -3,6 +3,7 @@
 //! The algorithm is pinned: a token with another one is refused before anything else is checked. So
 //! `"alg":"none"` is no attack (RFC 8725 section 2.1).
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
-use crate::id::UserId;
+use crate::id::{AnyUserId, UserId, UserIdType};
 use crate::limit::SECRET_BYTES;
 
 /// Longest token that is verified, in bytes. A signed one has about 150.
@@ -82,7 +83,7 @@ pub enum TokenError {
     /// It was revoked.
     #[error("token was revoked")]
     Revoked,
-    /// `sub` is not a user id.
+    /// `sub` is not a user id of this installation's type.
     #[error("token subject must be a user id")]
     Subject,
     /// `aud` does not name the expected audience, or is there though none is expected.
@@ -121,8 +122,8 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// A token for `user` and `audience`, valid for `ttl` seconds from `now`, which is in seconds since 1970.
-pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl: u64) -> String {
+/// A token for `user`, an id of any type, and `audience`, valid for `ttl` seconds from `now`, which is in seconds since 1970.
+pub fn sign(secret: &Secret, user: impl Display, audience: Option<&str>, now: u64, ttl: u64) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     // serde_json writes any text as a JSON string.
     let audience =
@@ -135,7 +136,7 @@ pub fn sign(secret: &Secret, user: UserId, audience: Option<&str>, now: u64, ttl
 }
 
 /// The claims of a valid token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// The user that the token authenticates.
     pub user: UserId,
@@ -161,6 +162,8 @@ pub struct Verifier {
     /// The audience that `aud` must name. Without one, a token with `aud` is refused (RFC 7519 section
     /// 4.1.3).
     pub audience: Option<Arc<str>>,
+    /// The type of the user id that `sub` must be.
+    pub user_ids: UserIdType,
     /// How far the signer's clock may be ahead, in seconds: the tolerance for `nbf` and `iat`.
     pub clock_skew: u32,
 }
@@ -205,12 +208,8 @@ impl Verifier {
         if !self.is_for_this_audience(claims.aud.as_ref()) {
             return Err(TokenError::Audience);
         }
-        let subject = match &claims.sub {
-            Some(serde_json::Value::String(text)) => text.parse().ok(),
-            Some(serde_json::Value::Number(number)) => number.as_i64(),
-            _ => None,
-        };
-        let user = subject.and_then(|id: i64| UserId::try_from(id).ok()).ok_or(TokenError::Subject)?;
+        let subject = claims.sub.and_then(|subject| serde_json::from_value::<AnyUserId>(subject).ok());
+        let user = subject.and_then(|id| id.of_type(self.user_ids).ok()).ok_or(TokenError::Subject)?;
         // The conversion rounds down. A negative value becomes 0, and one beyond u64 the largest one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |seconds: f64| seconds as u64;
@@ -252,7 +251,7 @@ mod tests {
     }
 
     fn verifier(secrets: &[Secret]) -> Verifier {
-        Verifier { secrets: secrets.into(), audience: None, clock_skew: 60 }
+        Verifier { secrets: secrets.into(), audience: None, user_ids: UserIdType::Int, clock_skew: 60 }
     }
 
     fn verify(secret: &Secret, token: &str, now: u64) -> Result<UserId, TokenError> {

@@ -6,7 +6,7 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::{self, Message, MessageType};
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::new_entry::NewMessage;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::token::{self, Secret, Verifier};
@@ -76,16 +76,19 @@ fn stored_messages_match_the_golden_file() {
     for line in lines(include_str!("../../tests/golden/stored.json")) {
         let (sender, receiver, content) =
             (user(&line, "sender"), user(&line, "receiver"), text(&line, "content"));
-        let message = Message {
-            id: &id(),
-            message_type: None,
-            data: content,
-            from: Some(sender.get().into()),
-            conversation: None,
-        };
+        let from = Sender::from(&sender);
+        let message =
+            Message { id: &id(), message_type: None, data: content, from: Some(&from), conversation: None };
         assert_eq!(envelope::tracked(&id(), true) + &message.live(TIME), filled(text(&line, "channel")));
 
-        let new = NewMessage { id: &id(), sender, receiver, content, message_type: None, conversation: None };
+        let new = NewMessage {
+            id: &id(),
+            sender: &sender,
+            receiver: &receiver,
+            content,
+            message_type: None,
+            conversation: None,
+        };
         let golden: Vec<String> =
             line["entry"].as_array().unwrap().iter().map(|field| filled(field.as_str().unwrap())).collect();
         let fields: Vec<String> = new
@@ -95,7 +98,8 @@ fn stored_messages_match_the_golden_file() {
             .collect();
         assert_eq!(fields, golden);
         let pairs: Vec<_> = golden.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        let Ok(Entry::Message { id: found, content: read, .. }) = Entry::decode(&pairs) else {
+        let Ok(Entry::Message { id: found, content: read, .. }) = Entry::decode(&pairs, UserIdType::Int)
+        else {
             panic!("{pairs:?} is not a message");
         };
         assert_eq!((found, read.as_str()), (id(), content));
@@ -112,7 +116,7 @@ fn frames_match_the_golden_file() {
                 let message = &line["message"];
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
                 let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
-                let from = message["from"].as_i64();
+                let from = message["from"].as_i64().map(Sender::Int);
                 let conversation = message["conversation"]
                     .as_str()
                     .map(|name| Conversation::try_from(name.to_owned()).unwrap());
@@ -120,7 +124,7 @@ fn frames_match_the_golden_file() {
                     id: &id,
                     message_type: Some(&message_type),
                     data: text(message, "data"),
-                    from,
+                    from: from.as_ref(),
                     conversation: conversation.as_ref(),
                 };
                 if name == "live" { message.live(time) } else { message.stored(time) }
@@ -139,7 +143,8 @@ fn tokens_match_the_golden_file() {
         let (now, ttl) = (line["now"].as_u64().unwrap(), line["ttl"].as_u64().unwrap());
         let token = token::sign(&secret, user(&line, "user"), None, now, ttl);
         assert_eq!(token, text(&line, "token"));
-        let verifier = Verifier { secrets: [secret].into(), audience: None, clock_skew: 0 };
+        let verifier =
+            Verifier { secrets: [secret].into(), audience: None, user_ids: UserIdType::Int, clock_skew: 0 };
         let pass = verifier.verify(&token, now).unwrap();
         assert_eq!((pass.user, pass.expires), (user(&line, "user"), now + ttl));
     }

@@ -11,7 +11,7 @@ use chatpush_daemon::hub::{Bounds, Format, Hub, Registration, Sendable};
 use chatpush_daemon::query::queue::QueryQueue;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{DEFAULT_TYPE, Message, MessageType};
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::key::Prefix;
 use clap::ValueEnum;
 use redis::{PushInfo, PushKind, Value};
@@ -46,7 +46,7 @@ impl Path {
                         id: &id,
                         message_type: None,
                         data: black_box(CONTENT),
-                        from: Some(7),
+                        from: Some(&Sender::Int(7)),
                         conversation: None,
                     };
                     black_box(message.live(1_700_000_000_000));
@@ -84,14 +84,26 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let prefix = Prefix::default();
     let user = UserId::try_from(42)?;
     let registrations: Vec<Registration> =
-        (0..devices).filter_map(|_| hub.register(user, Format::Json, devices)).collect();
+        (0..devices).filter_map(|_| hub.register(user.clone(), Format::Json, devices)).collect();
     let (queries, _queue) = QueryQueue::new();
     let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
-    let dispatcher = Dispatcher::new(hub, queries, prefix.clone(), "chatpushd".to_owned(), &default_type);
+    let dispatcher = Dispatcher::new(
+        hub,
+        queries,
+        (prefix.clone(), UserIdType::Int),
+        "chatpushd".to_owned(),
+        &default_type,
+    );
     let id = id(1)?;
-    let frame = Message { id: &id, message_type: None, data: CONTENT, from: Some(7), conversation: None }
-        .live(1_700_000_000_000);
-    let channel = prefix.user_channel(user).into_bytes();
+    let frame = Message {
+        id: &id,
+        message_type: None,
+        data: CONTENT,
+        from: Some(&Sender::Int(7)),
+        conversation: None,
+    }
+    .live(1_700_000_000_000);
+    let channel = prefix.user_channel(&user).into_bytes();
     let envelope = [envelope::tracked(&id, false), frame].concat().into_bytes();
     for _ in 0..times {
         let data = vec![Value::BulkString(channel.clone()), Value::BulkString(envelope.clone())];

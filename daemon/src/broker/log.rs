@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{UserId, UserIdType};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::new_entry::Fields;
@@ -30,7 +30,7 @@ type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
 /// log. Waits up to `wait` for a first entry; without `wait` it returns at once.
 pub(crate) async fn read(
     connection: &mut Connection,
-    prefix: &Prefix,
+    (prefix, ids): (&Prefix, UserIdType),
     after: &[(Partition, Position)],
     count: usize,
     wait: Option<Duration>,
@@ -56,7 +56,7 @@ pub(crate) async fn read(
         };
         for (id, fields) in stream {
             let Ok(position) = id.parse() else { continue };
-            entries.push(LogEntry { partition, position, entry: Entry::decode(&fields), fields });
+            entries.push(LogEntry { partition, position, entry: Entry::decode(&fields, ids), fields });
         }
     }
     Ok(entries)
@@ -77,7 +77,7 @@ pub(crate) struct LogSlice {
 /// free for others.
 pub(crate) async fn receivers(
     commands: &Commands,
-    prefix: &Prefix,
+    (prefix, ids): (&Prefix, UserIdType),
     partition: Partition,
     after: Position,
 ) -> Result<LogSlice, BrokerError> {
@@ -89,7 +89,7 @@ pub(crate) async fn receivers(
         let mut texts = head.into_iter();
         let position = texts.next()?.parse().ok()?;
         let fields: Vec<_> = std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect();
-        Some(EntryHead { position, receivers: entry::receivers(&fields).ok().map(Iterator::collect) })
+        Some(EntryHead { position, receivers: entry::receivers(&fields, ids).ok().map(Iterator::collect) })
     });
     Ok(LogSlice { entries: entries.collect(), has_more, connection })
 }
@@ -160,7 +160,7 @@ pub(crate) async fn repair(
 
 /// Adds the command that appends these fields to the log of `receiver` to a pipeline. It returns the entry's
 /// id.
-pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId, fields: &Fields<'_>) {
+pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: &UserId, fields: &Fields<'_>) {
     pipeline.cmd("XADD").arg(prefix.log(Partition::of(receiver))).arg("*");
     for (field, value) in fields {
         pipeline.arg(*field).arg(value.as_ref());
@@ -171,7 +171,7 @@ pub(crate) fn append(pipeline: &mut Pipeline, prefix: &Prefix, receiver: UserId,
 pub(crate) async fn append_beyond_maxmemory(
     commands: &Commands,
     prefix: &Prefix,
-    receiver: UserId,
+    receiver: &UserId,
     fields: &Fields<'_>,
 ) -> Result<String, BrokerError> {
     let mut call = scripts::ACK.key(prefix.log(Partition::of(receiver)));
@@ -185,14 +185,14 @@ pub(crate) async fn append_beyond_maxmemory(
 /// caller has had an answer.
 pub(crate) async fn requeue(
     commands: &Commands,
-    prefix: &Prefix,
+    (prefix, ids): (&Prefix, UserIdType),
     partition: Partition,
     number: u64,
     fields: &[(String, String)],
 ) -> Result<(), BrokerError> {
     let requeued = prefix.requeued(partition, number);
-    let seen = match Entry::decode(fields) {
-        Ok(Entry::Message { id, receiver, .. }) => prefix.seen(receiver, &id),
+    let seen = match Entry::decode(fields, ids) {
+        Ok(Entry::Message { id, receiver, .. }) => prefix.seen(&receiver, &id),
         _ => requeued.clone(),
     };
     let mut call = scripts::REQUEUE.key(prefix.log(partition));

@@ -25,7 +25,7 @@ pub(crate) fn publish_reply(
 }
 
 /// Adds the command that publishes a user's unread counter to a pipeline.
-pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: UserId, count: u64) {
+pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: &UserId, count: u64) {
     let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }

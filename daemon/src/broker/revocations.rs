@@ -9,7 +9,7 @@ use super::{BrokerError, Commands};
 pub(crate) async fn revoked_before(
     commands: &Commands,
     prefix: &Prefix,
-    user: UserId,
+    user: &UserId,
 ) -> Result<Option<u64>, BrokerError> {
     let (second,): (Option<u64>,) = commands.send(redis::pipe().cmd("GET").arg(prefix.revoked(user))).await?;
     Ok(second)

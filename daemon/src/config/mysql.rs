@@ -1,5 +1,6 @@
 //! The application's database.
 
+use chatpush_wire::id::UserIdType;
 use mysql_async::Opts;
 
 use super::Names;
@@ -34,9 +35,9 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    pub(super) fn read(source: &mut Source) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
         let opts = source.parse("mysql.url", url);
-        let names = Names::read(source);
+        let names = Names::read(source, user_id_type);
         Some(Self { opts: opts?, names: names? })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chatpush_wire::id::UserIdType;
+
 use super::setting::{Default, Setting};
 use super::source::Source;
 
@@ -69,6 +71,8 @@ pub struct Names {
     pub user_id: Identifier,
     /// Unread counter of a user.
     pub unread_count: Identifier,
+    /// The type of user ids.
+    pub user_id_type: UserIdType,
 }
 
 /// A column that chatpush reads or writes.
@@ -83,7 +87,7 @@ pub struct Column<'a> {
 }
 
 impl Names {
-    pub(super) fn read(source: &mut Source) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
         let user = name("mysql.tables.user");
@@ -104,6 +108,7 @@ impl Names {
             send_time: send_time?,
             user_id: user_id?,
             unread_count: unread_count?,
+            user_id_type,
         })
     }
 

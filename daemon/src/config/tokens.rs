@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::token::{Secret, Verifier};
 
 use super::setting::Setting;
@@ -38,9 +39,14 @@ pub struct Tokens {
 
 impl Tokens {
     /// Verifies what browsers connect with.
-    pub fn verifier(&self) -> Verifier {
+    pub fn verifier(&self, user_ids: UserIdType) -> Verifier {
         let secrets = std::iter::once(&self.secret).chain(&self.previous_secrets).cloned();
-        Verifier { secrets: secrets.collect(), audience: self.audience.clone(), clock_skew: self.clock_skew }
+        Verifier {
+            secrets: secrets.collect(),
+            audience: self.audience.clone(),
+            user_ids,
+            clock_skew: self.clock_skew,
+        }
     }
 
     pub(super) fn read(source: &mut Source) -> Option<Self> {

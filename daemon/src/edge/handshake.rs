@@ -121,14 +121,15 @@ impl HandshakeState {
         let offered = Protocol::negotiate(elements(request.headers(), header::SEC_WEBSOCKET_PROTOCOL));
         let protocol = offered.or(parameters.protocol()?).unwrap_or(Protocol::Plain);
         policy.admission.check_capacity(sessions.connections())?;
+        let user = token.user.clone();
         let credentials = policy.check_revocation(token).await?;
-        let registration = sessions.register(token.user, protocol, permit)?;
+        let registration = sessions.register(user.clone(), protocol, permit)?;
         policy.admission.acquire().await?;
         let (connection, response) = upgrade.accept(offered);
         tokio::spawn(async move {
             match connection.await {
                 Ok(upgraded) => sessions.serve(upgraded, registration, credentials, protocol).await,
-                Err(error) => tracing::debug!(user = %token.user, %error, "the upgrade failed"),
+                Err(error) => tracing::debug!(%user, %error, "the upgrade failed"),
             }
         });
         Ok(response)
@@ -147,8 +148,8 @@ impl HandshakeState {
         let token = policy.authenticate(&parameters, headers)?;
         parameters.protocol()?;
         policy.admission.check_capacity(sessions.connections())?;
-        policy.check_revocation(token).await?;
-        sessions.check_user(token.user)?;
+        let credentials = policy.check_revocation(token).await?;
+        sessions.check_user(&credentials.token().user)?;
         Ok("ok\n".into_response())
     }
 }
@@ -217,7 +218,7 @@ impl HandshakePolicy {
     /// its user does not count as online for a moment. A token that is revoked right after it is noticed by
     /// the session, which looks again once it is subscribed.
     async fn check_revocation(&self, token: VerifiedToken) -> Result<Credentials, Denied> {
-        let revoked_before = self.revocations.revoked_before(token.user).await;
+        let revoked_before = self.revocations.revoked_before(&token.user).await;
         Credentials::new(token, revoked_before)
             .map_err(|error| unauthorized(Reason::Revoked, &error.to_string()).into())
     }

@@ -94,10 +94,10 @@ impl Replay {
         format: Format,
         parts: mpsc::Sender<ReplayPart>,
     ) -> Result<(), mpsc::error::SendError<()>> {
-        let epoch = self.subscriptions.subscribed(user).await;
+        let epoch = self.subscriptions.subscribed(&user).await;
         // What is revoked from now on closes the connection over the subscription; a call that came before it, or
         // that the subscription missed, is in the record.
-        if let Some(second) = self.revocations.revoked_before(user).await {
+        if let Some(second) = self.revocations.revoked_before(&user).await {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
         let mut mysql = Backoff::new("MySQL (replay)");
@@ -108,10 +108,10 @@ impl Replay {
             let mut slot = parts.reserve().await?;
             let reading = async {
                 if reached.is_none() && self.services.store.is_some() {
-                    let end = self.log_end(Partition::of(user)).await;
-                    reached = Some(self.barrier.wait(user, end).await);
+                    let end = self.log_end(Partition::of(&user)).await;
+                    reached = Some(self.barrier.wait(&user, end).await);
                 }
-                self.read(user, reached.unwrap_or_default(), &mut cursor, &mut mysql).await
+                self.read(&user, reached.unwrap_or_default(), &mut cursor, &mut mysql).await
             };
             tokio::pin!(reading);
             let (page, unread) = if let Ok(read) = timeout(PAGE_TIMEOUT, &mut reading).await {
@@ -138,7 +138,7 @@ impl Replay {
     /// Reads the next page and the counter, as often as it takes, from a server that has reached `least`.
     async fn read(
         &self,
-        user: UserId,
+        user: &UserId,
         mut least: Position,
         cursor: &mut Cursor,
         mysql: &mut Backoff,
@@ -177,7 +177,7 @@ impl Replay {
     /// The next page, and the counter; none where nothing is stored.
     async fn page(
         &self,
-        user: UserId,
+        user: &UserId,
         least: Position,
         cursor: &Cursor,
     ) -> Result<(RowPage, Option<u64>), StoreError> {
@@ -202,7 +202,7 @@ impl Replay {
                     id: &row.message_id,
                     message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
                     data: &row.content,
-                    from: Some(row.sender_id),
+                    from: Some(&row.sender),
                     conversation: row.conversation.as_ref(),
                 };
                 message.stored(row.time_ms)

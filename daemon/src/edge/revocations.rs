@@ -23,7 +23,7 @@ impl Revocations {
 
     /// The second before which the tokens of `user` are revoked, if they are. Waits while Redis is away,
     /// since a revoked token must not be let in then; the caller has a deadline.
-    pub(crate) async fn revoked_before(&self, user: UserId) -> Option<u64> {
+    pub(crate) async fn revoked_before(&self, user: &UserId) -> Option<u64> {
         let Services { commands, prefix, .. } = &*self.0;
         loop {
             match revocations::revoked_before(commands, prefix, user).await {

@@ -71,6 +71,7 @@ impl<'a> Session<'a> {
         context: &'a SessionContext,
     ) -> Self {
         let now = Instant::now();
+        let token_expires = instant_of(credentials.token().expires);
         Self {
             socket,
             registration,
@@ -82,7 +83,7 @@ impl<'a> Session<'a> {
             // Spread out: clients that connected together are not pinged together.
             next_ping: now + PING_INTERVAL.mul_f64(0.5 + fastrand::f64() / 2.0),
             credentials,
-            token_expires: instant_of(credentials.token().expires),
+            token_expires,
             replay: None,
             replay_delayed: false,
             epoch: 0,
@@ -135,8 +136,11 @@ impl<'a> Session<'a> {
 
     fn start_replay(&mut self, delay: Duration) {
         self.replay_delayed = false;
-        self.replay =
-            Some(self.context.replay.start(self.registration.user(), self.registration.format(), delay));
+        self.replay = Some(self.context.replay.start(
+            self.registration.user().clone(),
+            self.registration.format(),
+            delay,
+        ));
     }
 
     async fn on_replay(&mut self, part: Option<ReplayPart>) -> Step {

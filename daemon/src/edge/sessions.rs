@@ -62,7 +62,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`LimitExceeded::User`] if the user has as many connections as allowed.
-    pub(crate) fn check_user(&self, user: UserId) -> Result<(), LimitExceeded> {
+    pub(crate) fn check_user(&self, user: &UserId) -> Result<(), LimitExceeded> {
         let limit = self.context.limits.connections_per_user;
         if self.hub.connections_of(user) < limit { Ok(()) } else { Err(LimitExceeded::User) }
     }
@@ -80,7 +80,7 @@ impl Sessions {
         credentials: Credentials,
         protocol: Protocol,
     ) {
-        let user = registration.user();
+        let user = registration.user().clone();
         metrics::CONNECTED.add(1);
         let socket = Socket::new(upgraded, &self.context.limits).await;
         let mut session = Session::new(socket, registration, credentials, protocol, &self.context);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chatpush_wire::envelope::Envelope;
 use chatpush_wire::frame::{self, DEFAULT_TYPE, MessageType};
-use chatpush_wire::id::MessageId;
+use chatpush_wire::id::{MessageId, UserIdType};
 use chatpush_wire::key::Prefix;
 use redis::{PushInfo, PushKind, Value};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -22,6 +22,7 @@ pub struct Dispatcher {
     hub: Arc<Hub>,
     queries: QueryQueue,
     prefix: Prefix,
+    user_ids: UserIdType,
     /// This daemon's name.
     name: String,
     /// The configured type for messages without one, if it differs from the one that frames are rendered
@@ -30,12 +31,12 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and the daemon with this
-    /// name.
+    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and type of user ids, and the
+    /// daemon with this name.
     pub fn new(
         hub: Arc<Hub>,
         queries: QueryQueue,
-        prefix: Prefix,
+        (prefix, user_ids): (Prefix, UserIdType),
         name: String,
         default_type: &MessageType,
     ) -> Self {
@@ -44,6 +45,7 @@ impl Dispatcher {
             hub,
             queries,
             prefix,
+            user_ids,
             name,
             default_type: (*default_type != rendered).then(|| default_type.clone()),
         }
@@ -61,7 +63,7 @@ impl Dispatcher {
             return;
         };
         let Ok(channel) = std::str::from_utf8(&channel) else { return };
-        let Some(user) = self.prefix.user_of_channel(channel) else {
+        let Some(user) = self.prefix.user_of_channel(channel, self.user_ids) else {
             // Queries come to all daemons while Redis takes no writes (`query.lua`).
             if self.prefix.is_query_channel_of(&self.name, channel) || self.prefix.is_daemons_channel(channel)
             {
@@ -71,12 +73,12 @@ impl Dispatcher {
         };
         let bytes = Bytes::from(envelope);
         let outgoing = match Envelope::decode(&bytes) {
-            Ok(Envelope::Disconnect) => return self.hub.close_connections(user, Close::Disconnected),
+            Ok(Envelope::Disconnect) => return self.hub.close_connections(&user, Close::Disconnected),
             Ok(Envelope::Ephemeral { frame }) => {
                 slice_of(&bytes, frame).map(|frame| Outgoing::new(frame, None))
             }
             Ok(Envelope::Tracked { id, untyped, frame }) => {
-                self.hub.arrivals().note(user);
+                self.hub.arrivals().note(&user);
                 self.tracked(&bytes, id, untyped, frame)
             }
             Err(_) => None,
@@ -85,7 +87,7 @@ impl Dispatcher {
             tracing::warn!(%user, "cannot read an envelope: is an extension of another version in use?");
             return;
         };
-        self.hub.deliver(user, &outgoing);
+        self.hub.deliver(&user, &outgoing);
     }
 
     fn tracked(&self, bytes: &Bytes, id: &str, untyped: bool, frame: &str) -> Option<Outgoing> {

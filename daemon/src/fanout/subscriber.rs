@@ -100,7 +100,7 @@ impl Subscriber {
             }
             let changes = self.subscriptions.take_changes();
             if !changes.is_empty() {
-                self.reconcile(&mut connection, &mut subscribed, changes.keys().copied().collect()).await?;
+                self.reconcile(&mut connection, &mut subscribed, changes.keys().cloned().collect()).await?;
                 let epoch = hub.epoch();
                 for waiting in changes.into_values().flatten() {
                     // The session may have ended meanwhile.
@@ -166,10 +166,11 @@ impl Subscriber {
         users: Vec<UserId>,
     ) -> Result<(), BrokerError> {
         let hub = self.subscriptions.hub();
-        let (online, offline): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| hub.has(*user));
-        let channel = |user: &UserId| self.services.prefix.user_channel(*user);
-        let join: Vec<_> = online.iter().filter(|user| subscribed.insert(**user)).map(channel).collect();
-        let leave: Vec<_> = offline.iter().filter(|user| subscribed.remove(user)).map(channel).collect();
+        let (online, offline): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| hub.has(user));
+        let channel = |user: &UserId| self.services.prefix.user_channel(user);
+        let join: Vec<_> =
+            online.iter().filter(|user| subscribed.insert((*user).clone())).map(channel).collect();
+        let leave: Vec<_> = offline.iter().filter(|user| subscribed.remove(*user)).map(channel).collect();
         for channels in join.chunks(PIPELINE_CHANNELS) {
             send(connection, "SSUBSCRIBE", channels).await?;
         }

@@ -41,7 +41,7 @@ impl Subscriptions {
     /// Returns once Redis counts this daemon as a subscriber of `user`, who must be registered in the hub.
     /// From then on every push reaches the hub. Waits while Redis is away. Returns the epoch of the
     /// subscription.
-    pub(crate) async fn subscribed(&self, user: UserId) -> Epoch {
+    pub(crate) async fn subscribed(&self, user: &UserId) -> Epoch {
         loop {
             let (sender, receiver) = oneshot::channel();
             self.add_change(user, Some(sender));
@@ -53,7 +53,7 @@ impl Subscriptions {
     }
 
     /// Call this after a connection of `user` has been unregistered from the hub.
-    pub(crate) fn on_unregistered(&self, user: UserId) {
+    pub(crate) fn on_unregistered(&self, user: &UserId) {
         self.add_change(user, None);
     }
 
@@ -87,9 +87,9 @@ impl Subscriptions {
         self.0.changed.notified().await;
     }
 
-    fn add_change(&self, user: UserId, waiting: Option<oneshot::Sender<Epoch>>) {
+    fn add_change(&self, user: &UserId, waiting: Option<oneshot::Sender<Epoch>>) {
         let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.entry(user).or_default().extend(waiting);
+        changes.entry(user.clone()).or_default().extend(waiting);
         drop(changes);
         self.0.changed.notify_one();
     }

@@ -11,18 +11,18 @@ pub(crate) struct Arrivals(Mutex<HashMap<UserId, u64>>);
 
 impl Arrivals {
     /// Watches a user, and returns how many stored messages have arrived since they are watched.
-    pub(crate) fn watch(&self, user: UserId) -> u64 {
-        *self.counts().entry(user).or_default()
+    pub(crate) fn watch(&self, user: &UserId) -> u64 {
+        *self.counts().entry(user.clone()).or_default()
     }
 
     /// Watches a user no longer.
-    pub(crate) fn forget(&self, user: UserId) {
-        self.counts().remove(&user);
+    pub(crate) fn forget(&self, user: &UserId) {
+        self.counts().remove(user);
     }
 
     /// A stored message of this user has arrived.
-    pub(crate) fn note(&self, user: UserId) {
-        if let Some(count) = self.counts().get_mut(&user) {
+    pub(crate) fn note(&self, user: &UserId) {
+        if let Some(count) = self.counts().get_mut(user) {
             *count += 1;
         }
     }
@@ -43,12 +43,12 @@ mod tests {
     fn arrivals_of_watched_users_are_counted() {
         let arrivals = Arrivals::default();
         let [one, other] = [1, 2].map(|id| UserId::try_from(id).unwrap());
-        arrivals.note(one);
-        assert_eq!((arrivals.watch(one), arrivals.watch(other)), (0, 0));
-        arrivals.note(one);
-        assert_eq!((arrivals.watch(one), arrivals.watch(other)), (1, 0));
-        arrivals.forget(one);
-        assert_eq!(arrivals.watch(one), 0);
+        arrivals.note(&one);
+        assert_eq!((arrivals.watch(&one), arrivals.watch(&other)), (0, 0));
+        arrivals.note(&one);
+        assert_eq!((arrivals.watch(&one), arrivals.watch(&other)), (1, 0));
+        arrivals.forget(&one);
+        assert_eq!(arrivals.watch(&one), 0);
     }
 
     /// Messages of a user without a connection do not come to this daemon.
@@ -56,11 +56,11 @@ mod tests {
     fn end_of_the_last_connection_counts_as_an_arrival() {
         let hub = Arc::new(Hub::new(Bounds { frames: 8, bytes: 1_000, total: 10_000 }));
         let user = UserId::try_from(1).unwrap();
-        let [first, last] = [(); 2].map(|()| hub.register(user, Format::Json, 9).unwrap());
-        let before = hub.arrivals().watch(user);
+        let [first, last] = [(); 2].map(|()| hub.register(user.clone(), Format::Json, 9).unwrap());
+        let before = hub.arrivals().watch(&user);
         drop(first);
-        assert_eq!(hub.arrivals().watch(user), before);
+        assert_eq!(hub.arrivals().watch(&user), before);
         drop(last);
-        assert_ne!(hub.arrivals().watch(user), before);
+        assert_ne!(hub.arrivals().watch(&user), before);
     }
 }

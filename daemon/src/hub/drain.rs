@@ -26,11 +26,11 @@ pub(crate) async fn run(hub: &Hub, admissions: u32, max_window: Duration) {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let remaining = all - (all as f64 * share) as usize;
         for user in users.drain(remaining.min(users.len())..) {
-            hub.close_connections(user, Close::Restart);
+            hub.close_connections(&user, Close::Restart);
         }
         if users.is_empty() {
             // Also connections that were accepted just before the listener stopped.
-            hub.users().into_iter().for_each(|user| hub.close_connections(user, Close::Restart));
+            hub.users().into_iter().for_each(|user| hub.close_connections(&user, Close::Restart));
         }
         tokio::time::sleep(TICK).await;
     }

@@ -48,17 +48,17 @@ impl LogEntry {
     }
 
     /// The receiver and id of the message of a repeated call.
-    pub(crate) fn repeated(&self) -> Option<(UserId, &MessageId)> {
+    pub(crate) fn repeated(&self) -> Option<(&UserId, &MessageId)> {
         match &self.entry {
-            Ok(Entry::Duplicate { id, receiver, .. }) => Some((*receiver, id)),
+            Ok(Entry::Duplicate { id, receiver, .. }) => Some((receiver, id)),
             _ => None,
         }
     }
 
     /// The receiver and id of a message.
-    pub(crate) fn message(&self) -> Option<(UserId, &MessageId)> {
+    pub(crate) fn message(&self) -> Option<(&UserId, &MessageId)> {
         match &self.entry {
-            Ok(Entry::Message { id, receiver, .. }) => Some((*receiver, id)),
+            Ok(Entry::Message { id, receiver, .. }) => Some((receiver, id)),
             _ => None,
         }
     }
@@ -94,9 +94,9 @@ pub(crate) struct Insert<'a> {
     /// The message id.
     pub(crate) id: &'a MessageId,
     /// The sender.
-    pub(crate) sender: UserId,
+    pub(crate) sender: &'a UserId,
     /// The receiver.
-    pub(crate) receiver: UserId,
+    pub(crate) receiver: &'a UserId,
     /// The content, verbatim.
     pub(crate) content: &'a str,
     /// The message type, if there is one.
@@ -120,7 +120,7 @@ pub(crate) struct Counter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AppDelete<'a> {
     /// The receiver.
-    pub(crate) receiver: UserId,
+    pub(crate) receiver: &'a UserId,
     /// The row ids.
     pub(crate) rows: &'a [u64],
 }
@@ -147,7 +147,7 @@ pub(crate) enum Outcome<'a> {
     /// What became of a message in an earlier batch: it is stored, or MySQL refused it.
     Repeated {
         /// The owner of the mailbox.
-        receiver: UserId,
+        receiver: &'a UserId,
         /// The message.
         id: &'a MessageId,
         /// Whether the receiver was connected when the message was accepted.
@@ -168,15 +168,15 @@ pub(crate) struct Batch<'a> {
     /// Rows to insert, in the order of acceptance within each partition.
     pub(crate) inserts: Vec<Insert<'a>>,
     /// Messages that a client has confirmed, with their receiver. Their rows are deleted.
-    pub(crate) client_acks: Vec<(UserId, &'a MessageId)>,
+    pub(crate) client_acks: Vec<(&'a UserId, &'a MessageId)>,
     /// All messages that a client has confirmed, also those that never become rows.
-    pub(crate) confirmed: Vec<(UserId, &'a MessageId)>,
+    pub(crate) confirmed: Vec<(&'a UserId, &'a MessageId)>,
     /// Rows that the application deletes.
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
     /// Changes of counters, by user.
-    pub(crate) counters: BTreeMap<UserId, Counter>,
+    pub(crate) counters: BTreeMap<&'a UserId, Counter>,
     /// Users whose devices get the new counter.
-    pub(crate) notify_unread: Vec<UserId>,
+    pub(crate) notify_unread: Vec<&'a UserId>,
     /// Replies to the callers that wait for the commit.
     pub(crate) replies: Vec<PendingReply<'a>>,
 }
@@ -198,7 +198,7 @@ impl<'a> Batch<'a> {
         let mut ends = BTreeMap::new();
         let mut inserts = Vec::new();
         // The index of each message in `inserts`; none if it was stored before.
-        let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((*receiver, id), None)).collect();
+        let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
@@ -213,21 +213,21 @@ impl<'a> Batch<'a> {
                     receiver_online,
                     ..
                 } => {
-                    if let MapEntry::Vacant(place) = places.entry((*receiver, id)) {
+                    if let MapEntry::Vacant(place) = places.entry((receiver, id)) {
                         place.insert(Some(inserts.len()));
                         inserts.push(Some(Insert {
                             id,
-                            sender: *sender,
-                            receiver: *receiver,
+                            sender,
+                            receiver,
                             content,
                             message_type: message_type.as_ref(),
                             conversation: conversation.as_ref(),
                             time_ms: logged.position.time_ms(),
                         }));
                         if count_unread {
-                            batch.counters.entry(*receiver).or_default().added += 1;
+                            batch.counters.entry(receiver).or_default().added += 1;
                             if *receiver_online {
-                                batch.notify_unread.push(*receiver);
+                                batch.notify_unread.push(receiver);
                             }
                         }
                     }
@@ -236,32 +236,32 @@ impl<'a> Batch<'a> {
                 Entry::ClientAck { receiver, ids } => {
                     for id in ids {
                         if id.as_row().is_none() {
-                            batch.confirmed.push((*receiver, id));
+                            batch.confirmed.push((receiver, id));
                         }
                         // A message that was confirmed before it was stored never becomes a row.
-                        let place = places.get(&(*receiver, id)).copied().flatten();
+                        let place = places.get(&(receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.get_mut(at)) {
                             Some(insert) => *insert = None,
-                            None => batch.client_acks.push((*receiver, id)),
+                            None => batch.client_acks.push((receiver, id)),
                         }
                     }
                     continue;
                 }
                 Entry::AppDelete { receiver, rows, .. } => {
-                    batch.app_deletes.push(AppDelete { receiver: *receiver, rows });
+                    batch.app_deletes.push(AppDelete { receiver, rows });
                     Outcome::Removed(batch.app_deletes.len() - 1)
                 }
                 Entry::Clear { receiver, .. } => {
-                    batch.counters.insert(*receiver, Counter { cleared: true, added: 0 });
-                    batch.notify_unread.push(*receiver);
+                    batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
+                    batch.notify_unread.push(receiver);
                     Outcome::Cleared
                 }
                 Entry::Duplicate { receiver, id, receiver_online, .. } => {
                     let receiver_online = *receiver_online;
-                    if places.contains_key(&(*receiver, id)) {
+                    if places.contains_key(&(receiver, id)) {
                         Outcome::Stored { receiver_online }
                     } else {
-                        Outcome::Repeated { receiver: *receiver, id, receiver_online }
+                        Outcome::Repeated { receiver, id, receiver_online }
                     }
                 }
             };

@@ -70,7 +70,7 @@ impl Receivers {
             if let Some(last) = self.last.get_mut(receiver) {
                 *last = entry.position;
             } else if self.last.len() < MAX_RECEIVERS {
-                self.last.insert(*receiver, entry.position);
+                self.last.insert(receiver.clone(), entry.position);
             } else {
                 self.everybody = entry.position;
             }
@@ -91,8 +91,8 @@ impl Receivers {
     }
 
     /// The last entry that was read and may be `user`'s; the zero position if there is none.
-    pub(crate) fn last_of(&self, user: UserId) -> Position {
-        self.last.get(&user).copied().unwrap_or_default().max(self.everybody)
+    pub(crate) fn last_of(&self, user: &UserId) -> Position {
+        self.last.get(user).copied().unwrap_or_default().max(self.everybody)
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
         for entry in [entry(2, &[7]), entry(3, &[7, 8]), entry(4, &[8])] {
             receivers.add(&entry);
         }
-        assert_eq!([7, 8, 9].map(|id| receivers.last_of(user(id))), [3, 4, 0].map(position));
+        assert_eq!([7, 8, 9].map(|id| receivers.last_of(&user(id))), [3, 4, 0].map(position));
         assert_eq!(receivers.read(), position(4));
     }
 
@@ -128,7 +128,7 @@ mod tests {
         receivers.add(&entry(2, &[7]));
         receivers.add(&EntryHead { position: position(3), receivers: None });
         receivers.add(&entry(4, &[8]));
-        assert_eq!([7, 8, 9].map(|id| receivers.last_of(user(id))), [3, 4, 3].map(position));
+        assert_eq!([7, 8, 9].map(|id| receivers.last_of(&user(id))), [3, 4, 3].map(position));
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
             receivers.add(&entry(id.unsigned_abs(), &[id]));
         }
         assert_eq!(receivers.last.len(), MAX_RECEIVERS);
-        let all = [1, bound + 1, bound + 2].map(|id| receivers.last_of(user(id)));
+        let all = [1, bound + 1, bound + 2].map(|id| receivers.last_of(&user(id)));
         assert_eq!(all, [position(MAX_RECEIVERS as u64 + 1); 3]);
     }
 
@@ -150,7 +150,7 @@ mod tests {
         (1..=many).for_each(|id| receivers.add(&entry(id, &[id.cast_signed()])));
         receivers.applied(position(many - 1));
         assert_eq!(receivers.last.len(), 1);
-        assert_eq!(receivers.last_of(user(many.cast_signed())), position(many));
+        assert_eq!(receivers.last_of(&user(many.cast_signed())), position(many));
         receivers.applied(position(many + 5));
         assert_eq!((receivers.last.len(), receivers.read()), (0, position(many + 5)));
     }
@@ -162,6 +162,6 @@ mod tests {
         receivers.applied(position(5));
         assert_eq!(receivers.read(), position(6));
         receivers.applied(position(3));
-        assert_eq!((receivers.read(), receivers.last_of(user(7))), (position(3), position(0)));
+        assert_eq!((receivers.read(), receivers.last_of(&user(7))), (position(3), position(0)));
     }
 }

@@ -58,7 +58,8 @@ pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     findings.extend(redis::check(config).await);
     match &config.mysql {
         Some(mysql) => findings.extend(mysql::check(config, mysql).await),
-        None => findings.push(installation::agreement(config, Installation::push_only(), None).await),
+        None => findings
+            .push(installation::agreement(config, Installation::push_only(config.user_id_type), None).await),
     }
     findings.extend(listener::check(config));
     if json {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use chatpush_wire::entry::Entry;
+use chatpush_wire::id::UserIdType;
 use redis::Client;
 
 use crate::broker::{Commands, log};
@@ -26,7 +27,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
         DeadLetterCommand::List => {
             let entries = store.dead_letters(None).await?;
             for entry in &entries {
-                println!("{}", described(entry));
+                println!("{}", described(entry, config.user_id_type));
             }
             eprintln!("{} refused", entries.len());
             Ok(ExitCode::SUCCESS)
@@ -35,7 +36,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
             let entries = chosen(&store, &selection).await?;
             for entry in &entries {
                 store.delete_dead_letter(entry.number).await?;
-                println!("dropped {}", described(entry));
+                println!("dropped {}", described(entry, config.user_id_type));
             }
             Ok(outcome(&selection, entries.len()))
         }
@@ -48,9 +49,16 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
                     entry.partition.with_context(|| format!("{} belongs to no partition", entry.number))?;
                 // The script remembers the number: if the process dies before the next line, repeating the
                 // retry does not store the message twice.
-                log::requeue(&commands, &config.prefix, partition, entry.number, &entry.fields).await?;
+                log::requeue(
+                    &commands,
+                    (&config.prefix, config.user_id_type),
+                    partition,
+                    entry.number,
+                    &entry.fields,
+                )
+                .await?;
                 store.delete_dead_letter(entry.number).await?;
-                println!("retried {}", described(entry));
+                println!("retried {}", described(entry, config.user_id_type));
             }
             Ok(outcome(&selection, entries.len()))
         }
@@ -75,8 +83,8 @@ fn outcome(selection: &DeadLetterSelection, found: usize) -> ExitCode {
 }
 
 /// One line for one dead letter, without the message's content.
-fn described(entry: &DeadLetter) -> String {
-    let what = match Entry::decode(&entry.fields) {
+fn described(entry: &DeadLetter, ids: UserIdType) -> String {
+    let what = match Entry::decode(&entry.fields, ids) {
         Ok(Entry::Message { id, sender, receiver, content, .. }) => {
             format!("message {id} from {sender} to {receiver}, {} bytes", content.len())
         }

@@ -102,7 +102,7 @@ impl Barrier {
     /// or Redis is away the wait goes on; the caller has the deadline.
     ///
     /// Returns the position that a server must have reached to hold it.
-    pub(crate) async fn wait(&self, user: UserId, end: Position) -> Position {
+    pub(crate) async fn wait(&self, user: &UserId, end: Position) -> Position {
         let partition = Partition::of(user);
         if self.0.services.store.is_none() || fault_injection::breaks(Promise::Barrier) {
             return Position::default();
@@ -122,7 +122,7 @@ impl Barrier {
 
     /// Records that a server has reached only `found`, which was read from it after a wait. The next wait
     /// begins with that.
-    pub(crate) async fn behind(&self, user: UserId, found: Position) {
+    pub(crate) async fn behind(&self, user: &UserId, found: Position) {
         self.0.services.positions.set_back(Partition::of(user), found);
         // Another connection may lead to a server that is not behind, so the next wait may be none.
         sleep(BEHIND_INTERVAL).await;
@@ -149,7 +149,7 @@ impl Barrier {
 
     /// A position that every entry of the user up to `end` is not behind: that of the last one, or the one from
     /// which the log was read.
-    async fn last_of(&self, user: UserId, end: Position) -> Position {
+    async fn last_of(&self, user: &UserId, end: Position) -> Position {
         let partition = Partition::of(user);
         // There is one for each partition.
         let Some(log) = self.0.logs.get(usize::from(partition.number())) else { return end };
@@ -181,7 +181,7 @@ impl Barrier {
         begun: u64,
         end: Position,
     ) -> Result<(), BrokerError> {
-        let Services { commands, prefix, positions, .. } = &*self.0.services;
+        let Services { commands, prefix, positions, config, .. } = &*self.0.services;
         loop {
             let applied = positions.known(partition);
             if let Some(known) = known.as_mut() {
@@ -192,7 +192,7 @@ impl Barrier {
             }
             let last_read = log.begun.fetch_add(1, Ordering::SeqCst) + 1;
             let after = known.as_ref().map_or(applied, |known| known.receivers.read());
-            let slice = log::receivers(commands, prefix, partition, after).await?;
+            let slice = log::receivers(commands, (prefix, config.user_id_type), partition, after).await?;
             let known = match known {
                 Some(known) if known.connection == slice.connection => known,
                 Some(known) => {

@@ -127,8 +127,8 @@ impl QueryServer {
     }
 
     async fn answer(&self, request: &str) {
-        let Services { commands, prefix, daemon, .. } = &*self.services;
-        let (log_end, reply_to, request) = match QueryRequest::decode(request) {
+        let Services { commands, prefix, daemon, config, .. } = &*self.services;
+        let (log_end, reply_to, request) = match QueryRequest::decode(request, config.user_id_type) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, "cannot read a query: is an extension of another version in use?");
@@ -170,10 +170,10 @@ impl QueryServer {
         let Some(store) = &self.services.store else {
             return Ok(Reply::Refused(Refusal::Failed(PUSH_ONLY.to_owned())));
         };
-        match *query {
+        match query {
             Query::Rows { user, after, limit } => {
-                let limit = limit.min(ROWS_PER_PAGE);
-                let page = store.rows(user, least, after, limit, BYTES_PER_PAGE).await?;
+                let limit = (*limit).min(ROWS_PER_PAGE);
+                let page = store.rows(user, least, *after, limit, BYTES_PER_PAGE).await?;
                 let rows = page.rows.into_iter().map(|stored| stored.row).collect();
                 Ok(Reply::Rows { rows, more: page.has_more })
             }

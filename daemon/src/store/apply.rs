@@ -14,7 +14,7 @@ use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::positions;
 use super::server::{Probe, Server};
-use super::statements::{confirm, counter, in_statements, insert, position};
+use super::statements::{ID_BYTES, confirm, counter, in_statements, insert, position};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
@@ -116,18 +116,20 @@ impl WriterConnection {
     /// Which of these messages are stored and not confirmed yet, or were confirmed a short time ago.
     pub(crate) async fn stored(
         &mut self,
-        messages: &[(UserId, &MessageId)],
+        messages: &[(&UserId, &MessageId)],
     ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
-        let mut ids = HashSet::new();
-        for messages in in_statements(messages, self.server.statement_bytes / 2, |_| 160) {
+        let (ids, mut stored) = (self.names.user_id_type, HashSet::new());
+        for messages in
+            in_statements(messages, self.server.statement_bytes / 2, |_| ID_BYTES + MessageId::MAX_BYTES + 8)
+        {
             // A transaction of its own: the one that applies them must not read from its snapshot.
             let found = self.select(insert::stored(&self.names, messages)).await?;
-            ids.extend(found.into_iter().filter_map(|row| {
-                let (receiver, id) = mysql_async::from_row_opt::<(i64, String)>(row).ok()?;
-                Some((UserId::try_from(receiver).ok()?, MessageId::try_from(id).ok()?))
+            stored.extend(found.into_iter().filter_map(|row| {
+                let (receiver, id) = mysql_async::from_row_opt::<(String, String)>(row).ok()?;
+                Some((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
             }));
         }
-        Ok(ids)
+        Ok(stored)
     }
 
     /// The messages among the last dead letters with their errors, oldest first.
@@ -135,11 +137,11 @@ impl WriterConnection {
         &mut self,
         most: usize,
     ) -> Result<Vec<((UserId, MessageId), String)>, StoreError> {
+        let ids = self.names.user_id_type;
         let found = self.select(position::refused_messages(most)).await?;
         let messages = found.into_iter().rev().filter_map(|row| {
             let (receiver, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
-            let receiver = UserId::try_from(receiver.parse::<i64>().ok()?).ok()?;
-            Some(((receiver, MessageId::try_from(id).ok()?), error))
+            Some(((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?), error))
         });
         Ok(messages.collect())
     }
@@ -166,9 +168,10 @@ impl WriterConnection {
         }
         self.add_batch(&mut statements, batch, locks, inserts);
         let results = self.execute(statements).await?;
+        let ids = self.names.user_id_type;
         let counters = results.rows.into_iter().filter_map(|row| {
-            let (user, count) = mysql_async::from_row_opt::<(i64, i64)>(row).ok()?;
-            Some((UserId::try_from(user).ok()?, u64::try_from(count).unwrap_or(0)))
+            let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
+            Some((ids.text(&user).ok()?, u64::try_from(count).unwrap_or(0)))
         });
         Ok(Applied { removed: results.affected_rows, counters: counters.collect() })
     }
@@ -256,7 +259,7 @@ impl WriterConnection {
         // The positions come first: their row locks make a second writer wait until this transaction ends.
         self.add_fence(statements, &batch.positions);
         if locks == Locks::NoWait && !batch.counters.is_empty() {
-            let users: Vec<_> = batch.counters.keys().collect();
+            let users: Vec<_> = batch.counters.keys().copied().collect();
             statements.push(ResultUse::Ignored, counter::lock(names, &users));
         }
         match inserts {

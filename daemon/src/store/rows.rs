@@ -5,14 +5,14 @@
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply;
 use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
-use super::statements::position;
+use super::statements::{id_literal, position};
 use super::{Store, StoreError, identity, schema};
 use crate::config::Names;
 use crate::log::position::Position;
@@ -83,7 +83,7 @@ impl Store {
     /// the database cannot be reached or its tables are not as configured.
     pub(crate) async fn rows(
         &self,
-        user: UserId,
+        user: &UserId,
         least: Position,
         after: u64,
         limit: u32,
@@ -97,7 +97,7 @@ impl Store {
             let rows = cursor.limit(bytes_left).min(left);
             let query = self.select_rows(user, cursor.after, rows);
             let [found] = self.read_reached(user, least, [query]).await?;
-            let part = page(found, rows, bytes_left, all.rows.is_empty())?;
+            let part = page(found, self.names().user_id_type, rows, bytes_left, all.rows.is_empty())?;
             cursor.advance(&part);
             let cut = part.rows.len() < rows as usize;
             all.bytes += part.bytes;
@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`].
-    pub(crate) async fn unread(&self, user: UserId, least: Position) -> Result<u64, StoreError> {
+    pub(crate) async fn unread(&self, user: &UserId, least: Position) -> Result<u64, StoreError> {
         let [counters] = self.read_reached(user, least, [self.select_unread(user)]).await?;
         unread(counters)
     }
@@ -128,7 +128,7 @@ impl Store {
     /// As [`Store::rows`].
     pub(crate) async fn rows_and_unread(
         &self,
-        user: UserId,
+        user: &UserId,
         least: Position,
         cursor: &Cursor,
         max_bytes: usize,
@@ -136,13 +136,13 @@ impl Store {
         let limit = cursor.limit(max_bytes);
         let queries = [self.select_rows(user, cursor.after, limit), self.select_unread(user)];
         let [rows, counters] = self.read_reached(user, least, queries).await?;
-        Ok((page(rows, limit, max_bytes, true)?, unread(counters)?))
+        Ok((page(rows, self.names().user_id_type, limit, max_bytes, true)?, unread(counters)?))
     }
 
     /// The rows of each query, from a server that has reached `least`.
     async fn read_reached<const N: usize>(
         &self,
-        user: UserId,
+        user: &UserId,
         least: Position,
         queries: [String; N],
     ) -> Result<[Vec<Row>; N], StoreError> {
@@ -158,14 +158,15 @@ impl Store {
         Ok(only(results))
     }
 
-    fn select_rows(&self, user: UserId, after: u64, limit: u32) -> String {
+    fn select_rows(&self, user: &UserId, after: u64, limit: u32) -> String {
         let names = self.names();
         format!(
-            "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, o.{receiver} AS `receiver_id`, \
+            "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
              o.{content} AS `content`, CAST(o.{time} AS CHAR) AS `send_time`, {seconds} AS `unix_time`, {digest} AS `digest`, \
              m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
              FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
-             WHERE o.{receiver} = {user} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
+             WHERE o.{receiver} = {} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
+            id_literal(user),
             MESSAGE = schema::MESSAGE,
             table = names.offline_message,
             id = names.id,
@@ -179,11 +180,14 @@ impl Store {
         )
     }
 
-    fn select_unread(&self, user: UserId) -> String {
+    fn select_unread(&self, user: &UserId) -> String {
         let names = self.names();
         format!(
-            "SELECT {} AS `unread_count` FROM {} WHERE {} = {user}",
-            names.unread_count, names.user, names.user_id
+            "SELECT {} AS `unread_count` FROM {} WHERE {} = {}",
+            names.unread_count,
+            names.user,
+            names.user_id,
+            id_literal(user)
         )
     }
 
@@ -216,10 +220,16 @@ pub(super) fn positions(rows: Vec<Row>) -> Result<Vec<(Partition, Position)>, St
 
 /// Of the rows that were found with this limit, those that fit into `max_bytes`; the first one anyway if
 /// `first_fits`.
-fn page(rows: Vec<Row>, limit: u32, max_bytes: usize, first_fits: bool) -> Result<RowPage, StoreError> {
+fn page(
+    rows: Vec<Row>,
+    ids: UserIdType,
+    limit: u32,
+    max_bytes: usize,
+    first_fits: bool,
+) -> Result<RowPage, StoreError> {
     let mut page = RowPage { has_more: rows.len() >= limit as usize, ..RowPage::default() };
     for row in rows {
-        let stored = StoredRow::try_from(row)?;
+        let stored = StoredRow::new(row, ids)?;
         let bytes = page.bytes + stored.row.content.len();
         if bytes > max_bytes && !(first_fits && page.rows.is_empty()) {
             page.has_more = true;
@@ -249,13 +259,11 @@ fn unread(rows: Vec<Row>) -> Result<u64, StoreError> {
     Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
 }
 
-impl TryFrom<Row> for StoredRow {
-    type Error = StoreError;
-
-    fn try_from(mut row: Row) -> Result<Self, StoreError> {
+impl StoredRow {
+    /// A row of [`Store::select_rows`], where user ids have this type.
+    fn new(mut row: Row, ids: UserIdType) -> Result<Self, StoreError> {
         // The application's columns may allow NULL, although those of the default schema do not.
         let id = column(&mut row, "id")?;
-        let sender_id: Option<i64> = column(&mut row, "sender_id")?;
         let content: Option<Vec<u8>> = column(&mut row, "content")?;
         let send_time: Option<String> = column(&mut row, "send_time")?;
         let unix_time: i64 = column(&mut row, "unix_time")?;
@@ -268,8 +276,7 @@ impl TryFrom<Row> for StoredRow {
         Ok(Self {
             row: reply::Row {
                 id,
-                sender_id: sender_id.unwrap_or(0),
-                receiver_id: column(&mut row, "receiver_id")?,
+                sender: sender(&mut row, ids)?,
                 // The connection uses utf8mb4, so MySQL has converted every other character set.
                 content: String::from_utf8_lossy(&content.unwrap_or_default()).into_owned(),
                 send_time: send_time.unwrap_or_default(),
@@ -280,6 +287,19 @@ impl TryFrom<Row> for StoredRow {
             message_type: message_type.as_deref().and_then(MessageType::decode),
         })
     }
+}
+
+/// The sender of a row. The column may be NULL, and hold what is no user id.
+fn sender(row: &mut Row, ids: UserIdType) -> Result<Sender, StoreError> {
+    let mut number = || column::<Option<i64>>(row, "sender_id").map(Option::unwrap_or_default);
+    Ok(match ids {
+        UserIdType::Int => Sender::Int(number()?),
+        UserIdType::BigInt => Sender::BigInt(number()?),
+        UserIdType::Text => {
+            let text: Option<Vec<u8>> = column(row, "sender_id")?;
+            Sender::Text(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
+        }
+    })
 }
 
 /// Takes a column out of a row.

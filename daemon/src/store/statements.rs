@@ -6,11 +6,40 @@ pub(super) mod insert;
 pub(super) mod position;
 pub(super) mod sweep;
 
+use std::fmt::{self, Display};
+
+use chatpush_wire::id::UserId;
 use mysql_async::prelude::ToValue as _;
 
-/// The items of an `IN (…)`. Only for types whose text needs no quotes: numbers and user ids.
+/// The items of an `IN (…)`. Only for types whose text needs no quotes, such as numbers.
 pub(super) fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A user id as an SQL literal. A text is always quoted, even one of digits: MySQL would compare a column of
+/// texts with a number as numbers. It has no character that must be escaped.
+pub(super) const fn id_literal(user: &UserId) -> IdLiteral<'_> {
+    IdLiteral(user)
+}
+
+/// See [`id_literal`].
+pub(super) struct IdLiteral<'a>(&'a UserId);
+
+impl Display for IdLiteral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_text() {
+            Some(text) => write!(f, "'{text}'"),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// Most bytes of a user id as an SQL literal.
+pub(super) const ID_BYTES: usize = UserId::TEXT_BYTES + 2;
+
+/// User ids as the items of an `IN (…)`.
+pub(super) fn id_list(users: &[&UserId]) -> String {
+    users.iter().map(|user| id_literal(user).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A text as an SQL literal.

@@ -54,18 +54,18 @@ impl RefusedMessages {
     }
 
     /// Removes a message that was stored after all: it was requeued.
-    pub(super) fn stored(&mut self, receiver: UserId, id: &MessageId) {
+    pub(super) fn stored(&mut self, receiver: &UserId, id: &MessageId) {
         if !self.errors.is_empty() {
-            self.errors.remove(&(receiver, id.clone()));
+            self.errors.remove(&(receiver.clone(), id.clone()));
         }
     }
 
     /// MySQL's error, if it refused this message.
-    pub(super) fn error(&self, receiver: UserId, id: &MessageId) -> Option<&str> {
+    pub(super) fn error(&self, receiver: &UserId, id: &MessageId) -> Option<&str> {
         if self.errors.is_empty() {
             return None;
         }
-        self.errors.get(&(receiver, id.clone())).map(String::as_str)
+        self.errors.get(&(receiver.clone(), id.clone())).map(String::as_str)
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         let mut refused = RefusedMessages::default();
         let known = |refused: &RefusedMessages, number| {
             let (receiver, id) = message(number);
-            refused.error(receiver, &id).map(str::to_owned)
+            refused.error(&receiver, &id).map(str::to_owned)
         };
         for number in 0..=MAX_MESSAGES as u64 {
             refused.add(message(number), format!("error {number}"));
@@ -92,7 +92,7 @@ mod tests {
         refused.add(message(1), "again".to_owned());
         assert_eq!(known(&refused, 1), Some("again".to_owned()));
         let (receiver, id) = message(1);
-        refused.stored(receiver, &id);
+        refused.stored(&receiver, &id);
         assert_eq!(known(&refused, 1), None, "it was stored after all");
         assert_eq!((refused.order.len(), refused.errors.len()), (MAX_MESSAGES, MAX_MESSAGES - 1));
     }

@@ -144,7 +144,8 @@ impl<'a> Term<'a> {
             }
             // The last read does not wait.
             let wait = (!last).then_some(wait);
-            let read = log::read(&mut connection, &self.services.prefix, &ready, self.entries_per_read, wait);
+            let names = (&self.services.prefix, self.services.config.user_id_type);
+            let read = log::read(&mut connection, names, &ready, self.entries_per_read, wait);
             // The replies of the last batch are sent while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
             let (entries, sent) = tokio::join!(read, send(self.services, &commands));
@@ -366,7 +367,7 @@ impl<'a> Term<'a> {
         self.advance(update, 1, logged.bytes());
         let refused = Reply::Refused(Refusal::Rejected(error.clone()));
         if let Some((receiver, id)) = logged.message() {
-            self.refused_messages.add((receiver, id.clone()), error);
+            self.refused_messages.add((receiver.clone(), id.clone()), error);
             self.queue_refusal(receiver, id, &refused);
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
@@ -398,12 +399,12 @@ impl<'a> Term<'a> {
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, count) in &done.counters {
-            replies::publish_unread(&mut self.after_commit, &self.services.prefix, *user, *count);
+            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, *count);
         }
     }
 
     /// The reply to a call whose message is in an earlier batch.
-    fn repeated(&mut self, receiver: UserId, id: &MessageId, receiver_online: bool) -> Reply {
+    fn repeated(&mut self, receiver: &UserId, id: &MessageId, receiver_online: bool) -> Reply {
         let Some(error) = self.refused_messages.error(receiver, id) else {
             return Reply::Stored { receiver_online };
         };
@@ -414,7 +415,7 @@ impl<'a> Term<'a> {
     }
 
     /// Records a refusal in Redis, so that repeated calls get the same reply.
-    fn queue_refusal(&mut self, receiver: UserId, id: &MessageId, refused: &Reply) {
+    fn queue_refusal(&mut self, receiver: &UserId, id: &MessageId, refused: &Reply) {
         let json = serde_json::to_string(refused).unwrap_or_default();
         let seen = self.services.prefix.seen(receiver, id);
         let lifetime = CHOSEN_SEEN_TTL.as_millis();

@@ -4,6 +4,7 @@
 
 use chatpush_wire::VERSION;
 use chatpush_wire::entry::Entry;
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::new_entry::{self, NewMessage};
 
 pub(super) fn run(data: &[u8]) {
@@ -13,8 +14,10 @@ pub(super) fn run(data: &[u8]) {
         .filter_map(|field| field.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let Ok(entry) = Entry::decode(&fields) else { return };
-    assert_eq!(Entry::decode(&written(&entry)), Ok(entry));
+    for ids in UserIdType::ALL {
+        let Ok(entry) = Entry::decode(&fields, ids) else { continue };
+        assert_eq!(Entry::decode(&written(&entry), ids), Ok(entry));
+    }
 }
 
 /// The fields as they stand in the log: the Lua scripts append `reply_to` and whether the receiver was
@@ -22,13 +25,13 @@ pub(super) fn run(data: &[u8]) {
 fn written(entry: &Entry) -> Vec<(String, String)> {
     let fields = match entry {
         Entry::Message { id, sender, receiver, content, message_type, conversation, .. } => {
-            let (sender, receiver, message_type) = (*sender, *receiver, message_type.as_ref());
+            let message_type = message_type.as_ref();
             let conversation = conversation.as_ref();
             NewMessage { id, sender, receiver, content, message_type, conversation }.fields()
         }
-        Entry::ClientAck { receiver, ids } => new_entry::client_ack(*receiver, ids),
-        Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(*receiver, rows),
-        Entry::Clear { receiver, .. } => new_entry::clear(*receiver),
+        Entry::ClientAck { receiver, ids } => new_entry::client_ack(receiver, ids),
+        Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(receiver, rows),
+        Entry::Clear { receiver, .. } => new_entry::clear(receiver),
         Entry::Duplicate { receiver, id, .. } => {
             let (receiver, id) = (receiver.to_string(), id.to_string());
             vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into()), ("i", id.into())]

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use chatpush_wire::frame::{self, DEFAULT_TYPE, Message, MessageType};
-use chatpush_wire::id::MessageId;
+use chatpush_wire::id::{MessageId, Sender};
 use serde_json::{Value, json};
 
 #[derive(Arbitrary, Debug)]
@@ -21,10 +21,28 @@ impl Kind<'_> {
 }
 
 #[derive(Arbitrary, Debug)]
+enum From<'a> {
+    Int(i64),
+    BigInt(i64),
+    Text(&'a str),
+}
+
+impl From<'_> {
+    /// The sender, and how JSON spells it.
+    fn to_sender(&self) -> (Sender, Value) {
+        match self {
+            Self::Int(id) => (Sender::Int(*id), json!(id)),
+            Self::BigInt(id) => (Sender::BigInt(*id), json!(id.to_string())),
+            Self::Text(id) => (Sender::Text((*id).to_owned()), json!(id)),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
 struct Input<'a> {
     kind: Option<Kind<'a>>,
     configured: Kind<'a>,
-    from: Option<i64>,
+    from: Option<From<'a>>,
     time_ms: u64,
     id: &'a str,
     data: &'a str,
@@ -48,7 +66,14 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     for kind in kind.iter().chain([&configured]) {
         assert_eq!(MessageType::decode(&kind.encode()).as_ref(), Some(kind));
     }
-    let message = Message { id: &id, message_type: kind.as_ref(), data, from: *from, conversation: None };
+    let from = from.as_ref().map(From::to_sender);
+    let message = Message {
+        id: &id,
+        message_type: kind.as_ref(),
+        data,
+        from: from.as_ref().map(|(sender, _)| sender),
+        conversation: None,
+    };
     let (live, stored) = (message.live(*time_ms), message.stored(*time_ms));
     assert_eq!(
         live,
@@ -57,8 +82,8 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     );
 
     let mut expected = json!({ "id": id, "type": spelled(kind.as_ref()), "data": data, "time": time_ms });
-    if let Some(from) = from {
-        expected["from"] = json!(from);
+    if let Some((_, spelled)) = &from {
+        expected["from"] = spelled.clone();
     }
     assert_eq!(parsed(&live), expected);
     assert_eq!(frame::content_of(&live).as_deref(), Some(*data));

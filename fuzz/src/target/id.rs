@@ -2,13 +2,30 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use chatpush_daemon::log::position::Position;
-use chatpush_wire::id::{ChosenId, MessageId, UserId};
+use chatpush_wire::id::{AnyUserId, ChosenId, MessageId, UserId, UserIdType};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 
 #[derive(Arbitrary, Debug)]
+enum User<'a> {
+    Number(i64),
+    Text(&'a str),
+}
+
+impl User<'_> {
+    /// The ids of each type that it stands for.
+    fn ids(&self) -> impl Iterator<Item = UserId> {
+        let id = match self {
+            Self::Number(number) => Some(AnyUserId::Number(*number)),
+            Self::Text(text) => AnyUserId::try_from(text.as_bytes()).ok(),
+        };
+        UserIdType::ALL.into_iter().filter_map(move |kind| id.as_ref()?.of_type(kind).ok())
+    }
+}
+
+#[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    users: [i64; 2],
+    users: [User<'a>; 2],
     times: [u64; 2],
     numbers: [u64; 2],
     entropy: [[u8; 10]; 2],
@@ -54,13 +71,17 @@ fn made_ids(input: &Input<'_>) {
     assert!(!row.is_chosen() && MessageId::try_from(row.to_string()).is_ok());
 
     let chosen = [0, 1].map(|which| {
-        let sender = UserId::try_from(input.users[which]).ok()?;
-        Some(MessageId::chosen(sender, ChosenId::try_from(input.texts[which].as_bytes()).ok()?))
+        let sender = input.users[which].ids().last()?;
+        let text = input.texts[which];
+        Some((MessageId::chosen(&sender, ChosenId::try_from(text.as_bytes()).ok()?), sender, text))
     });
-    assert!(chosen.iter().flatten().all(|id| id.is_chosen() && id.as_row().is_none()));
+    assert!(chosen.iter().flatten().all(|(id, ..)| id.is_chosen() && id.as_row().is_none()));
+    assert!(
+        chosen.iter().flatten().all(|(id, sender, _)| id.sender(UserIdType::Text).as_ref() == Some(sender))
+    );
     if let [Some(one), Some(other)] = &chosen {
-        let same = input.users[0] == input.users[1] && input.texts[0] == input.texts[1];
-        assert_eq!(one == other, same, "equal ids of different senders or texts");
+        let same = one.1 == other.1 && one.2 == other.2;
+        assert_eq!(one.0 == other.0, same, "equal ids of different senders or texts");
     }
 }
 
@@ -75,17 +96,22 @@ fn positions(times: [u64; 2], numbers: [u64; 2]) {
 
 fn names(input: &Input<'_>) {
     let Ok(prefix) = Prefix::try_from(input.texts[0].to_owned()) else { return };
-    for user in input.users.into_iter().filter_map(|user| UserId::try_from(user).ok()) {
-        let channel = prefix.user_channel(user);
-        assert_eq!(prefix.user_of_channel(&channel), Some(user));
-        let partition = Partition::of(user);
+    for user in input.users.iter().flat_map(User::ids) {
+        let kind = match user {
+            UserId::Int { .. } => UserIdType::Int,
+            UserId::BigInt { .. } => UserIdType::BigInt,
+            UserId::Text { .. } => UserIdType::Text,
+        };
+        let channel = prefix.user_channel(&user);
+        assert_eq!(prefix.user_of_channel(&channel, kind).as_ref(), Some(&user));
+        let partition = Partition::of(&user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
         if let Ok(other) = Prefix::try_from(input.texts[1].to_owned())
             && other != prefix
         {
-            assert_eq!(other.user_of_channel(&channel), None, "a channel belongs to two prefixes");
+            assert_eq!(other.user_of_channel(&channel, kind), None, "a channel belongs to two prefixes");
         }
     }
-    let _ = prefix.user_of_channel(input.texts[1]);
+    let _ = prefix.user_of_channel(input.texts[1], UserIdType::Text);
     let _ = prefix.partition_of_log(input.texts[1]);
 }

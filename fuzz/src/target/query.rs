@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use chatpush_wire::VERSION;
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::query::QueryRequest;
 use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to::{self, ReplyTo};
@@ -11,10 +12,11 @@ use serde::de::DeserializeOwned;
 
 pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok((barrier, reply_to, request)) = QueryRequest::decode(text) {
+    for ids in UserIdType::ALL {
+        let Ok((barrier, reply_to, request)) = QueryRequest::decode(text, ids) else { continue };
         assert!(text.starts_with(barrier) && request.v == VERSION);
         let written = format!("{barrier} {}.{} {}", reply_to.caller, reply_to.correlation_id, json(&request));
-        assert_eq!(QueryRequest::decode(&written), Ok((barrier, reply_to, request)));
+        assert_eq!(QueryRequest::decode(&written, ids), Ok((barrier, reply_to, request)));
     }
     if let Some((daemon, answer)) = reply_to::answer_to(7, text) {
         let reply_to = ReplyTo { caller: "C", correlation_id: "7" };

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{AnyUserId, UserIdType};
 use chatpush_wire::token::{Secret, VerifiedToken, Verifier};
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
@@ -17,29 +17,35 @@ const WRONG_KEY: &[u8] = b"a key that the daemon does not have";
 
 pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    for ids in UserIdType::ALL {
+        run_with(ids, text);
+    }
+}
+
+fn run_with(ids: UserIdType, text: &str) {
     let Some((header, claims)) = text.split_once('\n') else {
-        return check(text);
+        return check(ids, text);
     };
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     for key in KEYS {
-        check(&format!("{signed}.{}", signature(key, &signed)));
+        check(ids, &format!("{signed}.{}", signature(key, &signed)));
     }
     for wrong in [signature(WRONG_KEY, &signed), signature(KEYS[0], claims), String::new()] {
         assert!(
-            verify(&format!("{signed}.{wrong}")).is_none(),
+            verify(ids, &format!("{signed}.{wrong}")).is_none(),
             "a token with a wrong signature was accepted"
         );
     }
 }
 
-fn verify(token: &str) -> Option<VerifiedToken> {
+fn verify(user_ids: UserIdType, token: &str) -> Option<VerifiedToken> {
     let secrets = KEYS.map(|key| Secret::new(key).expect("32 bytes"));
-    Verifier { secrets: secrets.into(), audience: None, clock_skew: 60 }.verify(token, NOW).ok()
+    Verifier { secrets: secrets.into(), audience: None, user_ids, clock_skew: 60 }.verify(token, NOW).ok()
 }
 
 /// Checks an accepted token with a general JSON parser.
-fn check(token: &str) {
-    let Some(verified) = verify(token) else { return };
+fn check(ids: UserIdType, token: &str) {
+    let Some(verified) = verify(ids, token) else { return };
     let parts: Vec<_> = token.split('.').collect();
     let [header, claims, given] = parts[..] else { panic!("not three parts") };
     let signed = format!("{header}.{claims}");
@@ -60,9 +66,9 @@ fn check(token: &str) {
         assert!(seconds(starts).is_none_or(|start| start <= now + 60.0), "not valid yet");
     }
     assert!(claims.get("aud").is_none_or(Value::is_null), "an audience was accepted");
-    let subject = claims["sub"].as_i64().or_else(|| claims["sub"].as_str()?.parse().ok());
-    assert_eq!(subject, Some(i64::from(verified.user)));
-    assert!((1..=UserId::MAX).contains(&i64::from(verified.user)));
+    let subject: AnyUserId = serde_json::from_value(claims["sub"].clone()).expect("a user id");
+    assert_eq!(subject.of_type(ids), Ok(verified.user.clone()));
+    assert_eq!(ids.text(&verified.user.to_string()), Ok(verified.user));
 }
 
 fn signature(key: &[u8], signed: &str) -> String {

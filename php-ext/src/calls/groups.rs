@@ -20,7 +20,7 @@ pub(super) fn groups(users: &[UserId], bytes: usize) -> Vec<Group> {
     let most = (BYTES_PER_SCRIPT / bytes.max(1)).clamp(1, RECEIVERS_PER_SCRIPT);
     let mut partitions: BTreeMap<Partition, Vec<usize>> = BTreeMap::new();
     for (place, user) in users.iter().enumerate() {
-        partitions.entry(Partition::of(*user)).or_default().push(place);
+        partitions.entry(Partition::of(user)).or_default().push(place);
     }
     let split = partitions.into_iter().flat_map(|(partition, places)| {
         let groups: Vec<_> =

@@ -18,7 +18,7 @@ use crate::settings;
 
 /// Pushes a message, or the content of a stored row as that row. True if the user is connected.
 pub(crate) fn push(
-    receiver: UserId,
+    receiver: &UserId,
     content: &str,
     message_type: &MessageType,
     row: Option<Rc<FetchedRow>>,
@@ -29,7 +29,8 @@ pub(crate) fn push(
     let message_type = Some(message_type);
     let envelope = if let Some(row) = row {
         let conversation = row.conversation.as_ref();
-        let message = Message { id: &row.id, message_type, data: content, from: row.sender, conversation };
+        let message =
+            Message { id: &row.id, message_type, data: content, from: row.sender.as_ref(), conversation };
         envelope::tracked(&row.id, false) + &message.stored(row.time_ms.unwrap_or(now))
     } else {
         let id = new_id(now)?;
@@ -47,7 +48,7 @@ pub(crate) fn push(
 
 /// Revokes the user's tokens from before this second, and closes the user's connections on every daemon. True
 /// if there were any.
-pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
+pub(crate) fn disconnect(user: &UserId) -> Result<bool, Error> {
     let settings = settings::current()?;
     let prefix = &settings.prefix;
     let mut call = ScriptCall {
@@ -75,7 +76,7 @@ pub(crate) fn disconnect(user: UserId) -> Result<bool, Error> {
 }
 
 /// Whether a daemon holds a connection of the user.
-pub(crate) fn is_online(user: UserId) -> Result<bool, Error> {
+pub(crate) fn is_online(user: &UserId) -> Result<bool, Error> {
     let settings = settings::current()?;
     let channel = settings.prefix.user_channel(user);
     let parts: [&[u8]; 3] = [b"PUBSUB", b"SHARDNUMSUB", channel.as_bytes()];

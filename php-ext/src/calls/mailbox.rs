@@ -38,10 +38,10 @@ pub(crate) fn rows(user: UserId, limit: u32, after: u64) -> Result<Pages, Error>
 
 impl Pages {
     fn page(&mut self) -> Result<Vec<Row>, Error> {
-        let Self { user, after, left, .. } = *self;
+        let Self { after, left, .. } = *self;
         // Nothing follows an error.
         self.left = 0;
-        let page = Query::Rows { user, after, limit: left.min(ROWS_PER_PAGE) };
+        let page = Query::Rows { user: self.user.clone(), after, limit: left.min(ROWS_PER_PAGE) };
         let (rows, more) = match query(&self.settings, page, self.deadline)? {
             Reply::Rows { rows, more } => (rows, more),
             other => return Err(unexpected(other)),
@@ -72,7 +72,7 @@ pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
 }
 
 /// Sets the unread counter to 0.
-pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
+pub(crate) fn clear_unread(user: &UserId) -> Result<(), Error> {
     match append(user, new_entry::clear(user))? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
@@ -80,7 +80,7 @@ pub(crate) fn clear_unread(user: UserId) -> Result<(), Error> {
 }
 
 /// Deletes rows that the application has shown itself. Returns how many there were.
-pub(crate) fn delete_rows(user: UserId, rows: &[u64]) -> Result<u64, Error> {
+pub(crate) fn delete_rows(user: &UserId, rows: &[u64]) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
@@ -124,7 +124,7 @@ fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, 
     reply(link::execute(settings, &mut call, deadline)?)
 }
 
-fn append(user: UserId, fields: Fields<'_>) -> Result<Reply, Error> {
+fn append(user: &UserId, fields: Fields<'_>) -> Result<Reply, Error> {
     let settings = settings::current()?;
     let partition = Partition::of(user);
     let prefix = &settings.prefix;

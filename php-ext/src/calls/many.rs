@@ -31,7 +31,7 @@ pub(crate) fn push(
     let groups = groups(&receivers, envelope.len());
     let parts = groups.iter().map(|group| {
         let users = group.places.iter().filter_map(|place| receivers.get(*place));
-        let channels = users.map(|user| prefix.user_channel(*user)).collect();
+        let channels = users.map(|user| prefix.user_channel(user)).collect();
         Part::new(group.partition, channels, vec![envelope.as_str().into()])
     });
     let mut calls = ScriptCalls {
@@ -67,7 +67,7 @@ pub(crate) fn online(users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
     let groups = groups(&users, 0);
     let commands = groups.iter().map(|group| {
         let users = group.places.iter().filter_map(|place| users.get(*place));
-        let channels = users.map(|user| settings.prefix.user_channel(*user));
+        let channels = users.map(|user| settings.prefix.user_channel(user));
         ["PUBSUB".to_owned(), "SHARDNUMSUB".to_owned()].into_iter().chain(channels).collect()
     });
     // The answer is each channel and its number of subscribers, in the order of the command.

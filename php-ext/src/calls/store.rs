@@ -7,7 +7,7 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{AFTER_TIME, Message, MessageType};
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::{MessageId, Sender, UserId};
 use chatpush_wire::limit::{CHOSEN_SEEN_TTL, LOG_ENTRIES, SEEN_TTL};
 use chatpush_wire::lua::ACCEPT;
 use chatpush_wire::new_entry::NewMessage;
@@ -23,7 +23,7 @@ use crate::settings::{self, Settings};
 
 /// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
 /// log.
-pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<bool, Error> {
+pub(crate) fn store(sender: &UserId, receiver: &UserId, content: &str) -> Result<bool, Error> {
     let settings = settings::current()?;
     let id = new_id(now_ms())?;
     let message = NewMessage { id: &id, sender, receiver, content, message_type: None, conversation: None };
@@ -33,8 +33,8 @@ pub(crate) fn store(sender: UserId, receiver: UserId, content: &str) -> Result<b
 /// Stores a message and pushes it in the same step. A second call with the same chosen id is the same
 /// message.
 pub(crate) fn send(
-    sender: UserId,
-    receiver: UserId,
+    sender: &UserId,
+    receiver: &UserId,
     content: &str,
     message_type: &MessageType,
     chosen: Option<MessageId>,
@@ -64,7 +64,8 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
     let NewMessage { id, sender, receiver, content, message_type, conversation } = *message;
     let partition = Partition::of(receiver);
     let prefix = &settings.prefix;
-    let frame = Message { id, message_type, data: content, from: Some(sender.get().into()), conversation };
+    let from = Sender::from(sender);
+    let frame = Message { id, message_type, data: content, from: Some(&from), conversation };
     let before_time = envelope::tracked(id, message_type.is_none()) + &frame.before_time();
     let mut arguments: Vec<Cow<'_, str>> = vec![
         LOG_ENTRIES.to_string().into(),

@@ -35,10 +35,10 @@ function! {
         message_id: Option<MessageId> = None,
     ) -> bool {
         let row = match message_id {
-            Some(id) => Some(fetched_rows::with_id(receiver_id, id)),
-            None => fetched_rows::with_content(receiver_id, content.string),
+            Some(id) => Some(fetched_rows::with_id(&receiver_id, id)),
+            None => fetched_rows::with_content(&receiver_id, content.string),
         };
-        live::push(receiver_id, content.text, &r#type, row)
+        live::push(&receiver_id, content.text, &r#type, row)
     }
 }
 
@@ -50,7 +50,7 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time
     fn isOnline(user_id: UserId) -> bool {
-        live::is_online(user_id)
+        live::is_online(&user_id)
     }
 }
 
@@ -68,6 +68,6 @@ function! {
     /// @throws \ChatPush\UnavailableException Redis has no installation of this prefix
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
     fn disconnectUser(user_id: UserId) -> bool {
-        live::disconnect(user_id)
+        live::disconnect(&user_id)
     }
 }

@@ -22,7 +22,7 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getOfflineMessage(user_id: UserId, limit: RowLimit = 1000, after_id: AfterRow = 0) -> RowPages<mailbox::Pages> {
-        mailbox::rows(user_id, limit, after_id).map(|pages| RowPages { user: user_id, pages })
+        mailbox::rows(user_id.clone(), limit, after_id).map(|pages| RowPages { user: user_id, pages })
     }
 }
 
@@ -51,7 +51,7 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     fn clearUnreadCount(user_id: UserId) -> () {
-        mailbox::clear_unread(user_id)
+        mailbox::clear_unread(&user_id)
     }
 }
 
@@ -66,6 +66,6 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     fn ackOfflineMessage(user_id: UserId, ids: RowIds) -> u64 {
-        mailbox::delete_rows(user_id, &ids)
+        mailbox::delete_rows(&user_id, &ids)
     }
 }

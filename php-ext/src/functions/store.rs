@@ -26,7 +26,7 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn storeOfflineMessage(sender_id: UserId, receiver_id: UserId, content: Content<'_>) -> bool {
-        store::store(sender_id, receiver_id, content.text)
+        store::store(&sender_id, &receiver_id, content.text)
     }
 }
 
@@ -59,7 +59,7 @@ function! {
         message_id: Option<ChosenId<'_>> = None,
         conversation: Option<Conversation> = None,
     ) -> Option<Delivery> {
-        let chosen = message_id.map(|id| MessageId::chosen(sender_id, id));
-        store::send(sender_id, receiver_id, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
+        let chosen = message_id.map(|id| MessageId::chosen(&sender_id, id));
+        store::send(&sender_id, &receiver_id, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
     }
 }

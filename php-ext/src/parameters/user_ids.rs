@@ -38,7 +38,7 @@ impl<'a> Kind<'a> for UserIds {
             match UserId::try_from(number) {
                 Ok(id) => {
                     let Collected { ids, known } = &mut *collected;
-                    if known.insert(id) {
+                    if known.insert(id.clone()) {
                         ids.push(id);
                     }
                 }

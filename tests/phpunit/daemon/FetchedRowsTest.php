@@ -148,10 +148,10 @@ final class FetchedRowsTest extends ChatPushTestCase
 
     public function testMessageIdMustBeOne(): void
     {
-        foreach (['', "a\nb", 'é', "\xFF", str_repeat('x', 76)] as $id) {
+        foreach (['', "a\nb", 'é', "\xFF", str_repeat('x', 130)] as $id) {
             $push = fn () => pushMessage(1, 'x', 'chat', $id);
             self::assertSame(
-                'pushMessage(): Argument #4 ($message_id) must be 1 to 75 printable ASCII bytes',
+                'pushMessage(): Argument #4 ($message_id) must be 1 to 129 printable ASCII bytes',
                 self::expectThrown(ValueError::class, $push)->getMessage(),
             );
         }

@@ -70,7 +70,7 @@ impl Clears {
 
     /// Clears what was counted for `user` until now.
     pub(super) fn request(&self, user: UserId) {
-        let arrived = self.arrived(user);
+        let arrived = self.arrived(&user);
         let mut users = self.users();
         if users.len() >= USERS && !users.contains_key(&user) {
             self.forget_some(&mut users);
@@ -79,7 +79,7 @@ impl Clears {
                 return;
             }
         }
-        let last = match users.entry(user) {
+        let last = match users.entry(user.clone()) {
             Entry::Occupied(mut entry) if entry.get().arrived == arrived => {
                 match &mut entry.get_mut().phase {
                     // The clear that is under way does for this request too, if it is not applied yet.
@@ -108,27 +108,27 @@ impl Clears {
         let Shared { barrier, queue, stop, .. } = &*self.0;
         loop {
             if let Some(position) = last {
-                _ = stop.run_until_cancelled(barrier.wait(user, position)).await;
+                _ = stop.run_until_cancelled(barrier.wait(&user, position)).await;
                 // What has arrived since the request is not to be cleared by it.
                 let is_due = |last: &mut LastClear| {
                     let again = last.phase == Phase::Active { again: true };
-                    let due = again && self.arrived(user) == arrived;
+                    let due = again && self.arrived(&user) == arrived;
                     last.phase = if due { Phase::Active { again: false } } else { Phase::Appended(position) };
                     due
                 };
-                if self.update(user, arrived, is_due) != Some(true) {
+                if self.update(&user, arrived, is_due) != Some(true) {
                     return;
                 }
             }
             let (sender, appended) = oneshot::channel();
-            if queue.send(Waiting::Clear(user, sender)).await.is_err() {
+            if queue.send(Waiting::Clear(user.clone(), sender)).await.is_err() {
                 return;
             }
             let appended = appended.await.ok();
             _ = stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
             let Some(position) = appended else {
                 // Whether it is in the log is not known, so the next request is not compared with it.
-                return self.forget(user, arrived);
+                return self.forget(&user, arrived);
             };
             let ended = |clear: &mut LastClear| {
                 let again = clear.phase == Phase::Active { again: true };
@@ -137,7 +137,7 @@ impl Clears {
                 }
                 !again
             };
-            if self.update(user, arrived, ended) != Some(false) {
+            if self.update(&user, arrived, ended) != Some(false) {
                 return;
             }
             last = Some(position);
@@ -147,22 +147,22 @@ impl Clears {
     /// Changes a user's last clear, unless another one has replaced it because something has arrived.
     fn update<T>(
         &self,
-        user: UserId,
+        user: &UserId,
         arrived: Arrived,
         change: impl FnOnce(&mut LastClear) -> T,
     ) -> Option<T> {
-        self.users().get_mut(&user).filter(|last| last.arrived == arrived).map(change)
+        self.users().get_mut(user).filter(|last| last.arrived == arrived).map(change)
     }
 
-    fn forget(&self, user: UserId, arrived: Arrived) {
+    fn forget(&self, user: &UserId, arrived: Arrived) {
         let mut users = self.users();
-        if users.get(&user).is_some_and(|last| last.arrived == arrived) {
-            users.remove(&user);
+        if users.get(user).is_some_and(|last| last.arrived == arrived) {
+            users.remove(user);
             self.0.hub.arrivals().forget(user);
         }
     }
 
-    fn arrived(&self, user: UserId) -> Arrived {
+    fn arrived(&self, user: &UserId) -> Arrived {
         (self.0.hub.epoch(), self.0.hub.arrivals().watch(user))
     }
 
@@ -170,7 +170,7 @@ impl Clears {
         users.retain(|user, last| {
             let active = matches!(last.phase, Phase::Active { .. });
             if !active {
-                self.0.hub.arrivals().forget(*user);
+                self.0.hub.arrivals().forget(user);
             }
             active
         });

@@ -17,10 +17,10 @@ pub(crate) enum Waiting {
 
 impl Waiting {
     /// The receiver, and the fields in the log.
-    pub(super) fn fields(&self) -> (UserId, new_entry::Fields<'static>) {
+    pub(super) fn fields(&self) -> (&UserId, new_entry::Fields<'static>) {
         match self {
-            Self::Messages(receiver, ids) => (*receiver, new_entry::client_ack(*receiver, ids)),
-            Self::Clear(receiver, _) => (*receiver, new_entry::clear(*receiver)),
+            Self::Messages(receiver, ids) => (receiver, new_entry::client_ack(receiver, ids)),
+            Self::Clear(receiver, _) => (receiver, new_entry::clear(receiver)),
         }
     }
 

@@ -3,7 +3,7 @@
 use chatpush_wire::token::{TokenError, VerifiedToken};
 
 /// The token that a session rests on. It was not revoked when it was last looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     token: VerifiedToken,
     /// Tokens from before this second are revoked.

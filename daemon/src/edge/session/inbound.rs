@@ -47,7 +47,7 @@ impl Session<'_> {
         match ClientFrame::parse(text) {
             Some(ClientFrame::Ack(ids)) => return Ok(self.tracking.ack(&ids)),
             Some(ClientFrame::Read) => {
-                self.context.acks.append(Ack::Read(self.registration.user())).await;
+                self.context.acks.append(Ack::Read(self.registration.user().clone())).await;
             }
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
             Some(ClientFrame::Ping) => {
@@ -73,7 +73,7 @@ impl Session<'_> {
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
             metrics::CONFIRMED.add(ids.len() as u64);
-            self.context.acks.append(Ack::Messages(self.registration.user(), ids)).await;
+            self.context.acks.append(Ack::Messages(self.registration.user().clone(), ids)).await;
         }
     }
 }

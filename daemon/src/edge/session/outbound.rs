@@ -55,7 +55,7 @@ impl Session<'_> {
                     has_tracked = true;
                     if fault_injection::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(id)];
-                        context.acks.append(Ack::Messages(registration.user(), ids)).await;
+                        context.acks.append(Ack::Messages(registration.user().clone(), ids)).await;
                     }
                 }
                 socket.feed(Message::Text(outgoing.into_text())).await?;

@@ -32,7 +32,7 @@ impl RegistrationGuard {
         subscriptions: Subscriptions,
         permit: ConnectionPermit,
     ) -> Self {
-        let notice = UnregisterNotice { user: registration.user(), subscriptions };
+        let notice = UnregisterNotice { user: registration.user().clone(), subscriptions };
         Self { registration, notice, permit }
     }
 
@@ -55,6 +55,6 @@ impl Deref for RegistrationGuard {
 
 impl Drop for UnregisterNotice {
     fn drop(&mut self) {
-        self.subscriptions.on_unregistered(self.user);
+        self.subscriptions.on_unregistered(&self.user);
     }
 }

@@ -68,7 +68,7 @@ fn a_message_confirmed_in_the_same_batch_leaves_only_its_count() {
 fn a_confirmed_older_message_is_deleted() {
     let entries = logged(vec![client_ack(1, 5), message(1, 21)]);
     let batch = plan(&entries);
-    assert_eq!(batch.client_acks, [(user(5), &id(1))]);
+    assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
     assert_eq!(batch.inserts.len(), 1, "the same id of another receiver is another message");
 }
 
@@ -77,7 +77,7 @@ fn a_clear_resets_the_count_before_it_and_not_after_it() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5)]);
     let batch = plan(&entries);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
-    assert_eq!(batch.notify_unread, [user(5)]);
+    assert_eq!(batch.notify_unread, [&user(5)]);
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn a_stored_message_is_replied_to_and_not_stored_again() {
     let stored = HashSet::from([(user(5), id(1))]);
     let batch = Batch::plan(&entries, |_| Position::default(), true, &stored);
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
-    assert_eq!((receivers, batch.replies.len()), (vec![user(21)], 2));
-    assert_eq!(batch.client_acks, [(user(5), &id(1))]);
+    assert_eq!((receivers, batch.replies.len()), (vec![&user(21)], 2));
+    assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
     assert!(!batch.counters.contains_key(&user(5)));
 }
 
@@ -155,8 +155,9 @@ fn a_duplicate_refers_to_its_message() {
     let entries = logged(vec![message(1, 2), duplicate(1, 2), duplicate(1, 18), duplicate(3, 2)]);
     let batch = plan(&entries);
     let outcomes: Vec<_> = batch.replies.iter().skip(1).map(|reply| reply.outcome).collect();
-    let (first, third) = (id(1), id(3));
-    let repeated = |receiver, id| Outcome::Repeated { receiver: user(receiver), id, receiver_online: true };
-    let expected = [Outcome::Stored { receiver_online: true }, repeated(18, &first), repeated(2, &third)];
+    let (first, third, own, other) = (id(1), id(3), user(2), user(18));
+    let repeated = |receiver, id| Outcome::Repeated { receiver, id, receiver_online: true };
+    let expected =
+        [Outcome::Stored { receiver_online: true }, repeated(&other, &first), repeated(&own, &third)];
     assert_eq!(outcomes, expected);
 }

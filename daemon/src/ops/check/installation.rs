@@ -22,7 +22,10 @@ pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
         Err(error) => Finding::wrong("partitions", error.to_string()),
     };
     let writer = store.writer_connection().await.ok().flatten();
-    vec![agreement(config, Installation::of_database(row.uuid, content), writer).await, partitions]
+    vec![
+        agreement(config, Installation::of_database(row.uuid, config.user_id_type, content), writer).await,
+        partitions,
+    ]
 }
 
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the

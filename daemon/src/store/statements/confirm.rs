@@ -2,7 +2,7 @@
 
 use chatpush_wire::id::{MessageId, UserId};
 
-use super::{in_statements, list, quoted};
+use super::{id_literal, in_statements, list, quoted};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch};
 use crate::store::{identity, schema};
@@ -13,6 +13,7 @@ pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usi
     let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
     for (receiver, message) in &batch.client_acks {
+        let receiver = id_literal(receiver);
         match message.as_row() {
             Some((row, digest)) => own.push((row, format!("({row}, {receiver}, x'{digest:016x}')"))),
             None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
@@ -45,13 +46,13 @@ pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usi
 /// Remembers messages as confirmed, so that a repeated call does not store them again. `now_ms` is the time in
 /// milliseconds since 1970.
 pub(in crate::store) fn remember(
-    confirmed: &[(UserId, &MessageId)],
+    confirmed: &[(&UserId, &MessageId)],
     now_ms: u64,
     most: usize,
 ) -> Vec<String> {
     let rows: Vec<_> = confirmed
         .iter()
-        .map(|(receiver, id)| format!("({receiver}, {}, {now_ms})", quoted(id.as_str())))
+        .map(|(receiver, id)| format!("({}, {}, {now_ms})", id_literal(receiver), quoted(id.as_str())))
         .collect();
     let statements = in_statements(&rows, most, |row| row.len() + 2).into_iter().map(|rows| {
         format!(
@@ -82,7 +83,7 @@ pub(in crate::store) fn delete_by_application(names: &Names, ack: &AppDelete<'_>
             "DELETE FROM {} WHERE {} = {} AND {} IN ({})",
             names.offline_message,
             names.receiver_id,
-            ack.receiver,
+            id_literal(ack.receiver),
             names.id,
             rows(ack)
         ),
@@ -90,7 +91,7 @@ pub(in crate::store) fn delete_by_application(names: &Names, ack: &AppDelete<'_>
 }
 
 fn records_of(ack: &AppDelete<'_>) -> String {
-    format!("`receiver_id` = {} AND `offline_id` IN ({})", ack.receiver, rows(ack))
+    format!("`receiver_id` = {} AND `offline_id` IN ({})", id_literal(ack.receiver), rows(ack))
 }
 
 /// `IN ()` is a syntax error; no row has the id 0.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chatpush_wire::id::UserId;
 
-use super::list;
+use super::{id_list, id_literal};
 use crate::config::Names;
 use crate::log::batch::{Batch, Counter};
 
@@ -12,7 +12,7 @@ use crate::log::batch::{Batch, Counter};
 pub(in crate::store) fn lock(names: &Names, users: &[&UserId]) -> String {
     format!(
         "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
-        list(users),
+        id_list(users),
         id = names.user_id,
         user = names.user,
     )
@@ -33,22 +33,22 @@ pub(in crate::store) fn update(names: &Names, batch: &Batch<'_>, most: u64) -> S
         let mut cases = String::new();
         for (id, counter) in batch.counters.iter().filter(|(_, counter)| **counter != one_more) {
             // Writing to a String cannot fail.
-            let _ = write!(cases, " WHEN {id} THEN {}", value(counter));
+            let _ = write!(cases, " WHEN {} THEN {}", id_literal(id), value(counter));
         }
         new = format!("CASE {user_id}{cases} ELSE {new} END");
     }
-    let users: Vec<_> = batch.counters.keys().collect();
+    let users: Vec<_> = batch.counters.keys().copied().collect();
     format!(
         "UPDATE {user} SET {unread_count} = {new} WHERE {user_id} IN ({}) ORDER BY {user_id}",
-        list(&users)
+        id_list(&users)
     )
 }
 
 /// Selects the counters of these users.
-pub(in crate::store) fn select(names: &Names, users: &[UserId]) -> String {
+pub(in crate::store) fn select(names: &Names, users: &[&UserId]) -> String {
     format!(
         "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
-        list(users),
+        id_list(users),
         id = names.user_id,
         unread = names.unread_count,
         user = names.user,

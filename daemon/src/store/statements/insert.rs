@@ -2,7 +2,7 @@
 
 use chatpush_wire::id::{MessageId, UserId};
 
-use super::{quoted, quoted_bytes};
+use super::{ID_BYTES, id_literal, quoted, quoted_bytes};
 use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::Insert;
@@ -20,14 +20,14 @@ fn verb() -> &'static str {
 
 /// About how long the longer of the two statements gets by one message.
 pub(in crate::store) fn bytes(insert: &Insert<'_>) -> usize {
-    quoted_bytes(insert.content) + 256
+    quoted_bytes(insert.content) + 2 * ID_BYTES + 320
 }
 
 /// Selects which of these messages are stored, or were confirmed a short time ago.
-pub(in crate::store) fn stored(names: &Names, messages: &[(UserId, &MessageId)]) -> String {
-    let wanted: Vec<_> =
-        messages.iter().map(|(receiver, id)| format!("({receiver}, {})", quoted(id.as_str()))).collect();
-    let wanted = wanted.join(", ");
+pub(in crate::store) fn stored(names: &Names, messages: &[(&UserId, &MessageId)]) -> String {
+    let wanted =
+        messages.iter().map(|(receiver, id)| format!("({}, {})", id_literal(receiver), quoted(id.as_str())));
+    let wanted = wanted.collect::<Vec<_>>().join(", ");
     format!(
         "SELECT m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
          WHERE (m.`receiver_id`, m.`message_id`) IN ({wanted}) UNION \
@@ -48,8 +48,8 @@ pub(in crate::store) fn rows(names: &Names, inserts: &[Insert<'_>]) -> String {
             let seconds = insert.time_ms / 1000;
             format!(
                 "({}, {}, {}, FROM_UNIXTIME({seconds}))",
-                insert.sender,
-                insert.receiver,
+                id_literal(insert.sender),
+                id_literal(insert.receiver),
                 quoted(insert.content)
             )
         })
@@ -96,8 +96,8 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
         each(&conversation)
     };
     let time_ms = each(&|insert| insert.time_ms.to_string());
-    let receiver = each(&|insert| insert.receiver.to_string());
-    let sender = each(&|insert| insert.sender.to_string());
+    let receiver = each(&|insert| id_literal(insert.receiver).to_string());
+    let sender = each(&|insert| id_literal(insert.sender).to_string());
     format!(
         "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
          FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
@@ -125,7 +125,7 @@ pub(in crate::store) fn record(names: &Names, insert: &Insert<'_>) -> String {
         "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
          FROM {table} o WHERE o.{id} = LAST_INSERT_ID()",
         id = names.id,
-        receiver = insert.receiver,
+        receiver = id_literal(insert.receiver),
         message_id = quoted(insert.id.as_str()),
         message_type = message_type(insert),
         conversation = conversation(insert),
@@ -143,7 +143,7 @@ pub(in crate::store) fn delete_stale_records(insert: &Insert<'_>) -> String {
     format!(
         "DELETE FROM `{}` WHERE `offline_id` = LAST_INSERT_ID() OR (`receiver_id`, `message_id`) = ({}, {})",
         MESSAGE,
-        insert.receiver,
+        id_literal(insert.receiver),
         quoted(insert.id.as_str())
     )
 }
