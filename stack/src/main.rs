@@ -1,6 +1,6 @@
 //! `chatpush-stack`: runs the demo, or a command with a private stack, and stops what it started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use anyhow::Context as _;
@@ -102,10 +102,9 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Run { demo, command } => {
-            let folder = artifacts::root().join("examples");
-            let (plain_php, browser) = (folder.join("plain-php/public"), folder.join("browser"));
-            let examples =
-                [("/examples/plain-php/", plain_php.as_path()), ("/examples/browser/", browser.as_path())];
+            let examples = examples()?;
+            let examples: Vec<_> =
+                examples.iter().map(|(path, pages)| (path.as_str(), pages.as_path())).collect();
             let (mut stack, people) = if demo {
                 let (stack, people) = demo::start(None, &examples).await?;
                 (stack, people.to_vec())
@@ -160,4 +159,19 @@ async fn interruption() -> anyhow::Result<ExitCode> {
     }
     eprintln!("\nStopping");
     Ok(ExitCode::from(130))
+}
+
+/// The examples with pages: the path of each, and the folder that is served there.
+fn examples() -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut examples = Vec::new();
+    for folder in artifacts::root().join("examples").read_dir()? {
+        let folder = folder?.path();
+        let pages =
+            [folder.join("public"), folder.join("index.html")].into_iter().find(|pages| pages.exists());
+        if let (Some(name), Some(pages)) = (folder.file_name().and_then(|name| name.to_str()), pages) {
+            let pages = if pages.is_dir() { pages } else { folder.clone() };
+            examples.push((format!("/examples/{name}/"), pages));
+        }
+    }
+    Ok(examples)
 }

@@ -18,6 +18,7 @@ import * as outbox from './cases/outbox.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
 import * as plain from './cases/plain.mjs';
+import * as polling from './cases/polling.mjs';
 import * as restart from './cases/restart.mjs';
 import * as signIn from './cases/sign-in.mjs';
 import * as supervisor from './cases/supervisor.mjs';
@@ -58,4 +59,4 @@ describe('together', { concurrency: 6 }, () => {
 });
 
 // These cases kill the daemon, which all cases share.
-describe('alone', () => cases(restart, supervisor));
+describe('alone', () => cases(restart, supervisor, polling));
