@@ -46,8 +46,8 @@ final class Arguments
     /** The id of a message that exists. */
     public function messageId(int $position, ?string $id): void
     {
-        $rule = 'must be 1 to 75 printable ASCII bytes';
-        $this->match($position, 'message_id', $id, '/\A[ -~]{1,75}\z/', $rule);
+        $rule = 'must be 1 to 129 printable ASCII bytes';
+        $this->match($position, 'message_id', $id, '/\A[ -~]{1,129}\z/', $rule);
     }
 
     public function conversation(int $position, ?string $name): void

@@ -13,5 +13,6 @@ require __DIR__ . '/ChatPushTestCase.php';
 require __DIR__ . '/Installation.php';
 require __DIR__ . '/InstallationInMemory.php';
 require __DIR__ . '/PromisesTestCase.php';
-// Its cases are run here too.
+// Some of their cases are run here too.
+require __DIR__ . '/../daemon/FetchedRowsTest.php';
 require __DIR__ . '/../extension/ArgumentsTest.php';

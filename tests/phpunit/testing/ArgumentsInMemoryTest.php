@@ -25,4 +25,9 @@ final class ArgumentsInMemoryTest extends PromisesTestCase
     {
         (new ArgumentsTest())->testElementsOfListsMustBeIntegers();
     }
+
+    public function testMessageIdMustBeOne(): void
+    {
+        (new FetchedRowsTest())->testMessageIdMustBeOne();
+    }
 }
