@@ -1,18 +1,19 @@
 //! One term as the writer: batch after batch, from acquiring the lease to losing it.
 
+mod after_commit;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
-use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::limit::{CHOSEN_SEEN_TTL, SEEN_TTL};
+use chatpush_wire::limit::SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
-use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::after_commit::send;
 use super::deferred::Deferred;
 use super::refusals::{Refusals, Verdict};
 use super::refused_messages::RefusedMessages;
@@ -20,12 +21,12 @@ use super::sweeping::Sweeping;
 use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
+use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log};
 use crate::installation::{self, AgreementError};
-use crate::log::batch::{Batch, LogEntry, Outcome, PositionUpdate, limit_size};
+use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
+use crate::store::apply::{Inserts, Locks, WriterConnection};
 use crate::store::error::{Rejection, Treatment};
 use crate::store::server::Probe;
 use crate::store::{Store, StoreError};
@@ -385,76 +386,6 @@ impl<'a> Term<'a> {
         self.services.positions.advance(update.partition, update.to);
         self.trimming.add(update.partition, update.to, entries, bytes);
     }
-
-    fn queue_replies(&mut self, batch: &Batch<'_>, done: &Applied) {
-        for pending in &batch.replies {
-            let reply = match pending.outcome {
-                Outcome::Stored { receiver_online } => Reply::Stored { receiver_online },
-                Outcome::Repeated { receiver, id, receiver_online } => {
-                    self.repeated(receiver, id, receiver_online)
-                }
-                Outcome::Cleared => Reply::Cleared,
-                Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
-            };
-            self.queue_reply(pending.partition, pending.reply_to, &reply);
-        }
-        for (user, count) in &done.counters {
-            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, *count);
-        }
-    }
-
-    /// The reply to a call whose message is in an earlier batch.
-    fn repeated(&mut self, receiver: &UserId, id: &MessageId, receiver_online: bool) -> Reply {
-        let Some(error) = self.refused_messages.error(receiver, id) else {
-            return Reply::Stored { receiver_online };
-        };
-        let refused = Reply::Refused(Refusal::Rejected(error.to_owned()));
-        // Redis has lost the record, or did not have it yet.
-        self.queue_refusal(receiver, id, &refused);
-        refused
-    }
-
-    /// Records a refusal in Redis, so that repeated calls get the same reply.
-    fn queue_refusal(&mut self, receiver: &UserId, id: &MessageId, refused: &Reply) {
-        let json = serde_json::to_string(refused).unwrap_or_default();
-        let seen = self.services.prefix.seen(receiver, id);
-        let lifetime = CHOSEN_SEEN_TTL.as_millis();
-        self.after_commit.cmd("SET").arg(seen).arg(json).arg("PX").arg(lifetime).ignore();
-    }
-
-    fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
-        let Services { prefix, daemon, .. } = self.services;
-        let Some(reply_to) = ReplyTo::parse(reply_to) else {
-            tracing::warn!(%partition, "cannot read reply_to: is an extension of another version in use?");
-            return;
-        };
-        replies::publish_reply(&mut self.after_commit, prefix, daemon, partition, reply_to, reply);
-    }
-
-    async fn send_after_commit(&mut self) -> Result<(), BrokerError> {
-        let commands = std::mem::take(&mut self.after_commit);
-        let sent = send(self.services, &commands).await;
-        self.after_sending(sent)
-    }
-
-    /// While Redis takes no writes, the logs cannot be trimmed. Replies are published nevertheless, so the term
-    /// goes on, and trims them later.
-    fn after_sending(&mut self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
-        match sent {
-            Err(error) if error.is_refusal() => {
-                if !std::mem::replace(&mut self.refused, true) {
-                    tracing::warn!(%error, "Redis takes no writes: the logs are trimmed when it does again");
-                }
-                self.trimming.postpone(&self.applied);
-                Ok(())
-            }
-            other => other,
-        }
-    }
-}
-
-async fn send(services: &Services, commands: &Pipeline) -> Result<(), BrokerError> {
-    if commands.is_empty() { Ok(()) } else { services.commands.send(commands).await }
 }
 
 /// How many entries the next read takes, so that it has about [`READ_BYTES`] at most.
