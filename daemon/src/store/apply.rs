@@ -14,7 +14,9 @@ use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::positions;
 use super::server::{Probe, Server};
-use super::statements::{ID_BYTES, confirm, counter, in_statements, insert, position};
+use super::statements::{
+    ID_BYTES, confirm, counter, dead_letter, in_statements, insert, installation, position,
+};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
@@ -138,7 +140,7 @@ impl WriterConnection {
         most: usize,
     ) -> Result<Vec<((UserId, MessageId), String)>, StoreError> {
         let ids = self.names.user_id_type;
-        let found = self.select(position::refused_messages(most)).await?;
+        let found = self.select(dead_letter::refused_messages(most)).await?;
         let messages = found.into_iter().rev().filter_map(|row| {
             let (receiver, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
             Some(((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?), error))
@@ -191,17 +193,14 @@ impl WriterConnection {
         let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
         let mut statements = MultiStatement::default();
         self.add_fence(&mut statements, &[update]);
-        statements.push(ResultUse::Ignored, position::dead_letter(logged, &entry, error));
+        statements.push(ResultUse::Ignored, dead_letter::insert(logged, &entry, error));
         self.add_end(&mut statements, &[update]);
         self.execute(statements).await.map(drop)
     }
 
     /// Records which Redis process the log is read from.
     pub(crate) async fn record_run_id(&mut self, run_id: Option<&str>) -> Result<(), StoreError> {
-        let mut statements = MultiStatement::default();
-        statements.push(ResultUse::Ignored, position::record_run_id(run_id));
-        statements.push(ResultUse::Ignored, COMMIT);
-        self.execute(statements).await.map(drop)
+        self.change(installation::record_run_id(run_id)).await.map(drop)
     }
 
     /// Whether the tables can be used at all. If not, no entry is the reason for an error.
@@ -241,8 +240,8 @@ impl WriterConnection {
         Ok(self.execute(statements).await?.rows)
     }
 
-    /// Executes a DELETE as a transaction of its own, and returns the number of rows.
-    pub(super) async fn delete(&mut self, statement: String) -> Result<u64, StoreError> {
+    /// Executes a statement as a transaction of its own, and returns the number of rows that it has changed.
+    pub(super) async fn change(&mut self, statement: String) -> Result<u64, StoreError> {
         let mut statements = MultiStatement::default();
         statements.push(ResultUse::AffectedRows, statement);
         statements.push(ResultUse::Ignored, COMMIT);

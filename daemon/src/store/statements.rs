@@ -2,7 +2,9 @@
 
 pub(super) mod confirm;
 pub(super) mod counter;
+pub(super) mod dead_letter;
 pub(super) mod insert;
+pub(super) mod installation;
 pub(super) mod position;
 pub(super) mod sweep;
 

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use chatpush_wire::partition::Partition;
 
-use super::{list, quoted};
+use super::list;
 use crate::base::fault_injection::{self, Promise};
-use crate::log::batch::{LogEntry, PositionUpdate};
+use crate::log::batch::PositionUpdate;
 use crate::store::read_pool::READ_ONLY;
 use crate::store::schema;
 
@@ -67,37 +67,4 @@ pub(in crate::store) fn select() -> String {
 /// Selects the position of one partition.
 pub(in crate::store) fn select_one(partition: Partition) -> String {
     format!("SELECT `log_id` FROM `{}` WHERE `partition_id` = {partition}", schema::POSITION)
-}
-
-/// Inserts a dead letter.
-pub(in crate::store) fn dead_letter(logged: &LogEntry, entry: &str, error: &str) -> String {
-    format!(
-        "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) \
-         VALUES ({}, '{}', {}, {}, NOW())",
-        schema::DEAD_LETTER,
-        logged.partition,
-        logged.position,
-        quoted(entry),
-        quoted(error)
-    )
-}
-
-/// The messages among the last dead letters: receiver, id and error, newest first. An entry is a JSON list of
-/// names and values, and a message's begins with version, kind, receiver and id.
-pub(in crate::store) fn refused_messages(most: usize) -> String {
-    let value = |path: &str| format!("JSON_UNQUOTE(JSON_EXTRACT(`entry`, '{path}'))");
-    format!(
-        "SELECT {}, {}, `error` FROM `{}` WHERE {} = 'm' AND {} = 'i' ORDER BY `id` DESC LIMIT {most}",
-        value("$[2][1]"),
-        value("$[3][1]"),
-        schema::DEAD_LETTER,
-        value("$[1][1]"),
-        value("$[3][0]")
-    )
-}
-
-/// Records which Redis process the log is read from.
-pub(in crate::store) fn record_run_id(run_id: Option<&str>) -> String {
-    let run_id = run_id.map_or("NULL".to_owned(), quoted);
-    format!("UPDATE `{}` SET `redis_run_id` = {run_id} WHERE `id` = 1", schema::INSTALLATION)
 }
