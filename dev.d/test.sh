@@ -160,6 +160,7 @@ part_chaos() {
         && detects fence end-subscriptions,stop-daemon \
         && detects confirm kill-daemon,kill-worker \
         && detects barrier kill-daemon,restart-daemon,slow \
+        && detects ids increment,kill-daemon \
         && detects identity time-zone,kill-daemon \
         && detects memory lose-tail \
         && detects last_fence kill-worker --galera

@@ -54,6 +54,9 @@ pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
         if receivers.iter().any(|user| *user != message.receiver) {
             found.push(report("delivered to another user"));
         }
+        if let Some(frames) = history.frames.get(key) {
+            identity_violations(key, message, frames, &mut |what| found.push(report(&what)));
+        }
     }
     for (user, rows) in &tables.before {
         let mut twice = HashSet::new();
@@ -68,6 +71,23 @@ pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
     }
     counter_violations(history, tables, &shown, &mut found);
     found
+}
+
+/// A message has one id, which is the sender's if one was chosen, and no type of another message.
+fn identity_violations(
+    key: &Key,
+    message: &Message,
+    frames: &HashSet<(String, String)>,
+    report: &mut impl FnMut(String),
+) {
+    let ids: HashSet<_> = frames.iter().map(|(id, _)| id.as_str()).collect();
+    let chosen = message.chosen_id(key);
+    if ids.len() > 1 || chosen.is_some_and(|chosen| !ids.contains(chosen.as_str())) {
+        report(format!("received with the ids {ids:?}"));
+    }
+    for (_, found) in frames.iter().filter(|(_, found)| !message.may_have_type(key, found)) {
+        report(format!("received with the type {found}"));
+    }
 }
 
 /// A counter is the number of messages that were stored, which were all shown in the end. What Redis has lost
@@ -176,7 +196,7 @@ mod tests {
     fn shown(mut history: History, user: u32, keys: &[&str]) -> History {
         let connection = history.connected(user, "plain".to_owned());
         for key in keys {
-            history.shown(connection, (*key).to_owned());
+            history.shown(connection, (*key).to_owned(), None);
         }
         history
     }
@@ -220,6 +240,26 @@ mod tests {
         doubled.left = 1;
         let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2"]), &doubled);
         assert_eq!(words(&found), ["1", "stored"], "{found:?}");
+    }
+
+    #[test]
+    fn another_id_or_type_is_found() {
+        let receive = |frames: &[(&str, &str)]| {
+            let mut history = history(&["> a-m-1 send 1", "< a-m-1 ok"]);
+            for (id, found) in frames {
+                let connection = history.connected(1, "plain".to_owned());
+                let frame = ((*id).to_owned(), (*found).to_owned());
+                history.shown(connection, "a-m-1".to_owned(), Some(frame));
+            }
+            violations(&history, &tables(1))
+        };
+        assert_eq!(receive(&[("1:a-m-1", "a-m-1"), ("1:a-m-1", "chat")]), Vec::<String>::new());
+        for frames in
+            [&[("1:a-m-2", "a-m-1")][..], &[("1:a-m-1", "a-m-2")], &[("1:a-m-1", "a-m-1"), ("x", "a-m-1")]]
+        {
+            let found = receive(frames);
+            assert_eq!(words(&found), ["received"], "{found:?}");
+        }
     }
 
     #[test]

@@ -84,9 +84,9 @@ impl Clients {
         let reading = async {
             while let Some(Ok(message)) = socket.next().await {
                 let Message::Text(text) = message else { continue };
-                let (key, id) = read(&text, protocol);
-                let Some(key) = key else { continue };
-                lock(&self.history).shown(connection, key);
+                let Some((key, frame)) = read(&text, protocol) else { continue };
+                let id = frame.as_ref().map(|(id, _)| id.clone());
+                lock(&self.history).shown(connection, key, frame);
                 if let (Some("chatpush.v1"), Some(id)) = (protocol, id) {
                     let ack = serde_json::json!({ "ack": [id] }).to_string();
                     if socket.send(Message::text(ack)).await.is_err() {
@@ -123,16 +123,14 @@ impl Clients {
     }
 }
 
-/// Returns the content and the id of a frame that is a message.
-fn read(text: &str, protocol: Option<&str>) -> (Option<String>, Option<String>) {
+/// Returns the content of a frame that is a message, with its id and type if it has them.
+fn read(text: &str, protocol: Option<&str>) -> Option<(String, Option<(String, String)>)> {
     if protocol == Some("chatpush.raw") {
         let counter = text.starts_with("{\"type\":\"unread_count\"");
-        return ((!counter).then(|| text.to_owned()), None);
+        return (!counter).then(|| (text.to_owned(), None));
     }
-    let frame: Value = serde_json::from_str(text).unwrap_or_default();
-    if frame["type"] == "unread_count" {
-        return (None, None);
-    }
+    let frame: Value = serde_json::from_str(text).ok()?;
     let field = |name: &str| frame[name].as_str().map(str::to_owned);
-    (field("data"), field("id"))
+    // Only messages have an id.
+    Some((field("data")?, Some((field("id")?, field("type")?))))
 }

@@ -29,6 +29,8 @@ pub enum FaultKind {
     MysqlFailover,
     /// MariaDB gets another time zone.
     TimeZone,
+    /// MariaDB gives ids that are another number apart, as when a node joins Galera.
+    Increment,
     /// A message is sent that MariaDB refuses with an error that daemons do not know.
     Poison,
     /// Redis closes every subscriber's connection, as it does when a subscriber is too slow.
@@ -46,7 +48,7 @@ pub enum FaultKind {
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 17] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 18] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
@@ -57,6 +59,7 @@ pub const FAULT_KINDS: [(FaultKind, &str); 17] = [
     (FaultKind::KillMariaDb, "kill-mariadb"),
     (FaultKind::MysqlFailover, "mysql-failover"),
     (FaultKind::TimeZone, "time-zone"),
+    (FaultKind::Increment, "increment"),
     (FaultKind::Poison, "poison"),
     (FaultKind::EndSubscriptions, "end-subscriptions"),
     (FaultKind::KillWorker, "kill-worker"),
@@ -69,7 +72,7 @@ pub const FAULT_KINDS: [(FaultKind, &str); 17] = [
 impl FaultKind {
     /// Whether it also applies to a Galera cluster.
     pub fn suits_galera(self) -> bool {
-        !matches!(self, Self::KillMariaDb | Self::MysqlFailover)
+        !matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The record of all calls and their results, and of all connections and what they received.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,8 @@ pub(crate) struct History {
     pub(crate) messages: HashMap<Key, Message>,
     /// Connections, in the order of their start.
     pub(crate) connections: Vec<Connection>,
+    /// The ids and types that a message was received with. A frame of `chatpush.raw` has neither.
+    pub(crate) frames: HashMap<Key, HashSet<(String, String)>>,
     /// When the last store succeeded.
     pub(crate) last_success: Option<Instant>,
     /// The longest time between two successful stores since it was last reset to zero.
@@ -80,6 +82,7 @@ impl Default for History {
             started: Instant::now(),
             messages: HashMap::new(),
             connections: Vec::new(),
+            frames: HashMap::new(),
             last_success: None,
             longest_gap: Duration::ZERO,
             lost_tails: Vec::new(),
@@ -164,8 +167,11 @@ impl History {
         self.connections.len() - 1
     }
 
-    /// Records a message that a connection received.
-    pub(crate) fn shown(&mut self, connection: usize, key: Key) {
+    /// Records a message that a connection received, with its id and type if the frame has them.
+    pub(crate) fn shown(&mut self, connection: usize, key: Key, frame: Option<(String, String)>) {
+        if let Some(frame) = frame {
+            self.frames.entry(key.clone()).or_default().insert(frame);
+        }
         if let Some(connection) = self.connections.get_mut(connection) {
             connection.shown.push(key);
         }
@@ -173,6 +179,17 @@ impl History {
 }
 
 impl Message {
+    /// Whether a frame of it may have this type. The loop pushes rows with a type of its own.
+    pub(crate) fn may_have_type(&self, key: &Key, found: &str) -> bool {
+        let own = if self.operation == "store" { "text" } else { key };
+        found == own || self.is_stored() && found == "chat"
+    }
+
+    /// The id that the sender has chosen, if there is one.
+    pub(crate) fn chosen_id(&self, key: &Key) -> Option<String> {
+        (self.operation == "send").then(|| format!("1:{key}"))
+    }
+
     /// Whether its calls store it; a push or a delivery loop does not.
     pub(crate) fn is_stored(&self) -> bool {
         self.operation == "store" || self.operation == "send"

@@ -31,6 +31,12 @@ pub(crate) async fn change_time_zone(cluster: &Cluster, number: usize) -> anyhow
     cluster.query(&format!("SET GLOBAL time_zone = '{zone}'")).await.map(drop)
 }
 
+/// Another distance of ids, for every new session.
+pub(crate) async fn change_increment(cluster: &Cluster, number: usize) -> anyhow::Result<()> {
+    let increment = number % 5 + 1;
+    cluster.query(&format!("SET GLOBAL auto_increment_increment = {increment}")).await.map(drop)
+}
+
 /// A message that MySQL refuses with an error that means nothing to the daemon. Its sender must hear that.
 pub(crate) async fn send_poison(cluster: &Cluster, message: Message<'_>) -> anyhow::Result<()> {
     let outcome = message.send(&cluster.php_redis_url()).await?;

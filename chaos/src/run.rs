@@ -238,6 +238,7 @@ async fn inject(
             cluster.database.pair()?.start_primary().await?;
         }
         FaultKind::MysqlFailover => mysql_faults::fail_over(cluster, fault.lasts).await?,
+        FaultKind::Increment => mysql_faults::change_increment(cluster, fault.target).await?,
         FaultKind::TimeZone => mysql_faults::change_time_zone(cluster, fault.target).await?,
         FaultKind::Poison => mysql_faults::send_poison(cluster, pool.poison(fault.target)).await?,
         FaultKind::EndSubscriptions => {

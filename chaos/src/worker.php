@@ -5,6 +5,8 @@
 //   >  key  operation  receiver     about to call
 //   <  key  outcome                 ok, queued, refused, rejected (by MySQL) or unknown
 //
+// The type of a message is its key, where the operation has one; the loop pushes rows with the type "chat".
+//
 // Arguments: name, seed, number of users. Or name, 0, user, "poison": sends one message, which MySQL refuses.
 declare(strict_types=1);
 
@@ -49,7 +51,7 @@ function attempt(string $key, string $operation, int $receiver, callable $call):
 
 function send(string $key, int $receiver): string
 {
-    return attempt($key, 'send', $receiver, fn () => ChatPush\sendMessage(1, $receiver, $key, 'chat', $key));
+    return attempt($key, 'send', $receiver, fn () => ChatPush\sendMessage(1, $receiver, $key, $key, $key));
 }
 
 if (($argv[4] ?? '') === 'poison') {
@@ -80,7 +82,7 @@ while (true) {
         }
     } elseif ($dice <= 92) {
         $key = "$name-p-$number";
-        attempt($key, 'push', $receiver, fn () => pushMessage($receiver, $key, 'chat'));
+        attempt($key, 'push', $receiver, fn () => pushMessage($receiver, $key, $key));
     } else {
         $key = "$name-l-$number";
         attempt($key, 'loop', $receiver, function () use ($receiver) {

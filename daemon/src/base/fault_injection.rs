@@ -10,6 +10,8 @@ pub(crate) enum Promise {
     Confirm,
     /// What was accepted before a query is in MySQL before the query is answered: `barrier`.
     Barrier,
+    /// A record belongs to the row of its message: `ids`.
+    Ids,
     /// Nothing is identified by its time: `identity`.
     Identity,
     /// A message that was confirmed is not stored again: `memory`.
@@ -25,6 +27,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Fence => "fence",
         Promise::Confirm => "confirm",
         Promise::Barrier => "barrier",
+        Promise::Ids => "ids",
         Promise::Identity => "identity",
         Promise::Memory => "memory",
         Promise::LastFence => "last_fence",

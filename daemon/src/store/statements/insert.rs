@@ -72,16 +72,17 @@ pub(in crate::store) fn rows(names: &Names, inserts: &[Insert<'_>]) -> String {
 pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String {
     let Names { offline_message, id, sender_id, receiver_id, .. } = names;
     let (first, last) = ("LAST_INSERT_ID()", inserts.len() - 1);
+    let guessed = fault_injection::breaks(Promise::Ids);
+    let increment = if guessed { "1" } else { "@@auto_increment_increment" };
     let (place, range) = if last == 0 {
         ("1".to_owned(), format!("o.{id} = {first}"))
     } else {
         // A difference of unsigned numbers must not be below 0 (MySQL manual, "Out-of-Range and Overflow").
         let offset = format!("(CAST(o.{id} AS SIGNED) - CAST({first} AS SIGNED))");
         (
-            format!("{offset} DIV @@auto_increment_increment + 1"),
+            format!("{offset} DIV {increment} + 1"),
             format!(
-                "o.{id} BETWEEN {first} AND {first} + {last} * @@auto_increment_increment \
-                 AND {offset} MOD @@auto_increment_increment = 0"
+                "o.{id} BETWEEN {first} AND {first} + {last} * {increment} AND {offset} MOD {increment} = 0"
             ),
         )
     };
@@ -98,9 +99,14 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
     let time_ms = each(&|insert| insert.time_ms.to_string());
     let receiver = each(&|insert| id_literal(insert.receiver).to_string());
     let sender = each(&|insert| id_literal(insert.sender).to_string());
+    let own = if guessed {
+        String::new()
+    } else {
+        format!(" AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}")
+    };
     format!(
         "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
-         FROM {offline_message} o WHERE {range} AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}",
+         FROM {offline_message} o WHERE {range}{own}",
         verb = verb(),
         digest = identity::digest(names, "o."),
     )
