@@ -1,4 +1,5 @@
-//! The application's own writes on another node of a Galera cluster: the rows of the same users, all the time.
+//! The application's own writes on another node of a Galera cluster: the rows of the same users, all the
+//! time.
 
 use std::path::Path;
 use std::process::Stdio;

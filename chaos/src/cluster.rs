@@ -1,5 +1,5 @@
-//! Redis, the database and the daemons, each of which can be killed and started again, and the proxies between
-//! them.
+//! Redis, the database and the daemons, each of which can be killed and started again, and the proxies
+//! between them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,8 +14,8 @@ const NODES: usize = 3;
 pub(crate) const POISON_TRIGGER: &str = "CREATE TRIGGER poison BEFORE INSERT ON offline_message FOR EACH ROW \
     SET @poison = IF(NEW.content LIKE '%-poison', (SELECT 1 UNION SELECT 2), 0)";
 
-/// As many applications have it. It locks a user's row from the first message on, so a conflict with another node
-/// takes the transaction away in its middle.
+/// As many applications have it. It locks a user's row from the first message on, so a conflict with another
+/// node takes the transaction away in its middle.
 pub(crate) const FOREIGN_KEY: &str =
     "ALTER TABLE offline_message ADD FOREIGN KEY (receiver_id) REFERENCES `user` (id)";
 

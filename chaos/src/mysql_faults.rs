@@ -11,8 +11,8 @@ use crate::workers::Message;
 /// Zones with whole, half and no hours of difference, and one that has none of the others' days.
 const ZONES: [&str; 6] = ["+00:00", "+05:30", "-08:00", "+13:00", "+08:00", "SYSTEM"];
 
-/// A planned failover: the primary refuses writes, the replica is promoted, and new connections lead to it. The
-/// old one lives on, with all connections that it has, and becomes a replica `lasts` later.
+/// A planned failover: the primary refuses writes, the replica is promoted, and new connections lead to it.
+/// The old one lives on, with all connections that it has, and becomes a replica `lasts` later.
 pub(crate) async fn fail_over(cluster: &mut Cluster, lasts: Duration) -> anyhow::Result<()> {
     cluster.database.pair()?.demote().await?;
     sleep(lasts).await;

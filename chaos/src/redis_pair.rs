@@ -77,8 +77,8 @@ impl RedisPair {
         self.start_node(self.master).await
     }
 
-    /// Makes the replica the master, and the master its replica, which keeps its connections. Nothing is lost:
-    /// the master waits until the replica has everything (Redis manual, "FAILOVER").
+    /// Makes the replica the master, and the master its replica, which keeps its connections. Nothing is
+    /// lost: the master waits until the replica has everything (Redis manual, "FAILOVER").
     pub(crate) async fn fail_over(&mut self) -> anyhow::Result<()> {
         let standby = 1 - self.master;
         let deadline = Instant::now() + FAILOVER_TIMEOUT;
@@ -89,7 +89,8 @@ impl RedisPair {
                 self.master = standby;
                 return Ok(());
             }
-            // A replica that was copied anew writes its file anew: until that is done, a crash would lose data.
+            // A replica that was copied anew writes its file anew: until that is done, a crash would lose
+            // data.
             let is_durable = ["aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
             let is_ready = info.contains("master_failover_state:no-failover")
                 && info.contains("state=online")

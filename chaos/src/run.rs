@@ -125,7 +125,8 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// A message that MySQL refuses, to somebody who never connects: what a client has confirmed is not stored.
+    /// A message that MySQL refuses, to somebody who never connects: what a client has confirmed is not
+    /// stored.
     fn poison(&mut self, number: usize) -> Message<'_> {
         self.next += 1;
         let receiver = u32::try_from(number).unwrap_or(0) % self.arguments.users + 1 + OFFLINE;

@@ -1,5 +1,5 @@
-//! Busy polling switches itself off where it does not pay. A library that PHP loads has no unit tests, but this
-//! part of it needs neither PHP nor a socket.
+//! Busy polling switches itself off where it does not pay. A library that PHP loads has no unit tests, but
+//! this part of it needs neither PHP nor a socket.
 
 #[path = "../../php-ext/src/link/busy_poll.rs"]
 mod extension;
@@ -38,8 +38,8 @@ fn waits_for_which_polling_is_in_vain_hardly_poll() {
     }
 }
 
-/// A process that got the processor back late competes for it with others. It polls no more for a while, each time
-/// for longer.
+/// A process that got the processor back late competes for it with others. It polls no more for a while, each
+/// time for longer.
 #[test]
 fn late_return_of_the_processor_ends_polling_for_a_while() {
     let mut busy_poll = BusyPoll::default();

@@ -46,8 +46,8 @@ async fn flood_of_reads_leaves_one_clear_in_the_log() {
     eventually("the counter is cleared", || env.unread(2), |unread| *unread == 0).await;
 }
 
-/// A clear that is applied at once makes room for the next one, but not faster than four times a second. The log
-/// holds the clears of the last five seconds, each with its time.
+/// A clear that is applied at once makes room for the next one, but not faster than four times a second. The
+/// log holds the clears of the last five seconds, each with its time.
 #[tokio::test]
 async fn clears_of_one_user_are_at_least_250_ms_apart() {
     let env = TestEnv::new().await;

@@ -35,8 +35,8 @@ impl Site {
         site
     }
 
-    /// The rows that statements give on a node, each a list of columns. The node first applies what the others
-    /// have committed (MariaDB manual, `wsrep_sync_wait`).
+    /// The rows that statements give on a node, each a list of columns. The node first applies what the
+    /// others have committed (MariaDB manual, `wsrep_sync_wait`).
     async fn sql(&self, node: usize, statements: &str) -> Vec<Vec<String>> {
         let statements = format!("SET SESSION wsrep_sync_wait = 1; USE {}; {statements}", self.env.name());
         let folder = self.cluster.folder(node);

@@ -4,7 +4,8 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-/// Connects user 2, and returns type, data and id of each message up to the unread counter. Each is confirmed.
+/// Connects user 2, and returns type, data and id of each message up to the unread counter. Each is
+/// confirmed.
 async fn shown(daemon: &Daemon) -> Vec<(String, String, String)> {
     let mut client = daemon.connect(2).await;
     let mut frames = Vec::new();

@@ -222,8 +222,8 @@ async fn content_that_the_column_cannot_hold_is_refused_before_it_is_seen() {
     eventually("it is taken", stored, |text| text == "sent").await;
 }
 
-/// The tables of one version before are upgraded step by step: no data is lost, and daemons of each version refuse
-/// the tables of another by name.
+/// The tables of one version before are upgraded step by step: no data is lost, and daemons of each version
+/// refuse the tables of another by name.
 #[tokio::test]
 async fn tables_are_upgraded_with_their_data() {
     let env = TestEnv::new().await;

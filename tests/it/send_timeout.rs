@@ -1,5 +1,5 @@
-//! How long a socket of the extension waits at most. A library that PHP loads has no unit tests, but this part of
-//! it needs no PHP.
+//! How long a socket of the extension waits at most. A library that PHP loads has no unit tests, but this
+//! part of it needs no PHP.
 
 #[path = "../../php-ext/src/link/send_timeout.rs"]
 mod extension;
