@@ -58,8 +58,8 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test autobahn " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo, test and autobahn" >&2
+        if [[ " build demo test galera autobahn " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test, galera and autobahn" >&2
             exit 64
         fi
     done
