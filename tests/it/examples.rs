@@ -183,3 +183,33 @@ async fn skip_to(errors: &mut Lines<BufReader<ChildStderr>>, wanted: &str) {
         }
     }
 }
+
+/// A forum with the example's own configuration: the push reaches who is there, and an outage breaks no page.
+#[tokio::test]
+async fn forum_messages_need_no_database() {
+    let env = TestEnv::bare().await.with("CHATPUSH_MYSQL_URL", "mysql://nobody:nothing@127.0.0.1:1/none");
+    let configuration = example("forum-messages/chatpush.toml");
+    let checked = Daemon::command(&env, &["--config", configuration.to_str().expect("UTF-8"), "check"]).await;
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && !text.contains("MySQL"), "{checked:?}");
+
+    let env = env.with("CHATPUSH_STORAGE", "none");
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    let plugin = example("forum-messages/plugin.php");
+    let code = format!(
+        "require '{}'; announce_private_message(5, 'Mira', 'Hello \u{4f60}', [3, 2]);",
+        plugin.display()
+    );
+    assert_eq!(env.php().get(&code).await, "");
+    let frame = browser.json().await;
+    assert_eq!(frame["type"], "private_message");
+    let news: Value = serde_json::from_str(frame["data"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(news, json!({"id": 5, "from": "Mira", "subject": "Hello \u{4f60}"}));
+
+    let offline = env.php().with("chatpush.redis_url=redis://127.0.0.1:1").with("chatpush.timeout_ms=100");
+    let text = offline.get(&format!("{code} echo 'the page goes on';")).await;
+    assert!(text.starts_with("the page goes on") && text.contains("cannot be reached"), "{text}");
+    let text = env.php().get(&code.replace("[3, 2]", "[0]")).await;
+    assert!(text.contains("$receiver_ids[0] is 0"), "{text}");
+}

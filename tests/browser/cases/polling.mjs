@@ -1,28 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { kill, start } from '../daemon.mjs';
 import { sql } from '../database.mjs';
-import { Person, demo } from '../person.mjs';
+import { signInToExamples } from '../examples.mjs';
+import { demo } from '../person.mjs';
 
 export const title = 'the example of AJAX polling: pushes make it quick, and it polls while the daemon is down';
 
 const examples = `${demo}/examples`;
 
-/** Registers a user, signs in at the plain PHP pages, and returns the page. */
-async function signIn(browser, name) {
-  const person = await Person.register(browser, name);
-  await person.page.close();
-  const page = await person.context.newPage();
-  await page.goto(`${examples}/plain-php/sign-in.php`);
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Password').fill(person.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('heading', { name: `Inbox of ${name}` }).waitFor();
-  return page;
-}
-
 export default async function (browser) {
   await sql(await readFile(new URL('../../../examples/ajax-polling/schema.sql', import.meta.url), 'utf8'));
-  const [ann, ben] = [await signIn(browser, 'Polling Ann'), await signIn(browser, 'Polling Ben')];
+  const [ann, ben] = [
+    await signInToExamples(browser, 'Polling Ann'), await signInToExamples(browser, 'Polling Ben'),
+  ];
   const id = (name) => sql(`SELECT id FROM user WHERE username = '${name}'`);
   await ann.goto(`${examples}/ajax-polling/page.php?with=${await id('Polling Ben')}`);
   await ben.goto(`${examples}/ajax-polling/page.php?with=${await id('Polling Ann')}`);
