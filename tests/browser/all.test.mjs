@@ -21,6 +21,7 @@ import * as phone from './cases/phone.mjs';
 import * as plain from './cases/plain.mjs';
 import * as polling from './cases/polling.mjs';
 import * as restart from './cases/restart.mjs';
+import * as ratchet from './cases/ratchet.mjs';
 import * as signIn from './cases/sign-in.mjs';
 import * as supervisor from './cases/supervisor.mjs';
 import * as tabs from './cases/tabs.mjs';
@@ -56,7 +57,7 @@ describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, outbox, conversation, signIn, wide, closing,
-    forum,
+    forum, ratchet,
   );
 });
 
