@@ -15,7 +15,8 @@ use crate::config::{self, Config};
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
 pub const EX_USAGE: u8 = 64;
 
-/// Exit code for a Redis or a database that belongs to another installation (`sysexits.h`).
+/// Exit code for a Redis or a database that belongs to another installation, or for tables that cannot be used
+/// (`sysexits.h`).
 pub const EX_CONFIG: u8 = 78;
 
 /// Pushes chat messages to browsers, and keeps them in MySQL until delivered.
@@ -46,6 +47,17 @@ pub enum Command {
     },
     /// Create missing tables; existing tables are never altered
     Migrate,
+    /// Say what becomes of rows from before chatpush
+    ///
+    /// On a table that has some, the daemon does not start until this was said.
+    Adopt {
+        /// What becomes of them
+        #[command(flatten)]
+        choice: AdoptChoice,
+        /// Print JSON: table, decision, rows and highest id
+        #[arg(long)]
+        json: bool,
+    },
     /// Manage dead letters: entries that MySQL refused
     Dead {
         /// What to do with them
@@ -64,6 +76,21 @@ pub enum Command {
     },
     /// Print a configuration file with the defaults, explained
     DefaultConfig,
+}
+
+/// What becomes of rows from before chatpush.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct AdoptChoice {
+    /// Deliver them: each is sent to its receiver
+    #[arg(long)]
+    pub deliver: bool,
+    /// They were delivered: mark them, or delete them
+    #[arg(long)]
+    pub mark: bool,
+    /// Leave them alone: they are neither delivered nor changed
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// What to do with dead letters.
@@ -94,7 +121,7 @@ Exit codes:
   0   success
   1   failure
   64  the command line or the configuration is wrong
-  78  Redis or the database belongs to another installation, or to a newer version";
+  78  Redis, the database or its tables do not fit this daemon";
 
 /// What follows the options in `-h`.
 fn after_help() -> String {

@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod file;
 mod general;
+mod history;
 mod limits;
 mod logging;
 mod mysql;
@@ -20,6 +21,7 @@ mod source;
 mod table;
 mod tls;
 mod tokens;
+mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -37,9 +39,11 @@ use crate::net::origin::Origins;
 
 pub use self::environment::UnknownVariable;
 pub use self::error::{ConfigError, ConfigErrors};
+pub use self::history::History;
 pub use self::limits::Limits;
 pub use self::logging::Log;
 pub use self::mysql::Mysql;
+pub(crate) use self::names::UNREAD;
 pub use self::names::{Column, Identifier, Names};
 pub use self::render::{environment_help, example};
 use self::source::Source;

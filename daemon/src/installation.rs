@@ -54,7 +54,12 @@ pub(crate) enum AgreementError {
 impl AgreementError {
     /// Whether waiting cannot help: the configuration must be changed, or the program upgraded.
     pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::Mismatch(_) | Self::Elsewhere { .. } | Self::Store(StoreError::Foreign(_)))
+        matches!(
+            self,
+            Self::Mismatch(_)
+                | Self::Elsewhere { .. }
+                | Self::Store(StoreError::Foreign(_) | StoreError::Unfit(_))
+        )
     }
 }
 
@@ -79,11 +84,24 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
         *known(services) = Some(own.clone());
         return recorded(services, &own).await.map(drop);
     }
-    match refresh(services).await {
+    let refreshed = match refresh(services).await {
+        Err(AgreementError::Store(StoreError::Unavailable(UnavailableCause::NotAdopted(_)))) => {
+            if let Some(store) = &services.store {
+                store.require_adoption().await.map_err(AgreementError::Store)?;
+            }
+            refresh(services).await
+        }
+        refreshed => refreshed,
+    };
+    match refreshed {
         Ok(()) => Ok(()),
         Err(AgreementError::Store(error)) if !matches!(error, StoreError::Foreign(_)) => {
             if known(services).is_some() {
                 return compare(services, 0).await;
+            }
+            // Somebody may mend the tables under a daemon that runs, but none is started on them.
+            if matches!(error, StoreError::Unfit(_)) {
+                return Err(AgreementError::Store(error));
             }
             match commands.installation(prefix).await? {
                 Some(found) => Ok(Installation::decode(&found)?.fits()?),
@@ -98,7 +116,7 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
 pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, store, .. } = services;
     let Some(store) = store else { return Ok(()) };
-    let FoundInstallation { row, content } = timeout(STORE_TIMEOUT, store.installation())
+    let FoundInstallation { row, content, .. } = timeout(STORE_TIMEOUT, store.installation())
         .await
         .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))
         .and_then(|found| found)

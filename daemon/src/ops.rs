@@ -10,6 +10,7 @@
 //! - `signals`: SIGTERM, SIGINT, SIGHUP.
 
 pub(crate) mod admin;
+pub mod adopt;
 pub mod check;
 pub mod dead_letters;
 pub mod logging;

@@ -2,6 +2,7 @@
 //!
 //! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
 //! one round trip. `schema` has the tables, `migrations` their numbered changes, which `migrate` applies.
+//! `tables` finds what the application's tables hold, `adoption` what becomes of rows from before chatpush.
 //! `installation` compares what the database was made for. `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
@@ -13,12 +14,15 @@ pub(crate) mod rows;
 pub(crate) mod identity;
 mod statements;
 mod multi_statement;
+pub(crate) mod tables;
+pub(crate) mod adoption;
 pub(crate) mod server;
 mod read_pool;
 pub(crate) mod apply;
 mod sweep;
 pub(crate) mod dead_letters;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
@@ -30,6 +34,7 @@ use crate::config::{Mysql, Names};
 
 use self::error::UnavailableCause;
 use self::read_pool::ReadPool;
+use self::tables::Tables;
 
 pub(crate) use self::error::StoreError;
 
@@ -59,17 +64,15 @@ const SESSION_SETTINGS: &str = "SET SESSION sql_mode = \
 /// The character set of every statement, whatever the server's default. The quoting of values depends on it.
 const CHARSET: &str = "SET NAMES utf8mb4";
 
-/// Takes the server's time zone for this session, in which `send_time` is written and read. It may have changed
-/// since the session began.
-const TIME_ZONE: &str = "SET SESSION time_zone = @@global.time_zone";
-
 /// The database, for everything but the writer's transaction. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pool: ReadPool,
     opts: Opts,
-    names: Names,
+    mysql: Arc<Mysql>,
     prefix: Prefix,
+    /// The application's tables, as they were found last.
+    tables: Arc<Mutex<Option<Arc<Tables>>>>,
 }
 
 impl Store {
@@ -83,12 +86,39 @@ impl Store {
             // Statements differ in their number of rows, so a cache of prepared ones would only fill memory.
             .stmt_cache_size(0_usize)
             .into();
-        Self { pool: ReadPool::new(opts.clone()), opts, names: mysql.names.clone(), prefix: prefix.clone() }
+        Self {
+            pool: ReadPool::new(opts.clone(), tables::time_zone(mysql)),
+            opts,
+            mysql: Arc::new(mysql.clone()),
+            prefix: prefix.clone(),
+            tables: Arc::default(),
+        }
     }
 
     /// The application's names of tables and columns.
-    pub(crate) const fn names(&self) -> &Names {
-        &self.names
+    pub(crate) fn names(&self) -> &Names {
+        &self.mysql.names
+    }
+
+    /// The settings.
+    fn mysql(&self) -> &Mysql {
+        &self.mysql
+    }
+
+    /// The application's tables, as they were found last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::installation`], until they were found once.
+    async fn tables(&self) -> Result<Arc<Tables>, StoreError> {
+        if let Some(tables) = self.found_tables().clone() {
+            return Ok(tables);
+        }
+        self.installation().await.map(|found| found.tables)
+    }
+
+    fn found_tables(&self) -> MutexGuard<'_, Option<Arc<Tables>>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The start of the installation's names in Redis.

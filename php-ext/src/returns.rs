@@ -1,7 +1,7 @@
 //! What functions return, and what they return in place of it when they fail.
 
 use chatpush_wire::id::{Sender, UserId};
-use chatpush_wire::reply::Row;
+use chatpush_wire::reply::{Row, SendTime};
 use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
@@ -208,7 +208,10 @@ fn append(
         columns.insert("sender_id", sender(&row.sender)?).ok()?;
         columns.insert("receiver_id", sender(&Sender::from(user))?).ok()?;
         columns.insert("content", content.to_zval()).ok()?;
-        columns.insert("send_time", row.send_time.as_str()).ok()?;
+        match &row.send_time {
+            SendTime::Seconds(seconds) => columns.insert("send_time", *seconds).ok()?,
+            SendTime::Text(text) => columns.insert("send_time", text.as_str()).ok()?,
+        }
         columns.insert("message_id", message_id.to_zval()).ok()?;
         list.push(columns).ok()?;
         strings.push(RowStrings { content, message_id });

@@ -46,12 +46,13 @@ async fn newer_tables_and_newer_entries_are_refused() {
         .await
         .with("CHATPUSH_LISTEN", "127.0.0.1:0")
         .with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    let version: Vec<u16> = env.query("SELECT schema_version FROM chatpush_installation").await;
     env.execute("UPDATE chatpush_installation SET schema_version = 999").await;
     let (code, text) = refused(&env).await;
     assert!(code == Some(78) && text.contains("version 999") && text.contains("upgrade chatpushd"), "{text}");
     let migrated = Daemon::command(&env, &["migrate"]).await;
     assert!(!migrated.status.success());
-    env.execute("UPDATE chatpush_installation SET schema_version = 2").await;
+    env.execute(&format!("UPDATE chatpush_installation SET schema_version = {}", version[0])).await;
 
     let daemon = env.daemon().await;
     let key = env.prefix().installation();

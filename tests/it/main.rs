@@ -41,6 +41,12 @@ mod writer;
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.
 mod refused;
+/// A message table that is a history.
+mod history;
+/// Tables as applications have them.
+mod own_tables;
+/// Rows from before chatpush.
+mod adopt;
 /// An installation without a database.
 mod push_only;
 /// Which Redis, database and version belong together.

@@ -38,7 +38,12 @@ impl TestEnv {
 
     /// An installation with the default tables, on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
-        Self::on(ServersRef::Own(Box::new(Servers::own().await))).await.migrated().await
+        Self::bare_with_own_servers().await.migrated().await
+    }
+
+    /// An installation with an empty database, on servers of its own.
+    pub async fn bare_with_own_servers() -> Self {
+        Self::on(ServersRef::Own(Box::new(Servers::own().await))).await
     }
 
     /// An installation with an empty database, on the shared servers.
@@ -60,9 +65,14 @@ impl TestEnv {
         self
     }
 
-    /// Writes the installation record into Redis, as if a daemon had run before.
+    /// Records the installation in Redis and the first start in the database, as if a daemon had run before.
     async fn record_installation(&self) {
         let uuid: Vec<String> = self.query("SELECT uuid FROM chatpush_installation").await;
+        self.execute(
+            "INSERT INTO chatpush_adoption (table_name, decision, highest_id, decided_at) \
+             VALUES ('offline_message', 'new', 0, NOW())",
+        )
+        .await;
         let record = Installation::of_database(uuid[0].clone(), UserIdType::Int, ContentColumn::default());
         let _: String = self.redis(&["SET", &self.prefix().installation(), &record.encode()]).await;
     }

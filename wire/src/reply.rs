@@ -49,6 +49,22 @@ pub enum Refusal {
     Failed(String),
 }
 
+/// The time of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SendTime {
+    /// Seconds since 1970, from a column of integers.
+    Seconds(i64),
+    /// A date and time as MySQL prints it; empty for NULL and where there is no column.
+    Text(String),
+}
+
+impl Default for SendTime {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 /// One stored row: the application's columns, the message id and the time of acceptance. Its receiver is whoever
 /// was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +75,8 @@ pub struct Row {
     pub sender: Sender,
     /// `content`, verbatim.
     pub content: String,
-    /// `send_time` as MySQL prints it.
-    pub send_time: String,
+    /// `send_time` as MySQL has it.
+    pub send_time: SendTime,
     /// The message's id.
     pub message_id: MessageId,
     /// When it was accepted, in milliseconds since 1970.

@@ -50,6 +50,11 @@ impl Environment {
         }))
     }
 
+    /// The names of the variables that begin like this and have not been read.
+    pub(super) fn names(&self, prefix: &str) -> Vec<String> {
+        self.values.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+
     pub(super) fn is(&self, name: &str, value: &str) -> bool {
         self.values.get(name).is_some_and(|is| is == value)
     }

@@ -9,17 +9,22 @@ use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("mysql.tables.offline_message", "offline_message", "Table of waiting messages").details(
-        "A queue: rows are deleted when they are delivered. Never enter a table that holds the history of a \
-         chat.",
+        "A queue: rows are deleted when they are delivered. For a table that holds the history of a chat, set \
+         `[mysql.history]` too.",
     ),
-    Setting::text("mysql.tables.user", "user", "Table with the unread counter of each user"),
+    Setting::text("mysql.tables.user", "user", "Table with the unread counter of each user")
+        .details("Empty: there is none, and the counters are kept in `chatpush_unread`."),
     Setting::text("mysql.columns.id", "id", "Key column of the message table"),
     Setting::text("mysql.columns.sender_id", "sender_id", "Column with the sender of a message"),
     Setting::text("mysql.columns.receiver_id", "receiver_id", "Column with the receiver of a message"),
     Setting::text("mysql.columns.content", "content", "Column with the content of a message"),
-    Setting::text("mysql.columns.send_time", "send_time", "Column with the time when a message was accepted"),
+    Setting::text("mysql.columns.send_time", "send_time", "Column with the time when a message was accepted")
+        .details(
+            "Of the type datetime or timestamp, or an integer: seconds since 1970. Empty: there is none.",
+        ),
     Setting::text("mysql.columns.user_id", "id", "Key column of the user table"),
-    Setting::text("mysql.columns.unread_count", "unread_count", "Column with the unread counter of a user"),
+    Setting::text("mysql.columns.unread_count", "unread_count", "Column with the unread counter of a user")
+        .details("Empty: there is none, and the counters are kept in `chatpush_unread`."),
 ];
 
 /// A table or column name. It is checked once and quoted wherever it is printed, so that no configured name
@@ -38,6 +43,10 @@ impl Identifier {
         Ok(Self(name.to_owned()))
     }
 
+    fn unless_empty(name: &str) -> Result<NameOrNone, String> {
+        Ok(NameOrNone(if name.is_empty() { None } else { Some(Self::new(name)?) }))
+    }
+
     /// The name without quotes, as in `information_schema`.
     pub fn bare(&self) -> &str {
         &self.0
@@ -49,6 +58,12 @@ impl fmt::Display for Identifier {
         write!(f, "`{}`", self.0)
     }
 }
+
+/// A name that may be missing.
+struct NameOrNone(Option<Identifier>);
+
+/// Our own table of counters, for applications that have none.
+pub(crate) const UNREAD: &str = "chatpush_unread";
 
 /// Names of the application's tables and columns.
 #[derive(Clone, Debug)]
@@ -65,12 +80,14 @@ pub struct Names {
     pub receiver_id: Identifier,
     /// Content of a message.
     pub content: Identifier,
-    /// When a message was accepted.
-    pub send_time: Identifier,
+    /// When a message was accepted, if the table has it.
+    pub send_time: Option<Identifier>,
     /// Key of the user table.
     pub user_id: Identifier,
     /// Unread counter of a user.
     pub unread_count: Identifier,
+    /// Whether the counters are in our own table, whose names the last three are then.
+    pub own_counter: bool,
     /// The type of user ids.
     pub user_id_type: UserIdType,
 }
@@ -90,24 +107,33 @@ impl Names {
     pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
-        let user = name("mysql.tables.user");
         let id = name("mysql.columns.id");
         let sender_id = name("mysql.columns.sender_id");
         let receiver_id = name("mysql.columns.receiver_id");
         let content = name("mysql.columns.content");
-        let send_time = name("mysql.columns.send_time");
         let user_id = name("mysql.columns.user_id");
-        let unread_count = name("mysql.columns.unread_count");
+        let mut name_or_none = |key| source.parse(key, Identifier::unless_empty);
+        let send_time = name_or_none("mysql.columns.send_time");
+        let user = name_or_none("mysql.tables.user");
+        let unread_count = name_or_none("mysql.columns.unread_count");
+        let counter = user?.0.zip(unread_count?.0);
+        let own_counter = counter.is_none();
+        let own = |name: &str| Identifier(name.to_owned());
+        let (user, user_id, unread_count) = match counter {
+            Some((user, unread_count)) => (user, user_id?, unread_count),
+            None => (own(UNREAD), own("user_id"), own("unread")),
+        };
         Some(Self {
             offline_message: offline_message?,
-            user: user?,
+            user,
             id: id?,
             sender_id: sender_id?,
             receiver_id: receiver_id?,
             content: content?,
-            send_time: send_time?,
-            user_id: user_id?,
-            unread_count: unread_count?,
+            send_time: send_time?.0,
+            user_id,
+            unread_count,
+            own_counter,
             user_id_type,
         })
     }
@@ -116,25 +142,42 @@ impl Names {
     pub fn are_defaults(&self) -> bool {
         let tables =
             [(&self.offline_message, "mysql.tables.offline_message"), (&self.user, "mysql.tables.user")];
-        let columns = self.columns().map(|column| (column.name, column.setting));
-        tables.into_iter().chain(columns).all(|(name, setting)| {
-            let default = SETTINGS.iter().find(|known| known.key == setting).map(|known| &known.default);
-            matches!(default, Some(Default::Value(default)) if *default == name.bare())
-        })
+        let columns = self.columns().into_iter().map(|column| (column.name, column.setting));
+        !self.own_counter
+            && self.send_time.is_some()
+            && tables.into_iter().chain(columns).all(|(name, setting)| {
+                let default = SETTINGS.iter().find(|known| known.key == setting).map(|known| &known.default);
+                matches!(default, Some(Default::Value(default)) if *default == name.bare())
+            })
     }
 
-    /// Every column that chatpush reads or writes.
-    pub fn columns(&self) -> [Column<'_>; 7] {
+    /// Every column of the application that chatpush reads or writes by its name.
+    pub fn columns(&self) -> Vec<Column<'_>> {
         let message = |name, setting| Column { table: &self.offline_message, name, setting };
         let user = |name, setting| Column { table: &self.user, name, setting };
-        [
+        let mut columns = vec![
             message(&self.id, "mysql.columns.id"),
             message(&self.sender_id, "mysql.columns.sender_id"),
             message(&self.receiver_id, "mysql.columns.receiver_id"),
             message(&self.content, "mysql.columns.content"),
-            message(&self.send_time, "mysql.columns.send_time"),
-            user(&self.user_id, "mysql.columns.user_id"),
-            user(&self.unread_count, "mysql.columns.unread_count"),
-        ]
+        ];
+        columns.extend(self.send_time.as_ref().map(|name| message(name, "mysql.columns.send_time")));
+        if !self.own_counter {
+            columns.push(user(&self.user_id, "mysql.columns.user_id"));
+            columns.push(user(&self.unread_count, "mysql.columns.unread_count"));
+        }
+        columns
+    }
+
+    /// Whether it is a column of the message table that chatpush reads or writes by its name.
+    pub fn is_column_of_messages(&self, column: &str) -> bool {
+        let columns = self.columns().into_iter().filter(|known| known.table == &self.offline_message);
+        // Names of columns are not case-sensitive.
+        columns.into_iter().any(|known| known.name.bare().eq_ignore_ascii_case(column))
+    }
+
+    /// The condition, behind others, for the counters among the rows of their table.
+    pub fn of_counters(&self) -> &'static str {
+        if self.own_counter { " AND `conversation` = ''" } else { "" }
     }
 }

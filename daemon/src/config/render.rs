@@ -7,7 +7,7 @@ use super::table;
 
 const EXAMPLE_HEAD: &str = "\
 # Configuration of chatpushd. Copy it to chatpush.toml, or name the file with --config.
-# Every line shows the default. A setting that is commented out is required.
+# Every line shows the default. A setting that is commented out has none.
 # Environment variables override the file: CHATPUSH_LIMITS_CONNECTIONS overrides connections in [limits].
 ";
 const EXAMPLE_WIDTH: usize = 100;
@@ -31,7 +31,9 @@ fn example_setting(setting: &Setting) -> String {
     let comment = wrap(&setting.description(), EXAMPLE_WIDTH, "# ");
     let (_, name) = setting.table_and_name();
     let line = match (&setting.default, &setting.kind) {
-        (Default::Required { example }, _) => format!("#{name} = {}", toml_text(example)),
+        (Default::Required { example } | Default::Unset { example }, _) => {
+            format!("#{name} = {}", toml_text(example))
+        }
         (Default::Value(value), Kind::Boolean | Kind::Integer { .. }) => format!("{name} = {value}"),
         (Default::Value(value), Kind::Text | Kind::Choice(_)) => format!("{name} = {}", toml_text(value)),
     };
@@ -53,7 +55,7 @@ fn help_entry(setting: &Setting) -> String {
     // No-break spaces keep the default on one line.
     let default = match setting.default {
         Default::Required { .. } => " [required]".to_owned(),
-        Default::Value("") => String::new(),
+        Default::Value("") | Default::Unset { .. } => String::new(),
         Default::Value(value) => format!(" [default:\u{a0}{}]", value.replace(' ', "\u{a0}")),
     };
     let summary = setting.summary().replace('`', "");

@@ -36,6 +36,10 @@ pub(super) enum Default {
     Required {
         example: &'static str,
     },
+    /// There is none, and the setting may be missing.
+    Unset {
+        example: &'static str,
+    },
 }
 
 impl Setting {
@@ -45,6 +49,10 @@ impl Setting {
 
     pub(super) const fn required(key: &'static str, example: &'static str, summary: &'static str) -> Self {
         Self::new(key, Kind::Text, Default::Required { example }, summary)
+    }
+
+    pub(super) const fn optional(key: &'static str, example: &'static str, summary: &'static str) -> Self {
+        Self::new(key, Kind::Text, Default::Unset { example }, summary)
     }
 
     pub(super) const fn boolean(key: &'static str, default: bool, summary: &'static str) -> Self {

@@ -1,5 +1,6 @@
 //! Reads settings: the environment overrides the file. Errors are collected.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -60,6 +61,41 @@ impl Source {
         let Found { name, place, text } = self.value(setting)?;
         let parsed = setting.kind.check(&text).and_then(|()| parse(&text));
         parsed.map_err(|message| self.errors.push(ConfigError { place, name, message })).ok()
+    }
+
+    /// A setting that may be missing. `None` also after an error.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.parse(key, parse)
+    }
+
+    /// The settings of a table whose keys the operator chooses, by key. `row` is its row in the table of
+    /// settings: the name behind its last full stop stands for every key. Keys of variables are lower-case.
+    pub(super) fn chosen(&mut self, row: &str) -> BTreeMap<String, String> {
+        let Some(setting) = self.settings.iter().copied().find(|setting| setting.key == row) else {
+            self.error(row, "is read, but missing in the table of settings");
+            return BTreeMap::new();
+        };
+        let (table, name) = setting.table_and_name();
+        let (table, variables) = (format!("{table}."), setting.env().replace(name, ""));
+        let keys: Vec<_> = self.file.values.keys().filter(|key| key.starts_with(&table)).cloned().collect();
+        let mut chosen = BTreeMap::new();
+        for key in keys {
+            if let Some(FileValue { text, .. }) = self.file.values.remove(&key) {
+                chosen.insert(key[table.len()..].to_owned(), text);
+            }
+        }
+        for variable in self.environment.names(&variables) {
+            match self.environment.take(&variable) {
+                Some(Ok(text)) => _ = chosen.insert(variable[variables.len()..].to_lowercase(), text),
+                Some(Err(error)) => self.errors.push(error),
+                None => {}
+            }
+        }
+        chosen
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
@@ -131,6 +167,7 @@ impl Source {
         match (in_file, &setting.default) {
             (Some(FileValue { text, place }), _) => Some(Found { name, place: Some(place), text }),
             (None, Default::Value(default)) => Some(Found { name, place: None, text: (*default).to_owned() }),
+            (None, Default::Unset { .. }) => None,
             // The file may have it, so nothing is known to be missing.
             (None, Default::Required { .. }) if self.file.unusable => None,
             (None, Default::Required { .. }) => {

@@ -1,10 +1,10 @@
 //! The table of settings. The parser, `--help`, chatpush.toml.example and the book are made from it.
 
 use super::setting::Setting;
-use super::{general, limits, logging, mysql, names, origins, redis, tls, tokens};
+use super::{general, history, limits, logging, mysql, names, origins, redis, tls, tokens, values};
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 10] = [
+const PARTS: [&[Setting]; 12] = [
     tokens::SETTINGS,
     general::SETTINGS,
     mysql::STORAGE,
@@ -14,6 +14,8 @@ const PARTS: [&[Setting]; 10] = [
     redis::SETTINGS,
     mysql::SETTINGS,
     names::SETTINGS,
+    history::SETTINGS,
+    values::SETTINGS,
     logging::SETTINGS,
 ];
 

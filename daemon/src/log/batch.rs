@@ -13,7 +13,7 @@ use chatpush_wire::partition::Partition;
 use crate::log::position::Position;
 
 /// Most rows that one transaction touches, unless its first entry alone touches more.
-const BATCH_ROWS: usize = 4_096;
+pub(crate) const BATCH_ROWS: usize = 4_096;
 
 /// Most bytes of entries in one transaction, unless its first entry alone has more. A statement takes up to twice
 /// as many.

@@ -1,6 +1,7 @@
 //! The writer's transaction: applies one batch of the log, or nothing of it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::id::{MessageId, UserId};
@@ -17,10 +18,10 @@ use super::server::{Probe, Server};
 use super::statements::{
     ID_BYTES, confirm, counter, dead_letter, in_statements, insert, installation, position,
 };
+use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
-use crate::config::Names;
 use crate::log::batch::{Batch, Insert, LogEntry, PositionUpdate};
 use crate::log::position::Position;
 
@@ -71,7 +72,9 @@ pub(crate) struct WriterConnection {
     opts: Opts,
     /// When it has answered last.
     answered: Instant,
-    names: Names,
+    tables: Arc<Tables>,
+    /// The statement that sets the time zone.
+    time_zone: String,
     server: Server,
     /// Whether confirmed messages are remembered.
     remember_confirmed: bool,
@@ -89,7 +92,13 @@ impl WriterConnection {
         remember_confirmed: bool,
     ) -> Result<(Self, InstallationRow), StoreError> {
         let mut connection = store.connection().await?;
-        let installation = store.installation_over(&mut connection).await?.row;
+        let found = match store.installation_over(&mut connection).await {
+            Err(StoreError::Unavailable(UnavailableCause::NotAdopted(_))) => {
+                store.require_adoption_over(&mut connection).await?;
+                store.installation_over(&mut connection).await?
+            }
+            found => found?,
+        };
         let server = Server::of(&mut connection, store.names()).await?;
         if !fault_injection::breaks(Promise::Fence) {
             take_lock(&mut connection).await?;
@@ -99,11 +108,17 @@ impl WriterConnection {
         if !fault_injection::breaks(Promise::LastFence) {
             bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
         }
-        let names = store.names().clone();
-        let locks = Locks::Wait;
-        let (opts, answered) = (store.opts.clone(), Instant::now());
-        let writer = Self { connection, opts, answered, names, server, remember_confirmed, locks };
-        Ok((writer, installation))
+        let writer = Self {
+            connection,
+            opts: store.opts.clone(),
+            answered: Instant::now(),
+            tables: found.tables,
+            time_zone: tables::time_zone(store.mysql()),
+            server,
+            remember_confirmed,
+            locks: Locks::Wait,
+        };
+        Ok((writer, found.row))
     }
 
     /// The position of each partition.
@@ -120,12 +135,12 @@ impl WriterConnection {
         &mut self,
         messages: &[(&UserId, &MessageId)],
     ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
-        let (ids, mut stored) = (self.names.user_id_type, HashSet::new());
+        let (ids, mut stored) = (self.tables.user_id_type, HashSet::new());
         for messages in
             in_statements(messages, self.server.statement_bytes / 2, |_| ID_BYTES + MessageId::MAX_BYTES + 8)
         {
             // A transaction of its own: the one that applies them must not read from its snapshot.
-            let found = self.select(insert::stored(&self.names, messages)).await?;
+            let found = self.select(insert::stored(&self.tables, messages)).await?;
             stored.extend(found.into_iter().filter_map(|row| {
                 let (receiver, id) = mysql_async::from_row_opt::<(String, String)>(row).ok()?;
                 Some((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
@@ -139,7 +154,7 @@ impl WriterConnection {
         &mut self,
         most: usize,
     ) -> Result<Vec<((UserId, MessageId), String)>, StoreError> {
-        let ids = self.names.user_id_type;
+        let ids = self.tables.user_id_type;
         let found = self.select(dead_letter::refused_messages(most)).await?;
         let messages = found.into_iter().rev().filter_map(|row| {
             let (receiver, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
@@ -170,7 +185,7 @@ impl WriterConnection {
         }
         self.add_batch(&mut statements, batch, locks, inserts);
         let results = self.execute(statements).await?;
-        let ids = self.names.user_id_type;
+        let ids = self.tables.user_id_type;
         let counters = results.rows.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
             Some((ids.text(&user).ok()?, u64::try_from(count).unwrap_or(0)))
@@ -209,7 +224,7 @@ impl WriterConnection {
     ///
     /// The server's error, as [`StoreError::Unavailable`].
     pub(crate) async fn probe(&mut self, probe: Probe) -> Result<(), StoreError> {
-        self.server.probe(&mut self.connection, &self.names, probe).await
+        self.server.probe(&mut self.connection, &self.tables, probe).await
     }
 
     /// When the server has answered last. It is asked if that was longer ago than `age`.
@@ -227,9 +242,9 @@ impl WriterConnection {
         Ok(self.answered)
     }
 
-    /// The application's names.
-    pub(super) const fn names(&self) -> &Names {
-        &self.names
+    /// The application's tables.
+    pub(super) fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Executes a query as a transaction of its own.
@@ -250,20 +265,20 @@ impl WriterConnection {
 
     /// Adds the transaction of one batch.
     fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks, inserts: Inserts) {
-        let (names, most) = (&self.names, self.server.statement_bytes);
-        if !batch.inserts.is_empty() {
+        let (tables, most) = (&*self.tables, self.server.statement_bytes);
+        if !batch.inserts.is_empty() || tables.marking.is_some() {
             // Somebody may have changed the zone since this session began.
-            statements.push(ResultUse::Ignored, super::TIME_ZONE);
+            statements.push(ResultUse::Ignored, self.time_zone.as_str());
         }
         // The positions come first: their row locks make a second writer wait until this transaction ends.
         self.add_fence(statements, &batch.positions);
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().copied().collect();
-            statements.push(ResultUse::Ignored, counter::lock(names, &users));
+            statements.push(ResultUse::Ignored, counter::lock(tables, &users));
         }
         match inserts {
             Inserts::Together => {
-                for rows in in_statements(&batch.inserts, most / 2, insert::bytes) {
+                for rows in in_statements(&batch.inserts, most / 2, |insert| insert::bytes(tables, insert)) {
                     self.add_rows(statements, rows, &batch.positions);
                 }
             }
@@ -273,22 +288,26 @@ impl WriterConnection {
                 }
             }
         }
-        for statement in confirm::delete_acked(names, batch, most / 2) {
+        for statement in confirm::confirm_acked(tables, batch, most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
         self.add_remembered(statements, batch);
         for ack in &batch.app_deletes {
-            let [records, rows] = confirm::delete_by_application(names, ack);
+            let [records, rows] = confirm::delete_by_application(tables, ack);
             statements.push(ResultUse::Ignored, records);
             statements.push(ResultUse::AffectedRows, rows);
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
         if !batch.counters.is_empty() {
-            statements.push(ResultUse::Ignored, counter::update(names, batch, self.server.most_unread));
+            if tables.own_counter {
+                let users: Vec<_> = batch.counters.keys().copied().collect();
+                statements.push(ResultUse::Ignored, counter::insert(tables, &users));
+            }
+            statements.push(ResultUse::Ignored, counter::update(tables, batch, self.server.most_unread));
         }
         if !batch.notify_unread.is_empty() {
-            statements.push(ResultUse::Rows, counter::select(names, &batch.notify_unread));
+            statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));
         }
         self.add_end(statements, &batch.positions);
     }
@@ -307,8 +326,8 @@ impl WriterConnection {
     /// Adds the rows and their records in two statements. If the ids are not consecutive, the number of
     /// records is another than that of rows.
     fn add_rows(&self, statements: &mut MultiStatement, rows: &[Insert<'_>], positions: &[PositionUpdate]) {
-        statements.push(ResultUse::Ignored, insert::rows(&self.names, rows));
-        statements.push(ResultUse::Record, insert::records(&self.names, rows));
+        statements.push(ResultUse::Ignored, insert::rows(&self.tables, rows));
+        statements.push(ResultUse::Record, insert::records(&self.tables, rows));
         if let Some(position) = positions.first()
             && !fault_injection::breaks(Promise::Ids)
         {
@@ -319,9 +338,9 @@ impl WriterConnection {
     /// Adds one row and its record, whatever its id, and whatever record is in the way.
     fn add_row(&self, statements: &mut MultiStatement, row: &Insert<'_>, positions: &[PositionUpdate]) {
         statements.push(ResultUse::Ignored, insert::FORGET_LAST_ID);
-        statements.push(ResultUse::Ignored, insert::rows(&self.names, std::slice::from_ref(row)));
+        statements.push(ResultUse::Ignored, insert::rows(&self.tables, std::slice::from_ref(row)));
         statements.push(ResultUse::Ignored, insert::delete_stale_records(row));
-        statements.push(ResultUse::Ignored, insert::record(&self.names, row));
+        statements.push(ResultUse::Ignored, insert::record(&self.tables, row));
         if let Some(position) = positions.first() {
             statements.push(ResultUse::RowId, position::verify_rows(position, 1));
         }

@@ -38,6 +38,9 @@ pub(crate) enum StoreError {
     /// The server that was read from has reached only this position, less than was asked for.
     #[error("MySQL: the server is behind, at {0}")]
     Behind(Position),
+    /// The application's tables cannot be used with these settings.
+    #[error("MySQL: {0}")]
+    Unfit(String),
     /// Another writer has moved the position. Nothing was changed.
     #[error("another daemon has written meanwhile")]
     Fenced,
@@ -84,6 +87,9 @@ pub(crate) enum UnavailableCause {
     /// The tables of chatpush are missing or of an older version.
     #[error("{0}: run `chatpushd migrate`")]
     NotMigrated(String),
+    /// Rows from before chatpush wait for a decision.
+    #[error("nobody has said yet what becomes of the rows in {0}: see `chatpushd adopt --help`")]
+    NotAdopted(String),
     /// The position table does not fit this version.
     #[error(
         "{table} must hold {expected} partitions and holds {found}: run `chatpushd migrate`, \
@@ -179,7 +185,9 @@ impl StoreError {
             Self::Aborted | Self::Unrecorded | Self::Unavailable(UnavailableCause::Server(_)) => {
                 Treatment::SuspectLast
             }
-            Self::Unavailable(_) | Self::Foreign(_) | Self::Behind(_) | Self::Fenced => Treatment::End,
+            Self::Unavailable(_) | Self::Foreign(_) | Self::Unfit(_) | Self::Behind(_) | Self::Fenced => {
+                Treatment::End
+            }
         }
     }
 

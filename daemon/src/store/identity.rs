@@ -8,10 +8,11 @@ use crate::config::Names;
 pub(super) fn digest(names: &Names, alias: &str) -> String {
     let Names { sender_id, content, send_time, .. } = names;
     // The fault test shows that it notices an identity that rests on time.
-    let time = if fault_injection::breaks(Promise::Identity) {
-        format!(", UNIX_TIMESTAMP({alias}{send_time})")
-    } else {
-        String::new()
+    let time = match send_time {
+        Some(send_time) if fault_injection::breaks(Promise::Identity) => {
+            format!(", UNIX_TIMESTAMP({alias}{send_time})")
+        }
+        _ => String::new(),
     };
     format!(
         "UNHEX(LEFT(SHA2(CONCAT(COALESCE({alias}{sender_id}, 0), ':', \

@@ -1,5 +1,7 @@
 //! Which installation the database belongs to.
 
+use std::sync::Arc;
+
 use chatpush_wire::installation::ContentColumn;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -7,6 +9,7 @@ use mysql_async::prelude::Queryable;
 use super::error::UnavailableCause;
 use super::migrations::LATEST;
 use super::schema::INSTALLATION;
+use super::tables::Tables;
 use super::{Store, StoreError, bounded};
 
 /// The row of `chatpush_installation`.
@@ -29,6 +32,8 @@ pub(crate) struct FoundInstallation {
     pub(crate) row: InstallationRow,
     /// What the column with the content holds.
     pub(crate) content: ContentColumn,
+    /// The application's tables.
+    pub(crate) tables: Arc<Tables>,
 }
 
 impl InstallationRow {
@@ -52,7 +57,7 @@ impl InstallationRow {
 }
 
 /// MySQL manual, "Server Error Message Reference": `ER_NO_SUCH_TABLE`.
-const NO_SUCH_TABLE: u16 = 1146;
+pub(crate) const NO_SUCH_TABLE: u16 = 1146;
 
 impl Store {
     /// The installation that the database belongs to.
@@ -72,6 +77,18 @@ impl Store {
         &self,
         connection: &mut Conn,
     ) -> Result<FoundInstallation, StoreError> {
+        let row = self.installation_row(connection).await?;
+        let (tables, content) = Tables::load(connection, self.mysql()).await?;
+        let tables = Arc::new(tables);
+        *self.found_tables() = Some(tables.clone());
+        Ok(FoundInstallation { row, content, tables })
+    }
+
+    /// The installation's row, if the database belongs to this prefix and has tables of this version.
+    pub(crate) async fn installation_row(
+        &self,
+        connection: &mut Conn,
+    ) -> Result<InstallationRow, StoreError> {
         let not_migrated = |text| StoreError::Unavailable(UnavailableCause::NotMigrated(text));
         let found = InstallationRow::read(connection)
             .await?
@@ -88,28 +105,11 @@ impl Store {
             older @ ..LATEST => Err(not_migrated(format!(
                 "the tables of chatpush have version {older} and this chatpushd needs {LATEST}"
             ))),
-            LATEST => {
-                let content = self.content_column(connection).await?;
-                Ok(FoundInstallation { row: found, content })
-            }
+            LATEST => Ok(found),
             newer => Err(StoreError::Foreign(format!(
                 "the tables of chatpush have version {newer} and this chatpushd knows {LATEST}: \
                  upgrade chatpushd"
             ))),
         }
-    }
-
-    async fn content_column(&self, connection: &mut Conn) -> Result<ContentColumn, StoreError> {
-        let sql = "SELECT character_set_name, character_octet_length, character_maximum_length \
-                   FROM information_schema.columns \
-                   WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
-        let names = self.names();
-        let names = (names.offline_message.bare(), names.content.bare());
-        let found: Option<(Option<String>, Option<u64>, Option<u64>)> =
-            bounded(connection.exec_first(sql, names)).await?;
-        let Some((Some(charset), Some(most_bytes), Some(most_characters))) = found else {
-            return Ok(ContentColumn::default());
-        };
-        Ok(ContentColumn { charset, most_bytes, most_characters })
     }
 }

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use super::installation::InstallationRow;
 use super::migrations::{self, LATEST, NewInstallation};
 use super::{Store, bounded, schema};
-use crate::config::{Config, Mysql};
+use crate::config::{Config, Mysql, UNREAD};
 
 /// The named lock of a migration. A second `migrate` waits for it.
 const LOCK: &str = "CONCAT('chatpush migrate:', MD5(DATABASE()))";
@@ -49,14 +49,26 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     upgrade(&mut connection, config, mysql).await?;
+    for table in schema::tables(&mysql.names).into_iter().filter(|table| !table.application) {
+        // The settings may use a table that they did not use before.
+        if let Some(create) = &table.create
+            && !exists(&mut connection, &table.name).await?
+        {
+            bounded(connection.query_drop(create)).await.with_context(|| {
+                format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
+            })?;
+            println!("{}: created", table.name);
+        }
+    }
+    store.installation_row(&mut connection).await?;
     bounded(connection.disconnect()).await?;
-    store.installation().await?;
     store.positions().await?;
     store.close().await;
     if let Some(table) = missing {
         anyhow::bail!(
             "{table} is missing and not made, because other names of tables or columns are set: set \
-             mysql.tables.user to your table of users, and mysql.columns.unread_count to a column in it"
+             mysql.tables.user to your table of users, and mysql.columns.unread_count to a column in it; or \
+             mysql.tables.user to \"\" if there is none, and chatpush counts in {UNREAD}"
         );
     }
     Ok(ExitCode::SUCCESS)

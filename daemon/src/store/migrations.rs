@@ -31,19 +31,26 @@ pub(crate) struct NewInstallation<'a> {
 pub(crate) const ALL: &[Migration] = &[
     Migration { version: 1, summary: "created the tables of chatpush", statements: create_tables },
     Migration { version: 2, summary: "added the conversation of a message", statements: add_conversation },
+    Migration { version: 3, summary: "created chatpush_adoption", statements: create_own_tables },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 2;
+pub(crate) const LATEST: u16 = 3;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
     format!("UPDATE `{INSTALLATION}` SET `schema_version` = {version} WHERE `id` = 1")
 }
 
-fn create_tables(NewInstallation { names, uuid, prefix }: &NewInstallation<'_>) -> Vec<String> {
+/// Creates those of our tables that are missing.
+fn create_own_tables(NewInstallation { names, .. }: &NewInstallation<'_>) -> Vec<String> {
     let own = schema::tables(names).into_iter().filter(|table| !table.application);
-    let mut statements: Vec<_> = own.filter_map(|table| table.create).collect();
+    own.filter_map(|table| table.create).collect()
+}
+
+fn create_tables(new: &NewInstallation<'_>) -> Vec<String> {
+    let NewInstallation { uuid, prefix, .. } = new;
+    let mut statements = create_own_tables(new);
     statements.push(schema::positions());
     // A UUID and a prefix have no character that needs quoting.
     statements.push(format!(

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::error::UnavailableCause;
-use super::{CONNECTIONS, StoreError, TIME_ZONE, TRUSTED_TIME, bounded, is_alive};
+use super::{CONNECTIONS, StoreError, TRUSTED_TIME, bounded, is_alive};
 
 /// Whether the server refuses writes: a replica, or a primary that another one has replaced. Newer servers give
 /// a word instead of a number (MariaDB 12, `read_only`).
@@ -31,6 +31,8 @@ pub(super) struct ReadPool(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     opts: Opts,
+    /// The statement that every text begins with.
+    time_zone: String,
     permits: Semaphore,
     state: Mutex<State>,
 }
@@ -54,14 +56,19 @@ struct Idle {
 }
 
 impl ReadPool {
-    /// A pool without connections.
-    pub(super) fn new(opts: Opts) -> Self {
-        Self(Arc::new(Shared { opts, permits: Semaphore::new(CONNECTIONS), state: Mutex::default() }))
+    /// A pool without connections. Each read begins with the statement `time_zone`.
+    pub(super) fn new(opts: Opts, time_zone: String) -> Self {
+        Self(Arc::new(Shared {
+            opts,
+            time_zone,
+            permits: Semaphore::new(CONNECTIONS),
+            state: Mutex::default(),
+        }))
     }
 
     /// Executes queries in one round trip, and returns the rows of each.
     pub(super) async fn read(&self, queries: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut text = format!("{TIME_ZONE}; SELECT {READ_ONLY}");
+        let mut text = format!("{}; SELECT {READ_ONLY}", self.0.time_zone);
         for query in queries {
             text.push_str("; ");
             text.push_str(query);

@@ -7,12 +7,13 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::partition::Partition;
-use chatpush_wire::reply;
+use chatpush_wire::reply::{self, SendTime};
 use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
 use super::statements::{id_literal, position};
+use super::tables::{Tables, TimeColumn};
 use super::{Store, StoreError, identity, schema};
 use crate::config::Names;
 use crate::log::position::Position;
@@ -89,15 +90,16 @@ impl Store {
         limit: u32,
         max_bytes: usize,
     ) -> Result<RowPage, StoreError> {
+        let tables = self.tables().await?;
         let mut cursor = Cursor::new(after);
         let mut all = RowPage::default();
         loop {
             let left = limit.saturating_sub(u32::try_from(all.rows.len()).unwrap_or(u32::MAX));
             let bytes_left = max_bytes.saturating_sub(all.bytes);
             let rows = cursor.limit(bytes_left).min(left);
-            let query = self.select_rows(user, cursor.after, rows);
+            let query = select_rows(&tables, user, cursor.after, rows);
             let [found] = self.read_reached(user, least, [query]).await?;
-            let part = page(found, self.names().user_id_type, rows, bytes_left, all.rows.is_empty())?;
+            let part = page(found, &tables, rows, bytes_left, all.rows.is_empty())?;
             cursor.advance(&part);
             let cut = part.rows.len() < rows as usize;
             all.bytes += part.bytes;
@@ -134,9 +136,10 @@ impl Store {
         max_bytes: usize,
     ) -> Result<(RowPage, u64), StoreError> {
         let limit = cursor.limit(max_bytes);
-        let queries = [self.select_rows(user, cursor.after, limit), self.select_unread(user)];
+        let tables = self.tables().await?;
+        let queries = [select_rows(&tables, user, cursor.after, limit), self.select_unread(user)];
         let [rows, counters] = self.read_reached(user, least, queries).await?;
-        Ok((page(rows, self.names().user_id_type, limit, max_bytes, true)?, unread(counters)?))
+        Ok((page(rows, &tables, limit, max_bytes, true)?, unread(counters)?))
     }
 
     /// The rows of each query, from a server that has reached `least`.
@@ -158,36 +161,15 @@ impl Store {
         Ok(only(results))
     }
 
-    fn select_rows(&self, user: &UserId, after: u64, limit: u32) -> String {
-        let names = self.names();
-        format!(
-            "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
-             o.{content} AS `content`, CAST(o.{time} AS CHAR) AS `send_time`, {seconds} AS `unix_time`, {digest} AS `digest`, \
-             m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
-             FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
-             WHERE o.{receiver} = {} AND o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
-            id_literal(user),
-            MESSAGE = schema::MESSAGE,
-            table = names.offline_message,
-            id = names.id,
-            sender = names.sender_id,
-            receiver = names.receiver_id,
-            content = names.content,
-            time = names.send_time,
-            seconds = seconds(names),
-            digest = identity::digest(names, "o."),
-            record_of_row = identity::record_of_row(names),
-        )
-    }
-
     fn select_unread(&self, user: &UserId) -> String {
         let names = self.names();
         format!(
-            "SELECT {} AS `unread_count` FROM {} WHERE {} = {}",
+            "SELECT {} AS `unread_count` FROM {} WHERE {} = {}{}",
             names.unread_count,
             names.user,
             names.user_id,
-            id_literal(user)
+            id_literal(user),
+            names.of_counters()
         )
     }
 
@@ -222,14 +204,14 @@ pub(super) fn positions(rows: Vec<Row>) -> Result<Vec<(Partition, Position)>, St
 /// `first_fits`.
 fn page(
     rows: Vec<Row>,
-    ids: UserIdType,
+    tables: &Tables,
     limit: u32,
     max_bytes: usize,
     first_fits: bool,
 ) -> Result<RowPage, StoreError> {
     let mut page = RowPage { has_more: rows.len() >= limit as usize, ..RowPage::default() };
     for row in rows {
-        let stored = StoredRow::new(row, ids)?;
+        let stored = StoredRow::new(row, tables)?;
         let bytes = page.bytes + stored.row.content.len();
         if bytes > max_bytes && !(first_fits && page.rows.is_empty()) {
             page.has_more = true;
@@ -241,10 +223,44 @@ fn page(
     Ok(page)
 }
 
-/// SQL for the time of a row in whole seconds since 1970. It depends on the session's time zone, so nothing is
-/// identified by it.
-fn seconds(names: &Names) -> String {
-    format!("COALESCE(CAST(UNIX_TIMESTAMP(o.{}) AS SIGNED), 0)", names.send_time)
+fn select_rows(tables: &Tables, user: &UserId, after: u64, limit: u32) -> String {
+    let names: &Names = tables;
+    format!(
+        "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
+         o.{content} AS `content`, {time}, {digest} AS `digest`, \
+         m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
+         FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
+         WHERE o.{receiver} = {} AND o.{id} > {after}{waits} ORDER BY o.{id} LIMIT {limit}",
+        id_literal(user),
+        MESSAGE = schema::MESSAGE,
+        table = names.offline_message,
+        id = names.id,
+        sender = names.sender_id,
+        receiver = names.receiver_id,
+        content = names.content,
+        time = time(tables),
+        digest = identity::digest(names, "o."),
+        record_of_row = identity::record_of_row(tables),
+        waits = tables.waits("o."),
+        after = after.max(tables.kept),
+    )
+}
+
+/// SQL for the time of a row, as PHP gets it, and in whole seconds since 1970. It depends on the session's time
+/// zone, so nothing is identified by it.
+fn time(tables: &Tables) -> String {
+    let (shown, seconds) = match (tables.time, &tables.send_time) {
+        (TimeColumn::Seconds, Some(time)) => {
+            let seconds = format!("COALESCE(CAST(o.{time} AS SIGNED), 0)");
+            (seconds.clone(), seconds)
+        }
+        (TimeColumn::DateTime, Some(time)) => (
+            format!("CAST(o.{time} AS CHAR)"),
+            format!("COALESCE(CAST(UNIX_TIMESTAMP(o.{time}) AS SIGNED), 0)"),
+        ),
+        (TimeColumn::Missing, _) | (_, None) => ("''".to_owned(), "0".to_owned()),
+    };
+    format!("{shown} AS `send_time`, {seconds} AS `unix_time`")
 }
 
 /// The rows of exactly `N` queries.
@@ -260,8 +276,8 @@ fn unread(rows: Vec<Row>) -> Result<u64, StoreError> {
 }
 
 impl StoredRow {
-    /// A row of [`Store::select_rows`], where user ids have this type.
-    fn new(mut row: Row, ids: UserIdType) -> Result<Self, StoreError> {
+    /// A row of [`select_rows`].
+    fn new(mut row: Row, tables: &Tables) -> Result<Self, StoreError> {
         // The application's columns may allow NULL, although those of the default schema do not.
         let id = column(&mut row, "id")?;
         let content: Option<Vec<u8>> = column(&mut row, "content")?;
@@ -276,10 +292,13 @@ impl StoredRow {
         Ok(Self {
             row: reply::Row {
                 id,
-                sender: sender(&mut row, ids)?,
+                sender: sender(&mut row, tables.user_id_type)?,
                 // The connection uses utf8mb4, so MySQL has converted every other character set.
                 content: String::from_utf8_lossy(&content.unwrap_or_default()).into_owned(),
-                send_time: send_time.unwrap_or_default(),
+                send_time: match tables.time {
+                    TimeColumn::Seconds => SendTime::Seconds(unix_time),
+                    _ => SendTime::Text(send_time.unwrap_or_default()),
+                },
                 message_id: message_id.unwrap_or_else(|| MessageId::of_row(id, u64::from_be_bytes(digest))),
                 time_ms: time_ms.unwrap_or_else(|| u64::try_from(unix_time).unwrap_or(0) * 1000),
                 conversation: conversation.and_then(|name| Conversation::try_from(name).ok()),

@@ -2,7 +2,7 @@
 
 use chatpush_wire::partition::Partition;
 
-use crate::config::Names;
+use crate::config::{Names, UNREAD};
 
 /// A table that the daemon uses.
 #[derive(Clone, Debug)]
@@ -33,7 +33,10 @@ pub(crate) const CONFIRMED: &str = "chatpush_confirmed";
 /// Dead letters: entries that MySQL refused, with the reason.
 pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 
-/// Every table, in the order of creation.
+/// What becomes of the rows that were in a message table before, one row each.
+pub(crate) const ADOPTION: &str = "chatpush_adoption";
+
+/// Every table that the settings use, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
         name: name.to_owned(),
@@ -41,18 +44,14 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
         application: true,
         privileges,
     };
-    let ours = |name: &str, columns: &str| Table {
-        name: name.to_owned(),
-        create: Some(format!(
-            "CREATE TABLE IF NOT EXISTS `{name}` (\n{columns}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
-        )),
-        application: false,
-        privileges: 4,
-    };
-    vec![
-        application(names.offline_message.bare(), Some(offline_message(names)), 4),
+    let mut tables = vec![application(names.offline_message.bare(), Some(offline_message(names)), 4)];
+    if names.own_counter {
+        tables.push(unread());
+    } else {
         // Whoever has named other tables or columns has a table of users too.
-        application(names.user.bare(), names.are_defaults().then(|| user(names)), 2),
+        tables.push(application(names.user.bare(), names.are_defaults().then(|| user(names)), 2));
+    }
+    tables.extend([
         ours(
             INSTALLATION,
             "  `id` tinyint unsigned NOT NULL,\n  \
@@ -98,7 +97,39 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
              PRIMARY KEY (`id`),\n  \
              UNIQUE KEY `entry_id` (`partition_id`,`log_id`)",
         ),
-    ]
+        ours(
+            ADOPTION,
+            "  `table_name` varchar(64) COLLATE utf8mb4_bin NOT NULL,\n  \
+             `decision` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+             `highest_id` bigint unsigned NOT NULL,\n  \
+             `decided_at` datetime NOT NULL,\n  \
+             PRIMARY KEY (`table_name`)",
+        ),
+    ]);
+    tables
+}
+
+/// The counters, for applications that have none. The total of a user has no conversation.
+pub(crate) fn unread() -> Table {
+    ours(
+        UNREAD,
+        "  `user_id` int unsigned NOT NULL,\n  \
+         `conversation` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',\n  \
+         `unread` int unsigned NOT NULL DEFAULT 0,\n  \
+         PRIMARY KEY (`user_id`,`conversation`)",
+    )
+}
+
+/// A table of our own.
+fn ours(name: &str, columns: &str) -> Table {
+    Table {
+        name: name.to_owned(),
+        create: Some(format!(
+            "CREATE TABLE IF NOT EXISTS `{name}` (\n{columns}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+        )),
+        application: false,
+        privileges: 4,
+    }
 }
 
 /// Adds missing rows to the position table.
@@ -110,14 +141,17 @@ pub(crate) fn positions() -> String {
 /// The default schema, to the letter: `tests/it/baseline/schema.sql` has the statements, and a test compares.
 /// The index is ours: without it each read of a mailbox scans the whole table.
 fn offline_message(names: &Names) -> String {
-    let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
+    let Names { offline_message, id, sender_id, receiver_id, content, .. } = names;
+    let send_time =
+        names.send_time.as_ref().map(|name| format!("  {name} datetime NOT NULL COMMENT '发送时间',\n"));
+    let send_time = send_time.unwrap_or_default();
     format!(
         "CREATE TABLE IF NOT EXISTS {offline_message} (\n  \
          {id} int(11) NOT NULL AUTO_INCREMENT,\n  \
          {sender_id} int(11) NOT NULL COMMENT '发送者ID',\n  \
          {receiver_id} int(11) NOT NULL COMMENT '接收者ID',\n  \
-         {content} text NOT NULL COMMENT '消息内容',\n  \
-         {send_time} datetime NOT NULL COMMENT '发送时间',\n  \
+         {content} text NOT NULL COMMENT '消息内容',\n\
+         {send_time}  \
          PRIMARY KEY ({id}),\n  \
          KEY {receiver_id} ({receiver_id},{id})\n\
          ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"

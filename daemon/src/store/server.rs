@@ -5,6 +5,8 @@ use mysql_async::prelude::Queryable;
 
 use super::error::UnavailableCause;
 use super::read_pool::READ_ONLY;
+use super::statements::confirm;
+use super::tables::Tables;
 use super::{StoreError, bounded, schema};
 use crate::config::Names;
 
@@ -77,27 +79,31 @@ impl Server {
     pub(super) async fn probe(
         &self,
         connection: &mut Conn,
-        names: &Names,
+        tables: &Tables,
         probe: Probe,
     ) -> Result<(), StoreError> {
-        let Names { offline_message, id, sender_id, receiver_id, content, send_time, .. } = names;
+        let names: &Names = tables;
+        let Names { offline_message, id, sender_id, receiver_id, content, .. } = names;
         let Names { user, user_id, unread_count, .. } = names;
+        let send_time = names.send_time.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
         let own = [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::DEAD_LETTER];
         let mut statements = vec![
             format!(
-                "SELECT {id}, {sender_id}, {receiver_id}, {content}, {send_time} FROM {offline_message} \
+                "SELECT {id}, {sender_id}, {receiver_id}, {content}{send_time} FROM {offline_message} \
                  WHERE FALSE"
             ),
             format!("SELECT {user_id}, {unread_count} FROM {user} WHERE FALSE"),
         ];
         statements.extend(own.map(|table| format!("SELECT 1 FROM `{table}` WHERE FALSE")));
         if probe == Probe::Writes {
-            let columns = format!("{sender_id}, {receiver_id}, {content}, {send_time}");
+            let columns = format!("{sender_id}, {receiver_id}, {content}{send_time}");
+            let (further, constants) = (&tables.constant_columns, &tables.constants);
             statements.extend([
                 format!(
-                    "INSERT INTO {offline_message} ({columns}) SELECT {columns} FROM {offline_message} WHERE FALSE"
+                    "INSERT INTO {offline_message} ({columns}{further}) SELECT {columns}{constants} \
+                     FROM {offline_message} WHERE FALSE"
                 ),
-                format!("DELETE FROM {offline_message} WHERE FALSE"),
+                format!("{} WHERE FALSE", confirm::remove(tables)),
                 format!("UPDATE {user} SET {unread_count} = {unread_count} WHERE FALSE"),
             ]);
             statements.extend(

@@ -19,7 +19,7 @@ impl WriterConnection {
     /// last one, or none at the end of the table. No row comes back with its old id, and only this connection
     /// inserts records.
     pub(crate) async fn sweep_records(&mut self, after: u64) -> Result<Option<u64>, StoreError> {
-        let records = self.select(sweep::select_records(self.names(), after, STEP)).await?;
+        let records = self.select(sweep::select_records(self.tables(), after, STEP)).await?;
         let records: Vec<(u64, bool)> =
             records.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect();
         let gone: Vec<_> = records.iter().filter(|(_, gone)| *gone).map(|(id, _)| *id).collect();

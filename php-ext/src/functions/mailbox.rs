@@ -15,8 +15,8 @@ function! {
     /// @param int $user_id 1 to 2147483647
     /// @param int $limit the most rows to return, 1 to 100000
     /// @param int $after_id only rows with a larger id
-    /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string, send_time: string,
-    ///     message_id: string}>
+    /// @return list<array{id: int, sender_id: int, receiver_id: int, content: string,
+    ///     send_time: string|int, message_id: string}>
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer

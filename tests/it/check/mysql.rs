@@ -18,7 +18,7 @@ async fn each_problem_is_reported_with_its_fix() {
     assert_eq!(broken.code, Some(1));
     for (name, problem) in [
         ("table offline_message", "ALTER TABLE `offline_message` ENGINE=InnoDB"),
-        ("column offline_message.send_time", "date must be one of datetime, timestamp"),
+        ("column offline_message.send_time", "date must be one of datetime, timestamp, int, bigint"),
         ("column offline_message.extra", "has no default"),
         ("partitions", "chatpush_position must hold 64 partitions and holds 63"),
     ] {

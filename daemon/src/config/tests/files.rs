@@ -66,7 +66,7 @@ fn book_section(section: &Section) -> String {
 fn book_row(setting: &Setting) -> String {
     let default = match setting.default {
         Default::Required { .. } => "required".to_owned(),
-        Default::Value("") => "none".to_owned(),
+        Default::Value("") | Default::Unset { .. } => "none".to_owned(),
         Default::Value(value) => format!("`{value}`"),
     };
     let meaning = setting.description().replace('|', "\\|");

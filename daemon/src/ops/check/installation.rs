@@ -1,20 +1,20 @@
 //! Whether Redis and the database belong together, and fit this version.
 
-use chatpush_wire::installation::Installation;
+use chatpush_wire::installation::{ContentColumn, Installation};
 use redis::Client;
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
 use crate::broker::Commands;
 use crate::config::Config;
-use crate::store::Store;
-use crate::store::installation::FoundInstallation;
+use crate::store::installation::InstallationRow;
+use crate::store::{Store, StoreError, bounded};
 
 pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
-    let found = store.installation().await;
+    let found = row(store).await;
     let partitions = store.positions().await;
-    let FoundInstallation { row, content } = match found {
-        Ok(found) => found,
+    let row = match found {
+        Ok(row) => row,
         Err(error) => return vec![Finding::wrong("installation", error.to_string())],
     };
     let partitions = match partitions {
@@ -22,10 +22,15 @@ pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
         Err(error) => Finding::wrong("partitions", error.to_string()),
     };
     let writer = store.writer_connection().await.ok().flatten();
-    vec![
-        agreement(config, Installation::of_database(row.uuid, config.user_id_type, content), writer).await,
-        partitions,
-    ]
+    let own = Installation::of_database(row.uuid, config.user_id_type, ContentColumn::default());
+    vec![agreement(config, own, writer).await, partitions]
+}
+
+async fn row(store: &Store) -> Result<InstallationRow, StoreError> {
+    let mut connection = store.connection().await?;
+    let row = store.installation_row(&mut connection).await;
+    bounded(connection.disconnect()).await?;
+    row
 }
 
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the

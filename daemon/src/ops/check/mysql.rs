@@ -1,18 +1,20 @@
 //! MySQL: the server's settings, tables, columns, indexes, rows, triggers and privileges.
 
 mod columns;
+mod further_columns;
 mod history;
 mod indexes;
 mod privileges;
 mod server;
 mod tables;
+mod time_zone;
 mod triggers;
 
 use mysql_async::Conn;
 
 use super::{Finding, installation};
 use crate::base::backoff::Failure as _;
-use crate::config::{Config, Identifier, Mysql, Names};
+use crate::config::{Config, Identifier, Mysql};
 use crate::store::{Store, StoreError, bounded, schema};
 
 pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
@@ -25,7 +27,7 @@ pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::fine("MySQL answers", "")];
-    match all(&mut connection, &mysql.names).await {
+    match all(&mut connection, mysql).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(Finding::wrong("MySQL can be inspected", error.report())),
     }
@@ -37,8 +39,10 @@ pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
     findings
 }
 
-async fn all(connection: &mut Conn, names: &Names) -> Result<Vec<Finding>, StoreError> {
+async fn all(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
+    let names = &mysql.names;
     let mut findings = server::check(connection).await?;
+    findings.extend(time_zone::check(connection, mysql).await?);
     let mut there = Vec::new();
     for table in schema::tables(names) {
         let (found, is_there) = tables::check(connection, &table).await?;
@@ -53,15 +57,15 @@ async fn all(connection: &mut Conn, names: &Names) -> Result<Vec<Finding>, Store
         findings.push(columns::check(connection, column).await?);
     }
     if is_there(&names.offline_message) {
-        findings.extend(columns::without_default(connection, names).await?);
-        findings.push(indexes::of_receivers(connection, names).await?);
-        findings.extend(history::columns(connection, names).await?);
+        findings.extend(further_columns::check(connection, mysql).await?);
+        findings.push(indexes::of_receivers(connection, mysql).await?);
+        findings.extend(history::columns(connection, mysql).await?);
         findings.extend(triggers::check(connection, &names.offline_message).await?);
         if there.iter().any(|table| table.name == schema::MESSAGE) {
-            findings.extend(history::rows(connection, names).await?);
+            findings.extend(history::rows(connection, mysql).await?);
         }
     }
-    if is_there(&names.user) {
+    if !names.own_counter && is_there(&names.user) {
         findings.push(indexes::of_users(connection, names).await?);
         findings.extend(triggers::check(connection, &names.user).await?);
     }

@@ -22,6 +22,10 @@ impl Failure for StoreError {
             Self::Unavailable(UnavailableCause::ReadOnly) => "MySQL is read-only",
             Self::Busy(_) => "a lock is held",
             Self::Rejected(_) => "a statement is refused",
+            Self::Unavailable(UnavailableCause::NotAdopted(_)) => {
+                "rows from before wait for `chatpushd adopt`"
+            }
+            Self::Unfit(_) => "the tables cannot be used",
             Self::Foreign(_) => "the database belongs to another installation",
             Self::Behind(_) => "the server is behind",
             Self::Fenced => "another daemon writes",

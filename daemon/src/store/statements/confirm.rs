@@ -5,11 +5,13 @@ use chatpush_wire::id::{MessageId, UserId};
 use super::{id_literal, in_statements, list, quoted};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch};
+use crate::store::tables::Tables;
 use crate::store::{identity, schema};
 
-/// Deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
+/// Marks or deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
 /// application inserted itself have none; their message id holds the row id and the digest.
-pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usize) -> Vec<String> {
+pub(in crate::store) fn confirm_acked(tables: &Tables, batch: &Batch<'_>, most: usize) -> Vec<String> {
+    let names: &Names = tables;
     let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
     for (receiver, message) in &batch.client_acks {
@@ -19,26 +21,37 @@ pub(in crate::store) fn delete_acked(names: &Names, batch: &Batch<'_>, most: usi
             None => recorded.push(format!("({receiver}, {})", quoted(message.as_str()))),
         }
     }
+    let waits = tables.waits("");
     let mut statements = Vec::new();
     for confirmed in in_statements(&own, most, |(_, row)| row.len() + 24) {
         // The primary key finds the rows.
         let (ids, rows): (Vec<u64>, Vec<&str>) =
             confirmed.iter().map(|(id, row)| (*id, row.as_str())).unzip();
         statements.push(format!(
-            "DELETE FROM {offline_message} WHERE {id} IN ({}) AND ({id}, {receiver_id}, {}) IN ({})",
+            "{} WHERE {id} IN ({}) AND ({id}, {receiver_id}, {}) IN ({}){waits}",
+            remove(tables),
             list(&ids),
             identity::digest(names, ""),
             rows.join(", ")
         ));
     }
     for confirmed in in_statements(&recorded, most, |row| row.len() + 2) {
-        statements.push(format!(
-            "DELETE m, o FROM `{}` m LEFT JOIN {offline_message} o ON {} \
-             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
-            schema::MESSAGE,
-            identity::record_of_row(names),
-            confirmed.join(", ")
-        ));
+        let confirmed = confirmed.join(", ");
+        let (records, same) = (schema::MESSAGE, identity::record_of_row(names));
+        let wanted = format!("(m.`receiver_id`, m.`message_id`) IN ({confirmed})");
+        match &tables.marking {
+            None => statements.push(format!(
+                "DELETE m, o FROM `{records}` m LEFT JOIN {offline_message} o ON {same} WHERE {wanted}"
+            )),
+            Some(marking) => statements.extend([
+                format!(
+                    "UPDATE `{records}` m JOIN {offline_message} o ON {same} SET {} WHERE {wanted}{}",
+                    marking.set("o."),
+                    tables.waits("o.")
+                ),
+                format!("DELETE m FROM `{records}` m WHERE {wanted}"),
+            ]),
+        }
     }
     statements
 }
@@ -75,19 +88,29 @@ pub(in crate::store) fn remember_deleted(ack: &AppDelete<'_>, now_ms: u64) -> St
     )
 }
 
-/// Deletes the records, then the rows, of one delete by the application.
-pub(in crate::store) fn delete_by_application(names: &Names, ack: &AppDelete<'_>) -> [String; 2] {
+/// Deletes the records, then marks or deletes the rows, of one delete by the application.
+pub(in crate::store) fn delete_by_application(tables: &Tables, ack: &AppDelete<'_>) -> [String; 2] {
     [
         format!("DELETE FROM `{}` WHERE {}", schema::MESSAGE, records_of(ack)),
         format!(
-            "DELETE FROM {} WHERE {} = {} AND {} IN ({})",
-            names.offline_message,
-            names.receiver_id,
+            "{} WHERE {} = {} AND {} IN ({}){}",
+            remove(tables),
+            tables.receiver_id,
             id_literal(ack.receiver),
-            names.id,
-            rows(ack)
+            tables.id,
+            rows(ack),
+            tables.waits("")
         ),
     ]
+}
+
+/// The beginning of the statement by which rows go, up to its condition.
+pub(in crate::store) fn remove(tables: &Tables) -> String {
+    let table = &tables.offline_message;
+    match &tables.marking {
+        None => format!("DELETE FROM {table}"),
+        Some(marking) => format!("UPDATE {table} SET {}", marking.set("")),
+    }
 }
 
 fn records_of(ack: &AppDelete<'_>) -> String {

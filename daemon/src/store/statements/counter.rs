@@ -11,8 +11,9 @@ use crate::log::batch::{Batch, Counter};
 /// Locks the rows of these users, or fails at once if another transaction has locked one.
 pub(in crate::store) fn lock(names: &Names, users: &[&UserId]) -> String {
     format!(
-        "SELECT {id} FROM {user} WHERE {id} IN ({}) ORDER BY {id} FOR UPDATE NOWAIT",
+        "SELECT {id} FROM {user} WHERE {id} IN ({}){} ORDER BY {id} FOR UPDATE NOWAIT",
         id_list(users),
+        names.of_counters(),
         id = names.user_id,
         user = names.user,
     )
@@ -39,18 +40,26 @@ pub(in crate::store) fn update(names: &Names, batch: &Batch<'_>, most: u64) -> S
     }
     let users: Vec<_> = batch.counters.keys().copied().collect();
     format!(
-        "UPDATE {user} SET {unread_count} = {new} WHERE {user_id} IN ({}) ORDER BY {user_id}",
-        id_list(&users)
+        "UPDATE {user} SET {unread_count} = {new} WHERE {user_id} IN ({}){} ORDER BY {user_id}",
+        id_list(&users),
+        names.of_counters()
     )
 }
 
 /// Selects the counters of these users.
 pub(in crate::store) fn select(names: &Names, users: &[&UserId]) -> String {
     format!(
-        "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({})",
+        "SELECT {id}, COALESCE({unread}, 0) FROM {user} WHERE {id} IN ({}){}",
         id_list(users),
+        names.of_counters(),
         id = names.user_id,
         unread = names.unread_count,
         user = names.user,
     )
+}
+
+/// Inserts counters of 0 for those of these users who have none in our own table.
+pub(in crate::store) fn insert(names: &Names, users: &[&UserId]) -> String {
+    let rows: Vec<_> = users.iter().map(|user| format!("({})", id_literal(user))).collect();
+    format!("INSERT IGNORE INTO {} ({}) VALUES {}", names.user, names.user_id, rows.join(", "))
 }

@@ -8,6 +8,7 @@ use crate::config::Names;
 use crate::log::batch::Insert;
 use crate::store::identity;
 use crate::store::schema::{CONFIRMED, MESSAGE};
+use crate::store::tables::{Tables, TimeColumn};
 
 /// The columns of a record.
 const RECORD: &str = "`offline_id`, `receiver_id`, `message_id`, `type`, `conversation`, `time_ms`, `digest`";
@@ -19,8 +20,8 @@ fn verb() -> &'static str {
 }
 
 /// About how long the longer of the two statements gets by one message.
-pub(in crate::store) fn bytes(insert: &Insert<'_>) -> usize {
-    quoted_bytes(insert.content) + 2 * ID_BYTES + 320
+pub(in crate::store) fn bytes(tables: &Tables, insert: &Insert<'_>) -> usize {
+    quoted_bytes(insert.content) + tables.constants.len() + 2 * ID_BYTES + 320
 }
 
 /// Selects which of these messages are stored, or were confirmed a short time ago.
@@ -39,28 +40,34 @@ pub(in crate::store) fn stored(names: &Names, messages: &[(&UserId, &MessageId)]
     )
 }
 
-/// Inserts the application's rows. The time is in the time zone of the server, not of this session, which
-/// may have begun with another.
-pub(in crate::store) fn rows(names: &Names, inserts: &[Insert<'_>]) -> String {
+/// Inserts the application's rows. A date and time is in the session's time zone, which was set before.
+pub(in crate::store) fn rows(tables: &Tables, inserts: &[Insert<'_>]) -> String {
     let rows: Vec<_> = inserts
         .iter()
         .map(|insert| {
             let seconds = insert.time_ms / 1000;
+            let time = match tables.time {
+                TimeColumn::DateTime => format!(", FROM_UNIXTIME({seconds})"),
+                TimeColumn::Seconds => format!(", {seconds}"),
+                TimeColumn::Missing => String::new(),
+            };
             format!(
-                "({}, {}, {}, FROM_UNIXTIME({seconds}))",
+                "({}, {}, {}{time}{})",
                 id_literal(insert.sender),
                 id_literal(insert.receiver),
-                quoted(insert.content)
+                quoted(insert.content),
+                tables.constants
             )
         })
         .collect();
+    let time = tables.send_time.as_ref().map(|time| format!(", {time}")).unwrap_or_default();
     format!(
-        "INSERT INTO {} ({}, {}, {}, {}) VALUES {}",
-        names.offline_message,
-        names.sender_id,
-        names.receiver_id,
-        names.content,
-        names.send_time,
+        "INSERT INTO {} ({}, {}, {}{time}{}) VALUES {}",
+        tables.offline_message,
+        tables.sender_id,
+        tables.receiver_id,
+        tables.content,
+        tables.constant_columns,
         rows.join(", ")
     )
 }

@@ -1,8 +1,8 @@
 //! Removal of what chatpush's own tables need no longer.
 
 use super::list;
-use crate::config::Names;
 use crate::store::schema;
+use crate::store::tables::Tables;
 
 /// Deletes up to `limit` memories of messages that were confirmed before `before_ms`.
 pub(in crate::store) fn forget_confirmed(before_ms: u64, limit: u32) -> String {
@@ -12,15 +12,16 @@ pub(in crate::store) fn forget_confirmed(before_ms: u64, limit: u32) -> String {
     )
 }
 
-/// Selects the next `limit` records, and for each whether its row is gone.
-pub(in crate::store) fn select_records(names: &Names, after: u64, limit: u32) -> String {
+/// Selects the next `limit` records, and for each whether its row is gone: deleted, or marked as delivered.
+pub(in crate::store) fn select_records(tables: &Tables, after: u64, limit: u32) -> String {
     format!(
         "SELECT m.`offline_id`, o.{id} IS NULL FROM \
          (SELECT `offline_id` FROM `{record}` WHERE `offline_id` > {after} ORDER BY `offline_id` LIMIT {limit}) m \
-         LEFT JOIN {table} o ON o.{id} = m.`offline_id` ORDER BY m.`offline_id`",
-        id = names.id,
+         LEFT JOIN {table} o ON o.{id} = m.`offline_id`{waits} ORDER BY m.`offline_id`",
+        id = tables.id,
         record = schema::MESSAGE,
-        table = names.offline_message,
+        table = tables.offline_message,
+        waits = tables.waits("o."),
     )
 }
 

@@ -3,7 +3,7 @@
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use crate::config::{Column, Names};
+use crate::config::Column;
 use crate::ops::check::Finding;
 use crate::store::{StoreError, bounded};
 
@@ -53,7 +53,7 @@ fn verdict(column: Column<'_>, found: &Found) -> Finding {
         "mysql.columns.content" => {
             ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"].as_slice()
         }
-        "mysql.columns.send_time" => ["datetime", "timestamp"].as_slice(),
+        "mysql.columns.send_time" => ["datetime", "timestamp", "int", "bigint"].as_slice(),
         "mysql.columns.unread_count" => ["int", "bigint", "mediumint", "smallint", "tinyint"].as_slice(),
         _ => INTEGERS.as_slice(),
     };
@@ -124,31 +124,6 @@ fn largest(column_type: &str) -> Option<u32> {
         _ => return None,
     };
     Some(if column_type.contains("unsigned") { signed * 2 + 1 } else { signed })
-}
-
-/// Columns of the message table that our INSERT omits and that have no default.
-pub(super) async fn without_default(
-    connection: &mut Conn,
-    names: &Names,
-) -> Result<Vec<Finding>, StoreError> {
-    let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
-               AND table_name = ? AND is_nullable = 'NO' AND column_default IS NULL AND extra = ''";
-    let required: Vec<String> = bounded(connection.exec(sql, (names.offline_message.bare(),))).await?;
-    let foreign = required.into_iter().filter(|name| !is_ours(names, name));
-    Ok(foreign
-        .map(|name| {
-            Finding::wrong(
-                format!("column {}.{name}", names.offline_message.bare()),
-                "has no default, so no message can be inserted; give it one",
-            )
-        })
-        .collect())
-}
-
-/// Whether a column of the message table is one that chatpush writes.
-pub(super) fn is_ours(names: &Names, column: &str) -> bool {
-    let ours = names.columns().into_iter().filter(|ours| ours.table == &names.offline_message);
-    ours.into_iter().any(|ours| ours.name.bare().eq_ignore_ascii_case(column))
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::columns::is_ours;
-use crate::config::Names;
+use crate::config::Mysql;
 use crate::ops::check::Finding;
-use crate::store::identity::record_of_row;
-use crate::store::{StoreError, bounded, schema};
+use crate::store::adoption::{self, Adoption};
+use crate::store::installation::NO_SUCH_TABLE;
+use crate::store::tables::Tables;
+use crate::store::{StoreError, bounded};
 
 /// Rows are counted up to this number.
-const MOST_ROWS: u32 = 100_000;
+const MOST_ROWS: u64 = 100_000;
 
 /// Words of column names that a queue does not need and histories have.
 const HISTORY_WORDS: [&str; 30] = [
@@ -47,18 +48,22 @@ const HISTORY_WORDS: [&str; 30] = [
 ];
 
 /// Columns of the message table by which it looks like a history.
-pub(super) async fn columns(connection: &mut Conn, names: &Names) -> Result<Vec<Finding>, StoreError> {
+pub(super) async fn columns(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
+    let names = &mysql.names;
+    if mysql.history.is_some() {
+        return Ok(Vec::new());
+    }
     let sql = "SELECT column_name FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position";
     let found: Vec<String> = bounded(connection.exec(sql, (names.offline_message.bare(),))).await?;
     let suspicious: Vec<_> =
-        found.into_iter().filter(|name| !is_ours(names, name) && is_of_history(name)).collect();
+        found.into_iter().filter(|name| !names.is_column_of_messages(name) && is_of_history(name)).collect();
     if suspicious.is_empty() {
         return Ok(Vec::new());
     }
     let text = format!(
         "has columns as a history has ({}), and rows are DELETED once they are delivered; if it is one, set \
-         mysql.tables.offline_message to a table of its own, which `chatpushd migrate` makes",
+         [mysql.history], or mysql.tables.offline_message to a table of its own, which `chatpushd migrate` makes",
         suspicious.join(", ")
     );
     Ok(vec![Finding::warning(format!("columns of {}", names.offline_message.bare()), text)])
@@ -80,20 +85,28 @@ fn is_of_history(column: &str) -> bool {
     words.iter().any(|word| HISTORY_WORDS.contains(&word.as_str()))
 }
 
-/// Rows that chatpush has not stored, and will deliver and delete.
-pub(super) async fn rows(connection: &mut Conn, names: &Names) -> Result<Vec<Finding>, StoreError> {
-    let table = &names.offline_message;
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
-         WHERE m.`offline_id` IS NULL LIMIT {limit}) foreign_rows",
-        MESSAGE = schema::MESSAGE,
-        record_of_row = record_of_row(names),
-        limit = MOST_ROWS + 1,
-    );
-    let count: u32 = match bounded(connection.query_first(sql)).await {
-        // A missing privilege is another finding.
-        Err(StoreError::Denied(_)) => return Ok(Vec::new()),
-        count => count?.unwrap_or(0),
+/// Rows that wait and that chatpush has not stored.
+pub(super) async fn rows(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
+    let table = mysql.names.offline_message.bare();
+    let adoption = match Adoption::read(connection, table).await {
+        Ok(adoption) => adoption,
+        Err(error) if error.code() == Some(NO_SUCH_TABLE) => None,
+        Err(error) => return Err(error),
+    };
+    let counted = async {
+        let (mut tables, _) = Tables::inspect(connection, mysql).await?;
+        if let Some(adoption) = &adoption {
+            tables.keep(adoption);
+        }
+        adoption::count(connection, &tables, MOST_ROWS).await
+    };
+    let count = match counted.await {
+        Ok(rows) => rows.waiting,
+        // Whatever hinders that is another finding.
+        Err(StoreError::Denied(_) | StoreError::Unfit(_) | StoreError::Unavailable(_)) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
     };
     let number = match count {
         0 => return Ok(Vec::new()),
@@ -101,11 +114,23 @@ pub(super) async fn rows(connection: &mut Conn, names: &Names) -> Result<Vec<Fin
         count if count > MOST_ROWS => format!("more than {MOST_ROWS} rows were"),
         count => format!("{count} rows were"),
     };
+    let becomes = if mysql.history.is_some() { "marked" } else { "DELETED" };
     let text = format!(
         "{number} not stored by chatpush; they count as messages that wait: each is sent to its receiver at \
-         the next connection, and DELETED once a client has confirmed it"
+         the next connection, and {becomes} once a client has confirmed it"
     );
-    Ok(vec![Finding::warning(format!("rows of {}", table.bare()), text)])
+    let name = format!("rows of {table}");
+    Ok(vec![if adoption.is_some() {
+        Finding::warning(name, text)
+    } else {
+        Finding::wrong(
+            name,
+            format!(
+                "{text}. The daemon does not start until you have said what becomes of them, once: \
+                 `chatpushd adopt --deliver`, `--mark` or `--keep`"
+            ),
+        )
+    }])
 }
 
 #[cfg(test)]

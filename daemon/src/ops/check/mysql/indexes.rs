@@ -5,21 +5,24 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use crate::config::{Identifier, Names};
+use crate::config::{Identifier, Mysql, Names};
 use crate::ops::check::Finding;
 use crate::store::{StoreError, bounded};
 
 /// Mailboxes are read by receiver, in the order of ids.
-pub(super) async fn of_receivers(connection: &mut Conn, names: &Names) -> Result<Finding, StoreError> {
-    let Names { offline_message, receiver_id, id, .. } = names;
+pub(super) async fn of_receivers(connection: &mut Conn, mysql: &Mysql) -> Result<Finding, StoreError> {
+    let Names { offline_message, receiver_id, id, .. } = &mysql.names;
+    let history = mysql.history.as_ref().map(|history| &history.column);
+    let wanted: Vec<_> = [Some(receiver_id), history, Some(id)].into_iter().flatten().collect();
     let indexes = indexes(connection, offline_message).await?;
     let name = format!("index on {}.{}", offline_message.bare(), receiver_id.bare());
-    Ok(if indexes.values().any(|columns| serves(columns, receiver_id, id, &indexes)) {
+    Ok(if indexes.values().any(|columns| serves(columns, &wanted, &indexes)) {
         Finding::fine(name, "")
     } else {
         let text = format!(
             "is missing, so each read of a mailbox scans the table; \
-             ALTER TABLE {offline_message} ADD INDEX ({receiver_id}, {id})"
+             ALTER TABLE {offline_message} ADD INDEX ({})",
+            wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         );
         Finding::warning(name, text)
     })
@@ -58,21 +61,11 @@ async fn indexes(
     Ok(indexes)
 }
 
-/// Whether an index finds a receiver's rows in the order of ids. MySQL appends the primary key to an index.
-fn serves(
-    columns: &[String],
-    receiver: &Identifier,
-    id: &Identifier,
-    indexes: &BTreeMap<String, Vec<String>>,
-) -> bool {
-    match columns {
-        [first] => {
-            let primary = indexes.get("PRIMARY").and_then(|columns| columns.first());
-            is(first, receiver) && primary.is_some_and(|first| is(first, id))
-        }
-        [first, second, ..] => is(first, receiver) && is(second, id),
-        [] => false,
-    }
+/// Whether an index begins with these columns. MySQL appends the primary key to an index.
+fn serves(columns: &[String], wanted: &[&Identifier], indexes: &BTreeMap<String, Vec<String>>) -> bool {
+    let primary = indexes.get("PRIMARY").and_then(|columns| columns.first());
+    let columns: Vec<_> = columns.iter().chain(primary).collect();
+    columns.len() >= wanted.len() && columns.iter().zip(wanted).all(|(column, name)| is(column, name))
 }
 
 /// Names of columns are not case-sensitive.

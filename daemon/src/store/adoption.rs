@@ -1,0 +1,237 @@
+//! What becomes of the rows that were in the message table before chatpush used it for the first time.
+//!
+//! Nothing is delivered or deleted that the operator did not mean to be: while such rows wait and nobody has
+//! decided, no daemon uses the table. The decision is recorded with the highest row id of that moment. Rows that
+//! the application inserts later are delivered as ever.
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::schema::{ADOPTION, MESSAGE};
+use super::statements::quoted;
+use super::tables::Tables;
+use super::{Store, StoreError, bounded, identity};
+use crate::log::batch::BATCH_ROWS;
+
+/// How many rows one statement looks at.
+const STEP: u64 = 20_000;
+
+/// What becomes of rows that were there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// There were none.
+    New,
+    /// They are delivered.
+    Deliver,
+    /// They count as delivered: marked in a history, else deleted.
+    Mark,
+    /// They are left alone.
+    Keep,
+}
+
+impl Decision {
+    /// The word in the database, which is also the option of the command.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Deliver => "deliver",
+            Self::Mark => "mark",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+/// A decision that was recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Adoption {
+    /// Its word.
+    pub(crate) decision: String,
+    /// The highest row id at that time.
+    pub(crate) highest: u64,
+}
+
+/// The rows that were there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OldRows {
+    /// How many of them wait.
+    pub(crate) waiting: u64,
+    /// The highest id of all rows.
+    pub(crate) highest: u64,
+}
+
+impl Adoption {
+    /// The decision for a message table, if there is one.
+    pub(crate) async fn read(connection: &mut Conn, table: &str) -> Result<Option<Self>, StoreError> {
+        let sql = format!("SELECT `decision`, `highest_id` FROM `{ADOPTION}` WHERE `table_name` = ?");
+        let found: Option<(String, u64)> = bounded(connection.exec_first(sql, (table,))).await?;
+        Ok(found.map(|(decision, highest)| Self { decision, highest }))
+    }
+
+    /// Rows up to this id are left alone. Ids that are given again, after a TRUNCATE, belong to new rows, which
+    /// ends that.
+    pub(super) async fn kept(&self, connection: &mut Conn, tables: &Tables) -> Result<u64, StoreError> {
+        if self.decision != Decision::Keep.word() || self.highest == 0 {
+            return Ok(0);
+        }
+        let table = &tables.offline_message;
+        let sql = format!("SELECT COALESCE(MAX({}), 0) FROM {table}", tables.id);
+        let highest: Option<u64> = bounded(connection.query_first(sql)).await?;
+        if highest.is_none_or(|highest| highest >= self.highest) {
+            return Ok(self.highest);
+        }
+        // The newest rows were deleted, or all of them with a TRUNCATE. information_schema may be out of date
+        // (MySQL manual, "information_schema_stats_expiry").
+        let created: Option<(String, String)> =
+            bounded(connection.query_first(format!("SHOW CREATE TABLE {table}"))).await?;
+        let created = created.map(|(_, statement)| statement).unwrap_or_default();
+        let next = created.rsplit_once(" AUTO_INCREMENT=").and_then(|(_, rest)| {
+            rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u64>().ok()
+        });
+        if next.is_some_and(|next| next > self.highest) {
+            return Ok(self.highest);
+        }
+        record(connection, table.bare(), Decision::Deliver, 0).await?;
+        Ok(0)
+    }
+}
+
+/// Records a decision.
+async fn record(
+    connection: &mut Conn,
+    table: &str,
+    decision: Decision,
+    highest: u64,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "REPLACE INTO `{ADOPTION}` (`table_name`, `decision`, `highest_id`, `decided_at`) \
+         VALUES ({}, '{}', {highest}, NOW())",
+        quoted(table),
+        decision.word()
+    );
+    bounded(connection.query_drop(sql)).await
+}
+
+/// The condition that our records do not name a row `o`, and that it waits.
+fn is_old(tables: &Tables) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM `{MESSAGE}` m WHERE {}){}",
+        identity::record_of_row(tables),
+        tables.waits("o.")
+    )
+}
+
+/// Counts the rows that wait and that chatpush has not stored, up to `most` or a few more, in bounded steps.
+pub(crate) async fn count(connection: &mut Conn, tables: &Tables, most: u64) -> Result<OldRows, StoreError> {
+    let (table, id) = (&tables.offline_message, &tables.id);
+    let mut rows = OldRows { waiting: 0, highest: tables.kept };
+    while rows.waiting <= most {
+        let sql = format!(
+            "SELECT MAX(s.`id`), COUNT(*), COALESCE(SUM(s.`old`), 0) FROM \
+             (SELECT o.{id} AS `id`, {old} AS `old` FROM {table} o WHERE o.{id} > {after} \
+             ORDER BY o.{id} LIMIT {STEP}) s",
+            old = is_old(tables),
+            after = rows.highest,
+        );
+        let found: Option<(Option<u64>, u64, u64)> = bounded(connection.query_first(sql)).await?;
+        let Some((Some(last), count, waiting)) = found else { break };
+        rows.highest = last;
+        rows.waiting += waiting;
+        if count < STEP {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+impl Store {
+    /// Makes sure that somebody has decided about the rows that are in the message table. If there are none that
+    /// wait, nothing is to be decided, and that is recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unfit`] if nobody has; it names the command.
+    pub(crate) async fn require_adoption(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        let required = self.require_adoption_over(&mut connection).await;
+        bounded(connection.disconnect()).await?;
+        required
+    }
+
+    /// As [`Store::require_adoption`], over this connection.
+    pub(super) async fn require_adoption_over(&self, connection: &mut Conn) -> Result<(), StoreError> {
+        self.installation_row(connection).await?;
+        let (tables, _) = Tables::inspect(connection, self.mysql()).await?;
+        let table = tables.offline_message.bare();
+        if Adoption::read(connection, table).await?.is_some() {
+            return Ok(());
+        }
+        let rows = count(connection, &tables, 0).await?;
+        if rows.waiting == 0 {
+            return record(connection, table, Decision::New, rows.highest).await;
+        }
+        let becomes = match tables.marking {
+            Some(_) => "marked as delivered",
+            None => "DELETED",
+        };
+        Err(StoreError::Unfit(format!(
+            "the table {table} has at least {count} rows that chatpush has not stored. They would be sent to their receivers and \
+             then {becomes}. Say what becomes of them, once: `chatpushd adopt --deliver`, `--mark` (they count \
+             as delivered already) or `--keep` (they are left alone)",
+            count = rows.waiting
+        )))
+    }
+
+    /// Decides about the rows that are in the message table now. `progress` is called after each step, with the
+    /// number of rows that are done.
+    pub(crate) async fn adopt(
+        &self,
+        decision: Decision,
+        progress: impl Fn(u64),
+    ) -> Result<OldRows, StoreError> {
+        let mut connection = self.connection().await?;
+        self.installation_row(&mut connection).await?;
+        let (tables, _) = Tables::inspect(&mut connection, self.mysql()).await?;
+        let mut rows = count(&mut connection, &tables, u64::MAX).await?;
+        if decision == Decision::Mark {
+            rows.waiting = mark(&mut connection, &tables, rows.highest, progress).await?;
+        }
+        record(&mut connection, tables.offline_message.bare(), decision, rows.highest).await?;
+        bounded(connection.disconnect()).await?;
+        Ok(rows)
+    }
+}
+
+/// Marks the old rows up to an id as delivered, or deletes them, in bounded steps. Returns how many there were.
+async fn mark(
+    connection: &mut Conn,
+    tables: &Tables,
+    highest: u64,
+    progress: impl Fn(u64),
+) -> Result<u64, StoreError> {
+    let (table, id) = (&tables.offline_message, &tables.id);
+    let (mut after, mut done) = (0, 0);
+    loop {
+        let select = format!(
+            "SELECT o.{id} FROM {table} o WHERE o.{id} > {after} AND o.{id} <= {highest} AND {} \
+             ORDER BY o.{id} LIMIT {BATCH_ROWS}",
+            is_old(tables)
+        );
+        let ids: Vec<u64> = bounded(connection.query(select)).await?;
+        let Some(last) = ids.last() else { return Ok(done) };
+        after = *last;
+        let ids = super::statements::list(&ids);
+        let sql = match &tables.marking {
+            Some(marking) => {
+                format!(
+                    "UPDATE {table} o SET {} WHERE o.{id} IN ({ids}){}",
+                    marking.set("o."),
+                    tables.waits("o.")
+                )
+            }
+            None => format!("DELETE FROM {table} WHERE {id} IN ({ids})"),
+        };
+        bounded(connection.query_drop(sql)).await?;
+        done += connection.affected_rows();
+        progress(done);
+    }
+}

@@ -1,0 +1,285 @@
+//! The application's tables as they were found: what their rows hold, and which of them wait.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use chatpush_wire::installation::ContentColumn;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::adoption::{Adoption, Decision};
+use super::error::UnavailableCause;
+use super::statements::quoted;
+use super::{StoreError, bounded};
+use crate::config::{Identifier, Mysql, Names};
+
+/// The tables, with the names that the operator gave them.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    names: Names,
+    /// What the column of times holds.
+    pub(super) time: TimeColumn,
+    /// How confirmed rows are marked; none if they are deleted.
+    pub(super) marking: Option<Marking>,
+    /// Columns of new rows with a constant value, each after a comma.
+    pub(super) constant_columns: String,
+    /// The values of these, each after a comma.
+    pub(super) constants: String,
+    /// Rows up to this id are left alone, because the operator has said so.
+    pub(super) kept: u64,
+}
+
+/// What the column of times holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeColumn {
+    /// A date and time in the session's time zone.
+    DateTime,
+    /// Seconds since 1970.
+    Seconds,
+    /// There is no such column.
+    Missing,
+}
+
+/// How a row of a history is marked, in SQL.
+#[derive(Clone, Debug)]
+pub(super) struct Marking {
+    column: Identifier,
+    /// The value of a row that was delivered.
+    delivered: String,
+    /// The value of a row that waits; none for NULL.
+    waiting: Option<String>,
+}
+
+impl Marking {
+    /// The assignment that marks a row.
+    pub(super) fn set(&self, alias: &str) -> String {
+        format!("{alias}{} = {}", self.column, self.delivered)
+    }
+}
+
+impl Deref for Tables {
+    type Target = Names;
+
+    fn deref(&self) -> &Names {
+        &self.names
+    }
+}
+
+/// A column as `information_schema` describes it.
+struct Found {
+    data_type: String,
+    content: ContentColumn,
+}
+
+impl Tables {
+    /// The condition that a row of the message table waits, behind another condition.
+    pub(crate) fn waits(&self, alias: &str) -> String {
+        self.marking.as_ref().map_or_else(String::new, |Marking { column, waiting, .. }| match waiting {
+            Some(waiting) => format!(" AND {alias}{column} = {waiting}"),
+            None => format!(" AND {alias}{column} IS NULL"),
+        })
+    }
+
+    /// Counts no rows that are left alone.
+    pub(crate) fn keep(&mut self, adoption: &Adoption) {
+        if adoption.decision == Decision::Keep.word() {
+            self.kept = adoption.highest;
+        }
+    }
+
+    /// Reads how the tables are.
+    ///
+    /// # Errors
+    ///
+    /// When one is missing, cannot be used with these settings, or has rows of which nobody has said what becomes
+    /// of them.
+    pub(super) async fn load(
+        connection: &mut Conn,
+        mysql: &Mysql,
+    ) -> Result<(Self, ContentColumn), StoreError> {
+        use_time_zone(connection, mysql).await?;
+        let (mut tables, content) = Self::inspect(connection, mysql).await?;
+        let adoption = Adoption::read(connection, mysql.names.offline_message.bare()).await?;
+        let Some(adoption) = adoption else {
+            let table = mysql.names.offline_message.bare();
+            return Err(StoreError::Unavailable(UnavailableCause::NotAdopted(table.to_owned())));
+        };
+        tables.kept = adoption.kept(connection, &tables).await?;
+        Ok((tables, content))
+    }
+
+    /// As [`Tables::load`], whatever rows they have.
+    pub(crate) async fn inspect(
+        connection: &mut Conn,
+        mysql: &Mysql,
+    ) -> Result<(Self, ContentColumn), StoreError> {
+        let names = &mysql.names;
+        engines(connection, names).await?;
+        let columns = columns(connection, &names.offline_message).await?;
+        let found = |name: &Identifier, setting: &str| {
+            columns
+                .get(&name.bare().to_lowercase())
+                .ok_or_else(|| missing(&names.offline_message, name, setting))
+        };
+        for column in names.columns().into_iter().filter(|column| column.table == &names.offline_message) {
+            found(column.name, column.setting)?;
+        }
+        let content = found(&names.content, "mysql.columns.content")?.content.clone();
+        let time = match &names.send_time {
+            None => TimeColumn::Missing,
+            Some(name) if is_integer(&found(name, "mysql.columns.send_time")?.data_type) => {
+                TimeColumn::Seconds
+            }
+            Some(_) => TimeColumn::DateTime,
+        };
+        let marking = match &mysql.history {
+            None => None,
+            Some(history) => {
+                let data_type = &found(&history.column, "mysql.history.column")?.data_type;
+                let delivered = match &history.value {
+                    Some(value) => literal(value, data_type),
+                    None if is_number(data_type) => "UNIX_TIMESTAMP()".to_owned(),
+                    None => "NOW()".to_owned(),
+                };
+                let waiting = history.waiting.as_ref().map(|value| literal(value, data_type));
+                Some(Marking { column: history.column.clone(), delivered, waiting })
+            }
+        };
+        let mut constants: Vec<_> = mysql
+            .values
+            .iter()
+            .map(|(name, value)| {
+                found(name, &format!("mysql.values.{}", name.bare()))
+                    .map(|column| (name.clone(), literal(value, &column.data_type)))
+            })
+            .collect::<Result<_, _>>()?;
+        if let Some(Marking { column, waiting, .. }) = &marking {
+            constants.push((column.clone(), waiting.clone().unwrap_or_else(|| "NULL".to_owned())));
+        }
+        let tables = Self {
+            names: names.clone(),
+            time,
+            marking,
+            constant_columns: behind_commas(constants.iter().map(|(name, _)| name.to_string())),
+            constants: behind_commas(constants.iter().map(|(_, value)| value.clone())),
+            kept: 0,
+        };
+        Ok((tables, content))
+    }
+}
+
+/// The items, each behind a comma.
+fn behind_commas(items: impl Iterator<Item = String>) -> String {
+    items.flat_map(|item| [", ".to_owned(), item]).collect()
+}
+
+fn missing(table: &Identifier, column: &Identifier, setting: &str) -> StoreError {
+    let (table, column) = (table.bare(), column.bare());
+    StoreError::Unfit(format!("the column {table}.{column} is missing ({setting})"))
+}
+
+/// Uses the configured time zone once, so that one that the server does not know is reported by its name.
+pub(crate) async fn use_time_zone(connection: &mut Conn, mysql: &Mysql) -> Result<(), StoreError> {
+    /// MySQL manual, "Server Error Message Reference": `ER_UNKNOWN_TIME_ZONE`.
+    const UNKNOWN_TIME_ZONE: u16 = 1298;
+    match bounded(connection.query_drop(time_zone(mysql))).await {
+        Err(error) if error.code() == Some(UNKNOWN_TIME_ZONE) => Err(StoreError::Unfit(format!(
+            "the server does not know the time zone {} (mysql.time_zone): write an offset such as +08:00, or \
+             load its tables of time zones with mysql_tzinfo_to_sql",
+            mysql.time_zone.as_deref().unwrap_or_default()
+        ))),
+        done => done,
+    }
+}
+
+/// Takes the time zone of `send_time` for this session. The server's may have changed since the session began.
+pub(super) fn time_zone(mysql: &Mysql) -> String {
+    let zone = mysql.time_zone.as_deref().map_or("@@global.time_zone".to_owned(), quoted);
+    format!("SET SESSION time_zone = {zone}")
+}
+
+/// Makes sure that the tables are there, in engines that have transactions.
+async fn engines(connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
+    let sql = "SELECT t.table_name, t.table_type, COALESCE(t.engine, ''), COALESCE(e.transactions, '') \
+               FROM information_schema.tables t \
+               LEFT JOIN information_schema.engines e ON e.engine = t.engine \
+               WHERE t.table_schema = DATABASE() AND t.table_name IN (?, ?)";
+    let tables = (names.offline_message.bare(), names.user.bare());
+    let found: Vec<(String, String, String, String)> = bounded(connection.exec(sql, tables)).await?;
+    for name in [tables.0, tables.1] {
+        let table = found.iter().find(|(found, ..)| found.eq_ignore_ascii_case(name));
+        let Some((_, kind, engine, transactions)) = table else {
+            let text = format!("the table {name} is missing");
+            return Err(StoreError::Unavailable(UnavailableCause::NotMigrated(text)));
+        };
+        if kind == "VIEW" {
+            return Err(StoreError::Unfit(format!(
+                "{name} is a view: name the table behind it in [mysql.tables]"
+            )));
+        }
+        if transactions == "NO" {
+            return Err(StoreError::Unfit(format!(
+                "the table {name} has the engine {engine}, which has no transactions: \
+                 ALTER TABLE `{name}` ENGINE=InnoDB"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Name and type of a column; of a text, its character set, bytes and characters.
+type ColumnRow = (String, String, Option<String>, Option<u64>, Option<u64>);
+
+/// The columns of a table, by name in lower case.
+async fn columns(connection: &mut Conn, table: &Identifier) -> Result<BTreeMap<String, Found>, StoreError> {
+    let sql = "SELECT LOWER(column_name), LOWER(data_type), character_set_name, character_octet_length, \
+               character_maximum_length FROM information_schema.columns \
+               WHERE table_schema = DATABASE() AND table_name = ?";
+    let found: Vec<ColumnRow> = bounded(connection.exec(sql, (table.bare(),))).await?;
+    Ok(found
+        .into_iter()
+        .map(|(name, data_type, charset, bytes, characters)| {
+            let content = match (charset, bytes, characters) {
+                (Some(charset), Some(most_bytes), Some(most_characters)) => {
+                    ContentColumn { charset, most_bytes, most_characters }
+                }
+                _ => ContentColumn::default(),
+            };
+            (name, Found { data_type, content })
+        })
+        .collect())
+}
+
+/// Whether a type holds whole numbers.
+fn is_integer(data_type: &str) -> bool {
+    matches!(data_type, "tinyint" | "smallint" | "mediumint" | "int" | "bigint")
+}
+
+fn is_number(data_type: &str) -> bool {
+    is_integer(data_type) || matches!(data_type, "decimal" | "float" | "double" | "bit")
+}
+
+/// A configured value as an SQL literal. A number is not quoted where the column holds numbers: a BIT would take
+/// the text for its bits.
+fn literal(value: &str, data_type: &str) -> String {
+    if is_number(data_type) && value.parse::<f64>().is_ok_and(f64::is_finite) {
+        value.to_owned()
+    } else {
+        quoted(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_literals_of_their_column() {
+        assert_eq!(literal("1", "tinyint"), "1");
+        assert_eq!(literal("1", "bit"), "1");
+        assert_eq!(literal("1", "varchar"), "'1'");
+        assert_eq!(literal("o'clock", "enum"), r"'o\'clock'");
+        assert_eq!(literal("1; DROP TABLE x", "int"), "'1; DROP TABLE x'");
+        assert_eq!(literal("inf", "int"), "'inf'");
+    }
+}

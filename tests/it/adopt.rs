@@ -1,0 +1,142 @@
+//! Rows that are in the message table before chatpush uses it for the first time.
+
+use std::process::Output;
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use serde_json::{Value, json};
+
+/// A new installation whose table has rows already, which wait for user 2.
+async fn with_rows(count: u32) -> TestEnv {
+    let env = TestEnv::bare().await;
+    let migrated = Daemon::command(&env, &["migrate"]).await;
+    assert!(migrated.status.success(), "{migrated:?}");
+    env.users(&[1, 2]).await;
+    insert(&env, count, "old").await;
+    env
+}
+
+async fn insert(env: &TestEnv, count: u32, content: &str) {
+    env.execute(&format!(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         SELECT 1, 2, '{content}', NOW() FROM seq_1_to_{count}"
+    ))
+    .await;
+}
+
+async fn adopt(env: &TestEnv, arguments: &[&str]) -> Output {
+    let arguments: Vec<_> = ["adopt"].iter().chain(arguments).copied().collect();
+    Daemon::command(env, &arguments).await
+}
+
+async fn adopted(env: &TestEnv, option: &str) -> Value {
+    let done = adopt(env, &[option, "--json"]).await;
+    assert!(done.status.success(), "{done:?}");
+    serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"))
+}
+
+async fn check(env: &TestEnv) -> String {
+    String::from_utf8_lossy(&Daemon::command(env, &["check"]).await.stdout).into_owned()
+}
+
+/// The first start on such a table is refused, and nothing is touched.
+#[tokio::test]
+async fn the_first_start_waits_for_a_decision() {
+    let env = with_rows(38).await;
+    let text = check(&env).await;
+    let named =
+        |line: &str| line.starts_with("WRONG") && line.contains("38 rows were not") && line.contains("adopt");
+    assert!(text.lines().any(named), "{text}");
+    let run = env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    for _ in 0..2 {
+        let ran = Daemon::command(&run, &["run"]).await;
+        let text = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        assert!(ran.status.code() == Some(78) && text.contains("chatpushd adopt --deliver"), "{text}");
+    }
+    for arguments in [&[] as &[&str], &["--deliver", "--keep"], &["--json"]] {
+        assert_eq!(adopt(&env, arguments).await.status.code(), Some(64), "{arguments:?}");
+    }
+    assert_eq!(env.stored_count(2).await, 38);
+    // Without them there is nothing to decide.
+    env.execute("DELETE FROM offline_message").await;
+    let _daemon = env.daemon().await;
+}
+
+#[tokio::test]
+async fn old_rows_are_delivered_if_that_was_said() {
+    let env = with_rows(3).await;
+    let said = adopted(&env, "--deliver").await;
+    assert_eq!(said, json!({"table": "offline_message", "decision": "deliver", "rows": 3, "highest_id": 3}));
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.until_unread_count().await.0, ["old"; 3]);
+    let reading = browser.keep_reading();
+    eventually("they are gone", || env.stored_count(2), |count| *count == 0).await;
+    reading.abort();
+}
+
+/// More rows than one step has; those that the application inserts afterwards are delivered.
+#[tokio::test]
+async fn old_rows_go_if_they_count_as_delivered() {
+    let env = with_rows(10_000).await;
+    let done = adopt(&env, &["--mark"]).await;
+    assert!(done.status.success(), "{done:?}");
+    let (out, steps) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(out.contains("10000 rows up to id 10000 are deleted"), "{out}");
+    assert_eq!(steps.matches(" rows are done").count(), 3, "{steps}");
+    assert_eq!(env.stored_count(2).await, 0);
+    insert(&env, 1, "new").await;
+    let daemon = env.daemon().await;
+    assert_eq!(daemon.connect(2).await.until_unread_count().await.0, ["new"]);
+}
+
+#[tokio::test]
+async fn old_rows_of_a_history_are_marked() {
+    let env = with_rows(5).await;
+    env.execute("ALTER TABLE offline_message ADD done int NULL, ADD INDEX (receiver_id, done, id)").await;
+    env.execute("UPDATE offline_message SET done = 7 WHERE id = 1").await;
+    let env = env.with("CHATPUSH_MYSQL_HISTORY_COLUMN", "done").with("CHATPUSH_MYSQL_HISTORY_VALUE", "1");
+    assert_eq!(adopted(&env, "--mark").await["rows"], 4);
+    let marks: Vec<u32> = env.query("SELECT done FROM offline_message ORDER BY id").await;
+    assert_eq!(marks, [7, 1, 1, 1, 1]);
+    let daemon = env.daemon().await;
+    assert!(daemon.connect(2).await.until_unread_count().await.0.is_empty());
+}
+
+/// Rows that are left alone are neither sent nor touched; newer ones are delivered as ever.
+#[tokio::test]
+async fn old_rows_are_left_alone_if_that_was_said() {
+    let env = with_rows(3).await;
+    assert_eq!(adopted(&env, "--keep").await["highest_id"], 3);
+    let text = check(&env).await;
+    assert!(!text.contains("rows of offline_message"), "{text}");
+    let daemon = env.daemon().await;
+    insert(&env, 2, "new").await;
+    env.php().get("storeOfflineMessage(1, 2, 'ours');").await;
+    let shown = "echo implode(' ', array_column(getOfflineMessage(2), 'content'));";
+    assert_eq!(env.php().get(shown).await, "new new ours");
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.until_unread_count().await.0, ["new", "new", "ours"]);
+    let reading = browser.keep_reading();
+    eventually("the new ones are gone", || env.stored(2), |stored| *stored == ["old"; 3]).await;
+    reading.abort();
+
+    // A TRUNCATE gives their ids to new rows.
+    env.execute("TRUNCATE offline_message").await;
+    insert(&env, 1, "again").await;
+    let daemon = daemon.restart(&env).await;
+    assert_eq!(daemon.connect(2).await.until_unread_count().await.0, ["again"]);
+}
+
+/// A decision belongs to a table: another one asks again.
+#[tokio::test]
+async fn another_table_needs_a_decision_of_its_own() {
+    let env = with_rows(1).await;
+    adopted(&env, "--deliver").await;
+    env.execute("CREATE TABLE archive LIKE offline_message").await;
+    env.execute("INSERT INTO archive SELECT * FROM offline_message").await;
+    let env = env.with("CHATPUSH_MYSQL_TABLES_OFFLINE_MESSAGE", "archive");
+    let run = env.with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    assert_eq!(Daemon::command(&run, &["run"]).await.status.code(), Some(78));
+}
