@@ -7,6 +7,7 @@ pub(crate) mod commands;
 pub(crate) mod connection;
 pub(crate) mod error;
 mod failure;
+pub(crate) mod heartbeats;
 mod installation;
 pub(crate) mod lease;
 pub(crate) mod log;

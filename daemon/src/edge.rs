@@ -12,11 +12,13 @@
 //!   thing that is served.
 //! - `socket`: the WebSocket and how it is closed.
 //! - `sessions`: registers the connection and runs its [`session`].
-//! - `replay`: what the session sends first. `acks`: where the client's confirmations go.
+//! - `replay`: what the session sends first. `acks`: where the client's confirmations go, and
+//!   `events` its events.
 
 pub(crate) mod acks;
 pub(crate) mod admission;
 pub(crate) mod client_js;
+pub mod events;
 pub(crate) mod handshake;
 mod http_connection;
 pub(crate) mod listener;

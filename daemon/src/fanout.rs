@@ -2,16 +2,20 @@
 //!
 //! # Layout
 //!
-//! - `subscriptions`: which users' channels the daemon is subscribed to.
+//! - `subscriptions`: which channels the daemon is subscribed to for its connections.
 //! - `subscriber`: the connection that holds the subscriptions.
 //! - `subscriber_clients`: ends such connections when they are dead.
 //! - `heartbeat`: daemons notice when another one hangs.
 //! - `log_repair`: what is done to the logs before subscribing.
+//! - [`presence`]: whose peers are online.
+//! - [`room_queries`]: answers who is in a room.
 //! - [`dispatch`]: hands what the subscriptions bring to the hub and to the query queue.
 
 pub mod dispatch;
 mod heartbeat;
 mod log_repair;
+pub mod presence;
+pub mod room_queries;
 pub(crate) mod subscriber;
 mod subscriber_clients;
 pub(crate) mod subscriptions;

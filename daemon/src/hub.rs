@@ -7,6 +7,9 @@
 //! - `outbox`: the queue between the hub and one session.
 //! - `outgoing`: a frame in it.
 //! - `page`: stored messages on their way to a client.
+//! - `rooms`: the connections by room.
+//! - `topic`: what the daemon is subscribed to for them.
+//! - `watching`: whose presence they are told.
 //! - `close_code`: the close codes.
 //! - `drain`: closes all connections when the daemon stops.
 
@@ -16,6 +19,9 @@ pub(crate) mod drain;
 mod outbox;
 mod outgoing;
 mod page;
+mod rooms;
+mod topic;
+pub(crate) mod watching;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,12 +29,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::room::Room;
 
 use self::arrivals::Arrivals;
 pub use self::outbox::{Bounds, Sendable};
 use self::outbox::{GUARANTEED_BYTES, Outbox};
 pub use self::outgoing::{Format, Outgoing};
 pub use self::page::Page;
+pub(crate) use self::rooms::Membership;
+use self::rooms::Rooms;
+pub(crate) use self::topic::Topic;
+use self::watching::{Watch, Watching};
 use crate::hub::close_code::Close;
 
 /// All connections of this daemon.
@@ -38,6 +49,8 @@ pub struct Hub {
     /// One lock for each partition instead of one for all users. Plain mutexes: nothing awaits while holding
     /// them.
     users: Vec<Mutex<HashMap<UserId, Vec<Arc<Outbox>>>>>,
+    rooms: Rooms,
+    watching: Watching,
     connections: AtomicUsize,
     /// Bytes queued in all outboxes and pages.
     queued_bytes: Arc<AtomicUsize>,
@@ -63,6 +76,8 @@ impl Hub {
         Self {
             bounds,
             users: Partition::all().map(|_| Mutex::default()).collect(),
+            rooms: Rooms::default(),
+            watching: Watching::default(),
             connections: AtomicUsize::new(0),
             queued_bytes: Arc::default(),
             epoch: AtomicU64::new(0),
@@ -95,6 +110,56 @@ impl Hub {
         }
     }
 
+    /// Queues a JSON frame for every connection in the room, as [`Hub::deliver`] does.
+    pub fn deliver_to_room(&self, room: &Room, outgoing: &Outgoing) {
+        self.rooms.deliver(room, outgoing);
+    }
+
+    /// Queues a JSON frame for every connection, as [`Hub::deliver`] does.
+    pub fn deliver_to_everyone(&self, outgoing: &Outgoing) {
+        let for_content = outgoing.for_content();
+        for users in &self.users {
+            let users = users.lock().unwrap_or_else(PoisonError::into_inner);
+            for outbox in users.values().flatten() {
+                match outbox.format() {
+                    Format::Json => outbox.push(outgoing),
+                    Format::Content => outbox.push(&for_content),
+                }
+            }
+        }
+    }
+
+    /// Queues a frame that may be lost for the connections of `user` that know client events. Returns how many
+    /// have too much queued and do not get it.
+    pub fn offer(&self, user: &UserId, outgoing: &Outgoing) -> usize {
+        let users = self.partition(user);
+        let knowing = users.get(user).into_iter().flatten().filter(|outbox| outbox.knows_events());
+        knowing.filter(|outbox| !outbox.offer(outgoing)).count()
+    }
+
+    /// Who has a connection here in the room, each user once.
+    pub fn room_users(&self, room: &Room) -> Vec<UserId> {
+        self.rooms.users(room)
+    }
+
+    /// Whether connections here wait for what is published on the topic.
+    pub(crate) fn wants(&self, topic: &Topic) -> bool {
+        match topic {
+            Topic::User(user) => self.has(user),
+            Topic::Room(room) => self.rooms.has(room),
+            Topic::Everyone => self.connections() > 0,
+            Topic::Presence => self.watching.is_wanted(),
+        }
+    }
+
+    /// Every topic that connections here wait for.
+    pub(crate) fn topics(&self) -> Vec<Topic> {
+        let users = self.users().into_iter().map(Topic::User);
+        let rooms = self.rooms.names().into_iter().map(Topic::Room);
+        let shared = [Topic::Everyone, Topic::Presence].into_iter().filter(|topic| self.wants(topic));
+        users.chain(rooms).chain(shared).collect()
+    }
+
     /// Queues a frame for the connections of `user` with this format. Returns whether there are others.
     fn queue(&self, user: &UserId, format: Format, outgoing: &Outgoing) -> bool {
         let mut has_others = false;
@@ -113,6 +178,11 @@ impl Hub {
         for outbox in self.partition(user).get(user).into_iter().flatten() {
             outbox.end(close);
         }
+    }
+
+    /// Who watches whom.
+    pub(crate) fn watching(&self) -> &Watching {
+        &self.watching
     }
 
     /// Whether stored messages have arrived.
@@ -185,6 +255,26 @@ impl Registration {
         &self.user
     }
 
+    /// The rooms of the connection, which is in none yet.
+    pub(crate) fn membership(&self) -> Membership {
+        Membership::new(self.hub.clone(), self.user.clone(), self.outbox.clone())
+    }
+
+    /// The peers of the connection.
+    pub(crate) fn watch(&self, peers: Vec<UserId>) -> Watch {
+        Watch::new(self.hub.clone(), self.outbox.clone(), peers)
+    }
+
+    /// A handle to queue frames with.
+    pub(crate) fn sender(&self) -> FrameSender {
+        FrameSender(self.outbox.clone())
+    }
+
+    /// The connection knows the frames of client events.
+    pub(crate) fn allow_events(&self) {
+        self.outbox.allow_events();
+    }
+
     /// What the connection is sent.
     pub(crate) fn format(&self) -> Format {
         self.outbox.format()
@@ -219,6 +309,17 @@ impl Registration {
     /// The frames that were taken have been written.
     pub fn written(&self) {
         self.outbox.written();
+    }
+}
+
+/// Queues frames for one connection, as long as it is registered.
+#[derive(Debug)]
+pub(crate) struct FrameSender(Arc<Outbox>);
+
+impl FrameSender {
+    /// Queues a frame. If the outbox is full, the connection is closed as too slow.
+    pub(crate) fn push(&self, outgoing: &Outgoing) {
+        self.0.push(outgoing);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::cli;
 use crate::config::{Config, Limits};
 use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
+use crate::edge::events::Events;
 use crate::edge::handshake::{self, HandshakePolicy};
 use crate::edge::listener::Listener;
 use crate::edge::replay::Replay;
@@ -25,7 +26,9 @@ use crate::edge::revocations::Revocations;
 use crate::edge::session::context::SessionContext;
 use crate::edge::sessions::Sessions;
 use crate::edge::tls::Tls;
-use crate::fanout::dispatch::Dispatcher;
+use crate::fanout::dispatch::{Dispatcher, Queues};
+use crate::fanout::presence::Presence;
+use crate::fanout::room_queries::RoomQueries;
 use crate::fanout::subscriber::Subscriber;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Bounds, Hub, drain};
@@ -145,8 +148,13 @@ impl Daemon {
         let (acks, entries) = Acks::new(stores, barrier.clone(), hub.clone(), stop_connected.clone());
         connected.spawn(acks::run(services.clone(), entries));
         let (queries, queue) = QueryQueue::new();
-        let dispatcher = dispatcher(&services, hub.clone(), queries);
-        let subscriber = Subscriber::new(services.clone(), subscriptions.clone(), dispatcher);
+        let (room_queries, queued) = RoomQueries::new();
+        connected.spawn(queued.serve(services.clone(), hub.clone()));
+        let presence = Presence::new(hub.clone(), config.user_id_type);
+        connected.spawn(presence.clone().run(services.clone(), stop_connected.clone()));
+        let dispatcher =
+            dispatcher(&services, hub.clone(), Queues { queries, room_queries }, presence.clone());
+        let subscriber = Subscriber::new(services.clone(), subscriptions.clone(), dispatcher, presence);
         connected.spawn(subscriber.run(stop_connected.clone()));
         serve_queries(
             &connected,
@@ -156,7 +164,9 @@ impl Daemon {
         );
 
         let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier);
-        let context = session_context(&services, replay, acks);
+        let (events, queued) = Events::new();
+        connected.spawn(queued.publish(services.clone()));
+        let context = session_context(&services, replay, acks, events, subscriptions.clone());
         let sessions = Sessions::new(hub.clone(), subscriptions.clone(), context);
         let closing = sessions.closing();
         let (listener, router) = public(&services, sessions, tls);
@@ -206,9 +216,10 @@ fn bounds(limits: &Limits) -> Bounds {
     Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes }
 }
 
-fn dispatcher(services: &Services, hub: Arc<Hub>, queries: QueryQueue) -> Dispatcher {
+fn dispatcher(services: &Services, hub: Arc<Hub>, queues: Queues, presence: Presence) -> Dispatcher {
     let Services { prefix, daemon, config, .. } = services;
-    Dispatcher::new(hub, queries, (prefix.clone(), config.user_id_type), daemon.clone(), &config.default_type)
+    let installation = (prefix.clone(), config.user_id_type);
+    Dispatcher::new(hub, queues, presence, installation, daemon.clone(), &config.default_type)
 }
 
 fn serve_queries(
@@ -221,8 +232,16 @@ fn serve_queries(
     tasks.spawn(server.serve_lists(stop.clone()));
 }
 
-fn session_context(services: &Services, replay: Replay, acks: Acks) -> SessionContext {
-    SessionContext { replay, acks, verifier: services.config.verifier(), limits: services.config.limits }
+fn session_context(
+    services: &Services,
+    replay: Replay,
+    acks: Acks,
+    events: Events,
+    subscriptions: Subscriptions,
+) -> SessionContext {
+    let config = &services.config;
+    let (verifier, limits) = (config.verifier(), config.limits);
+    SessionContext { replay, acks, events, subscriptions, verifier, limits }
 }
 
 /// The public listener and what it serves.

@@ -59,7 +59,7 @@ fn frame(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 fn payload(rng: &mut Rng) -> Vec<u8> {
-    const TEXTS: [&str; 10] = [
+    const TEXTS: [&str; 12] = [
         "",
         "ping",
         "1",
@@ -69,6 +69,8 @@ fn payload(rng: &mut Rng) -> Vec<u8> {
         r#"{"ack":["row/1/1","7:order 1"]}"#,
         r#"{"token":"a.b.c"}"#,
         r#"{"ack":"#,
+        r#"{"grant":"a.b.c"}"#,
+        r#"{"to":9,"event":"typing","value":[1]}"#,
         "\u{3E9}",
     ];
     match rng.u8(..10) {

@@ -1,12 +1,15 @@
-//! Exchanges with Redis: one command, or a script and the wait for its answer; and many of either in one write.
+//! Exchanges with Redis: one command, or a script and the wait for its answer; many of either in one write;
+//! and a question to several daemons.
 
 mod command;
 mod commands;
+mod gather;
 mod script_call;
 mod script_calls;
 
 pub(crate) use self::command::Command;
 pub(crate) use self::commands::Commands;
+pub(crate) use self::gather::{Gather, Gathering};
 pub(crate) use self::script_call::{Keys, Progress, ScriptCall, ScriptOutcome};
 pub(crate) use self::script_calls::{Part, ScriptCalls};
 

@@ -10,6 +10,7 @@ mod connection;
 mod live;
 mod mailbox;
 mod many;
+mod rooms;
 mod store;
 mod token;
 
@@ -31,7 +32,11 @@ const NAMESPACED: &[Function] = &[
     many::getOnlineUsers,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
+    rooms::pushToRoom,
+    rooms::getRoomUsers,
+    rooms::pushToAll,
     token::connectToken,
+    token::grantToken,
     connection::ping,
     connection::close,
 ];

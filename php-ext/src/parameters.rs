@@ -1,6 +1,7 @@
 //! The kinds of parameters. An invalid argument is a `ValueError` that names it, with every setting of
 //! `chatpush.errors`, before anything is sent.
 
+mod grants;
 mod row_ids;
 mod user_ids;
 
@@ -12,6 +13,7 @@ use chatpush_wire::id::{ChosenId, MessageId, UserId};
 use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
 use ext_php_rs::types::ZendStr;
 
+pub(crate) use self::grants::{NONE, Peers, Rooms};
 pub(crate) use self::row_ids::RowIds;
 pub(crate) use self::user_ids::UserIds;
 use crate::declaration::Kind;

@@ -18,7 +18,9 @@ use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::ClassEntry;
 
 pub(crate) use self::exception::{private_property, throw};
-pub(crate) use self::frame::{Frame, Parsed, TextOrNumber, Type, element_as_number, element_name};
+pub(crate) use self::frame::{
+    Frame, List, Parsed, TextOrNumber, Type, element_as_number, element_as_text, element_name,
+};
 pub(crate) use self::ini::IniChange;
 pub(crate) use self::request_string::{RequestString, StringIdentity};
 
@@ -45,12 +47,13 @@ fn type_error(position: u32, format: &CStr, value: *const Zval) {
     unsafe { zend_argument_type_error(position, format.as_ptr(), zend_zval_type_name(value)) };
 }
 
-fn element_type_error(position: u32, element: &str, value: *const Zval) {
+fn element_type_error(position: u32, expected: &CStr, element: &str, value: *const Zval) {
     let element = without_nul(element);
-    let format = c"must be a list of int, %s is %s";
-    // SAFETY: the format has two %s, for the name and for the engine's type name, a static string.
+    let format = c"must be a list of %s, %s is %s";
+    // SAFETY: the format has three %s, for the two texts and for the engine's type name, a static string.
     unsafe {
-        zend_argument_type_error(position, format.as_ptr(), element.as_ptr(), zend_zval_type_name(value));
+        let (expected, element) = (expected.as_ptr(), element.as_ptr());
+        zend_argument_type_error(position, format.as_ptr(), expected, element, zend_zval_type_name(value));
     }
 }
 

@@ -250,6 +250,53 @@ namespace ChatPush {
     function ackOfflineMessage(int $user_id, array $ids): int {}
 
     /**
+     * Pushes a message to every connection in a room.
+     *
+     * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
+     * is stored: for messages that must not be lost, store them for each member. A page is in the rooms that
+     * its grant names (`grantToken()`).
+     *
+     * @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+     * @param string $content UTF-8, at most 65,535 bytes
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @return bool true: a daemon with a connection in the room got it; false: nobody is there
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+     */
+    function pushToRoom(string $room, string $content, string|int $type): bool {}
+
+    /**
+     * Returns who has a connection in a room now, on any daemon: each user once, in no particular order.
+     *
+     * The daemons that hold these connections are asked, so the call takes one round trip to Redis and one
+     * to them. A daemon that is killed is not asked; one that hangs counts until the others notice, which
+     * takes at most 15 seconds, and the call times out meanwhile.
+     *
+     * @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+     * @return list<int> user ids, at most 10,000 of them
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time
+     */
+    function getRoomUsers(string $room): array {}
+
+    /**
+     * Pushes a message to every connection there is.
+     *
+     * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
+     * is stored.
+     *
+     * @param string $content UTF-8, at most 65,535 bytes
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @return bool true: a daemon with connections got it; false: nobody is connected
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+     */
+    function pushToAll(string $content, string|int $type): bool {}
+
+    /**
      * Returns a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
      *
      * @param int $user_id 1 to 2147483647
@@ -259,6 +306,25 @@ namespace ChatPush {
      * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
      */
     function connectToken(int $user_id, int $ttl_seconds = 3600): string {}
+
+    /**
+     * Returns a grant: whose presence a user's pages see and whom they may send client events, and which
+     * rooms they are in.
+     *
+     * `ChatPush.connect({ token, grant })` sends it on every connection. It replaces the one before, and ends
+     * when it expires. `disconnectUser()` revokes it like a token. It does not connect by itself.
+     *
+     * @param int $user_id 1 to 2147483647
+     * @param list<int> $peers user ids, at most 500; one that is there twice counts once
+     * @param list<string> $rooms at most 100 names of 1 to 64 letters, digits, or any of . _ : @ -
+     * @param int $ttl_seconds its lifetime in seconds, 1 to 31536000
+     * @return string a JSON Web Token, signed with `chatpush.secret`
+     * @throws \ValueError an argument is out of range; one in a list is named by its key
+     * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
+     */
+    function grantToken(int $user_id, array $peers = array (
+), array $rooms = array (
+), int $ttl_seconds = 3600): string {}
 
     /**
      * Returns whether Redis can be used now. It never throws, and gives no warning.

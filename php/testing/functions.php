@@ -12,6 +12,7 @@ use ChatPush\Testing\Live;
 use ChatPush\Testing\Mailbox;
 use ChatPush\Testing\Many;
 use ChatPush\Testing\Process;
+use ChatPush\Testing\Rooms;
 
 function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool
 {
@@ -74,9 +75,29 @@ function ackOfflineMessage(int $user_id, array $ids): int
     return Mailbox::ack(__FUNCTION__, $user_id, $ids);
 }
 
+function pushToRoom(string $room, string $content, string|int $type): bool
+{
+    return Rooms::push(__FUNCTION__, $room, $content, $type);
+}
+
+function getRoomUsers(string $room): array
+{
+    return Rooms::users(__FUNCTION__, $room);
+}
+
+function pushToAll(string $content, string|int $type): bool
+{
+    return Rooms::pushToAll(__FUNCTION__, $content, $type);
+}
+
 function connectToken(int $user_id, int $ttl_seconds = 3600): string
 {
     return Process::connectToken(__FUNCTION__, $user_id, $ttl_seconds);
+}
+
+function grantToken(int $user_id, array $peers = [], array $rooms = [], int $ttl_seconds = 3600): string
+{
+    return Process::grantToken(__FUNCTION__, $user_id, $peers, $rooms, $ttl_seconds);
 }
 
 function ping(): bool

@@ -63,10 +63,12 @@ const WIRE: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("limit", &[]),
     ("partition", &["id"]),
-    ("key", &["id", "partition"]),
+    ("room", &["limit"]),
+    ("key", &["id", "partition", "room"]),
     ("installation", &["entry", "partition"]),
     ("conversation", &[]),
-    ("frame", &["conversation", "id"]),
+    ("frame", &["conversation", "id", "limit", "room"]),
+    ("presence", &[]),
     ("envelope", &["id"]),
     ("entry", &["conversation", "frame", "id"]),
     ("new_entry", &["conversation", "entry", "frame", "id"]),
@@ -75,6 +77,7 @@ const WIRE: &[(&str, &[&str])] = &[
     ("reply", &["conversation", "id"]),
     ("lua", &[]),
     ("token", &["id", "limit"]),
+    ("grant", &["id", "limit", "room", "token"]),
     ("address", &[]),
 ];
 

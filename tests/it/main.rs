@@ -8,6 +8,10 @@ mod connect;
 mod delivery;
 /// Whoever connects while entries of others wait, or while MySQL is away.
 mod barrier;
+/// Rooms, grants, and what is pushed to all.
+mod rooms;
+/// Presence of peers, and client events.
+mod presence;
 /// Origins, tokens, and disconnecting a user.
 mod handshake;
 /// The opening handshake of RFC 6455, and the reason why one is refused.

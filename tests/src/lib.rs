@@ -8,6 +8,7 @@
 //! - [`daemon`]: the built daemon
 //! - [`php`]: PHP with the built extension
 //! - [`client`]: a WebSocket client
+//! - [`grants`]: grants, and clients that have one
 //! - [`raw_client`]: one that sends invalid frames too
 //! - [`tcp`]: what the kernel knows of connections
 
@@ -17,5 +18,6 @@ pub mod test_env;
 pub mod daemon;
 pub mod php;
 pub mod client;
+pub mod grants;
 pub mod raw_client;
 pub mod tcp;

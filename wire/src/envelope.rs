@@ -1,10 +1,12 @@
-//! What travels on a user's channel: a rendered frame, and what a daemon must know beside its bytes.
+//! What travels on the channel of a user or a room, or on everyone's: a rendered frame, and what a daemon must know beside its bytes.
 //!
 //! | bytes | meaning |
 //! | --- | --- |
 //! | `1F` frame | an ephemeral message: forward it |
 //! | `1T` id `\n` frame | a stored message: forward it, and remember the id until a client confirms it |
 //! | `1U` id `\n` frame | the same, stored without a message type: the daemon's default type applies |
+//! | `1E` frame | an event of another client: `chatpush.v1` only, and dropped where much waits |
+//! | `1M` `reply_to` | no frame: say who is in the room |
 //! | `1X` | no frame: close the user's connections |
 //!
 //! The first byte is [`crate::VERSION`]. An id is printable ASCII, so the first line feed ends it.
@@ -29,6 +31,16 @@ pub enum Envelope<'a> {
         /// The client's frame.
         frame: &'a str,
     },
+    /// An event of another client.
+    Event {
+        /// The client's frame.
+        frame: &'a str,
+    },
+    /// Say who is in the room.
+    Members {
+        /// Where the answer goes ([`crate::reply_to`]).
+        reply_to: &'a str,
+    },
     /// Close the user's connections.
     Disconnect,
 }
@@ -38,6 +50,12 @@ pub const DISCONNECT: &str = concat!(version!(), "X");
 
 /// The bytes before the frame of an ephemeral message.
 pub const EPHEMERAL: &str = concat!(version!(), "F");
+
+/// The bytes before the frame of a client event.
+pub const EVENT: &str = concat!(version!(), "E");
+
+/// The bytes before the `reply_to` of a question who is in a room.
+pub const MEMBERS: &str = concat!(version!(), "M");
 
 /// The bytes before the frame of a stored message.
 pub fn tracked(id: &MessageId, untyped: bool) -> String {
@@ -55,6 +73,12 @@ impl<'a> Envelope<'a> {
         let body = text.strip_prefix(VERSION).ok_or(UnknownEnvelope)?;
         if let Some(frame) = body.strip_prefix('F') {
             return Ok(Self::Ephemeral { frame });
+        }
+        if let Some(frame) = body.strip_prefix('E') {
+            return Ok(Self::Event { frame });
+        }
+        if let Some(reply_to) = body.strip_prefix('M') {
+            return Ok(Self::Members { reply_to });
         }
         if body == "X" {
             return Ok(Self::Disconnect);
@@ -81,6 +105,8 @@ mod tests {
     fn every_kind_reads_back() {
         let id = MessageId::try_from("7:order".to_owned()).unwrap();
         assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Ephemeral { frame: "{}" }));
+        assert_eq!(Envelope::decode(b"1E{}"), Ok(Envelope::Event { frame: "{}" }));
+        assert_eq!(Envelope::decode(b"1Ma.1"), Ok(Envelope::Members { reply_to: "a.1" }));
         assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";

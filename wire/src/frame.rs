@@ -4,6 +4,8 @@
 //! `from` is there if the sender is known, `"conversation":"team"` behind it if the message belongs to one, and
 //! `offline` if the message was stored before it was delivered. A frame is rendered once, by the side that has the content, and forwarded as bytes from there on.
 
+pub mod live;
+
 use std::borrow::Cow;
 
 use crate::conversation::Conversation;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::id::{MessageId, UserId, UserIdType};
 use crate::partition::Partition;
+use crate::room::Room;
 
 /// The start of every name, so that several installations can share one Redis. Channels need it even in
 /// databases of their own, since publish and subscribe ignore the database number.
@@ -35,6 +36,40 @@ impl Prefix {
     /// running.
     pub fn daemons_channel(&self, partition: Partition) -> String {
         self.tagged(partition, format_args!("daemons"))
+    }
+
+    /// The channel of a room. A daemon is subscribed while it holds a connection in the room.
+    pub fn room_channel(&self, room: &Room) -> String {
+        self.tagged(Partition::of_text(room.as_str()), format_args!("room:{room}"))
+    }
+
+    /// The room of a room channel.
+    pub fn room_of_channel(&self, channel: &str) -> Option<Room> {
+        let (_, name) = self.untagged(channel)?;
+        Room::try_from(name.strip_prefix("room:")?).ok()
+    }
+
+    /// The channel of what is pushed to everybody. A daemon is subscribed while it holds a connection. It has
+    /// the hash tag of the first partition.
+    pub fn everyone_channel(&self) -> String {
+        self.tagged(Partition::FIRST, format_args!("everyone"))
+    }
+
+    /// Whether this is the channel of what is pushed to everybody.
+    pub fn is_everyone_channel(&self, channel: &str) -> bool {
+        self.untagged(channel).is_some_and(|(_, name)| name == "everyone")
+    }
+
+    /// The channel on which daemons announce whose presence may have changed. A daemon is subscribed to it in
+    /// every partition while a client of it watches others.
+    pub fn presence_channel(&self, partition: Partition) -> String {
+        self.tagged(partition, format_args!("presence"))
+    }
+
+    /// The partition of a presence channel.
+    pub fn partition_of_presence_channel(&self, channel: &str) -> Option<Partition> {
+        let (tag, name) = self.untagged(channel)?;
+        Partition::of_tag(tag).filter(|_| name == "presence")
     }
 
     /// The stream of everything that is to happen in MySQL, in order.
@@ -183,6 +218,15 @@ mod tests {
         assert_eq!(prefix.user_of_channel("my:app:{35di}:daemons", UserIdType::Int), None);
         let partition = Partition::of(&user);
         assert_eq!(prefix.partition_of_log(&prefix.log(partition)), Some(partition));
+        let room = Room::try_from("team:1").unwrap();
+        assert_eq!(prefix.room_of_channel(&prefix.room_channel(&room)), Some(room.clone()));
+        assert_eq!(prefix.user_of_channel(&prefix.room_channel(&room), UserIdType::Text), None);
+        assert!(prefix.is_everyone_channel(&prefix.everyone_channel()));
+        assert_eq!(
+            prefix.partition_of_presence_channel(&prefix.presence_channel(partition)),
+            Some(partition)
+        );
+        assert_eq!(prefix.partition_of_presence_channel(&prefix.room_channel(&room)), None);
         assert_eq!(prefix.partition_of_log("my:app:{99}:log"), None);
         assert_eq!(prefix.partition_of_log("my:app:{35}:log"), None, "not the tag of the partition");
         assert!(prefix.is_query_channel_of("d:1", &prefix.query_channel(partition, "d:1")));

@@ -8,6 +8,8 @@
 //! | from | through | to | as |
 //! | --- | --- | --- | --- |
 //! | extension | user channel | every daemon that holds a connection of the user | [`envelope::Envelope`] |
+//! | extension | room channel, everyone's channel | every daemon that holds a connection in the room, or any | [`envelope::Envelope`] |
+//! | daemon | presence channel | every daemon whose clients watch others | [`presence::Announcement`] |
 //! | extension, daemon | log (stream) | the writer | [`new_entry`], [`entry::Entry`] |
 //! | extension | query channel or list | the daemon that answered last, or any | [`query::QueryRequest`] |
 //! | daemon | reply channel | the extension that waits | [`reply_to::ReplyTo`], [`reply::Reply`] |
@@ -22,9 +24,11 @@
 //! | [`id`] | user ids and message ids |
 //! | [`conversation`] | names of conversations |
 //! | [`limit`] | sizes, counts and lifetimes that both sides keep to |
+//! | [`room`] | the names of rooms |
 //! | [`partition`] | the partition of a receiver |
 //! | [`key`] | the names of Redis keys and channels |
 //! | [`frame`] | the JSON that a browser receives |
+//! | [`presence`] | what daemons tell each other of who connects |
 //! | [`envelope`] | what is published on a user's channel |
 //! | [`entry`] | log entries, as they are read |
 //! | [`new_entry`] | log entries, as they are written |
@@ -34,6 +38,7 @@
 //! | [`reply`] | what a daemon or a script answers |
 //! | [`lua`] | the scripts that Redis executes |
 //! | [`token`] | connect tokens |
+//! | [`grant`] | grants: tokens for presence, client events and rooms |
 //! | [`address`] | the address of Redis, as both sides' settings write it |
 
 /// [`VERSION`] as a literal, for `concat!`.
@@ -48,6 +53,7 @@ pub mod conversation;
 pub mod entry;
 pub mod envelope;
 pub mod frame;
+pub mod grant;
 pub mod id;
 pub mod installation;
 pub mod key;
@@ -55,9 +61,11 @@ pub mod limit;
 pub mod lua;
 pub mod new_entry;
 pub mod partition;
+pub mod presence;
 pub mod query;
 pub mod reply;
 pub mod reply_to;
+pub mod room;
 pub mod token;
 
 /// The version of everything that crosses a process border. A reader refuses another version rather than

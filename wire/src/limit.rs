@@ -19,6 +19,27 @@ pub const TOKEN_TTL: Duration = Duration::from_secs(31_536_000);
 /// accepted again after that.
 pub const REVOCATION_TTL: Duration = Duration::from_secs(31_536_000 + 86_400);
 
+/// Most users whose presence a grant allows to see.
+pub const GRANT_PEERS: usize = 500;
+
+/// Most rooms in a grant.
+pub const GRANT_ROOMS: usize = 100;
+
+/// Longest grant that is verified, in bytes. One with the most and longest names has less.
+pub const GRANT_BYTES: usize = 64 * 1024;
+
+/// Longest name of a room in bytes.
+pub const ROOM_BYTES: usize = 64;
+
+/// Most users that one call returns for a room, and that a daemon names.
+pub const ROOM_USERS: usize = 10_000;
+
+/// Longest name of a client event in bytes.
+pub const EVENT_NAME_BYTES: usize = 32;
+
+/// Longest value of a client event in bytes of JSON.
+pub const EVENT_VALUE_BYTES: usize = 1_024;
+
 /// Most rows that one call may return.
 pub const ROWS_PER_CALL: u32 = 100_000;
 

@@ -13,6 +13,9 @@ impl Partition {
     /// The number of partitions. The installation record holds it; whoever has another number is refused.
     pub const COUNT: u8 = 64;
 
+    /// The partition with the number 0.
+    pub const FIRST: Self = Self(0);
+
     /// The partition of a receiver: a number modulo [`Partition::COUNT`] (Euclidean, so never below 0), and
     /// [`Partition::of_text`] of a text.
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
@@ -24,10 +27,10 @@ impl Partition {
         }
     }
 
-    /// The partition of a receiver with a textual id: the id's CRC-32 (IEEE 802.3, as PHP's `crc32()`) modulo
+    /// The partition of a room, or of a receiver with a textual id: the text's CRC-32 (IEEE 802.3, as PHP's `crc32()`) modulo
     /// [`Partition::COUNT`].
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below COUNT, a u8")]
-    fn of_text(receiver: &str) -> Self {
+    pub fn of_text(receiver: &str) -> Self {
         Self((crc32fast::hash(receiver.as_bytes()) % u32::from(Self::COUNT)) as u8)
     }
 

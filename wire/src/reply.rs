@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Conversation;
-use crate::id::{MessageId, Sender};
+use crate::id::{AnyUserId, MessageId, Sender, UserIdType};
 
 /// The answer to one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,13 @@ pub enum Reply {
     },
     /// The unread counter, 0 for an unknown user.
     Unread(u64),
+    /// Who is in a room, as far as one daemon knows.
+    Members {
+        /// The type of the ids.
+        user_id_type: UserIdType,
+        /// The users, each once.
+        users: Vec<AnyUserId>,
+    },
     /// Why nothing was done.
     Refused(Refusal),
 }

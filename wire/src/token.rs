@@ -15,10 +15,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
 use crate::id::{AnyUserId, UserId, UserIdType};
-use crate::limit::SECRET_BYTES;
+use crate::limit::{GRANT_PEERS, GRANT_ROOMS, SECRET_BYTES};
 
 /// Longest token that is verified, in bytes. A signed one has about 150.
 const TOKEN_BYTES: usize = 4_096;
+
+/// The type of a grant, in the header of the token: it is no connect token ([`crate::grant`]).
+pub(crate) const GRANT_TYPE: &str = "chatpush-grant+jwt";
 
 /// The key that signs and verifies. It is never printed: `Debug` shows only its length.
 #[derive(Clone)]
@@ -89,11 +92,21 @@ pub enum TokenError {
     /// `aud` does not name the expected audience, or is there though none is expected.
     #[error("token is for another audience: see token.audience in chatpush.toml")]
     Audience,
+    /// It is a grant, where a connect token is asked for.
+    #[error("this is a grant: a connection needs a token of connectToken()")]
+    IsGrant,
+    /// It is another token, where a grant is asked for.
+    #[error("this is no grant: grantToken() makes one")]
+    NoGrant,
+    /// It names no peers or rooms, or too many.
+    #[error("grant must have a list of up to {GRANT_PEERS} peers and one of up to {GRANT_ROOMS} rooms")]
+    Granted,
 }
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    typ: Option<String>,
     /// Whatever it holds: a list of extensions that are not understood, or no valid list (RFC 7515 section
     /// 4.1.11).
     #[serde(default, deserialize_with = "is_there")]
@@ -105,7 +118,7 @@ fn is_there<'a, D: Deserializer<'a>>(value: D) -> Result<bool, D::Error> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Claims {
+pub(crate) struct Claims {
     sub: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<f64>,
@@ -122,14 +135,35 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// A token for `user`, an id of any type, and `audience`, valid for `ttl` seconds from `now`, which is in seconds since 1970.
+/// A token for `user`, an id of any type, and `audience`, valid for `ttl` seconds from `now`, which is in
+/// seconds since 1970.
 pub fn sign(secret: &Secret, user: impl Display, audience: Option<&str>, now: u64, ttl: u64) -> String {
-    let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    sign_as("JWT", secret, &claims_for(user, audience, now, ttl, ""))
+}
+
+/// Whether this is the type of a grant. Media types are compared without case (RFC 7515 section 4.1.9).
+pub(crate) fn is_grant(typ: Option<&str>) -> bool {
+    typ.is_some_and(|typ| typ.eq_ignore_ascii_case(GRANT_TYPE))
+}
+
+/// The claims of a token, and further ones, each with a comma before it.
+pub(crate) fn claims_for(
+    user: impl Display,
+    audience: Option<&str>,
+    now: u64,
+    ttl: u64,
+    further: &str,
+) -> String {
     // serde_json writes any text as a JSON string.
     let audience =
         audience.map(|name| format!(r#","aud":{}"#, serde_json::Value::from(name))).unwrap_or_default();
     let expires = now.saturating_add(ttl);
-    let claims = format!(r#"{{"sub":"{user}","iat":{now},"exp":{expires}{audience}}}"#);
+    format!(r#"{{"sub":"{user}","iat":{now},"exp":{expires}{audience}{further}}}"#)
+}
+
+/// Signs claims as a token of this type.
+pub(crate) fn sign_as(typ: &str, secret: &Secret, claims: &str) -> String {
+    let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#));
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(secret.mac(&signed).finalize().into_bytes());
     format!("{signed}.{signature}")
@@ -175,7 +209,20 @@ impl Verifier {
     ///
     /// [`TokenError`], which names what is wrong.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedToken, TokenError> {
-        if token.len() > TOKEN_BYTES {
+        let (typ, claims) = self.open(token, TOKEN_BYTES)?;
+        if is_grant(typ.as_deref()) {
+            return Err(TokenError::IsGrant);
+        }
+        self.check(decode(claims)?, now)
+    }
+
+    /// The type of a token of at most so many bytes, and its claims, if a key of ours signed it.
+    pub(crate) fn open<'a>(
+        &self,
+        token: &'a str,
+        longest: usize,
+    ) -> Result<(Option<String>, &'a str), TokenError> {
+        if token.len() > longest {
             return Err(TokenError::Malformed);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
@@ -191,8 +238,10 @@ impl Verifier {
         if !self.secrets.iter().any(|secret| secret.mac(signed).verify_slice(&signature).is_ok()) {
             return Err(TokenError::Signature);
         }
+        Ok((header.typ, claims))
+    }
 
-        let claims: Claims = decode(claims)?;
+    pub(crate) fn check(&self, claims: Claims, now: u64) -> Result<VerifiedToken, TokenError> {
         // Seconds since 1970 stay exact in a double for 285 million years.
         #[allow(clippy::cast_precision_loss)]
         let now = now as f64;
@@ -227,7 +276,7 @@ impl Verifier {
     }
 }
 
-fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
+pub(crate) fn decode<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
     // RFC 7519 section 7.2 requires objects; serde would accept an array for a structure too.
     if !json.trim_ascii_start().starts_with(b"{") {

@@ -5,10 +5,13 @@
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
+use chatpush_wire::frame::live::{self, EventName};
 use chatpush_wire::frame::{self, Message, MessageType};
+use chatpush_wire::grant;
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::new_entry::NewMessage;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::room::Room;
 use chatpush_wire::token::{self, Secret, Verifier};
 use serde_json::Value;
 
@@ -129,10 +132,55 @@ fn frames_match_the_golden_file() {
                 };
                 if name == "live" { message.live(time) } else { message.stored(time) }
             }
+            "room" => {
+                let message = &line["message"];
+                let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
+                let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
+                let room = Room::try_from(text(message, "room")).unwrap();
+                let message = Message {
+                    id: &id,
+                    message_type: Some(&message_type),
+                    data: text(message, "data"),
+                    from: None,
+                    conversation: None,
+                };
+                live::in_room(&message, &room, time)
+            }
+            "presence" => {
+                let users = line["users"].as_object().unwrap().iter();
+                let mut users: Vec<_> =
+                    users.map(|(user, online)| (user, online.as_bool().unwrap())).collect();
+                // The general JSON parser has sorted them as texts.
+                users.sort_by_key(|(user, _)| user.len());
+                live::presence(users)
+            }
+            "event" => {
+                let name = EventName::new(text(&line, "event")).unwrap();
+                live::event(name, &user(&line, "from"), &line["value"].to_string())
+            }
+            "granted" => live::granted(line["until"].as_u64().unwrap()),
+            "grant_ended" => live::grant_ended(text(&line, "error")),
             // The daemon renders the pong itself, and frames of later versions do not exist yet.
             _ => continue,
         };
         assert_eq!(rendered, golden);
+    }
+}
+
+#[test]
+fn grants_match_the_golden_file() {
+    for line in lines(include_str!("../../tests/golden/grants.json")) {
+        let secret = Secret::new(text(&line, "secret")).unwrap();
+        let (now, ttl) = (line["now"].as_u64().unwrap(), line["ttl"].as_u64().unwrap());
+        let ids = line["peers"].as_array().unwrap().iter();
+        let peers: Vec<_> = ids.map(|id| UserId::try_from(id.as_i64().unwrap()).unwrap()).collect();
+        let rooms: Vec<Room> = serde_json::from_value(line["rooms"].clone()).unwrap();
+        let token = grant::sign(&secret, user(&line, "user"), None, now, ttl, &peers, &rooms);
+        assert_eq!(token, text(&line, "token"));
+        let verifier =
+            Verifier { secrets: [secret].into(), audience: None, user_ids: UserIdType::Int, clock_skew: 0 };
+        let read = verifier.verify_grant(&token, now).unwrap();
+        assert_eq!((read.peers, read.rooms, read.token.expires), (peers, rooms, now + ttl));
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
-use chatpush_daemon::fanout::dispatch::Dispatcher;
+use chatpush_daemon::fanout::dispatch::{Dispatcher, Queues};
+use chatpush_daemon::fanout::presence::Presence;
+use chatpush_daemon::fanout::room_queries::RoomQueries;
 use chatpush_daemon::hub::{Bounds, Format, Hub, Registration, Sendable};
 use chatpush_daemon::query::queue::QueryQueue;
 use chatpush_wire::envelope;
@@ -87,13 +89,12 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
         (0..devices).filter_map(|_| hub.register(user.clone(), Format::Json, devices)).collect();
     let (queries, _queue) = QueryQueue::new();
     let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
-    let dispatcher = Dispatcher::new(
-        hub,
-        queries,
-        (prefix.clone(), UserIdType::Int),
-        "chatpushd".to_owned(),
-        &default_type,
-    );
+    let (room_queries, _room_queue) = RoomQueries::new();
+    let presence = Presence::new(hub.clone(), UserIdType::Int);
+    let queues = Queues { queries, room_queries };
+    let installation = (prefix.clone(), UserIdType::Int);
+    let dispatcher =
+        Dispatcher::new(hub, queues, presence, installation, "chatpushd".to_owned(), &default_type);
     let id = id(1)?;
     let frame = Message {
         id: &id,

@@ -46,6 +46,14 @@ impl LabelledCounter {
         Self { name, help, label, known, counts: Mutex::new(BTreeMap::new()) }
     }
 
+    /// Counts so many more with this value of the label.
+    pub(crate) fn add(&self, value: &'static str, more: usize) {
+        if more > 0 {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry(value).or_default() += more as u64;
+        }
+    }
+
     /// Counts one more with this value of the label.
     pub(crate) fn increment(&self, value: &'static str) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(value).or_default() += 1;
@@ -95,6 +103,15 @@ pub(crate) static HANDSHAKES_REJECTED: LabelledCounter = LabelledCounter::new(
         "proxy",
     ],
 );
+/// Client events that were dropped, by reason.
+pub(crate) static EVENTS_DROPPED: LabelledCounter = LabelledCounter::new(
+    "chatpush_events_dropped_total",
+    "Client events that were dropped.",
+    "reason",
+    // `limits.events`; the receiver is no peer of the sender's grant; much waits for the receiver's client;
+    // much waits for Redis, or Redis is away.
+    &["rate", "peer", "receiver", "redis"],
+);
 /// Handshakes that timed out.
 pub(crate) static LATE: Counter =
     Counter::new("chatpush_late_total", "Handshakes that were not finished in time.");
@@ -137,7 +154,8 @@ pub(crate) static CERTIFICATE_RELOADS: LabelledCounter = LabelledCounter::new(
 const COUNTERS: [&Counter; 11] =
     [&CONNECTED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &UNANSWERED, &BATCHES, &ENTRIES, &DEAD, &TERMS];
 
-const LABELLED_COUNTERS: [&LabelledCounter; 3] = [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS];
+const LABELLED_COUNTERS: [&LabelledCounter; 4] =
+    [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED];
 
 /// All counters, the number of open connections, and the bytes queued for them.
 pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {

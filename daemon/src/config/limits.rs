@@ -26,6 +26,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     limit("limits.messages", "2000", 1, "", "Messages from one client in ten seconds")
         .details("An ack that confirms a message does not count."),
     limit("limits.bytes", "4194304", 65_536, "bytes", "Size of all messages from one client in ten seconds"),
+    limit("limits.events", "20", 1, "", "Client events from one client per second")
+        .details("Further ones are dropped, and counted in `chatpush_events_dropped_total`."),
     limit("limits.outbox_frames", "512", 1, "", "Frames that may wait for one client that does not read"),
     limit("limits.outbox_bytes", "1048576", 65_536, "bytes", "Data that may wait for one client"),
     limit(
@@ -72,6 +74,8 @@ pub struct Limits {
     pub messages: u32,
     /// Bytes of these messages in ten seconds.
     pub bytes: usize,
+    /// Client events from one client per second. Further ones are dropped.
+    pub events: u32,
     /// Frames that may wait for one client.
     pub outbox_frames: usize,
     /// Bytes that may wait for one client.
@@ -92,6 +96,7 @@ impl Limits {
         let message_bytes = source.size("limits.message_bytes");
         let messages = source.integer("limits.messages");
         let bytes = source.size("limits.bytes");
+        let events = source.integer("limits.events");
         let outbox_frames = source.size("limits.outbox_frames");
         let outbox_bytes = source.size("limits.outbox_bytes");
         let outbox_total_bytes = source.size("limits.outbox_total_bytes");
@@ -105,6 +110,7 @@ impl Limits {
             message_bytes: message_bytes?,
             messages: messages?,
             bytes: bytes?,
+            events: events?,
             outbox_frames: outbox_frames?,
             outbox_bytes: outbox_bytes?,
             outbox_total_bytes: outbox_total_bytes?,

@@ -19,7 +19,7 @@ use crate::base::backoff::Backoff;
 use crate::broker::log;
 use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
-use crate::hub::{Epoch, Format, Hub, Outgoing, Page};
+use crate::hub::{Epoch, Format, Hub, Outgoing, Page, Topic};
 use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 use crate::services::Services;
@@ -94,7 +94,7 @@ impl Replay {
         format: Format,
         parts: mpsc::Sender<ReplayPart>,
     ) -> Result<(), mpsc::error::SendError<()>> {
-        let epoch = self.subscriptions.subscribed(&user).await;
+        let epoch = self.subscriptions.subscribed(&Topic::User(user.clone())).await;
         // What is revoked from now on closes the connection over the subscription; a call that came before it, or
         // that the subscription missed, is in the record.
         if let Some(second) = self.revocations.revoked_before(&user).await {

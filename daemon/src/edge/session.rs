@@ -8,6 +8,7 @@ pub mod client_frame;
 pub(crate) mod context;
 pub(crate) mod credentials;
 pub(crate) mod end;
+mod grant;
 mod inbound;
 pub mod message_rate;
 mod outbound;
@@ -18,12 +19,14 @@ pub mod tracking;
 use std::pin::Pin;
 use std::time::Duration;
 
+use chatpush_wire::token::TokenError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use self::context::SessionContext;
 use self::credentials::Credentials;
 use self::end::{End, Step};
+use self::grant::ActiveGrant;
 use self::message_rate::MessageRate;
 use self::protocol::Protocol;
 use self::registration::RegistrationGuard;
@@ -53,6 +56,7 @@ pub(crate) struct Session<'a> {
     next_ping: Instant,
     credentials: Credentials,
     token_expires: Instant,
+    grant: Option<Box<ActiveGrant>>,
     /// The pages of the replay under way.
     replay: Option<mpsc::Receiver<ReplayPart>>,
     /// Whether the replay cannot read stored messages for now.
@@ -72,6 +76,9 @@ impl<'a> Session<'a> {
     ) -> Self {
         let now = Instant::now();
         let token_expires = instant_of(credentials.token().expires);
+        if protocol == Protocol::V1 {
+            registration.allow_events();
+        }
         Self {
             socket,
             registration,
@@ -84,6 +91,7 @@ impl<'a> Session<'a> {
             next_ping: now + PING_INTERVAL.mul_f64(0.5 + fastrand::f64() / 2.0),
             credentials,
             token_expires,
+            grant: None,
             replay: None,
             replay_delayed: false,
             epoch: 0,
@@ -147,7 +155,11 @@ impl<'a> Session<'a> {
         self.replay_delayed = matches!(part, Some(ReplayPart::Delayed));
         match part {
             Some(ReplayPart::Revoked(before)) => {
-                self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected.into())
+                self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected)?;
+                if self.grant.as_ref().is_some_and(|grant| grant.is_from_before(before)) {
+                    self.end_grant(TokenError::Revoked).await?;
+                }
+                Ok(())
             }
             Some(ReplayPart::Delayed) => Ok(()),
             Some(ReplayPart::Page(page)) => self.write_page(page).await,
@@ -175,11 +187,14 @@ impl<'a> Session<'a> {
         written
     }
 
-    /// The timer fired: the token has expired, or a ping is due.
+    /// The timer fired: the token or the grant has expired, or a ping is due.
     async fn on_timer(&mut self) -> Step {
         let now = Instant::now();
         if now >= self.token_expires {
             return Err(Close::Expired.into());
+        }
+        if self.grant.as_ref().is_some_and(|grant| now >= grant.expires()) {
+            self.end_grant(TokenError::Expired).await?;
         }
         if now < self.next_ping {
             return Ok(());
@@ -201,7 +216,8 @@ impl<'a> Session<'a> {
 
     /// When the timer has to fire.
     fn next_due(&self) -> Instant {
-        self.next_ping.min(self.token_expires)
+        let next = self.next_ping.min(self.token_expires);
+        self.grant.as_ref().map_or(next, |grant| next.min(grant.expires()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Dispatches what the subscriptions bring: messages on a user's channel go to that user's connections,
-//! queries to the query queue.
+//! Dispatches what the subscriptions bring: messages on the channel of a user or a room go to its connections,
+//! queries to their queues.
 
 use std::sync::Arc;
 
@@ -8,9 +8,13 @@ use chatpush_wire::envelope::Envelope;
 use chatpush_wire::frame::{self, DEFAULT_TYPE, MessageType};
 use chatpush_wire::id::{MessageId, UserIdType};
 use chatpush_wire::key::Prefix;
+use chatpush_wire::room::Room;
 use redis::{PushInfo, PushKind, Value};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::presence::Presence;
+use super::room_queries::RoomQueries;
+use crate::base::metrics;
 use crate::hub::close_code::Close;
 use crate::hub::{Hub, Outgoing};
 use crate::query::queue::QueryQueue;
@@ -20,7 +24,8 @@ use crate::query::queue::QueryQueue;
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     hub: Arc<Hub>,
-    queries: QueryQueue,
+    queues: Queues,
+    presence: Presence,
     prefix: Prefix,
     user_ids: UserIdType,
     /// This daemon's name.
@@ -30,12 +35,22 @@ pub struct Dispatcher {
     default_type: Option<MessageType>,
 }
 
+/// The queues of queries to this daemon. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    /// Those that MySQL answers.
+    pub queries: QueryQueue,
+    /// Those who is in a room.
+    pub room_queries: RoomQueries,
+}
+
 impl Dispatcher {
-    /// A dispatcher to `hub` and `queries`, for the installation with this prefix and type of user ids, and the
-    /// daemon with this name.
+    /// A dispatcher to `hub`, the queues of queries and `presence`, for the installation with this prefix and
+    /// type of user ids, and the daemon with this name.
     pub fn new(
         hub: Arc<Hub>,
-        queries: QueryQueue,
+        queues: Queues,
+        presence: Presence,
         (prefix, user_ids): (Prefix, UserIdType),
         name: String,
         default_type: &MessageType,
@@ -43,7 +58,8 @@ impl Dispatcher {
         let rendered = MessageType::Name(DEFAULT_TYPE.to_owned());
         Self {
             hub,
-            queries,
+            queues,
+            presence,
             prefix,
             user_ids,
             name,
@@ -51,7 +67,7 @@ impl Dispatcher {
         }
     }
 
-    /// Dispatches one pushed message. Anything that is neither for a user nor a query is ignored.
+    /// Dispatches one pushed message. Anything else is ignored.
     pub fn push(&self, push: PushInfo) {
         if push.kind != PushKind::SMessage {
             return;
@@ -67,7 +83,13 @@ impl Dispatcher {
             // Queries come to all daemons while Redis takes no writes (`query.lua`).
             if self.prefix.is_query_channel_of(&self.name, channel) || self.prefix.is_daemons_channel(channel)
             {
-                self.queries.enqueue(&envelope);
+                self.queues.queries.enqueue(&envelope);
+            } else if let Some(room) = self.prefix.room_of_channel(channel) {
+                self.push_to_room(&room, envelope);
+            } else if self.prefix.is_everyone_channel(channel) {
+                self.push_to_everyone(envelope);
+            } else if let Some(partition) = self.prefix.partition_of_presence_channel(channel) {
+                self.presence.take(partition, &envelope);
             }
             return;
         };
@@ -81,13 +103,44 @@ impl Dispatcher {
                 self.hub.arrivals().note(&user);
                 self.tracked(&bytes, id, untyped, frame)
             }
-            Err(_) => None,
+            Ok(Envelope::Event { frame }) => {
+                if let Some(frame) = slice_of(&bytes, frame) {
+                    let dropped = self.hub.offer(&user, &Outgoing::new(frame, None));
+                    metrics::EVENTS_DROPPED.add("receiver", dropped);
+                }
+                return;
+            }
+            Ok(Envelope::Members { .. }) | Err(_) => None,
         };
         let Some(outgoing) = outgoing else {
             tracing::warn!(%user, "cannot read an envelope: is an extension of another version in use?");
             return;
         };
         self.hub.deliver(&user, &outgoing);
+    }
+
+    fn push_to_room(&self, room: &Room, envelope: Vec<u8>) {
+        let bytes = Bytes::from(envelope);
+        match Envelope::decode(&bytes) {
+            Ok(Envelope::Ephemeral { frame }) => {
+                if let Some(frame) = slice_of(&bytes, frame) {
+                    self.hub.deliver_to_room(room, &Outgoing::new(frame, None));
+                }
+            }
+            Ok(Envelope::Members { reply_to }) => self.queues.room_queries.enqueue(room.clone(), reply_to),
+            _ => tracing::warn!(%room, "cannot read an envelope: is an extension of another version in use?"),
+        }
+    }
+
+    fn push_to_everyone(&self, envelope: Vec<u8>) {
+        let bytes = Bytes::from(envelope);
+        let Ok(Envelope::Ephemeral { frame }) = Envelope::decode(&bytes) else {
+            tracing::warn!("cannot read what is pushed to all: is an extension of another version in use?");
+            return;
+        };
+        if let Some(frame) = slice_of(&bytes, frame) {
+            self.hub.deliver_to_everyone(&Outgoing::new(frame, None));
+        }
     }
 
     fn tracked(&self, bytes: &Bytes, id: &str, untyped: bool, frame: &str) -> Option<Outgoing> {

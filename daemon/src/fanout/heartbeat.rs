@@ -7,7 +7,7 @@ use std::time::Duration;
 use chatpush_wire::entry::GENERATION;
 use tokio::time::Instant;
 
-use super::subscriber_clients;
+use super::{presence, subscriber_clients};
 use crate::broker::{BrokerError, Connection, scripts};
 use crate::services::Services;
 
@@ -78,6 +78,7 @@ impl Heartbeat {
                 for (daemon, client_id) in &silent {
                     if subscriber_clients::end(connection, daemon, client_id).await? {
                         tracing::warn!(daemon, "a daemon sends no heartbeat, ended its subscriptions");
+                        connection.pipeline::<()>(&presence::announce_everyone(&self.services)).await?;
                     }
                 }
             }

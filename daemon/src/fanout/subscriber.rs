@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
-use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
@@ -18,16 +17,18 @@ use crate::broker::{BrokerError, COMMAND_TIMEOUT, Connection, Connector};
 use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::heartbeat::Heartbeat;
 use crate::fanout::log_repair;
+use crate::fanout::presence::{self, Presence};
 use crate::fanout::subscriber_clients::Predecessors;
 use crate::fanout::subscriptions::Subscriptions;
+use crate::hub::Topic;
 use crate::installation::{self, AgreementError};
 use crate::services::Services;
 
 /// How long it may take to unsubscribe from queries when the daemon stops.
 const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Channels in one pipeline.
-const PIPELINE_CHANNELS: usize = 256;
+/// Topics in one pipeline.
+const PIPELINE_TOPICS: usize = 256;
 
 /// Keeps the subscriptions of this daemon.
 #[derive(Debug)]
@@ -35,12 +36,18 @@ pub(crate) struct Subscriber {
     services: Arc<Services>,
     subscriptions: Subscriptions,
     dispatcher: Dispatcher,
+    presence: Presence,
 }
 
 impl Subscriber {
     /// A subscriber whose messages go to `dispatcher`.
-    pub(crate) fn new(services: Arc<Services>, subscriptions: Subscriptions, dispatcher: Dispatcher) -> Self {
-        Self { services, subscriptions, dispatcher }
+    pub(crate) fn new(
+        services: Arc<Services>,
+        subscriptions: Subscriptions,
+        dispatcher: Dispatcher,
+        presence: Presence,
+    ) -> Self {
+        Self { services, subscriptions, dispatcher, presence }
     }
 
     /// Keeps the subscriptions until `stop` is cancelled, then ends them. The logs are repaired before each
@@ -86,12 +93,17 @@ impl Subscriber {
         predecessors.add(heartbeat.client_id());
         let hub = self.subscriptions.hub();
         send(&mut connection, "SSUBSCRIBE", &self.own_channels()).await?;
-        // The epoch begins before the users' subscriptions, so that whatever arrives over them finds sessions
+        // The epoch begins before the subscriptions for connections, so that whatever arrives over them finds sessions
         // that know of it and replay first. Their replays wait for the subscriptions below.
         hub.begin_epoch();
         let mut subscribed = HashSet::new();
-        self.reconcile(&mut connection, &mut subscribed, hub.users()).await?;
+        self.reconcile(&mut connection, &mut subscribed, hub.topics()).await?;
         predecessors.end(&mut connection, &self.services.daemon, heartbeat.client_id()).await?;
+        // Users have come and gone unannounced while there was no subscription, here and for the others.
+        if hub.epoch() > 1 {
+            connection.pipeline::<()>(&presence::announce_everyone(&self.services)).await?;
+        }
+        self.presence.missed();
         self.subscriptions.set_up(true);
         redis.recovered();
         loop {
@@ -100,7 +112,9 @@ impl Subscriber {
             }
             let changes = self.subscriptions.take_changes();
             if !changes.is_empty() {
-                self.reconcile(&mut connection, &mut subscribed, changes.keys().cloned().collect()).await?;
+                // The first and the last connection change what everybody is sent here, too.
+                let topics = changes.keys().cloned().chain([Topic::Everyone]).collect();
+                self.reconcile(&mut connection, &mut subscribed, topics).await?;
                 let epoch = hub.epoch();
                 for waiting in changes.into_values().flatten() {
                     // The session may have ended meanwhile.
@@ -143,6 +157,17 @@ impl Subscriber {
         }
     }
 
+    /// The channels of a topic.
+    fn channels(&self, topic: &Topic) -> Vec<String> {
+        let prefix = &self.services.prefix;
+        match topic {
+            Topic::User(user) => vec![prefix.user_channel(user)],
+            Topic::Room(room) => vec![prefix.room_channel(room)],
+            Topic::Everyone => vec![prefix.everyone_channel()],
+            Topic::Presence => Partition::all().map(|partition| prefix.presence_channel(partition)).collect(),
+        }
+    }
+
     /// The channels that this daemon is subscribed to while it runs.
     fn own_channels(&self) -> Vec<String> {
         let Services { prefix, daemon, .. } = &*self.services;
@@ -158,26 +183,40 @@ impl Subscriber {
         Partition::all().map(|partition| prefix.query_channel(partition, daemon))
     }
 
-    /// Subscribes to those of `users` who are in the hub and unsubscribes from the others.
+    /// Subscribes to those of the topics that the hub wants, and unsubscribes from the others.
     async fn reconcile(
         &self,
         connection: &mut Connection,
-        subscribed: &mut HashSet<UserId>,
-        users: Vec<UserId>,
+        subscribed: &mut HashSet<Topic>,
+        topics: Vec<Topic>,
     ) -> Result<(), BrokerError> {
         let hub = self.subscriptions.hub();
-        let (online, offline): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| hub.has(user));
-        let channel = |user: &UserId| self.services.prefix.user_channel(user);
-        let join: Vec<_> =
-            online.iter().filter(|user| subscribed.insert((*user).clone())).map(channel).collect();
-        let leave: Vec<_> = offline.iter().filter(|user| subscribed.remove(*user)).map(channel).collect();
-        for channels in join.chunks(PIPELINE_CHANNELS) {
-            send(connection, "SSUBSCRIBE", channels).await?;
-        }
-        for channels in leave.chunks(PIPELINE_CHANNELS) {
-            send(connection, "SUNSUBSCRIBE", channels).await?;
+        let (wanted, unwanted): (Vec<_>, Vec<_>) = topics.into_iter().partition(|topic| hub.wants(topic));
+        let joined: Vec<_> = wanted.into_iter().filter(|topic| subscribed.insert(topic.clone())).collect();
+        let left: Vec<_> = unwanted.into_iter().filter(|topic| subscribed.remove(topic)).collect();
+        for (command, topics) in [("SSUBSCRIBE", joined), ("SUNSUBSCRIBE", left)] {
+            for topics in topics.chunks(PIPELINE_TOPICS) {
+                self.change(connection, command, topics).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Subscribes to topics or unsubscribes from them, and announces the users among them.
+    async fn change(
+        &self,
+        connection: &mut Connection,
+        command: &str,
+        topics: &[Topic],
+    ) -> Result<(), BrokerError> {
+        let channels: Vec<_> = topics.iter().flat_map(|topic| self.channels(topic)).collect();
+        let mut pipeline = commands(command, &channels);
+        let users = topics.iter().filter_map(|topic| match topic {
+            Topic::User(user) => Some(user.clone()),
+            _ => None,
+        });
+        presence::announce(&mut pipeline, &self.services, &users.collect::<Vec<_>>());
+        connection.pipeline(&pipeline).await
     }
 }
 
@@ -203,9 +242,13 @@ async fn connect(
 /// Sends one command for each channel, in one write. Redis replies to each channel separately, and a command
 /// with one channel stays in one slot of a Redis Cluster.
 async fn send(connection: &mut Connection, command: &str, channels: &[String]) -> Result<(), BrokerError> {
+    connection.pipeline(&commands(command, channels)).await
+}
+
+fn commands(command: &str, channels: &[String]) -> Pipeline {
     let mut pipeline = redis::pipe();
     for channel in channels {
         pipeline.cmd(command).arg(channel).ignore();
     }
-    connection.pipeline(&pipeline).await
+    pipeline
 }

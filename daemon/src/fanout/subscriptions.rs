@@ -1,16 +1,15 @@
-//! Which users' channels this daemon is subscribed to: exactly those of the users whose connections it holds.
-//! Redis counts subscribers, so presence needs no record of its own.
+//! Which channels this daemon is subscribed to for its connections: those of the users whose connections it
+//! holds, and of the rooms that these are in. Redis counts subscribers, so presence needs no record of its own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatpush_wire::id::UserId;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::hub::{Epoch, Hub};
+use crate::hub::{Epoch, Hub, Topic};
 
-/// Users whose connections have changed, each with the sessions that wait until the subscription follows.
-pub(super) type Changes = HashMap<UserId, Vec<oneshot::Sender<Epoch>>>;
+/// Topics whose connections have changed, each with the sessions that wait until the subscription follows.
+pub(super) type Changes = HashMap<Topic, Vec<oneshot::Sender<Epoch>>>;
 
 /// A handle on the subscriptions. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub(crate) struct Subscriptions(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     hub: Arc<Hub>,
-    /// At most one entry for each user, so the number of connections bounds it. A plain mutex: nothing awaits
+    /// At most one entry for each topic, so the connections and their rooms bound it. A plain mutex: nothing awaits
     /// while holding it.
     changes: Mutex<Changes>,
     changed: Notify,
@@ -38,13 +37,13 @@ impl Subscriptions {
         }))
     }
 
-    /// Returns once Redis counts this daemon as a subscriber of `user`, who must be registered in the hub.
-    /// From then on every push reaches the hub. Waits while Redis is away. Returns the epoch of the
+    /// Returns once Redis counts this daemon as a subscriber of the topic, which the hub must want. From then on
+    /// every push reaches the hub. Waits while Redis is away. Returns the epoch of the
     /// subscription.
-    pub(crate) async fn subscribed(&self, user: &UserId) -> Epoch {
+    pub(crate) async fn subscribed(&self, topic: &Topic) -> Epoch {
         loop {
             let (sender, receiver) = oneshot::channel();
-            self.add_change(user, Some(sender));
+            self.add_change(topic.clone(), Some(sender));
             // The sender is dropped if the connection to Redis breaks first.
             if let Ok(epoch) = receiver.await {
                 return epoch;
@@ -52,9 +51,9 @@ impl Subscriptions {
         }
     }
 
-    /// Call this after a connection of `user` has been unregistered from the hub.
-    pub(crate) fn on_unregistered(&self, user: &UserId) {
-        self.add_change(user, None);
+    /// Call this after the hub may have stopped to want the topic.
+    pub(crate) fn on_left(&self, topic: Topic) {
+        self.add_change(topic, None);
     }
 
     /// Whether the subscriptions are in place.
@@ -87,9 +86,9 @@ impl Subscriptions {
         self.0.changed.notified().await;
     }
 
-    fn add_change(&self, user: &UserId, waiting: Option<oneshot::Sender<Epoch>>) {
+    fn add_change(&self, topic: Topic, waiting: Option<oneshot::Sender<Epoch>>) {
         let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.entry(user.clone()).or_default().extend(waiting);
+        changes.entry(topic).or_default().extend(waiting);
         drop(changes);
         self.0.changed.notify_one();
     }

@@ -1,7 +1,7 @@
 //! The outbox: frames queued for one connection, in order, bounded in frames and bytes, and taken all at
 //! once. An empty outbox allocates nothing for frames.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -40,6 +40,8 @@ pub enum Sendable {
 pub(super) struct Outbox {
     format: Format,
     bounds: Bounds,
+    /// Whether the client knows client events.
+    events: AtomicBool,
     /// Bytes queued for all connections.
     total: Arc<AtomicUsize>,
     /// A plain mutex: nothing awaits while holding it.
@@ -62,12 +64,47 @@ struct State {
 
 impl Outbox {
     pub(super) fn new(format: Format, bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
-        Self { format, bounds, total, state: Mutex::default(), notify: Notify::new() }
+        let events = AtomicBool::new(false);
+        Self { format, bounds, events, total, state: Mutex::default(), notify: Notify::new() }
     }
 
     /// What the connection is sent.
     pub(super) const fn format(&self) -> Format {
         self.format
+    }
+
+    /// The client knows client events.
+    pub(super) fn allow_events(&self) {
+        self.events.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client knows client events.
+    pub(super) fn knows_events(&self) -> bool {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Queues a frame that may be lost, while less than half of each bound is used. So it never ends the
+    /// connection, and leaves room for what may not be lost. Returns whether it was queued.
+    pub(super) fn offer(&self, outgoing: &Outgoing) -> bool {
+        let bytes = outgoing.bytes();
+        let mut state = self.state();
+        let fits = state.end.is_none()
+            && state.frames.len() < self.bounds.frames / 2
+            && state.queued + state.taken + bytes <= self.bounds.bytes / 2
+            && self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total / 2;
+        if fits {
+            self.queue(&mut state, outgoing);
+            drop(state);
+            self.wake();
+        }
+        fits
+    }
+
+    fn queue(&self, state: &mut State, outgoing: &Outgoing) {
+        state.frames.push(outgoing.clone());
+        state.untracked += usize::from(outgoing.tracked().is_none());
+        state.queued += outgoing.bytes();
+        self.total.fetch_add(outgoing.bytes(), Ordering::Relaxed);
     }
 
     /// Queues a frame. If it does not fit, the connection ends as too slow: after a lost frame no other may
@@ -84,10 +121,7 @@ impl Outbox {
             && (own <= GUARANTEED_BYTES || self.total.load(Ordering::Relaxed) + bytes <= self.bounds.total);
         // An empty outbox takes any frame, whatever the bounds.
         if fits || (state.frames.is_empty() && state.taken == 0) {
-            state.frames.push(outgoing.clone());
-            state.untracked += usize::from(outgoing.tracked().is_none());
-            state.queued += bytes;
-            self.total.fetch_add(bytes, Ordering::Relaxed);
+            self.queue(&mut state, outgoing);
         } else {
             state.end = Some(Close::Slow);
             let dropped = std::mem::take(&mut state.queued);
@@ -261,6 +295,22 @@ mod tests {
         outbox.end(Close::Restart);
         assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(1));
         assert_eq!(take(&outbox).unwrap_err(), Close::Restart);
+    }
+
+    #[test]
+    fn an_offered_frame_takes_no_more_than_half_and_ends_nothing() {
+        let by_frames = outbox(4, 1_000, 1_000);
+        assert_eq!([(); 3].map(|()| by_frames.offer(&frame(1))), [true, true, false]);
+        let by_bytes = outbox(100, 100, 1_000);
+        assert_eq!([30, 30, 20].map(|bytes| by_bytes.offer(&frame(bytes))), [true, false, true]);
+        let by_total = outbox(100, 1_000, 100);
+        assert_eq!([60, 50].map(|bytes| by_total.offer(&frame(bytes))), [false, true]);
+        for outbox in [&by_frames, &by_bytes, &by_total] {
+            outbox.push(&frame(1));
+            assert!(take(outbox).is_ok());
+        }
+        by_total.end(Close::Restart);
+        assert!(!by_total.offer(&frame(1)));
     }
 
     #[test]

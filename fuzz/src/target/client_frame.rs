@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use chatpush_daemon::edge::events::ClientEvent;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::edge::session::message_rate::MessageRate;
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ fn check_parsed(text: &str) {
             json!({ "ack": ids })
         }
         ClientFrame::Token(token) => json!({ "token": token }),
+        ClientFrame::Grant(grant) => json!({ "grant": grant }),
+        ClientFrame::Event(event) => return check_event(text, event),
         ClientFrame::Read => json!({ "read": true }),
         ClientFrame::Ping => json!({ "ping": true }),
     };
@@ -45,6 +48,16 @@ fn check_parsed(text: &str) {
         }
     }
     assert_eq!(ClientFrame::parse(&again.to_string()), Some(parsed));
+}
+
+/// An event is within its limits, and its value is the client's own JSON.
+fn check_event(text: &str, event: &ClientEvent) {
+    let (name, value) = (event.name(), event.value());
+    assert!(name.len() <= 32 && value.len() <= 1_024, "an event is small");
+    assert!(text.contains(value) || value == "null", "a value is passed on as it was written");
+    let again = format!(r#"{{"to":{},"event":"{name}","value":{value}}}"#, json!(event.to));
+    let parsed = ClientFrame::parse(&again);
+    assert!(matches!(parsed, Some(ClientFrame::Event(parsed)) if parsed == *event), "{again}");
 }
 
 /// Each pair of bytes is a pause, and the number of messages after it.

@@ -13,6 +13,8 @@ pub(super) fn run(data: &[u8]) {
             let Ok(id) = MessageId::try_from(id.to_owned()) else { return };
             envelope::tracked(&id, untyped) + frame
         }
+        Envelope::Event { frame } => format!("{}{frame}", envelope::EVENT),
+        Envelope::Members { reply_to } => format!("{}{reply_to}", envelope::MEMBERS),
         Envelope::Disconnect => envelope::DISCONNECT.to_owned(),
     };
     assert_eq!(written.as_bytes(), data);

@@ -171,6 +171,6 @@ impl ScriptCall<'_> {
     }
 }
 
-fn parse_reply(json: &[u8]) -> Result<Reply, LinkError> {
+pub(super) fn parse_reply(json: &[u8]) -> Result<Reply, LinkError> {
     serde_json::from_slice(json).map_err(|error| LinkError::OtherVersion(Some(error)))
 }

@@ -265,6 +265,22 @@ impl<'a> Parsed<'a> for &'a ZendHashTable {
     }
 }
 
+/// An array that may be left out.
+#[derive(Clone, Copy)]
+pub(crate) struct List<'a>(pub(crate) Option<&'a ZendHashTable>);
+
+impl<'a> Parsed<'a> for List<'a> {
+    const TYPE: Type = Type::ARRAY;
+
+    fn parse(argument: Argument<'a>) -> Option<Self> {
+        <&ZendHashTable>::parse(argument).map(|table| Self(Some(table)))
+    }
+
+    fn source(&self) -> String {
+        "[]".to_owned()
+    }
+}
+
 /// The bytes of a string of the engine that the call frame keeps.
 fn bytes<'a>(text: *mut ZendStr) -> Option<&'a [u8]> {
     // SAFETY: the pointer is null, or the engine wrote it and the call frame keeps the string.
@@ -290,7 +306,21 @@ pub(crate) fn element_as_number(value: &Zval, position: u32, key: &Zval) -> Opti
     if unsafe { zend_parse_arg_long_slow(&raw mut copy, &raw mut number, position) } {
         return Some(number);
     }
-    element_type_error(position, &element_name(position, key), &raw const copy);
+    element_type_error(position, c"int", &element_name(position, key), &raw const copy);
+    None
+}
+
+/// An element of an array argument as a text; otherwise a `TypeError` that names the element. An integer is
+/// its digits, because PHP makes integers of such keys (`array_keys`).
+pub(crate) fn element_as_text(value: &Zval, position: u32, key: &Zval) -> Option<String> {
+    let value = value.dereference();
+    if let Some(text) = value.zend_str() {
+        return Some(String::from_utf8_lossy(text.as_bytes()).into_owned());
+    }
+    if let Some(number) = value.long() {
+        return Some(number.to_string());
+    }
+    element_type_error(position, c"string", &element_name(position, key), std::ptr::from_ref(value));
     None
 }
 

@@ -12,6 +12,7 @@ namespace ChatPush\Testing;
 final class Arguments
 {
     private const USER_RANGE = 'must be between 1 and 2147483647';
+    private const ROOM_RULE = 'must be 1 to 64 letters, digits, or any of . _ : @ -';
     private const MOST_ELEMENTS = 10_000;
 
     /** @param string $function the full name of the function */
@@ -56,6 +57,34 @@ final class Arguments
         $this->match($position, 'conversation', $name, '/\A[A-Za-z0-9._:@-]{1,64}\z/', $rule);
     }
 
+    public function room(int $position, string $name): void
+    {
+        if (!self::isRoom($name)) {
+            throw $this->error($position, 'room', self::ROOM_RULE);
+        }
+    }
+
+    /**
+     * Names of rooms, each once. An integer is its digits, because PHP makes integers of such keys.
+     *
+     * @return list<string>
+     */
+    public function rooms(int $position, string $name, array $list): array
+    {
+        $rooms = [];
+        foreach ($this->elements($position, $name, $list, 100) as $element => $value) {
+            if (!is_string($value) && !is_int($value)) {
+                throw $this->typeError($position, $name, 'string', $element, $value);
+            }
+            if (!self::isRoom((string) $value)) {
+                $rule = "must contain only names of rooms, $element " . self::ROOM_RULE;
+                throw $this->error($position, $name, $rule);
+            }
+            $rooms[(string) $value] = (string) $value;
+        }
+        return array_map(strval(...), array_values($rooms));
+    }
+
     public function between(int $position, string $name, int $number, int $least, int $most): void
     {
         if ($number < $least || $number > $most) {
@@ -75,10 +104,10 @@ final class Arguments
      *
      * @return list<int>
      */
-    public function users(int $position, string $name, array $ids): array
+    public function users(int $position, string $name, array $ids, int $most = self::MOST_ELEMENTS): array
     {
         $users = [];
-        foreach ($this->numbers($position, $name, $ids) as $element => $id) {
+        foreach ($this->numbers($position, $name, $ids, $most) as $element => $id) {
             if (!self::isUser($id)) {
                 $rule = "must contain only user ids, $element is $id, which " . self::USER_RANGE;
                 throw $this->error($position, $name, $rule);
@@ -107,23 +136,46 @@ final class Arguments
      *
      * @return iterable<string, int>
      */
-    private function numbers(int $position, string $name, array $list): iterable
-    {
-        if (count($list) > self::MOST_ELEMENTS) {
-            $rule = 'must have at most ' . self::MOST_ELEMENTS . ' elements';
-            throw $this->error($position, $name, $rule);
-        }
-        foreach ($list as $key => $value) {
-            $key = is_string($key) ? "'" . addcslashes(mb_scrub($key, 'UTF-8'), "\\'") . "'" : $key;
-            $element = str_replace("\0", '\0', "\${$name}[$key]");
+    private function numbers(
+        int $position,
+        string $name,
+        array $list,
+        int $most = self::MOST_ELEMENTS,
+    ): iterable {
+        foreach ($this->elements($position, $name, $list, $most) as $element => $value) {
             $number = is_string($value) ? filter_var(trim($value), FILTER_VALIDATE_INT) : $value;
             if (!is_int($number)) {
-                $type = is_object($value) ? 'object' : get_debug_type($value);
-                $rule = "must be a list of int, $element is $type";
-                throw new \TypeError($this->message($position, $name, $rule));
+                throw $this->typeError($position, $name, 'int', $element, $value);
             }
             yield $element => $number;
         }
+    }
+
+    /**
+     * The elements of a list by their names.
+     *
+     * @return iterable<string, mixed>
+     */
+    private function elements(int $position, string $name, array $list, int $most): iterable
+    {
+        if (count($list) > $most) {
+            throw $this->error($position, $name, "must have at most $most elements");
+        }
+        foreach ($list as $key => $value) {
+            $key = is_string($key) ? "'" . addcslashes(mb_scrub($key, 'UTF-8'), "\\'") . "'" : $key;
+            yield str_replace("\0", '\0', "\${$name}[$key]") => $value;
+        }
+    }
+
+    private function typeError(
+        int $position,
+        string $name,
+        string $expected,
+        string $element,
+        mixed $value,
+    ): \TypeError {
+        $type = is_object($value) ? 'object' : get_debug_type($value);
+        return new \TypeError($this->message($position, $name, "must be a list of $expected, $element is $type"));
     }
 
     private function text(int $position, string $name, string $text, int $longest): void
@@ -141,6 +193,11 @@ final class Arguments
         if ($text !== null && preg_match($pattern, $text) !== 1) {
             throw $this->error($position, $name, $rule);
         }
+    }
+
+    private static function isRoom(string $name): bool
+    {
+        return preg_match('/\A[A-Za-z0-9._:@-]{1,64}\z/', $name) === 1;
     }
 
     private static function isUser(int $id): bool

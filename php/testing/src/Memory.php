@@ -23,6 +23,9 @@ final class Memory
     /** @var array<int|string, list<bool>> the connections of each user: whether each confirms what it gets */
     public array $connections = [];
 
+    /** @var array<string, list<int|string>> the users whose pages are in each room */
+    public array $rooms = [];
+
     /** @var array<int|string, int> the unread counter of each user */
     public array $unread = [];
 
@@ -79,6 +82,16 @@ final class Memory
     public function isOnline(int|string $user): bool
     {
         return ($this->connections[$user] ?? []) !== [];
+    }
+
+    /**
+     * The users in a room who are connected, each once.
+     *
+     * @return list<int|string>
+     */
+    public function usersOf(string $room): array
+    {
+        return array_values(array_filter($this->rooms[$room] ?? [], $this->isOnline(...)));
     }
 
     /** Shows a message to the user's connections. Each message is shown once. */

@@ -19,6 +19,7 @@ final class Message
         public readonly string|int $type,
         public readonly int|string|null $sender,
         public readonly ?string $conversation,
+        private readonly ?string $room,
         private readonly int $time,
         private readonly ?int $row,
     ) {
@@ -32,10 +33,11 @@ final class Message
         int|string|null $sender = null,
         ?string $id = null,
         ?string $conversation = null,
+        ?string $room = null,
     ): self {
         $id ??= strtoupper(bin2hex(random_bytes(13)));
         $time = (int) (microtime(true) * 1000);
-        return new self($id, $receiver, $content, $type, $sender, $conversation, $time, null);
+        return new self($id, $receiver, $content, $type, $sender, $conversation, $room, $time, null);
     }
 
     /** The message as a row. */
@@ -59,6 +61,7 @@ final class Message
             $type,
             $this->sender,
             $this->conversation,
+            $this->room,
             $this->time,
             $row,
         );
@@ -77,6 +80,7 @@ final class Message
             'data' => $this->content,
             'from' => $this->sender,
             'conversation' => $this->conversation,
+            'room' => $this->room,
             'time' => $this->time,
             'offline' => $this->row === null ? null : true,
         ];

@@ -17,8 +17,19 @@ final class Process
         $check = new Arguments($function);
         $check->user(1, 'user_id', $user);
         $check->between(2, 'ttl_seconds', $ttl, 1, 31_536_000);
-        $now = time();
-        return self::signed(['sub' => (string) $user, 'iat' => $now, 'exp' => $now + $ttl]);
+        return self::signed(self::claims($user, $ttl), 'JWT');
+    }
+
+    /** A grant in the format of the extension. */
+    public static function grantToken(string $function, int $user, array $peers, array $rooms, int $ttl): string
+    {
+        $check = new Arguments($function);
+        $check->user(1, 'user_id', $user);
+        $peers = $check->users(2, 'peers', $peers, 500);
+        $rooms = $check->rooms(3, 'rooms', $rooms);
+        $check->between(4, 'ttl_seconds', $ttl, 1, 31_536_000);
+        $claims = self::claims($user, $ttl) + ['peers' => $peers, 'rooms' => $rooms];
+        return self::signed($claims, 'chatpush-grant+jwt');
     }
 
     public static function ping(): bool
@@ -26,11 +37,18 @@ final class Process
         return !Memory::get()->fails();
     }
 
+    /** @return array<string, mixed> */
+    private static function claims(int $user, int $ttl): array
+    {
+        $now = time();
+        return ['sub' => (string) $user, 'iat' => $now, 'exp' => $now + $ttl];
+    }
+
     /** @param array<string, mixed> $claims of a JSON Web Token (RFC 7519) */
-    private static function signed(array $claims): string
+    private static function signed(array $claims, string $type): string
     {
         $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
-        $signed = $encode('{"alg":"HS256","typ":"JWT"}') . '.' . $encode(json_encode($claims));
+        $signed = $encode("{\"alg\":\"HS256\",\"typ\":\"$type\"}") . '.' . $encode(json_encode($claims));
         return "$signed." . $encode(hash_hmac('sha256', $signed, Server::SECRET, true));
     }
 }

@@ -31,9 +31,22 @@ final class Server
         Memory::get()->connect($user, $confirms);
     }
 
+    /** Puts the pages of a user into these rooms alone, as their grant does. */
+    public static function enter(int|string $user, string ...$rooms): void
+    {
+        $memory = Memory::get();
+        foreach ($memory->rooms as $room => $users) {
+            $memory->rooms[$room] = array_values(array_filter($users, fn ($other) => $other != $user));
+        }
+        foreach (array_unique($rooms) as $room) {
+            $memory->rooms[$room][] = $user;
+        }
+    }
+
     /** Ends all connections of a user. */
     public static function disconnect(int|string $user): void
     {
+        self::enter($user);
         unset(Memory::get()->connections[$user]);
     }
 
@@ -41,7 +54,7 @@ final class Server
      * The messages that the pages of a user have got, each once, oldest first.
      *
      * @return list<array<string, mixed>> with `id`, `type`, `data` and `time`, and where they apply `from`,
-     *     `conversation` and `offline`
+     *     `conversation`, `room` and `offline`
      */
     public static function pushed(int|string $user): array
     {

@@ -197,6 +197,51 @@ final class ArgumentsTest extends ChatPushTestCase
             'ChatPush\pushToUsers(): Argument #2 ($content) must have at most 65535 bytes',
             fn () => ChatPush\pushToUsers([1], $long, ''),
         ];
+        $name = 'must be 1 to 64 letters, digits, or any of . _ : @ -';
+        foreach (['', 'a b', 'a{b}', 'é', "a\0b", str_repeat('r', 65)] as $i => $room) {
+            yield "push to room $i" => [
+                "ChatPush\\pushToRoom(): Argument #1 (\$room) $name",
+                fn () => ChatPush\pushToRoom($room, 'x', 'text'),
+            ];
+            yield "users of room $i" => [
+                "ChatPush\\getRoomUsers(): Argument #1 (\$room) $name",
+                fn () => ChatPush\getRoomUsers($room),
+            ];
+            yield "grant for room $i" => [
+                'ChatPush\grantToken(): Argument #3 ($rooms) must contain only names of rooms, '
+                    . "\$rooms['k'] $name",
+                fn () => ChatPush\grantToken(1, [], ['good', 'k' => $room]),
+            ];
+        }
+        yield 'push too much to a room' => [
+            'ChatPush\pushToRoom(): Argument #2 ($content) must have at most 65535 bytes',
+            fn () => ChatPush\pushToRoom('a', $long, ''),
+        ];
+        yield 'push too much to all' => [
+            'ChatPush\pushToAll(): Argument #1 ($content) must have at most 65535 bytes',
+            fn () => ChatPush\pushToAll($long, ''),
+        ];
+        yield 'push a long type to all' => [
+            'ChatPush\pushToAll(): Argument #2 ($type) must have at most 64 bytes',
+            fn () => ChatPush\pushToAll('', str_repeat('t', 65)),
+        ];
+        yield 'grant for a peer 0' => [
+            'ChatPush\grantToken(): Argument #2 ($peers) must contain only user ids, '
+                . "\$peers[5] is 0, which $range",
+            fn () => ChatPush\grantToken(1, [1, 5 => 0]),
+        ];
+        yield 'grant for too many peers' => [
+            'ChatPush\grantToken(): Argument #2 ($peers) must have at most 500 elements',
+            fn () => ChatPush\grantToken(1, range(1, 501)),
+        ];
+        yield 'grant for too many rooms' => [
+            'ChatPush\grantToken(): Argument #3 ($rooms) must have at most 100 elements',
+            fn () => ChatPush\grantToken(1, [], array_fill(0, 101, 'a')),
+        ];
+        yield 'grant for ever' => [
+            'ChatPush\grantToken(): Argument #4 ($ttl_seconds) must be between 1 and 31536000',
+            fn () => ChatPush\grantToken(1, ttl_seconds: 31536001),
+        ];
         yield 'token for no time' => [
             'ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000',
             fn () => ChatPush\connectToken(1, 0),
@@ -205,6 +250,19 @@ final class ArgumentsTest extends ChatPushTestCase
             'ChatPush\connectToken(): Argument #2 ($ttl_seconds) must be between 1 and 31536000',
             fn () => ChatPush\connectToken(1, 31536001),
         ];
+    }
+
+    public function testRoomsAreTexts(): void
+    {
+        foreach (['null' => null, 'array' => [], 'float' => 1.5, 'bool' => true] as $type => $room) {
+            $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\grantToken(1, [], ['a', $room]));
+            self::assertSame(
+                "ChatPush\\grantToken(): Argument #3 (\$rooms) must be a list of string, \$rooms[1] is $type",
+                $thrown->getMessage(),
+            );
+        }
+        $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\grantToken(1, ['two']));
+        self::assertStringContainsString('must be a list of int, $peers[0] is string', $thrown->getMessage());
     }
 
     public function testElementsOfListsMustBeIntegers(): void

@@ -41,12 +41,17 @@ final class GoldenTest extends ChatPushTestCase
         }
     }
 
-    public function testTokenMatchesTheGoldenFile(): void
+    public function testTokensMatchTheGoldenFiles(): void
     {
-        foreach (self::lines('tokens') as $line) {
-            $code = 'echo ChatPush\connectToken((int) $argv[1], (int) $argv[2]);';
+        $connect = 'echo ChatPush\connectToken($line->user, $line->ttl);';
+        $grant = 'echo ChatPush\grantToken($line->user, $line->peers, $line->rooms, $line->ttl);';
+        $lines = [
+            ...array_map(fn (array $line) => [$connect, $line], self::lines('tokens')),
+            ...array_map(fn (array $line) => [$grant, $line], self::lines('grants')),
+        ];
+        foreach ($lines as [$code, $line]) {
             $settings = ['chatpush.secret' => $line['secret']];
-            $token = (new Script($code, $settings, (string) $line['user'], (string) $line['ttl']))->output;
+            $token = (new Script("\$line = json_decode(\$argv[1]); $code", $settings, json_encode($line)))->output;
             [$header, $claims, $signature] = explode('.', $token);
             [$goldenHeader, $goldenClaims] = explode('.', $line['token']);
             self::assertSame($goldenHeader, $header);

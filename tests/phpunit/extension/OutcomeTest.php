@@ -8,8 +8,10 @@ use ChatPush\Outcome;
 final class OutcomeTest extends ChatPushTestCase
 {
     /** The calls that no daemon need answer. */
-    private const WITHOUT_DAEMON =
-        ['push', 'push a row', 'push to many', 'is online', 'online users', 'disconnect'];
+    private const WITHOUT_DAEMON = [
+        'push', 'push a row', 'push to many', 'is online', 'online users', 'push to a room', 'push to all',
+        'room users', 'disconnect',
+    ];
 
     public function testNothingIsQueuedWithoutRedis(): void
     {
@@ -91,6 +93,9 @@ final class OutcomeTest extends ChatPushTestCase
             'is online' => [Outcome::NotQueued, true],
             'push to many' => [Outcome::Unknown, false],
             'online users' => [Outcome::NotQueued, true],
+            'push to a room' => [Outcome::Unknown, false],
+            'push to all' => [Outcome::Unknown, false],
+            'room users' => [Outcome::NotQueued, true],
             'disconnect' => [Outcome::Unknown, true],
             'clear' => [Outcome::Unknown, false],
             'ack' => [Outcome::Unknown, false],
@@ -219,6 +224,9 @@ final class OutcomeTest extends ChatPushTestCase
             'is online' => fn () => ChatPush\isOnline(2),
             'push to many' => fn () => ChatPush\pushToUsers([2, 3], 'x', 'y'),
             'online users' => fn () => ChatPush\getOnlineUsers([2, 3]),
+            'push to a room' => fn () => ChatPush\pushToRoom('a', 'x', 'y'),
+            'push to all' => fn () => ChatPush\pushToAll('x', 'y'),
+            'room users' => fn () => ChatPush\getRoomUsers('a'),
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),

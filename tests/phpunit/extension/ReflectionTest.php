@@ -19,7 +19,12 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
+        'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
+        'ChatPush\getRoomUsers' => 'string $room: array',
+        'ChatPush\pushToAll' => 'string $content, string|int $type: bool',
         'ChatPush\connectToken' => 'int $user_id, int $ttl_seconds = 3600: string',
+        'ChatPush\grantToken' => 'int $user_id, array $peers = [], array $rooms = [], '
+            . 'int $ttl_seconds = 3600: string',
     ];
 
     public function testSignatures(): void
@@ -92,7 +97,8 @@ final class ReflectionTest extends ChatPushTestCase
         $parameters = array_map(function (ReflectionParameter $parameter) {
             $default = '';
             if ($parameter->isDefaultValueAvailable()) {
-                $default = ' = ' . var_export($parameter->getDefaultValue(), true);
+                $value = $parameter->getDefaultValue();
+                $default = ' = ' . ($value === [] ? '[]' : var_export($value, true));
             }
             return "{$parameter->getType()} \${$parameter->getName()}$default";
         }, $function->getParameters());

@@ -11,7 +11,7 @@ final class WebSocket
     /** The body of a rejected handshake. */
     public readonly string $body;
 
-    public function __construct(string $token)
+    public function __construct(string $token, ?string $protocol = null)
     {
         $url = parse_url(Stack::webSocketUrl());
         $this->stream = stream_socket_client("tcp://{$url['host']}:{$url['port']}", $code, $why, 5)
@@ -20,6 +20,7 @@ final class WebSocket
         fwrite($this->stream, "GET {$url['path']}?token=$token HTTP/1.1\r\n"
             . "Host: {$url['host']}:{$url['port']}\r\n"
             . "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            . ($protocol === null ? '' : "Sec-WebSocket-Protocol: $protocol\r\n")
             . 'Sec-WebSocket-Key: ' . base64_encode(random_bytes(16)) . "\r\n\r\n");
         $this->status = trim((string) fgets($this->stream));
         $length = 0;
@@ -57,6 +58,12 @@ final class WebSocket
         return [$messages, $message['data']];
     }
 
+    /** Sends a text frame of less than 65,536 bytes. */
+    public function text(string $text): void
+    {
+        $this->send(0x1, $text);
+    }
+
     public function close(): void
     {
         $this->send(0x8, pack('n', 1000));
@@ -80,7 +87,10 @@ final class WebSocket
     {
         $mask = random_bytes(4);
         $masked = $payload ^ str_pad('', strlen($payload), $mask);
-        fwrite($this->stream, pack('CC', 0x80 | $opcode, 0x80 | strlen($payload)) . $mask . $masked);
+        $length = strlen($payload) < 126
+            ? pack('C', 0x80 | strlen($payload))
+            : pack('Cn', 0x80 | 126, strlen($payload));
+        fwrite($this->stream, pack('C', 0x80 | $opcode) . $length . $mask . $masked);
     }
 
     private function read(int $bytes): string

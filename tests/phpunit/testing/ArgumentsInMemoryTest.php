@@ -21,6 +21,11 @@ final class ArgumentsInMemoryTest extends PromisesTestCase
         return (new ArgumentsTest())->outOfRange();
     }
 
+    public function testRoomsAreTexts(): void
+    {
+        (new ArgumentsTest())->testRoomsAreTexts();
+    }
+
     public function testElementsOfListsMustBeIntegers(): void
     {
         (new ArgumentsTest())->testElementsOfListsMustBeIntegers();

@@ -191,6 +191,16 @@ impl AnyUserId {
     }
 }
 
+impl From<&UserId> for AnyUserId {
+    fn from(id: &UserId) -> Self {
+        match id {
+            UserId::Int(id) => Self::Number((*id).into()),
+            UserId::BigInt(id) => Self::Text(AnyText(id.to_string().into())),
+            UserId::Text(id) => Self::Text(AnyText(id.clone())),
+        }
+    }
+}
+
 impl TryFrom<&[u8]> for AnyUserId {
     type Error = InvalidUserId;
 

@@ -1,7 +1,10 @@
 //! The frames that a `chatpush.v1` client may send.
 
-use chatpush_wire::id::MessageId;
+use chatpush_wire::id::{AnyUserId, MessageId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::edge::events::ClientEvent;
 
 /// A frame of a `chatpush.v1` client.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +15,10 @@ pub enum ClientFrame {
     Read,
     /// `{"token":"…"}`: a new token for the same user, so that the connection outlives the old one.
     Token(String),
+    /// `{"grant":"…"}`: whose presence the page sees, whom it sends events, which rooms it is in.
+    Grant(String),
+    /// `{"to":9,"event":"typing","value":…}`: an event for a peer.
+    Event(ClientEvent),
     /// `{"ping":true}`: an application-level ping, since a page cannot see WebSocket's own pings.
     Ping,
 }
@@ -20,20 +27,30 @@ impl ClientFrame {
     /// Parses a text frame; `None` if it is not one of these.
     pub fn parse(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
-        struct Frame {
+        struct Frame<'a> {
             ack: Option<Vec<MessageId>>,
             #[serde(default)]
             read: bool,
             token: Option<String>,
+            grant: Option<String>,
+            to: Option<AnyUserId>,
+            event: Option<String>,
+            #[serde(borrow)]
+            value: Option<&'a RawValue>,
             #[serde(default)]
             ping: bool,
         }
         // serde would also deserialize the struct from a JSON array.
         let object = text.trim_start().starts_with('{').then_some(text)?;
-        let frame: Frame = serde_json::from_str(object).ok()?;
+        let frame: Frame<'_> = serde_json::from_str(object).ok()?;
         match frame {
             Frame { ack: Some(ids), .. } => Some(Self::Ack(ids)),
             Frame { token: Some(token), .. } => Some(Self::Token(token)),
+            Frame { grant: Some(grant), .. } => Some(Self::Grant(grant)),
+            Frame { to: Some(to), event: Some(name), value, .. } => {
+                let value = value.map_or("null", RawValue::get);
+                ClientEvent::new(to, &name, value).map(Self::Event)
+            }
             Frame { read: true, .. } => Some(Self::Read),
             Frame { ping: true, .. } => Some(Self::Ping),
             _ => None,
@@ -46,13 +63,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_four_frames_are_parsed() {
+    fn only_these_frames_are_parsed() {
         let id = MessageId::try_from("a".to_owned()).unwrap();
         assert_eq!(ClientFrame::parse(r#"{"ack":["a"]}"#), Some(ClientFrame::Ack(vec![id])));
         assert_eq!(ClientFrame::parse(r#"{"read":true}"#), Some(ClientFrame::Read));
         assert_eq!(ClientFrame::parse(r#"{"ping":true}"#), Some(ClientFrame::Ping));
         assert_eq!(ClientFrame::parse(r#"{"token":"t"}"#), Some(ClientFrame::Token("t".to_owned())));
+        assert_eq!(ClientFrame::parse(r#"{"grant":"g"}"#), Some(ClientFrame::Grant("g".to_owned())));
+        let event = |to: &str, value| {
+            let to = serde_json::from_str(to).unwrap();
+            ClientEvent::new(to, "typing", value).map(ClientFrame::Event)
+        };
+        for (text, to, value) in [
+            (r#"{"to":9,"event":"typing","value":{"a" : [1, "]"]}}"#, "9", r#"{"a" : [1, "]"]}"#),
+            (r#"{"to":"bob","event":"typing","value":null}"#, "\"bob\"", "null"),
+            (r#"{"to":9,"event":"typing"}"#, "9", "null"),
+        ] {
+            assert_eq!(ClientFrame::parse(text), event(to, value), "{text}");
+        }
+        let of_bytes =
+            |bytes: usize| format!(r#"{{"to":9,"event":"typing","value":"{}"}}"#, "v".repeat(bytes - 2));
+        assert!(ClientFrame::parse(&of_bytes(1_024)).is_some());
+        assert_eq!(ClientFrame::parse(&of_bytes(1_025)), None);
         for other in [
+            r#"{"to":9,"event":"Typing"}"#,
+            r#"{"to":"a b","event":"typing"}"#,
+            r#"{"event":"typing","value":1}"#,
+            r#"{"to":9}"#,
             "",
             "ping",
             "{}",
@@ -76,6 +113,12 @@ mod tests {
                 "ack" => ClientFrame::Ack(ids()),
                 "read" => ClientFrame::Read,
                 "token" => ClientFrame::Token(line["token"].as_str().unwrap().to_owned()),
+                "grant" => ClientFrame::Grant(line["grant"].as_str().unwrap().to_owned()),
+                "event" => {
+                    let to = serde_json::from_value(line["to"].clone()).unwrap();
+                    let (name, value) = (line["event"].as_str().unwrap(), line["value"].to_string());
+                    ClientFrame::Event(ClientEvent::new(to, name, &value).unwrap())
+                }
                 "ping" => ClientFrame::Ping,
                 other => panic!("{other}"),
             };

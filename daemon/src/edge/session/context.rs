@@ -4,7 +4,9 @@ use chatpush_wire::token::Verifier;
 
 use crate::config::Limits;
 use crate::edge::acks::Acks;
+use crate::edge::events::Events;
 use crate::edge::replay::Replay;
+use crate::fanout::subscriptions::Subscriptions;
 
 /// What every session of this daemon works with.
 #[derive(Clone, Debug)]
@@ -13,7 +15,11 @@ pub(crate) struct SessionContext {
     pub(crate) replay: Replay,
     /// Takes the client's acknowledgements.
     pub(crate) acks: Acks,
-    /// Verifies renewed tokens.
+    /// Takes the client's events.
+    pub(crate) events: Events,
+    /// Subscribes to rooms.
+    pub(crate) subscriptions: Subscriptions,
+    /// Verifies renewed tokens and grants.
     pub(crate) verifier: Verifier,
     /// Bounds on what a client sends.
     pub(crate) limits: Limits,

@@ -42,6 +42,19 @@ impl Credentials {
         Ok(())
     }
 
+    /// Whether another token, such as a grant, may be used beside this one.
+    ///
+    /// # Errors
+    ///
+    /// If it was revoked, or is another user's.
+    pub(crate) fn allow(&self, other: &VerifiedToken) -> Result<(), TokenError> {
+        if other.user != self.token.user {
+            return Err(TokenError::Subject);
+        }
+        let revoked = self.revoked_before.is_some_and(|second| other.is_from_before(second));
+        if revoked { Err(TokenError::Revoked) } else { Ok(()) }
+    }
+
     /// Learns that tokens from before this second are revoked.
     ///
     /// # Errors
@@ -70,6 +83,17 @@ mod tests {
         assert_eq!(at(Some(49)), Err(TokenError::Revoked));
         assert_eq!(at(None), Err(TokenError::Revoked), "nobody knows when it was issued");
         assert!(Credentials::new(token(2, None), None).is_ok());
+    }
+
+    #[test]
+    fn a_grant_is_of_the_same_user_and_not_revoked() {
+        let mut credentials = Credentials::new(token(2, Some(20)), Some(15)).unwrap();
+        assert_eq!(credentials.allow(&token(2, Some(15))), Ok(()));
+        assert_eq!(credentials.allow(&token(2, Some(14))), Err(TokenError::Revoked));
+        assert_eq!(credentials.allow(&token(2, None)), Err(TokenError::Revoked));
+        assert_eq!(credentials.allow(&token(3, Some(20))), Err(TokenError::Subject));
+        assert_eq!(credentials.revoke(20), Ok(()));
+        assert_eq!(credentials.allow(&token(2, Some(19))), Err(TokenError::Revoked));
     }
 
     #[test]

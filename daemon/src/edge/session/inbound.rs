@@ -50,6 +50,8 @@ impl Session<'_> {
                 self.context.acks.append(Ack::Read(self.registration.user().clone())).await;
             }
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
+            Some(ClientFrame::Grant(grant)) => self.on_grant(&grant).await?,
+            Some(ClientFrame::Event(event)) => self.on_event(event),
             Some(ClientFrame::Ping) => {
                 self.send(Message::Text(Utf8Bytes::from_static(r#"{"pong":true}"#))).await?;
             }

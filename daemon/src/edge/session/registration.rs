@@ -6,7 +6,7 @@ use chatpush_wire::id::UserId;
 
 use crate::edge::admission::ConnectionPermit;
 use crate::fanout::subscriptions::Subscriptions;
-use crate::hub::Registration;
+use crate::hub::{Registration, Topic};
 
 /// A registration in the hub. Dropping it unregisters the connection, and unsubscribes from the user's
 /// channel if it was the user's last one.
@@ -55,6 +55,6 @@ impl Deref for RegistrationGuard {
 
 impl Drop for UnregisterNotice {
     fn drop(&mut self) {
-        self.subscriptions.on_unregistered(&self.user);
+        self.subscriptions.on_left(Topic::User(self.user.clone()));
     }
 }

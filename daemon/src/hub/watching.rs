@@ -1,0 +1,118 @@
+//! Who watches whom: the peers whose presence connections of this daemon are told.
+//!
+//! A peer is stored once, however many connections watch it. A connection has a list of small numbers that
+//! stand for its peers, and a bit for each: what it was told last. So a change is not an event that must not
+//! be lost: what a connection is sent is the difference between what is known and what it was told.
+
+mod table;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::table::Table;
+use super::Hub;
+use super::outbox::Outbox;
+
+/// Connections that are sent frames before the lock is released for a moment.
+const FLUSHED_AT_ONCE: usize = 64;
+
+/// The watched peers and their watchers.
+#[derive(Debug, Default)]
+pub(crate) struct Watching {
+    /// A plain mutex: nothing awaits while holding it.
+    table: Mutex<Table>,
+    changed: Notify,
+}
+
+impl Watching {
+    /// Whether anybody watches anybody.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.table().is_empty()
+    }
+
+    /// Returns once there may be peers to ask about, or connections to tell.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The state of these users may have changed.
+    pub(crate) fn note(&self, users: impl Iterator<Item = UserId>) {
+        let mut table = self.table();
+        users.for_each(|user| table.doubt(&user));
+        drop(table);
+        self.changed.notify_one();
+    }
+
+    /// The state of every user of a partition, or of all, may have changed.
+    pub(crate) fn note_all(&self, partition: Option<Partition>) {
+        self.table().doubt_all(|user| partition.is_none_or(|partition| Partition::of(user) == partition));
+        self.changed.notify_one();
+    }
+
+    /// Takes the peers that are to be asked about, at most so many.
+    pub(crate) fn take_questions(&self, most: usize) -> Vec<UserId> {
+        self.table().take_doubted(most)
+    }
+
+    /// What Redis has answered.
+    pub(crate) fn answer(&self, answers: impl Iterator<Item = (UserId, bool)>) {
+        let mut table = self.table();
+        answers.for_each(|(user, online)| table.learn(&user, online));
+    }
+
+    /// Sends connections what has changed since they were told, each at most once a second. Returns when
+    /// there will be more to send.
+    pub(crate) fn flush(&self, now: Instant) -> Option<Instant> {
+        let mut waiting = self.table().take_due();
+        let mut next: Option<Instant> = None;
+        for chunk in waiting.chunks_mut(FLUSHED_AT_ONCE) {
+            let mut table = self.table();
+            for key in chunk {
+                if let Some(again) = table.flush(*key, now) {
+                    next = Some(next.map_or(again, |next| next.min(again)));
+                }
+            }
+        }
+        next
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The peers of one connection. Dropping it forgets them.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    hub: Arc<Hub>,
+    key: usize,
+}
+
+impl Watch {
+    /// Peers that the connection will watch once [`Watching::begin`] is called.
+    pub(super) fn new(hub: Arc<Hub>, outbox: Arc<Outbox>, peers: Vec<UserId>) -> Self {
+        let key = hub.watching.table().insert(outbox, peers);
+        Self { hub, key }
+    }
+
+    /// Whether `user` is a peer of this connection.
+    pub(crate) fn has(&self, user: &UserId) -> bool {
+        self.hub.watching.table().is_peer(self.key, user)
+    }
+
+    /// Begins to tell the connection of its peers. From now on announcements must arrive.
+    pub(crate) fn begin(&self) {
+        self.hub.watching.table().begin(self.key);
+        self.hub.watching.changed.notify_one();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.hub.watching.table().remove(self.key);
+    }
+}

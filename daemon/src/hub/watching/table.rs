@@ -1,0 +1,254 @@
+//! The table of peers and of the connections that watch them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatpush_wire::frame::live;
+use chatpush_wire::id::UserId;
+use slab::Slab;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::hub::Outgoing;
+use crate::hub::outbox::Outbox;
+
+/// The least time between two presence frames of a connection.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Peers and watchers, which refer to each other by number.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    numbers: HashMap<UserId, u32>,
+    peers: Slab<Peer>,
+    watchers: Slab<Watcher>,
+    /// Peers whose state is to be asked for. Each has its flag set, so each is here at most once.
+    doubted: Vec<u32>,
+    /// Watchers that may have to be told something. Each has its flag set.
+    due: Vec<usize>,
+}
+
+/// A user whose presence is watched.
+#[derive(Debug)]
+struct Peer {
+    user: UserId,
+    /// Whether the user is connected to any daemon, if that is known.
+    online: Option<bool>,
+    is_doubted: bool,
+    /// The connections that watch, in no order.
+    watchers: Vec<u32>,
+}
+
+/// A connection that watches.
+#[derive(Debug)]
+struct Watcher {
+    outbox: Arc<Outbox>,
+    /// In ascending order.
+    peers: Box<[u32]>,
+    /// A bit for each of the peers: what the connection was told. `None`: nothing yet.
+    told: Option<Box<[u8]>>,
+    has_begun: bool,
+    is_due: bool,
+    /// When it may be sent a frame again.
+    not_before: Option<Instant>,
+}
+
+impl Table {
+    pub(super) fn is_empty(&self) -> bool {
+        self.watchers.is_empty()
+    }
+
+    /// Adds a watcher of these peers, each of whom counts once.
+    pub(super) fn insert(&mut self, outbox: Arc<Outbox>, users: Vec<UserId>) -> usize {
+        let mut peers: Vec<_> = users.into_iter().map(|user| self.number(user)).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        let watcher = Watcher {
+            outbox,
+            peers: peers.into_boxed_slice(),
+            told: None,
+            has_begun: false,
+            is_due: false,
+            not_before: None,
+        };
+        let key = self.watchers.insert(watcher);
+        for number in &self.watchers[key].peers {
+            let watchers = &mut self.peers[*number as usize].watchers;
+            // Growing by half of it would waste more than all else that a peer takes.
+            if watchers.len() == watchers.capacity() {
+                watchers.reserve_exact(watchers.len() / 8 + 1);
+            }
+            watchers.push(number_of(key));
+        }
+        key
+    }
+
+    /// Removes a watcher, and the peers whom nobody watches any more.
+    pub(super) fn remove(&mut self, key: usize) {
+        let Some(watcher) = self.watchers.try_remove(key) else { return };
+        for number in watcher.peers {
+            let Some(peer) = self.peers.get_mut(number as usize) else { continue };
+            if let Some(at) = peer.watchers.iter().position(|watcher| *watcher == number_of(key)) {
+                peer.watchers.swap_remove(at);
+            }
+            if peer.watchers.is_empty() {
+                self.numbers.remove(&peer.user);
+                self.peers.remove(number as usize);
+            }
+        }
+        // After a crowd has left, its memory is not kept.
+        if self.watchers.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    pub(super) fn is_peer(&self, key: usize, user: &UserId) -> bool {
+        let number = self.numbers.get(user);
+        number.is_some_and(|number| self.watchers[key].peers.binary_search(number).is_ok())
+    }
+
+    /// Tells a watcher what is known, as soon as that is known of all its peers.
+    pub(super) fn begin(&mut self, key: usize) {
+        let Self { peers, watchers, doubted, .. } = self;
+        let Some(watcher) = watchers.get_mut(key) else { return };
+        watcher.has_begun = true;
+        for number in &watcher.peers {
+            let peer = &mut peers[*number as usize];
+            if peer.online.is_none() {
+                peer.doubt(*number, doubted);
+            }
+        }
+        watcher.make_due(key, &mut self.due);
+    }
+
+    /// The state of a user may have changed.
+    pub(super) fn doubt(&mut self, user: &UserId) {
+        if let Some(number) = self.numbers.get(user) {
+            self.peers[*number as usize].doubt(*number, &mut self.doubted);
+        }
+    }
+
+    /// The state of those of whom `which` is true may have changed.
+    pub(super) fn doubt_all(&mut self, which: impl Fn(&UserId) -> bool) {
+        for (index, peer) in &mut self.peers {
+            if which(&peer.user) {
+                peer.doubt(number_of(index), &mut self.doubted);
+            }
+        }
+    }
+
+    /// Takes the users to ask about.
+    pub(super) fn take_doubted(&mut self, most: usize) -> Vec<UserId> {
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(number) = self.doubted.pop()
+        {
+            // Its number may be that of another user now, who is then asked about early.
+            if let Some(peer) = self.peers.get_mut(number as usize).filter(|peer| peer.is_doubted) {
+                peer.is_doubted = false;
+                taken.push(peer.user.clone());
+            }
+        }
+        taken
+    }
+
+    /// The state of a user is this.
+    pub(super) fn learn(&mut self, user: &UserId, online: bool) {
+        let Some(number) = self.numbers.get(user) else { return };
+        let peer = &mut self.peers[*number as usize];
+        if peer.online == Some(online) {
+            return;
+        }
+        peer.online = Some(online);
+        for watcher in &peer.watchers {
+            let key = *watcher as usize;
+            self.watchers[key].make_due(key, &mut self.due);
+        }
+    }
+
+    /// Takes the watchers that may have to be told something.
+    pub(super) fn take_due(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Sends a watcher what has changed. Returns when it has to be looked at again, which is noted.
+    pub(super) fn flush(&mut self, key: usize, now: Instant) -> Option<Instant> {
+        let Self { peers, watchers, due, .. } = self;
+        let watcher = watchers.get_mut(key).filter(|watcher| watcher.is_due)?;
+        if let Some(later) = watcher.not_before.filter(|later| *later > now) {
+            due.push(key);
+            return Some(later);
+        }
+        watcher.is_due = false;
+        let frame = watcher.frame(peers)?;
+        watcher.not_before = Some(now + INTERVAL);
+        if watcher.outbox.offer(&Outgoing::new(frame, None)) {
+            watcher.remember(peers);
+            return None;
+        }
+        // Much waits for this client. It is told the latest state when there is room.
+        watcher.make_due(key, due);
+        watcher.not_before
+    }
+
+    fn number(&mut self, user: UserId) -> u32 {
+        if let Some(number) = self.numbers.get(&user) {
+            return *number;
+        }
+        let peer = Peer { user: user.clone(), online: None, is_doubted: false, watchers: Vec::new() };
+        let number = number_of(self.peers.insert(peer));
+        self.numbers.insert(user, number);
+        number
+    }
+}
+
+impl Peer {
+    fn doubt(&mut self, number: u32, doubted: &mut Vec<u32>) {
+        if !std::mem::replace(&mut self.is_doubted, true) {
+            doubted.push(number);
+        }
+    }
+}
+
+impl Watcher {
+    fn make_due(&mut self, key: usize, due: &mut Vec<usize>) {
+        if self.has_begun && !std::mem::replace(&mut self.is_due, true) {
+            due.push(key);
+        }
+    }
+
+    /// The frame with what it was not told yet; `None` if there is nothing, or not everything is known.
+    fn frame(&self, peers: &Slab<Peer>) -> Option<Utf8Bytes> {
+        let states = self.peers.iter().map(|number| &peers[*number as usize]);
+        if self.told.is_none() && states.clone().any(|peer| peer.online.is_none()) {
+            return None;
+        }
+        let told = |index: usize| self.told.as_ref().map(|told| told[index / 8] >> (index % 8) & 1 == 1);
+        let changes = states.enumerate().filter_map(|(index, peer)| {
+            let online = peer.online?;
+            (told(index) != Some(online)).then_some((&peer.user, online))
+        });
+        let changes: Vec<_> = changes.collect();
+        // Without peers there is nothing to tell, not even at first.
+        (!changes.is_empty()).then(|| Utf8Bytes::from(live::presence(changes)))
+    }
+
+    /// It was told everything.
+    fn remember(&mut self, peers: &Slab<Peer>) {
+        let mut told = vec![0; self.peers.len().div_ceil(8)].into_boxed_slice();
+        for (index, number) in self.peers.iter().enumerate() {
+            if peers[*number as usize].online == Some(true) {
+                told[index / 8] |= 1 << (index % 8);
+            }
+        }
+        self.told = Some(told);
+    }
+}
+
+/// An index of a slab as a small number. Four billion entries would not fit into memory.
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use super::*;
+use crate::hub::{Bounds, Format, Sendable};
+
+fn user(id: i64) -> UserId {
+    UserId::try_from(id).unwrap()
+}
+
+fn users(ids: impl IntoIterator<Item = i64>) -> Vec<UserId> {
+    ids.into_iter().map(user).collect()
+}
+
+fn outbox() -> Arc<Outbox> {
+    Arc::new(Outbox::new(Format::Json, Bounds { frames: 4, bytes: 1_000, total: 10_000 }, Arc::default()))
+}
+
+/// The texts of the frames that wait.
+fn texts(outbox: &Outbox) -> Vec<String> {
+    let frames = outbox.take(Sendable::Everything, || true).unwrap();
+    outbox.written();
+    frames.into_iter().map(|frame| frame.into_text().to_string()).collect()
+}
+
+fn flush(table: &mut Table, now: Instant) -> Option<Instant> {
+    table.take_due().into_iter().filter_map(|key| table.flush(key, now)).min()
+}
+
+/// A table in which a connection watches the users 1 and 2, of whom 1 is online, and was told so.
+fn told() -> (Table, Arc<Outbox>, usize, Instant) {
+    let (mut table, outbox, now) = (Table::default(), outbox(), Instant::now());
+    let key = table.insert(outbox.clone(), users([2, 1, 2]));
+    table.begin(key);
+    table.learn(&user(1), true);
+    table.learn(&user(2), false);
+    assert_eq!(flush(&mut table, now), None);
+    assert_eq!(texts(&outbox), [r#"{"type":"presence","users":{"2":false,"1":true}}"#]);
+    (table, outbox, key, now)
+}
+
+#[test]
+fn everybody_is_told_once_and_then_the_changes() {
+    let (mut table, outbox, _, now) = told();
+    table.learn(&user(1), true);
+    assert_eq!(flush(&mut table, now + INTERVAL), None);
+    assert!(texts(&outbox).is_empty());
+    table.learn(&user(2), true);
+    flush(&mut table, now + INTERVAL);
+    assert_eq!(texts(&outbox), [r#"{"type":"presence","users":{"2":true}}"#]);
+}
+
+#[test]
+fn nothing_is_told_before_everything_is_known() {
+    let (mut table, outbox, now) = (Table::default(), outbox(), Instant::now());
+    let key = table.insert(outbox.clone(), users([1, 2]));
+    table.learn(&user(1), true);
+    table.begin(key);
+    assert_eq!(table.take_doubted(9), [user(2)], "the other is known");
+    flush(&mut table, now);
+    assert!(texts(&outbox).is_empty());
+    table.learn(&user(2), true);
+    flush(&mut table, now);
+    assert_eq!(texts(&outbox).len(), 1);
+}
+
+#[test]
+fn changes_of_a_second_are_one_frame_and_those_that_undo_each_other_none() {
+    let (mut table, outbox, _, now) = told();
+    table.learn(&user(1), false);
+    table.learn(&user(2), true);
+    assert_eq!(flush(&mut table, now), Some(now + INTERVAL));
+    assert!(texts(&outbox).is_empty());
+    table.learn(&user(1), true);
+    assert_eq!(flush(&mut table, now + INTERVAL), None);
+    assert_eq!(texts(&outbox), [r#"{"type":"presence","users":{"2":true}}"#]);
+}
+
+#[test]
+fn a_slow_client_is_told_the_latest_state_when_there_is_room() {
+    let (mut table, outbox, _, now) = told();
+    for _ in 0..2 {
+        outbox.push(&Outgoing::new("x".into(), None));
+    }
+    table.learn(&user(1), false);
+    let later = now + INTERVAL;
+    assert_eq!(flush(&mut table, later), Some(later + INTERVAL));
+    assert_eq!(texts(&outbox), ["x", "x"]);
+    table.learn(&user(1), true);
+    table.learn(&user(2), true);
+    assert_eq!(flush(&mut table, later + INTERVAL), None);
+    assert_eq!(texts(&outbox), [r#"{"type":"presence","users":{"2":true}}"#]);
+}
+
+#[test]
+fn a_peer_is_asked_about_once_however_many_watch() {
+    let mut table = Table::default();
+    let outboxes = [(); 3].map(|()| outbox());
+    for outbox in &outboxes {
+        let key = table.insert(outbox.clone(), users([1, 2]));
+        table.begin(key);
+    }
+    table.doubt(&user(1));
+    let mut asked = table.take_doubted(9);
+    asked.sort_unstable();
+    assert_eq!(asked, users([1, 2]));
+    assert!(table.take_doubted(9).is_empty());
+    table.doubt_all(|peer| *peer == user(2));
+    assert_eq!(table.take_doubted(9), [user(2)]);
+    table.doubt(&user(7));
+    assert!(table.take_doubted(9).is_empty(), "nobody watches this one");
+}
+
+#[test]
+fn whom_nobody_watches_is_forgotten() {
+    let (mut table, outbox, key, now) = told();
+    let other = table.insert(outbox.clone(), users([1, 3]));
+    assert!(table.is_peer(other, &user(3)) && !table.is_peer(key, &user(3)));
+    table.remove(key);
+    assert!(table.is_peer(other, &user(1)) && table.numbers.len() == 2);
+    // A number that is free is given out again.
+    let third = table.insert(outbox.clone(), users([4, 1]));
+    table.begin(third);
+    table.learn(&user(4), true);
+    flush(&mut table, now);
+    assert_eq!(texts(&outbox).len(), 1);
+    table.remove(other);
+    table.remove(third);
+    assert!(table.is_empty() && table.numbers.is_empty() && table.peers.is_empty());
+}
+
+/// The design allows 2 KiB for a connection with 200 peers.
+#[test]
+fn ten_thousand_connections_with_two_hundred_peers_take_little_memory() {
+    let mut table = Table::default();
+    let outbox = outbox();
+    for id in 0..10_000_i64 {
+        let peers = (1..=200).map(|step| (id * 31 + step * 47) % 10_000 + 1);
+        let key = table.insert(outbox.clone(), users(peers));
+        table.begin(key);
+    }
+    for id in 1..=10_000 {
+        table.learn(&user(id), true);
+    }
+    flush(&mut table, Instant::now());
+    for key in 0..10_000 {
+        table.watchers[key].remember(&table.peers);
+    }
+    let lists: usize = table.peers.iter().map(|(_, peer)| peer.watchers.capacity() * size_of::<u32>()).sum();
+    let told = |watcher: &Watcher| watcher.told.as_ref().map_or(0, |told| told.len());
+    let own: usize = table.watchers.iter().map(|(_, it)| it.peers.len() * 4 + told(it)).sum();
+    let fixed = table.peers.capacity() * size_of::<Peer>()
+        + table.watchers.capacity() * size_of::<Watcher>()
+        + table.numbers.capacity() * (size_of::<UserId>() + 5);
+    let each = (lists + own + fixed) / 10_000;
+    assert!(each <= 2_048, "{each} bytes");
+}

@@ -1,0 +1,62 @@
+//! Functions that reach everybody in a room, or everybody.
+
+use chatpush_wire::frame::MessageType;
+use chatpush_wire::id::UserId;
+use chatpush_wire::room::Room;
+
+use crate::calls::rooms;
+use crate::declaration::function;
+use crate::parameters::Content;
+
+function! {
+    /// Pushes a message to every connection in a room.
+    ///
+    /// It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
+    /// is stored: for messages that must not be lost, store them for each member. A page is in the rooms that
+    /// its grant names (`grantToken()`).
+    ///
+    /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+    /// @param string $content UTF-8, at most 65,535 bytes
+    /// @param string|int $type the message type for the front end, at most 64 bytes
+    /// @return bool true: a daemon with a connection in the room got it; false: nobody is there
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+    fn pushToRoom(room: Room, content: Content<'_>, r#type: MessageType) -> bool {
+        rooms::push_to_room(&room, content.text, &r#type)
+    }
+}
+
+function! {
+    /// Returns who has a connection in a room now, on any daemon: each user once, in no particular order.
+    ///
+    /// The daemons that hold these connections are asked, so the call takes one round trip to Redis and one
+    /// to them. A daemon that is killed is not asked; one that hangs counts until the others notice, which
+    /// takes at most 15 seconds, and the call times out meanwhile.
+    ///
+    /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+    /// @return list<int> user ids, at most 10,000 of them
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\TimeoutException no answer in time
+    fn getRoomUsers(room: Room) -> Vec<UserId> {
+        rooms::room_users(&room)
+    }
+}
+
+function! {
+    /// Pushes a message to every connection there is.
+    ///
+    /// It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
+    /// is stored.
+    ///
+    /// @param string $content UTF-8, at most 65,535 bytes
+    /// @param string|int $type the message type for the front end, at most 64 bytes
+    /// @return bool true: a daemon with connections got it; false: nobody is connected
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
+    fn pushToAll(content: Content<'_>, r#type: MessageType) -> bool {
+        rooms::push_to_all(content.text, &r#type)
+    }
+}

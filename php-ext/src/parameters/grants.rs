@@ -1,0 +1,79 @@
+//! What a grant names: peers and rooms.
+
+use std::collections::HashSet;
+
+use super::{user_ids, valid};
+use crate::declaration::Kind;
+use crate::zend::{self, List};
+use chatpush_wire::id::UserId;
+use chatpush_wire::limit::{GRANT_PEERS, GRANT_ROOMS};
+use chatpush_wire::room::Room;
+
+/// The lists of a grant that names none.
+pub(crate) const NONE: List<'_> = List(None);
+
+impl<'a> Kind<'a> for Room {
+    type Parsed = &'a [u8];
+    type Value = Self;
+
+    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
+        // A name is ASCII, so what is not UTF-8 is not a name either way.
+        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+/// The users whose presence may be seen, each once.
+pub(crate) struct Peers;
+
+impl<'a> Kind<'a> for Peers {
+    type Parsed = List<'a>;
+    type Value = Vec<UserId>;
+
+    fn check(position: u32, List(list): List<'a>) -> Option<Vec<UserId>> {
+        list.map_or_else(|| Some(Vec::new()), |table| user_ids::at_most(GRANT_PEERS, position, table))
+    }
+}
+
+/// The rooms that a page is in, each once.
+pub(crate) struct Rooms;
+
+#[derive(Default)]
+struct Collected {
+    rooms: Vec<Room>,
+    known: HashSet<Room>,
+}
+
+impl<'a> Kind<'a> for Rooms {
+    type Parsed = List<'a>;
+    type Value = Vec<Room>;
+
+    fn check(position: u32, List(list): List<'a>) -> Option<Vec<Room>> {
+        let Some(table) = list else { return Some(Vec::new()) };
+        if table.len() > GRANT_ROOMS {
+            zend::value_error(position, &format!("must have at most {GRANT_ROOMS} elements"));
+            return None;
+        }
+        let mut collected = Collected::default();
+        // A key that is not UTF-8 would be a panic in the iterators that convert keys.
+        let mut elements = table.iter();
+        while let Some((key, value)) = elements.next_zval() {
+            let name = zend::element_as_text(value, position, &key)?;
+            match Room::try_from(name) {
+                Ok(room) => {
+                    if collected.known.insert(room.clone()) {
+                        collected.rooms.push(room);
+                    }
+                }
+                Err(error) => {
+                    let element = zend::element_name(position, &key);
+                    zend::value_error(
+                        position,
+                        &format!("must contain only names of rooms, {element} {error}"),
+                    );
+                    return None;
+                }
+            }
+        }
+        Some(collected.rooms)
+    }
+}
