@@ -21,6 +21,7 @@ import * as phone from './cases/phone.mjs';
 import * as plain from './cases/plain.mjs';
 import * as polling from './cases/polling.mjs';
 import * as restart from './cases/restart.mjs';
+import * as queue from './cases/queue.mjs';
 import * as ratchet from './cases/ratchet.mjs';
 import * as signIn from './cases/sign-in.mjs';
 import * as supervisor from './cases/supervisor.mjs';
@@ -62,4 +63,4 @@ describe('together', { concurrency: 6 }, () => {
 });
 
 // These cases kill the daemon, which all cases share.
-describe('alone', () => cases(restart, supervisor, polling));
+describe('alone', () => cases(restart, supervisor, polling, queue));

@@ -22,13 +22,18 @@ fn example(file: &str) -> PathBuf {
 fn announce(env: &TestEnv, retry: u32, arguments: &[&str]) -> Command {
     let script = example("cron/announce.php");
     let arguments = [script.to_str().expect("UTF-8")].into_iter().chain(arguments.iter().copied());
-    let mut command = env.php().with("display_errors=stderr").program(arguments);
+    let mut command = with_database(env, env.php().with("display_errors=stderr").program(arguments));
+    command.env("CHAT_RETRY_SECONDS", retry.to_string());
+    command
+}
+
+/// Gives an example the variables that it connects to MySQL with.
+fn with_database(env: &TestEnv, mut command: Command) -> Command {
     command
         .env("CHAT_MYSQL_SOCKET", env.servers().mysql_socket())
         .env("CHAT_MYSQL_DATABASE", env.name())
         .env("CHAT_MYSQL_USER", USER)
-        .env("CHAT_MYSQL_PASSWORD", PASSWORD)
-        .env("CHAT_RETRY_SECONDS", retry.to_string());
+        .env("CHAT_MYSQL_PASSWORD", PASSWORD);
     command
 }
 
@@ -83,7 +88,7 @@ async fn cron_announcement_explains_its_usage() {
     let bare = Command::new("php").arg(script).args(["a", "b"]).output().await.expect("php starts");
     let (code, _, stderr) = texts(&bare);
     assert_eq!(code, Some(69), "{stderr}");
-    for script in ["cron/announce.php", "long-lived-worker/worker.php"] {
+    for script in ["cron/announce.php", "history-and-queue/hand-over.php", "long-lived-worker/worker.php"] {
         let mode = example(script).metadata().expect("it is there").permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script} can be executed");
     }
@@ -212,4 +217,40 @@ async fn forum_messages_need_no_database() {
     assert!(text.starts_with("the page goes on") && text.contains("cannot be reached"), "{text}");
     let text = env.php().get(&code.replace("[3, 2]", "[0]")).await;
     assert!(text.contains("$receiver_ids[0] is 0"), "{text}");
+}
+
+/// What was sent while no daemon ran is handed over later, once, in order; what can never be is left out.
+#[tokio::test]
+async fn history_is_handed_over_once() {
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let schema = std::fs::read_to_string(example("history-and-queue/schema.sql")).expect("it can be read");
+    env.execute(&schema).await;
+    for (receiver, body, handed_over) in [(2, "old", 1), (2, "one", 0), (-1, "to nobody", 0), (2, "two", 0)] {
+        let values = format!("(1, {receiver}, '{body}', NOW(), {handed_over})");
+        let columns = "sender_id, receiver_id, body, created_at, handed_over";
+        env.execute(&format!("INSERT INTO history ({columns}) VALUES {values}")).await;
+    }
+    let hand_over = || async {
+        let script = example("history-and-queue/hand-over.php");
+        let command = env.php().with("display_errors=stderr").program([script]);
+        texts(&with_database(&env, command).output().await.expect("php starts"))
+    };
+    let (code, _, stderr) = hand_over().await;
+    assert_eq!(code, Some(75), "{stderr}");
+    assert!(stderr.contains("message 2: no chatpushd is running"), "{stderr}");
+    assert!(!stderr.contains("message 3"), "it stops at the first: {stderr}");
+
+    let _daemon = env.daemon().await;
+    let (code, printed, stderr) = hand_over().await;
+    assert_eq!((code, printed.as_str()), (Some(0), "3 handed over\n"), "{stderr}");
+    assert!(stderr.contains("message 3: ") && stderr.contains("$receiver_id"), "{stderr}");
+    env.execute("UPDATE history SET handed_over = 0 WHERE body = 'one'").await;
+    assert_eq!(hand_over().await.1, "1 handed over\n", "it is the same message");
+    let stored = env.stored(2).await;
+    let bodies: Vec<Value> = stored
+        .iter()
+        .map(|content| serde_json::from_str::<Value>(content).expect("JSON")["body"].clone())
+        .collect();
+    assert_eq!((bodies, env.unread(2).await), (vec![json!("one"), json!("two")], 2));
 }
