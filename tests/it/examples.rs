@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;
-use chatpush_tests::eventually::TEST_TIMEOUT;
+use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::test_env::TestEnv;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -253,4 +253,42 @@ async fn history_is_handed_over_once() {
         .map(|content| serde_json::from_str::<Value>(content).expect("JSON")["body"].clone())
         .collect();
     assert_eq!((bodies, env.unread(2).await), (vec![json!("one"), json!("two")], 2));
+}
+
+/// The steps of the example on a table with rows: none is lost or sent again, and new ones are marked.
+#[tokio::test]
+async fn history_table_keeps_every_row() {
+    let read = |file| std::fs::read_to_string(example(file)).expect("it can be read");
+    let configuration = example("history-table/chatpush.toml").display().to_string();
+    let env = TestEnv::bare().await.with("CHATPUSH_CONFIG", configuration);
+    env.execute(&read("history-table/before.sql").split_once('\n').expect("a comment").1.replace('\n', " "))
+        .await;
+    for body in ["old", "older"] {
+        let values = format!("(1, 2, '{body}', '2024-01-01 00:00:00')");
+        env.execute(&format!(
+            "INSERT INTO message (sender_id, receiver_id, body, created_at) VALUES {values}"
+        ))
+        .await;
+    }
+    env.execute(&read("history-table/alter.sql")).await;
+    for command in [&["migrate"][..], &["adopt", "--mark"], &["check"]] {
+        let ran = Daemon::command(&env, command).await;
+        assert!(ran.status.success(), "{command:?} {ran:?}");
+    }
+
+    let daemon = env.daemon().await;
+    let functions = example("history-table/functions.php");
+    let send = format!("require '{}'; send_message(1, 2, 'new', 'page-1');", functions.display());
+    for _ in 0..2 {
+        assert_eq!(env.php().get(&send).await, "");
+    }
+    let undelivered = "SELECT body FROM message WHERE delivered_at IS NULL";
+    assert_eq!(env.query::<String>(undelivered).await, ["new"]);
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.until_unread_count().await, (vec!["new".to_owned()], 1));
+    let reading = browser.keep_reading();
+    eventually("it is marked", || env.query::<String>(undelivered), Vec::is_empty).await;
+    let all: Vec<String> = env.query("SELECT body FROM message ORDER BY id").await;
+    assert_eq!(all, ["old", "older", "new"]);
+    reading.abort();
 }
