@@ -16,6 +16,19 @@ export interface Options {
   token: string | (() => string | Promise<string>);
 
   /**
+   * The grant that PHP's `ChatPush\grantToken()` makes, or a function that returns it: whose presence the
+   * page sees and whom it may send events (its peers), and which rooms it is in. It is sent on every
+   * connection.
+   *
+   * A function is called for every connection and again before the grant expires. If it throws, rejects or
+   * returns no grant, or the daemon refuses the grant, there is an `error` event, and it is called again.
+   * Messages need no grant.
+   *
+   * Give all pages the same one: the tab that has the connection sends it for all.
+   */
+  grant?: string | (() => string | Promise<string>);
+
+  /**
    * The URL of the daemon: relative to the page, or absolute with http, https, ws or wss. Default: `/ws`.
    */
   url?: string | URL;
@@ -49,6 +62,8 @@ export interface Message {
   time: number;
   /** The sender's user id, if the message was stored. */
   from?: number;
+  /** The room, if the message was pushed to one. */
+  room?: string;
   /** Set if the message was read from storage. */
   offline?: true;
   /** The conversation that the message was sent with, if any. */
@@ -64,6 +79,21 @@ export interface Message {
  * - `closed`: closed for good, by `close()` or after an `error`. Only `connect()` opens a new chat.
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'unreachable' | 'closed';
+
+/** The value of a `presence` event: whether users are online, by their ids. */
+export interface Presence {
+  [user: string]: boolean;
+}
+
+/** An event of another client. Their browser wrote it: check the value before you use it. */
+export interface ClientEvent {
+  /** The name: 1 to 32 of `a-z`, `0-9`, `_`, `.` and `-`. */
+  event: string;
+  /** The user who sent it. */
+  from: number | string;
+  /** JSON of at most 1 KiB. */
+  value: unknown;
+}
 
 /** The value of an `error` event. */
 export interface ChatError extends Error {
@@ -93,6 +123,14 @@ export interface Events {
    */
   unread: (count: number) => unknown;
 
+  /**
+   * Whether peers of the grant are online: all of them once after each connection, then what has changed.
+   */
+  presence: (users: Presence) => unknown;
+
+  /** An event that another client has sent to this user. It comes at most once. */
+  event: (event: ClientEvent) => unknown;
+
   /** The state has changed. The first state is `connecting`. */
   state: (state: State) => unknown;
 
@@ -117,6 +155,14 @@ export interface Chat {
    * an `unread` event. Does nothing after the chat has closed.
    */
   markRead(): void;
+
+  /**
+   * Sends an event, such as `typing`, to every page of a peer of the grant. It comes at most once, and is lost
+   * while there is no connection. The daemon drops events to others, and more than 20 in a second.
+   * @throws {TypeError} If the name is not 1 to 32 of `a-z`, `0-9`, `_`, `.` and `-`, or the value is not JSON
+   *   of at most 1 KiB.
+   */
+  event(to: number | string, name: string, value?: unknown): void;
 
   /**
    * Closes this page's chat for good, after confirming the handled messages. Messages that wait are not

@@ -42,6 +42,7 @@ var Acks = class {
 };
 
 // src/address.js
+var TOKEN = /^[\w.~+-]+$/;
 var PROTOCOL = "chatpush.v1";
 function addressOf(world, url = "/ws") {
   const address = new URL(url, world.location?.href);
@@ -63,12 +64,17 @@ function pageOf(address) {
   return address.href.replace(/^ws/, "http");
 }
 function userOf(world, token) {
+  return String(claimsOf(world, token).sub ?? "");
+}
+function claimsOf(world, token) {
   try {
-    const payload = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
-    return String(JSON.parse(world.atob(payload)).sub ?? "");
+    return JSON.parse(world.atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))) ?? {};
   } catch {
-    return "";
+    return {};
   }
+}
+function isToken(text) {
+  return TOKEN.test(text);
 }
 
 // src/heartbeat.js
@@ -109,6 +115,12 @@ function read(text) {
   if (!frame) return void 0;
   if (frame.pong === true) return { event: "pong" };
   const id = typeof frame.id === "string" && frame.id ? frame.id : void 0;
+  if (id === void 0) {
+    const { type, users, event, from, value, until, error } = frame;
+    if (type === "presence" && users) return { event: "presence", value: users };
+    if (type === "event" && typeof event === "string") return { event: "event", value: { event, from, value } };
+    if (type === "grant" && (until || error)) return { event: "grant", value: { until, error } };
+  }
   const count = countIn(frame) ?? countIn(parse(frame.data));
   if (count !== void 0) return { event: "unread", id, value: count };
   return typeof frame.data === "string" ? { event: "message", id, value: frame } : void 0;
@@ -262,7 +274,6 @@ var Retry = class {
 
 // src/connection.js
 var CONNECT_TIMEOUT = 3e4;
-var TOKEN = /^[\w.~+-]+$/;
 var SPARE = 1e4;
 var Connection = class {
   constructor(world, address, token, hooks) {
@@ -343,7 +354,7 @@ var Connection = class {
     if (round !== this.round) return "";
     const fetched = typeof token === "function" ? await token() : token;
     const text = typeof fetched === "string" ? fetched.trim() : "";
-    if (!TOKEN.test(text)) {
+    if (!isToken(text)) {
       throw new Error("the token function returned no token (a string like aaa.bbb.ccc)");
     }
     return text;
@@ -403,7 +414,7 @@ var Connection = class {
 var Events = class {
   constructor(world) {
     this.world = world;
-    this.handlers = /* @__PURE__ */ new Map([["message", []], ["unread", []], ["state", []], ["error", []]]);
+    this.handlers = new Map(["message", "unread", "presence", "event", "state", "error"].map((event) => [event, []]));
   }
   /**
    * Adds a handler. The same function may be added more than once.
@@ -448,6 +459,66 @@ var Events = class {
         console.error("chatpush: an error handler failed:", broken);
       }
     }
+  }
+};
+
+// src/grant.js
+var RENEWED_AT = 0.9;
+var LONGEST2 = 864e5;
+var RETRY = 5e3;
+var RETRY_CAP = 6e4;
+var Grant = class {
+  /** @param {string|(() => string|Promise<string>)} grant */
+  constructor(world, grant, hooks) {
+    Object.assign(this, { world, grant, hooks });
+    this.round = 0;
+    this.failures = 0;
+  }
+  /** The connection is open. */
+  async begin() {
+    this.end();
+    const { round, grant, world } = this;
+    try {
+      const fetched = typeof grant === "function" ? await grant() : grant;
+      if (round !== this.round) return;
+      const text = typeof fetched === "string" ? fetched.trim() : "";
+      if (!isToken(text)) throw new Error("the grant function returned no grant (a string like aaa.bbb.ccc)");
+      this.hooks.send(JSON.stringify({ grant: text }));
+      const { iat, exp } = claimsOf(world, text);
+      this.renewAfter((exp - iat) * 1e3 * RENEWED_AT);
+    } catch (error) {
+      if (round !== this.round) return;
+      this.hooks.error(error);
+      if (round === this.round) this.retry();
+    }
+  }
+  /** The connection has ended. */
+  end() {
+    this.round++;
+    this.world.clearTimeout(this.timer);
+  }
+  /** The daemon says that the grant is in force. */
+  accepted() {
+    this.failures = 0;
+  }
+  /** The daemon says that the grant was refused, or has ended. */
+  refused(reason) {
+    const { round } = this;
+    if (this.failures > 0 || !this.canRenew()) this.hooks.error(new Error(`no grant: ${reason}`));
+    if (round === this.round) this.retry();
+  }
+  canRenew() {
+    return typeof this.grant === "function";
+  }
+  /** The first time at once, because that may be an expired grant. */
+  retry() {
+    this.renewAfter(this.failures === 0 ? 0 : Math.min(RETRY_CAP, RETRY * 2 ** (this.failures - 1)));
+    this.failures++;
+  }
+  renewAfter(delay) {
+    this.world.clearTimeout(this.timer);
+    if (!this.canRenew() || !Number.isFinite(delay)) return;
+    this.timer = this.world.setTimeout(() => this.begin(), Math.min(LONGEST2, delay));
   }
 };
 
@@ -671,11 +742,14 @@ var Tabs = class {
 };
 
 // src/chat.js
-var TABS_VERSION = 1;
+var TABS_VERSION = 2;
+var EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
+var EVENT_BYTES = 1024;
 var Chat = class {
   constructor(options, world) {
     this.world = world;
     this.state = "connecting";
+    this.presence = {};
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -687,10 +761,13 @@ var Chat = class {
       });
     }
   }
-  begin({ url, token, name = "default", share = true }) {
+  begin({ url, token, grant, name = "default", share = true }) {
     const { world } = this;
     if (typeof token !== "function" && (typeof token !== "string" || !token.trim())) {
       throw new TypeError("token must be a string or a function that returns one");
+    }
+    if (grant !== void 0 && typeof grant !== "function" && typeof grant !== "string") {
+      throw new TypeError("grant must be a string or a function that returns one");
     }
     this.address = addressOf(world, url);
     this.name = String(name);
@@ -698,6 +775,12 @@ var Chat = class {
     this.events.on("unread", (count) => {
       this.unread = count;
     });
+    if (grant) {
+      this.grant = new Grant(world, grant, {
+        send: (text) => this.connection.send(text),
+        error: (error) => this.report(error)
+      });
+    }
     this.connection = new Connection(world, this.address, token, this.hooks());
     this.unlisten = listen(world, {
       wake: () => {
@@ -714,14 +797,36 @@ var Chat = class {
       state: (state) => this.changed(state),
       frame: (frame, socket) => {
         this.tabs?.post({ frame });
-        this.inbox.receive(frame, socket);
+        this.take(frame, socket);
       },
-      error: (error) => {
-        this.tabs?.post({ error: error?.message ?? String(error) });
-        this.events.fail(error);
-      },
+      error: (error) => this.report(error),
       giveUp: (error) => this.giveUp(error)
     };
+  }
+  /** Takes a frame, of this tab's connection or of the leader's. */
+  take(frame, socket) {
+    const { event, value } = frame;
+    if (event === "grant") {
+      if (value.until) {
+        this.presence = {};
+        this.grant?.accepted();
+      } else if (socket) {
+        if (this.grant) this.grant.refused(value.error);
+        else this.report(new Error(`no grant: ${value.error}`));
+      }
+    } else if (event === "presence") {
+      Object.assign(this.presence, value);
+      this.events.emit("presence", value);
+    } else if (event === "event") {
+      this.events.emit("event", value);
+    } else {
+      this.inbox.receive(frame, socket);
+    }
+  }
+  /** Reports an error in all tabs. */
+  report(error) {
+    this.tabs?.post({ error: error?.message ?? String(error) });
+    this.events.fail(error);
   }
   on(event, handler) {
     const off = this.events.on(event, handler);
@@ -732,6 +837,18 @@ var Chat = class {
     if (this.state === "closed") return;
     this.reading = true;
     this.sendRead();
+  }
+  event(to, name, value = null) {
+    if (typeof name !== "string" || !EVENT_NAME.test(name)) throw new TypeError(`chatpush cannot send an event '${name}'`);
+    const json = JSON.stringify({ to, event: name, value });
+    if (new TextEncoder().encode(JSON.stringify(value)).length > EVENT_BYTES) {
+      throw new TypeError(`the value of an event must have at most ${EVENT_BYTES} bytes`);
+    }
+    if (this.state !== "closed") this.sendEvent(json);
+  }
+  sendEvent(json) {
+    if (this.tabs && !this.tabs.leading) this.tabs.post({ event: json });
+    else this.connection.send(json);
   }
   close() {
     this.inbox?.close();
@@ -765,6 +882,7 @@ var Chat = class {
       lead: () => this.connection.start(),
       follow: () => {
         this.connection.stop();
+        this.grant?.end();
         this.acks.flush();
       },
       hear: (said) => this.tabs.leading ? this.answer(said) : this.follow(said)
@@ -773,30 +891,44 @@ var Chat = class {
     return false;
   }
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled }) {
+  answer({ ask, handled, event }) {
+    if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === "read") this.markRead();
     if (ask === "wake") this.connection.wake();
     if (ask) this.tell();
   }
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, error, read: read2 }) {
-    if (frame) this.inbox.receive(frame);
+  follow({ frame, state, unread, presence, error, read: read2 }) {
+    if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read2) this.reading = false;
     if (unread !== void 0 && unread !== this.unread) this.events.emit("unread", unread);
+    if (presence) this.catchUp(presence);
     if (!state) return;
     if (state === "open" && state !== this.state) this.sendRead();
     this.become(state);
   }
   /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
-    if (state === "open") this.sendRead();
+    if (state === "open") {
+      this.sendRead();
+      this.grant?.begin();
+    } else {
+      this.grant?.end();
+    }
     this.become(state);
     this.tell();
   }
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread });
+    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, presence: this.presence });
+  }
+  /** Learns from the leader of the peers that came before this tab was there. */
+  catchUp(presence) {
+    const news = Object.entries(presence).filter(([user, online]) => this.presence[user] !== online);
+    if (!news.length) return;
+    this.presence = { ...presence };
+    this.events.emit("presence", Object.fromEntries(news));
   }
   become(state) {
     if (state === this.state || this.state === "closed") return;
@@ -825,11 +957,28 @@ var Chat = class {
     if (this.state === "closed") return;
     this.acks?.flush();
     this.connection.stop();
+    this.grant?.end();
     this.tabs?.leave();
     this.unlisten();
     this.become("closed");
   }
 };
+
+// src/stub.js
+function adopt(world, connect2) {
+  for (const { options, chat, calls } of world.ChatPush?.queue?.splice(0) ?? []) {
+    const real = connect2(options);
+    Object.defineProperties(chat, Object.getOwnPropertyDescriptors(real));
+    for (const call of calls) {
+      const [name, ...args] = call.args;
+      try {
+        call.off = real[name](...args);
+      } catch (error) {
+        world.console.error("chatpush:", error);
+      }
+    }
+  }
+}
 
 // src/chatpush.js
 function connect(options, world = globalThis) {
@@ -837,12 +986,14 @@ function connect(options, world = globalThis) {
   return {
     on: (event, handler) => chat.on(event, handler),
     markRead: () => chat.markRead(),
+    event: (to, name, value) => chat.event(to, name, value),
     close: () => chat.close(),
     get state() {
       return chat.state;
     }
   };
 }
+adopt(globalThis, connect);
 export {
   connect
 };

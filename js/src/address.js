@@ -1,5 +1,8 @@
 // The URLs of the daemon, and the user of a token.
 
+/** The characters of a token that may stand in the list of subprotocols (RFC 6455 section 4.1). */
+const TOKEN = /^[\w.~+-]+$/;
+
 /** The subprotocol of this client. */
 const PROTOCOL = 'chatpush.v1';
 
@@ -43,10 +46,19 @@ export function pageOf(address) {
  * @returns {string} Empty if the token has no readable `sub`.
  */
 export function userOf(world, token) {
+  return String(claimsOf(world, token).sub ?? '');
+}
+
+/** The claims of a token; none if they cannot be read. */
+export function claimsOf(world, token) {
   try {
-    const payload = token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/');
-    return String(JSON.parse(world.atob(payload)).sub ?? '');
+    return JSON.parse(world.atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))) ?? {};
   } catch {
-    return '';
+    return {};
   }
+}
+
+/** Whether a text may be a token: an error page or a JSON answer is none. */
+export function isToken(text) {
+  return TOKEN.test(text);
 }

@@ -2,6 +2,7 @@ import { Acks } from './acks.js';
 import { addressOf, userOf } from './address.js';
 import { Connection } from './connection.js';
 import { Events } from './events.js';
+import { Grant } from './grant.js';
 import { Handled } from './handled.js';
 import { Inbox } from './inbox.js';
 import { listen } from './page.js';
@@ -11,7 +12,11 @@ import { Tabs } from './tabs.js';
  * The version of the messages between tabs. Tabs with another version of this client must not share a
  * channel.
  */
-const TABS_VERSION = 1;
+const TABS_VERSION = 2;
+
+/** The name of a client event, and the longest value in bytes of JSON. The daemon drops what differs. */
+const EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
+const EVENT_BYTES = 1_024;
 
 /**
  * The chat of one page. It holds the connection itself (leader) or gets everything from the tab that does.
@@ -20,6 +25,8 @@ export class Chat {
   constructor(options, world) {
     this.world = world;
     this.state = 'connecting';
+    /** What is known of the peers, by their ids. */
+    this.presence = {};
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -33,10 +40,13 @@ export class Chat {
     }
   }
 
-  begin({ url, token, name = 'default', share = true }) {
+  begin({ url, token, grant, name = 'default', share = true }) {
     const { world } = this;
     if (typeof token !== 'function' && (typeof token !== 'string' || !token.trim())) {
       throw new TypeError('token must be a string or a function that returns one');
+    }
+    if (grant !== undefined && typeof grant !== 'function' && typeof grant !== 'string') {
+      throw new TypeError('grant must be a string or a function that returns one');
     }
     this.address = addressOf(world, url);
     this.name = String(name);
@@ -45,6 +55,12 @@ export class Chat {
     this.events.on('unread', (count) => {
       this.unread = count;
     });
+    if (grant) {
+      this.grant = new Grant(world, grant, {
+        send: (text) => this.connection.send(text),
+        error: (error) => this.report(error),
+      });
+    }
     this.connection = new Connection(world, this.address, token, this.hooks());
     this.unlisten = listen(world, {
       wake: () => {
@@ -63,14 +79,39 @@ export class Chat {
       frame: (frame, socket) => {
         // The other tabs get the frame before this tab's handlers can ack it.
         this.tabs?.post({ frame });
-        this.inbox.receive(frame, socket);
+        this.take(frame, socket);
       },
-      error: (error) => {
-        this.tabs?.post({ error: error?.message ?? String(error) });
-        this.events.fail(error);
-      },
+      error: (error) => this.report(error),
       giveUp: (error) => this.giveUp(error),
     };
+  }
+
+  /** Takes a frame, of this tab's connection or of the leader's. */
+  take(frame, socket) {
+    const { event, value } = frame;
+    if (event === 'grant') {
+      if (value.until) {
+        // Its peers come next, all of them.
+        this.presence = {};
+        this.grant?.accepted();
+      } else if (socket) {
+        if (this.grant) this.grant.refused(value.error);
+        else this.report(new Error(`no grant: ${value.error}`));
+      }
+    } else if (event === 'presence') {
+      Object.assign(this.presence, value);
+      this.events.emit('presence', value);
+    } else if (event === 'event') {
+      this.events.emit('event', value);
+    } else {
+      this.inbox.receive(frame, socket);
+    }
+  }
+
+  /** Reports an error in all tabs. */
+  report(error) {
+    this.tabs?.post({ error: error?.message ?? String(error) });
+    this.events.fail(error);
   }
 
   on(event, handler) {
@@ -84,6 +125,20 @@ export class Chat {
     if (this.state === 'closed') return;
     this.reading = true;
     this.sendRead();
+  }
+
+  event(to, name, value = null) {
+    if (typeof name !== 'string' || !EVENT_NAME.test(name)) throw new TypeError(`chatpush cannot send an event '${name}'`);
+    const json = JSON.stringify({ to, event: name, value });
+    if (new TextEncoder().encode(JSON.stringify(value)).length > EVENT_BYTES) {
+      throw new TypeError(`the value of an event must have at most ${EVENT_BYTES} bytes`);
+    }
+    if (this.state !== 'closed') this.sendEvent(json);
+  }
+
+  sendEvent(json) {
+    if (this.tabs && !this.tabs.leading) this.tabs.post({ event: json });
+    else this.connection.send(json);
   }
 
   close() {
@@ -122,6 +177,7 @@ export class Chat {
       lead: () => this.connection.start(),
       follow: () => {
         this.connection.stop();
+        this.grant?.end();
         this.acks.flush();
       },
       hear: (said) => (this.tabs.leading ? this.answer(said) : this.follow(said)),
@@ -131,7 +187,8 @@ export class Chat {
   }
 
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled }) {
+  answer({ ask, handled, event }) {
+    if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === 'read') this.markRead();
     if (ask === 'wake') this.connection.wake();
@@ -139,11 +196,12 @@ export class Chat {
   }
 
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, error, read }) {
-    if (frame) this.inbox.receive(frame);
+  follow({ frame, state, unread, presence, error, read }) {
+    if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read) this.reading = false;
     if (unread !== undefined && unread !== this.unread) this.events.emit('unread', unread);
+    if (presence) this.catchUp(presence);
     if (!state) return;
     // The previous leader may have closed before it sent our request.
     if (state === 'open' && state !== this.state) this.sendRead();
@@ -152,13 +210,26 @@ export class Chat {
 
   /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
-    if (state === 'open') this.sendRead();
+    if (state === 'open') {
+      this.sendRead();
+      this.grant?.begin();
+    } else {
+      this.grant?.end();
+    }
     this.become(state);
     this.tell();
   }
 
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread });
+    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, presence: this.presence });
+  }
+
+  /** Learns from the leader of the peers that came before this tab was there. */
+  catchUp(presence) {
+    const news = Object.entries(presence).filter(([user, online]) => this.presence[user] !== online);
+    if (!news.length) return;
+    this.presence = { ...presence };
+    this.events.emit('presence', Object.fromEntries(news));
   }
 
   become(state) {
@@ -193,6 +264,7 @@ export class Chat {
     if (this.state === 'closed') return;
     this.acks?.flush();
     this.connection.stop();
+    this.grant?.end();
     this.tabs?.leave();
     this.unlisten();
     this.become('closed');

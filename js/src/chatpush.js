@@ -8,6 +8,7 @@
  * chatpush.d.ts documents every option, event and guarantee.
  */
 import { Chat } from './chat.js';
+import { adopt } from './stub.js';
 
 /**
  * Connects, and reconnects until `close()` is called or the server closes for good. Never throws: what is
@@ -21,9 +22,12 @@ export function connect(options, world = globalThis) {
   return {
     on: (event, handler) => chat.on(event, handler),
     markRead: () => chat.markRead(),
+    event: (to, name, value) => chat.event(to, name, value),
     close: () => chat.close(),
     get state() {
       return chat.state;
     },
   };
 }
+
+adopt(globalThis, connect);

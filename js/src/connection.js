@@ -1,4 +1,4 @@
-import { handshake } from './address.js';
+import { handshake, isToken } from './address.js';
 import { Heartbeat } from './heartbeat.js';
 import { read } from './frame.js';
 import { Outage } from './outage.js';
@@ -6,9 +6,6 @@ import { Retry } from './retry.js';
 
 /** The timeout for token and handshake together, in milliseconds. */
 const CONNECT_TIMEOUT = 30_000;
-
-/** The characters of a token that may stand in the list of subprotocols (RFC 6455 section 4.1). */
-const TOKEN = /^[\w.~+-]+$/;
 
 /** How long a fetched token is kept for the next attempt, in milliseconds. */
 const SPARE = 10_000;
@@ -111,7 +108,7 @@ export class Connection {
     const fetched = typeof token === 'function' ? await token() : token;
     const text = typeof fetched === 'string' ? fetched.trim() : '';
     // An error page or a JSON answer is reported here; the daemon would only refuse it.
-    if (!TOKEN.test(text)) {
+    if (!isToken(text)) {
       throw new Error('the token function returned no token (a string like aaa.bbb.ccc)');
     }
     return text;

@@ -3,14 +3,22 @@
 /**
  * Reads one frame.
  * @param {unknown} text The data of a WebSocket message event.
- * @returns {{event: 'message'|'unread'|'pong', id?: string, value?: object|number}|undefined} `undefined`
- *   for an unknown kind of frame, so that a newer daemon may send more than this client knows.
+ * @returns {{event: string, id?: string, value?: object|number}|undefined} The event is `message`, `unread`,
+ *   `presence`, `event`, `grant` or `pong`; `undefined` for an unknown kind of frame, so that a newer daemon
+ *   may send more than this client knows.
  */
 export function read(text) {
   const frame = parse(text);
   if (!frame) return undefined;
   if (frame.pong === true) return { event: 'pong' };
   const id = typeof frame.id === 'string' && frame.id ? frame.id : undefined;
+  // Frames of the daemon itself have no id. An application may give its messages any type.
+  if (id === undefined) {
+    const { type, users, event, from, value, until, error } = frame;
+    if (type === 'presence' && users) return { event: 'presence', value: users };
+    if (type === 'event' && typeof event === 'string') return { event: 'event', value: { event, from, value } };
+    if (type === 'grant' && (until || error)) return { event: 'grant', value: { until, error } };
+  }
   const count = countIn(frame) ?? countIn(parse(frame.data));
   if (count !== undefined) return { event: 'unread', id, value: count };
   return typeof frame.data === 'string' ? { event: 'message', id, value: frame } : undefined;

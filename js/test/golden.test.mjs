@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { createContext, runInContext } from 'node:vm';
 import { Browser, message, settle } from './world.mjs';
 import { userOf } from '../src/address.js';
 
@@ -21,14 +22,14 @@ async function received(frame) {
   chat.on('message', (message) => { messages.push(message); });
   tab.socket.say(frame);
   await tab.browser.clock.advance(1);
-  assert.deepEqual(tab.errors, []);
-  return { messages, unread: tab.unread, acks: tab.socket.acks };
+  return { errors: tab.errors.map(({ message }) => message), messages, unread: tab.unread, acks: tab.socket.acks };
 }
 
 test('frames of the daemon are read', async () => {
-  for (const { kind, message, count, frame } of await lines('frames')) {
+  for (const { kind, message, count, error, frame } of await lines('frames')) {
     // A message whose content is a counter causes an unread event, and is acked like any message.
     assert.deepEqual(await received(frame), {
+      errors: error === undefined ? [] : [`no grant: ${error}`],
       messages: message && count === undefined ? [message] : [],
       unread: count === undefined ? [] : [count],
       acks: message ? [[message.id]] : [],
@@ -50,6 +51,33 @@ test('frames that PHP renders are read', async () => {
   }
 });
 
+/** What the client of the first version makes of one frame. */
+async function receivedBefore(frame) {
+  const context = createContext({ URL });
+  runInContext(await readFile(new URL('earlier/chatpush-1.js', import.meta.url), 'utf8'), context);
+  const tab = new Browser().tab();
+  const seen = { messages: [], unread: [], errors: [] };
+  const chat = context.ChatPush.connect({ token: 't', ...alone }, tab.world);
+  chat.on('message', (message) => { seen.messages.push(message.id); });
+  chat.on('unread', (count) => { seen.unread.push(count); });
+  chat.on('error', (error) => { seen.errors.push(error); });
+  await settle();
+  tab.socket.accept();
+  tab.socket.say(frame);
+  await tab.browser.clock.advance(1);
+  return seen;
+}
+
+test('the first version of this client shows no frame that it does not know', async () => {
+  for (const { kind, message, count, frame } of await lines('frames')) {
+    assert.deepEqual(await receivedBefore(frame), {
+      messages: message && count === undefined ? [message.id] : [],
+      unread: count === undefined ? [] : [count],
+      errors: [],
+    }, kind);
+  }
+});
+
 test('the client sends the frames of the golden file', async () => {
   const said = {
     ack: async (tab, { ids }) => {
@@ -57,13 +85,17 @@ test('the client sends the frames of the golden file', async () => {
     },
     read: async (tab, line, chat) => chat.markRead(),
     ping: async (tab) => tab.show(),
+    grant: async () => {},
+    event: async (tab, line, chat) => chat.event(line.to, line.event, line.value),
   };
   for (const line of await lines('client')) {
     // This client never sends a token on an open connection; it fetches one for each.
-    if (['token', 'grant', 'event'].includes(line.says)) continue;
+    // This client never sends a token on an open connection; it fetches one for each.
+    if (line.says === 'token') continue;
     const tab = new Browser().tab();
-    const chat = await tab.open(alone);
-    tab.socket.texts.length = 0;
+    const chat = await tab.open({ ...alone, grant: line.grant });
+    // It pings as soon as it is connected.
+    tab.socket.texts = tab.socket.texts.filter((text) => text !== '{"ping":true}');
     await said[line.says](tab, line, chat);
     await tab.browser.clock.advance(1);
     assert.deepEqual(tab.socket.texts, [line.frame]);
