@@ -9,6 +9,7 @@ import * as cut from './cases/cut.mjs';
 import * as example from './cases/example.mjs';
 import * as flood from './cases/flood.mjs';
 import * as forum from './cases/forum.mjs';
+import * as gateway from './cases/gateway.mjs';
 import * as history from './cases/history.mjs';
 import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
@@ -58,7 +59,7 @@ describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, outbox, conversation, signIn, wide, closing,
-    forum, ratchet,
+    forum, gateway, ratchet,
   );
 });
 

@@ -5,10 +5,7 @@ declare(strict_types=1);
 /** The pages of examples/plain-php, as a browser without JavaScript uses them. */
 final class PlainPhpExampleTest extends ChatPushTestCase
 {
-    private const PASSWORD = 'long enough';
-
-    /** The session cookie of the requests. */
-    private string $cookie = '';
+    use ExamplePages;
 
     public function testMessageStaysInTheInboxUntilItIsRead(): void
     {
@@ -61,69 +58,5 @@ final class PlainPhpExampleTest extends ChatPushTestCase
         self::assertSame(422, $this->request('send.php', ['text' => str_repeat('x', 65_536)] + $message)[0]);
         self::assertSame(422, $this->request('inbox.php', ['seen' => ''] + $message)[0]);
         self::assertSame([], self::stored($user));
-    }
-
-    /** Creates a user with a password. The id makes the name unique. */
-    private static function registered(string $name): int
-    {
-        $user = self::newUser();
-        $hash = password_hash(self::PASSWORD, PASSWORD_BCRYPT, ['cost' => 4]);
-        Stack::database()->prepare('UPDATE `user` SET `username` = ?, `password` = ? WHERE `id` = ?')
-            ->execute(["$name $user", $hash, $user]);
-        return $user;
-    }
-
-    private function signIn(string $name): void
-    {
-        $this->cookie = '';
-        $form = ['username' => $name, 'password' => self::PASSWORD] + self::hidden($this->get('sign-in.php'));
-        self::assertStringContainsString('<h1>Inbox of ', $this->post('sign-in.php', $form));
-    }
-
-    private function get(string $page): string
-    {
-        [$status, $body] = $this->request($page);
-        self::assertSame(200, $status, $body);
-        return $body;
-    }
-
-    private function post(string $page, array $fields): string
-    {
-        [$status, $body] = $this->request($page, $fields);
-        self::assertSame(200, $status, $body);
-        return $body;
-    }
-
-    /** Sends a request and follows redirects. Returns the status and the body. */
-    private function request(string $page, ?array $fields = null): array
-    {
-        $context = stream_context_create(['http' => [
-            'method' => $fields === null ? 'GET' : 'POST',
-            'header' => ["Cookie: $this->cookie", 'Content-Type: application/x-www-form-urlencoded'],
-            'content' => http_build_query($fields ?? []),
-            'follow_location' => 0,
-            'ignore_errors' => true,
-            'timeout' => 20,
-        ]]);
-        $body = file_get_contents(Stack::httpUrl() . "/examples/plain-php/$page", false, $context);
-        $next = null;
-        foreach ($http_response_header as $line) {
-            if (preg_match('/^Set-Cookie: ([^;]+)/i', $line, $found) === 1) {
-                $this->cookie = $found[1];
-            } elseif (preg_match('/^Location: (.+)$/i', $line, $found) === 1) {
-                $next = $found[1];
-            }
-        }
-        if ($next !== null) {
-            return $this->request($next);
-        }
-        return [(int) explode(' ', $http_response_header[0])[1], $body];
-    }
-
-    /** The hidden fields of the form on a page. */
-    private static function hidden(string $page): array
-    {
-        preg_match_all('/<input type="hidden" name="(\w+)" value="([^"]*)">/', $page, $found);
-        return array_combine($found[1], $found[2]);
     }
 }

@@ -13,6 +13,7 @@ require __DIR__ . '/Script.php';
 require __DIR__ . '/Stack.php';
 require __DIR__ . '/WebSocket.php';
 require __DIR__ . '/ChatPushTestCase.php';
+require __DIR__ . '/ExamplePages.php';
 require __DIR__ . '/Installation.php';
 require __DIR__ . '/InstallationOfStack.php';
 require __DIR__ . '/PromisesTestCase.php';
