@@ -60,6 +60,11 @@ export interface Message {
   data: string;
   /** When the message was accepted, in milliseconds since 1970. */
   time: number;
+  /**
+   * Whom the message is for: it is a copy of what this user has sent, with the daemon's setting `carbons`. Of
+   * one sent to many, the list.
+   */
+  to?: number | number[];
   /** The sender's user id, if the message was stored. */
   from?: number;
   /** The room, if the message was pushed to one. */
@@ -131,6 +136,18 @@ export interface Events {
   /** An event that another client has sent to this user. It comes at most once. */
   event: (event: ClientEvent) => unknown;
 
+  /**
+   * Messages were taken back: by their sender, or because they could not be stored. The page removes those
+   * that it shows. What was not handed out yet is not handed out any more.
+   */
+  recall: (ids: string[]) => unknown;
+
+  /**
+   * A client of `to` has confirmed these messages of this user, with the daemon's setting `receipts`. It
+   * comes at most once.
+   */
+  delivered: (receipt: { to: number; ids: string[] }) => unknown;
+
   /** The state has changed. The first state is `connecting`. */
   state: (state: State) => unknown;
 
@@ -157,10 +174,10 @@ export interface Chat {
   markRead(): void;
 
   /**
-   * Sends an event, such as `typing`, to every page of a peer of the grant. It comes at most once, and is lost
-   * while there is no connection. The daemon drops events to others, and more than 20 in a second.
-   * @throws {TypeError} If the name is not 1 to 32 of `a-z`, `0-9`, `_`, `.` and `-`, or the value is not JSON
-   *   of at most 1 KiB.
+   * Sends an event, such as `typing`, to every page of a peer of the grant. It comes at most once, and is
+   * lost while there is no connection. The daemon drops events to others, and more than 20 in a second.
+   * @throws {TypeError} If the name is not 1 to 32 of `a-z`, `0-9`, `_`, `.` and `-`, or the value is not
+   *   JSON of at most 1 KiB.
    */
   event(to: number | string, name: string, value?: unknown): void;
 

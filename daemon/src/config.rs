@@ -79,6 +79,10 @@ pub struct Config {
     pub user_id_type: UserIdType,
     /// Whether storing a message increments the unread counter.
     pub count_unread: bool,
+    /// Whether senders are told when a client has confirmed their message.
+    pub receipts: bool,
+    /// Whether senders get copies of their own messages.
+    pub carbons: bool,
     /// Whether stored messages are sent on connect.
     pub flush_on_connect: bool,
     /// Type of messages that were stored without one.
@@ -121,6 +125,8 @@ impl Config {
         let drain = source.seconds("drain_seconds");
         let prefix = source.parse("prefix", general::prefix);
         let count_unread = source.boolean("count_unread");
+        let receipts = source.boolean("receipts");
+        let carbons = source.boolean("carbons");
         let flush_on_connect = source.boolean("flush_on_connect");
         let default_type = source.parse("default_type", general::message_type);
         let allowed_origins = source.parse("allowed_origins", Origins::parse);
@@ -153,6 +159,8 @@ impl Config {
             prefix: prefix?,
             user_id_type,
             count_unread: count_unread?,
+            receipts: receipts?,
+            carbons: carbons?,
             flush_on_connect: flush_on_connect?,
             default_type: default_type?,
             redis: redis?,

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
 
@@ -129,12 +129,23 @@ impl Hub {
         }
     }
 
-    /// Queues a frame that may be lost for the connections of `user` that know client events. Returns how many
-    /// have too much queued and do not get it.
+    /// Queues a frame that may be lost for the connections of `user` that know client events. Returns how
+    /// many have too much queued and do not get it.
     pub fn offer(&self, user: &UserId, outgoing: &Outgoing) -> usize {
         let users = self.partition(user);
         let knowing = users.get(user).into_iter().flatten().filter(|outbox| outbox.knows_events());
         knowing.filter(|outbox| !outbox.offer(outgoing)).count()
+    }
+
+    /// Takes messages back that wait for the connections of `user`, and queues the frame that says so for
+    /// those that know it.
+    pub fn recall(&self, user: &UserId, ids: &[MessageId], outgoing: &Outgoing) {
+        for outbox in self.partition(user).get(user).into_iter().flatten() {
+            outbox.remove(ids);
+            if outbox.knows_events() {
+                outbox.push(outgoing);
+            }
+        }
     }
 
     /// Who has a connection here in the room, each user once.

@@ -116,9 +116,11 @@ function read(text) {
   if (frame.pong === true) return { event: "pong" };
   const id = typeof frame.id === "string" && frame.id ? frame.id : void 0;
   if (id === void 0) {
-    const { type, users, event, from, value, until, error } = frame;
+    const { type, users, event, from, value, until, error, to, ids } = frame;
     if (type === "presence" && users) return { event: "presence", value: users };
     if (type === "event" && typeof event === "string") return { event: "event", value: { event, from, value } };
+    if (type === "recall" && Array.isArray(ids)) return { event: "recall", value: ids };
+    if (type === "delivered" && Array.isArray(ids)) return { event: "delivered", value: { to, ids } };
     if (type === "grant" && (until || error)) return { event: "grant", value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
@@ -414,7 +416,7 @@ var Connection = class {
 var Events = class {
   constructor(world) {
     this.world = world;
-    this.handlers = new Map(["message", "unread", "presence", "event", "state", "error"].map((event) => [event, []]));
+    this.handlers = new Map(["message", "unread", "presence", "event", "recall", "delivered", "state", "error"].map((event) => [event, []]));
   }
   /**
    * Adds a handler. The same function may be added more than once.
@@ -609,11 +611,20 @@ var Inbox = class {
    */
   handledElsewhere(id) {
     if (this.events.has("message")) return;
-    for (const { frame, socket } of this.queue.filter((held) => held.frame.id === id)) {
-      if (!this.handled.has(id)) this.handled.add(id);
-      this.settle(id, socket);
-    }
-    this.queue = this.queue.filter((held) => held.frame.id !== id);
+    if (this.queue.some(({ frame }) => frame.id === id)) this.drop(id);
+  }
+  /**
+   * Messages were taken back. Those that wait are not handed out, nor is one that comes later, from a page of
+   * stored messages that was read before.
+   */
+  forget(ids) {
+    for (const id of ids) this.drop(id);
+  }
+  /** Counts a message as handled, and takes it out of the queue. */
+  drop(id) {
+    if (!this.handled.has(id)) this.handled.add(id);
+    for (const { frame, socket } of this.queue) if (frame.id === id) this.settle(id, socket);
+    this.queue = this.queue.filter(({ frame }) => frame.id !== id);
   }
   /** Drops the queue. The message that is being handled is finished. */
   close() {
@@ -817,8 +828,11 @@ var Chat = class {
     } else if (event === "presence") {
       Object.assign(this.presence, value);
       this.events.emit("presence", value);
-    } else if (event === "event") {
-      this.events.emit("event", value);
+    } else if (event === "event" || event === "delivered") {
+      this.events.emit(event, value);
+    } else if (event === "recall") {
+      this.inbox.forget(value);
+      this.events.emit("recall", value);
     } else {
       this.inbox.receive(frame, socket);
     }

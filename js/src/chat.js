@@ -101,8 +101,11 @@ export class Chat {
     } else if (event === 'presence') {
       Object.assign(this.presence, value);
       this.events.emit('presence', value);
-    } else if (event === 'event') {
-      this.events.emit('event', value);
+    } else if (event === 'event' || event === 'delivered') {
+      this.events.emit(event, value);
+    } else if (event === 'recall') {
+      this.inbox.forget(value);
+      this.events.emit('recall', value);
     } else {
       this.inbox.receive(frame, socket);
     }

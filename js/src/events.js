@@ -2,7 +2,7 @@
 export class Events {
   constructor(world) {
     this.world = world;
-    this.handlers = new Map(['message', 'unread', 'presence', 'event', 'state', 'error'].map((event) => [event, []]));
+    this.handlers = new Map(['message', 'unread', 'presence', 'event', 'recall', 'delivered', 'state', 'error'].map((event) => [event, []]));
   }
 
   /**

@@ -4,8 +4,8 @@
  * Reads one frame.
  * @param {unknown} text The data of a WebSocket message event.
  * @returns {{event: string, id?: string, value?: object|number}|undefined} The event is `message`, `unread`,
- *   `presence`, `event`, `grant` or `pong`; `undefined` for an unknown kind of frame, so that a newer daemon
- *   may send more than this client knows.
+ *   `presence`, `event`, `recall`, `delivered`, `grant` or `pong`; `undefined` for an unknown kind of frame,
+ *   so that a newer daemon may send more than this client knows.
  */
 export function read(text) {
   const frame = parse(text);
@@ -14,9 +14,11 @@ export function read(text) {
   const id = typeof frame.id === 'string' && frame.id ? frame.id : undefined;
   // Frames of the daemon itself have no id. An application may give its messages any type.
   if (id === undefined) {
-    const { type, users, event, from, value, until, error } = frame;
+    const { type, users, event, from, value, until, error, to, ids } = frame;
     if (type === 'presence' && users) return { event: 'presence', value: users };
     if (type === 'event' && typeof event === 'string') return { event: 'event', value: { event, from, value } };
+    if (type === 'recall' && Array.isArray(ids)) return { event: 'recall', value: ids };
+    if (type === 'delivered' && Array.isArray(ids)) return { event: 'delivered', value: { to, ids } };
     if (type === 'grant' && (until || error)) return { event: 'grant', value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));

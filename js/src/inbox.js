@@ -56,11 +56,22 @@ export class Inbox {
    */
   handledElsewhere(id) {
     if (this.events.has('message')) return;
-    for (const { frame, socket } of this.queue.filter((held) => held.frame.id === id)) {
-      if (!this.handled.has(id)) this.handled.add(id);
-      this.settle(id, socket);
-    }
-    this.queue = this.queue.filter((held) => held.frame.id !== id);
+    if (this.queue.some(({ frame }) => frame.id === id)) this.drop(id);
+  }
+
+  /**
+   * Messages were taken back. Those that wait are not handed out, nor is one that comes later, from a page of
+   * stored messages that was read before.
+   */
+  forget(ids) {
+    for (const id of ids) this.drop(id);
+  }
+
+  /** Counts a message as handled, and takes it out of the queue. */
+  drop(id) {
+    if (!this.handled.has(id)) this.handled.add(id);
+    for (const { frame, socket } of this.queue) if (frame.id === id) this.settle(id, socket);
+    this.queue = this.queue.filter(({ frame }) => frame.id !== id);
   }
 
   /** Drops the queue. The message that is being handled is finished. */

@@ -5,6 +5,7 @@ mod groups;
 pub(crate) mod live;
 pub(crate) mod many;
 pub(crate) mod mailbox;
+pub(crate) mod recall;
 pub(crate) mod rooms;
 pub(crate) mod store;
 pub(crate) mod token;

@@ -11,6 +11,7 @@ mod live;
 mod mailbox;
 mod many;
 mod rooms;
+mod sent;
 mod store;
 mod token;
 
@@ -32,6 +33,7 @@ const NAMESPACED: &[Function] = &[
     many::getOnlineUsers,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
+    sent::recallMessage,
     rooms::pushToRoom,
     rooms::getRoomUsers,
     rooms::pushToAll,

@@ -64,6 +64,22 @@ impl Returns for bool {
     }
 }
 
+/// Whether something is known to be so.
+pub(crate) struct Truth(pub(crate) bool);
+
+impl Returns for Truth {
+    const TYPE: DataType = DataType::Bool;
+
+    fn set(self, answer: &mut Zval) {
+        answer.set_bool(self.0);
+    }
+
+    fn fail(error: Error, answer: &mut Zval) {
+        answer.set_bool(false);
+        exception::raise(error);
+    }
+}
+
 /// A count, which PHP gets as an integer of its own size.
 impl Returns for u64 {
     const TYPE: DataType = DataType::Long;

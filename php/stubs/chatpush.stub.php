@@ -250,6 +250,27 @@ namespace ChatPush {
     function ackOfflineMessage(int $user_id, array $ids): int {}
 
     /**
+     * Takes back a message that no client has confirmed.
+     *
+     * Its row is deleted, or marked as delivered in a history, and the unread counter falls by one, unless
+     * it was cleared after the message. Clients with `chatpush.v1` that are connected are told to remove the
+     * message, also if it was confirmed before. The id stays known, so a repeated `sendMessage()` does not
+     * send the message again.
+     *
+     * @param int $sender_id 1 to 2147483647, who sent it
+     * @param int $receiver_id 1 to 2147483647
+     * @param string $message_id the id that `sendMessage()` was given, or that of the client's frame, which
+     *     is `<sender>:<id>` then. A text that begins with the sender and a colon is an id of a frame
+     * @return bool true: no client had confirmed it, but one may have shown it; false: it was confirmed,
+     *     recalled or never stored
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs
+     * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+     */
+    function recallMessage(int $sender_id, int $receiver_id, string $message_id): bool {}
+
+    /**
      * Pushes a message to every connection in a room.
      *
      * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing

@@ -75,6 +75,11 @@ function ackOfflineMessage(int $user_id, array $ids): int
     return Mailbox::ack(__FUNCTION__, $user_id, $ids);
 }
 
+function recallMessage(int $sender_id, int $receiver_id, string $message_id): bool
+{
+    return Mailbox::recall(__FUNCTION__, $sender_id, $receiver_id, $message_id);
+}
+
 function pushToRoom(string $room, string $content, string|int $type): bool
 {
     return Rooms::push(__FUNCTION__, $room, $content, $type);

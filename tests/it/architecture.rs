@@ -65,7 +65,7 @@ const WIRE: &[(&str, &[&str])] = &[
     ("partition", &["id"]),
     ("room", &["limit"]),
     ("key", &["id", "partition", "room"]),
-    ("installation", &["entry", "partition"]),
+    ("installation", &["entry", "id", "partition"]),
     ("conversation", &[]),
     ("frame", &["conversation", "id", "limit", "room"]),
     ("presence", &[]),

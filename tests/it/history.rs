@@ -148,3 +148,19 @@ async fn a_column_of_words_marks_rows() {
     eventually("it is marked", states, |states| *states == ["failed", "sent"]).await;
     reading.abort();
 }
+
+/// A message that is taken back stays in the history, marked, and is not sent.
+#[tokio::test]
+async fn row_of_a_recalled_message_is_marked() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let code = "foreach (['a', 'b'] as $text) ChatPush\\sendMessage(1, 2, $text, 'chat', $text);
+        echo json_encode(ChatPush\\recallMessage(1, 2, 'a')), json_encode(ChatPush\\recallMessage(1, 2, 'a'));";
+    assert_eq!(env.php().get(code).await, "truefalse");
+    assert_eq!(rows(&env).await, owned(&[("a", true), ("b", false)]));
+    assert_eq!(env.unread(2).await, 1);
+    env.execute("UPDATE message SET delivered_at = NOW()").await;
+    assert_eq!(env.php().get("echo json_encode(ChatPush\\recallMessage(1, 2, 'b'));").await, "false");
+    assert_eq!(env.unread(2).await, 1, "the application has marked it");
+    assert_eq!(daemon.connect(2).await.until_unread_count().await, (Vec::new(), 1));
+}

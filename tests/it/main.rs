@@ -45,6 +45,10 @@ mod writer;
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.
 mod refused;
+/// Messages that are taken back.
+mod recall;
+/// What senders are told of their own messages.
+mod copies;
 /// A message table that is a history.
 mod history;
 /// Tables as applications have them.

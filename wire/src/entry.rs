@@ -6,11 +6,11 @@
 //! | field | holds |
 //! | --- | --- |
 //! | `v` | [`crate::VERSION`] |
-//! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate |
+//! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `x` recall |
 //! | `r` | receiver |
-//! | `s`, `c`, `t` | sender, content and type of a message |
+//! | `s`, `c`, `t` | sender (also of a recall), content and type of a message |
 //! | `o` | conversation of a message that belongs to one |
-//! | `i` | message id, also of a duplicate; of a client ack, the ids separated by line feeds |
+//! | `i` | message id, also of a duplicate; of a client ack or a recall, the ids separated by line feeds |
 //! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted |
 //! | `q` | where the answer goes after the commit ([`crate::reply_to`]) |
@@ -43,21 +43,26 @@ pub(crate) mod kind {
     pub(crate) const APP_DELETE: &str = "a";
     pub(crate) const CLEAR: &str = "z";
     pub(crate) const DUPLICATE: &str = "e";
+    pub(crate) const RECALL: &str = "x";
 
     /// All of them.
-    pub(super) const ALL: [&str; 5] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE];
+    pub(super) const ALL: [&str; 6] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE, RECALL];
 }
 
 /// The generation of entry kinds that this version reads. A version that adds a kind raises it. The new kind
 /// is written only when the installation record has that generation: then every daemon reads it.
 pub const GENERATION: u32 = 2;
 
-/// The oldest generation that a daemon may read. A record that is new, or that Redis had lost, begins with it: an
-/// older daemon may be running. No version of the first generation, which had no conversations, was released.
+/// The oldest generation that a daemon may read. A record that is new, or that Redis had lost, begins with
+/// it: an older daemon may be running. No version of the first generation, which had no conversations, was
+/// released.
 pub const OLDEST_GENERATION: u32 = 2;
 
 /// The generation in which a message may belong to a conversation.
 pub const CONVERSATIONS: u32 = 2;
+
+/// The generation in which a message may be recalled.
+pub const RECALLS: u32 = 2;
 
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +120,17 @@ pub enum Entry {
         /// Where the answer goes.
         reply_to: Option<String>,
     },
+    /// The sender takes back a message that no client has confirmed.
+    Recall {
+        /// The sender. Messages of others stay.
+        sender: UserId,
+        /// The owner of the mailbox.
+        receiver: UserId,
+        /// The ids that the message may have.
+        ids: Vec<MessageId>,
+        /// Where the answer goes after the commit.
+        reply_to: Option<String>,
+    },
 }
 
 /// Why this version cannot read an entry.
@@ -144,8 +160,8 @@ pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(S
     fields.iter().filter(|(name, _)| name != field::REPLY_TO)
 }
 
-/// Whose mailboxes or counters an entry changes, from its first fields alone: version, kind and receiver. Every
-/// kind of entry must be covered, because a barrier relies on it. User ids have this type.
+/// Whose mailboxes or counters an entry changes, from its first fields alone: version, kind and receiver.
+/// Every kind of entry must be covered, because a barrier relies on it. User ids have this type.
 ///
 /// # Errors
 ///
@@ -215,11 +231,7 @@ impl Entry {
                 receiver_online,
                 reply_to,
             }),
-            kind::CLIENT_ACK => Ok(Self::ClientAck {
-                receiver,
-                ids: split(text(field::ID)?, |id| MessageId::try_from(id.to_owned()).ok())
-                    .ok_or(Malformed::Field(field::ID))?,
-            }),
+            kind::CLIENT_ACK => Ok(Self::ClientAck { receiver, ids: message_ids(text(field::ID)?)? }),
             kind::APP_DELETE => Ok(Self::AppDelete {
                 receiver,
                 rows: split(text(field::ROWS)?, |row| row.parse().ok())
@@ -228,6 +240,12 @@ impl Entry {
             }),
             kind::CLEAR => Ok(Self::Clear { receiver, reply_to }),
             kind::DUPLICATE => Ok(Self::Duplicate { receiver, id: id()?, receiver_online, reply_to }),
+            kind::RECALL => Ok(Self::Recall {
+                sender: user(fields, field::SENDER, ids)?,
+                receiver,
+                ids: message_ids(text(field::ID)?)?,
+                reply_to,
+            }),
             other => Err(Malformed::EntryKind(other.to_owned())),
         }
     }
@@ -239,7 +257,8 @@ impl Entry {
             | Self::ClientAck { receiver, .. }
             | Self::AppDelete { receiver, .. }
             | Self::Clear { receiver, .. }
-            | Self::Duplicate { receiver, .. } => receiver,
+            | Self::Duplicate { receiver, .. }
+            | Self::Recall { receiver, .. } => receiver,
         }
     }
 
@@ -249,10 +268,15 @@ impl Entry {
             Self::Message { reply_to, .. }
             | Self::AppDelete { reply_to, .. }
             | Self::Clear { reply_to, .. }
-            | Self::Duplicate { reply_to, .. } => reply_to.as_deref(),
+            | Self::Duplicate { reply_to, .. }
+            | Self::Recall { reply_to, .. } => reply_to.as_deref(),
             Self::ClientAck { .. } => None,
         }
     }
+}
+
+fn message_ids(list: &str) -> Result<Vec<MessageId>, Malformed> {
+    split(list, |id| MessageId::try_from(id.to_owned()).ok()).ok_or(Malformed::Field(field::ID))
 }
 
 fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {

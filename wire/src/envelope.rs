@@ -6,6 +6,7 @@
 //! | `1T` id `\n` frame | a stored message: forward it, and remember the id until a client confirms it |
 //! | `1U` id `\n` frame | the same, stored without a message type: the daemon's default type applies |
 //! | `1E` frame | an event of another client: `chatpush.v1` only, and dropped where much waits |
+//! | `1R` frame | a recall: `chatpush.v1` only, and what it names is not sent any more |
 //! | `1M` `reply_to` | no frame: say who is in the room |
 //! | `1X` | no frame: close the user's connections |
 //!
@@ -36,6 +37,11 @@ pub enum Envelope<'a> {
         /// The client's frame.
         frame: &'a str,
     },
+    /// A sender has taken back messages.
+    Recall {
+        /// The client's frame.
+        frame: &'a str,
+    },
     /// Say who is in the room.
     Members {
         /// Where the answer goes ([`crate::reply_to`]).
@@ -53,6 +59,9 @@ pub const EPHEMERAL: &str = concat!(version!(), "F");
 
 /// The bytes before the frame of a client event.
 pub const EVENT: &str = concat!(version!(), "E");
+
+/// The bytes before the frame of a recall.
+pub const RECALL: &str = concat!(version!(), "R");
 
 /// The bytes before the `reply_to` of a question who is in a room.
 pub const MEMBERS: &str = concat!(version!(), "M");
@@ -76,6 +85,9 @@ impl<'a> Envelope<'a> {
         }
         if let Some(frame) = body.strip_prefix('E') {
             return Ok(Self::Event { frame });
+        }
+        if let Some(frame) = body.strip_prefix('R') {
+            return Ok(Self::Recall { frame });
         }
         if let Some(reply_to) = body.strip_prefix('M') {
             return Ok(Self::Members { reply_to });
@@ -106,6 +118,7 @@ mod tests {
         let id = MessageId::try_from("7:order".to_owned()).unwrap();
         assert_eq!(Envelope::decode(b"1F{}"), Ok(Envelope::Ephemeral { frame: "{}" }));
         assert_eq!(Envelope::decode(b"1E{}"), Ok(Envelope::Event { frame: "{}" }));
+        assert_eq!(Envelope::decode(b"1R{}"), Ok(Envelope::Recall { frame: "{}" }));
         assert_eq!(Envelope::decode(b"1Ma.1"), Ok(Envelope::Members { reply_to: "a.1" }));
         assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {

@@ -12,6 +12,9 @@ pub static ACCEPT: Script = Script::new(include_str!("lua/accept.lua"));
 /// Appends an entry whose commit somebody waits for.
 pub static APPEND: Script = Script::new(include_str!("lua/append.lua"));
 
+/// Appends the recall of a message and tells the receiver's clients.
+pub static RECALL: Script = Script::new(include_str!("lua/recall.lua"));
+
 /// Publishes one message to many users of one partition.
 pub static PUSH: Script = Script::new(include_str!("lua/push.lua"));
 

@@ -64,6 +64,14 @@ pub fn clear(receiver: &UserId) -> Fields<'static> {
     head(kind::CLEAR, receiver)
 }
 
+/// The sender takes back a message to `receiver` that has one of these ids.
+pub fn recall(sender: &UserId, receiver: &UserId, ids: &[MessageId]) -> Fields<'static> {
+    let mut fields = head(kind::RECALL, receiver);
+    fields.push((field::SENDER, sender.to_string().into()));
+    fields.push((field::ID, join(ids).into()));
+    fields
+}
+
 fn head<'a>(kind: &'static str, receiver: &UserId) -> Fields<'a> {
     vec![
         (field::VERSION, crate::VERSION.into()),
@@ -118,7 +126,11 @@ mod tests {
             assert_eq!(read(&message.fields()), expected);
         }
         let ids = vec![id, MessageId::of_row(5, 6)];
-        assert_eq!(read(&client_ack(&receiver, &ids)), Entry::ClientAck { receiver: receiver.clone(), ids });
+        let acked = Entry::ClientAck { receiver: receiver.clone(), ids: ids.clone() };
+        assert_eq!(read(&client_ack(&receiver, &ids)), acked);
+        let recalled = read(&recall(&sender, &receiver, &ids));
+        let (from, to) = (sender.clone(), receiver.clone());
+        assert_eq!(recalled, Entry::Recall { sender: from, receiver: to, ids, reply_to: None });
         for rows in [vec![1, u64::MAX], Vec::new()] {
             let expected =
                 Entry::AppDelete { receiver: receiver.clone(), rows: rows.clone(), reply_to: None };

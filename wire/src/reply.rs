@@ -18,6 +18,8 @@ pub enum Reply {
     Cleared,
     /// The number of deleted rows.
     Removed(u64),
+    /// Whether a message was taken back: no client had confirmed it.
+    Recalled(bool),
     /// Stored rows.
     Rows {
         /// The rows, oldest first.

@@ -6,7 +6,7 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::live::{self, EventName};
-use chatpush_wire::frame::{self, Message, MessageType};
+use chatpush_wire::frame::{self, Message, MessageType, sent};
 use chatpush_wire::grant;
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::new_entry::NewMessage;
@@ -38,6 +38,10 @@ fn filled(text: &str) -> String {
 
 fn id() -> MessageId {
     MessageId::try_from(ID.to_owned()).unwrap()
+}
+
+fn ids(line: &Value) -> Vec<MessageId> {
+    serde_json::from_value(line["ids"].clone()).unwrap()
 }
 
 fn message_type(line: &Value) -> MessageType {
@@ -115,7 +119,7 @@ fn frames_match_the_golden_file() {
         let golden = text(&line, "frame");
         let rendered = match text(&line, "kind") {
             "unread" => frame::unread(line["count"].as_u64().unwrap()),
-            name @ ("live" | "stored") => {
+            name @ ("live" | "stored" | "carbon") => {
                 let message = &line["message"];
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
                 let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
@@ -130,7 +134,11 @@ fn frames_match_the_golden_file() {
                     from: from.as_ref(),
                     conversation: conversation.as_ref(),
                 };
-                if name == "live" { message.live(time) } else { message.stored(time) }
+                match name {
+                    "live" => message.live(time),
+                    "carbon" => sent::carbon(&message, &user(&line["message"], "to"), time),
+                    _ => message.stored(time),
+                }
             }
             "room" => {
                 let message = &line["message"];
@@ -146,6 +154,8 @@ fn frames_match_the_golden_file() {
                 };
                 live::in_room(&message, &room, time)
             }
+            "recall" => sent::recall(&ids(&line)),
+            "delivered" => sent::delivered(&user(&line, "to"), &ids(&line).iter().collect::<Vec<_>>()),
             "presence" => {
                 let users = line["users"].as_object().unwrap().iter();
                 let mut users: Vec<_> =

@@ -1,8 +1,8 @@
-//! Replies to the extension, and unread counters to a user's devices.
+//! Replies to the extension, and what the writer tells a user's devices.
 
 use chatpush_wire::envelope;
-use chatpush_wire::frame;
-use chatpush_wire::id::UserId;
+use chatpush_wire::frame::{self, sent};
+use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
@@ -27,5 +27,18 @@ pub(crate) fn publish_reply(
 /// Adds the command that publishes a user's unread counter to a pipeline.
 pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: &UserId, count: u64) {
     let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
+    pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
+}
+
+/// Adds the command that publishes to a pipeline that messages to `receiver` are taken back.
+pub(crate) fn publish_recall(pipeline: &mut Pipeline, prefix: &Prefix, receiver: &UserId, ids: &[MessageId]) {
+    let envelope = format!("{}{}", envelope::RECALL, sent::recall(ids));
+    pipeline.cmd("SPUBLISH").arg(prefix.user_channel(receiver)).arg(envelope).ignore();
+}
+
+/// Adds the command that publishes a frame which may be lost, for clients that know such frames, to a
+/// pipeline.
+pub(crate) fn offer(pipeline: &mut Pipeline, prefix: &Prefix, user: &UserId, frame: &str) {
+    let envelope = format!("{}{frame}", envelope::EVENT);
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }

@@ -31,6 +31,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::boolean("count_unread", true, "Whether storing a message increments the unread counter")
         .details("`false` if the application increments it itself."),
+    Setting::boolean("receipts", false, "Whether senders are told when a client has confirmed their message")
+        .details("A `delivered` frame, for clients with `chatpush.v1`."),
+    Setting::boolean("carbons", false, "Whether senders get copies of their own messages")
+        .details("For their other devices, if these use `chatpush.v1`."),
     Setting::boolean("flush_on_connect", true, "Whether stored messages are sent on connect")
         .details("`false` leaves that to the application."),
     Setting::text("default_type", DEFAULT_TYPE, "Type of messages that were stored without one")

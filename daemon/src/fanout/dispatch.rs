@@ -110,6 +110,13 @@ impl Dispatcher {
                 }
                 return;
             }
+            Ok(Envelope::Recall { frame }) => {
+                let ids = frame::sent::recalled(frame);
+                if let Some(frame) = slice_of(&bytes, frame) {
+                    self.hub.recall(&user, &ids, &Outgoing::new(frame, None));
+                }
+                return;
+            }
             Ok(Envelope::Members { .. }) | Err(_) => None,
         };
         let Some(outgoing) = outgoing else {

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chatpush_wire::id::MessageId;
 use tokio::sync::Notify;
 
 use super::{Format, Outgoing};
@@ -98,6 +99,19 @@ impl Outbox {
             self.wake();
         }
         fits
+    }
+
+    /// Removes queued messages with these ids.
+    pub(super) fn remove(&self, ids: &[MessageId]) {
+        let mut state = self.state();
+        let mut removed = 0;
+        state.frames.retain(|outgoing| {
+            let goes = outgoing.tracked().is_some_and(|id| ids.contains(id));
+            removed += if goes { outgoing.bytes() } else { 0 };
+            !goes
+        });
+        state.queued -= removed;
+        self.total.fetch_sub(removed, Ordering::Relaxed);
     }
 
     fn queue(&self, state: &mut State, outgoing: &Outgoing) {
@@ -242,7 +256,6 @@ impl Drop for Outbox {
 
 #[cfg(test)]
 mod tests {
-    use chatpush_wire::id::MessageId;
     use tokio_tungstenite::tungstenite::Utf8Bytes;
 
     use super::*;
@@ -361,6 +374,21 @@ mod tests {
         outbox.written();
         assert_eq!(total.load(Ordering::Relaxed), 4);
         assert_eq!(bytes(take(&outbox)), [1, 3]);
+    }
+
+    #[test]
+    fn messages_that_are_taken_back_are_not_sent_and_free_their_bytes() {
+        let total = Arc::new(AtomicUsize::new(0));
+        let outbox = Outbox::new(Format::Json, Bounds { frames: 9, bytes: 99, total: 99 }, total.clone());
+        for outgoing in [frame(1), tracked(2), frame(4)] {
+            outbox.push(&outgoing);
+        }
+        outbox.remove(&[MessageId::of_row(2, 2)]);
+        assert_eq!(total.load(Ordering::Relaxed), 7, "another message waits");
+        outbox.remove(&[MessageId::of_row(2, 2), MessageId::of_row(1, 1)]);
+        assert_eq!(take(&outbox).unwrap().iter().map(Outgoing::bytes).collect::<Vec<_>>(), [1, 4]);
+        outbox.written();
+        assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]

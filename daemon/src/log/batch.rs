@@ -38,6 +38,7 @@ impl LogEntry {
         match &self.entry {
             Ok(Entry::ClientAck { ids, .. }) => ids.len(),
             Ok(Entry::AppDelete { rows, .. }) => rows.len(),
+            Ok(Entry::Recall { ids, .. }) => ids.len(),
             _ => 1,
         }
     }
@@ -125,6 +126,28 @@ pub(crate) struct AppDelete<'a> {
     pub(crate) rows: &'a [u64],
 }
 
+/// A message of an earlier batch that its sender takes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recall<'a> {
+    /// The sender.
+    pub(crate) sender: &'a UserId,
+    /// The receiver.
+    pub(crate) receiver: &'a UserId,
+    /// The ids that it may have.
+    pub(crate) ids: Vec<&'a MessageId>,
+}
+
+/// A message that a client has confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delivered<'a> {
+    /// The sender.
+    pub(crate) sender: &'a UserId,
+    /// The receiver.
+    pub(crate) receiver: &'a UserId,
+    /// The message.
+    pub(crate) id: &'a MessageId,
+}
+
 /// A reply that is sent after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PendingReply<'a> {
@@ -157,6 +180,17 @@ pub(crate) enum Outcome<'a> {
     Cleared,
     /// Rows were deleted; their number is that of the delete with this index in [`Batch::app_deletes`].
     Removed(usize),
+    /// Whether a message was taken back.
+    Recalled {
+        /// The receiver.
+        receiver: &'a UserId,
+        /// The ids that it may have.
+        ids: &'a [MessageId],
+        /// Whether it was in this batch and never becomes a row.
+        from_batch: bool,
+        /// The index in [`Batch::recalls`] of the one that decides otherwise.
+        index: Option<usize>,
+    },
 }
 
 /// The work of one transaction. It borrows from the entries, which are planned again if the transaction
@@ -173,6 +207,12 @@ pub(crate) struct Batch<'a> {
     pub(crate) confirmed: Vec<(&'a UserId, &'a MessageId)>,
     /// Rows that the application deletes.
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
+    /// Messages of earlier batches that their senders take back.
+    pub(crate) recalls: Vec<Recall<'a>>,
+    /// Messages that a client has confirmed before they became rows.
+    pub(crate) delivered: Vec<Delivered<'a>>,
+    /// When counters were cleared last, in milliseconds since 1970.
+    pub(crate) clears: BTreeMap<&'a UserId, u64>,
     /// Changes of counters, by user.
     pub(crate) counters: BTreeMap<&'a UserId, Counter>,
     /// Users whose devices get the new counter.
@@ -197,6 +237,8 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
         let mut inserts = Vec::new();
+        // How many messages there were when a user's counter was cleared.
+        let mut cleared_at = HashMap::new();
         // The index of each message in `inserts`; none if it was stored before.
         let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
         for logged in entries {
@@ -241,7 +283,14 @@ impl<'a> Batch<'a> {
                         // A message that was confirmed before it was stored never becomes a row.
                         let place = places.get(&(receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.get_mut(at)) {
-                            Some(insert) => *insert = None,
+                            Some(insert) => {
+                                let taken = insert.take();
+                                batch.delivered.extend(taken.map(|Insert { sender, .. }| Delivered {
+                                    sender,
+                                    receiver,
+                                    id,
+                                }));
+                            }
                             None => batch.client_acks.push((receiver, id)),
                         }
                     }
@@ -253,8 +302,40 @@ impl<'a> Batch<'a> {
                 }
                 Entry::Clear { receiver, .. } => {
                     batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
+                    batch.clears.insert(receiver, logged.position.time_ms());
+                    cleared_at.insert(receiver, inserts.len());
                     batch.notify_unread.push(receiver);
                     Outcome::Cleared
+                }
+                Entry::Recall { sender, receiver, ids, .. } => {
+                    let mut from_batch = false;
+                    let mut earlier = Vec::new();
+                    for id in ids {
+                        let Some(at) = places.get(&(receiver, id)).copied().flatten() else {
+                            earlier.push(id);
+                            continue;
+                        };
+                        let Some(insert) = inserts.get_mut(at) else { continue };
+                        if insert.take_if(|insert| insert.sender == sender).is_none() {
+                            continue;
+                        }
+                        from_batch = true;
+                        batch.confirmed.push((receiver, id));
+                        // A clear that came after the message has reset its count.
+                        let counts = count_unread && cleared_at.get(receiver).is_none_or(|end| at >= *end);
+                        if let Some(counter) = batch.counters.get_mut(receiver).filter(|_| counts) {
+                            counter.added = counter.added.saturating_sub(1);
+                        }
+                    }
+                    let index = (!earlier.is_empty()).then_some(batch.recalls.len());
+                    if index.is_some() {
+                        batch.recalls.push(Recall { sender, receiver, ids: earlier });
+                    }
+                    if count_unread {
+                        batch.counters.entry(receiver).or_default();
+                        batch.notify_unread.push(receiver);
+                    }
+                    Outcome::Recalled { receiver, ids, from_batch, index }
                 }
                 Entry::Duplicate { receiver, id, receiver_online, .. } => {
                     let receiver_online = *receiver_online;

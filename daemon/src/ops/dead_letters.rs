@@ -101,5 +101,6 @@ const fn entry_kind(entry: &Entry) -> &'static str {
         Entry::AppDelete { .. } => "application delete",
         Entry::Clear { .. } => "clear",
         Entry::Duplicate { .. } => "duplicate",
+        Entry::Recall { .. } => "recall",
     }
 }

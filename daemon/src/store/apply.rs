@@ -16,7 +16,7 @@ use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::positions;
 use super::server::{Probe, Server};
 use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, in_statements, insert, installation, position,
+    ID_BYTES, confirm, counter, dead_letter, in_statements, insert, installation, position, recall,
 };
 use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
@@ -60,6 +60,10 @@ pub(crate) enum Inserts {
 pub(crate) struct Applied {
     /// Rows removed by each of [`Batch::app_deletes`].
     pub(crate) removed: Vec<u64>,
+    /// Whether there was a row to take back for each of [`Batch::recalls`].
+    pub(crate) recalled: Vec<bool>,
+    /// Senders, receivers and ids of rows that clients have confirmed, if receipts are sent.
+    pub(crate) delivered: Vec<(UserId, UserId, MessageId)>,
     /// The new counters of [`Batch::notify_unread`].
     pub(crate) counters: Vec<(UserId, u64)>,
 }
@@ -78,6 +82,8 @@ pub(crate) struct WriterConnection {
     server: Server,
     /// Whether confirmed messages are remembered.
     remember_confirmed: bool,
+    /// Whether senders are told what clients have confirmed.
+    receipts: bool,
     /// The current setting of the session.
     locks: Locks,
 }
@@ -89,7 +95,7 @@ impl WriterConnection {
     /// Returns it with the installation that the server it leads to belongs to.
     pub(crate) async fn open(
         store: &Store,
-        remember_confirmed: bool,
+        (remember_confirmed, receipts): (bool, bool),
     ) -> Result<(Self, InstallationRow), StoreError> {
         let mut connection = store.connection().await?;
         let found = match store.installation_over(&mut connection).await {
@@ -116,6 +122,7 @@ impl WriterConnection {
             time_zone: tables::time_zone(store.mysql()),
             server,
             remember_confirmed,
+            receipts,
             locks: Locks::Wait,
         };
         Ok((writer, found.row))
@@ -184,13 +191,25 @@ impl WriterConnection {
             self.locks = locks;
         }
         self.add_batch(&mut statements, batch, locks, inserts);
-        let results = self.execute(statements).await?;
+        let mut results = self.execute(statements).await?;
+        let recalled =
+            results.affected_rows.split_off(batch.app_deletes.len().min(results.affected_rows.len()));
         let ids = self.tables.user_id_type;
+        let delivered = results.delivered.into_iter().filter_map(|row| {
+            let (sender, receiver, id) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
+            Some((ids.text(&sender).ok()?, ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
+        });
+        let delivered = delivered.collect();
         let counters = results.rows.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
             Some((ids.text(&user).ok()?, u64::try_from(count).unwrap_or(0)))
         });
-        Ok(Applied { removed: results.affected_rows, counters: counters.collect() })
+        Ok(Applied {
+            removed: results.affected_rows,
+            recalled: recalled.into_iter().map(|rows| rows > 0).collect(),
+            delivered,
+            counters: counters.collect(),
+        })
     }
 
     /// Stores an entry in `chatpush_dead` with the reason, and moves the position over it, in one
@@ -288,6 +307,11 @@ impl WriterConnection {
                 }
             }
         }
+        if self.receipts {
+            for statement in confirm::delivered(tables, batch, most / 2) {
+                statements.push(ResultUse::Delivered, statement);
+            }
+        }
         for statement in confirm::confirm_acked(tables, batch, most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
@@ -296,6 +320,10 @@ impl WriterConnection {
             let [records, rows] = confirm::delete_by_application(tables, ack);
             statements.push(ResultUse::Ignored, records);
             statements.push(ResultUse::AffectedRows, rows);
+        }
+        self.add_recalls(statements, batch);
+        if !batch.clears.is_empty() {
+            statements.push(ResultUse::Ignored, recall::record_clears(&batch.clears));
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
@@ -310,6 +338,25 @@ impl WriterConnection {
             statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));
         }
         self.add_end(statements, &batch.positions);
+    }
+
+    /// Adds what takes messages back.
+    fn add_recalls(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
+        let tables = &*self.tables;
+        for taken in &batch.recalls {
+            if self.remembers() {
+                let now = clock::unix_milliseconds();
+                statements.push(ResultUse::Ignored, recall::remember(tables, taken, now));
+            }
+            // A clear in this batch leaves nothing of an older message to take out.
+            if batch.counters.get(taken.receiver).is_some_and(|counter| !counter.cleared) {
+                statements.push(ResultUse::Ignored, recall::uncount(tables, taken));
+            }
+            statements.push(ResultUse::AffectedRows, recall::remove_row(tables, taken));
+            if let Some(statement) = recall::delete_record(tables, taken) {
+                statements.push(ResultUse::Ignored, statement);
+            }
+        }
     }
 
     /// Adds the beginning of a transaction: nobody else has written, and this is still the primary.
@@ -346,9 +393,14 @@ impl WriterConnection {
         }
     }
 
+    /// Whether confirmed messages are remembered.
+    fn remembers(&self) -> bool {
+        self.remember_confirmed && !fault_injection::breaks(Promise::Memory)
+    }
+
     /// Adds the statements that remember confirmed messages.
     fn add_remembered(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
-        if !self.remember_confirmed || fault_injection::breaks(Promise::Memory) {
+        if !self.remembers() {
             return;
         }
         let now = clock::unix_milliseconds();

@@ -32,10 +32,11 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { version: 1, summary: "created the tables of chatpush", statements: create_tables },
     Migration { version: 2, summary: "added the conversation of a message", statements: add_conversation },
     Migration { version: 3, summary: "created chatpush_adoption", statements: create_own_tables },
+    Migration { version: 4, summary: "created chatpush_cleared", statements: create_own_tables },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 3;
+pub(crate) const LATEST: u16 = 4;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {

@@ -25,6 +25,8 @@ pub(super) enum ResultUse {
     AffectedRows,
     /// The rows are returned.
     Rows,
+    /// The rows are returned, apart from the others.
+    Delivered,
 }
 
 /// Statements in order.
@@ -38,6 +40,8 @@ pub(super) struct Results {
     pub(super) affected_rows: Vec<u64>,
     /// All rows of the statements with [`ResultUse::Rows`].
     pub(super) rows: Vec<Row>,
+    /// All rows of the statements with [`ResultUse::Delivered`].
+    pub(super) delivered: Vec<Row>,
 }
 
 /// MySQL manual, "Server Error Message Reference": `ER_BAD_NULL_ERROR`.
@@ -100,6 +104,7 @@ async fn send(
             | ResultUse::RowId => {}
             ResultUse::AffectedRows => results.affected_rows.push(affected),
             ResultUse::Rows => results.rows.extend(rows),
+            ResultUse::Delivered => results.delivered.extend(rows),
         }
     }
     Ok(())

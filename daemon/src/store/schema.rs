@@ -30,6 +30,9 @@ pub(crate) const MESSAGE: &str = "chatpush_message";
 /// Messages that were confirmed a short time ago: a repeated call must not store them again.
 pub(crate) const CONFIRMED: &str = "chatpush_confirmed";
 
+/// When each user's counter was cleared last: a message from before it does not count any more.
+pub(crate) const CLEARED: &str = "chatpush_cleared";
+
 /// Dead letters: entries that MySQL refused, with the reason.
 pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 
@@ -85,6 +88,12 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
              `confirmed_ms` bigint unsigned NOT NULL,\n  \
              PRIMARY KEY (`receiver_id`,`message_id`),\n  \
              KEY `confirmed_ms` (`confirmed_ms`)",
+        ),
+        ours(
+            CLEARED,
+            "  `user_id` int unsigned NOT NULL,\n  \
+             `cleared_ms` bigint unsigned NOT NULL,\n  \
+             PRIMARY KEY (`user_id`)",
         ),
         ours(
             DEAD_LETTER,

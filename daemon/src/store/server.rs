@@ -86,7 +86,8 @@ impl Server {
         let Names { offline_message, id, sender_id, receiver_id, content, .. } = names;
         let Names { user, user_id, unread_count, .. } = names;
         let send_time = names.send_time.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
-        let own = [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::DEAD_LETTER];
+        let own =
+            [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::CLEARED, schema::DEAD_LETTER];
         let mut statements = vec![
             format!(
                 "SELECT {id}, {sender_id}, {receiver_id}, {content}{send_time} FROM {offline_message} \

@@ -1,6 +1,7 @@
 //! One term as the writer: batch after batch, from acquiring the lease to losing it.
 
 mod after_commit;
+mod copies;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use super::sweeping::Sweeping;
 use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log};
+use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size};
 use crate::log::position::Position;
@@ -85,8 +86,8 @@ pub(super) struct Term<'a> {
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
     pub(super) async fn begin(services: &'a Services, store: &Store) -> Result<Self, TermError> {
-        let remembers = !services.config.failover_memory.is_zero();
-        let (mut mysql, installation) = WriterConnection::open(store, remembers).await?;
+        let keeps = (!services.config.failover_memory.is_zero(), services.config.receipts);
+        let (mut mysql, installation) = WriterConnection::open(store, keeps).await?;
         installation::same(services, &installation.uuid).await?;
         // Another connection may lead to another server, which is behind or was the primary before.
         let found = mysql.positions().await?;
@@ -354,6 +355,7 @@ impl<'a> Term<'a> {
             self.refused_messages.stored(receiver, id);
         }
         self.queue_replies(&batch, &done);
+        self.queue_copies(entries, &batch, &stored, &done);
         Ok(())
     }
 
@@ -370,6 +372,9 @@ impl<'a> Term<'a> {
         if let Some((receiver, id)) = logged.message() {
             self.refused_messages.add((receiver.clone(), id.clone()), error);
             self.queue_refusal(receiver, id, &refused);
+            // Clients that were connected have been shown it.
+            let Services { prefix, .. } = self.services;
+            replies::publish_recall(&mut self.after_commit, prefix, receiver, std::slice::from_ref(id));
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {
             self.queue_reply(partition, reply_to, &refused);

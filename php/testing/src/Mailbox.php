@@ -77,9 +77,21 @@ final class Mailbox
     {
         (new Arguments($function))->user(1, 'user_id', $user);
         $do = function () use ($user): void {
-            Memory::get()->unread[$user] = 0;
+            Memory::get()->clearUnread($user);
         };
         Call::run($function, Effect::Change, $do, fn () => null);
+    }
+
+    public static function recall(string $function, int $sender, int $receiver, string $messageId): bool
+    {
+        $check = new Arguments($function);
+        $check->user(1, 'sender_id', $sender);
+        $check->user(2, 'receiver_id', $receiver);
+        $check->messageId(3, $messageId);
+        // As in the extension: the id of a frame, or what the sender chose.
+        $ids = str_starts_with($messageId, "$sender:") ? [$messageId] : ["$sender:$messageId", $messageId];
+        $do = fn () => Memory::get()->recall($sender, $receiver, $ids);
+        return Call::run($function, Effect::Change, $do, fn (Outcome $known) => false, true);
     }
 
     public static function ack(string $function, int $user, array $ids): int

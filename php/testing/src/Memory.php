@@ -29,6 +29,12 @@ final class Memory
     /** @var array<int|string, int> the unread counter of each user */
     public array $unread = [];
 
+    /** @var array<int|string, list<string>> the ids that the pages of each user were told to remove */
+    public array $recalled = [];
+
+    /** @var array<int|string, int> the last row when each user's counter was cleared */
+    private array $cleared = [];
+
     /** @var array<int, Message> the stored messages by the ids of their rows */
     public array $rows = [];
 
@@ -145,6 +151,34 @@ final class Memory
         $this->unread[$message->receiver] = 1 + ($this->unread[$message->receiver] ?? 0);
         $this->confirm($message->receiver);
         return $delivery;
+    }
+
+    public function clearUnread(int|string $user): void
+    {
+        $this->unread[$user] = 0;
+        $this->cleared[$user] = $this->lastRow;
+    }
+
+    /**
+     * Takes back the message of a sender that has one of these ids. Pages are told in any case.
+     *
+     * @param list<string> $ids
+     */
+    public function recall(int|string $sender, int|string $receiver, array $ids): bool
+    {
+        if ($this->isOnline($receiver)) {
+            $this->recalled[$receiver] = [...($this->recalled[$receiver] ?? []), ...$ids];
+        }
+        foreach ($this->rowsOf($receiver) as $number => $row) {
+            if ($row->sender == $sender && in_array($row->id, $ids, true)) {
+                unset($this->rows[$number]);
+                if ($number > ($this->cleared[$receiver] ?? 0)) {
+                    $this->unread[$receiver] = max(0, ($this->unread[$receiver] ?? 0) - 1);
+                }
+                return true;
+            }
+        }
+        return false;
     }
 
     /** @return array<int, Message> */

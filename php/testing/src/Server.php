@@ -62,6 +62,16 @@ final class Server
     }
 
     /**
+     * The ids that the pages of a user were told to remove, by recallMessage(). Some may be of no message.
+     *
+     * @return list<string>
+     */
+    public static function recalled(int|string $user): array
+    {
+        return Memory::get()->recalled[$user] ?? [];
+    }
+
+    /**
      * The stored messages of a user, as getOfflineMessage() returns them.
      *
      * @return list<array<string, mixed>>

@@ -138,6 +138,16 @@ final class ArgumentsTest extends ChatPushTestCase
                 fn () => ChatPush\sendMessage(1, 2, '', 'text', $id),
             ];
         }
+        foreach (['', str_repeat('x', 130), "a\nb", 'é', "\0"] as $i => $id) {
+            yield "recalled id $i" => [
+                'ChatPush\recallMessage(): Argument #3 ($message_id) must be 1 to 129 printable ASCII bytes',
+                fn () => ChatPush\recallMessage(1, 2, $id),
+            ];
+        }
+        yield 'recalling sender' => [
+            'ChatPush\recallMessage(): Argument #1 ($sender_id) must be between 1 and 2147483647',
+            fn () => ChatPush\recallMessage(0, 2, 'a'),
+        ];
         foreach (['', str_repeat('x', 65), 'a b', "a\n", 'é', 'a/b', "\0"] as $i => $name) {
             yield "conversation $i" => [
                 'ChatPush\sendMessage(): Argument #6 ($conversation) must be '

@@ -99,6 +99,7 @@ final class OutcomeTest extends ChatPushTestCase
             'disconnect' => [Outcome::Unknown, true],
             'clear' => [Outcome::Unknown, false],
             'ack' => [Outcome::Unknown, false],
+            'recall' => [Outcome::Unknown, true],
         ];
         foreach (self::calls() as $name => $call) {
             ini_set('chatpush.timeout_ms', '15000');
@@ -128,6 +129,7 @@ final class OutcomeTest extends ChatPushTestCase
         self::assertWarning(0, 'did not answer', fn () => getUnreadCount(2));
         self::assertWarning(0, 'is queued', fn () => ChatPush\ackOfflineMessage(2, [1]));
         self::assertWarning(null, 'is queued', fn () => ChatPush\clearUnreadCount(2));
+        self::assertWarning(false, 'is queued', fn () => ChatPush\recallMessage(1, 2, 'id'));
         unset($silent);
         self::unservedPrefix();
         self::assertWarning(false, 'no chatpushd', fn () => storeOfflineMessage(1, 2, 'x'));
@@ -230,6 +232,7 @@ final class OutcomeTest extends ChatPushTestCase
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
+            'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
         ];
     }
 

@@ -19,6 +19,7 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
+        'ChatPush\recallMessage' => 'int $sender_id, int $receiver_id, string $message_id: bool',
         'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',

@@ -13,6 +13,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
             fn () => getUnreadCount(2),
             fn () => ChatPush\clearUnreadCount(2),
             fn () => ChatPush\ackOfflineMessage(2, [1]),
+            fn () => ChatPush\recallMessage(1, 2, 'id'),
         ];
         foreach ($calls as $call) {
             $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);

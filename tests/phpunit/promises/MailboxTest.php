@@ -99,6 +99,30 @@ final class MailboxTest extends PromisesTestCase
         self::assertSame(2, getUnreadCount($user));
     }
 
+    public function testMessageIsTakenBackUntilAClientHasConfirmedIt(): void
+    {
+        $user = $this->installation->newUser();
+        $send = fn (string $id) => ChatPush\sendMessage(1, $user, "text of $id", message_id: $id);
+        array_map($send, ['read', 'unread', 'kept']);
+        self::assertFalse(ChatPush\recallMessage(2, $user, 'unread'), 'of another sender');
+        self::assertTrue(ChatPush\recallMessage(1, $user, 'unread'));
+        self::assertFalse(ChatPush\recallMessage(1, $user, 'unread'));
+        self::assertSame(2, getUnreadCount($user));
+        ChatPush\clearUnreadCount($user);
+        $send('later');
+        self::assertTrue(ChatPush\recallMessage(1, $user, '1:read'), 'by the id of its frame');
+        self::assertSame(1, getUnreadCount($user), 'it was cleared after the message');
+        storeOfflineMessage(1, $user, 'without an id');
+        $ids = array_column(getOfflineMessage($user), 'message_id');
+        self::assertTrue(ChatPush\recallMessage(1, $user, $ids[2]));
+        $send('unread');
+        self::assertSame(['text of kept', 'text of later'], array_column(getOfflineMessage($user), 'content'));
+        $this->installation->connect($user);
+        $this->installation->messages($user);
+        eventually('the rows are deleted', fn () => getOfflineMessage($user) === []);
+        self::assertFalse(ChatPush\recallMessage(1, $user, 'kept'));
+    }
+
     /** The sign-in code pushes what it has fetched, before or after the page has connected. */
     public function testFetchedRowsAreShownOnce(): void
     {

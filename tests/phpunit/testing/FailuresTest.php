@@ -48,7 +48,7 @@ final class FailuresTest extends PromisesTestCase
         }
         self::assertSame(Delivery::Stored, $send());
         self::assertSame(1, Server::unread(2), 'the id makes it the same message');
-        $repeatable = ['push a row', 'send with an id', 'disconnect', ...self::READS];
+        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', ...self::READS];
         foreach (self::calls() as $name => $call) {
             Server::fail(Outcome::Unknown);
             $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);
@@ -71,7 +71,7 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makeErrorsWarnings();
         $results = [
-            'not_queued' => ['store' => false, 'send' => null, 'rows' => [], 'unread' => 0, 'ack' => 0],
+            'not_queued' => ['store' => false, 'send' => null, 'rows' => [], 'unread' => 0, 'ack' => 0, 'recall' => false],
             'queued' => ['store' => true, 'send' => Delivery::Stored, 'push' => false, 'push to many' => []],
             'unknown' => ['store' => false, 'send' => null, 'is online' => false, 'clear' => null],
         ];
@@ -87,7 +87,7 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makePushOnly();
         Server::connect(2);
-        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack'];
+        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall'];
         foreach (self::calls() as $name => $call) {
             if (in_array($name, $refused, true)) {
                 $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
@@ -152,6 +152,7 @@ final class FailuresTest extends PromisesTestCase
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
+            'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
         ];
     }
 

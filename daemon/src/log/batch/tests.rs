@@ -161,3 +161,59 @@ fn a_duplicate_refers_to_its_message() {
         [Outcome::Stored { receiver_online: true }, repeated(&other, &first), repeated(&own, &third)];
     assert_eq!(outcomes, expected);
 }
+
+fn recall(number: u8, sender: i64, receiver: i64) -> Entry {
+    let reply_to = Some("recall".to_owned());
+    Entry::Recall { sender: user(sender), receiver: user(receiver), ids: vec![id(number)], reply_to }
+}
+
+/// Whether the recalls of a batch took the message from it, and which of the statements decides otherwise.
+fn recalled(batch: &Batch<'_>) -> Vec<(bool, Option<usize>)> {
+    let outcomes = batch.replies.iter().map(|reply| reply.outcome);
+    let recalls = outcomes.filter_map(|outcome| match outcome {
+        Outcome::Recalled { from_batch, index, .. } => Some((from_batch, index)),
+        _ => None,
+    });
+    recalls.collect()
+}
+
+#[test]
+fn a_message_recalled_in_its_own_batch_leaves_neither_row_nor_count() {
+    let entries = logged(vec![message(1, 5), message(2, 5), recall(1, 1, 5), recall(1, 1, 5)]);
+    let batch = plan(&entries);
+    assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m2"]);
+    assert_eq!(recalled(&batch), [(true, None), (false, None)], "once");
+    assert_eq!(batch.counters[&user(5)].added, 1);
+    assert_eq!(batch.confirmed, [(&user(5), &id(1))], "its id stays known");
+    assert_eq!(batch.notify_unread, [&user(5)]);
+}
+
+#[test]
+fn a_recall_behind_a_clear_takes_no_count_that_is_gone() {
+    let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(1, 1, 5)]);
+    assert_eq!(plan(&entries).counters[&user(5)], Counter { cleared: true, added: 1 });
+    let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(2, 1, 5)]);
+    let batch = plan(&entries);
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 0 });
+    assert_eq!(batch.clears[&user(5)], 2);
+}
+
+#[test]
+fn a_recall_takes_only_what_its_sender_has_sent_and_nobody_confirmed() {
+    let entries = logged(vec![message(1, 5), recall(1, 2, 5), client_ack(1, 5), recall(1, 1, 5)]);
+    let batch = plan(&entries);
+    assert_eq!(recalled(&batch), [(false, None), (false, None)]);
+    assert_eq!(batch.counters[&user(5)].added, 1);
+    assert_eq!(batch.delivered, [Delivered { sender: &user(1), receiver: &user(5), id: &id(1) }]);
+}
+
+#[test]
+fn a_message_of_an_earlier_batch_is_recalled_by_a_statement() {
+    let entries = logged(vec![message(1, 21), recall(1, 1, 5), recall(2, 1, 5)]);
+    let batch = plan(&entries);
+    assert_eq!(recalled(&batch), [(false, Some(0)), (false, Some(1))]);
+    let (sender, receiver, ids) = (user(1), user(5), [id(1), id(2)]);
+    let expected = ids.iter().map(|id| Recall { sender: &sender, receiver: &receiver, ids: vec![id] });
+    assert_eq!(batch.recalls, expected.collect::<Vec<_>>());
+    assert_eq!(batch.counters[&user(5)], Counter::default(), "the statement finds out what it counts");
+}

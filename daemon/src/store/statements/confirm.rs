@@ -56,8 +56,29 @@ pub(in crate::store) fn confirm_acked(tables: &Tables, batch: &Batch<'_>, most: 
     statements
 }
 
-/// Remembers messages as confirmed, so that a repeated call does not store them again. `now_ms` is the time in
-/// milliseconds since 1970.
+/// Selects senders, receivers and ids of the messages with a record that clients have confirmed, before their
+/// rows go.
+pub(in crate::store) fn delivered(tables: &Tables, batch: &Batch<'_>, most: usize) -> Vec<String> {
+    let recorded = batch.client_acks.iter().filter(|(_, message)| message.as_row().is_none());
+    let wanted: Vec<_> =
+        recorded.map(|(user, id)| format!("({}, {})", id_literal(user), quoted(id.as_str()))).collect();
+    let statements = in_statements(&wanted, most, |row| row.len() + 2).into_iter().map(|wanted| {
+        format!(
+            "SELECT o.{}, m.`receiver_id`, m.`message_id` FROM `{}` m JOIN {} o ON {} \
+             WHERE (m.`receiver_id`, m.`message_id`) IN ({}){}",
+            tables.sender_id,
+            schema::MESSAGE,
+            tables.offline_message,
+            identity::record_of_row(tables),
+            wanted.join(", "),
+            tables.waits("o.")
+        )
+    });
+    statements.collect()
+}
+
+/// Remembers messages as confirmed, so that a repeated call does not store them again. `now_ms` is the time
+/// in milliseconds since 1970.
 pub(in crate::store) fn remember(
     confirmed: &[(&UserId, &MessageId)],
     now_ms: u64,

@@ -22,6 +22,14 @@ impl Term<'_> {
                     self.repeated(receiver, id, receiver_online)
                 }
                 Outcome::Cleared => Reply::Cleared,
+                Outcome::Recalled { receiver, ids, from_batch, index } => {
+                    let stored = index.and_then(|index| done.recalled.get(index)).copied();
+                    let taken = from_batch || stored.unwrap_or(false);
+                    if taken {
+                        self.queue_known(receiver, ids);
+                    }
+                    Reply::Recalled(taken)
+                }
                 Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
             };
             self.queue_reply(pending.partition, pending.reply_to, &reply);
@@ -50,6 +58,16 @@ impl Term<'_> {
         self.after_commit.cmd("SET").arg(seen).arg(json).arg("PX").arg(lifetime).ignore();
     }
 
+    /// Records that messages were accepted, if Redis has forgotten them: a repeated call must not revive what
+    /// was taken back.
+    fn queue_known(&mut self, receiver: &UserId, ids: &[MessageId]) {
+        for id in ids {
+            let seen = self.services.prefix.seen(receiver, id);
+            let lifetime = CHOSEN_SEEN_TTL.as_millis();
+            self.after_commit.cmd("SET").arg(seen).arg("0").arg("NX").arg("PX").arg(lifetime).ignore();
+        }
+    }
+
     pub(super) fn queue_reply(&mut self, partition: Partition, reply_to: &str, reply: &Reply) {
         let Services { prefix, daemon, .. } = self.services;
         let Some(reply_to) = ReplyTo::parse(reply_to) else {
@@ -65,8 +83,8 @@ impl Term<'_> {
         self.after_sending(sent)
     }
 
-    /// While Redis takes no writes, the logs cannot be trimmed. Replies are published nevertheless, so the term
-    /// goes on, and trims them later.
+    /// While Redis takes no writes, the logs cannot be trimmed. Replies are published nevertheless, so the
+    /// term goes on, and trims them later.
     pub(super) fn after_sending(&mut self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
         match sent {
             Err(error) if error.is_refusal() => {

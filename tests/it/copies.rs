@@ -1,0 +1,82 @@
+//! What senders are told of their own messages, if the operator wants it.
+
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::grants::next_of;
+use chatpush_tests::test_env::TestEnv;
+use serde_json::json;
+
+/// Also of a message that was confirmed before it was stored. Each once.
+#[tokio::test]
+async fn sender_is_told_what_a_client_has_confirmed() {
+    let env = TestEnv::new().await.with("CHATPUSH_RECEIPTS", "true");
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    let mut sender = daemon.connect_with(1, "chatpush.v1").await;
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    env.php().get("foreach (['a', 'b'] as $id) ChatPush\\sendMessage(1, 2, 'hi', 'chat', $id);").await;
+    env.php().get("ChatPush\\sendMessage(3, 2, 'of another', 'chat', 'a');").await;
+    let mut receiver = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(receiver.until_unread_count().await.0.len(), 3);
+    receiver.send_text(r#"{"ack":["1:a","1:b","3:a"]}"#).await;
+    assert_eq!(
+        next_of(&mut sender, "delivered").await,
+        json!({"type": "delivered", "to": 2, "ids": ["1:a", "1:b"]})
+    );
+    receiver.send_text(r#"{"ack":["1:a"]}"#).await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'live', 'chat', 'c');").await;
+    assert_eq!(next_of(&mut receiver, "chat").await["id"], "1:c");
+    receiver.send_text(r#"{"ack":["1:c"]}"#).await;
+    assert_eq!(next_of(&mut sender, "delivered").await["ids"], json!(["1:c"]), "nothing comes twice");
+    eventually("nothing waits", || env.stored_count(2), |count| *count == 0).await;
+}
+
+/// The connection that sent it gets it too: they cannot be told apart.
+#[tokio::test]
+async fn sender_gets_copies_on_every_connection() {
+    let env = TestEnv::new().await.with("CHATPUSH_CARBONS", "true").with("CHATPUSH_DEFAULT_TYPE", "line");
+    env.users(&[1, 2]).await;
+    let (daemon, other) = (env.daemon().await, env.daemon().await);
+    let mut devices =
+        [daemon.connect_with(1, "chatpush.v1").await, other.connect_with(1, "chatpush.v1").await];
+    let mut old = daemon.connect(1).await;
+    for device in devices.iter_mut().chain([&mut old]) {
+        assert_eq!(device.until_unread_count().await.1, 0);
+    }
+    let send = "ChatPush\\sendMessage(1, 2, 'hi', 5, 'a', 'team');";
+    env.php()
+        .get(&format!("{send} {send} storeOfflineMessage(1, 2, 'plain'); storeOfflineMessage(1, 1, 'note');"))
+        .await;
+    for device in &mut devices {
+        let mut copy = device.json().await;
+        assert!(copy["time"].take().is_u64());
+        assert_eq!(
+            copy,
+            json!({"id": "1:a", "type": 5, "data": "hi", "from": 1, "to": 2, "conversation": "team",
+                   "time": null})
+        );
+        let plain = device.json().await;
+        assert_eq!(
+            (&plain["data"], &plain["type"], &plain["to"]),
+            (&json!("plain"), &json!("line"), &json!(2))
+        );
+        let note = device.json().await;
+        assert_eq!((&note["data"], note.get("to")), (&json!("note"), None), "a repeated call has no copy");
+    }
+    assert_eq!(old.json().await["data"], "note", "a client without the protocol gets no copy");
+}
+
+#[tokio::test]
+async fn senders_are_told_nothing_by_default() {
+    let env = TestEnv::new().await;
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    let mut sender = daemon.connect_with(1, "chatpush.v1").await;
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    env.php().get("ChatPush\\sendMessage(1, 2, 'hi', 'chat', 'a');").await;
+    let mut receiver = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(receiver.until_unread_count().await.0, ["hi"]);
+    receiver.send_text(r#"{"ack":["1:a"]}"#).await;
+    eventually("it is confirmed", || env.stored_count(2), |count| *count == 0).await;
+    env.php().get("pushMessage(1, 'end', 'end');").await;
+    assert_eq!(sender.json().await["type"], "end");
+}
