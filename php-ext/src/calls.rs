@@ -7,6 +7,7 @@ pub(crate) mod many;
 pub(crate) mod mailbox;
 pub(crate) mod recall;
 pub(crate) mod rooms;
+pub(crate) mod send_many;
 pub(crate) mod store;
 pub(crate) mod token;
 

@@ -1,6 +1,8 @@
 //! What can go wrong with a call. Errors keep their sources; the text for PHP is made in one place,
 //! [`Error::message`].
 
+mod partial;
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 
@@ -9,6 +11,8 @@ use chatpush_wire::reply::Refusal;
 use crate::link::ExecuteError;
 use crate::outcome::Outcome;
 use crate::settings::{InvalidDirective, InvalidDirectives};
+
+pub(crate) use self::partial::Partial;
 
 /// Why a call failed. `Display` says what happened, `source()` why.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,15 @@ pub(crate) enum Error {
     /// A call failed that may be repeated whatever became of it: it has the same effect only once.
     #[error(transparent)]
     Idempotent(Box<Error>),
+    /// A call for many receivers failed for some.
+    #[error("{0}")]
+    Partial(Box<Partial>),
+    /// The message was accepted before, and the log is too full for a request for an answer.
+    #[error(
+        "the message was queued before and will be stored once, but too much is waiting to ask whether it was \
+         committed"
+    )]
+    NotAwaited,
     /// A script or a daemon refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -55,6 +68,8 @@ impl Error {
             | Self::Refused(_) => Outcome::NotQueued,
             Self::Execute(error) => error.known().into(),
             Self::Idempotent(error) => error.outcome(),
+            Self::Partial(partial) => partial.outcome,
+            Self::NotAwaited => Outcome::Queued,
             Self::UnexpectedReply => Outcome::Unknown,
         }
     }
@@ -62,6 +77,7 @@ impl Error {
     /// Whether the same call may succeed later, and repeating it does no harm.
     pub(crate) fn is_retryable(&self) -> bool {
         match (self, self.outcome()) {
+            (Self::Partial(partial), _) => partial.is_retryable(),
             (Self::Idempotent(error), Outcome::NotQueued | Outcome::Unknown) => error.may_pass(),
             (error, Outcome::NotQueued) => error.may_pass(),
             (_, Outcome::Queued | Outcome::Unknown) => false,
@@ -69,7 +85,7 @@ impl Error {
     }
 
     /// Whether the cause may pass by itself.
-    fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Directives(_)
             | Self::Directive(_)
@@ -77,15 +93,22 @@ impl Error {
             | Self::NoEntropy(_)
             | Self::UnexpectedReply
             | Self::Refused(Refusal::Rejected(_)) => false,
-            Self::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => true,
+            Self::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) | Self::NotAwaited => {
+                true
+            }
             Self::Execute(error) => error.is_passing(),
             Self::Idempotent(error) => error.may_pass(),
+            Self::Partial(partial) => partial.cause.may_pass(),
         }
     }
 
     /// The text for PHP: what happened, its causes in parentheses, and what is known of the outcome or the
     /// fix.
     pub(crate) fn message(&self) -> String {
+        if let Self::Partial(partial) = self {
+            let cause = partial.cause.message();
+            return if partial.is_whole() { cause } else { format!("{partial}: {cause}") };
+        }
         let mut text = self.to_string();
         let mut source = self.source();
         let mut separator = " (";

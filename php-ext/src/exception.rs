@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "the class entries are kept as pointers")]
 
+mod partial;
+
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -11,7 +13,7 @@ use ext_php_rs::builders::{ClassBuilder, ClassProperty, FunctionBuilder};
 use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::{DataType, ErrorType, MethodFlags, PropertyFlags};
 use ext_php_rs::types::Zval;
-use ext_php_rs::zend::{ClassEntry, ExecuteData, run_handler};
+use ext_php_rs::zend::{BailoutGuard, ClassEntry, ExecuteData, run_handler};
 
 use crate::error::Error;
 use crate::link::ExecuteError;
@@ -70,11 +72,13 @@ impl Class {
             | Error::NoEntropy(_)
             | Error::Execute(ExecuteError::Content(_))
             | Error::Refused(Refusal::Rejected(_)) => &BASE,
-            Error::Execute(ExecuteError::TimedOut { .. }) => &TIMEOUT,
+            Error::Execute(ExecuteError::TimedOut { .. }) | Error::NotAwaited => &TIMEOUT,
             Error::Execute(ExecuteError::Installation { .. })
             | Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
             Error::Execute(_) | Error::UnexpectedReply => &CONNECTION,
             Error::Idempotent(error) => Self::of(error),
+            Error::Partial(partial) if partial.is_whole() => Self::of(&partial.cause),
+            Error::Partial(_) => &partial::PARTIAL,
         }
     }
 
@@ -101,10 +105,22 @@ pub(crate) fn raise(error: Error) {
 fn throw(error: Error) {
     let (class, outcome, retryable) = (Class::of(&error), error.outcome(), error.is_retryable());
     let text = error.message();
-    drop(error);
     let mut value = Zval::new();
     value.set_bool(retryable);
-    zend::throw(class.entry(), text, BASE.entry(), [(RETRYABLE, value), (OUTCOME, case(outcome))]);
+    let base = [(BASE.entry(), RETRYABLE, value), (BASE.entry(), OUTCOME, case(outcome))];
+    match error {
+        Error::Partial(partial) if !partial.is_whole() => {
+            // Building the arrays can meet memory_limit, which leaves by longjmp. The guard frees what is held.
+            let guard = BailoutGuard::new((text, partial));
+            let properties = partial::properties(&guard.1);
+            let (text, _) = guard.into_inner();
+            zend::throw(class.entry(), text, base.into_iter().chain(properties));
+        }
+        other => {
+            drop(other);
+            zend::throw(class.entry(), text, base);
+        }
+    }
 }
 
 /// The PHP value of an outcome.
@@ -118,7 +134,7 @@ fn case(outcome: Outcome) -> Zval {
 /// False for an exception that the application made itself.
 extern "C" fn is_retryable(frame: &mut ExecuteData, answer: &mut Zval) {
     run_handler(std::panic::AssertUnwindSafe(|| {
-        if let Some(property) = property(frame, RETRYABLE) {
+        if let Some(property) = property(frame, &BASE, RETRYABLE) {
             answer.set_bool(property.bool().unwrap_or(false));
         }
     }));
@@ -127,16 +143,16 @@ extern "C" fn is_retryable(frame: &mut ExecuteData, answer: &mut Zval) {
 /// Unknown for an exception that the application made itself.
 extern "C" fn get_outcome(frame: &mut ExecuteData, answer: &mut Zval) {
     run_handler(std::panic::AssertUnwindSafe(|| {
-        if let Some(property) = property(frame, OUTCOME) {
+        if let Some(property) = property(frame, &BASE, OUTCOME) {
             *answer = if property.is_object() { property } else { case(Outcome::Unknown) };
         }
     }));
 }
 
 /// A property of the exception whose method is called. `None`: an `ArgumentCountError` was thrown.
-fn property(frame: &mut ExecuteData, name: &CStr) -> Option<Zval> {
+fn property(frame: &mut ExecuteData, scope: &Class, name: &CStr) -> Option<Zval> {
     zend::Frame::new(frame, 0, 0)?;
-    Some(zend::private_property(BASE.entry(), frame.get_self()?, name))
+    Some(zend::private_property(scope.entry(), frame.get_self()?, name))
 }
 
 /// A parent class, and its name for stubs.
@@ -150,19 +166,29 @@ type Parent = (fn() -> &'static ClassEntry, &'static str);
 pub(crate) fn register_classes() -> Result<(), ext_php_rs::error::Error> {
     let runtime: Parent = (zend::runtime_exception, "\\RuntimeException");
     let base: Parent = (|| BASE.entry(), "\\ChatPush\\Exception");
-    let builder = [RETRYABLE, OUTCOME]
-        .into_iter()
-        .fold(ClassBuilder::new(BASE.name), |builder, name| builder.property(private_null(name)));
-    let builder = [IS_RETRYABLE, GET_OUTCOME].into_iter().fold(builder, |builder, method| {
-        let function = FunctionBuilder::new(method.name, method.handler);
-        builder.method(function.returns(method.returns, false, false), MethodFlags::Public)
-    });
+    let builder =
+        with_members(ClassBuilder::new(BASE.name), [RETRYABLE, OUTCOME], [IS_RETRYABLE, GET_OUTCOME]);
     register(builder.extends(runtime), |entry| BASE.entry.store(entry, Ordering::Release))?;
     let subclass = |class: &Class| ClassBuilder::new(class.name).extends(base);
     register(subclass(&CONNECTION), |entry| CONNECTION.entry.store(entry, Ordering::Release))?;
     register(subclass(&UNAVAILABLE), |entry| UNAVAILABLE.entry.store(entry, Ordering::Release))?;
     register(subclass(&TIMEOUT), |entry| TIMEOUT.entry.store(entry, Ordering::Release))?;
+    let builder = with_members(subclass(&partial::PARTIAL), partial::PROPERTIES, partial::METHODS);
+    register(builder, |entry| partial::PARTIAL.entry.store(entry, Ordering::Release))?;
     Ok(())
+}
+
+/// Adds private properties and public methods.
+fn with_members<const N: usize>(
+    builder: ClassBuilder,
+    properties: [&'static CStr; N],
+    methods: [Method; N],
+) -> ClassBuilder {
+    let builder = properties.into_iter().fold(builder, |builder, name| builder.property(private_null(name)));
+    methods.into_iter().fold(builder, |builder, method| {
+        let function = FunctionBuilder::new(method.name, method.handler);
+        builder.method(function.returns(method.returns, false, false), MethodFlags::Public)
+    })
 }
 
 fn private_null(name: &CStr) -> ClassProperty {

@@ -11,7 +11,7 @@ pub(crate) use self::command::Command;
 pub(crate) use self::commands::Commands;
 pub(crate) use self::gather::{Gather, Gathering};
 pub(crate) use self::script_call::{Keys, Progress, ScriptCall, ScriptOutcome};
-pub(crate) use self::script_calls::{Part, ScriptCalls};
+pub(crate) use self::script_calls::{Part, ScriptCalls, Waits};
 
 use crate::link::{Known, Unanswered};
 

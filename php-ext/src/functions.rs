@@ -30,6 +30,7 @@ const NAMESPACED: &[Function] = &[
     store::sendMessage,
     live::isOnline,
     many::pushToUsers,
+    many::sendToUsers,
     many::getOnlineUsers,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,

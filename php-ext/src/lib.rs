@@ -7,6 +7,7 @@
 //! | `functions` | the functions that PHP sees, by topic, and their registration |
 //! | `declaration` | how a function is declared: the macro and what follows from it |
 //! | `parameters` | the kinds of parameters: what is parsed, and how it is checked |
+//! | `by_user` | arrays by user id |
 //! | `returns` | the types that functions return |
 //! | `delivery` | the enum that `sendMessage` returns |
 //! | `outcome` | the enum that exceptions have: what is known of the call's effect |
@@ -22,6 +23,7 @@
 
 #![allow(missing_docs, reason = "the only public item is the entry point that the macro writes, without any")]
 
+mod by_user;
 mod calls;
 mod declaration;
 mod delivery;

@@ -7,11 +7,13 @@ use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::BailoutGuard;
 
+use crate::by_user;
 use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::exception;
 use crate::fetched_rows::{self, RowStrings};
 use crate::outcome::Outcome;
+use crate::settings;
 use crate::zend::RequestString;
 
 /// A type that a function can return.
@@ -150,6 +152,33 @@ impl Returns for Option<Delivery> {
     fn fail(error: Error, answer: &mut Zval) {
         (error.outcome() == Outcome::Queued).then_some(Delivery::Stored).set(answer);
         exception::raise(error);
+    }
+}
+
+/// What became of a message for each receiver, as an array by id.
+pub(crate) struct Deliveries(pub(crate) Vec<(UserId, Delivery)>);
+
+impl Returns for Deliveries {
+    const TYPE: DataType = DataType::Array;
+
+    fn set(self, answer: &mut Zval) {
+        // Building the array can meet memory_limit, which leaves by longjmp. The guard frees the deliveries.
+        let deliveries = BailoutGuard::new(self.0);
+        *answer = by_user::array(&deliveries);
+    }
+
+    fn fail(error: Error, answer: &mut Zval) {
+        if settings::errors_are_warnings()
+            && let Error::Partial(partial) = &error
+        {
+            let stored = partial.stored();
+            let error = BailoutGuard::new(error);
+            Self(stored).set(answer);
+            exception::raise(error.into_inner());
+        } else {
+            answer.set_hashtable(ZendHashTable::new());
+            exception::raise(error);
+        }
     }
 }
 

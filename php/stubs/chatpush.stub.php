@@ -40,6 +40,28 @@ namespace ChatPush {
     class TimeoutException extends \ChatPush\Exception {}
 
     /**
+     * `sendToUsers()` failed for some receivers, and not for others or not in the same way. `getOutcome()` is
+     * `Unknown` if it is unknown for any of them, else `NotQueued` if it is that for any. Repeating the call with the
+     * same `$message_id` completes what was missing.
+     */
+    class PartialException extends \ChatPush\Exception
+    {
+        /**
+         * Returns for whom the message is stored, by receiver, in the order of the call.
+         *
+         * @return array<int, Delivery>
+         */
+        public function getDeliveries(): array {}
+
+        /**
+         * Returns what is known of the others, by receiver, in the order of the call.
+         *
+         * @return array<int, Outcome>
+         */
+        public function getOutcomes(): array {}
+    }
+
+    /**
      * What became of a message that was sent. It is stored in either case, and its row goes once a client has
      * confirmed it.
      */
@@ -211,6 +233,31 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
      */
     function pushToUsers(array $receiver_ids, string $content, string|int $type): array {}
+
+    /**
+     * Stores a message for each of many users and, in the same step, pushes it to their devices.
+     *
+     * It is exactly once for each receiver, and not all or nothing. One write and one wait: the content goes to
+     * Redis once for up to 128 receivers. With a `$message_id`, a repeated call completes what was missing; the
+     * id is remembered as with `sendMessage()`.
+     *
+     * @param int $sender_id 1 to 2147483647
+     * @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+     * @param string $content UTF-8, at most 65,535 bytes
+     * @param string|int $type the message type for the front end, at most 64 bytes
+     * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
+     * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
+     *     client's frame
+     * @return array<int, Delivery> by receiver, in the order given: whether each was connected. With
+     *     `chatpush.errors` = `warning` only those whose message is stored or queued
+     * @throws \ValueError an argument is out of range: nothing was sent
+     * @throws \ChatPush\PartialException it failed for some of them
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+     * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
+     */
+    function sendToUsers(int $sender_id, array $receiver_ids, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): array {}
 
     /**
      * Returns those of many users who are connected to a daemon now.

@@ -22,11 +22,17 @@ function function_docs(): array
     return $docs;
 }
 
+function exception_sources(): string
+{
+    $files = [SOURCES . '/exception.rs', ...glob(SOURCES . '/exception/*.rs')];
+    return implode(array_map('file_get_contents', $files));
+}
+
 /** The documentation of each class, by its name. */
 function class_docs(): array
 {
-    $source = file_get_contents(SOURCES . '/exception.rs');
-    preg_match_all('~((?:^///.*\n)+)static \w+: Class = Class::new\("([^"]+)"\)~m', $source, $found, PREG_SET_ORDER);
+    $source = exception_sources();
+    preg_match_all('~((?:^///.*\n)+)(?:pub\(super\) )?static \w+: Class = Class::new\("([^"]+)"\)~m', $source, $found, PREG_SET_ORDER);
     $docs = [];
     foreach ($found as [, $text, $name]) {
         $docs[stripslashes($name)] = doc_lines($text);
@@ -37,7 +43,7 @@ function class_docs(): array
 /** The documentation of each method of the exceptions, by its name. */
 function method_docs(): array
 {
-    $source = file_get_contents(SOURCES . '/exception.rs');
+    $source = exception_sources();
     $pattern = '~((?:^///.*\n)+)const \w+: Method =\s+Method \{ name: "(\w+)"~m';
     preg_match_all($pattern, $source, $found, PREG_SET_ORDER);
     $docs = [];

@@ -97,7 +97,9 @@ async fn changes_of_the_tables_are_applied_once() {
                    AND table_name = 'chatpush_message' ORDER BY ordinal_position";
     let all: Vec<String> = env.query(columns).await;
     assert!(all.contains(&"conversation".to_owned()), "{all:?}");
-    for change in ["ALTER TABLE chatpush_message DROP COLUMN conversation", "DO 0"] {
+    let older = "ALTER TABLE chatpush_message DROP COLUMN conversation; \
+                 ALTER TABLE chatpush_dead DROP INDEX entry_id, ADD UNIQUE INDEX entry_id (partition_id, log_id)";
+    for change in [older, "DO 0"] {
         env.execute(change).await;
         env.execute("UPDATE chatpush_installation SET schema_version = 1").await;
         let upgraded = Daemon::command(&env, &["migrate"]).await;

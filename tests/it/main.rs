@@ -21,6 +21,7 @@ mod closing;
 /// Limits on connections, handshakes and bytes.
 mod limits;
 /// Memory for large mailboxes and slow clients.
+mod many;
 mod memory;
 /// The PROXY protocol.
 mod poison;

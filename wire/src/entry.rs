@@ -6,20 +6,24 @@
 //! | field | holds |
 //! | --- | --- |
 //! | `v` | [`crate::VERSION`] |
-//! | `k` | entry kind: `m` message, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `x` recall |
-//! | `r` | receiver |
+//! | `k` | entry kind: `m` message, `g` message to many, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `h` duplicate to many, `x` recall |
+//! | `r` | receiver; of the kinds to many, all of them, separated by line feeds |
 //! | `s`, `c`, `t` | sender (also of a recall), content and type of a message |
 //! | `o` | conversation of a message that belongs to one |
 //! | `i` | message id, also of a duplicate; of a client ack or a recall, the ids separated by line feeds |
 //! | `n` | row ids of an application delete, separated by line feeds |
-//! | `l` | `1` if the receiver was connected when the message was accepted |
+//! | `l` | `1` if the receiver was connected when the message was accepted; of the kinds to many, one mark for each receiver ([`Addressee`]): `1`, `0`, or `D`, `d` if the call was repeated for this one |
 //! | `q` | where the answer goes after the commit ([`crate::reply_to`]) |
 //!
 //! Every entry begins with `v`, `k` and `r`. The scripts append `l` and `q`.
 
+mod addressee;
+
 use crate::conversation::Conversation;
 use crate::frame::MessageType;
 use crate::id::{MessageId, UserId, UserIdType};
+
+pub use self::addressee::Addressee;
 
 /// The names of the fields.
 pub(crate) mod field {
@@ -39,14 +43,19 @@ pub(crate) mod field {
 /// The values of the entry kind.
 pub(crate) mod kind {
     pub(crate) const MESSAGE: &str = "m";
+    pub(crate) const MESSAGE_TO_MANY: &str = "g";
     pub(crate) const CLIENT_ACK: &str = "c";
     pub(crate) const APP_DELETE: &str = "a";
     pub(crate) const CLEAR: &str = "z";
     pub(crate) const DUPLICATE: &str = "e";
     pub(crate) const RECALL: &str = "x";
+    pub(crate) const DUPLICATE_TO_MANY: &str = "h";
 
-    /// All of them.
-    pub(super) const ALL: [&str; 6] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE, RECALL];
+    /// Those with one receiver.
+    pub(super) const TO_ONE: [&str; 6] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE, RECALL];
+
+    /// Those with many.
+    pub(super) const TO_MANY: [&str; 2] = [MESSAGE_TO_MANY, DUPLICATE_TO_MANY];
 }
 
 /// The generation of entry kinds that this version reads. A version that adds a kind raises it. The new kind
@@ -63,6 +72,8 @@ pub const CONVERSATIONS: u32 = 2;
 
 /// The generation in which a message may be recalled.
 pub const RECALLS: u32 = 2;
+/// The generation in which an entry may have many receivers.
+pub const MANY_RECEIVERS: u32 = 2;
 
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +95,23 @@ pub enum Entry {
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
         /// Where the answer goes after the commit.
+        reply_to: Option<String>,
+    },
+    /// Insert a row for each of many receivers and count it as unread. They are all of one partition.
+    MessageToMany {
+        /// The message's id, the same for each receiver.
+        id: MessageId,
+        /// The sender.
+        sender: UserId,
+        /// The owners of the mailboxes. For those that are repeated, the first call is answered again.
+        receivers: Vec<Addressee>,
+        /// The content, verbatim.
+        content: String,
+        /// The message type, if there is one.
+        message_type: Option<MessageType>,
+        /// The conversation, if it belongs to one.
+        conversation: Option<Conversation>,
+        /// Where the one answer for all goes after the commit.
         reply_to: Option<String>,
     },
     /// A client has confirmed messages: delete their rows.
@@ -131,6 +159,15 @@ pub enum Entry {
         /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
+    /// The same for many receivers, all of whom are repeated.
+    DuplicateToMany {
+        /// The owners of the mailboxes.
+        receivers: Vec<Addressee>,
+        /// The message.
+        id: MessageId,
+        /// Where the one answer for all goes.
+        reply_to: Option<String>,
+    },
 }
 
 /// Why this version cannot read an entry.
@@ -166,16 +203,15 @@ pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(S
 /// # Errors
 ///
 /// [`Malformed`]: this version cannot tell, so it may be anybody's.
-pub fn receivers(
-    head: &[(String, String)],
-    ids: UserIdType,
-) -> Result<impl Iterator<Item = UserId> + use<>, Malformed> {
+pub fn receivers(head: &[(String, String)], ids: UserIdType) -> Result<Vec<UserId>, Malformed> {
     check_version(head)?;
-    let kind = get(head, field::KIND).ok_or(Malformed::Field(field::KIND))?;
-    if !kind::ALL.contains(&kind) {
-        return Err(Malformed::EntryKind(kind.to_owned()));
+    match get(head, field::KIND).ok_or(Malformed::Field(field::KIND))? {
+        kind if kind::TO_ONE.contains(&kind) => Ok(vec![user(head, field::RECEIVER, ids)?]),
+        kind if kind::TO_MANY.contains(&kind) => {
+            addressee::users(get(head, field::RECEIVER).ok_or(Malformed::Field(field::RECEIVER))?, ids)
+        }
+        kind => Err(Malformed::EntryKind(kind.to_owned())),
     }
-    Ok(std::iter::once(user(head, field::RECEIVER, ids)?))
 }
 
 fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {
@@ -216,49 +252,59 @@ impl Entry {
     pub fn decode(fields: &[(String, String)], ids: UserIdType) -> Result<Self, Malformed> {
         let text = |name| get(fields, name).ok_or(Malformed::Field(name));
         check_version(fields)?;
-        let receiver = user(fields, field::RECEIVER, ids)?;
+        let receiver = || user(fields, field::RECEIVER, ids);
+        let sender = || user(fields, field::SENDER, ids);
         let id = || MessageId::try_from(text(field::ID)?.to_owned()).map_err(|_| Malformed::Field(field::ID));
+        let content = || text(field::CONTENT).map(str::to_owned);
+        let message_type = || optional(fields, field::MESSAGE_TYPE, MessageType::decode);
+        let conversation = || optional(fields, field::CONVERSATION, conversation);
         let receiver_online = get(fields, field::RECEIVER_ONLINE).is_some_and(|online| online == "1");
         let reply_to = reply_to(fields).map(str::to_owned);
         match text(field::KIND)? {
             kind::MESSAGE => Ok(Self::Message {
+                receiver: receiver()?,
                 id: id()?,
-                sender: user(fields, field::SENDER, ids)?,
-                receiver,
-                content: text(field::CONTENT)?.to_owned(),
-                message_type: optional(fields, field::MESSAGE_TYPE, MessageType::decode)?,
-                conversation: optional(fields, field::CONVERSATION, conversation)?,
+                sender: sender()?,
+                content: content()?,
+                message_type: message_type()?,
+                conversation: conversation()?,
                 receiver_online,
                 reply_to,
             }),
-            kind::CLIENT_ACK => Ok(Self::ClientAck { receiver, ids: message_ids(text(field::ID)?)? }),
+            kind::MESSAGE_TO_MANY => Ok(Self::MessageToMany {
+                receivers: addressee::addressees(fields, ids)?,
+                id: id()?,
+                sender: sender()?,
+                content: content()?,
+                message_type: message_type()?,
+                conversation: conversation()?,
+                reply_to,
+            }),
+            kind::CLIENT_ACK => {
+                Ok(Self::ClientAck { receiver: receiver()?, ids: message_ids(text(field::ID)?)? })
+            }
             kind::APP_DELETE => Ok(Self::AppDelete {
-                receiver,
+                receiver: receiver()?,
                 rows: split(text(field::ROWS)?, |row| row.parse().ok())
                     .ok_or(Malformed::Field(field::ROWS))?,
                 reply_to,
             }),
-            kind::CLEAR => Ok(Self::Clear { receiver, reply_to }),
-            kind::DUPLICATE => Ok(Self::Duplicate { receiver, id: id()?, receiver_online, reply_to }),
             kind::RECALL => Ok(Self::Recall {
-                sender: user(fields, field::SENDER, ids)?,
-                receiver,
+                sender: sender()?,
+                receiver: receiver()?,
                 ids: message_ids(text(field::ID)?)?,
                 reply_to,
             }),
+            kind::CLEAR => Ok(Self::Clear { receiver: receiver()?, reply_to }),
+            kind::DUPLICATE => {
+                Ok(Self::Duplicate { receiver: receiver()?, id: id()?, receiver_online, reply_to })
+            }
+            kind::DUPLICATE_TO_MANY => Ok(Self::DuplicateToMany {
+                receivers: addressee::addressees(fields, ids)?,
+                id: id()?,
+                reply_to,
+            }),
             other => Err(Malformed::EntryKind(other.to_owned())),
-        }
-    }
-
-    /// The owner of the mailbox.
-    pub const fn receiver(&self) -> &UserId {
-        match self {
-            Self::Message { receiver, .. }
-            | Self::ClientAck { receiver, .. }
-            | Self::AppDelete { receiver, .. }
-            | Self::Clear { receiver, .. }
-            | Self::Duplicate { receiver, .. }
-            | Self::Recall { receiver, .. } => receiver,
         }
     }
 
@@ -266,10 +312,12 @@ impl Entry {
     pub fn reply_to(&self) -> Option<&str> {
         match self {
             Self::Message { reply_to, .. }
+            | Self::MessageToMany { reply_to, .. }
             | Self::AppDelete { reply_to, .. }
             | Self::Clear { reply_to, .. }
             | Self::Duplicate { reply_to, .. }
-            | Self::Recall { reply_to, .. } => reply_to.as_deref(),
+            | Self::Recall { reply_to, .. }
+            | Self::DuplicateToMany { reply_to, .. } => reply_to.as_deref(),
             Self::ClientAck { .. } => None,
         }
     }
@@ -306,22 +354,66 @@ mod tests {
 
     /// A barrier would otherwise not wait for it.
     #[test]
-    fn head_of_a_readable_entry_names_its_receiver() {
-        for kind in kind::ALL {
+    fn head_of_a_readable_entry_names_its_receivers() {
+        let user = |id| UserId::try_from(id).unwrap();
+        for kind in kind::TO_ONE {
             let head = fields([("v", crate::VERSION), ("k", kind), ("r", "2")]);
-            let named: Vec<_> = receivers(&head, UserIdType::Int).unwrap().collect();
-            assert_eq!(named, [UserId::try_from(2).unwrap()], "{kind}");
+            assert_eq!(receivers(&head, UserIdType::Int), Ok(vec![user(2)]), "{kind}");
+        }
+        for kind in kind::TO_MANY {
+            let head = fields([("v", crate::VERSION), ("k", kind), ("r", "2\n66")]);
+            assert_eq!(receivers(&head, UserIdType::Int), Ok(vec![user(2), user(66)]), "{kind}");
         }
         for (at, bad) in [(0, "later"), (1, "?"), (2, "0")] {
-            let mut head = fields([("v", crate::VERSION), ("k", "m"), ("r", "2")]);
-            head[at].1 = bad.to_owned();
-            assert_eq!(
-                receivers(&head, UserIdType::Int).err(),
-                Entry::decode(&head, UserIdType::Int).err(),
-                "{bad}"
-            );
+            for kind in ["z", "g"] {
+                let mut head = fields([("v", crate::VERSION), ("k", kind), ("r", "2")]);
+                head[at].1 = bad.to_owned();
+                assert_eq!(
+                    receivers(&head, UserIdType::Int).err(),
+                    Entry::decode(&head, UserIdType::Int).err(),
+                    "{bad}"
+                );
+            }
         }
         assert!(receivers(&[], UserIdType::Int).is_err());
+    }
+
+    #[test]
+    fn each_receiver_of_many_has_a_mark() {
+        let entry = |kind, receivers, marks| {
+            Entry::decode(
+                &fields([
+                    ("v", crate::VERSION),
+                    ("k", kind),
+                    ("r", receivers),
+                    ("i", "7:a"),
+                    ("s", "7"),
+                    ("c", "hi"),
+                    ("l", marks),
+                    ("q", "C.1"),
+                ]),
+                UserIdType::Int,
+            )
+        };
+        let addressee =
+            |id, online, repeated| Addressee { user: UserId::try_from(id).unwrap(), online, repeated };
+        let all = [(2, true, false), (66, false, false), (130, true, true), (194, false, true)]
+            .map(|(id, online, repeated)| addressee(id, online, repeated));
+        let Ok(Entry::MessageToMany { receivers, content, reply_to, .. }) =
+            entry("g", "2\n66\n130\n194", "10Dd")
+        else {
+            panic!("it is a message to many");
+        };
+        assert_eq!((receivers, content.as_str(), reply_to.as_deref()), (all.to_vec(), "hi", Some("C.1")));
+        let repeated = entry("h", "130", "D").unwrap();
+        let Entry::DuplicateToMany { receivers, .. } = repeated else { panic!("{repeated:?}") };
+        assert_eq!(receivers, [all[2].clone()]);
+        for bad in [entry("g", "2\n66", "1"), entry("g", "2", "10"), entry("g", "2", "?")] {
+            assert_eq!(bad, Err(Malformed::Field("l")));
+        }
+        for bad in [entry("g", "", ""), entry("g", "2\n", "10"), entry("g", "2\n0", "10")] {
+            assert_eq!(bad, Err(Malformed::Field("r")));
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ use sha1::{Digest, Sha1};
 /// Accepts a message: remembers its id, appends it to the log and publishes it.
 pub static ACCEPT: Script = Script::new(include_str!("lua/accept.lua"));
 
+/// Accepts a message for many receivers of one partition.
+pub static ACCEPT_MANY: Script = Script::new(include_str!("lua/accept_many.lua"));
+
 /// Appends an entry whose commit somebody waits for.
 pub static APPEND: Script = Script::new(include_str!("lua/append.lua"));
 

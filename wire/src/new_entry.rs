@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::conversation::Conversation;
-use crate::entry::{field, kind};
+use crate::entry::{Addressee, field, kind};
 use crate::frame::MessageType;
 use crate::id::{MessageId, UserId};
 
@@ -43,6 +43,57 @@ impl<'a> NewMessage<'a> {
         }
         fields
     }
+}
+
+/// A message to store for many receivers, borrowed from the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMessageToMany<'a> {
+    /// The message's id, the same for each receiver.
+    pub id: &'a MessageId,
+    /// The sender.
+    pub sender: &'a UserId,
+    /// The content, verbatim.
+    pub content: &'a str,
+    /// The message type, if there is one.
+    pub message_type: Option<&'a MessageType>,
+    /// The conversation, if it belongs to one.
+    pub conversation: Option<&'a Conversation>,
+}
+
+impl<'a> NewMessageToMany<'a> {
+    /// The fields that the script which accepts the message appends to the log. It fills in the receivers.
+    pub fn fields(&self) -> Fields<'a> {
+        let mut fields = vec![
+            (field::VERSION, crate::VERSION.into()),
+            (field::KIND, kind::MESSAGE_TO_MANY.into()),
+            (field::RECEIVER, "".into()),
+            (field::ID, self.id.as_str().into()),
+            (field::SENDER, self.sender.to_string().into()),
+            (field::CONTENT, self.content.into()),
+        ];
+        if let Some(message_type) = self.message_type {
+            fields.push((field::MESSAGE_TYPE, message_type.encode().into()));
+        }
+        if let Some(conversation) = self.conversation {
+            fields.push((field::CONVERSATION, conversation.as_str().into()));
+        }
+        fields
+    }
+}
+
+/// The fields of one receiver's message, from those of an entry that has many; as [`NewMessage::fields`], and
+/// whether the receiver was connected. For a dead letter, which is of one receiver.
+pub fn fields_of_one(fields: &[(String, String)], receiver: &Addressee) -> Vec<(String, String)> {
+    let of_one = fields.iter().filter(|(name, _)| name != field::REPLY_TO).map(|(name, value)| {
+        let value = match name.as_str() {
+            field::KIND => kind::MESSAGE.to_owned(),
+            field::RECEIVER => receiver.user.to_string(),
+            field::RECEIVER_ONLINE => u8::from(receiver.online).to_string(),
+            _ => value.clone(),
+        };
+        (name.clone(), value)
+    });
+    of_one.collect()
 }
 
 /// A client has confirmed messages: their rows are to be deleted.
@@ -94,6 +145,42 @@ mod tests {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
         Entry::decode(&fields, UserIdType::Int).unwrap()
+    }
+
+    #[test]
+    fn a_message_to_many_reads_back_and_each_of_its_receivers_has_an_entry() {
+        let id = MessageId::generate(1, [7; 10]);
+        let user = |id| UserId::try_from(id).unwrap();
+        let (message_type, content) = (MessageType::Name("chat".to_owned()), "a\0b \"😀\"");
+        let conversation = Conversation::try_from("team".to_owned()).unwrap();
+        let (sender, conversation) = (user(1), Some(&conversation));
+        let new = NewMessageToMany {
+            id: &id,
+            sender: &sender,
+            content,
+            message_type: Some(&message_type),
+            conversation,
+        };
+        let mut fields: Vec<_> =
+            new.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
+        fields[2].1 = "2\n66".to_owned();
+        fields.extend([("l".to_owned(), "01".to_owned()), ("q".to_owned(), "C.1".to_owned())]);
+        let Ok(Entry::MessageToMany { receivers, .. }) = Entry::decode(&fields, UserIdType::Int) else {
+            panic!("{fields:?} is not a message to many");
+        };
+        for (receiver, online) in receivers.iter().zip([false, true]) {
+            let expected = Entry::Message {
+                id: id.clone(),
+                sender: user(1),
+                receiver: receiver.user.clone(),
+                content: content.to_owned(),
+                message_type: Some(message_type.clone()),
+                conversation: conversation.cloned(),
+                receiver_online: online,
+                reply_to: None,
+            };
+            assert_eq!(Entry::decode(&fields_of_one(&fields, receiver), UserIdType::Int), Ok(expected));
+        }
     }
 
     #[test]

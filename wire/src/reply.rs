@@ -14,6 +14,8 @@ pub enum Reply {
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
+    /// The same for each receiver of an entry that has many.
+    Each(Each),
     /// The unread counter is 0.
     Cleared,
     /// The number of deleted rows.
@@ -38,6 +40,38 @@ pub enum Reply {
     },
     /// Why nothing was done.
     Refused(Refusal),
+}
+
+/// What became of a message for each of many receivers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Each {
+    /// One mark for each receiver, in the order of the entry: `1` or `0` stored, whether the receiver was
+    /// connected; `x` refused.
+    marks: String,
+    /// MySQL's error for each refused one, in order.
+    errors: Vec<String>,
+}
+
+impl Each {
+    /// Adds what became of it for the next receiver: whether the receiver was connected, or MySQL's error.
+    pub fn add(&mut self, outcome: Result<bool, String>) {
+        match outcome {
+            Ok(online) => self.marks.push(if online { '1' } else { '0' }),
+            Err(error) => {
+                self.marks.push('x');
+                self.errors.push(error);
+            }
+        }
+    }
+
+    /// What became of it for each receiver, in the order of the entry.
+    pub fn outcomes(&self) -> impl Iterator<Item = Result<bool, &str>> {
+        let mut errors = self.errors.iter();
+        self.marks.bytes().map(move |mark| match mark {
+            b'x' => Err(errors.next().map_or("", String::as_str)),
+            mark => Ok(mark == b'1'),
+        })
+    }
 }
 
 /// Why a daemon or a script did nothing.
@@ -98,6 +132,19 @@ pub struct Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_outcome_for_each_reads_back() {
+        let mut each = Each::default();
+        let outcomes = [Ok(true), Err("a"), Ok(false), Err("b")];
+        for outcome in outcomes {
+            each.add(outcome.map_err(str::to_owned));
+        }
+        let json = serde_json::to_string(&Reply::Each(each)).unwrap();
+        assert_eq!(json, r#"{"each":{"marks":"1x0x","errors":["a","b"]}}"#);
+        let Ok(Reply::Each(read)) = serde_json::from_str(&json) else { panic!("{json}") };
+        assert!(read.outcomes().eq(outcomes));
+    }
 
     #[test]
     fn scripts_and_serde_spell_refusals_alike() {

@@ -89,7 +89,7 @@ pub(crate) async fn receivers(
         let mut texts = head.into_iter();
         let position = texts.next()?.parse().ok()?;
         let fields: Vec<_> = std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect();
-        Some(EntryHead { position, receivers: entry::receivers(&fields, ids).ok().map(Iterator::collect) })
+        Some(EntryHead { position, receivers: entry::receivers(&fields, ids).ok() })
     });
     Ok(LogSlice { entries: entries.collect(), has_more, connection })
 }

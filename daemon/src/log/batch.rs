@@ -39,6 +39,9 @@ impl LogEntry {
             Ok(Entry::ClientAck { ids, .. }) => ids.len(),
             Ok(Entry::AppDelete { rows, .. }) => rows.len(),
             Ok(Entry::Recall { ids, .. }) => ids.len(),
+            Ok(Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. }) => {
+                receivers.len()
+            }
             _ => 1,
         }
     }
@@ -48,20 +51,46 @@ impl LogEntry {
         self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// The receiver and id of the message of a repeated call.
-    pub(crate) fn repeated(&self) -> Option<(&UserId, &MessageId)> {
+    /// About how much it takes in statements: a content that stands in the entry once becomes many rows.
+    pub(crate) fn statement_bytes(&self) -> usize {
         match &self.entry {
-            Ok(Entry::Duplicate { id, receiver, .. }) => Some((receiver, id)),
-            _ => None,
+            Ok(Entry::MessageToMany { receivers, content, .. }) => {
+                self.bytes() + content.len() * receivers.len().saturating_sub(1)
+            }
+            _ => self.bytes(),
         }
     }
 
-    /// The receiver and id of a message.
-    pub(crate) fn message(&self) -> Option<(&UserId, &MessageId)> {
-        match &self.entry {
+    /// The receivers and id of the message of a repeated call.
+    pub(crate) fn repeated(&self) -> impl Iterator<Item = (&UserId, &MessageId)> {
+        let one = match &self.entry {
+            Ok(Entry::Duplicate { id, receiver, .. }) => Some((receiver, id)),
+            _ => None,
+        };
+        one.into_iter().chain(self.addressees(true))
+    }
+
+    /// The receivers and id of a message.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (&UserId, &MessageId)> {
+        let one = match &self.entry {
             Ok(Entry::Message { id, receiver, .. }) => Some((receiver, id)),
             _ => None,
-        }
+        };
+        one.into_iter().chain(self.addressees(false))
+    }
+
+    /// The many receivers of an entry and the id of its message.
+    fn addressees(&self, repeated: bool) -> impl Iterator<Item = (&UserId, &MessageId)> {
+        let many = match &self.entry {
+            Ok(Entry::MessageToMany { id, receivers, .. } | Entry::DuplicateToMany { id, receivers, .. }) => {
+                Some((id, receivers))
+            }
+            _ => None,
+        };
+        many.into_iter().flat_map(move |(id, receivers)| {
+            let chosen = receivers.iter().filter(move |receiver| receiver.repeated == repeated);
+            chosen.map(move |receiver| (&receiver.user, id))
+        })
     }
 }
 
@@ -71,7 +100,7 @@ pub(crate) fn limit_size(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     let (mut rows, mut bytes) = (0, 0);
     let end = entries.iter().position(|logged| {
         rows += logged.rows();
-        bytes += logged.bytes();
+        bytes += logged.statement_bytes();
         rows > BATCH_ROWS || bytes > BATCH_BYTES
     });
     let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
@@ -149,7 +178,7 @@ pub(crate) struct Delivered<'a> {
 }
 
 /// A reply that is sent after the commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingReply<'a> {
     /// The partition of the receiver.
     pub(crate) partition: Partition,
@@ -160,7 +189,7 @@ pub(crate) struct PendingReply<'a> {
 }
 
 /// The result that a reply reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<'a> {
     /// The message is stored.
     Stored {
@@ -176,6 +205,8 @@ pub(crate) enum Outcome<'a> {
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
+    /// The same for each of many receivers.
+    Each(Vec<Self>),
     /// The counter is cleared.
     Cleared,
     /// Rows were deleted; their number is that of the delete with this index in [`Batch::app_deletes`].
@@ -236,11 +267,10 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
-        let mut inserts = Vec::new();
+        let mut inserts = Inserts { rows: Vec::new(), places: HashMap::new(), count_unread };
+        inserts.places.extend(stored.iter().map(|(receiver, id)| ((receiver, id), None)));
         // How many messages there were when a user's counter was cleared.
         let mut cleared_at = HashMap::new();
-        // The index of each message in `inserts`; none if it was stored before.
-        let mut places: HashMap<_, _> = stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
@@ -255,25 +285,36 @@ impl<'a> Batch<'a> {
                     receiver_online,
                     ..
                 } => {
-                    if let MapEntry::Vacant(place) = places.entry((receiver, id)) {
-                        place.insert(Some(inserts.len()));
-                        inserts.push(Some(Insert {
+                    let insert = Insert {
+                        id,
+                        sender,
+                        receiver,
+                        content,
+                        message_type: message_type.as_ref(),
+                        conversation: conversation.as_ref(),
+                        time_ms: logged.position.time_ms(),
+                    };
+                    inserts.add(&mut batch, insert, *receiver_online)
+                }
+                Entry::MessageToMany {
+                    id, sender, receivers, content, message_type, conversation, ..
+                } => {
+                    let each = receivers.iter().map(|receiver| {
+                        if receiver.repeated {
+                            return inserts.repeated(&receiver.user, id, receiver.online);
+                        }
+                        let insert = Insert {
                             id,
                             sender,
-                            receiver,
+                            receiver: &receiver.user,
                             content,
                             message_type: message_type.as_ref(),
                             conversation: conversation.as_ref(),
                             time_ms: logged.position.time_ms(),
-                        }));
-                        if count_unread {
-                            batch.counters.entry(receiver).or_default().added += 1;
-                            if *receiver_online {
-                                batch.notify_unread.push(receiver);
-                            }
-                        }
-                    }
-                    Outcome::Stored { receiver_online: *receiver_online }
+                        };
+                        inserts.add(&mut batch, insert, receiver.online)
+                    });
+                    Outcome::Each(each.collect())
                 }
                 Entry::ClientAck { receiver, ids } => {
                     for id in ids {
@@ -281,8 +322,8 @@ impl<'a> Batch<'a> {
                             batch.confirmed.push((receiver, id));
                         }
                         // A message that was confirmed before it was stored never becomes a row.
-                        let place = places.get(&(receiver, id)).copied().flatten();
-                        match place.and_then(|at| inserts.get_mut(at)) {
+                        let place = inserts.places.get(&(receiver, id)).copied().flatten();
+                        match place.and_then(|at| inserts.rows.get_mut(at)) {
                             Some(insert) => {
                                 let taken = insert.take();
                                 batch.delivered.extend(taken.map(|Insert { sender, .. }| Delivered {
@@ -303,7 +344,7 @@ impl<'a> Batch<'a> {
                 Entry::Clear { receiver, .. } => {
                     batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
                     batch.clears.insert(receiver, logged.position.time_ms());
-                    cleared_at.insert(receiver, inserts.len());
+                    cleared_at.insert(receiver, inserts.rows.len());
                     batch.notify_unread.push(receiver);
                     Outcome::Cleared
                 }
@@ -311,11 +352,11 @@ impl<'a> Batch<'a> {
                     let mut from_batch = false;
                     let mut earlier = Vec::new();
                     for id in ids {
-                        let Some(at) = places.get(&(receiver, id)).copied().flatten() else {
+                        let Some(at) = inserts.places.get(&(receiver, id)).copied().flatten() else {
                             earlier.push(id);
                             continue;
                         };
-                        let Some(insert) = inserts.get_mut(at) else { continue };
+                        let Some(insert) = inserts.rows.get_mut(at) else { continue };
                         if insert.take_if(|insert| insert.sender == sender).is_none() {
                             continue;
                         }
@@ -338,19 +379,18 @@ impl<'a> Batch<'a> {
                     Outcome::Recalled { receiver, ids, from_batch, index }
                 }
                 Entry::Duplicate { receiver, id, receiver_online, .. } => {
-                    let receiver_online = *receiver_online;
-                    if places.contains_key(&(receiver, id)) {
-                        Outcome::Stored { receiver_online }
-                    } else {
-                        Outcome::Repeated { receiver, id, receiver_online }
-                    }
+                    inserts.repeated(receiver, id, *receiver_online)
+                }
+                Entry::DuplicateToMany { receivers, id, .. } => {
+                    let each = receivers.iter().map(|each| inserts.repeated(&each.user, id, each.online));
+                    Outcome::Each(each.collect())
                 }
             };
             if let Some(reply_to) = entry.reply_to() {
                 batch.replies.push(PendingReply { partition: logged.partition, reply_to, outcome });
             }
         }
-        batch.inserts = inserts.into_iter().flatten().collect();
+        batch.inserts = inserts.rows.into_iter().flatten().collect();
         batch.notify_unread.sort_unstable();
         batch.notify_unread.dedup();
         batch.positions = ends
@@ -358,6 +398,41 @@ impl<'a> Batch<'a> {
             .map(|(partition, to)| PositionUpdate { partition, from: from(partition), to })
             .collect();
         batch
+    }
+}
+
+/// The rows of a batch that is being planned.
+struct Inserts<'a, 'k> {
+    /// None: a message that was confirmed before it was stored.
+    rows: Vec<Option<Insert<'a>>>,
+    /// The index of each message in `rows`; none if it was stored before.
+    places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
+    count_unread: bool,
+}
+
+impl<'a: 'k, 'k> Inserts<'a, 'k> {
+    /// Adds a message, unless it is there.
+    fn add(&mut self, batch: &mut Batch<'a>, insert: Insert<'a>, receiver_online: bool) -> Outcome<'a> {
+        if let MapEntry::Vacant(place) = self.places.entry((insert.receiver, insert.id)) {
+            place.insert(Some(self.rows.len()));
+            if self.count_unread {
+                batch.counters.entry(insert.receiver).or_default().added += 1;
+                if receiver_online {
+                    batch.notify_unread.push(insert.receiver);
+                }
+            }
+            self.rows.push(Some(insert));
+        }
+        Outcome::Stored { receiver_online }
+    }
+
+    /// What became of a message whose call was repeated.
+    fn repeated(&self, receiver: &'a UserId, id: &'a MessageId, receiver_online: bool) -> Outcome<'a> {
+        if self.places.contains_key(&(receiver, id)) {
+            Outcome::Stored { receiver_online }
+        } else {
+            Outcome::Repeated { receiver, id, receiver_online }
+        }
     }
 }
 

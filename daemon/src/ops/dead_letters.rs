@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chatpush_wire::entry::Entry;
+use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::UserIdType;
 use redis::Client;
 
@@ -88,7 +88,11 @@ fn described(entry: &DeadLetter, ids: UserIdType) -> String {
         Ok(Entry::Message { id, sender, receiver, content, .. }) => {
             format!("message {id} from {sender} to {receiver}, {} bytes", content.len())
         }
-        Ok(other) => format!("{} of {}", entry_kind(&other), other.receiver()),
+        Ok(other) => {
+            let receivers = entry::receivers(&entry.fields, ids).unwrap_or_default();
+            let receivers: Vec<_> = receivers.iter().map(ToString::to_string).collect();
+            format!("{} of {}", entry_kind(&other), receivers.join(", "))
+        }
         Err(error) => error.to_string(),
     };
     format!("{}  {}  {what}: {}", entry.number, entry.died_at, entry.error)
@@ -96,11 +100,11 @@ fn described(entry: &DeadLetter, ids: UserIdType) -> String {
 
 const fn entry_kind(entry: &Entry) -> &'static str {
     match entry {
-        Entry::Message { .. } => "message",
+        Entry::Message { .. } | Entry::MessageToMany { .. } => "message",
         Entry::ClientAck { .. } => "client ack",
         Entry::AppDelete { .. } => "application delete",
         Entry::Clear { .. } => "clear",
-        Entry::Duplicate { .. } => "duplicate",
+        Entry::Duplicate { .. } | Entry::DuplicateToMany { .. } => "duplicate",
         Entry::Recall { .. } => "recall",
     }
 }

@@ -55,6 +55,25 @@ pub(crate) enum Inserts {
     OneByOne,
 }
 
+/// An entry to keep in `chatpush_dead`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewDeadLetter<'a> {
+    /// Whose log it was in.
+    pub(crate) partition: Partition,
+    /// Its id in the log.
+    pub(crate) position: Position,
+    /// The fields that are appended to the log again if it is retried.
+    pub(crate) fields: &'a [(String, String)],
+    /// MySQL's error.
+    pub(crate) error: &'a str,
+}
+
+/// How a transaction ends.
+enum End<'a> {
+    Commit(&'a [NewDeadLetter<'a>]),
+    RollBack,
+}
+
 /// Results of a committed batch that only the database knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
@@ -183,6 +202,35 @@ impl WriterConnection {
         locks: Locks,
         inserts: Inserts,
     ) -> Result<Applied, StoreError> {
+        self.apply_until(batch, locks, inserts, &End::Commit(&[])).await
+    }
+
+    /// As [`WriterConnection::apply`], row by row and without waiting for locks, and stores dead letters in the
+    /// same transaction.
+    pub(crate) async fn apply_with_dead_letters(
+        &mut self,
+        batch: &Batch<'_>,
+        letters: &[NewDeadLetter<'_>],
+    ) -> Result<Applied, StoreError> {
+        self.apply_until(batch, Locks::NoWait, Inserts::OneByOne, &End::Commit(letters)).await
+    }
+
+    /// Tries whether MySQL would refuse a batch, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterConnection::apply`].
+    pub(crate) async fn rehearse(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        self.apply_until(batch, Locks::NoWait, Inserts::OneByOne, &End::RollBack).await.map(drop)
+    }
+
+    async fn apply_until(
+        &mut self,
+        batch: &Batch<'_>,
+        locks: Locks,
+        inserts: Inserts,
+        end: &End<'_>,
+    ) -> Result<Applied, StoreError> {
         let mut statements = MultiStatement::default();
         if self.locks != locks {
             // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
@@ -191,6 +239,15 @@ impl WriterConnection {
             self.locks = locks;
         }
         self.add_batch(&mut statements, batch, locks, inserts);
+        match end {
+            End::Commit(letters) => {
+                for letter in *letters {
+                    statements.push(ResultUse::Ignored, dead_letter::insert(letter));
+                }
+                self.add_end(&mut statements, &batch.positions);
+            }
+            End::RollBack => statements.push(ResultUse::Ignored, "ROLLBACK"),
+        }
         let mut results = self.execute(statements).await?;
         let recalled =
             results.affected_rows.split_off(batch.app_deletes.len().min(results.affected_rows.len()));
@@ -224,10 +281,11 @@ impl WriterConnection {
         logged: &LogEntry,
         error: &str,
     ) -> Result<(), StoreError> {
-        let entry = serde_json::to_string(&logged.fields).unwrap_or_default();
+        let (partition, position) = (logged.partition, logged.position);
+        let letter = NewDeadLetter { partition, position, fields: &logged.fields, error };
         let mut statements = MultiStatement::default();
         self.add_fence(&mut statements, &[update]);
-        statements.push(ResultUse::Ignored, dead_letter::insert(logged, &entry, error));
+        statements.push(ResultUse::Ignored, dead_letter::insert(&letter));
         self.add_end(&mut statements, &[update]);
         self.execute(statements).await.map(drop)
     }
@@ -282,7 +340,7 @@ impl WriterConnection {
         Ok(self.execute(statements).await?.affected_rows.first().copied().unwrap_or(0))
     }
 
-    /// Adds the transaction of one batch.
+    /// Adds the transaction of one batch, without its end.
     fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks, inserts: Inserts) {
         let (tables, most) = (&*self.tables, self.server.statement_bytes);
         if !batch.inserts.is_empty() || tables.marking.is_some() {
@@ -337,7 +395,6 @@ impl WriterConnection {
         if !batch.notify_unread.is_empty() {
             statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));
         }
-        self.add_end(statements, &batch.positions);
     }
 
     /// Adds what takes messages back.

@@ -2,7 +2,7 @@
 //! is added at the end.
 
 use crate::config::Names;
-use crate::store::schema::{self, INSTALLATION, MESSAGE};
+use crate::store::schema::{self, DEAD_LETTER, INSTALLATION, MESSAGE};
 
 /// One change.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +33,15 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { version: 2, summary: "added the conversation of a message", statements: add_conversation },
     Migration { version: 3, summary: "created chatpush_adoption", statements: create_own_tables },
     Migration { version: 4, summary: "created chatpush_cleared", statements: create_own_tables },
+    Migration {
+        version: 5,
+        summary: "let an entry of the log have more than one dead letter",
+        statements: allow_dead_letters_of_one_entry,
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 4;
+pub(crate) const LATEST: u16 = 5;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -69,15 +74,34 @@ fn add_conversation(_: &NewInstallation<'_>) -> Vec<String> {
     )
 }
 
+/// An entry with many receivers has a dead letter for each one that MySQL refuses.
+fn allow_dead_letters_of_one_entry(_: &NewInstallation<'_>) -> Vec<String> {
+    let unique = format!(
+        "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
+         AND table_name = '{DEAD_LETTER}' AND index_name = 'entry_id' AND non_unique = 0"
+    );
+    let change = format!(
+        "ALTER TABLE `{DEAD_LETTER}` DROP INDEX `entry_id`, ADD INDEX `entry_id` (`partition_id`,`log_id`)"
+    );
+    conditional(&format!("({unique}) > 0"), &change)
+}
+
 /// Adds a column, unless it is there. MySQL has no `ADD COLUMN IF NOT EXISTS`.
 fn add_column(table: &str, column: &str, definition: &str) -> Vec<String> {
-    let exists = format!(
+    let found = format!(
         "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() \
          AND table_name = '{table}' AND column_name = '{column}'"
     );
-    let add = format!("ALTER TABLE `{table}` ADD COLUMN `{column}` {definition}");
+    conditional(
+        &format!("({found}) = 0"),
+        &format!("ALTER TABLE `{table}` ADD COLUMN `{column}` {definition}"),
+    )
+}
+
+/// A statement that is executed if the condition holds. It has no quotation marks.
+fn conditional(condition: &str, statement: &str) -> Vec<String> {
     vec![
-        format!("SET @chatpush_change = IF(({exists}) = 0, '{add}', 'DO 0')"),
+        format!("SET @chatpush_change = IF({condition}, '{statement}', 'DO 0')"),
         "PREPARE chatpush_change FROM @chatpush_change".to_owned(),
         "EXECUTE chatpush_change".to_owned(),
         "DEALLOCATE PREPARE chatpush_change".to_owned(),

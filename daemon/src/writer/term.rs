@@ -2,11 +2,13 @@
 
 mod after_commit;
 mod copies;
+mod splitting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
+use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
@@ -15,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::after_commit::send;
+use self::splitting::Halving;
 use super::deferred::Deferred;
 use super::refusals::{Refusals, Verdict};
 use super::refused_messages::RefusedMessages;
@@ -27,7 +30,7 @@ use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::apply::{Inserts, Locks, WriterConnection};
+use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
 use crate::store::error::{Rejection, Treatment};
 use crate::store::server::Probe;
 use crate::store::{Store, StoreError};
@@ -269,10 +272,18 @@ impl<'a> Term<'a> {
             };
             match tried {
                 Ok(()) => {}
-                Err(StoreError::Rejected(rejection)) => self.dead_letter(logged, &rejection).await?,
+                Err(StoreError::Rejected(rejection)) => {
+                    if !self.refuse(logged, &rejection, Halving::AfterRejection).await? {
+                        return Ok(false);
+                    }
+                }
                 Err(error) => {
+                    let is_slow = error.treatment() == Treatment::SuspectSlow;
+                    let halving = if is_slow { Halving::Never } else { Halving::AfterTries };
                     let Some(rejection) = self.blamed(logged, error).await? else { return Ok(false) };
-                    self.dead_letter(logged, &rejection).await?;
+                    if !self.refuse(logged, &rejection, halving).await? {
+                        return Ok(false);
+                    }
                 }
             }
         }
@@ -306,6 +317,19 @@ impl<'a> Term<'a> {
         Ok(Some(Rejection::Repeated(error.reason(), tries)))
     }
 
+    /// Sets an entry aside that MySQL refuses. False if that has to be tried again.
+    async fn refuse(
+        &mut self,
+        logged: &LogEntry,
+        rejection: &Rejection,
+        halving: Halving,
+    ) -> Result<bool, StoreError> {
+        if let Ok(Entry::MessageToMany { .. }) = logged.entry {
+            return self.split(logged, rejection, halving).await;
+        }
+        self.dead_letter(logged, rejection).await.map(|()| true)
+    }
+
     /// Commits one transaction and queues its replies.
     async fn commit(&mut self, entries: &[LogEntry], locks: Locks) -> Result<(), StoreError> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
@@ -329,20 +353,42 @@ impl<'a> Term<'a> {
         look_up_all: bool,
         inserts: Inserts,
     ) -> Result<(), StoreError> {
-        // A repeated call is answered that its message is stored if it is, whatever was refused before.
-        let messages = entries.iter().filter_map(|logged| logged.message().or_else(|| logged.repeated()));
+        let stored = self.stored(entries, look_up_all).await?;
+        let batch = self.plan(entries, &stored);
+        let done = self.mysql.apply(&batch, locks, inserts).await?;
+        self.committed(entries, &batch, &stored, &done);
+        Ok(())
+    }
+
+    fn plan<'e>(&self, entries: &'e [LogEntry], stored: &HashSet<(UserId, MessageId)>) -> Batch<'e> {
+        let count_unread = self.services.config.count_unread;
+        Batch::plan(entries, |partition| self.position(partition), count_unread, stored)
+    }
+
+    /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its
+    /// message is stored if it is, whatever was refused before.
+    async fn stored(
+        &mut self,
+        entries: &[LogEntry],
+        look_up_all: bool,
+    ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
+        let messages = entries.iter().flat_map(|logged| logged.messages().chain(logged.repeated()));
         let wanted: Vec<_> = messages.filter(|(_, id)| look_up_all || id.is_chosen()).collect();
         let stored = self.mysql.stored(&wanted).await?;
-        if entries.iter().any(|logged| matches!(logged.entry, Ok(Entry::Duplicate { .. }))) {
+        if entries.iter().any(|logged| logged.repeated().next().is_some()) {
             self.refused_messages.load(&mut self.mysql).await?;
         }
-        let batch = Batch::plan(
-            entries,
-            |partition| self.position(partition),
-            self.services.config.count_unread,
-            &stored,
-        );
-        let done = self.mysql.apply(&batch, locks, inserts).await?;
+        Ok(stored)
+    }
+
+    /// Records that these entries are applied, and queues the replies.
+    fn committed(
+        &mut self,
+        entries: &[LogEntry],
+        batch: &Batch<'_>,
+        stored: &HashSet<(UserId, MessageId)>,
+        done: &Applied,
+    ) {
         metrics::BATCHES.add(1);
         metrics::ENTRIES.add(entries.len() as u64);
         for update in &batch.positions {
@@ -351,12 +397,11 @@ impl<'a> Term<'a> {
                 own.fold((0, 0), |(count, bytes), logged| (count + 1, bytes + logged.bytes()));
             self.advance(*update, count, bytes);
         }
-        for (receiver, id) in entries.iter().filter_map(LogEntry::message) {
+        for (receiver, id) in entries.iter().flat_map(LogEntry::messages) {
             self.refused_messages.stored(receiver, id);
         }
-        self.queue_replies(&batch, &done);
-        self.queue_copies(entries, &batch, &stored, &done);
-        Ok(())
+        self.queue_replies(batch, done);
+        self.queue_copies(entries, batch, stored, done);
     }
 
     async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {
@@ -369,8 +414,8 @@ impl<'a> Term<'a> {
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update, 1, logged.bytes());
         let refused = Reply::Refused(Refusal::Rejected(error.clone()));
-        if let Some((receiver, id)) = logged.message() {
-            self.refused_messages.add((receiver.clone(), id.clone()), error);
+        for (receiver, id) in logged.messages() {
+            self.refused_messages.add((receiver.clone(), id.clone()), error.clone());
             self.queue_refusal(receiver, id, &refused);
             // Clients that were connected have been shown it.
             let Services { prefix, .. } = self.services;

@@ -5,7 +5,7 @@
 use chatpush_wire::VERSION;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::id::UserIdType;
-use chatpush_wire::new_entry::{self, NewMessage};
+use chatpush_wire::new_entry::{self, NewMessage, NewMessageToMany};
 
 pub(super) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -29,6 +29,10 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
             let conversation = conversation.as_ref();
             NewMessage { id, sender, receiver, content, message_type, conversation }.fields()
         }
+        Entry::MessageToMany { id, sender, content, message_type, conversation, .. } => {
+            let (message_type, conversation) = (message_type.as_ref(), conversation.as_ref());
+            NewMessageToMany { id, sender, content, message_type, conversation }.fields()
+        }
         Entry::ClientAck { receiver, ids } => new_entry::client_ack(receiver, ids),
         Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(receiver, rows),
         Entry::Recall { sender, receiver, ids, .. } => new_entry::recall(sender, receiver, ids),
@@ -37,6 +41,9 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
             let (receiver, id) = (receiver.to_string(), id.to_string());
             vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into()), ("i", id.into())]
         }
+        Entry::DuplicateToMany { id, .. } => {
+            vec![("v", VERSION.into()), ("k", "h".into()), ("r", "".into()), ("i", id.to_string().into())]
+        }
     };
     let mut fields: Vec<_> =
         fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
@@ -44,6 +51,16 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
         entry
     {
         fields.push(("l".to_owned(), "1".to_owned()));
+    }
+    if let Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. } = entry {
+        let users: Vec<_> = receivers.iter().map(|receiver| receiver.user.to_string()).collect();
+        let marks = receivers.iter().map(|receiver| match (receiver.repeated, receiver.online) {
+            (false, online) => char::from(b'0' + u8::from(online)),
+            (true, false) => 'd',
+            (true, true) => 'D',
+        });
+        fields[2].1 = users.join("\n");
+        fields.push(("l".to_owned(), marks.collect()));
     }
     if let Some(reply_to) = entry.reply_to() {
         fields.push(("q".to_owned(), reply_to.to_owned()));

@@ -21,6 +21,13 @@ use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
+/// What is known when the message was accepted and no daemon has answered.
+pub(super) const UNCOMMITTED: &Unanswered = &Unanswered {
+    known: Known::Queued,
+    text: "the message is queued and will be stored once, but it was not committed in time \
+           (is MySQL away, or does the calling transaction hold this user's row?)",
+};
+
 /// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
 /// log.
 pub(crate) fn store(sender: &UserId, receiver: &UserId, content: &str) -> Result<bool, Error> {
@@ -54,7 +61,7 @@ pub(crate) fn send(
 }
 
 /// How long a generated message id is remembered.
-fn seen_ttl(settings: &Settings) -> Duration {
+pub(super) fn seen_ttl(settings: &Settings) -> Duration {
     SEEN_TTL.max(settings.timeout * 2)
 }
 
@@ -89,11 +96,7 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         content: Some(content),
         entries: if conversation.is_some() { CONVERSATIONS } else { 0 },
         waits: settings.committed,
-        unanswered: &Unanswered {
-            known: Known::Queued,
-            text: "the message is queued and will be stored once, but it was not committed in time \
-                   (is MySQL away, or does the calling transaction hold this user's row?)",
-        },
+        unanswered: UNCOMMITTED,
         progress: Progress::default(),
     };
     match link::execute(settings, &mut call, settings.deadline())? {

@@ -8,11 +8,12 @@ use std::time::Instant;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::lua::Script;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
 use super::UNKNOWN;
-use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, breaker, command};
+use crate::link::breaker::{self, DaemonWait, Silence};
+use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
 
 /// Calls of one script.
 pub(crate) struct ScriptCalls<'a> {
@@ -68,6 +69,11 @@ impl<'a> Part<'a> {
         self.answer.as_deref()
     }
 
+    /// What a daemon answered.
+    pub(crate) const fn reply(&self) -> Option<&Reply> {
+        self.reply.as_ref()
+    }
+
     /// Whether it may have been executed beside what is known of it.
     pub(crate) const fn may_be_executed(&self) -> bool {
         self.pending || self.lost
@@ -118,41 +124,25 @@ impl Exchange for ScriptCalls<'_> {
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<(), LinkError> {
-        let mut subscribed = Ok(());
-        for _ in 0..self.subscribes {
-            match connection.receive_subscription(deadline) {
-                Ok(()) => {}
-                Err(LinkError::Redis(error)) => subscribed = Err(LinkError::Subscription(error)),
-                Err(other) => return Err(other),
-            }
+        // Daemons may answer the first calls before the script has answered the last ones.
+        let mut messages = Vec::new();
+        let answered = self.answers_of_script(connection, &mut messages, deadline);
+        if self.waits.is_none() {
+            return answered;
         }
-        let loaded = if self.loads { connection.receive(deadline)?.into_result().map(drop) } else { Ok(()) };
-        let (mut messages, mut refused, mut executed) = (Vec::new(), None, false);
-        for part in self.parts.iter_mut().filter(|part| part.pending) {
-            match connection.receive_among(&mut messages, deadline)?.into_array() {
-                Ok(answer) => {
-                    part.answer = Some(answer.into_iter().map(Answer::into_bytes).collect::<Result<_, _>>()?);
-                    part.pending = false;
-                    executed = true;
-                }
-                // An error that does not say that nothing was executed leaves that open.
-                Err(error @ (LinkError::NoScript | LinkError::Redis(_))) => {
-                    part.pending = !error.says_not_executed();
-                    refused.get_or_insert(error);
-                }
-                Err(other) => return Err(other),
-            }
+        let mut wait = Wait::new(connection, self.prefix, deadline);
+        for message in messages {
+            self.take_reply(message, connection, &mut wait)?;
         }
-        match (refused, loaded) {
-            (None, _) => {}
-            (Some(error), _) if executed && !self.repeatable => {
-                return Err(LinkError::Halfway(Box::new(error)));
-            }
-            (Some(LinkError::NoScript), Err(refused)) => return Err(refused),
-            (Some(error), _) => return Err(error),
+        answered?;
+        while self.parts.iter().any(|part| part.is_awaited(self.waits)) {
+            let message = match connection.receive_message(wait.deadline()) {
+                Err(LinkError::Timeout) => return Err(LinkError::Unanswered(wait.missed())),
+                other => other?,
+            };
+            self.take_reply(message, connection, &mut wait)?;
         }
-        subscribed?;
-        self.wait(messages, connection, deadline)
+        Ok(())
     }
 
     fn needs(&self) -> Option<Needs<'_>> {
@@ -180,45 +170,91 @@ impl Exchange for ScriptCalls<'_> {
 }
 
 impl ScriptCalls<'_> {
-    /// Waits for the answers of daemons, of which some may have come already.
-    fn wait(
+    /// Reads the script's answer to each call, and keeps the messages that come between them.
+    fn answers_of_script(
         &mut self,
-        messages: Vec<Vec<u8>>,
         connection: &mut Connection,
+        messages: &mut Vec<Vec<u8>>,
         deadline: Instant,
     ) -> Result<(), LinkError> {
-        let waits = self.waits;
-        let mut left = self.parts.iter().filter(|part| part.is_awaited(waits)).count();
-        if left == 0 {
-            return Ok(());
-        }
-        let mut messages = messages.into_iter();
-        // The first answer says that a daemon is there. One that answers nothing is not waited for each time.
-        let mut first = Some(breaker::begin(connection.address(), self.prefix, deadline));
-        while left > 0 {
-            let until = first.as_ref().map_or(deadline, breaker::DaemonWait::deadline);
-            let message = match messages.next().map_or_else(|| connection.receive_message(until), Ok) {
-                Err(LinkError::Timeout) => {
-                    return Err(LinkError::Unanswered(first.and_then(breaker::DaemonWait::missed)));
-                }
-                other => other?,
-            };
-            let message = String::from_utf8(message).map_err(|_| LinkError::OtherVersion(None))?;
-            let Some((call, daemon, json)) = reply_to::answer(&message) else { continue };
-            // Answers to earlier calls, which timed out, are dropped.
-            let awaited = self.parts.iter_mut().find(|part| part.call == call && part.is_awaited(waits));
-            let Some(part) = awaited else { continue };
-            if let Some(first) = first.take() {
-                first.answered();
+        let mut subscribed = Ok(());
+        for _ in 0..self.subscribes {
+            match connection.receive_subscription(deadline) {
+                Ok(()) => {}
+                Err(LinkError::Redis(error)) => subscribed = Err(LinkError::Subscription(error)),
+                Err(other) => return Err(other),
             }
-            let reply: Reply =
-                serde_json::from_str(json).map_err(|error| LinkError::OtherVersion(Some(error)))?;
-            // A daemon that refused is not asked first the next time.
-            let refused = matches!(reply, Reply::Refused(Refusal::Failed(_)));
-            connection.answered_by(if refused { "" } else { daemon });
-            part.reply = Some(reply);
-            left -= 1;
         }
+        let loaded = if self.loads { connection.receive(deadline)?.into_result().map(drop) } else { Ok(()) };
+        let (mut refused, mut executed) = (None, false);
+        for part in self.parts.iter_mut().filter(|part| part.pending) {
+            match connection.receive_among(messages, deadline)?.into_array() {
+                Ok(answer) => {
+                    part.answer = Some(answer.into_iter().map(Answer::into_bytes).collect::<Result<_, _>>()?);
+                    part.pending = false;
+                    executed = true;
+                }
+                // An error that does not say that nothing was executed leaves that open.
+                Err(error @ (LinkError::NoScript | LinkError::Redis(_))) => {
+                    part.pending = !error.says_not_executed();
+                    refused.get_or_insert(error);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        match (refused, loaded) {
+            (None, _) => subscribed,
+            (Some(error), _) if executed && !self.repeatable => Err(LinkError::Halfway(Box::new(error))),
+            (Some(LinkError::NoScript), Err(refused)) => Err(refused),
+            (Some(error), _) => Err(error),
+        }
+    }
+
+    /// Takes the answer of a daemon to one of the calls. Answers to earlier calls, which timed out, are dropped.
+    fn take_reply(
+        &mut self,
+        message: Vec<u8>,
+        connection: &mut Connection,
+        wait: &mut Wait,
+    ) -> Result<(), LinkError> {
+        let message = String::from_utf8(message).map_err(|_| LinkError::OtherVersion(None))?;
+        let Some((call, daemon, json)) = reply_to::answer(&message) else { return Ok(()) };
+        let awaited = self.parts.iter_mut().find(|part| part.call == call && part.is_awaited(self.waits));
+        let Some(part) = awaited else { return Ok(()) };
+        wait.answered();
+        let reply: Reply =
+            serde_json::from_str(json).map_err(|error| LinkError::OtherVersion(Some(error)))?;
+        // A daemon that refused is not asked first the next time.
+        let refused = matches!(reply, Reply::Refused(_));
+        connection.answered_by(if refused { "" } else { daemon });
+        part.reply = Some(reply);
         Ok(())
+    }
+}
+
+/// The wait for daemons. The first answer says that one is there; if none comes, the next call waits for a shorter
+/// time.
+struct Wait {
+    first: Option<DaemonWait>,
+    deadline: Instant,
+}
+
+impl Wait {
+    fn new(connection: &Connection, prefix: &Prefix, deadline: Instant) -> Self {
+        Self { first: Some(breaker::begin(connection.address(), prefix, deadline)), deadline }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.first.as_ref().map_or(self.deadline, DaemonWait::deadline)
+    }
+
+    fn answered(&mut self) {
+        if let Some(first) = self.first.take() {
+            first.answered();
+        }
+    }
+
+    fn missed(self) -> Option<Silence> {
+        self.first.and_then(DaemonWait::missed)
     }
 }

@@ -1,11 +1,14 @@
 //! Functions that reach many users at once.
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::{ChosenId, MessageId, UserId};
 
 use crate::calls::many;
+use crate::calls::send_many::{self, ToMany};
 use crate::declaration::function;
-use crate::parameters::{Content, UserIds};
+use crate::parameters::{Content, DEFAULT_TYPE, UserIds};
+use crate::returns::Deliveries;
 
 function! {
     /// Pushes a message to every device of many users who are connected now.
@@ -36,5 +39,47 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getOnlineUsers(user_ids: UserIds) -> Vec<UserId> {
         many::online(user_ids)
+    }
+}
+
+function! {
+    /// Stores a message for each of many users and, in the same step, pushes it to their devices.
+    ///
+    /// It is exactly once for each receiver, and not all or nothing. One write and one wait: the content goes to
+    /// Redis once for up to 128 receivers. With a `$message_id`, a repeated call completes what was missing; the
+    /// id is remembered as with `sendMessage()`.
+    ///
+    /// @param int $sender_id 1 to 2147483647
+    /// @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+    /// @param string $content UTF-8, at most 65,535 bytes
+    /// @param string|int $type the message type for the front end, at most 64 bytes
+    /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
+    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
+    ///     client's frame
+    /// @return array<int, Delivery> by receiver, in the order given: whether each was connected. With
+    ///     `chatpush.errors` = `warning` only those whose message is stored or queued
+    /// @throws \ValueError an argument is out of range: nothing was sent
+    /// @throws \ChatPush\PartialException it failed for some of them
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+    /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
+    /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
+    fn sendToUsers(
+        sender_id: UserId,
+        receiver_ids: UserIds,
+        content: Content<'_>,
+        r#type: MessageType = DEFAULT_TYPE,
+        message_id: Option<ChosenId<'_>> = None,
+        conversation: Option<Conversation> = None,
+    ) -> Deliveries {
+        let sent = send_many::send(ToMany {
+            sender: &sender_id,
+            receivers: receiver_ids,
+            content: content.text,
+            message_type: &r#type,
+            chosen: message_id.map(|id| MessageId::chosen(&sender_id, id)),
+            conversation: conversation.as_ref(),
+        });
+        sent.map(Deliveries)
     }
 }

@@ -101,6 +101,12 @@ impl ExecuteError {
         }
     }
 
+    /// The error for a part of a call that Redis refused with this text.
+    pub(crate) fn refused(address: &Address, text: String) -> Self {
+        let cause = Arc::new(LinkError::Redis(RedisError::new(text)));
+        Self::Answered { address: address.clone(), unanswered: None, cause }
+    }
+
     /// What is known of the call's effect.
     pub(crate) const fn known(&self) -> Known {
         match self {

@@ -27,12 +27,11 @@ unsafe extern "C" {
     fn zend_throw_exception_object(exception: *mut Zval);
 }
 
-/// Throws an exception, unless one is thrown already. The properties are private ones of `scope`.
+/// Throws an exception, unless one is thrown already. Each property is a private one of a class of it.
 pub(crate) fn throw(
     class: &ClassEntry,
     text: String,
-    scope: &ClassEntry,
-    properties: impl IntoIterator<Item = (&'static CStr, Zval)>,
+    properties: impl IntoIterator<Item = (&'static ClassEntry, &'static CStr, Zval)>,
 ) {
     if ExecutorGlobals::has_exception() {
         return;
@@ -50,7 +49,7 @@ pub(crate) fn throw(
         }
         let Some(object) = exception.object_mut() else { return };
         set(class, object, c"message", message.to_zval());
-        for (name, value) in properties {
+        for (scope, name, value) in properties {
             set(std::ptr::from_ref(scope).cast_mut(), object, name, value);
         }
         zend_throw_exception_object(&raw mut exception);

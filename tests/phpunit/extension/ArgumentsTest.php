@@ -188,10 +188,12 @@ final class ArgumentsTest extends ChatPushTestCase
         $lists = [
             'pushToUsers' => fn (array $list) => ChatPush\pushToUsers($list, 'x', 'text'),
             'getOnlineUsers' => fn (array $list) => ChatPush\getOnlineUsers($list),
+            'sendToUsers' => fn (array $list) => ChatPush\sendToUsers(1, $list, 'x'),
         ];
         foreach ($lists as $name => $call) {
             $parameter = $name === 'getOnlineUsers' ? 'user_ids' : 'receiver_ids';
-            $must = "ChatPush\\$name(): Argument #1 (\$$parameter) must";
+            $position = $name === 'sendToUsers' ? 2 : 1;
+            $must = "ChatPush\\$name(): Argument #$position (\$$parameter) must";
             $element = "$must contain only user ids, \${$parameter}[%s] is %d, which $range";
             yield "$name to 0" => [sprintf($element, '5', 0), fn () => $call([1, 2, 3, 4, 6, 0, -1])];
             yield "$name to too large an id" => [
@@ -203,6 +205,24 @@ final class ArgumentsTest extends ChatPushTestCase
                 fn () => $call(array_fill(0, 10001, 1)),
             ];
         }
+        $send = fn (mixed ...$arguments) => fn () => ChatPush\sendToUsers(...$arguments);
+        yield 'send to many from 0' => [
+            "ChatPush\\sendToUsers(): Argument #1 (\$sender_id) $range",
+            $send(0, [1], 'x'),
+        ];
+        yield 'send too much to many' => [
+            'ChatPush\sendToUsers(): Argument #3 ($content) must have at most 65535 bytes',
+            $send(1, [1], $long),
+        ];
+        yield 'send to many with a long id' => [
+            'ChatPush\sendToUsers(): Argument #5 ($message_id) must be 1 to 64 printable ASCII characters',
+            $send(1, [1], '', 'text', str_repeat('x', 65)),
+        ];
+        yield 'send to many in a conversation with a space' => [
+            'ChatPush\sendToUsers(): Argument #6 ($conversation) must be '
+                . '1 to 64 letters, digits, or any of . _ : @ -',
+            $send(1, [1], '', 'text', null, 'a b'),
+        ];
         yield 'push too much to many' => [
             'ChatPush\pushToUsers(): Argument #2 ($content) must have at most 65535 bytes',
             fn () => ChatPush\pushToUsers([1], $long, ''),
@@ -282,6 +302,8 @@ final class ArgumentsTest extends ChatPushTestCase
                 => fn (array $list) => ChatPush\ackOfflineMessage(1, $list),
             'pushToUsers(): Argument #1 ($receiver_ids) must be a list of int, $receiver_ids[1]'
                 => fn (array $list) => ChatPush\pushToUsers($list, 'x', 'text'),
+            'sendToUsers(): Argument #2 ($receiver_ids) must be a list of int, $receiver_ids[1]'
+                => fn (array $list) => ChatPush\sendToUsers(1, $list, 'x'),
             'getOnlineUsers(): Argument #1 ($user_ids) must be a list of int, $user_ids[1]'
                 => fn (array $list) => ChatPush\getOnlineUsers($list),
         ];

@@ -88,6 +88,8 @@ final class OutcomeTest extends ChatPushTestCase
             'store' => [Outcome::Unknown, false],
             'send' => [Outcome::Unknown, false],
             'send with an id' => [Outcome::Unknown, true],
+            'send to many' => [Outcome::Unknown, false],
+            'send to many with an id' => [Outcome::Unknown, true],
             'rows' => [Outcome::NotQueued, true],
             'unread' => [Outcome::NotQueued, true],
             'is online' => [Outcome::NotQueued, true],
@@ -125,6 +127,8 @@ final class OutcomeTest extends ChatPushTestCase
         self::assertWarning(Delivery::Stored, 'is queued', fn () => ChatPush\sendMessage(1, 2, 'x'));
         $send = fn () => ChatPush\sendMessage(1, 2, 'x', message_id: 'id');
         self::assertWarning(Delivery::Stored, 'is queued', $send);
+        $both = [2 => Delivery::Stored, 66 => Delivery::Stored];
+        self::assertWarning($both, 'is queued', fn () => ChatPush\sendToUsers(1, [2, 66], 'x'));
         self::assertWarning([], 'did not answer', fn () => getOfflineMessage(2));
         self::assertWarning(0, 'did not answer', fn () => getUnreadCount(2));
         self::assertWarning(0, 'is queued', fn () => ChatPush\ackOfflineMessage(2, [1]));
@@ -134,6 +138,7 @@ final class OutcomeTest extends ChatPushTestCase
         self::unservedPrefix();
         self::assertWarning(false, 'no chatpushd', fn () => storeOfflineMessage(1, 2, 'x'));
         self::assertWarning(null, 'no chatpushd', fn () => ChatPush\sendMessage(1, 2, 'x'));
+        self::assertWarning([], 'no chatpushd', fn () => ChatPush\sendToUsers(1, [2, 3], 'x'));
         ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
         self::assertWarning(false, 'cannot be reached', fn () => pushMessage(1, 'x', 'y'));
         self::assertWarning(false, 'cannot be reached', fn () => ChatPush\isOnline(1));
@@ -221,6 +226,8 @@ final class OutcomeTest extends ChatPushTestCase
             'store' => fn () => storeOfflineMessage(1, 2, 'x'),
             'send' => fn () => ChatPush\sendMessage(1, 2, 'x'),
             'send with an id' => fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'id'),
+            'send to many' => fn () => ChatPush\sendToUsers(1, [2, 66], 'x'),
+            'send to many with an id' => fn () => ChatPush\sendToUsers(1, [2, 66], 'x', 'text', 'id'),
             'rows' => fn () => getOfflineMessage(2),
             'unread' => fn () => getUnreadCount(2),
             'is online' => fn () => ChatPush\isOnline(2),

@@ -15,6 +15,8 @@ final class ReflectionTest extends ChatPushTestCase
             . '?ChatPush\Delivery',
         'ChatPush\isOnline' => 'int $user_id: bool',
         'ChatPush\pushToUsers' => 'array $receiver_ids, string $content, string|int $type: array',
+        'ChatPush\sendToUsers' => 'int $sender_id, array $receiver_ids, string $content, '
+            . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: array',
         'ChatPush\getOnlineUsers' => 'array $user_ids: array',
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
@@ -54,7 +56,7 @@ final class ReflectionTest extends ChatPushTestCase
     public function testExceptionHierarchy(): void
     {
         self::assertSame('RuntimeException', get_parent_class(ChatPush\Exception::class));
-        foreach (['Connection', 'Unavailable', 'Timeout'] as $name) {
+        foreach (['Connection', 'Unavailable', 'Timeout', 'Partial'] as $name) {
             self::assertSame(ChatPush\Exception::class, get_parent_class("ChatPush\\{$name}Exception"));
         }
     }
@@ -66,6 +68,17 @@ final class ReflectionTest extends ChatPushTestCase
             $method = new ReflectionMethod(ChatPush\TimeoutException::class, $name);
             self::assertSame([true, 0], [$method->isPublic(), $method->getNumberOfParameters()]);
             self::assertSame($type, (string) $method->getReturnType());
+        }
+    }
+
+    public function testPartialExceptionHasEmptyListsIfTheApplicationMadeIt(): void
+    {
+        $own = new ChatPush\PartialException('mine');
+        self::assertSame([[], []], [$own->getDeliveries(), $own->getOutcomes()]);
+        self::assertSame([ChatPush\Outcome::Unknown, false], [$own->getOutcome(), $own->isRetryable()]);
+        foreach (['getDeliveries', 'getOutcomes'] as $name) {
+            $method = new ReflectionMethod(ChatPush\PartialException::class, $name);
+            self::assertSame(['array', 0], [(string) $method->getReturnType(), $method->getNumberOfParameters()]);
         }
     }
 

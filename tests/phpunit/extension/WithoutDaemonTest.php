@@ -1,6 +1,9 @@
 <?php
 declare(strict_types=1);
 
+use ChatPush\Delivery;
+use ChatPush\Outcome;
+
 /** Calls when no daemon serves the prefix, or when it does not answer. */
 final class WithoutDaemonTest extends ChatPushTestCase
 {
@@ -93,6 +96,74 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(100000, Stack::redis()->call('XLEN', self::log($prefix, 2)));
         self::assertTrue(storeOfflineMessage(1, 3, 'x'), 'other partitions are not affected');
         Stack::redis()->call('DEL', self::log($prefix, 2));
+    }
+
+    public function testFullLogOfOnePartitionRefusesItsReceiversAlone(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'x', 'y') end";
+        Stack::redis()->call('EVAL', $fill, 1, self::log($prefix, 2));
+        $send = fn () => ChatPush\sendToUsers(1, [3, 66, 2, 4], 'x', message_id: 'id');
+        $thrown = self::expectThrown(ChatPush\PartialException::class, $send);
+        $refused = [66 => Outcome::NotQueued, 2 => Outcome::NotQueued];
+        self::assertSame($refused, $thrown->getOutcomes());
+        $stored = [3 => Delivery::Stored, 4 => Delivery::Stored];
+        self::assertSame($stored, $thrown->getDeliveries());
+        self::assertSame([Outcome::NotQueued, true], [$thrown->getOutcome(), $thrown->isRetryable()]);
+        self::assertStringContainsString('backlog', $thrown->getMessage());
+        ini_set('chatpush.errors', 'warning');
+        self::assertSame($stored, @$send());
+        ini_set('chatpush.errors', 'exception');
+
+        $without_id = fn () => ChatPush\sendToUsers(1, [3, 2], 'x');
+        $thrown = self::expectThrown(ChatPush\PartialException::class, $without_id);
+        self::assertFalse($thrown->isRetryable(), '3 would get it twice');
+        $all = fn () => ChatPush\sendToUsers(1, [66, 2], 'x');
+        $thrown = self::expectThrown(ChatPush\UnavailableException::class, $all);
+        self::assertSame([Outcome::NotQueued, true], [$thrown->getOutcome(), $thrown->isRetryable()]);
+        self::assertSame('the backlog is full', substr($thrown->getMessage(), 0, 19));
+
+        Stack::redis()->call('DEL', self::log($prefix, 2));
+        self::assertSame(
+            [3 => Delivery::Stored, 66 => Delivery::Stored, 2 => Delivery::Stored, 4 => Delivery::Stored],
+            $send(),
+            'the same call completes it',
+        );
+        self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
+        self::assertSame(2, Stack::redis()->call('XLEN', self::log($prefix, 3)), 'one for each message');
+    }
+
+    public function testRepeatedSendToManyOfAQueuedMessageTimesOut(): void
+    {
+        $prefix = self::unservedPrefix();
+        $send = fn () => ChatPush\sendToUsers(1, [2, 66], 'x', 'text', 'order-1');
+        ini_set('chatpush.durability', 'queued');
+        self::assertSame([2, 66], array_keys($send()));
+        ini_set('chatpush.durability', 'committed');
+        ini_set('chatpush.timeout_ms', '150');
+        $thrown = self::expectThrown(ChatPush\TimeoutException::class, $send);
+        self::assertStringContainsString('is queued and will be stored', $thrown->getMessage());
+        self::assertSame(Outcome::Queued, $thrown->getOutcome());
+        $log = Stack::redis()->call('XRANGE', self::log($prefix, 2), '-', '+');
+        $kinds = array_map(fn ($entry) => $entry[1][3], $log);
+        self::assertSame(['g', 'h'], $kinds, 'the message, and a duplicate that waits for its commit');
+        self::assertSame(['v', 'k', 'r', 'i', 'l', 'q'], array_column(array_chunk($log[1][1], 2), 0));
+    }
+
+    public function testFailedAppendToManyDoesNotConsumeTheMessageId(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $send = fn () => ChatPush\sendToUsers(1, [2, 66, 3], 'x', 'text', 'order-2');
+        $last = '18446744073709551615-18446744073709551615';
+        Stack::redis()->call('XADD', self::log($prefix, 2), $last, 'no id', 'is behind this one');
+        $thrown = self::expectThrown(ChatPush\PartialException::class, $send);
+        self::assertStringContainsString('exhausted', $thrown->getMessage());
+        self::assertSame([3 => Delivery::Stored], $thrown->getDeliveries());
+        Stack::redis()->call('DEL', self::log($prefix, 2));
+        self::assertSame([2, 66, 3], array_keys($send()));
+        self::assertSame(1, Stack::redis()->call('XLEN', self::log($prefix, 2)));
     }
 
     public function testTimeoutSaysWhetherTheCallIsQueued(): void

@@ -1,3 +1,5 @@
+use chatpush_wire::entry::Addressee;
+
 use super::*;
 
 fn user(id: i64) -> UserId {
@@ -34,12 +36,26 @@ fn logged(entries: Vec<Entry>) -> Vec<LogEntry> {
         .into_iter()
         .zip(1..)
         .map(|(entry, at): (Entry, u64)| LogEntry {
-            partition: Partition::of(entry.receiver()),
+            partition: Partition::of(receiver_of(&entry)),
             position: format!("{at}-0").parse().unwrap(),
             entry: Ok(entry),
             fields: Vec::new(),
         })
         .collect()
+}
+
+fn receiver_of(entry: &Entry) -> &UserId {
+    match entry {
+        Entry::Message { receiver, .. }
+        | Entry::ClientAck { receiver, .. }
+        | Entry::AppDelete { receiver, .. }
+        | Entry::Clear { receiver, .. }
+        | Entry::Duplicate { receiver, .. }
+        | Entry::Recall { receiver, .. } => receiver,
+        Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. } => {
+            &receivers[0].user
+        }
+    }
 }
 
 fn plan(entries: &[LogEntry]) -> Batch<'_> {
@@ -104,7 +120,7 @@ fn each_delete_replies_to_its_own_caller() {
     };
     let entries = logged(vec![delete(&[1], "a"), delete(&[2], "b")]);
     let batch = plan(&entries);
-    let outcomes: Vec<_> = batch.replies.iter().map(|r| (r.reply_to, r.outcome)).collect();
+    let outcomes: Vec<_> = batch.replies.iter().map(|r| (r.reply_to, r.outcome.clone())).collect();
     assert_eq!(outcomes, [("a", Outcome::Removed(0)), ("b", Outcome::Removed(1))]);
 }
 
@@ -154,7 +170,7 @@ fn a_duplicate_refers_to_its_message() {
     };
     let entries = logged(vec![message(1, 2), duplicate(1, 2), duplicate(1, 18), duplicate(3, 2)]);
     let batch = plan(&entries);
-    let outcomes: Vec<_> = batch.replies.iter().skip(1).map(|reply| reply.outcome).collect();
+    let outcomes: Vec<_> = batch.replies.iter().skip(1).map(|reply| reply.outcome.clone()).collect();
     let (first, third, own, other) = (id(1), id(3), user(2), user(18));
     let repeated = |receiver, id| Outcome::Repeated { receiver, id, receiver_online: true };
     let expected =
@@ -169,7 +185,7 @@ fn recall(number: u8, sender: i64, receiver: i64) -> Entry {
 
 /// Whether the recalls of a batch took the message from it, and which of the statements decides otherwise.
 fn recalled(batch: &Batch<'_>) -> Vec<(bool, Option<usize>)> {
-    let outcomes = batch.replies.iter().map(|reply| reply.outcome);
+    let outcomes = batch.replies.iter().map(|reply| reply.outcome.clone());
     let recalls = outcomes.filter_map(|outcome| match outcome {
         Outcome::Recalled { from_batch, index, .. } => Some((from_batch, index)),
         _ => None,
@@ -216,4 +232,61 @@ fn a_message_of_an_earlier_batch_is_recalled_by_a_statement() {
     let expected = ids.iter().map(|id| Recall { sender: &sender, receiver: &receiver, ids: vec![id] });
     assert_eq!(batch.recalls, expected.collect::<Vec<_>>());
     assert_eq!(batch.counters[&user(5)], Counter::default(), "the statement finds out what it counts");
+}
+
+fn to_many(number: u8, receivers: &[(i64, bool, bool)]) -> Entry {
+    let addressee = |(id, online, repeated): &(i64, bool, bool)| Addressee {
+        user: user(*id),
+        online: *online,
+        repeated: *repeated,
+    };
+    Entry::MessageToMany {
+        id: id(number),
+        sender: user(1),
+        receivers: receivers.iter().map(addressee).collect(),
+        content: format!("m{number}"),
+        message_type: None,
+        conversation: None,
+        reply_to: Some(format!("q{number}")),
+    }
+}
+
+#[test]
+fn an_entry_to_many_is_a_row_and_a_count_for_each_new_receiver() {
+    let entries = logged(vec![
+        message(1, 69),
+        to_many(1, &[(5, true, false), (69, false, true), (133, false, true), (197, false, false)]),
+        client_ack(1, 197),
+    ]);
+    let batch = plan(&entries);
+    let rows: Vec<_> = batch.inserts.iter().map(|insert| (insert.receiver, insert.id)).collect();
+    assert_eq!(rows, [(&user(69), &id(1)), (&user(5), &id(1))], "197 has confirmed it already");
+    assert_eq!(batch.counters.keys().map(|user| (*user).clone()).collect::<Vec<_>>(), [5, 69, 197].map(user));
+    assert_eq!(batch.notify_unread, [&user(5)]);
+    let (stored, offline) =
+        (Outcome::Stored { receiver_online: true }, Outcome::Stored { receiver_online: false });
+    let (other, id) = (user(133), id(1));
+    let repeated = Outcome::Repeated { receiver: &other, id: &id, receiver_online: false };
+    let each = Outcome::Each(vec![stored, offline.clone(), repeated, offline]);
+    assert_eq!(batch.replies.last().map(|reply| (reply.reply_to, reply.outcome.clone())), Some(("q1", each)));
+}
+
+/// A content that stands in the log once becomes many rows.
+#[test]
+fn an_entry_to_many_counts_as_its_receivers() {
+    let receivers: Vec<_> = (1..=128).map(|number| (64 * number + 5, false, false)).collect();
+    let many = || to_many(1, &receivers);
+    let mut entries = logged((0..40).map(|_| many()).collect());
+    assert_eq!(limit_size(&mut entries), [Partition::of(&user(5)); 8]);
+    assert_eq!(entries.len(), 32, "of 4,096 rows");
+    let large = || match many() {
+        Entry::MessageToMany { id, sender, receivers, message_type, conversation, reply_to, .. } => {
+            let content = "x".repeat(32 * 1024);
+            Entry::MessageToMany { id, sender, receivers, content, message_type, conversation, reply_to }
+        }
+        other => other,
+    };
+    let mut entries = logged(vec![large(), large(), large()]);
+    assert_eq!(limit_size(&mut entries).len(), 1);
+    assert_eq!(entries.len(), 2, "of 8 MiB");
 }

@@ -1,18 +1,19 @@
 //! Dead letters: entries that MySQL refused.
 
 use super::quoted;
-use crate::log::batch::LogEntry;
+use crate::store::apply::NewDeadLetter;
 use crate::store::schema::DEAD_LETTER;
 
 /// Inserts a dead letter.
-pub(in crate::store) fn insert(logged: &LogEntry, entry: &str, error: &str) -> String {
+pub(in crate::store) fn insert(letter: &NewDeadLetter<'_>) -> String {
+    let NewDeadLetter { partition, position, fields, error } = letter;
+    // Texts: this cannot fail.
+    let entry = serde_json::to_string(fields).unwrap_or_default();
     format!(
         "INSERT INTO `{}` (`partition_id`, `log_id`, `entry`, `error`, `died_at`) \
-         VALUES ({}, '{}', {}, {}, NOW())",
+         VALUES ({partition}, '{position}', {}, {}, NOW())",
         DEAD_LETTER,
-        logged.partition,
-        logged.position,
-        quoted(entry),
+        quoted(&entry),
         quoted(error)
     )
 }

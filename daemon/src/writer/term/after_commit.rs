@@ -3,7 +3,7 @@
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::reply::{Each, Refusal, Reply};
 use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
@@ -16,26 +16,47 @@ use crate::store::apply::Applied;
 impl Term<'_> {
     pub(super) fn queue_replies(&mut self, batch: &Batch<'_>, done: &Applied) {
         for pending in &batch.replies {
-            let reply = match pending.outcome {
-                Outcome::Stored { receiver_online } => Reply::Stored { receiver_online },
-                Outcome::Repeated { receiver, id, receiver_online } => {
-                    self.repeated(receiver, id, receiver_online)
-                }
-                Outcome::Cleared => Reply::Cleared,
-                Outcome::Recalled { receiver, ids, from_batch, index } => {
-                    let stored = index.and_then(|index| done.recalled.get(index)).copied();
-                    let taken = from_batch || stored.unwrap_or(false);
-                    if taken {
-                        self.queue_known(receiver, ids);
-                    }
-                    Reply::Recalled(taken)
-                }
-                Outcome::Removed(ack) => Reply::Removed(done.removed.get(ack).copied().unwrap_or(0)),
-            };
+            let reply = self.reply(&pending.outcome, done);
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, count) in &done.counters {
             replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, *count);
+        }
+    }
+
+    fn reply(&mut self, outcome: &Outcome<'_>, done: &Applied) -> Reply {
+        match outcome {
+            Outcome::Stored { receiver_online } => Reply::Stored { receiver_online: *receiver_online },
+            Outcome::Repeated { receiver, id, receiver_online } => {
+                self.repeated(receiver, id, *receiver_online)
+            }
+            Outcome::Each(outcomes) => {
+                let mut each = Each::default();
+                for outcome in outcomes {
+                    each.add(self.of_one(outcome, done));
+                }
+                Reply::Each(each)
+            }
+            Outcome::Cleared => Reply::Cleared,
+            Outcome::Recalled { receiver, ids, from_batch, index } => {
+                let stored = index.and_then(|index| done.recalled.get(index)).copied();
+                let taken = *from_batch || stored.unwrap_or(false);
+                if taken {
+                    self.queue_known(receiver, ids);
+                }
+                Reply::Recalled(taken)
+            }
+            Outcome::Removed(ack) => Reply::Removed(done.removed.get(*ack).copied().unwrap_or(0)),
+        }
+    }
+
+    /// What became of the message of one of many receivers: whether they were connected, or MySQL's error.
+    pub(super) fn of_one(&mut self, outcome: &Outcome<'_>, done: &Applied) -> Result<bool, String> {
+        match self.reply(outcome, done) {
+            Reply::Stored { receiver_online } => Ok(receiver_online),
+            Reply::Refused(Refusal::Rejected(error)) => Err(error),
+            // Messages have no other.
+            _ => Err(String::new()),
         }
     }
 

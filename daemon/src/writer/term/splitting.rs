@@ -1,0 +1,163 @@
+//! An entry with many receivers, of which MySQL refuses some: the messages of the others are stored.
+
+use std::collections::HashSet;
+
+use chatpush_wire::entry::{Addressee, Entry};
+use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::new_entry;
+use chatpush_wire::reply::{Each, Refusal, Reply};
+
+use super::Term;
+use crate::base::metrics;
+use crate::log::batch::{Batch, LogEntry, Outcome};
+use crate::store::StoreError;
+use crate::store::apply::NewDeadLetter;
+use crate::store::error::{Rejection, Treatment};
+
+/// A receiver whose message MySQL refuses, and the error.
+type Refused = (Addressee, String);
+
+/// Whether those who are refused are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Halving {
+    /// The data was refused. An error that may pass says nothing of a receiver.
+    AfterRejection,
+    /// The entry has met errors again and again, perhaps such as may pass.
+    AfterTries,
+    /// Each try takes seconds, and everybody waits: all are refused.
+    Never,
+}
+
+impl Term<'_> {
+    /// Applies an entry that MySQL refuses as a whole. Who is refused is found by halving, in transactions that
+    /// are taken back; then one transaction stores the others' messages and a dead letter for each refused one.
+    /// False if the entry has to be tried again.
+    pub(super) async fn split(
+        &mut self,
+        logged: &LogEntry,
+        rejection: &Rejection,
+        halving: Halving,
+    ) -> Result<bool, StoreError> {
+        let Ok(Entry::MessageToMany { receivers, .. }) = &logged.entry else { return Ok(false) };
+        let new: Vec<_> = receivers.iter().filter(|receiver| !receiver.repeated).cloned().collect();
+        let stored = self.stored(std::slice::from_ref(logged), true).await?;
+        let error = rejection.to_string();
+        if halving != Halving::Never {
+            let refused = self.refused(logged, &new, error.clone(), halving, &stored).await?;
+            let Some(refused) = refused else { return Ok(false) };
+            match self.apply_without(logged, &refused, &stored).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.is_locked() => return Ok(false),
+                // Each is accepted alone, but not together with the others.
+                Err(error) if error.concerns_entries() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let refused: Vec<_> = new.into_iter().map(|receiver| (receiver, error.clone())).collect();
+        self.apply_without(logged, &refused, &stored).await.map(|()| true)
+    }
+
+    /// Those of the receivers whose messages MySQL refuses. None: that cannot be found out now.
+    async fn refused(
+        &mut self,
+        logged: &LogEntry,
+        all: &[Addressee],
+        error: String,
+        halving: Halving,
+        stored: &HashSet<(UserId, MessageId)>,
+    ) -> Result<Option<Vec<Refused>>, StoreError> {
+        let mut refused = Vec::new();
+        // Parts that are refused, each with the error.
+        let mut parts = vec![(all, error)];
+        while let Some((part, error)) = parts.pop() {
+            if let [receiver] = part {
+                refused.push((receiver.clone(), error));
+                continue;
+            }
+            let (first, second) = part.split_at(part.len() / 2);
+            for half in [second, first].into_iter().filter(|half| !half.is_empty()) {
+                let Err(error) = self.rehearse(logged, half, stored).await else { continue };
+                let may_pass =
+                    error.is_locked() || error.is_transient() && halving == Halving::AfterRejection;
+                if may_pass {
+                    return Ok(None);
+                }
+                if !error.concerns_entries() {
+                    return Err(error);
+                }
+                if error.treatment() == Treatment::SuspectSlow {
+                    // It takes seconds to find out more.
+                    refused.extend(half.iter().map(|receiver| (receiver.clone(), error.to_string())));
+                } else {
+                    parts.push((half, error.to_string()));
+                }
+            }
+        }
+        Ok(Some(refused))
+    }
+
+    async fn rehearse(
+        &mut self,
+        logged: &LogEntry,
+        receivers: &[Addressee],
+        stored: &HashSet<(UserId, MessageId)>,
+    ) -> Result<(), StoreError> {
+        let part = [for_receivers(logged, receivers)];
+        let batch = self.plan(&part, stored);
+        self.mysql.rehearse(&batch).await
+    }
+
+    /// Stores the messages of those who are not refused, and a dead letter for each who is.
+    async fn apply_without(
+        &mut self,
+        logged: &LogEntry,
+        refused: &[Refused],
+        stored: &HashSet<(UserId, MessageId)>,
+    ) -> Result<(), StoreError> {
+        let Ok(Entry::MessageToMany { receivers, id, reply_to, .. }) = &logged.entry else { return Ok(()) };
+        let is_refused = |receiver: &Addressee| refused.iter().find(|(other, _)| other.user == receiver.user);
+        let others = receivers.iter().filter(|receiver| receiver.repeated || is_refused(receiver).is_none());
+        let part = [for_receivers(logged, &others.cloned().collect::<Vec<_>>())];
+        let batch = self.plan(&part, stored);
+        let entries = refused.iter().map(|(receiver, _)| new_entry::fields_of_one(&logged.fields, receiver));
+        let entries: Vec<_> = entries.collect();
+        let (partition, position) = (logged.partition, logged.position);
+        let letters = entries.iter().zip(refused);
+        let letters =
+            letters.map(|(fields, (_, error))| NewDeadLetter { partition, position, fields, error });
+        let done = self.mysql.apply_with_dead_letters(&batch, &letters.collect::<Vec<_>>()).await?;
+        let outcomes = batch.replies.first().map(|pending| pending.outcome.clone());
+        let batch = Batch { replies: Vec::new(), ..batch.clone() };
+        self.committed(&part, &batch, stored, &done);
+        for (receiver, error) in refused {
+            metrics::DEAD.add(1);
+            tracing::error!(%partition, %position, user = %receiver.user, error, "message refused, kept in chatpush_dead");
+            self.refused_messages.add((receiver.user.clone(), id.clone()), error.clone());
+            self.queue_refusal(&receiver.user, id, &Reply::Refused(Refusal::Rejected(error.clone())));
+        }
+        if let (Some(reply_to), Some(Outcome::Each(outcomes))) = (reply_to, outcomes) {
+            let mut others = outcomes.iter();
+            let mut each = Each::default();
+            for receiver in receivers {
+                let refused = is_refused(receiver).filter(|_| !receiver.repeated);
+                each.add(if let Some((_, error)) = refused {
+                    Err(error.clone())
+                } else {
+                    let outcome = others.next().map(|outcome| self.of_one(outcome, &done));
+                    outcome.unwrap_or(Ok(receiver.online))
+                });
+            }
+            self.queue_reply(partition, reply_to, &Reply::Each(each));
+        }
+        Ok(())
+    }
+}
+
+/// The entry for some of its receivers.
+fn for_receivers(logged: &LogEntry, some: &[Addressee]) -> LogEntry {
+    let mut part = logged.clone();
+    if let Ok(Entry::MessageToMany { receivers, .. }) = &mut part.entry {
+        *receivers = some.to_vec();
+    }
+    part
+}

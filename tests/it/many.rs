@@ -1,0 +1,165 @@
+//! Calls for many receivers whose connection to Redis breaks in the middle.
+
+use std::path::PathBuf;
+
+use chatpush_stack::redis;
+use chatpush_tests::test_env::TestEnv;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+/// The calls of a script, as they travel.
+const CALL: &[u8] = b"\r\nEVALSHA\r\n";
+
+/// A path to Redis that breaks: it forwards as many script calls as `calls`, and their answers until `answer` was
+/// seen as often; then it closes the connection. It forwards later connections only if `returns`.
+fn breaking_path(env: &TestEnv, calls: usize, answer: &'static [u8], returns: bool) -> BreakingPath {
+    let socket = env.servers().folder().join(format!("{}.sock", env.name()));
+    let listener = UnixListener::bind(&socket).expect("it listens");
+    let upstream = redis::socket(env.servers().folder());
+    let to = upstream.clone();
+    let broken = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.expect("PHP connects");
+        forward(near, UnixStream::connect(&to).await.expect("Redis listens"), calls, answer).await;
+        if !returns {
+            return;
+        }
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = UnixStream::connect(&to).await.expect("Redis listens");
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    BreakingPath { socket, broken }
+}
+
+struct BreakingPath {
+    socket: PathBuf,
+    broken: JoinHandle<()>,
+}
+
+impl Drop for BreakingPath {
+    fn drop(&mut self) {
+        self.broken.abort();
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+async fn forward(mut near: UnixStream, mut far: UnixStream, calls: usize, answer: &[u8]) {
+    let (mut sent, mut forwarded, mut answered) = (Vec::new(), 0, Vec::new());
+    while count(&answered, answer) < calls {
+        tokio::select! {
+            read = near.read_buf(&mut sent) => {
+                assert_ne!(read.expect("PHP writes"), 0);
+                // The call after the last one begins with the number of its parts, in the line before its name.
+                let end = match nth(&sent, CALL, calls) {
+                    Some(next) => sent[..next].iter().rposition(|byte| *byte == b'*').expect("it is a command"),
+                    None => sent.len(),
+                };
+                if end > forwarded {
+                    far.write_all(&sent[forwarded..end]).await.expect("Redis reads");
+                    forwarded = end;
+                }
+            }
+            read = far.read_buf(&mut answered) => {
+                let read = read.expect("Redis writes");
+                near.write_all(&answered[answered.len() - read..]).await.expect("PHP reads");
+            }
+        }
+    }
+    assert!(nth(&sent, CALL, calls).is_some(), "there are more calls than that");
+}
+
+fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).filter(|window| *window == part).count()
+}
+
+/// Where the part begins for the `n`-th time, counted from 0.
+fn nth(bytes: &[u8], part: &[u8], n: usize) -> Option<usize> {
+    bytes.windows(part.len()).enumerate().filter(|(_, window)| *window == part).map(|(at, _)| at).nth(n)
+}
+
+const SEND: &str = "function send() {
+        return ChatPush\\sendToUsers(1, [70, 5, 6, 4, 3, 2], 'to six', message_id: 'six');
+    }";
+
+/// Of five partitions the first three were called: 2, 3, 4. What became of the others is not known.
+#[tokio::test]
+async fn who_was_answered_before_the_connection_broke_is_known() {
+    // The script's answer has no error; a daemon's says what became of each.
+    for (durability, answer) in [("queued", &b"$0\r\n\r\n"[..]), ("committed", &b"{\"each\""[..])] {
+        let env = TestEnv::new().await;
+        env.users(&[2, 3, 4, 5, 6, 70]).await;
+        let _daemon = env.daemon().await;
+        let path = breaking_path(&env, 3, answer, false);
+        let code = format!(
+            "{SEND} try {{ send(); }} catch (ChatPush\\PartialException $e) {{
+                echo implode(' ', array_keys($e->getDeliveries())), ' | ';
+                foreach ($e->getOutcomes() as $id => $outcome) echo \"$id $outcome->value, \";
+                echo $e->getOutcome()->value, var_export($e->isRetryable(), true), ' ', $e->getMessage();
+            }}"
+        );
+        let broken = format!("chatpush.redis_url={}", redis::url(&path.socket));
+        let durable = format!("chatpush.durability={durability}");
+        let php = env.php().with(&broken).with(&durable).with("chatpush.timeout_ms=4000");
+        let text = php.get(&code).await;
+        let known = "4 3 2 | 70 unknown, 5 unknown, 6 unknown, unknowntrue 3 of 6 receivers failed";
+        assert!(text.starts_with(known), "{durability}: {text}");
+
+        let repeated = env.php().get(&format!("{SEND} echo implode(' ', array_keys(send()));")).await;
+        assert_eq!(repeated, "70 5 6 4 3 2");
+        for user in [2, 3, 4, 5, 6, 70] {
+            assert_eq!((env.stored(user).await, env.unread(user).await), (vec!["to six".to_owned()], 1));
+        }
+    }
+}
+
+/// The call goes on over another connection, and nothing is stored twice.
+#[tokio::test]
+async fn send_goes_on_over_another_connection() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3, 4, 5, 6, 70]).await;
+    let daemon = env.daemon().await;
+    let (mut first, mut last) = (daemon.connect(2).await, daemon.connect(70).await);
+    first.until_unread_count().await;
+    last.until_unread_count().await;
+    let path = breaking_path(&env, 1, b"$0\r\n\r\n", true);
+    let php = env.php().with(&format!("chatpush.redis_url={}", redis::url(&path.socket)));
+    let code = format!("{SEND} foreach (send() as $id => $delivery) echo \"$id $delivery->value, \";");
+    assert_eq!(php.get(&code).await, "70 live, 5 stored, 6 stored, 4 stored, 3 stored, 2 live, ");
+    for user in [3, 4, 5, 6] {
+        assert_eq!((env.stored(user).await, env.unread(user).await), (vec!["to six".to_owned()], 1));
+    }
+    env.php().get("ChatPush\\pushToUsers([2, 70], 'end', 'text');").await;
+    for client in [&mut first, &mut last] {
+        let mut shown = Vec::new();
+        while shown.last().is_none_or(|data| data != "end") {
+            let frame = client.json().await;
+            if frame["type"] != "unread_count" {
+                shown.push(frame["data"].as_str().expect("a content").to_owned());
+            }
+        }
+        assert_eq!(shown, ["to six", "end"]);
+    }
+}
+
+/// It could be shown twice.
+#[tokio::test]
+async fn push_that_broke_in_the_middle_is_not_repeated() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
+    let (mut first, mut second) = (daemon.connect(2).await, daemon.connect(3).await);
+    first.until_unread_count().await;
+    second.until_unread_count().await;
+    let path = breaking_path(&env, 1, b"$1\r\n1\r\n", true);
+    let php = env.php().with(&format!("chatpush.redis_url={}", redis::url(&path.socket)));
+    let code =
+        "try { ChatPush\\pushToUsers([3, 2], 'once', 'text'); } catch (ChatPush\\ConnectionException $e) {
+                    echo $e->getOutcome()->value, var_export($e->isRetryable(), true);
+                }
+                var_dump(ChatPush\\pushToUsers([2, 3], 'end', 'text') === [2, 3]);";
+    assert_eq!(php.get(code).await.trim(), "unknownfalsebool(true)");
+    assert_eq!(first.json().await["data"], "once");
+    assert_eq!(first.json().await["data"], "end");
+    assert_eq!(second.json().await["data"], "end");
+}
