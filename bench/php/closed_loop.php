@@ -8,6 +8,7 @@ declare(strict_types=1);
 
 require __DIR__ . '/clock.php';
 require __DIR__ . '/peer/' . getenv('BENCH_PEER') . '.php';
+require __DIR__ . '/many.php';
 
 $call = $argv[1];
 [$caller, $first, $users, $calls, $milliseconds, $size, $warmup] = array_map('intval', array_slice($argv, 2));

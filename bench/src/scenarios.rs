@@ -8,6 +8,7 @@ pub mod idle;
 pub mod crowd;
 pub mod growth;
 pub mod stalled;
+pub mod many;
 
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub enum Scenario {
     Growth,
     /// Latency of other clients while some clients never read
     Stalled,
+    /// How long a PHP call to 10, 100 and 1,000 receivers takes
+    Many,
 }
 
 /// What a scenario works with.
@@ -95,6 +98,7 @@ impl Scenario {
             Self::Crowd => crowd::run(bench),
             Self::Growth => growth::run(bench),
             Self::Stalled => stalled::run(bench),
+            Self::Many => many::run(bench),
         }
     }
 }

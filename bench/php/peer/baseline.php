@@ -106,3 +106,14 @@ function log_in(int $user): bool
     $update = database()->prepare('UPDATE `user` SET `unread_count` = 0 WHERE `id` = :id');
     return $update->execute([':id' => $user]);
 }
+
+/** A row and a count for each receiver, in one transaction. */
+function store_many(int $first, string $content): bool
+{
+    $pdo = database();
+    $pdo->beginTransaction();
+    foreach (receivers($first) as $user) {
+        store($user, $content);
+    }
+    return $pdo->commit();
+}

@@ -26,3 +26,21 @@ function fetch(int $user): array
 {
     return getOfflineMessage($user);
 }
+
+function push_many(int $first, string $content): bool
+{
+    return count(ChatPush\pushToUsers(receivers($first), $content, 'text')) === count(receivers($first));
+}
+
+function send_many(int $first, string $content): bool
+{
+    return count(ChatPush\sendToUsers(1, receivers($first), $content)) === count(receivers($first));
+}
+
+function send_each(int $first, string $content): bool
+{
+    foreach (receivers($first) as $user) {
+        ChatPush\sendMessage(1, $user, $content);
+    }
+    return true;
+}

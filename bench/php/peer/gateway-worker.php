@@ -20,3 +20,9 @@ function push_warmup(int $user): void
 {
     Gateway::isUidOnline((string) $user);
 }
+
+function push_many(int $first, string $content): bool
+{
+    Gateway::sendToUid(array_map('strval', receivers($first)), $content);
+    return true;
+}

@@ -39,3 +39,15 @@ function push_warmup(int $user): void
 {
     redis()->ping();
 }
+
+/** What the emitter publishes for io.to(["user:7", "user:8", …]).emit("text", $content). */
+function push_many(int $first, string $content): bool
+{
+    $rooms = array_map(fn (int $user) => text("user:$user"), receivers($first));
+    $message = "\x93" . text('emitter')
+        . "\x83" . text('type') . "\x02" . text('data') . "\x92" . text('text') . text($content)
+        . text('nsp') . text('/')
+        . "\x83" . text('rooms') . "\xDC" . pack('n', count($rooms)) . implode($rooms)
+        . text('except') . "\x90" . text('flags') . "\x80";
+    return redis()->publish('socket.io#/#', $message) > 0;
+}
