@@ -50,6 +50,17 @@ function sendMessage(
     return Mailbox::send(__FUNCTION__, $sender_id, $receiver_id, $content, $type, $message_id, $conversation);
 }
 
+function sendToUsers(
+    int $sender_id,
+    array $receiver_ids,
+    string $content,
+    string|int $type = 'text',
+    ?string $message_id = null,
+    ?string $conversation = null,
+): array {
+    return Many::send(__FUNCTION__, $sender_id, $receiver_ids, $content, $type, $message_id, $conversation);
+}
+
 function isOnline(int $user_id): bool
 {
     return Live::isOnline(__FUNCTION__, $user_id);

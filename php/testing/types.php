@@ -37,6 +37,23 @@ class TimeoutException extends Exception
 {
 }
 
+class PartialException extends Exception
+{
+    private array $deliveries = [];
+
+    private array $outcomes = [];
+
+    public function getDeliveries(): array
+    {
+        return $this->deliveries;
+    }
+
+    public function getOutcomes(): array
+    {
+        return $this->outcomes;
+    }
+}
+
 enum Delivery: string
 {
     case Live = 'live';

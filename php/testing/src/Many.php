@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace ChatPush\Testing;
 
+use ChatPush\Delivery;
+use ChatPush\Outcome;
+
 /**
  * The calls for many users.
  *
@@ -21,6 +24,36 @@ final class Many
         $memory = Memory::get();
         $shown = fn (int $user) => $memory->show($user, Message::new($user, $content, $type));
         return self::those($function, Effect::Live, $users, $shown);
+    }
+
+    /** @return array<int, Delivery> */
+    public static function send(
+        string $function,
+        int $sender,
+        array $receivers,
+        string $content,
+        string|int $type,
+        ?string $messageId,
+        ?string $conversation,
+    ): array {
+        $check = new Arguments($function);
+        $check->user(1, 'sender_id', $sender);
+        $users = $check->users(2, 'receiver_ids', $receivers);
+        $check->content(3, $content);
+        $check->type(4, $type);
+        $check->chosenId(5, $messageId);
+        $check->conversation(6, $conversation);
+        if ($users === []) {
+            return [];
+        }
+        $id = $messageId === null ? null : "$sender:$messageId";
+        $store = fn (int $user) => Memory::get()->store(
+            Message::new($user, $content, $type, $sender, $id, $conversation),
+            $id !== null,
+        );
+        $do = fn () => array_combine($users, array_map($store, $users));
+        $failed = fn (Outcome $known) => $known === Outcome::Queued ? array_fill_keys($users, Delivery::Stored) : [];
+        return Call::run($function, Effect::Change, $do, $failed, $id !== null);
     }
 
     /** @return list<int> */

@@ -24,6 +24,23 @@ final class MailboxTest extends PromisesTestCase
         self::assertSame(2, getUnreadCount($user));
     }
 
+    public function testSendToUsersIsOnceForEach(): void
+    {
+        $users = array_map(fn () => $this->installation->newUser(), range(1, 3));
+        $this->installation->connect($users[1]);
+        $list = [$users[2], $users[1], $users[2]];
+        $send = fn (array $list, string $text) => ChatPush\sendToUsers(7, $list, $text, 'chat', 'id', 'team');
+        $sent = [$users[2] => Delivery::Stored, $users[1] => Delivery::Live];
+        self::assertSame($sent, $send($list, 'to all'));
+        self::assertSame([$users[0] => Delivery::Stored] + $sent, $send([$users[0], ...$list], 'again'));
+        self::assertSame(['again'], array_column(getOfflineMessage($users[0]), 'content'));
+        self::assertSame(['to all'], array_column(getOfflineMessage($users[2]), 'content'));
+        self::assertSame([1, 1, 1], array_map(getUnreadCount(...), $users));
+        [$shown] = $this->installation->messages($users[1]);
+        self::assertSame(['to all', 7, 'team'], [$shown['data'], $shown['from'], $shown['conversation']]);
+        self::assertSame([], ChatPush\sendToUsers(1, [], 'x'));
+    }
+
     public function testWhoConnectsGetsWhatWaits(): void
     {
         $user = $this->installation->newUser();
