@@ -14,6 +14,7 @@ pub(super) fn run(data: &[u8]) {
             envelope::tracked(&id, untyped) + frame
         }
         Envelope::Event { frame } => format!("{}{frame}", envelope::EVENT),
+        Envelope::Recall { frame } => format!("{}{frame}", envelope::RECALL),
         Envelope::Members { reply_to } => format!("{}{reply_to}", envelope::MEMBERS),
         Envelope::Disconnect => envelope::DISCONNECT.to_owned(),
     };
