@@ -182,6 +182,12 @@ export interface Chat {
   event(to: number | string, name: string, value?: unknown): void;
 
   /**
+   * Fetches the grant again and sends it, after the user's peers or rooms have changed. Does nothing while there
+   * is no connection: each one begins with a new grant.
+   */
+  renewGrant(): void;
+
+  /**
    * Closes this page's chat for good, after confirming the handled messages. Messages that wait are not
    * handed out; stored ones come with the next connection. Other tabs of the user stay connected.
    */

@@ -715,7 +715,8 @@ var Tabs = class {
     this.hooks.lead();
   }
   /**
-   * Asks the leader for its `status`, to `wake` the connection, or to mark all as `read`. It answers each.
+   * Asks the leader for its `status`, to `wake` the connection, to renew the `grant`, or to mark all as `read`.
+   * It answers each.
    */
   ask(what) {
     if (this.leading) return;
@@ -864,6 +865,11 @@ var Chat = class {
     if (this.tabs && !this.tabs.leading) this.tabs.post({ event: json });
     else this.connection.send(json);
   }
+  renewGrant() {
+    if (this.state !== "open") return;
+    if (this.tabs && !this.tabs.leading) this.tabs.ask("grant");
+    else this.grant?.begin();
+  }
   close() {
     this.inbox?.close();
     this.end();
@@ -910,6 +916,7 @@ var Chat = class {
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === "read") this.markRead();
     if (ask === "wake") this.connection.wake();
+    if (ask === "grant") this.renewGrant();
     if (ask) this.tell();
   }
   /** Handles a message from the leader; this tab is a follower. */
@@ -1001,6 +1008,7 @@ function connect(options, world = globalThis) {
     on: (event, handler) => chat.on(event, handler),
     markRead: () => chat.markRead(),
     event: (to, name, value) => chat.event(to, name, value),
+    renewGrant: () => chat.renewGrant(),
     close: () => chat.close(),
     get state() {
       return chat.state;

@@ -144,6 +144,12 @@ export class Chat {
     else this.connection.send(json);
   }
 
+  renewGrant() {
+    if (this.state !== 'open') return;
+    if (this.tabs && !this.tabs.leading) this.tabs.ask('grant');
+    else this.grant?.begin();
+  }
+
   close() {
     this.inbox?.close();
     this.end();
@@ -195,6 +201,7 @@ export class Chat {
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === 'read') this.markRead();
     if (ask === 'wake') this.connection.wake();
+    if (ask === 'grant') this.renewGrant();
     if (ask) this.tell();
   }
 

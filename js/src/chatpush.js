@@ -23,6 +23,7 @@ export function connect(options, world = globalThis) {
     on: (event, handler) => chat.on(event, handler),
     markRead: () => chat.markRead(),
     event: (to, name, value) => chat.event(to, name, value),
+    renewGrant: () => chat.renewGrant(),
     close: () => chat.close(),
     get state() {
       return chat.state;

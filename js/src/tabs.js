@@ -82,7 +82,8 @@ export class Tabs {
   }
 
   /**
-   * Asks the leader for its `status`, to `wake` the connection, or to mark all as `read`. It answers each.
+   * Asks the leader for its `status`, to `wake` the connection, to renew the `grant`, or to mark all as `read`.
+   * It answers each.
    */
   ask(what) {
     if (this.leading) return;

@@ -59,6 +59,24 @@ test('a grant is fetched again before it expires, as long as the connection is o
   assert.equal(calls, 2, 'no connection is accepted');
 });
 
+test('a page asks for a new grant after its peers have changed, from any tab', async () => {
+  const browser = new Browser();
+  let calls = 0;
+  const options = { grant: () => grantOf(1_000, ++calls) };
+  const [leader, follower] = [browser.tab(), browser.tab()];
+  const [first, second] = [await leader.open(options), await follower.open(options)];
+  first.renewGrant();
+  await settle();
+  second.renewGrant();
+  await settle();
+  assert.deepEqual([grants(leader.socket), calls], [[1, 2, 3].map((call) => grantOf(1_000, call)), 3]);
+  leader.socket.end(1006);
+  await settle();
+  first.renewGrant();
+  await settle();
+  assert.equal(calls, 3, 'the next connection begins with a new one');
+});
+
 test('a refused grant is fetched again, and then the reason is told', async () => {
   const tab = new Browser().tab();
   let calls = 0;

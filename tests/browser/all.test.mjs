@@ -19,6 +19,7 @@ import * as nginx from './cases/nginx.mjs';
 import * as outbox from './cases/outbox.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
+import * as presence from './cases/presence.mjs';
 import * as plain from './cases/plain.mjs';
 import * as polling from './cases/polling.mjs';
 import * as restart from './cases/restart.mjs';
@@ -58,7 +59,7 @@ async function isolated(run) {
 describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
-    history, outbox, conversation, signIn, wide, closing,
+    history, presence, outbox, conversation, signIn, wide, closing,
     forum, gateway, ratchet,
   );
 });

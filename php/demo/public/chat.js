@@ -7,8 +7,9 @@ import { People } from './people.js';
 import { Reader } from './reader.js';
 import { ask, post } from './server.js';
 import { waits } from './ticks.js';
+import { Typing } from './typing.js';
 
-/** The interval for polling who is online, what was delivered, and what came while the daemon was away. */
+/** The interval for polling who is here, what was delivered, and what came while the daemon was away. */
 const POLL_INTERVAL = 5_000;
 
 /** When the page first asks whether a sent message was delivered, in milliseconds. */
@@ -25,7 +26,12 @@ const outbox = new Outbox(history, { changed: sent, problem: complain });
 
 // --- The connection
 
-const chat = ChatPush.connect({ name: String(me), token: async () => (await post('token.php')).token });
+const chat = ChatPush.connect({
+  name: String(me),
+  token: async () => (await post('token.php')).token,
+  grant: async () => (await post('grant.php')).grant,
+});
+const typing = new Typing(chat, (person) => person === conversation.person && showPresence());
 const reader = new Reader(chat, showUnread);
 let signedIn = false;
 let unread = 0;
@@ -39,6 +45,7 @@ chat.on('message', ({ id, data }) => {
     return;
   }
   const person = history.person(message);
+  if (!history.isMine(message)) typing.ended(person);
   if (history.add(message) && !history.isMine(message)) announce(`${people.name(person)}: ${message.text}`);
   if (people.has(person)) people.note(message);
   else look();
@@ -53,6 +60,11 @@ chat.on('unread', (count) => {
   if (!reader.isBusy) showUnread();
   // The user has read on another device or in another tab.
   if (count === 0 && !reader.isBusy) look();
+});
+
+chat.on('presence', (users) => {
+  for (const [person, online] of Object.entries(users)) people.is(Number(person), online);
+  showPresence();
 });
 
 chat.on('state', (state) => {
@@ -115,7 +127,8 @@ async function look() {
   clearTimeout(look.timer);
   polling = {};
   try {
-    people.look((await ask('people.php')).people);
+    // The grant names those who were there before.
+    if (people.look((await ask('people.php')).people)) chat.renewGrant();
     connection.reached(true);
     const { person } = conversation;
     if (person !== undefined && !history.isLoadedTo(person, people.lastRow(person))) await load(person);
@@ -182,7 +195,8 @@ function showPresence() {
   // While the daemon is away, nobody is connected: that says nothing about the other user.
   const known = people.isOnline(conversation.person);
   const online = known === false && connection.state !== 'open' ? null : known;
-  const words = { true: 'Online', false: 'Away. Messages wait for them.' }[online] ?? '';
+  const state = { true: 'Online', false: 'Away. Messages wait for them.' }[online] ?? '';
+  const words = typing.is(conversation.person) ? 'is typing…' : state;
   if ($('presence').textContent !== words) $('presence').textContent = words;
   $('presence').dataset.online = online;
 }
@@ -255,7 +269,10 @@ $('back').addEventListener('click', leave);
 $('earlier').addEventListener('click', () => conversation.showEarlier().catch(console.warn));
 $('conversation').addEventListener('keydown', (event) => event.key === 'Escape' && leave());
 $('send').addEventListener('submit', submit);
-$('text').addEventListener('input', allowSending);
+$('text').addEventListener('input', () => {
+  allowSending();
+  if (conversation.person !== undefined) typing.tell(conversation.person);
+});
 $('text').addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
 });

@@ -24,6 +24,13 @@ export class People {
     return this.button(person)?.querySelector('.name').textContent ?? 'Somebody';
   }
 
+  /** The person has connected or is gone. */
+  is(person, online) {
+    if (!this.has(person)) return;
+    this.summaries.set(person, { ...this.summaries.get(person), online });
+    this.refresh(person);
+  }
+
   /** Whether the person is connected; null if nobody knows. */
   isOnline(person) {
     return this.summaries.get(person)?.online ?? null;
@@ -44,8 +51,9 @@ export class People {
     return this.summaries.get(person)?.last?.row ?? 0;
   }
 
-  /** Takes over what the server says of everybody. */
+  /** Takes over what the server says of everybody. Returns whether somebody is new. */
   look(people) {
+    const isNew = people.some(({ id }) => !this.button(id));
     for (const { id, username, ...given } of people) {
       if (!this.button(id)) this.introduce(id, username);
       this.summaries.set(id, merged(this.summaries.get(id), given));
@@ -53,6 +61,7 @@ export class People {
     }
     this.sort();
     document.getElementById('nobody').hidden = people.length > 0;
+    return isNew;
   }
 
   /** Counts a message that has come over the connection, unless the server has counted it already. */
