@@ -9,6 +9,7 @@ pub mod crowd;
 pub mod growth;
 pub mod stalled;
 pub mod many;
+pub mod presence;
 
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub enum Scenario {
     Stalled,
     /// How long a PHP call to 10, 100 and 1,000 receivers takes
     Many,
+    /// Users with 200 peers each, some of whom come and go
+    Presence,
 }
 
 /// What a scenario works with.
@@ -99,6 +102,7 @@ impl Scenario {
             Self::Growth => growth::run(bench),
             Self::Stalled => stalled::run(bench),
             Self::Many => many::run(bench),
+            Self::Presence => presence::run(bench),
         }
     }
 }
