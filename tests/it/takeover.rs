@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
@@ -72,6 +74,30 @@ async fn users_of_a_paused_daemon_are_offline_until_it_resumes() {
     eventually("the row is deleted", || env.stored(2), Vec::is_empty).await;
     assert_eq!(php.get(online).await.trim(), "bool(true)");
     reading.abort();
+}
+
+/// After a pause of the whole machine all heartbeats are old, by Redis's clock alone.
+#[tokio::test]
+async fn daemon_judges_nobody_after_a_pause_until_it_is_steady_again() {
+    let env = TestEnv::new().await;
+    let _daemon = env.daemon().await;
+    let key = env.prefix().heartbeats();
+    let heartbeats = async || env.redis::<BTreeMap<String, String>>(&["HGETALL", &key]).await;
+    let sent = |heartbeat: &str| heartbeat.split(' ').next().and_then(|ms| ms.parse::<u64>().ok());
+    let first = eventually("there is a heartbeat", heartbeats, |all| !all.is_empty()).await;
+    let (daemon, own) = first.into_iter().next().expect("a heartbeat");
+    let _: u64 = env.redis(&["HSET", &key, "peer", "1 1 2"]).await;
+    eventually("the daemon judges", heartbeats, |all| !all.contains_key("peer")).await;
+
+    let [seconds, _]: [u64; 2] = env.redis(&["TIME"]).await;
+    let paused = (seconds - 10) * 1000;
+    let rest = own.split_once(' ').expect("time, connection and generation").1;
+    let (old, peer) = (format!("{paused} {rest}"), format!("{paused} 1 2"));
+    let _: u64 = env.redis(&["HSET", &key, &daemon, &old, "peer", &peer]).await;
+    let after = eventually("the peer is judged", heartbeats, |all| !all.contains_key("peer")).await;
+    // The first heartbeat would come three seconds after, and the daemon is steady after nine.
+    let judged = sent(&after[&daemon]).expect("a time");
+    assert!(judged > (seconds + 6) * 1000, "judged at {judged}, the pause ended at {seconds}000");
 }
 
 /// The first query waits in a list for any daemon. Later ones are published to the daemon that answered.

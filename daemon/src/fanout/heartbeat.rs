@@ -17,6 +17,10 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 /// How long a daemon may be silent before its subscriptions are ended. It makes them again when it wakes up.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// How old this daemon's own last heartbeat may be, by Redis's clock, when it judges others. After a longer gap
+/// theirs may be old for the same reason: the machine was frozen or suspended. Theirs may be one interval older.
+const OWN_TIMEOUT: Duration = HEARTBEAT_TIMEOUT.saturating_sub(HEARTBEAT_INTERVAL);
+
 /// The heartbeat of one connection that holds subscriptions.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -66,14 +70,13 @@ impl Heartbeat {
         if now < self.next {
             return Ok(None);
         }
-        // Late by more than the others tolerate: this process hung, and its view of them is as old.
-        if now > self.next + HEARTBEAT_TIMEOUT {
-            self.steady_since = None;
-        }
         let mut lowest = 0;
         match self.send(connection).await {
-            Ok((generation, silent)) => {
+            Ok((is_steady, generation, silent)) => {
                 lowest = generation;
+                if !is_steady {
+                    self.steady_since = None;
+                }
                 self.steady_since.get_or_insert(now);
                 for (daemon, client_id) in &silent {
                     if subscriber_clients::end(connection, daemon, client_id).await? {
@@ -92,13 +95,17 @@ impl Heartbeat {
         Ok(Some(lowest))
     }
 
-    /// Sends the heartbeat. Returns the lowest generation of log entries that a daemon reads, and name and
-    /// client id of each daemon whose heartbeat is missing.
+    /// Sends the heartbeat. Returns whether the last one was not long ago, the lowest generation of log entries
+    /// that a daemon reads, and name and client id of each daemon whose heartbeat is missing.
     ///
-    /// When Redis has accepted no heartbeats for a while, all are old, and the first daemon to send one again
-    /// must not take the others for hung. So a daemon judges others only when its own heartbeats have been
-    /// accepted for as long as it demands of them.
-    async fn send(&self, connection: &mut Connection) -> Result<(u32, Vec<(String, String)>), BrokerError> {
+    /// When Redis has accepted no heartbeats for a while, or the whole machine was paused, all are old, and the
+    /// first daemon to send one again must not take the others for hung. So a daemon judges others only when its
+    /// own heartbeats have been accepted without a gap for as long as it demands of them. The gap is measured by
+    /// Redis: the clock of this process may have stood still (clock_gettime(2), CLOCK_MONOTONIC).
+    async fn send(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<(bool, u32, Vec<(String, String)>), BrokerError> {
         let Services { prefix, daemon, .. } = &*self.services;
         let judges = self.steady_since.is_some_and(|since| since.elapsed() >= HEARTBEAT_TIMEOUT);
         let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
@@ -106,7 +113,8 @@ impl Heartbeat {
             .arg(self.client_id)
             .arg(HEARTBEAT_TIMEOUT.as_millis())
             .arg(u8::from(judges))
-            .arg(GENERATION);
+            .arg(GENERATION)
+            .arg(OWN_TIMEOUT.as_millis());
         connection.invoke(&call).await
     }
 }
