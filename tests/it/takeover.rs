@@ -191,6 +191,54 @@ async fn redis_restored_from_a_backup_repeats_nothing() {
     assert_eq!(env.unread(2).await, 5);
 }
 
+/// A Redis whose clock is behind that of the last one takes queued stores before a daemon repairs its logs.
+/// Their ids count as applied.
+#[tokio::test]
+async fn queued_stores_of_a_redis_with_an_older_clock_are_not_lost() {
+    for caught_up in [false, true] {
+        let env = TestEnv::with_own_servers().await;
+        env.users(&[2]).await;
+        let queued = env.php().with("chatpush.durability=queued");
+        let clock = async |hours: u64| {
+            let [seconds, _]: [u64; 2] = env.redis(&["TIME"]).await;
+            let id = format!("{}000-0", seconds + hours * 3_600);
+            let _: String = env.redis(&["XSETID", &env.log(2), &id]).await;
+        };
+        let first = env.daemon().await;
+        env.php().get("storeOfflineMessage(1, 2, 'before');").await;
+        first.stop();
+        queued.get("storeOfflineMessage(1, 2, 'early');").await;
+        env.servers().kill_redis().await;
+        let (files, backup) =
+            (env.servers().folder().join("appendonlydir"), env.servers().folder().join("backup"));
+        copy_folder(&files, &backup);
+        env.servers().start_redis().await;
+        clock(1).await;
+        let second = env.daemon().await;
+        env.php().get("storeOfflineMessage(1, 2, 'by the clock that was ahead');").await;
+        // The application has shown it. It must not come again.
+        env.execute("DELETE FROM offline_message WHERE content = 'early'").await;
+        second.stop();
+
+        env.servers().kill_redis().await;
+        std::fs::remove_dir_all(&files).expect("the files can be removed");
+        copy_folder(&backup, &files);
+        env.servers().start_redis().await;
+        queued.get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
+        let mut wanted = vec!["before", "by the clock that was ahead", "a", "b"];
+        if caught_up {
+            clock(2).await;
+            queued.get("storeOfflineMessage(1, 2, 'c');").await;
+            wanted.push("c");
+        }
+        let _third = env.daemon().await;
+        let stored = env.php().get("var_dump(storeOfflineMessage(1, 2, 'after'));").await;
+        assert_eq!(stored.trim(), "bool(true)");
+        wanted.push("after");
+        assert_eq!(env.stored(2).await, wanted, "caught up: {caught_up}");
+    }
+}
+
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir(to).expect("a folder can be made");
     for entry in std::fs::read_dir(from).expect("the folder is there") {

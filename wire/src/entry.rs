@@ -14,8 +14,9 @@
 //! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted; of the kinds to many, one mark for each receiver ([`Addressee`]): `1`, `0`, or `D`, `d` if the call was repeated for this one |
 //! | `q` | where the answer goes after the commit ([`crate::reply_to`]) |
+//! | `u` | of a message that was queued while no daemon was there: the run id of Redis; empty if unknown |
 //!
-//! Every entry begins with `v`, `k` and `r`. The scripts append `l` and `q`.
+//! Every entry begins with `v`, `k` and `r`. The scripts append `l`, `q` and `u`.
 
 mod addressee;
 
@@ -38,6 +39,7 @@ pub(crate) mod field {
     pub(crate) const ROWS: &str = "n";
     pub(crate) const RECEIVER_ONLINE: &str = "l";
     pub(crate) const REPLY_TO: &str = "q";
+    pub(crate) const UNATTENDED: &str = "u";
 }
 
 /// The values of the entry kind.
@@ -190,6 +192,12 @@ pub enum Malformed {
 /// Where the answer to an entry goes, even if the rest of the entry is malformed.
 pub fn reply_to(fields: &[(String, String)]) -> Option<&str> {
     get(fields, field::REPLY_TO)
+}
+
+/// The run id of the Redis process that queued this message while no daemon was there, empty if it is unknown. None
+/// if a daemon was there.
+pub fn unattended(fields: &[(String, String)]) -> Option<&str> {
+    get(fields, field::UNATTENDED)
 }
 
 /// The fields without the one that says where the answer goes.

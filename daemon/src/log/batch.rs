@@ -114,7 +114,7 @@ pub(crate) struct PositionUpdate {
     pub(crate) partition: Partition,
     /// The position before. If it is another, another daemon has written.
     pub(crate) from: Position,
-    /// The position after.
+    /// The position after. It is the same if all entries were queued before the log was repaired.
     pub(crate) to: Position,
 }
 
@@ -253,7 +253,7 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Plans one transaction. The entries follow `from` in their logs. Those of one partition come in the
+    /// Plans one transaction. The entries follow `from` in their logs, or were found before it, not applied. Those of one partition come in the
     /// order of its log; the order of partitions does not matter. Entries that could not be decoded are
     /// skipped, so the caller must reject them first.
     ///
@@ -395,7 +395,10 @@ impl<'a> Batch<'a> {
         batch.notify_unread.dedup();
         batch.positions = ends
             .into_iter()
-            .map(|(partition, to)| PositionUpdate { partition, from: from(partition), to })
+            .map(|(partition, end)| {
+                let from = from(partition);
+                PositionUpdate { partition, from, to: end.max(from) }
+            })
             .collect();
         batch
     }

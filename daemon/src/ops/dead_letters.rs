@@ -43,6 +43,8 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
         DeadLetterCommand::Retry(selection) => {
             let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
             let commands = Commands::new(client);
+            // No daemon may have done so yet.
+            log::repair(&commands, &config.prefix, &store.positions().await?).await?;
             let entries = chosen(&store, &selection).await?;
             for entry in &entries {
                 let partition =

@@ -3,6 +3,7 @@
 mod after_commit;
 mod copies;
 mod splitting;
+mod rescan;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::after_commit::send;
+use self::rescan::Rescan;
 use self::splitting::Halving;
 use super::deferred::Deferred;
 use super::refusals::{Refusals, Verdict};
@@ -70,6 +72,8 @@ pub(super) struct Term<'a> {
     /// read.
     after_commit: Pipeline,
     trimming: Trimming,
+    /// The search for messages that only count as applied.
+    rescan: Rescan,
     sweeping: Sweeping,
     refusals: Refusals,
     refused_messages: RefusedMessages,
@@ -98,15 +102,21 @@ impl<'a> Term<'a> {
         // Another process may have fewer entries than the last one, even if no log is behind its position.
         let run_id = services.commands.run_id().await?;
         let is_other = run_id != installation.redis_run_id;
-        lost |= is_other && installation.redis_run_id.is_some();
+        let last_run_id = installation.redis_run_id.filter(|_| is_other);
+        lost |= last_run_id.is_some();
         services.positions.reset(&found);
-        let trimming = Trimming::new(found.iter().copied());
+        let partitions = found.iter().map(|(partition, _)| *partition);
+        let rescan = last_run_id.map(|run_id| Rescan::new(partitions, run_id)).unwrap_or_default();
+        let searched = |partition: &Partition| rescan.contains(*partition);
+        // What is searched is trimmed later.
+        let trimming = Trimming::new(found.iter().filter(|(partition, _)| !searched(partition)).copied());
         Ok(Self {
             services,
             mysql,
             applied: found.into_iter().collect(),
             after_commit: redis::pipe(),
             trimming,
+            rescan,
             sweeping: Sweeping::new(services.config.failover_memory),
             refusals: Refusals::default(),
             refused_messages: RefusedMessages::default(),
@@ -158,8 +168,16 @@ impl<'a> Term<'a> {
             let mut entries = entries?;
             redis.recovered();
             self.entries_per_read = next_entries_per_read(self.entries_per_read, &entries);
+            let mut ends: BTreeMap<_, _> = ready.iter().map(|(partition, _)| (*partition, None)).collect();
+            ends.extend(entries.iter().map(|logged| (logged.partition, Some(logged.position))));
+            entries.retain(|logged| self.rescan.wants(logged, self.position(logged.partition)));
             let cut = limit_size(&mut entries);
             ready.retain(|(partition, _)| !cut.contains(partition));
+            for partition in cut {
+                ends.remove(&partition);
+                let kept = entries.iter().rfind(|logged| logged.partition == partition);
+                ends.extend(kept.map(|logged| (partition, Some(logged.position))));
+            }
             let written = match self.write(entries, &deferred).await {
                 Ok(busy) => self.tidy().await.map(|()| busy),
                 Err(error) => Err(error),
@@ -173,9 +191,21 @@ impl<'a> Term<'a> {
                 }
             };
             mysql.recovered();
+            ends.retain(|partition, _| !busy.contains(partition));
+            self.searched(&ends);
             deferred.update(&ready, &busy);
         }
         Ok(self.send_after_commit().await?)
+    }
+
+    /// Records up to where each of these logs was read and written; none if nothing was left in it.
+    fn searched(&mut self, ends: &BTreeMap<Partition, Option<Position>>) {
+        for (partition, end) in ends {
+            let applied = self.position(*partition);
+            if self.rescan.reach(*partition, *end, applied) {
+                self.trimming.add(*partition, applied, 0, 0);
+            }
+        }
     }
 
     /// Removes entries that were applied some time ago. If MySQL has crashed since then, it may have lost them
@@ -197,11 +227,13 @@ impl<'a> Term<'a> {
         self.sweeping.step_if_due(&mut self.mysql).await
     }
 
-    /// The partitions that may be read now, with their positions. They are rotated each turn: the limit of a
+    /// The partitions that may be read now, and after which entry. They are rotated each turn: the limit of a
     /// batch cuts off the last ones.
     fn ready_partitions(&self, deferred: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
         let free = self.applied.iter().filter(|(partition, _)| deferred.is_ready(**partition));
-        let mut ready: Vec<_> = free.map(|(partition, position)| (*partition, *position)).collect();
+        let mut ready: Vec<_> = free
+            .map(|(partition, applied)| (*partition, self.rescan.reached(*partition, *applied)))
+            .collect();
         let first = turn.checked_rem(ready.len()).unwrap_or(0);
         ready.rotate_left(first);
         ready
@@ -343,7 +375,7 @@ impl<'a> Term<'a> {
 
     /// Whether every message is looked up now.
     fn looks_up_all(&self) -> bool {
-        self.look_up_all_until.is_some_and(|until| Instant::now() < until)
+        !self.rescan.is_done() || self.look_up_all_until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn try_commit(
@@ -407,7 +439,8 @@ impl<'a> Term<'a> {
     async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {
         let error = rejection.to_string();
         let partition = logged.partition;
-        let update = PositionUpdate { partition, from: self.position(partition), to: logged.position };
+        let from = self.position(partition);
+        let update = PositionUpdate { partition, from, to: logged.position.max(from) };
         self.mysql.dead_letter(update, logged, &error).await?;
         metrics::DEAD.add(1);
         let position = logged.position;
@@ -434,7 +467,10 @@ impl<'a> Term<'a> {
     fn advance(&mut self, update: PositionUpdate, entries: usize, bytes: usize) {
         self.applied.insert(update.partition, update.to);
         self.services.positions.advance(update.partition, update.to);
-        self.trimming.add(update.partition, update.to, entries, bytes);
+        // What does not move the position is in a log that is still searched.
+        if update.to > update.from {
+            self.trimming.add(update.partition, update.to, entries, bytes);
+        }
     }
 }
 

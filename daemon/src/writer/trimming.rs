@@ -67,9 +67,9 @@ impl Trimming {
     }
 
     /// Tries again, later, what Redis has refused: to trim the logs up to `applied`.
-    pub(super) fn postpone(&mut self, applied: &BTreeMap<Partition, Position>) {
+    pub(super) fn postpone(&mut self, applied: impl IntoIterator<Item = (Partition, Position)>) {
         for (partition, position) in applied {
-            self.add(*partition, *position, 0, 0);
+            self.add(partition, position, 0, 0);
         }
     }
 

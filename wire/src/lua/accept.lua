@@ -62,6 +62,12 @@ entry[#entry + 1] = online
 if waits then
   entry[#entry + 1] = 'q'
   entry[#entry + 1] = ARGV[1]
+elseif subscribers[4] == 0 then
+  -- No daemon may have repaired the log since Redis lost its tail or its clock went back, so this id may count as
+  -- applied. The writer finds such an entry by this field.
+  local info = redis.pcall('INFO', 'server')
+  entry[#entry + 1] = 'u'
+  entry[#entry + 1] = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 end
 local id = redis.pcall(unpack(entry))
 if type(id) == 'table' then

@@ -290,3 +290,15 @@ fn an_entry_to_many_counts_as_its_receivers() {
     assert_eq!(limit_size(&mut entries).len(), 1);
     assert_eq!(entries.len(), 2, "of 8 MiB");
 }
+
+/// They were queued before the log was repaired.
+#[test]
+fn entries_before_the_position_leave_it_where_it_is() {
+    let entries = logged(vec![message(1, 5), message(2, 5)]);
+    for (from, to) in [("9-3", "9-3"), ("1-7", "2-0")] {
+        let position = |text: &str| text.parse::<Position>().unwrap();
+        let batch = Batch::plan(&entries, |_| position(from), true, &HashSet::new());
+        assert_eq!((batch.inserts.len(), batch.positions.len()), (2, 1));
+        assert_eq!((batch.positions[0].from, batch.positions[0].to), (position(from), position(to)));
+    }
+}

@@ -112,7 +112,8 @@ impl Term<'_> {
                 if !std::mem::replace(&mut self.refused, true) {
                     tracing::warn!(%error, "Redis takes no writes: the logs are trimmed when it does again");
                 }
-                self.trimming.postpone(&self.applied);
+                let applied = self.applied.iter().map(|(partition, position)| (*partition, *position));
+                self.trimming.postpone(applied.filter(|(partition, _)| !self.rescan.contains(*partition)));
                 Ok(())
             }
             other => other,
