@@ -101,7 +101,7 @@ impl Heartbeat {
     /// When Redis has accepted no heartbeats for a while, or the whole machine was paused, all are old, and the
     /// first daemon to send one again must not take the others for hung. So a daemon judges others only when its
     /// own heartbeats have been accepted without a gap for as long as it demands of them. The gap is measured by
-    /// Redis: the clock of this process may have stood still (clock_gettime(2), CLOCK_MONOTONIC).
+    /// Redis: the clock of this process may have stood still (`clock_gettime(2)`, `CLOCK_MONOTONIC`).
     async fn send(
         &self,
         connection: &mut Connection,
