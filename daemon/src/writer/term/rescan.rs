@@ -48,7 +48,7 @@ impl Rescan {
     /// Whether an entry has to be applied, in a partition that counts as applied up to `applied`.
     pub(super) fn wants(&self, logged: &LogEntry, applied: Position) -> bool {
         logged.position > applied
-            || (logged.message().is_some()
+            || (logged.messages().next().is_some()
                 && entry::unattended(&logged.fields).is_some_and(|run_id| run_id != self.last_run_id))
     }
 
