@@ -24,6 +24,10 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 /// waits for that as long.
 const RESTORED_WITHIN: Duration = Duration::from_secs(10);
 
+/// A writer's connection executes a statement at least every ten seconds. One that has not for this long belongs to
+/// a daemon that is gone or hangs.
+const WRITER_SILENCE: Duration = Duration::from_secs(60);
+
 /// How often it looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -167,18 +171,20 @@ pub(crate) async fn same(services: &Services, uuid: &str) -> Result<(), Agreemen
 ///
 /// # Errors
 ///
-/// [`AgreementError::Elsewhere`] if a daemon runs that does not write it: it looks in another Redis, or in
-/// another database of this one. Each of the two would end the other's writer.
+/// [`AgreementError::Elsewhere`] if a daemon runs that does not write it, although Redis takes writes: it looks in
+/// another Redis, or in another database of this one. Each of the two would end the other's writer.
 async fn wait_for_others(services: &Services, store: &Store) -> Result<(), AgreementError> {
     let until = Instant::now() + RESTORED_WITHIN;
     while services.commands.installation(&services.prefix).await?.is_none() {
         let writer = store.writer_connection().await.map_err(AgreementError::Store)?;
         match writer {
-            Some(connection) if Instant::now() >= until => {
-                return Err(AgreementError::Elsewhere { connection });
+            Some(writer) if writer.silence < WRITER_SILENCE => {
+                if Instant::now() >= until && !services.lease().is_refused().await? {
+                    return Err(AgreementError::Elsewhere { connection: writer.id });
+                }
+                sleep(LOOK_INTERVAL).await;
             }
-            Some(_) => sleep(LOOK_INTERVAL).await,
-            None => break,
+            _ => break,
         }
     }
     Ok(())

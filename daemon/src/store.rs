@@ -140,6 +140,11 @@ impl Store {
         bounded(Conn::new(self.opts.clone())).await
     }
 
+    /// Reads over new connections from now on: the idle ones lead to a server that is behind.
+    pub(crate) fn distrust_idle_connections(&self) {
+        self.pool.distrust();
+    }
+
     /// Whether the database answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.read(&[]).await.map(drop)

@@ -1,8 +1,9 @@
 //! Positions: how far each partition's log has been applied to MySQL.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::partition::Partition;
@@ -56,12 +57,18 @@ impl FromStr for Position {
 #[error("not a log id")]
 pub struct InvalidPosition;
 
+/// How long a server that is behind what was reached before may be waited for. MySQL was restored from a backup
+/// if it never gets there.
+const SET_BACK_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The latest known position of each partition. A position moves forward, so an older value is safe to use: at
 /// worst a waiter waits longer. Only a MySQL that has lost its last commits sets it back, or another one that is
 /// behind.
 #[derive(Debug)]
 pub(crate) struct Positions {
     known: Vec<watch::Sender<Position>>,
+    /// For each partition that was set back, the highest position before that, and when that was.
+    set_back: Mutex<HashMap<Partition, (Position, Instant)>>,
     /// When a waiter last polled MySQL.
     polled: Mutex<Option<Instant>>,
 }
@@ -69,7 +76,7 @@ pub(crate) struct Positions {
 impl Default for Positions {
     fn default() -> Self {
         let known = Partition::all().map(|_| watch::Sender::new(Position::default()));
-        Self { known: known.collect(), polled: Mutex::default() }
+        Self { known: known.collect(), set_back: Mutex::default(), polled: Mutex::default() }
     }
 }
 
@@ -88,6 +95,7 @@ impl Positions {
     /// Records the positions that the writer has read from MySQL. They may be behind those that were known: a
     /// MySQL that is not durable loses its last commits in a crash, and the entries are applied again.
     pub(crate) fn reset(&self, found: &[(Partition, Position)]) {
+        self.lock_set_back().clear();
         for (partition, position) in found {
             if let Some(known) = self.known.get(usize::from(partition.number())) {
                 known.send_replace(*position);
@@ -100,10 +108,35 @@ impl Positions {
         if let Some(known) = self.known.get(usize::from(partition.number())) {
             known.send_if_modified(|known| {
                 let back = found < *known;
+                if back {
+                    let now = Instant::now();
+                    let mut set_back = self.lock_set_back();
+                    let (highest, _) = set_back.entry(partition).or_insert((*known, now));
+                    *highest = (*highest).max(*known);
+                }
                 *known = found.min(*known);
                 back
             });
         }
+    }
+
+    /// The highest position that a server has reached. Entries up to it may be gone from the log, so a server
+    /// that is behind it may lack messages that no entry names any more.
+    pub(crate) fn highest(&self, partition: Partition) -> Position {
+        let known = self.known(partition);
+        let mut set_back = self.lock_set_back();
+        match set_back.get(&partition) {
+            Some((highest, since)) if known < *highest && since.elapsed() < SET_BACK_TIMEOUT => *highest,
+            Some(_) => {
+                set_back.remove(&partition);
+                known
+            }
+            None => known,
+        }
+    }
+
+    fn lock_set_back(&self) -> MutexGuard<'_, HashMap<Partition, (Position, Instant)>> {
+        self.set_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the positions that were read from MySQL.
@@ -180,6 +213,12 @@ mod tests {
         positions.set_back(one, position("4-0"));
         positions.set_back(one, position("4-5"));
         assert_eq!([one, other].map(|partition| positions.known(partition)), ["4-0", "5-0"].map(position));
+        assert_eq!([one, other].map(|partition| positions.highest(partition)), ["5-0"; 2].map(position));
+        positions.advance(one, position("6-0"));
+        assert_eq!(positions.highest(one), position("6-0"));
+        positions.set_back(one, position("4-0"));
+        positions.reset(&[(one, position("3-0"))]);
+        assert_eq!(positions.highest(one), position("3-0"), "the writer knows what MySQL has");
     }
 
     #[tokio::test]

@@ -49,11 +49,6 @@ impl Receivers {
         }
     }
 
-    /// The position after which every entry is known. Those before it were applied when it was read.
-    pub(crate) const fn from(&self) -> Position {
-        self.from
-    }
-
     /// The id after which the log is to be read on.
     pub(crate) const fn read(&self) -> Position {
         self.read

@@ -124,7 +124,10 @@ impl Barrier {
     /// begins with that.
     pub(crate) async fn behind(&self, user: &UserId, found: Position) {
         self.0.services.positions.set_back(Partition::of(user), found);
-        // Another connection may lead to a server that is not behind, so the next wait may be none.
+        if let Some(store) = &self.0.services.store {
+            store.distrust_idle_connections();
+        }
+        // A new connection may lead to a server that is not behind, so the next wait may be none.
         sleep(BEHIND_INTERVAL).await;
     }
 
@@ -147,10 +150,11 @@ impl Barrier {
         }
     }
 
-    /// A position that every entry of the user up to `end` is not behind: that of the last one, or the one from
-    /// which the log was read.
+    /// A position that every entry of the user up to `end` is not behind: that of the last one in the log, or the
+    /// highest that a server has reached, since entries up to it may be gone from the log.
     async fn last_of(&self, user: &UserId, end: Position) -> Position {
         let partition = Partition::of(user);
+        let positions = &self.0.services.positions;
         // There is one for each partition.
         let Some(log) = self.0.logs.get(usize::from(partition.number())) else { return end };
         let begun = log.begun.load(Ordering::SeqCst);
@@ -161,7 +165,7 @@ impl Barrier {
             match (read, known.as_mut()) {
                 (Ok(()), Some(known)) => {
                     known.used = Instant::now();
-                    return known.receivers.last_of(user).max(known.receivers.from());
+                    return known.receivers.last_of(user).max(positions.highest(partition));
                 }
                 (Ok(()), None) => return end,
                 (Err(error), _) => {

@@ -532,23 +532,9 @@ async fn interrupt(opts: &Opts, id: u32) -> Result<(), StoreError> {
     bounded(other.disconnect()).await
 }
 
-impl Store {
-    /// The connection of the daemon that writes now, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// When MySQL cannot be asked.
-    pub(crate) async fn writer_connection(&self) -> Result<Option<u64>, StoreError> {
-        let (mut connection, generation) = self.pool.take().await?;
-        let holder = lock_holder(&mut connection).await?;
-        self.pool.keep(connection, generation);
-        Ok(holder)
-    }
-}
-
 /// The connection that holds the writer's named lock. The server knows it (MySQL manual, "Locking Functions");
 /// a stored connection id could be stale.
-async fn lock_holder(connection: &mut Conn) -> Result<Option<u64>, StoreError> {
+pub(super) async fn lock_holder(connection: &mut Conn) -> Result<Option<u64>, StoreError> {
     let holder: Option<Option<u64>> =
         bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
     Ok(holder.flatten())

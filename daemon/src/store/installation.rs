@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use chatpush_wire::installation::ContentColumn;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::apply::lock_holder;
 use super::error::UnavailableCause;
 use super::migrations::LATEST;
 use super::schema::INSTALLATION;
@@ -59,7 +62,37 @@ impl InstallationRow {
 /// MySQL manual, "Server Error Message Reference": `ER_NO_SUCH_TABLE`.
 pub(crate) const NO_SUCH_TABLE: u16 = 1146;
 
+/// The connection of the daemon that writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriterSession {
+    /// Its id in MySQL.
+    pub(crate) id: u64,
+    /// How long it has executed nothing; zero if this account may not know.
+    pub(crate) silence: Duration,
+}
+
 impl Store {
+    /// The connection of the daemon that writes now, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When MySQL cannot be asked.
+    pub(crate) async fn writer_connection(&self) -> Result<Option<WriterSession>, StoreError> {
+        let (mut connection, generation) = self.pool.take().await?;
+        let writer = match lock_holder(&mut connection).await? {
+            Some(id) => {
+                // Everybody may see the connections of their own account (MySQL manual, "SHOW PROCESSLIST").
+                let sql = format!("SELECT `time` FROM information_schema.processlist WHERE `id` = {id}");
+                let seconds: Option<Option<i64>> = bounded(connection.query_first(sql)).await?;
+                let seconds = seconds.flatten().and_then(|seconds| u64::try_from(seconds).ok());
+                Some(WriterSession { id, silence: Duration::from_secs(seconds.unwrap_or(0)) })
+            }
+            None => None,
+        };
+        self.pool.keep(connection, generation);
+        Ok(writer)
+    }
+
     /// The installation that the database belongs to.
     ///
     /// # Errors

@@ -152,6 +152,12 @@ impl ReadPool {
         }
     }
 
+    /// Closes the idle connections, which lead to a server that is behind. One that is in use is not kept.
+    pub(super) fn distrust(&self) {
+        let generation = self.lock().generation;
+        self.close_idle(generation);
+    }
+
     /// Closes the idle connections, unless somebody has done it since `generation`.
     fn close_idle(&self, generation: u64) {
         let mut state = self.lock();

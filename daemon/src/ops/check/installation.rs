@@ -7,7 +7,7 @@ use super::Finding;
 use crate::base::backoff::Failure as _;
 use crate::broker::Commands;
 use crate::config::Config;
-use crate::store::installation::InstallationRow;
+use crate::store::installation::{InstallationRow, WriterSession};
 use crate::store::{Store, StoreError, bounded};
 
 pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
@@ -35,7 +35,7 @@ async fn row(store: &Store) -> Result<InstallationRow, StoreError> {
 
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the
 /// connection of a daemon that writes to the database.
-pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<u64>) -> Finding {
+pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<WriterSession>) -> Finding {
     let name = "installation";
     let record = match Client::open(config.redis.clone()) {
         Ok(client) => Commands::new(client).installation(&config.prefix).await,
