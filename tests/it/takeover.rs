@@ -225,7 +225,8 @@ async fn queued_stores_of_a_redis_with_an_older_clock_are_not_lost() {
         copy_folder(&backup, &files);
         env.servers().start_redis().await;
         queued.get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
-        let mut wanted = vec!["before", "by the clock that was ahead", "a", "b"];
+        queued.get("ChatPush\\sendToUsers(1, [2, 66], 'to many');").await;
+        let mut wanted = vec!["before", "by the clock that was ahead", "a", "b", "to many"];
         if caught_up {
             clock(2).await;
             queued.get("storeOfflineMessage(1, 2, 'c');").await;

@@ -81,6 +81,11 @@ if #receivers > 0 then
   if waits then
     entry[#entry + 1] = 'q'
     entry[#entry + 1] = ARGV[1]
+  elseif subscribers[2] == 0 then
+    -- As in accept.lua: this id may count as applied.
+    local info = redis.pcall('INFO', 'server')
+    entry[#entry + 1] = 'u'
+    entry[#entry + 1] = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
   end
   local id = redis.pcall(unpack(entry))
   if type(id) == 'table' then
