@@ -34,6 +34,7 @@ const NAMESPACED: &[Function] = &[
     many::getOnlineUsers,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
+    mailbox::forgetUser,
     sent::recallMessage,
     rooms::pushToRoom,
     rooms::getRoomUsers,

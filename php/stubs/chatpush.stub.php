@@ -297,6 +297,21 @@ namespace ChatPush {
     function ackOfflineMessage(int $user_id, array $ids): int {}
 
     /**
+     * Removes everything that chatpush keeps of a user, for an erasure or before an id is used again.
+     *
+     * Their connections are closed and their tokens revoked, as by `disconnectUser()`. What waits for them is
+     * deleted, or marked as delivered in a history, whose rows are the application's. Their unread counter
+     * becomes 0. Messages that they have sent to others stay.
+     *
+     * @param int $user_id 1 to 2147483647
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs
+     * @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
+     */
+    function forgetUser(int $user_id): void {}
+
+    /**
      * Takes back a message that no client has confirmed.
      *
      * Its row is deleted, or marked as delivered in a history, and the unread counter falls by one, unless

@@ -91,6 +91,11 @@ function recallMessage(int $sender_id, int $receiver_id, string $message_id): bo
     return Mailbox::recall(__FUNCTION__, $sender_id, $receiver_id, $message_id);
 }
 
+function forgetUser(int $user_id): void
+{
+    Mailbox::forget(__FUNCTION__, $user_id);
+}
+
 function pushToRoom(string $room, string $content, string|int $type): bool
 {
     return Rooms::push(__FUNCTION__, $room, $content, $type);

@@ -164,3 +164,15 @@ async fn row_of_a_recalled_message_is_marked() {
     assert_eq!(env.unread(2).await, 1, "the application has marked it");
     assert_eq!(daemon.connect(2).await.until_unread_count().await, (Vec::new(), 1));
 }
+
+/// The rows are the application's.
+#[tokio::test]
+async fn rows_of_a_forgotten_user_are_marked() {
+    let env = installation().await;
+    let _daemon = env.daemon().await;
+    let code =
+        "foreach ([1, 2] as $user) storeOfflineMessage(3, $user, \"for $user\"); ChatPush\\forgetUser(2);";
+    env.php().get(code).await;
+    assert_eq!(rows(&env).await, owned(&[("for 1", false), ("for 2", true)]));
+    assert_eq!(env.query::<u32>("SELECT receiver_id FROM chatpush_message").await, [1]);
+}

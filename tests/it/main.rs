@@ -48,6 +48,8 @@ mod identity;
 mod refused;
 /// Messages that are taken back.
 mod recall;
+/// What is removed when a user is forgotten.
+mod forget;
 /// What senders are told of their own messages.
 mod copies;
 /// A message table that is a history.

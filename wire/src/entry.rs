@@ -6,7 +6,7 @@
 //! | field | holds |
 //! | --- | --- |
 //! | `v` | [`crate::VERSION`] |
-//! | `k` | entry kind: `m` message, `g` message to many, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `h` duplicate to many, `x` recall |
+//! | `k` | entry kind: `m` message, `g` message to many, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `h` duplicate to many, `x` recall, `f` forget |
 //! | `r` | receiver; of the kinds to many, all of them, separated by line feeds |
 //! | `s`, `c`, `t` | sender (also of a recall), content and type of a message |
 //! | `o` | conversation of a message that belongs to one |
@@ -52,9 +52,10 @@ pub(crate) mod kind {
     pub(crate) const DUPLICATE: &str = "e";
     pub(crate) const RECALL: &str = "x";
     pub(crate) const DUPLICATE_TO_MANY: &str = "h";
+    pub(crate) const FORGET: &str = "f";
 
     /// Those with one receiver.
-    pub(super) const TO_ONE: [&str; 6] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE, RECALL];
+    pub(super) const TO_ONE: [&str; 7] = [MESSAGE, CLIENT_ACK, APP_DELETE, CLEAR, DUPLICATE, RECALL, FORGET];
 
     /// Those with many.
     pub(super) const TO_MANY: [&str; 2] = [MESSAGE_TO_MANY, DUPLICATE_TO_MANY];
@@ -76,6 +77,9 @@ pub const CONVERSATIONS: u32 = 2;
 pub const RECALLS: u32 = 2;
 /// The generation in which an entry may have many receivers.
 pub const MANY_RECEIVERS: u32 = 2;
+
+/// The generation in which a user may be forgotten.
+pub const FORGETS: u32 = 2;
 
 /// One entry of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +152,13 @@ pub enum Entry {
         /// Whether the receiver was connected at the first call.
         receiver_online: bool,
         /// Where the answer goes.
+        reply_to: Option<String>,
+    },
+    /// Remove everything that is kept of a user.
+    Forget {
+        /// The user.
+        receiver: UserId,
+        /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
     /// The sender takes back a message that no client has confirmed.
@@ -304,6 +315,7 @@ impl Entry {
                 reply_to,
             }),
             kind::CLEAR => Ok(Self::Clear { receiver: receiver()?, reply_to }),
+            kind::FORGET => Ok(Self::Forget { receiver: receiver()?, reply_to }),
             kind::DUPLICATE => {
                 Ok(Self::Duplicate { receiver: receiver()?, id: id()?, receiver_online, reply_to })
             }
@@ -324,6 +336,7 @@ impl Entry {
             | Self::AppDelete { reply_to, .. }
             | Self::Clear { reply_to, .. }
             | Self::Duplicate { reply_to, .. }
+            | Self::Forget { reply_to, .. }
             | Self::Recall { reply_to, .. }
             | Self::DuplicateToMany { reply_to, .. } => reply_to.as_deref(),
             Self::ClientAck { .. } => None,

@@ -115,6 +115,11 @@ pub fn clear(receiver: &UserId) -> Fields<'static> {
     head(kind::CLEAR, receiver)
 }
 
+/// Everything that is kept of a user is to be removed.
+pub fn forget(user: &UserId) -> Fields<'static> {
+    head(kind::FORGET, user)
+}
+
 /// The sender takes back a message to `receiver` that has one of these ids.
 pub fn recall(sender: &UserId, receiver: &UserId, ids: &[MessageId]) -> Fields<'static> {
     let mut fields = head(kind::RECALL, receiver);
@@ -223,6 +228,8 @@ mod tests {
                 Entry::AppDelete { receiver: receiver.clone(), rows: rows.clone(), reply_to: None };
             assert_eq!(read(&app_delete(&receiver, &rows)), expected);
         }
+        let forgotten = Entry::Forget { receiver: receiver.clone(), reply_to: None };
+        assert_eq!(read(&forget(&receiver)), forgotten);
         assert_eq!(read(&clear(&receiver)), Entry::Clear { receiver, reply_to: None });
     }
 }

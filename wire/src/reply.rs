@@ -20,6 +20,8 @@ pub enum Reply {
     Cleared,
     /// The number of deleted rows.
     Removed(u64),
+    /// Nothing is kept of the user any more.
+    Forgotten,
     /// Whether a message was taken back: no client had confirmed it.
     Recalled(bool),
     /// Stored rows.

@@ -61,6 +61,14 @@ impl LogEntry {
         }
     }
 
+    /// The user to forget.
+    pub(crate) fn forgotten(&self) -> Option<&UserId> {
+        match &self.entry {
+            Ok(Entry::Forget { receiver, .. }) => Some(receiver),
+            _ => None,
+        }
+    }
+
     /// The receivers and id of the message of a repeated call.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = (&UserId, &MessageId)> {
         let one = match &self.entry {
@@ -105,6 +113,32 @@ pub(crate) fn limit_size(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     });
     let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
     cut.iter().map(|logged| logged.partition).collect()
+}
+
+/// Leaves each forget alone in its partition, because it is done in steps: drops what follows it, and it and
+/// what follows it if something precedes it. Returns the partitions of the dropped entries, which have to be
+/// read again.
+pub(crate) fn separate_forgets(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
+    if entries.iter().all(|logged| logged.forgotten().is_none()) {
+        return Vec::new();
+    }
+    let mut cut = Vec::new();
+    // Whether a partition has an entry that stays, and whether that is a forget.
+    let mut kept = HashMap::new();
+    entries.retain(|logged| {
+        let is_forget = logged.forgotten().is_some();
+        let stays = match kept.get(&logged.partition) {
+            None => true,
+            Some(forget) => !forget && !is_forget && !cut.contains(&logged.partition),
+        };
+        if stays {
+            kept.insert(logged.partition, is_forget);
+        } else {
+            cut.push(logged.partition);
+        }
+        stays
+    });
+    cut
 }
 
 /// The move of a partition's position over a batch.
@@ -209,6 +243,8 @@ pub(crate) enum Outcome<'a> {
     Each(Vec<Self>),
     /// The counter is cleared.
     Cleared,
+    /// Nothing is kept of the user any more.
+    Forgotten,
     /// Rows were deleted; their number is that of the delete with this index in [`Batch::app_deletes`].
     Removed(usize),
     /// Whether a message was taken back.
@@ -242,6 +278,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) recalls: Vec<Recall<'a>>,
     /// Messages that a client has confirmed before they became rows.
     pub(crate) delivered: Vec<Delivered<'a>>,
+    /// Users of whom nothing is kept any more.
+    pub(crate) forgets: Vec<(Partition, &'a UserId)>,
     /// When counters were cleared last, in milliseconds since 1970.
     pub(crate) clears: BTreeMap<&'a UserId, u64>,
     /// Changes of counters, by user.
@@ -347,6 +385,11 @@ impl<'a> Batch<'a> {
                     cleared_at.insert(receiver, inserts.rows.len());
                     batch.notify_unread.push(receiver);
                     Outcome::Cleared
+                }
+                Entry::Forget { receiver, .. } => {
+                    batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
+                    batch.forgets.push((logged.partition, receiver));
+                    Outcome::Forgotten
                 }
                 Entry::Recall { sender, receiver, ids, .. } => {
                     let mut from_batch = false;

@@ -108,5 +108,6 @@ const fn entry_kind(entry: &Entry) -> &'static str {
         Entry::Clear { .. } => "clear",
         Entry::Duplicate { .. } | Entry::DuplicateToMany { .. } => "duplicate",
         Entry::Recall { .. } => "recall",
+        Entry::Forget { .. } => "forget",
     }
 }

@@ -16,7 +16,7 @@ use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::positions;
 use super::server::{Probe, Server};
 use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, in_statements, insert, installation, position, recall,
+    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, position, recall,
 };
 use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
@@ -36,6 +36,9 @@ const JOINT_LIMIT: Duration = Duration::from_secs(7);
 
 /// The same for a partition or an entry that is tried alone. The others wait meanwhile.
 const ALONE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Most rows of each table that one step of forgetting a user removes.
+const FORGOTTEN_ROWS: u32 = 500;
 
 /// How to treat rows that other transactions have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,12 +235,7 @@ impl WriterConnection {
         end: &End<'_>,
     ) -> Result<Applied, StoreError> {
         let mut statements = MultiStatement::default();
-        if self.locks != locks {
-            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
-            let seconds = u8::from(locks == Locks::Wait);
-            statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
-            self.locks = locks;
-        }
+        self.set_locks(&mut statements, locks);
         self.add_batch(&mut statements, batch, locks, inserts);
         match end {
             End::Commit(letters) => {
@@ -290,6 +288,31 @@ impl WriterConnection {
         self.execute(statements).await.map(drop)
     }
 
+    /// Removes some of what is kept of a user, while the partition's position is `at`. Returns whether there may be
+    /// more than a transaction should remove.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterConnection::apply`].
+    pub(crate) async fn forget_some(
+        &mut self,
+        partition: Partition,
+        at: Position,
+        user: &UserId,
+    ) -> Result<bool, StoreError> {
+        let update = PositionUpdate { partition, from: at, to: at };
+        let mut statements = MultiStatement::default();
+        self.set_locks(&mut statements, Locks::NoWait);
+        statements.push(ResultUse::Ignored, self.time_zone.as_str());
+        self.add_fence(&mut statements, &[update]);
+        for statement in forget::rows(&self.tables, partition, user, Some(FORGOTTEN_ROWS)) {
+            statements.push(ResultUse::AffectedRows, statement);
+        }
+        self.add_end(&mut statements, &[update]);
+        let changed = self.execute(statements).await?.affected_rows;
+        Ok(changed.into_iter().any(|rows| rows >= u64::from(FORGOTTEN_ROWS)))
+    }
+
     /// Records which Redis process the log is read from.
     pub(crate) async fn record_run_id(&mut self, run_id: Option<&str>) -> Result<(), StoreError> {
         self.change(installation::record_run_id(run_id)).await.map(drop)
@@ -340,6 +363,16 @@ impl WriterConnection {
         Ok(self.execute(statements).await?.affected_rows.first().copied().unwrap_or(0))
     }
 
+    /// Sets how locks are treated, if that is another way than now.
+    fn set_locks(&mut self, statements: &mut MultiStatement, locks: Locks) {
+        if self.locks != locks {
+            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
+            let seconds = u8::from(locks == Locks::Wait);
+            statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+            self.locks = locks;
+        }
+    }
+
     /// Adds the transaction of one batch, without its end.
     fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks, inserts: Inserts) {
         let (tables, most) = (&*self.tables, self.server.statement_bytes);
@@ -380,6 +413,11 @@ impl WriterConnection {
             statements.push(ResultUse::AffectedRows, rows);
         }
         self.add_recalls(statements, batch);
+        for (partition, user) in &batch.forgets {
+            for statement in forget::rows(tables, *partition, user, None) {
+                statements.push(ResultUse::Ignored, statement);
+            }
+        }
         if !batch.clears.is_empty() {
             statements.push(ResultUse::Ignored, recall::record_clears(&batch.clears));
         }
@@ -391,6 +429,11 @@ impl WriterConnection {
                 statements.push(ResultUse::Ignored, counter::insert(tables, &users));
             }
             statements.push(ResultUse::Ignored, counter::update(tables, batch, self.server.most_unread));
+        }
+        for (_, user) in &batch.forgets {
+            for statement in forget::counters(tables, user) {
+                statements.push(ResultUse::Ignored, statement);
+            }
         }
         if !batch.notify_unread.is_empty() {
             statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));

@@ -3,6 +3,7 @@
 pub(super) mod confirm;
 pub(super) mod counter;
 pub(super) mod dead_letter;
+pub(super) mod forget;
 pub(super) mod insert;
 pub(super) mod installation;
 pub(super) mod position;

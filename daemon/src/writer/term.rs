@@ -2,6 +2,7 @@
 
 mod after_commit;
 mod copies;
+mod forgetting;
 mod splitting;
 mod rescan;
 
@@ -29,7 +30,7 @@ use crate::base::backoff::Backoff;
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
-use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size};
+use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
@@ -171,7 +172,15 @@ impl<'a> Term<'a> {
             let mut ends: BTreeMap<_, _> = ready.iter().map(|(partition, _)| (*partition, None)).collect();
             ends.extend(entries.iter().map(|logged| (logged.partition, Some(logged.position))));
             entries.retain(|logged| self.rescan.wants(logged, self.position(logged.partition)));
-            let cut = limit_size(&mut entries);
+            let mut cut = limit_size(&mut entries);
+            cut.extend(separate_forgets(&mut entries));
+            match self.forget_in_steps(&mut entries).await {
+                Ok(unfinished) => cut.extend(unfinished),
+                Err(error) => {
+                    self.send_after_commit().await?;
+                    return Err(error.into());
+                }
+            }
             ready.retain(|(partition, _)| !cut.contains(partition));
             for partition in cut {
                 ends.remove(&partition);

@@ -36,6 +36,7 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
         Entry::ClientAck { receiver, ids } => new_entry::client_ack(receiver, ids),
         Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(receiver, rows),
         Entry::Recall { sender, receiver, ids, .. } => new_entry::recall(sender, receiver, ids),
+        Entry::Forget { receiver, .. } => new_entry::forget(receiver),
         Entry::Clear { receiver, .. } => new_entry::clear(receiver),
         Entry::Duplicate { receiver, id, .. } => {
             let (receiver, id) = (receiver.to_string(), id.to_string());

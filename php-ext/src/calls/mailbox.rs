@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use chatpush_wire::entry::FORGETS;
 use chatpush_wire::id::UserId;
 use chatpush_wire::limit::{QUERY_TTL, ROWS_PER_PAGE, WAITING_QUERIES};
 use chatpush_wire::lua::{APPEND, QUERY};
@@ -11,7 +12,7 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
 use chatpush_wire::reply::{Reply, Row};
 
-use super::unexpected;
+use super::{live, unexpected};
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
@@ -73,7 +74,7 @@ pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
 
 /// Sets the unread counter to 0.
 pub(crate) fn clear_unread(user: &UserId) -> Result<(), Error> {
-    match append(user, new_entry::clear(user))? {
+    match append(user, new_entry::clear(user), 0)? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
     }
@@ -84,8 +85,17 @@ pub(crate) fn delete_rows(user: &UserId, rows: &[u64]) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
-    match append(user, new_entry::app_delete(user, rows))? {
+    match append(user, new_entry::app_delete(user, rows), 0)? {
         Reply::Removed(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Closes the user's connections, revokes their tokens, and removes everything that is kept of the user.
+pub(crate) fn forget(user: &UserId) -> Result<(), Error> {
+    live::disconnect(user)?;
+    match append(user, new_entry::forget(user), FORGETS).map_err(Error::idempotent)? {
+        Reply::Forgotten => Ok(()),
         other => Err(unexpected(other)),
     }
 }
@@ -124,7 +134,8 @@ fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, 
     reply(link::execute(settings, &mut call, deadline)?)
 }
 
-fn append(user: &UserId, fields: Fields<'_>) -> Result<Reply, Error> {
+/// The entry is of this generation; 0: of any.
+fn append(user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Error> {
     let settings = settings::current()?;
     let partition = Partition::of(user);
     let prefix = &settings.prefix;
@@ -138,7 +149,7 @@ fn append(user: &UserId, fields: Fields<'_>) -> Result<Reply, Error> {
         partition,
         prefix,
         content: None,
-        entries: 0,
+        entries,
         waits: true,
         unanswered: &Unanswered {
             known: Known::Queued,

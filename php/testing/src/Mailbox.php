@@ -94,6 +94,12 @@ final class Mailbox
         return Call::run($function, Effect::Change, $do, fn (Outcome $known) => false, true);
     }
 
+    public static function forget(string $function, int $user): void
+    {
+        (new Arguments($function))->user(1, 'user_id', $user);
+        Call::run($function, Effect::Change, fn () => Memory::get()->forget($user), fn () => null, true);
+    }
+
     public static function ack(string $function, int $user, array $ids): int
     {
         $check = new Arguments($function);

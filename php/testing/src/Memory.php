@@ -181,6 +181,13 @@ final class Memory
         return false;
     }
 
+    /** Ends the connections of a user and forgets what is stored. What pages have got is on their screens. */
+    public function forget(int|string $user): void
+    {
+        unset($this->connections[$user], $this->unread[$user], $this->cleared[$user], $this->fetched[$user]);
+        $this->rows = array_diff_key($this->rows, $this->rowsOf($user));
+    }
+
     /** @return array<int, Message> */
     public function rowsOf(int|string $user): array
     {

@@ -102,6 +102,7 @@ final class OutcomeTest extends ChatPushTestCase
             'clear' => [Outcome::Unknown, false],
             'ack' => [Outcome::Unknown, false],
             'recall' => [Outcome::Unknown, true],
+            'forget' => [Outcome::Unknown, true],
         ];
         foreach (self::calls() as $name => $call) {
             ini_set('chatpush.timeout_ms', '15000');
@@ -239,6 +240,7 @@ final class OutcomeTest extends ChatPushTestCase
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
+            'forget' => fn () => ChatPush\forgetUser(2),
             'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
         ];
     }

@@ -21,6 +21,7 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\disconnectUser' => 'int $user_id: bool',
         'ChatPush\clearUnreadCount' => 'int $user_id: void',
         'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
+        'ChatPush\forgetUser' => 'int $user_id: void',
         'ChatPush\recallMessage' => 'int $sender_id, int $receiver_id, string $message_id: bool',
         'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string $room: array',

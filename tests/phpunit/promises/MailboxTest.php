@@ -140,6 +140,21 @@ final class MailboxTest extends PromisesTestCase
         self::assertFalse(ChatPush\recallMessage(1, $user, 'kept'));
     }
 
+    public function testForgottenUserStartsFromNothing(): void
+    {
+        [$user, $other] = [$this->installation->newUser(), $this->installation->newUser()];
+        foreach ([$user, $user, $other] as $receiver) {
+            storeOfflineMessage(1, $receiver, 'old');
+        }
+        $this->installation->setUnread($user, 7);
+        ChatPush\forgetUser($user);
+        self::assertSame([[], 0], [getOfflineMessage($user), getUnreadCount($user)]);
+        self::assertSame([1, 1], [count(getOfflineMessage($other)), getUnreadCount($other)]);
+        storeOfflineMessage(1, $user, 'new');
+        self::assertSame(['new'], array_column(getOfflineMessage($user), 'content'));
+        self::assertSame(1, getUnreadCount($user));
+    }
+
     /** The sign-in code pushes what it has fetched, before or after the page has connected. */
     public function testFetchedRowsAreShownOnce(): void
     {

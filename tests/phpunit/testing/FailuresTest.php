@@ -48,7 +48,7 @@ final class FailuresTest extends PromisesTestCase
         }
         self::assertSame(Delivery::Stored, $send());
         self::assertSame(1, Server::unread(2), 'the id makes it the same message');
-        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', ...self::READS];
+        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', 'forget', ...self::READS];
         foreach (self::calls() as $name => $call) {
             Server::fail(Outcome::Unknown);
             $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);
@@ -87,7 +87,7 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makePushOnly();
         Server::connect(2);
-        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall'];
+        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall', 'forget'];
         foreach (self::calls() as $name => $call) {
             if (in_array($name, $refused, true)) {
                 $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
@@ -152,6 +152,7 @@ final class FailuresTest extends PromisesTestCase
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
+            'forget' => fn () => ChatPush\forgetUser(2),
             'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
         ];
     }

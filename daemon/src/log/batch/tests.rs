@@ -51,6 +51,7 @@ fn receiver_of(entry: &Entry) -> &UserId {
         | Entry::AppDelete { receiver, .. }
         | Entry::Clear { receiver, .. }
         | Entry::Duplicate { receiver, .. }
+        | Entry::Forget { receiver, .. }
         | Entry::Recall { receiver, .. } => receiver,
         Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. } => {
             &receivers[0].user
@@ -301,4 +302,27 @@ fn entries_before_the_position_leave_it_where_it_is() {
         assert_eq!((batch.inserts.len(), batch.positions.len()), (2, 1));
         assert_eq!((batch.positions[0].from, batch.positions[0].to), (position(from), position(to)));
     }
+}
+
+#[test]
+fn a_forget_is_alone_in_its_partition() {
+    let forget = |receiver| Entry::Forget { receiver: user(receiver), reply_to: None };
+    let separated = |entries| {
+        let mut entries = logged(entries);
+        let cut: HashSet<_> = separate_forgets(&mut entries).into_iter().collect();
+        let left: Vec<_> = entries.iter().map(|logged| logged.position.to_string()).collect();
+        (left.join(" "), cut)
+    };
+    let partition = |id| Partition::of(&user(id));
+    assert_eq!(separated(vec![message(1, 5), message(2, 6)]), ("1-0 2-0".to_owned(), HashSet::new()));
+    assert_eq!(
+        separated(vec![message(1, 5), forget(5), message(2, 5), message(3, 6)]),
+        ("1-0 4-0".to_owned(), HashSet::from([partition(5)]))
+    );
+    assert_eq!(
+        separated(vec![forget(5), message(2, 69), forget(6)]),
+        ("1-0 3-0".to_owned(), HashSet::from([partition(5)])),
+        "the partition may have other users"
+    );
+    assert_eq!(separated(vec![forget(5), forget(5)]), ("1-0".to_owned(), HashSet::from([partition(5)])));
 }

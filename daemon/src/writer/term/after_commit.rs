@@ -38,6 +38,7 @@ impl Term<'_> {
                 Reply::Each(each)
             }
             Outcome::Cleared => Reply::Cleared,
+            Outcome::Forgotten => Reply::Forgotten,
             Outcome::Recalled { receiver, ids, from_batch, index } => {
                 let stored = index.and_then(|index| done.recalled.get(index)).copied();
                 let taken = *from_batch || stored.unwrap_or(false);

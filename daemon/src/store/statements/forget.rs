@@ -1,0 +1,53 @@
+//! The removal of everything that is kept of a user.
+
+use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
+
+use super::{confirm, id_literal, quoted};
+use crate::config::UNREAD;
+use crate::store::schema::{CLEARED, CONFIRMED, DEAD_LETTER, MESSAGE};
+use crate::store::tables::Tables;
+
+/// Marks or deletes what waits for a user, and deletes our rows that may be many. Each statement changes at
+/// most `limit` rows, if there is a limit.
+pub(in crate::store) fn rows(
+    tables: &Tables,
+    partition: Partition,
+    user: &UserId,
+    limit: Option<u32>,
+) -> [String; 4] {
+    // The order is that of an index, and the same on a replica that repeats statements.
+    let first =
+        |column: &str| limit.map_or_else(String::new, |limit| format!(" ORDER BY {column} LIMIT {limit}"));
+    let receiver = id_literal(user);
+    // An entry is a JSON list of names and values. It begins with version, kind and receiver.
+    let entry_of = "JSON_UNQUOTE(JSON_EXTRACT(`entry`, '$[2][1]'))";
+    [
+        format!(
+            "{} WHERE {} = {receiver} AND {} > {}{}{}",
+            confirm::remove(tables),
+            tables.receiver_id,
+            tables.id,
+            tables.kept,
+            tables.waits(""),
+            first(&tables.id.to_string())
+        ),
+        format!("DELETE FROM `{MESSAGE}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
+        format!("DELETE FROM `{CONFIRMED}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
+        format!(
+            "DELETE FROM `{DEAD_LETTER}` WHERE `partition_id` = {partition} AND {entry_of} = {}{}",
+            quoted(&user.to_string()),
+            first("`id`")
+        ),
+    ]
+}
+
+/// Deletes our counters of a user, and when they were cleared.
+pub(in crate::store) fn counters(tables: &Tables, user: &UserId) -> Vec<String> {
+    let user = id_literal(user);
+    let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
+    if tables.own_counter {
+        statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
+    }
+    statements
+}

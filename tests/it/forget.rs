@@ -1,0 +1,66 @@
+//! `forgetUser`: everything that is kept of a user is removed, and nothing of others.
+
+use chatpush_tests::client::Client;
+use chatpush_tests::daemon::{token, token_of};
+use chatpush_tests::test_env::{SECRET, TestEnv};
+
+/// How many rows each of our tables has for a user.
+async fn kept(env: &TestEnv, user: u32) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for (table, condition) in [
+        ("offline_message", "receiver_id"),
+        ("chatpush_message", "receiver_id"),
+        ("chatpush_confirmed", "receiver_id"),
+        ("chatpush_cleared", "user_id"),
+        ("chatpush_dead", "JSON_UNQUOTE(JSON_EXTRACT(entry, '$[2][1]'))"),
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM {table} WHERE {condition} = '{user}'");
+        counts.extend(env.query::<u64>(&sql).await);
+    }
+    counts
+}
+
+/// In several steps. The other user is in the same partition.
+#[tokio::test]
+async fn everything_of_a_user_goes_and_nothing_of_another() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 66]).await;
+    env.execute(
+        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
+         IF NEW.content = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'; END IF",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    let fill = "foreach ([2, 66] as $user) {
+        ChatPush\\sendMessage(1, $user, 'confirmed', message_id: 'c');
+        ChatPush\\ackOfflineMessage($user, array_column(getOfflineMessage($user), 'id'));
+        ChatPush\\clearUnreadCount($user);
+        try { storeOfflineMessage(1, $user, 'poison'); } catch (ChatPush\\Exception) {}
+        storeOfflineMessage(1, $user, 'ours');
+    }";
+    env.php().get(fill).await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("for ($i = 0; $i < 1200; $i++) storeOfflineMessage(1, 2, (string) $i);").await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'theirs', NOW())",
+    )
+    .await;
+    let old = token(2);
+    let page = Client::connect(daemon.port(), &old, Some("chatpush.v1")).await.expect("it is let in");
+    env.php()
+        .get("usleep(1000000 - (int) (microtime(true) * 1e6) % 1000000); ChatPush\\forgetUser(2);")
+        .await;
+    assert_eq!(page.close_code().await, Some(4403));
+    let refused = Client::connect(daemon.port(), &old, None).await.expect_err("the token is revoked");
+    assert_eq!(refused.status, 401);
+    assert_eq!(kept(&env, 2).await, [0, 0, 0, 0, 0]);
+    assert_eq!(env.unread(2).await, 0);
+    assert_eq!(kept(&env, 66).await, [1, 1, 1, 1, 1]);
+    assert_eq!(env.unread(66).await, 1);
+    // The id is used again.
+    env.php().get("storeOfflineMessage(1, 2, 'new');").await;
+    let new = token_of(SECRET, 2, 3600);
+    let mut page = Client::connect(daemon.port(), &new, None).await.expect("a new token is accepted");
+    assert_eq!(page.until_unread_count().await, (vec!["new".to_owned()], 1));
+}
