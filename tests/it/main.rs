@@ -56,6 +56,8 @@ mod copies;
 mod history;
 /// Tables as applications have them.
 mod own_tables;
+/// The shapes of eleven message tables.
+mod message_tables;
 /// Rows from before chatpush.
 mod adopt;
 /// An installation without a database.

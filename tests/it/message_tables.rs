@@ -1,0 +1,157 @@
+//! The shapes of message tables as applications have them: `check`, one start, one login each. No row is lost,
+//! and what cannot be used is refused by name.
+
+use std::fmt::Write as _;
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// A message table with rows: `old 1` and `old 2` for user 2, and what is set for it.
+struct Shape {
+    /// Columns behind `id`, keys and options.
+    columns: &'static str,
+    /// Inserts the two rows.
+    rows: &'static str,
+    /// The configuration file.
+    settings: &'static str,
+}
+
+const HISTORY: &str = "[mysql.tables]\noffline_message = 'message'\nuser = ''\n\
+                       [mysql.history]\ncolumn = 'delivered'\nvalue = '1'\nwaiting = '0'\n";
+
+/// Those that work: a history with further columns, one with integer times, one without times, a queue in the old
+/// character set, one without the index, and one with a name that has to be quoted.
+const USABLE: [Shape; 6] = [
+    Shape {
+        columns: "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                  send_time datetime NOT NULL, delivered tinyint NOT NULL, kind enum('text','image') NOT NULL, \
+                  thread int unsigned NOT NULL, KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4",
+        rows: "INSERT INTO message (sender_id, receiver_id, content, send_time, delivered, kind, thread) VALUES \
+               (1, 2, 'old 1', NOW(), 0, 'text', 1), (1, 2, 'old 2', NOW(), 0, 'image', 1)",
+        settings: "[mysql.values]\nkind = 'text'\nthread = 0\n",
+    },
+    Shape {
+        columns: "sender_id int NOT NULL, receiver_id int NOT NULL, content mediumtext NOT NULL, \
+                  created int unsigned NOT NULL, delivered tinyint NOT NULL, \
+                  KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4",
+        rows: "INSERT INTO message (sender_id, receiver_id, content, created, delivered) VALUES \
+               (1, 2, 'old 1', 1700000000, 0), (1, 2, 'old 2', 1700000001, 0)",
+        settings: "[mysql.columns]\nsend_time = 'created'\n",
+    },
+    Shape {
+        columns: "sender_id bigint NOT NULL, receiver_id bigint NOT NULL, content longtext NOT NULL, \
+                  delivered tinyint NOT NULL, KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4",
+        rows: "INSERT INTO message (sender_id, receiver_id, content, delivered) VALUES \
+               (1, 2, 'old 1', 0), (1, 2, 'old 2', 0)",
+        settings: "[mysql.columns]\nsend_time = ''\n",
+    },
+    Shape {
+        columns: "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                  send_time timestamp NULL, delivered tinyint NOT NULL, \
+                  KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb3",
+        rows: "INSERT INTO message (sender_id, receiver_id, content, delivered) VALUES \
+               (1, 2, 'old 1', 0), (1, 2, 'old 2', 0)",
+        settings: "",
+    },
+    Shape {
+        columns: "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                  send_time datetime NOT NULL DEFAULT NOW(), delivered bit(1) NOT NULL) \
+                  ENGINE=InnoDB CHARSET=latin1",
+        rows: "INSERT INTO message (sender_id, receiver_id, content, delivered) VALUES \
+               (1, 2, 'old 1', 0), (1, 2, 'old 2', 0)",
+        settings: "",
+    },
+    Shape {
+        columns: "`from` int NOT NULL, `to` int NOT NULL, `text` varchar(500) NOT NULL, `order` datetime NOT NULL, \
+                  delivered int NOT NULL DEFAULT 0, KEY (`to`, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4",
+        rows: "INSERT INTO message (`from`, `to`, `text`, `order`) VALUES \
+               (1, 2, 'old 1', NOW()), (1, 2, 'old 2', NOW())",
+        settings: "[mysql.columns]\nsender_id = 'from'\nreceiver_id = 'to'\ncontent = 'text'\nsend_time = 'order'\n",
+    },
+];
+
+/// The installation of a shape, and where its settings stand.
+async fn installation(columns: &str, rows: &str, settings: &str) -> TestEnv {
+    let env = TestEnv::bare().await;
+    env.execute(&format!("CREATE TABLE message (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, {columns}"))
+        .await;
+    env.execute(rows).await;
+    let mut text = HISTORY.to_owned();
+    write!(text, "{settings}").expect("a String can be written to");
+    let file = env.servers().folder().join(format!("{}.toml", env.name()));
+    std::fs::write(&file, text).expect("the file can be written");
+    let env = env.with("CHATPUSH_CONFIG", file.display().to_string());
+    let migrated = Daemon::command(&env, &["migrate"]).await;
+    assert!(migrated.status.success(), "{migrated:?}");
+    env
+}
+
+async fn check(env: &TestEnv) -> (bool, String) {
+    let checked = Daemon::command(env, &["check"]).await;
+    (checked.status.success(), String::from_utf8_lossy(&checked.stdout).into_owned())
+}
+
+#[tokio::test]
+async fn usable_tables_lose_no_row() {
+    for Shape { columns, rows, settings } in USABLE {
+        let env = installation(columns, rows, settings).await;
+        let (fine, text) = check(&env).await;
+        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
+        assert!(!fine && wrong.len() == 1 && wrong[0].contains("chatpushd adopt"), "{columns}: {text}");
+        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
+        let (fine, text) = check(&env).await;
+        assert!(fine, "{columns}: {text}");
+        let daemon = env.daemon().await;
+        env.php().get("ChatPush\\sendMessage(1, 2, 'new é');").await;
+        let mut browser = daemon.connect(2).await;
+        let (contents, unread) = browser.until_unread_count().await;
+        assert_eq!(
+            (contents, unread),
+            (["old 1", "old 2", "new é"].map(str::to_owned).to_vec(), 1),
+            "{columns}"
+        );
+        let reading = browser.keep_reading();
+        let marked = || env.query::<u64>("SELECT SUM(delivered = 1) FROM message");
+        eventually("all are marked", marked, |count| *count == [3]).await;
+        assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM message").await, [3], "{columns}");
+        assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0], "{columns}");
+        reading.abort();
+    }
+}
+
+/// What cannot be used is named by `check`, and where nothing could be stored the daemon does not start.
+#[tokio::test]
+async fn unusable_tables_are_named_and_keep_their_rows() {
+    const USUAL: &str = "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                         send_time datetime NOT NULL DEFAULT NOW(), delivered tinyint NOT NULL DEFAULT 0";
+    const ROWS: &str =
+        "INSERT INTO message (sender_id, receiver_id, content) VALUES (1, 2, 'old 1'), (1, 2, 'old 2')";
+    for (alter, named, starts) in [
+        ("ENGINE=MyISAM", "ALTER TABLE `message` ENGINE=InnoDB", false),
+        ("DROP COLUMN receiver_id", "message.receiver_id", false),
+        ("DROP COLUMN send_time", "message.send_time", false),
+        ("DROP COLUMN delivered", "message.delivered", false),
+        ("MODIFY id int NOT NULL", "has no AUTO_INCREMENT", true),
+        ("ADD priority int NOT NULL", "[mysql.values] priority = ", true),
+    ] {
+        let env = installation(&format!("{USUAL}, KEY (receiver_id, delivered, id))"), ROWS, "").await;
+        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
+        env.execute(&format!("ALTER TABLE message {alter}")).await;
+        let (fine, text) = check(&env).await;
+        let is_named = |line: &str| line.starts_with("WRONG") && line.contains(named);
+        assert!(!fine && text.lines().any(is_named), "{alter}: {text}");
+        if starts {
+            let _daemon = env.daemon().await;
+        } else {
+            let run = env
+                .clone()
+                .with("CHATPUSH_LISTEN", "127.0.0.1:0")
+                .with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+            let ran = Daemon::command(&run, &["run"]).await;
+            let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+            assert!(ran.status.code() == Some(78) && said.contains(named), "{alter}: {said}");
+        }
+        assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM message").await, [2], "{alter}");
+    }
+}
