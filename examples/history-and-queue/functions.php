@@ -12,8 +12,8 @@ const HISTORY_COLUMNS = 'id, sender_id, receiver_id, body, created_at';
 /**
  * Hands a row over: it is stored in the queue, counted, and delivered now or when the receiver connects.
  *
- * The id of the row makes it one message, however often it is handed over. Returns false if it has to be tried
- * again.
+ * The id of the row makes it one message, however often it is handed over. Returns false if it has to be
+ * tried again.
  *
  * @param array{id: int, sender_id: int, receiver_id: int, body: string, created_at: string} $row
  */

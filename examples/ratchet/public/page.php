@@ -52,7 +52,8 @@ requireUser();
   };
   document.getElementById('form').addEventListener('submit', (event) => {
     event.preventDefault();
-    socket.send(JSON.stringify({ command: 'private', to: peer, text: document.getElementById('text').value }));
+    const text = document.getElementById('text').value;
+    socket.send(JSON.stringify({ command: 'private', to: peer, text }));
   });
 </script>
 </html>

@@ -4,7 +4,7 @@ import { sql } from '../database.mjs';
 import { demo } from '../person.mjs';
 import { signInToExamples } from '../examples.mjs';
 
-export const title = 'the example of a forum: a private message to many shows on the pages of those who are there';
+export const title = 'the example of a forum: a message to many shows on the pages of those who are there';
 
 export default async function (browser) {
   await sql(await readFile(new URL('../../../examples/forum-messages/schema.sql', import.meta.url), 'utf8'));

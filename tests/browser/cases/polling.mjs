@@ -4,7 +4,7 @@ import { sql } from '../database.mjs';
 import { signInToExamples } from '../examples.mjs';
 import { demo } from '../person.mjs';
 
-export const title = 'the example of AJAX polling: pushes make it quick, and it polls while the daemon is down';
+export const title = 'the example of AJAX polling: pushes make it quick; it polls while the daemon is down';
 
 const examples = `${demo}/examples`;
 

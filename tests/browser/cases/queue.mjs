@@ -8,7 +8,8 @@ import { demo } from '../person.mjs';
 export const title = 'the example of a history and a queue: each message once, also around a killed daemon';
 
 export default async function (browser) {
-  await sql(await readFile(new URL('../../../examples/history-and-queue/schema.sql', import.meta.url), 'utf8'));
+  const schema = new URL('../../../examples/history-and-queue/schema.sql', import.meta.url);
+  await sql(await readFile(schema, 'utf8'));
   const names = ['Queue Ann', 'Queue Ben'];
   const [ann, ben] = [await signInToExamples(browser, names[0]), await signInToExamples(browser, names[1])];
   const ids = await Promise.all(names.map((name) => sql(`SELECT id FROM user WHERE username = '${name}'`)));

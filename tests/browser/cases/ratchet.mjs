@@ -2,7 +2,7 @@ import { sql } from '../database.mjs';
 import { demo } from '../person.mjs';
 import { signInToExamples } from '../examples.mjs';
 
-export const title = 'the example of Ratchet: a page with a stand-in for its socket talks to the same component';
+export const title = 'the example of Ratchet: a page with a stand-in for its socket talks to the component';
 
 export default async function (browser) {
   const names = ['Ratchet Ann', 'Ratchet Ben'];

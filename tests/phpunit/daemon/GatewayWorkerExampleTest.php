@@ -25,7 +25,8 @@ final class GatewayWorkerExampleTest extends ChatPushTestCase
         $message = $page->message();
         self::assertSame('gateway', $message['type']);
         $shown = json_decode($message['data'], true);
-        self::assertSame(['chatMessage', '&lt;b&gt;hello&lt;/b&gt;'], [$shown['cmd'], $shown['data']['content']]);
+        self::assertSame('chatMessage', $shown['cmd']);
+        self::assertSame('&lt;b&gt;hello&lt;/b&gt;', $shown['data']['content']);
         self::event($staff, 'ping', []);
         self::assertSame('pong', json_decode($page->message()['data'], true)['cmd']);
         self::event($staff, 'nonsense', []);

@@ -49,7 +49,8 @@ final class LaravelExampleTest extends ChatPushTestCase
         $broadcast = fn () => LaravelApplication::broadcaster()->broadcast(['news'], 'Posted');
         $thrown = self::expectThrown(BroadcastException::class, $broadcast);
         self::assertInstanceOf(ChatPush\ConnectionException::class, $thrown->getPrevious());
-        $broadcast = fn () => LaravelApplication::broadcaster()->broadcast(['a channel with spaces'], 'Posted');
+        $channels = ['a channel with spaces'];
+        $broadcast = fn () => LaravelApplication::broadcaster()->broadcast($channels, 'Posted');
         $thrown = self::expectThrown(BroadcastException::class, $broadcast);
         self::assertStringContainsString('$room', $thrown->getMessage());
     }

@@ -26,7 +26,8 @@ trait ExamplePages
     private function signIn(string $name): void
     {
         $this->cookie = '';
-        $form = ['username' => $name, 'password' => self::password()] + self::hidden($this->get('sign-in.php'));
+        $form = ['username' => $name, 'password' => self::password()];
+        $form += self::hidden($this->get('sign-in.php'));
         self::assertStringContainsString('<h1>Inbox of ', $this->post('sign-in.php', $form));
     }
 
