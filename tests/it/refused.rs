@@ -1,5 +1,6 @@
 //! Entries that MySQL refuses for reasons that no list has, and sizes and values at their limits.
 
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
@@ -29,6 +30,35 @@ async fn entry_refused_by_a_trigger_with_its_own_state_is_set_aside() {
     .await;
     let _daemon = env.daemon().await;
     refused_alone(&env, "not here").await;
+}
+
+/// An error that is tried again for seconds, for one of many receivers: the others get their messages.
+#[tokio::test]
+async fn receiver_refused_with_an_unknown_error_is_set_aside_alone() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 66, 130, 194]).await;
+    env.execute(
+        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
+         IF NEW.receiver_id = 130 THEN SIGNAL SQLSTATE '77777' SET MESSAGE_TEXT = 'not here'; END IF",
+    )
+    .await;
+    let _daemon = env.daemon().await;
+    let code = "try { ChatPush\\sendToUsers(1, [2, 66, 130, 194], 'to four'); }
+                catch (ChatPush\\PartialException $e) {
+                    echo implode(' ', array_keys($e->getDeliveries())), ' but ', key($e->getOutcomes());
+                    echo ' ', current($e->getOutcomes())->value, ' ', $e->getMessage();
+                }";
+    let text = env.php().get(code).await;
+    assert!(text.starts_with("2 66 194 but 130 not_queued ") && text.contains("not here"), "{text}");
+    for user in [2, 66, 194] {
+        assert_eq!((env.stored(user).await, env.unread(user).await), (vec!["to four".to_owned()], 1));
+    }
+    assert_eq!((env.stored(130).await.len(), env.unread(130).await), (0, 0));
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [1]);
+    env.execute("DROP TRIGGER guard").await;
+    let retried = Daemon::command(&env, &["dead", "retry", "--all"]).await;
+    assert!(String::from_utf8_lossy(&retried.stdout).contains("from 1 to 130, 7 bytes"), "{retried:?}");
+    eventually("it is stored after all", || env.stored(130), |stored| *stored == ["to four"]).await;
 }
 
 #[tokio::test]
