@@ -64,9 +64,9 @@ export interface Message {
    * Whom the message is for: it is a copy of what this user has sent, with the daemon's setting `carbons`. Of
    * one sent to many, the list.
    */
-  to?: number | number[];
-  /** The sender's user id, if the message was stored. */
-  from?: number;
+  to?: number | string | (number | string)[];
+  /** The sender's user id, if the message was stored: a number, or a text with `user_id_type` `bigint` or `text`. */
+  from?: number | string;
   /** The room, if the message was pushed to one. */
   room?: string;
   /** Set if the message was read from storage. */

@@ -135,10 +135,10 @@ impl Config {
         let limits = Limits::read(source);
         let redis = source.parse("redis.url", redis::url);
         let failover_memory = source.seconds("redis.failover_memory");
-        let user_id_type = UserIdType::Int;
+        let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
         let mysql = if stores == Some(true) {
-            Mysql::read(source, user_id_type)
+            Mysql::read(source, user_id_type.unwrap_or_default())
         } else {
             source.skip("mysql.");
             None
@@ -157,7 +157,7 @@ impl Config {
             limits: limits?,
             drain: drain?,
             prefix: prefix?,
-            user_id_type,
+            user_id_type: user_id_type?,
             count_unread: count_unread?,
             receipts: receipts?,
             carbons: carbons?,

@@ -2,11 +2,13 @@
 //!
 //! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
 //! one round trip. `schema` has the tables, `migrations` their numbered changes, which `migrate` applies.
-//! `tables` finds what the application's tables hold, `adoption` what becomes of rows from before chatpush.
-//! `installation` compares what the database was made for. `dead_letters` reads and deletes dead letters.
+//! `tables` finds what the application's tables hold, `user_columns` whether those of user ids serve, and
+//! `adoption` what becomes of rows from before chatpush. `installation` compares what the database was made for.
+//! `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
+pub(crate) mod user_columns;
 mod migrations;
 pub(crate) mod installation;
 pub mod migrate;

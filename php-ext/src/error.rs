@@ -23,6 +23,14 @@ pub(crate) enum Error {
     /// A directive that this call needs has an invalid value.
     #[error(transparent)]
     Directive(#[from] InvalidDirective),
+    /// An argument does not fit the installation: a `ValueError`, with every setting of `chatpush.errors`.
+    #[error("argument {position} {text}")]
+    Argument {
+        /// Its position, from 1.
+        position: u32,
+        /// What it must be.
+        text: String,
+    },
     /// `chatpush.secret` is not set.
     #[error("chatpush.secret is not set")]
     NoSecret,
@@ -63,6 +71,7 @@ impl Error {
         match self {
             Self::Directives(_)
             | Self::Directive(_)
+            | Self::Argument { .. }
             | Self::NoSecret
             | Self::NoEntropy(_)
             | Self::Refused(_) => Outcome::NotQueued,
@@ -89,6 +98,7 @@ impl Error {
         match self {
             Self::Directives(_)
             | Self::Directive(_)
+            | Self::Argument { .. }
             | Self::NoSecret
             | Self::NoEntropy(_)
             | Self::UnexpectedReply

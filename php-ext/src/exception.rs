@@ -68,6 +68,7 @@ impl Class {
         match error {
             Error::Directives(_)
             | Error::Directive(_)
+            | Error::Argument { .. }
             | Error::NoSecret
             | Error::NoEntropy(_)
             | Error::Execute(ExecuteError::Content(_))
@@ -89,9 +90,12 @@ impl Class {
     }
 }
 
-/// Throws the exception of an error or, with `chatpush.errors=warning`, raises a warning.
+/// Throws the exception of an error or, with `chatpush.errors=warning`, raises a warning. An invalid argument is a
+/// `ValueError` always.
 pub(crate) fn raise(error: Error) {
-    if settings::errors_are_warnings() {
+    if let Error::Argument { position, text } = error {
+        zend::value_error(position, &text);
+    } else if settings::errors_are_warnings() {
         let text = format!("chatpush: {}", error.message());
         // The application's error handler may leave by longjmp, so nothing is held across the call.
         drop(error);

@@ -74,12 +74,12 @@ pub(crate) fn with_content(user: &UserId, content: StringIdentity) -> Option<Rc<
 }
 
 /// The row of `user` with this message id. If this request does not hold it, as much as the id says.
-pub(crate) fn with_id(user: &UserId, id: MessageId) -> Rc<FetchedRow> {
+pub(crate) fn with_id(user: &UserId, id: MessageId, ids: UserIdType) -> Rc<FetchedRow> {
     let key = (user.clone(), id);
     let held = MEMORY.with_borrow(|memory| memory.by_id.get(&key)?.upgrade());
     held.unwrap_or_else(|| {
         let (user, id) = key;
-        let (sender, time_ms) = (id.sender(UserIdType::Int).as_ref().map(Sender::from), id.time_ms());
+        let (sender, time_ms) = (id.sender(ids).as_ref().map(Sender::from), id.time_ms());
         Rc::new(FetchedRow { user, id, sender, time_ms, conversation: None })
     })
 }

@@ -38,6 +38,7 @@ mod outcome;
 mod parameters;
 mod returns;
 mod settings;
+mod users;
 mod zend;
 
 use ext_php_rs::prelude::*;

@@ -20,6 +20,7 @@ mod socket;
 mod stream;
 mod tls;
 mod tls_error;
+mod user_ids;
 
 pub(crate) use chatpush_resp::command;
 
@@ -32,3 +33,4 @@ pub(crate) use self::installation::Needs;
 pub(crate) use self::known::{Known, Unanswered};
 pub(crate) use self::ping::ping;
 pub(crate) use self::slot::{close, open_address};
+pub(crate) use self::user_ids::user_id_type;

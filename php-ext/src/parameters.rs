@@ -9,25 +9,34 @@ use std::fmt::Display;
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::{self, MessageType};
-use chatpush_wire::id::{ChosenId, MessageId, UserId};
+use chatpush_wire::id::{AnyUserId, ChosenId, InvalidUserId, MessageId};
 use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
 use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::grants::{NONE, Peers, Rooms};
 pub(crate) use self::row_ids::RowIds;
-pub(crate) use self::user_ids::UserIds;
 use crate::declaration::Kind;
+use crate::users::UserArgument;
 use crate::zend::{self, StringIdentity, TextOrNumber};
 
 /// The message type of a message that is sent without one.
 pub(crate) const DEFAULT_TYPE: TextOrNumber<'_> = TextOrNumber::Text(frame::DEFAULT_TYPE.as_bytes());
 
-impl Kind<'_> for UserId {
-    type Parsed = i64;
+impl<'a> Kind<'a> for UserArgument {
+    type Parsed = TextOrNumber<'a>;
     type Value = Self;
 
-    fn check(position: u32, number: i64) -> Option<Self> {
-        valid(position, Self::try_from(number))
+    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Self> {
+        valid(position, any_user_id(parsed)).map(|id| Self::new(position, id))
+    }
+}
+
+/// A user id of some type; or why it is of none.
+fn any_user_id(parsed: TextOrNumber<'_>) -> Result<AnyUserId, String> {
+    match parsed {
+        TextOrNumber::Number(number) => Ok(AnyUserId::Number(number)),
+        TextOrNumber::Text(bytes) => AnyUserId::try_from(bytes)
+            .map_err(|InvalidUserId(text)| format!("must be a number, or {}", text.rule())),
     }
 }
 

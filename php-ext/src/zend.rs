@@ -19,7 +19,8 @@ use ext_php_rs::zend::ClassEntry;
 
 pub(crate) use self::exception::{private_property, throw};
 pub(crate) use self::frame::{
-    Frame, List, Parsed, TextOrNumber, Type, element_as_number, element_as_text, element_name,
+    Frame, List, Parsed, TextOrNumber, Type, element_as_number, element_as_text, element_as_text_or_number,
+    element_name,
 };
 pub(crate) use self::ini::IniChange;
 pub(crate) use self::request_string::{RequestString, StringIdentity};

@@ -108,7 +108,7 @@ namespace ChatPush {
      * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
      * has confirmed it.
      *
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id the `message_id` of the row that the content belongs to
@@ -117,7 +117,7 @@ namespace ChatPush {
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
-    function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
+    function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
 
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
@@ -125,8 +125,8 @@ namespace ChatPush {
      * A receiver who is connected gets it at once. Commit an open transaction that has changed the receiver's
      * row of the user table before this call: it would wait for that row until it times out.
      *
-     * @param int $sender_id 1 to 2147483647
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
      *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
@@ -136,38 +136,38 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
-    function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
+    function storeOfflineMessage(string|int $sender_id, string|int $receiver_id, string $content): bool {}
 
     /**
      * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
      * The result includes every store that returned before the call. `pushMessage()` says how to push a row.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
-     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string,
+     * @return list<array{id: int, sender_id: string|int, receiver_id: string|int, content: string,
      *     send_time: string|int, message_id: string}>
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
      * @throws \ChatPush\TimeoutException no answer in time
      */
-    function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array {}
+    function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
      * Returns the current `user.unread_count`, including changes by the application's own SQL.
      *
      * The result includes every store that returned before the call. It is 0 for an unknown user.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @return int 0 or more
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
      * @throws \ChatPush\TimeoutException no answer in time
      */
-    function getUnreadCount(int $user_id): int {}
+    function getUnreadCount(string|int $user_id): int {}
 
     /**
      * Closes a user's connections on every daemon, and revokes the tokens they were opened with.
@@ -176,14 +176,14 @@ namespace ChatPush {
      * from now on. The connections are closed with code 4403, after which a client does not connect again by
      * itself. A token that is signed later opens a connection again.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException Redis has no installation of this prefix
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
      */
-    function disconnectUser(int $user_id): bool {}
+    function disconnectUser(string|int $user_id): bool {}
 
     /**
      * Stores a message exactly once and, in the same step, pushes it to the receiver's devices.
@@ -192,8 +192,8 @@ namespace ChatPush {
      * message: the second call waits for the commit of the first one and returns what that one returned. The
      * id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
      *
-     * @param int $sender_id 1 to 2147483647
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
@@ -207,27 +207,27 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
-    function sendMessage(int $sender_id, int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): ?\ChatPush\Delivery {}
+    function sendMessage(string|int $sender_id, string|int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): ?\ChatPush\Delivery {}
 
     /**
      * Returns whether the user is connected to a daemon now.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time
      */
-    function isOnline(int $user_id): bool {}
+    function isOnline(string|int $user_id): bool {}
 
     /**
      * Pushes a message to every device of many users who are connected now.
      *
      * It takes one Redis round trip for all of them, and delivers at most once.
      *
-     * @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+     * @param list<string|int> $receiver_ids at most 10,000 user ids; who is in it twice gets it once
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
-     * @return list<int> those who were reached, in the order given: a daemon with a connection of theirs got it
+     * @return list<string|int> those who were reached, in the order given: a daemon with a connection of theirs got it
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
@@ -264,8 +264,8 @@ namespace ChatPush {
      *
      * It takes one Redis round trip for all of them.
      *
-     * @param list<int> $user_ids at most 10,000, each 1 to 2147483647
-     * @return list<int> in the order given
+     * @param list<string|int> $user_ids at most 10,000 user ids
+     * @return list<string|int> in the order given; texts with `user_id_type` = `text`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time
@@ -275,18 +275,18 @@ namespace ChatPush {
     /**
      * Sets a user's unread counter to 0 and sends it to the user's devices.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
      * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
      */
-    function clearUnreadCount(int $user_id): void {}
+    function clearUnreadCount(string|int $user_id): void {}
 
     /**
      * Deletes stored messages that the application has shown itself instead of pushing them.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param list<int> $ids row ids from `getOfflineMessage()`, at most 10,000; rows of other users stay
      * @return int how many rows were deleted
      * @throws \ValueError an argument is out of range
@@ -294,7 +294,7 @@ namespace ChatPush {
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
      * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
      */
-    function ackOfflineMessage(int $user_id, array $ids): int {}
+    function ackOfflineMessage(string|int $user_id, array $ids): int {}
 
     /**
      * Removes everything that chatpush keeps of a user, for an erasure or before an id is used again.
@@ -382,13 +382,13 @@ namespace ChatPush {
     /**
      * Returns a token with which a user's browser connects: `new WebSocket(url + '?token=' + token)`.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of any type: chatpushd refuses a token whose user is not of its `user_id_type`
      * @param int $ttl_seconds its lifetime in seconds, 1 to 31536000
      * @return string a JSON Web Token, signed with `chatpush.secret`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
      */
-    function connectToken(int $user_id, int $ttl_seconds = 3600): string {}
+    function connectToken(string|int $user_id, int $ttl_seconds = 3600): string {}
 
     /**
      * Returns a grant: whose presence a user's pages see and whom they may send client events, and which
@@ -397,15 +397,15 @@ namespace ChatPush {
      * `ChatPush.connect({ token, grant })` sends it on every connection. It replaces the one before, and ends
      * when it expires. `disconnectUser()` revokes it like a token. It does not connect by itself.
      *
-     * @param int $user_id 1 to 2147483647
-     * @param list<int> $peers user ids, at most 500; one that is there twice counts once
+     * @param string|int $user_id of any type, as for `connectToken()`
+     * @param list<string|int> $peers user ids, at most 500; one that is there twice counts once
      * @param list<string> $rooms at most 100 names of 1 to 64 letters, digits, or any of . _ : @ -
      * @param int $ttl_seconds its lifetime in seconds, 1 to 31536000
      * @return string a JSON Web Token, signed with `chatpush.secret`
      * @throws \ValueError an argument is out of range; one in a list is named by its key
      * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
      */
-    function grantToken(int $user_id, array $peers = array (
+    function grantToken(string|int $user_id, array $peers = array (
 ), array $rooms = array (
 ), int $ttl_seconds = 3600): string {}
 
@@ -443,7 +443,7 @@ namespace {
      * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
      * has confirmed it.
      *
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id the `message_id` of the row that the content belongs to
@@ -452,7 +452,7 @@ namespace {
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
-    function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
+    function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
 
     /**
      * Stores a message for a user and counts it as unread, in one transaction, exactly once.
@@ -460,8 +460,8 @@ namespace {
      * A receiver who is connected gets it at once. Commit an open transaction that has changed the receiver's
      * row of the user table before this call: it would wait for that row until it times out.
      *
-     * @param int $sender_id 1 to 2147483647
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
      * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
      *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
@@ -471,36 +471,36 @@ namespace {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
-    function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool {}
+    function storeOfflineMessage(string|int $sender_id, string|int $receiver_id, string $content): bool {}
 
     /**
      * Returns the messages stored for a user, oldest first. Reading deletes nothing.
      *
      * The result includes every store that returned before the call. `pushMessage()` says how to push a row.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param int $limit the most rows to return, 1 to 100000
      * @param int $after_id only rows with a larger id
-     * @return list<array{id: int, sender_id: int, receiver_id: int, content: string,
+     * @return list<array{id: int, sender_id: string|int, receiver_id: string|int, content: string,
      *     send_time: string|int, message_id: string}>
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
      * @throws \ChatPush\TimeoutException no answer in time
      */
-    function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array {}
+    function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
      * Returns the current `user.unread_count`, including changes by the application's own SQL.
      *
      * The result includes every store that returned before the call. It is 0 for an unknown user.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @return int 0 or more
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
      * @throws \ChatPush\TimeoutException no answer in time
      */
-    function getUnreadCount(int $user_id): int {}
+    function getUnreadCount(string|int $user_id): int {}
 }

@@ -14,34 +14,34 @@ use ChatPush\Testing\Many;
 use ChatPush\Testing\Process;
 use ChatPush\Testing\Rooms;
 
-function pushMessage(int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool
+function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool
 {
     return Live::push(__FUNCTION__, $receiver_id, $content, $type, $message_id);
 }
 
-function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool
+function storeOfflineMessage(string|int $sender_id, string|int $receiver_id, string $content): bool
 {
     return Mailbox::store(__FUNCTION__, $sender_id, $receiver_id, $content);
 }
 
-function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array
+function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array
 {
     return Mailbox::rows(__FUNCTION__, $user_id, $limit, $after_id);
 }
 
-function getUnreadCount(int $user_id): int
+function getUnreadCount(string|int $user_id): int
 {
     return Mailbox::unread(__FUNCTION__, $user_id);
 }
 
-function disconnectUser(int $user_id): bool
+function disconnectUser(string|int $user_id): bool
 {
     return Live::disconnect(__FUNCTION__, $user_id);
 }
 
 function sendMessage(
-    int $sender_id,
-    int $receiver_id,
+    string|int $sender_id,
+    string|int $receiver_id,
     string $content,
     string|int $type = 'text',
     ?string $message_id = null,
@@ -51,7 +51,7 @@ function sendMessage(
 }
 
 function sendToUsers(
-    int $sender_id,
+    string|int $sender_id,
     array $receiver_ids,
     string $content,
     string|int $type = 'text',
@@ -61,7 +61,7 @@ function sendToUsers(
     return Many::send(__FUNCTION__, $sender_id, $receiver_ids, $content, $type, $message_id, $conversation);
 }
 
-function isOnline(int $user_id): bool
+function isOnline(string|int $user_id): bool
 {
     return Live::isOnline(__FUNCTION__, $user_id);
 }
@@ -76,22 +76,22 @@ function getOnlineUsers(array $user_ids): array
     return Many::online(__FUNCTION__, $user_ids);
 }
 
-function clearUnreadCount(int $user_id): void
+function clearUnreadCount(string|int $user_id): void
 {
     Mailbox::clearUnread(__FUNCTION__, $user_id);
 }
 
-function ackOfflineMessage(int $user_id, array $ids): int
+function ackOfflineMessage(string|int $user_id, array $ids): int
 {
     return Mailbox::ack(__FUNCTION__, $user_id, $ids);
 }
 
-function recallMessage(int $sender_id, int $receiver_id, string $message_id): bool
+function recallMessage(string|int $sender_id, string|int $receiver_id, string $message_id): bool
 {
     return Mailbox::recall(__FUNCTION__, $sender_id, $receiver_id, $message_id);
 }
 
-function forgetUser(int $user_id): void
+function forgetUser(string|int $user_id): void
 {
     Mailbox::forget(__FUNCTION__, $user_id);
 }
@@ -111,12 +111,12 @@ function pushToAll(string $content, string|int $type): bool
     return Rooms::pushToAll(__FUNCTION__, $content, $type);
 }
 
-function connectToken(int $user_id, int $ttl_seconds = 3600): string
+function connectToken(string|int $user_id, int $ttl_seconds = 3600): string
 {
     return Process::connectToken(__FUNCTION__, $user_id, $ttl_seconds);
 }
 
-function grantToken(int $user_id, array $peers = [], array $rooms = [], int $ttl_seconds = 3600): string
+function grantToken(string|int $user_id, array $peers = [], array $rooms = [], int $ttl_seconds = 3600): string
 {
     return Process::grantToken(__FUNCTION__, $user_id, $peers, $rooms, $ttl_seconds);
 }

@@ -12,7 +12,7 @@ use ChatPush\Testing\Mailbox;
 
 if (!function_exists('pushMessage')) {
     function pushMessage(
-        int $receiver_id,
+        string|int $receiver_id,
         string $content,
         string|int $type,
         ?string $message_id = null,
@@ -22,21 +22,21 @@ if (!function_exists('pushMessage')) {
 }
 
 if (!function_exists('storeOfflineMessage')) {
-    function storeOfflineMessage(int $sender_id, int $receiver_id, string $content): bool
+    function storeOfflineMessage(string|int $sender_id, string|int $receiver_id, string $content): bool
     {
         return Mailbox::store(__FUNCTION__, $sender_id, $receiver_id, $content);
     }
 }
 
 if (!function_exists('getOfflineMessage')) {
-    function getOfflineMessage(int $user_id, int $limit = 1000, int $after_id = 0): array
+    function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array
     {
         return Mailbox::rows(__FUNCTION__, $user_id, $limit, $after_id);
     }
 }
 
 if (!function_exists('getUnreadCount')) {
-    function getUnreadCount(int $user_id): int
+    function getUnreadCount(string|int $user_id): int
     {
         return Mailbox::unread(__FUNCTION__, $user_id);
     }

@@ -42,6 +42,8 @@ mod busy_poll;
 mod outage;
 /// The writer: exactly once, in order, dead letters.
 mod writer;
+/// User ids of the types `bigint` and `text`.
+mod user_ids;
 /// What makes a row the message that was stored.
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.

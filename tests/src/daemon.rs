@@ -1,10 +1,10 @@
 //! The built daemon, with the settings of an installation.
 
+use std::fmt::Display;
 use std::ops::Deref;
 use std::process::Output;
 
 use chatpush_stack::daemon;
-use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 
 use crate::client::Client;
@@ -53,6 +53,12 @@ impl Daemon {
         Client::connect(self.port(), &token(user), Some(protocol)).await.expect("the handshake is accepted")
     }
 
+    /// Connects a page of a user whose id has any type, with the subprotocol of `chatpush.js`.
+    pub async fn connect_as(&self, user: &str) -> Client {
+        let token = token_of(SECRET, user, 3600);
+        Client::connect(self.port(), &token, Some("chatpush.v1")).await.expect("the handshake is accepted")
+    }
+
     /// The value of a metric. With labels in its name it is that one; without, the sum over its labels.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await;
@@ -91,9 +97,8 @@ pub fn token(user: u32) -> String {
 }
 
 /// A token with this secret and lifetime in seconds.
-pub fn token_of(secret: &str, user: u32, ttl: u64) -> String {
+pub fn token_of(secret: &str, user: impl Display, ttl: u64) -> String {
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("the clock is after 1970");
-    let user = UserId::try_from(i64::from(user)).expect("a user id");
     token::sign(&Secret::new(secret).expect("long enough"), user, None, now.as_secs(), ttl)
 }

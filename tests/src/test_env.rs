@@ -36,6 +36,11 @@ impl TestEnv {
         Self::bare().await.migrated().await
     }
 
+    /// An installation with the default tables for user ids of this type, on the shared servers.
+    pub async fn with_user_ids(ids: UserIdType) -> Self {
+        Self::bare().await.with("CHATPUSH_USER_ID_TYPE", ids.name()).migrated().await
+    }
+
     /// An installation with the default tables, on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
         Self::bare_with_own_servers().await.migrated().await
@@ -73,8 +78,14 @@ impl TestEnv {
              VALUES ('offline_message', 'new', 0, NOW())",
         )
         .await;
-        let record = Installation::of_database(uuid[0].clone(), UserIdType::Int, ContentColumn::default());
+        let record =
+            Installation::of_database(uuid[0].clone(), self.user_id_type(), ContentColumn::default());
         let _: String = self.redis(&["SET", &self.prefix().installation(), &record.encode()]).await;
+    }
+
+    fn user_id_type(&self) -> UserIdType {
+        let set = self.settings.iter().rfind(|(variable, _)| *variable == "CHATPUSH_USER_ID_TYPE");
+        set.map_or_else(UserIdType::default, |(_, name)| name.parse().expect("a type of user ids"))
     }
 
     /// Adds a setting for daemons that start afterwards.

@@ -8,11 +8,11 @@ use chatpush_wire::envelope::{self, Envelope};
 use chatpush_wire::frame::live::{self, EventName};
 use chatpush_wire::frame::{self, Message, MessageType, sent};
 use chatpush_wire::grant;
-use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
+use chatpush_wire::id::{AnyUserId, MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::new_entry::NewMessage;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
-use chatpush_wire::token::{self, Secret, Verifier};
+use chatpush_wire::token::{self, Secret, TokenError, Verifier};
 use serde_json::Value;
 
 const ID: &str = "golden";
@@ -30,6 +30,14 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
 
 fn user(line: &Value, name: &str) -> UserId {
     UserId::try_from(line[name].as_i64().unwrap()).unwrap()
+}
+
+/// A text of digits is an id of type `bigint`, or `text`, whose frame is the same.
+fn sender(from: &Value) -> Option<Sender> {
+    let text = || {
+        from.as_str().map(|text| text.parse().map_or_else(|_| Sender::Text(text.to_owned()), Sender::BigInt))
+    };
+    from.as_i64().map(Sender::Int).or_else(text)
 }
 
 fn filled(text: &str) -> String {
@@ -123,7 +131,7 @@ fn frames_match_the_golden_file() {
                 let message = &line["message"];
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();
                 let (message_type, time) = (message_type(message), message["time"].as_u64().unwrap());
-                let from = message["from"].as_i64().map(Sender::Int);
+                let from = sender(&message["from"]);
                 let conversation = message["conversation"]
                     .as_str()
                     .map(|name| Conversation::try_from(name.to_owned()).unwrap());
@@ -199,11 +207,15 @@ fn tokens_match_the_golden_file() {
     for line in lines(include_str!("../../tests/golden/tokens.json")) {
         let secret = Secret::new(text(&line, "secret")).unwrap();
         let (now, ttl) = (line["now"].as_u64().unwrap(), line["ttl"].as_u64().unwrap());
-        let token = token::sign(&secret, user(&line, "user"), None, now, ttl);
+        let user: AnyUserId = serde_json::from_value(line["user"].clone()).unwrap();
+        let token = token::sign(&secret, &user, None, now, ttl);
         assert_eq!(token, text(&line, "token"));
-        let verifier =
-            Verifier { secrets: [secret].into(), audience: None, user_ids: UserIdType::Int, clock_skew: 0 };
-        let pass = verifier.verify(&token, now).unwrap();
-        assert_eq!((pass.user, pass.expires), (user(&line, "user"), now + ttl));
+        for user_ids in UserIdType::ALL {
+            let secrets = [secret.clone()].into();
+            let verifier = Verifier { secrets, audience: None, user_ids, clock_skew: 0 };
+            let pass = verifier.verify(&token, now).map(|pass| (pass.user, pass.expires));
+            let expected = user.of_type(user_ids).map(|user| (user, now + ttl));
+            assert_eq!(pass, expected.map_err(|_| TokenError::Subject));
+        }
     }
 }

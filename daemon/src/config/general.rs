@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use chatpush_wire::frame::{DEFAULT_TYPE, MessageType};
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::limit::TYPE_BYTES;
 
@@ -28,6 +29,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("prefix", Prefix::DEFAULT, "Prefix of every name in Redis").details(
         "The same as `chatpush.prefix` in PHP. 1 to 64 letters, digits, or any of `.` `_` `-` `:`. \
          Installations that share one Redis need different prefixes.",
+    ),
+    Setting::text("user_id_type", UserIdType::Int.name(), "Type of user ids: `int`, `bigint` or `text`").details(
+        "`int`: 1 to 2147483647. `bigint`: any number of 64 bits but 0. `text`: 1 to 64 characters of \
+         `A-Za-z0-9._@-`, in columns with a `_bin` collation. PHP learns it from Redis. An installation keeps the \
+         type that it began with.",
     ),
     Setting::boolean("count_unread", true, "Whether storing a message increments the unread counter")
         .details("`false` if the application increments it itself."),
@@ -56,6 +62,10 @@ pub(super) fn threads(number: usize) -> usize {
 
 pub(super) fn prefix(text: &str) -> Result<Prefix, String> {
     Prefix::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+pub(super) fn user_id_type(text: &str) -> Result<UserIdType, String> {
+    text.parse::<UserIdType>().map_err(|error| error.to_string())
 }
 
 pub(super) fn message_type(text: &str) -> Result<MessageType, String> {

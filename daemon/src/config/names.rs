@@ -103,6 +103,14 @@ pub struct Column<'a> {
     pub setting: &'static str,
 }
 
+impl Column<'_> {
+    /// Whether it holds user ids.
+    pub fn has_user_ids(&self) -> bool {
+        ["mysql.columns.sender_id", "mysql.columns.receiver_id", "mysql.columns.user_id"]
+            .contains(&self.setting)
+    }
+}
+
 impl Names {
     pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
         let mut name = |key| source.parse(key, Identifier::new);

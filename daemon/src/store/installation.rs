@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use std::time::Duration;
 
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::ContentColumn;
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
 
 use super::apply::lock_holder;
 use super::error::UnavailableCause;
 use super::migrations::LATEST;
+use super::rows::column;
 use super::schema::INSTALLATION;
 use super::tables::Tables;
-use super::{Store, StoreError, bounded};
+use super::{Store, StoreError, bounded, user_columns};
 
 /// The row of `chatpush_installation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(crate) struct InstallationRow {
     pub(crate) schema_version: u16,
     /// The Redis process that the last writer read from.
     pub(crate) redis_run_id: Option<String>,
+    /// The name of the type of user ids. None in older tables.
+    pub(crate) user_id_type: Option<String>,
 }
 
 /// The installation as the database describes it.
@@ -42,20 +46,37 @@ pub(crate) struct FoundInstallation {
 impl InstallationRow {
     /// Reads the row; none if `chatpushd migrate` has not made it.
     pub(crate) async fn read(connection: &mut Conn) -> Result<Option<Self>, StoreError> {
-        let sql = format!(
-            "SELECT `uuid`, `prefix`, `schema_version`, `redis_run_id` FROM `{INSTALLATION}` WHERE `id` = 1"
-        );
-        let row: Option<(String, String, u16, Option<String>)> =
-            match bounded(connection.query_first(sql)).await {
-                Err(error) if error.code() == Some(NO_SUCH_TABLE) => None,
-                found => found?,
-            };
-        Ok(row.map(|(uuid, prefix, schema_version, redis_run_id)| Self {
-            uuid,
-            prefix,
-            schema_version,
-            redis_run_id,
+        // Older tables have fewer columns.
+        let sql = format!("SELECT * FROM `{INSTALLATION}` WHERE `id` = 1");
+        let row: Option<Row> = match bounded(connection.query_first(sql)).await {
+            Err(error) if error.code() == Some(NO_SUCH_TABLE) => None,
+            found => found?,
+        };
+        let Some(mut row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            uuid: column(&mut row, "uuid")?,
+            prefix: column(&mut row, "prefix")?,
+            schema_version: column(&mut row, "schema_version")?,
+            redis_run_id: column(&mut row, "redis_run_id")?,
+            user_id_type: column(&mut row, "user_id_type").ok(),
         }))
+    }
+
+    /// Whether the tables are made for user ids of this type.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Foreign`], which names both types.
+    pub(crate) fn has_user_ids(&self, own: UserIdType) -> Result<(), StoreError> {
+        match &self.user_id_type {
+            Some(found) if found != own.name() => Err(StoreError::Foreign(format!(
+                "the tables of chatpush are made for user ids of type {found} and user_id_type \
+                 (CHATPUSH_USER_ID_TYPE) is {own}: set it to {found}. To change it for good, wait until the logs are \
+                 applied, stop every daemon, delete the key <prefix>:installation in Redis, drop the tables \
+                 chatpush_*, and run `chatpushd migrate`"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -97,7 +118,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached, belongs to another prefix, or has tables of another version.
+    /// When the database cannot be reached, belongs to another prefix, has tables of another version or for other
+    /// user ids, or the application's columns do not tell users apart as Redis does.
     pub(crate) async fn installation(&self) -> Result<FoundInstallation, StoreError> {
         let (mut connection, generation) = self.pool.take().await?;
         let found = self.installation_over(&mut connection).await?;
@@ -111,6 +133,7 @@ impl Store {
         connection: &mut Conn,
     ) -> Result<FoundInstallation, StoreError> {
         let row = self.installation_row(connection).await?;
+        user_columns::check(connection, self.names()).await?;
         let (tables, content) = Tables::load(connection, self.mysql()).await?;
         let tables = Arc::new(tables);
         *self.found_tables() = Some(tables.clone());
@@ -138,7 +161,10 @@ impl Store {
             older @ ..LATEST => Err(not_migrated(format!(
                 "the tables of chatpush have version {older} and this chatpushd needs {LATEST}"
             ))),
-            LATEST => Ok(found),
+            LATEST => {
+                found.has_user_ids(self.names().user_id_type)?;
+                Ok(found)
+            }
             newer => Err(StoreError::Foreign(format!(
                 "the tables of chatpush have version {newer} and this chatpushd knows {LATEST}: \
                  upgrade chatpushd"

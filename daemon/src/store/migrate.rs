@@ -84,6 +84,9 @@ async fn upgrade(connection: &mut Conn, config: &Config, mysql: &Mysql) -> anyho
             schema::POSITION
         );
     }
+    if let Some(row) = &recorded {
+        row.has_user_ids(mysql.names.user_id_type)?;
+    }
     let version = recorded.as_ref().map_or(0, |row| row.schema_version);
     ensure!(
         version <= LATEST,

@@ -1,8 +1,11 @@
 //! The numbered changes of chatpush's own tables. A change is never edited after it was released; a new one
 //! is added at the end.
 
+use chatpush_wire::id::MessageId;
+
 use crate::config::Names;
-use crate::store::schema::{self, DEAD_LETTER, INSTALLATION, MESSAGE};
+use crate::store::schema::{self, CLEARED, CONFIRMED, DEAD_LETTER, INSTALLATION, MESSAGE};
+use crate::store::user_columns;
 
 /// One change.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +41,11 @@ pub(crate) const ALL: &[Migration] = &[
         summary: "let an entry of the log have more than one dead letter",
         statements: allow_dead_letters_of_one_entry,
     },
+    Migration { version: 6, summary: "recorded the type of user ids", statements: record_user_id_type },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 5;
+pub(crate) const LATEST: u16 = 6;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -84,6 +88,23 @@ fn allow_dead_letters_of_one_entry(_: &NewInstallation<'_>) -> Vec<String> {
         "ALTER TABLE `{DEAD_LETTER}` DROP INDEX `entry_id`, ADD INDEX `entry_id` (`partition_id`,`log_id`)"
     );
     conditional(&format!("({unique}) > 0"), &change)
+}
+
+/// A message id begins with a user id of up to 64 bytes, where a sender has chosen it.
+fn record_user_id_type(NewInstallation { names, .. }: &NewInstallation<'_>) -> Vec<String> {
+    let ids = names.user_id_type;
+    let widened = [MESSAGE, CONFIRMED].map(|table| {
+        format!(
+            "ALTER TABLE `{table}` MODIFY `receiver_id` {} NOT NULL, MODIFY `message_id` varbinary({}) NOT NULL",
+            user_columns::own(ids),
+            MessageId::MAX_BYTES
+        )
+    });
+    let mut statements = widened.to_vec();
+    statements.push(format!("ALTER TABLE `{CLEARED}` MODIFY `user_id` {} NOT NULL", user_columns::own(ids)));
+    let definition = format!("varchar(6) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''{ids}''");
+    statements.extend(add_column(INSTALLATION, "user_id_type", &definition));
+    statements
 }
 
 /// Adds a column, unless it is there. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -322,7 +322,7 @@ fn sender(row: &mut Row, ids: UserIdType) -> Result<Sender, StoreError> {
 }
 
 /// Takes a column out of a row.
-fn column<T: FromValue>(row: &mut Row, name: &'static str) -> Result<T, StoreError> {
+pub(super) fn column<T: FromValue>(row: &mut Row, name: &'static str) -> Result<T, StoreError> {
     let value = row.take_opt(name).and_then(Result::ok);
     value.ok_or(StoreError::Unavailable(UnavailableCause::Column(name)))
 }

@@ -1,8 +1,10 @@
 //! The tables: the two of the default schema, which belong to the application, and chatpush's own.
 
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::partition::Partition;
 
 use crate::config::{Names, UNREAD};
+use crate::store::user_columns;
 
 /// A table that the daemon uses.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     };
     let mut tables = vec![application(names.offline_message.bare(), Some(offline_message(names)), 4)];
     if names.own_counter {
-        tables.push(unread());
+        tables.push(unread(names));
     } else {
         // Whoever has named other tables or columns has a table of users too.
         tables.push(application(names.user.bare(), names.are_defaults().then(|| user(names)), 2));
@@ -119,14 +121,15 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
 }
 
 /// The counters, for applications that have none. The total of a user has no conversation.
-pub(crate) fn unread() -> Table {
-    ours(
-        UNREAD,
-        "  `user_id` int unsigned NOT NULL,\n  \
+pub(crate) fn unread(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `user_id` {user} NOT NULL,\n  \
          `conversation` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',\n  \
          `unread` int unsigned NOT NULL DEFAULT 0,\n  \
          PRIMARY KEY (`user_id`,`conversation`)",
-    )
+    );
+    ours(UNREAD, &columns)
 }
 
 /// A table of our own.
@@ -147,9 +150,10 @@ pub(crate) fn positions() -> String {
     format!("INSERT IGNORE INTO `{POSITION}` (`partition_id`) VALUES {}", rows.join(", "))
 }
 
-/// The default schema, to the letter: `tests/it/baseline/schema.sql` has the statements, and a test compares.
-/// The index is ours: without it each read of a mailbox scans the whole table.
+/// The default schema, to the letter but for another type of user ids: `tests/it/baseline/schema.sql` has the
+/// statements, and a test compares. The index is ours: without it each read of a mailbox scans the whole table.
 fn offline_message(names: &Names) -> String {
+    let user = user_columns::application(names.user_id_type);
     let Names { offline_message, id, sender_id, receiver_id, content, .. } = names;
     let send_time =
         names.send_time.as_ref().map(|name| format!("  {name} datetime NOT NULL COMMENT '发送时间',\n"));
@@ -157,8 +161,8 @@ fn offline_message(names: &Names) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {offline_message} (\n  \
          {id} int(11) NOT NULL AUTO_INCREMENT,\n  \
-         {sender_id} int(11) NOT NULL COMMENT '发送者ID',\n  \
-         {receiver_id} int(11) NOT NULL COMMENT '接收者ID',\n  \
+         {sender_id} {user} NOT NULL COMMENT '发送者ID',\n  \
+         {receiver_id} {user} NOT NULL COMMENT '接收者ID',\n  \
          {content} text NOT NULL COMMENT '消息内容',\n\
          {send_time}  \
          PRIMARY KEY ({id}),\n  \
@@ -168,10 +172,15 @@ fn offline_message(names: &Names) -> String {
 }
 
 fn user(names: &Names) -> String {
+    let key = match names.user_id_type {
+        UserIdType::Int => "int NOT NULL AUTO_INCREMENT".to_owned(),
+        UserIdType::BigInt => "bigint NOT NULL AUTO_INCREMENT".to_owned(),
+        UserIdType::Text => format!("{} NOT NULL", user_columns::application(names.user_id_type)),
+    };
     let Names { user, user_id, unread_count, .. } = names;
     format!(
         "CREATE TABLE IF NOT EXISTS {user} (\n  \
-         {user_id} int NOT NULL AUTO_INCREMENT,\n  \
+         {user_id} {key},\n  \
          `username` varchar(255) NOT NULL COMMENT '用户名',\n  \
          `password` varchar(255) NOT NULL COMMENT '密码',\n  \
          {unread_count} int NOT NULL DEFAULT 0 COMMENT '未读消息数量',\n  \

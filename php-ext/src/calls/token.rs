@@ -1,7 +1,7 @@
 //! Signing tokens. Nothing is sent.
 
 use chatpush_wire::grant;
-use chatpush_wire::id::UserId;
+use chatpush_wire::id::AnyUserId;
 use chatpush_wire::room::Room;
 use chatpush_wire::token::{self, Secret};
 
@@ -10,12 +10,17 @@ use crate::error::Error;
 use crate::settings;
 
 /// A connect token that is valid for `ttl` seconds.
-pub(crate) fn connect_token(user: UserId, ttl: u64) -> Result<String, Error> {
+pub(crate) fn connect_token(user: &AnyUserId, ttl: u64) -> Result<String, Error> {
     signed(|secret, audience, now| token::sign(secret, user, audience, now, ttl))
 }
 
 /// A grant that is valid for `ttl` seconds.
-pub(crate) fn grant_token(user: UserId, peers: &[UserId], rooms: &[Room], ttl: u64) -> Result<String, Error> {
+pub(crate) fn grant_token(
+    user: &AnyUserId,
+    peers: &[AnyUserId],
+    rooms: &[Room],
+    ttl: u64,
+) -> Result<String, Error> {
     signed(|secret, audience, now| grant::sign(secret, user, audience, now, ttl, peers, rooms))
 }
 

@@ -1,12 +1,13 @@
 //! Functions that reach only users who are connected now.
 
 use chatpush_wire::frame::MessageType;
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::MessageId;
 
 use crate::calls::live;
 use crate::declaration::function;
 use crate::fetched_rows;
 use crate::parameters::Content;
+use crate::users::{self, UserArgument};
 
 function! {
     /// Pushes a message to every device of a user who is connected now.
@@ -20,7 +21,7 @@ function! {
     /// `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
     /// has confirmed it.
     ///
-    /// @param int $receiver_id 1 to 2147483647
+    /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id the `message_id` of the row that the content belongs to
@@ -29,28 +30,31 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushMessage(
-        receiver_id: UserId,
+        receiver_id: UserArgument,
         content: Content<'_>,
         r#type: MessageType,
         message_id: Option<MessageId> = None,
     ) -> bool {
+        let Some(ids) = users::id_type_if_installed()? else { return Ok(false) };
+        let receiver = receiver_id.of_type(ids)?;
         let row = match message_id {
-            Some(id) => Some(fetched_rows::with_id(&receiver_id, id)),
-            None => fetched_rows::with_content(&receiver_id, content.string),
+            Some(id) => Some(fetched_rows::with_id(&receiver, id, ids)),
+            None => fetched_rows::with_content(&receiver, content.string),
         };
-        live::push(&receiver_id, content.text, &r#type, row)
+        live::push(&receiver, content.text, &r#type, row)
     }
 }
 
 function! {
     /// Returns whether the user is connected to a daemon now.
     ///
-    /// @param int $user_id 1 to 2147483647
+    /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time
-    fn isOnline(user_id: UserId) -> bool {
-        live::is_online(&user_id)
+    fn isOnline(user_id: UserArgument) -> bool {
+        let Some(ids) = users::id_type_if_installed()? else { return Ok(false) };
+        live::is_online(&user_id.of_type(ids)?)
     }
 }
 
@@ -61,13 +65,13 @@ function! {
     /// from now on. The connections are closed with code 4403, after which a client does not connect again by
     /// itself. A token that is signed later opens a connection again.
     ///
-    /// @param int $user_id 1 to 2147483647
+    /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException Redis has no installation of this prefix
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
-    fn disconnectUser(user_id: UserId) -> bool {
-        live::disconnect(&user_id)
+    fn disconnectUser(user_id: UserArgument) -> bool {
+        live::disconnect(&user_id.of_type(users::id_type()?)?)
     }
 }

@@ -7,23 +7,28 @@ use chatpush_wire::id::{ChosenId, MessageId, UserId};
 use crate::calls::many;
 use crate::calls::send_many::{self, ToMany};
 use crate::declaration::function;
-use crate::parameters::{Content, DEFAULT_TYPE, UserIds};
+use crate::parameters::{Content, DEFAULT_TYPE};
 use crate::returns::Deliveries;
+use crate::users::{self, UserArgument, UserArguments};
 
 function! {
     /// Pushes a message to every device of many users who are connected now.
     ///
     /// It takes one Redis round trip for all of them, and delivers at most once.
     ///
-    /// @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+    /// @param list<string|int> $receiver_ids at most 10,000 user ids; who is in it twice gets it once
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
-    /// @return list<int> those who were reached, in the order given: a daemon with a connection of theirs got it
+    /// @return list<string|int> those who were reached, in the order given: a daemon with a connection of theirs got it
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
-    fn pushToUsers(receiver_ids: UserIds, content: Content<'_>, r#type: MessageType) -> Vec<UserId> {
-        many::push(receiver_ids, content.text, &r#type)
+    fn pushToUsers(receiver_ids: UserArguments, content: Content<'_>, r#type: MessageType) -> Vec<UserId> {
+        if receiver_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(ids) = users::id_type_if_installed()? else { return Ok(Vec::new()) };
+        many::push(receiver_ids.of_type(ids)?, content.text, &r#type)
     }
 }
 
@@ -32,13 +37,17 @@ function! {
     ///
     /// It takes one Redis round trip for all of them.
     ///
-    /// @param list<int> $user_ids at most 10,000, each 1 to 2147483647
-    /// @return list<int> in the order given
+    /// @param list<string|int> $user_ids at most 10,000 user ids
+    /// @return list<string|int> in the order given; texts with `user_id_type` = `text`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time
-    fn getOnlineUsers(user_ids: UserIds) -> Vec<UserId> {
-        many::online(user_ids)
+    fn getOnlineUsers(user_ids: UserArguments) -> Vec<UserId> {
+        if user_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(ids) = users::id_type_if_installed()? else { return Ok(Vec::new()) };
+        many::online(user_ids.of_type(ids)?)
     }
 }
 
@@ -49,14 +58,14 @@ function! {
     /// Redis once for up to 128 receivers. With a `$message_id`, a repeated call completes what was missing; the
     /// id is remembered as with `sendMessage()`.
     ///
-    /// @param int $sender_id 1 to 2147483647
-    /// @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+    /// @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @param list<string|int> $receiver_ids at most 10,000 user ids; who is in it twice gets it once
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
     /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
     ///     client's frame
-    /// @return array<int, Delivery> by receiver, in the order given: whether each was connected. With
+    /// @return array<string|int, Delivery> by receiver, in the order given: whether each was connected. With
     ///     `chatpush.errors` = `warning` only those whose message is stored or queued
     /// @throws \ValueError an argument is out of range: nothing was sent
     /// @throws \ChatPush\PartialException it failed for some of them
@@ -65,19 +74,24 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
     fn sendToUsers(
-        sender_id: UserId,
-        receiver_ids: UserIds,
+        sender_id: UserArgument,
+        receiver_ids: UserArguments,
         content: Content<'_>,
         r#type: MessageType = DEFAULT_TYPE,
         message_id: Option<ChosenId<'_>> = None,
         conversation: Option<Conversation> = None,
     ) -> Deliveries {
+        if receiver_ids.is_empty() {
+            return Ok(Deliveries(Vec::new()));
+        }
+        let ids = users::id_type()?;
+        let sender = sender_id.of_type(ids)?;
         let sent = send_many::send(ToMany {
-            sender: &sender_id,
-            receivers: receiver_ids,
+            sender: &sender,
+            receivers: receiver_ids.of_type(ids)?,
             content: content.text,
             message_type: &r#type,
-            chosen: message_id.map(|id| MessageId::chosen(&sender_id, id)),
+            chosen: message_id.map(|id| MessageId::chosen(&sender, id)),
             conversation: conversation.as_ref(),
         });
         sent.map(Deliveries)

@@ -1,10 +1,11 @@
 //! Functions about messages that were sent.
 
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::id::MessageId;
 
 use crate::calls::recall;
 use crate::declaration::function;
 use crate::returns::Truth;
+use crate::users::{self, UserArgument};
 
 function! {
     /// Takes back a message that no client has confirmed.
@@ -14,8 +15,8 @@ function! {
     /// message, also if it was confirmed before. The id stays known, so a repeated `sendMessage()` does not
     /// send the message again.
     ///
-    /// @param int $sender_id 1 to 2147483647, who sent it
-    /// @param int $receiver_id 1 to 2147483647
+    /// @param string|int $sender_id who sent it
+    /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $message_id the id that `sendMessage()` was given, or that of the client's frame, which
     ///     is `<sender>:<id>` then. A text that begins with the sender and a colon is an id of a frame
     /// @return bool true: no client had confirmed it, but one may have shown it; false: it was confirmed,
@@ -24,7 +25,8 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
-    fn recallMessage(sender_id: UserId, receiver_id: UserId, message_id: MessageId) -> Truth {
-        recall::recall(&sender_id, &receiver_id, message_id).map(Truth)
+    fn recallMessage(sender_id: UserArgument, receiver_id: UserArgument, message_id: MessageId) -> Truth {
+        let ids = users::id_type()?;
+        recall::recall(&sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, message_id).map(Truth)
     }
 }

@@ -2,12 +2,13 @@
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::MessageType;
-use chatpush_wire::id::{ChosenId, MessageId, UserId};
+use chatpush_wire::id::{ChosenId, MessageId};
 
 use crate::calls::store;
 use crate::declaration::function;
 use crate::delivery::Delivery;
 use crate::parameters::{Content, DEFAULT_TYPE};
+use crate::users::{self, UserArgument};
 
 function! {
     /// Stores a message for a user and counts it as unread, in one transaction, exactly once.
@@ -15,8 +16,8 @@ function! {
     /// A receiver who is connected gets it at once. Commit an open transaction that has changed the receiver's
     /// row of the user table before this call: it would wait for that row until it times out.
     ///
-    /// @param int $sender_id 1 to 2147483647
-    /// @param int $receiver_id 1 to 2147483647
+    /// @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
     ///     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
@@ -25,8 +26,9 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
-    fn storeOfflineMessage(sender_id: UserId, receiver_id: UserId, content: Content<'_>) -> bool {
-        store::store(&sender_id, &receiver_id, content.text)
+    fn storeOfflineMessage(sender_id: UserArgument, receiver_id: UserArgument, content: Content<'_>) -> bool {
+        let ids = users::id_type()?;
+        store::store(&sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, content.text)
     }
 }
 
@@ -37,8 +39,8 @@ function! {
     /// message: the second call waits for the commit of the first one and returns what that one returned. The
     /// id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
     ///
-    /// @param int $sender_id 1 to 2147483647
-    /// @param int $receiver_id 1 to 2147483647
+    /// @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
@@ -52,14 +54,16 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn sendMessage(
-        sender_id: UserId,
-        receiver_id: UserId,
+        sender_id: UserArgument,
+        receiver_id: UserArgument,
         content: Content<'_>,
         r#type: MessageType = DEFAULT_TYPE,
         message_id: Option<ChosenId<'_>> = None,
         conversation: Option<Conversation> = None,
     ) -> Option<Delivery> {
-        let chosen = message_id.map(|id| MessageId::chosen(&sender_id, id));
-        store::send(&sender_id, &receiver_id, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
+        let ids = users::id_type()?;
+        let (sender, receiver) = (sender_id.of_type(ids)?, receiver_id.of_type(ids)?);
+        let chosen = message_id.map(|id| MessageId::chosen(&sender, id));
+        store::send(&sender, &receiver, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
     }
 }

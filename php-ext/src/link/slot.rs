@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chatpush_wire::address::Address;
+use chatpush_wire::id::UserIdType;
 
 use super::connection::Connection;
 use super::error::LinkError;
@@ -67,6 +68,16 @@ pub(super) fn keep(connection: Box<Connection>) {
 /// Closes the kept connection, if there is one, and forgets that Redis could not be reached.
 pub(crate) fn close() {
     SLOT.set(Slot::Empty);
+}
+
+/// The type of user ids of the settings' installation, if the kept connection knows it.
+pub(super) fn user_id_type(settings: &Settings) -> Option<UserIdType> {
+    SLOT.with_borrow(|slot| match slot {
+        Slot::Open(connection) if connection.is_own() && *connection.address() == settings.address => {
+            connection.installation(&settings.prefix).map(|record| record.user_id_type)
+        }
+        _ => None,
+    })
 }
 
 /// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::{user_ids, valid};
 use crate::declaration::Kind;
+use crate::users::UserArguments;
 use crate::zend::{self, List};
-use chatpush_wire::id::UserId;
 use chatpush_wire::limit::{GRANT_PEERS, GRANT_ROOMS};
 use chatpush_wire::room::Room;
 
@@ -27,10 +27,11 @@ pub(crate) struct Peers;
 
 impl<'a> Kind<'a> for Peers {
     type Parsed = List<'a>;
-    type Value = Vec<UserId>;
+    type Value = UserArguments;
 
-    fn check(position: u32, List(list): List<'a>) -> Option<Vec<UserId>> {
-        list.map_or_else(|| Some(Vec::new()), |table| user_ids::at_most(GRANT_PEERS, position, table))
+    fn check(position: u32, List(list): List<'a>) -> Option<UserArguments> {
+        let nobody = || Some(UserArguments::new(position, Vec::new()));
+        list.map_or_else(nobody, |table| user_ids::at_most(GRANT_PEERS, position, table))
     }
 }
 

@@ -295,6 +295,10 @@ fn quoted(text: &[u8]) -> String {
 /// An element of an array argument as a number, by the rules of an `int` argument; otherwise a `TypeError`
 /// that names the element.
 pub(crate) fn element_as_number(value: &Zval, position: u32, key: &Zval) -> Option<i64> {
+    number_of_element(value, position, key, c"int")
+}
+
+fn number_of_element(value: &Zval, position: u32, key: &Zval, expected: &CStr) -> Option<i64> {
     // After `foreach ($list as &$element)` the elements are references.
     let value = value.dereference();
     if let Some(number) = value.long() {
@@ -306,7 +310,7 @@ pub(crate) fn element_as_number(value: &Zval, position: u32, key: &Zval) -> Opti
     if unsafe { zend_parse_arg_long_slow(&raw mut copy, &raw mut number, position) } {
         return Some(number);
     }
-    element_type_error(position, c"int", &element_name(position, key), &raw const copy);
+    element_type_error(position, expected, &element_name(position, key), &raw const copy);
     None
 }
 
@@ -322,6 +326,19 @@ pub(crate) fn element_as_text(value: &Zval, position: u32, key: &Zval) -> Option
     }
     element_type_error(position, c"string", &element_name(position, key), std::ptr::from_ref(value));
     None
+}
+
+/// An element of an array argument as a text, or as a number by the rules of an `int` argument; otherwise a
+/// `TypeError` that names the element.
+pub(crate) fn element_as_text_or_number<'a>(
+    value: &'a Zval,
+    position: u32,
+    key: &Zval,
+) -> Option<TextOrNumber<'a>> {
+    match value.dereference().zend_str() {
+        Some(text) => Some(TextOrNumber::Text(text.as_bytes())),
+        None => number_of_element(value, position, key, c"string|int").map(TextOrNumber::Number),
+    }
 }
 
 /// An element of an array argument as PHP code names it, such as `$ids[5]`.

@@ -11,7 +11,6 @@ namespace ChatPush\Testing;
  */
 final class Arguments
 {
-    private const USER_RANGE = 'must be between 1 and 2147483647';
     private const ROOM_RULE = 'must be 1 to 64 letters, digits, or any of . _ : @ -';
     private const MOST_ELEMENTS = 10_000;
 
@@ -20,9 +19,20 @@ final class Arguments
     {
     }
 
-    public function user(int $position, string $name, int $id): int
+    /** A user id of any type. */
+    public function anyUser(int $position, string $name, int|string $id): void
     {
-        return self::isUser($id) ? $id : throw $this->error($position, $name, self::USER_RANGE);
+        if (!UserIdType::isAny($id)) {
+            throw $this->error($position, $name, 'must be a number, or ' . UserIdType::Text->rule());
+        }
+    }
+
+    /** A user id of the installation's type. */
+    public function user(int $position, string $name, int|string $id): int|string
+    {
+        $this->anyUser($position, $name, $id);
+        $type = Memory::get()->userIdType;
+        return $type->id($id) ?? throw $this->error($position, $name, 'must be ' . $type->rule());
     }
 
     public function content(int $position, string $content): void
@@ -102,14 +112,16 @@ final class Arguments
     /**
      * User ids, each once, in the order of the list.
      *
-     * @return list<int>
+     * @return list<int|string>
      */
     public function users(int $position, string $name, array $ids, int $most = self::MOST_ELEMENTS): array
     {
         $users = [];
-        foreach ($this->numbers($position, $name, $ids, $most) as $element => $id) {
-            if (!self::isUser($id)) {
-                $rule = "must contain only user ids, $element is $id, which " . self::USER_RANGE;
+        $type = Memory::get()->userIdType;
+        foreach ($this->anyUsers($position, $name, $ids, $most) as $element => $listed) {
+            $id = $type->id($listed);
+            if ($id === null) {
+                $rule = "must contain only user ids, $element is $listed, which must be " . $type->rule();
                 throw $this->error($position, $name, $rule);
             }
             $users[$id] = $id;
@@ -117,11 +129,35 @@ final class Arguments
         return array_values($users);
     }
 
+    /**
+     * Ids that some type has, by the names of the elements.
+     *
+     * @return iterable<string, int|string>
+     */
+    public function anyUsers(int $position, string $name, array $ids, int $most): iterable
+    {
+        foreach ($this->elements($position, $name, $ids, $most) as $element => $id) {
+            if (!is_int($id) && !is_string($id)) {
+                throw $this->typeError($position, $name, 'string|int', $element, $id);
+            }
+            if (!UserIdType::isAny($id)) {
+                $rule = 'must be a number, or ' . UserIdType::Text->rule();
+                throw $this->error($position, $name, "must contain only user ids, and $element $rule");
+            }
+            yield $element => $id;
+        }
+    }
+
     /** @return list<int> */
     public function rows(int $position, string $name, array $ids): array
     {
         $rows = [];
-        foreach ($this->numbers($position, $name, $ids) as $element => $id) {
+        foreach ($this->elements($position, $name, $ids, self::MOST_ELEMENTS) as $element => $value) {
+            // A text of digits is a number, as in a call without strict types.
+            $id = is_string($value) ? filter_var(trim($value), FILTER_VALIDATE_INT) : $value;
+            if (!is_int($id)) {
+                throw $this->typeError($position, $name, 'int', $element, $value);
+            }
             if ($id < 1) {
                 $rule = "must contain only row ids greater than 0, $element is $id";
                 throw $this->error($position, $name, $rule);
@@ -129,26 +165,6 @@ final class Arguments
             $rows[] = $id;
         }
         return $rows;
-    }
-
-    /**
-     * The elements of a list by their names. A text of digits is a number, as in a call without strict types.
-     *
-     * @return iterable<string, int>
-     */
-    private function numbers(
-        int $position,
-        string $name,
-        array $list,
-        int $most = self::MOST_ELEMENTS,
-    ): iterable {
-        foreach ($this->elements($position, $name, $list, $most) as $element => $value) {
-            $number = is_string($value) ? filter_var(trim($value), FILTER_VALIDATE_INT) : $value;
-            if (!is_int($number)) {
-                throw $this->typeError($position, $name, 'int', $element, $value);
-            }
-            yield $element => $number;
-        }
     }
 
     /**
@@ -198,11 +214,6 @@ final class Arguments
     private static function isRoom(string $name): bool
     {
         return preg_match('/\A[A-Za-z0-9._:@-]{1,64}\z/', $name) === 1;
-    }
-
-    private static function isUser(int $id): bool
-    {
-        return $id >= 1 && $id <= 2_147_483_647;
     }
 
     private function error(int $position, string $name, string $rule): \ValueError

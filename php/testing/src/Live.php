@@ -13,13 +13,13 @@ final class Live
 {
     public static function push(
         string $function,
-        int $receiver,
+        int|string $receiver,
         string $content,
         string|int $type,
         ?string $messageId,
     ): bool {
         $check = new Arguments($function);
-        $check->user(1, 'receiver_id', $receiver);
+        $receiver = $check->user(1, 'receiver_id', $receiver);
         $check->content(2, $content);
         $check->type(3, $type);
         $check->messageId(4, $messageId);
@@ -38,9 +38,9 @@ final class Live
         return Call::run($function, Effect::Live, $do, fn () => false, $id !== null);
     }
 
-    public static function disconnect(string $function, int $user): bool
+    public static function disconnect(string $function, int|string $user): bool
     {
-        (new Arguments($function))->user(1, 'user_id', $user);
+        $user = (new Arguments($function))->user(1, 'user_id', $user);
         $memory = Memory::get();
         $do = function () use ($memory, $user): bool {
             $online = $memory->isOnline($user);
@@ -50,9 +50,9 @@ final class Live
         return Call::run($function, Effect::Live, $do, fn () => false, true);
     }
 
-    public static function isOnline(string $function, int $user): bool
+    public static function isOnline(string $function, int|string $user): bool
     {
-        (new Arguments($function))->user(1, 'user_id', $user);
+        $user = (new Arguments($function))->user(1, 'user_id', $user);
         $do = fn () => Memory::get()->isOnline($user);
         return Call::run($function, Effect::Presence, $do, fn () => false);
     }

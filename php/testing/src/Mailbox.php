@@ -14,11 +14,11 @@ use ChatPush\Outcome;
  */
 final class Mailbox
 {
-    public static function store(string $function, int $sender, int $receiver, string $content): bool
+    public static function store(string $function, int|string $sender, int|string $receiver, string $content): bool
     {
         $check = new Arguments($function);
-        $check->user(1, 'sender_id', $sender);
-        $check->user(2, 'receiver_id', $receiver);
+        $sender = $check->user(1, 'sender_id', $sender);
+        $receiver = $check->user(2, 'receiver_id', $receiver);
         $check->content(3, $content);
         $message = Message::new($receiver, $content, sender: $sender);
         $do = fn () => Memory::get()->store($message, false) instanceof Delivery;
@@ -27,16 +27,16 @@ final class Mailbox
 
     public static function send(
         string $function,
-        int $sender,
-        int $receiver,
+        int|string $sender,
+        int|string $receiver,
         string $content,
         string|int $type,
         ?string $messageId,
         ?string $conversation,
     ): ?Delivery {
         $check = new Arguments($function);
-        $check->user(1, 'sender_id', $sender);
-        $check->user(2, 'receiver_id', $receiver);
+        $sender = $check->user(1, 'sender_id', $sender);
+        $receiver = $check->user(2, 'receiver_id', $receiver);
         $check->content(3, $content);
         $check->type(4, $type);
         $check->chosenId(5, $messageId);
@@ -49,10 +49,10 @@ final class Mailbox
     }
 
     /** @return list<array<string, mixed>> */
-    public static function rows(string $function, int $user, int $limit, int $after): array
+    public static function rows(string $function, int|string $user, int $limit, int $after): array
     {
         $check = new Arguments($function);
-        $check->user(1, 'user_id', $user);
+        $user = $check->user(1, 'user_id', $user);
         $check->between(2, 'limit', $limit, 1, 100_000);
         $check->atLeast(3, 'after_id', $after, 0);
         $do = function () use ($user, $limit, $after): array {
@@ -66,27 +66,31 @@ final class Mailbox
         return Call::run($function, Effect::Query, $do, fn () => []);
     }
 
-    public static function unread(string $function, int $user): int
+    public static function unread(string $function, int|string $user): int
     {
-        (new Arguments($function))->user(1, 'user_id', $user);
+        $user = (new Arguments($function))->user(1, 'user_id', $user);
         $do = fn () => Memory::get()->unread[$user] ?? 0;
         return Call::run($function, Effect::Query, $do, fn () => 0);
     }
 
-    public static function clearUnread(string $function, int $user): void
+    public static function clearUnread(string $function, int|string $user): void
     {
-        (new Arguments($function))->user(1, 'user_id', $user);
+        $user = (new Arguments($function))->user(1, 'user_id', $user);
         $do = function () use ($user): void {
             Memory::get()->clearUnread($user);
         };
         Call::run($function, Effect::Change, $do, fn () => null);
     }
 
-    public static function recall(string $function, int $sender, int $receiver, string $messageId): bool
-    {
+    public static function recall(
+        string $function,
+        int|string $sender,
+        int|string $receiver,
+        string $messageId,
+    ): bool {
         $check = new Arguments($function);
-        $check->user(1, 'sender_id', $sender);
-        $check->user(2, 'receiver_id', $receiver);
+        $sender = $check->user(1, 'sender_id', $sender);
+        $receiver = $check->user(2, 'receiver_id', $receiver);
         $check->messageId(3, $messageId);
         // As in the extension: the id of a frame, or what the sender chose.
         $ids = str_starts_with($messageId, "$sender:") ? [$messageId] : ["$sender:$messageId", $messageId];
@@ -94,16 +98,16 @@ final class Mailbox
         return Call::run($function, Effect::Change, $do, fn (Outcome $known) => false, true);
     }
 
-    public static function forget(string $function, int $user): void
+    public static function forget(string $function, int|string $user): void
     {
-        (new Arguments($function))->user(1, 'user_id', $user);
+        $user = (new Arguments($function))->user(1, 'user_id', $user);
         Call::run($function, Effect::Change, fn () => Memory::get()->forget($user), fn () => null, true);
     }
 
-    public static function ack(string $function, int $user, array $ids): int
+    public static function ack(string $function, int|string $user, array $ids): int
     {
         $check = new Arguments($function);
-        $check->user(1, 'user_id', $user);
+        $user = $check->user(1, 'user_id', $user);
         $ids = $check->rows(2, 'ids', $ids);
         $do = function () use ($user, $ids): int {
             $memory = Memory::get();

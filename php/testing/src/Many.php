@@ -14,7 +14,7 @@ use ChatPush\Outcome;
  */
 final class Many
 {
-    /** @return list<int> */
+    /** @return list<int|string> */
     public static function push(string $function, array $receivers, string $content, string|int $type): array
     {
         $check = new Arguments($function);
@@ -22,14 +22,14 @@ final class Many
         $check->content(2, $content);
         $check->type(3, $type);
         $memory = Memory::get();
-        $shown = fn (int $user) => $memory->show($user, Message::new($user, $content, $type));
+        $shown = fn (int|string $user) => $memory->show($user, Message::new($user, $content, $type));
         return self::those($function, Effect::Live, $users, $shown);
     }
 
-    /** @return array<int, Delivery> */
+    /** @return array<int|string, Delivery> */
     public static function send(
         string $function,
-        int $sender,
+        int|string $sender,
         array $receivers,
         string $content,
         string|int $type,
@@ -37,7 +37,7 @@ final class Many
         ?string $conversation,
     ): array {
         $check = new Arguments($function);
-        $check->user(1, 'sender_id', $sender);
+        $sender = $check->user(1, 'sender_id', $sender);
         $users = $check->users(2, 'receiver_ids', $receivers);
         $check->content(3, $content);
         $check->type(4, $type);
@@ -47,7 +47,7 @@ final class Many
             return [];
         }
         $id = $messageId === null ? null : "$sender:$messageId";
-        $store = fn (int $user) => Memory::get()->store(
+        $store = fn (int|string $user) => Memory::get()->store(
             Message::new($user, $content, $type, $sender, $id, $conversation),
             $id !== null,
         );
@@ -56,7 +56,7 @@ final class Many
         return Call::run($function, Effect::Change, $do, $failed, $id !== null);
     }
 
-    /** @return list<int> */
+    /** @return list<int|string> */
     public static function online(string $function, array $users): array
     {
         $users = (new Arguments($function))->users(1, 'user_ids', $users);

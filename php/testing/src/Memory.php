@@ -20,6 +20,9 @@ final class Memory
 
     public bool $errorsAreWarnings;
 
+    /** The type of user ids. */
+    public UserIdType $userIdType = UserIdType::Int;
+
     /** @var array<int|string, list<bool>> the connections of each user: whether each confirms what it gets */
     public array $connections = [];
 

@@ -12,23 +12,23 @@ namespace ChatPush\Testing;
 final class Process
 {
     /** A token in the format of the extension. */
-    public static function connectToken(string $function, int $user, int $ttl): string
+    public static function connectToken(string $function, int|string $user, int $ttl): string
     {
         $check = new Arguments($function);
-        $check->user(1, 'user_id', $user);
+        $check->anyUser(1, 'user_id', $user);
         $check->between(2, 'ttl_seconds', $ttl, 1, 31_536_000);
         return self::signed(self::claims($user, $ttl), 'JWT');
     }
 
     /** A grant in the format of the extension. */
-    public static function grantToken(string $function, int $user, array $peers, array $rooms, int $ttl): string
+    public static function grantToken(string $function, int|string $user, array $peers, array $rooms, int $ttl): string
     {
         $check = new Arguments($function);
-        $check->user(1, 'user_id', $user);
-        $peers = $check->users(2, 'peers', $peers, 500);
+        $check->anyUser(1, 'user_id', $user);
+        $peers = array_unique(iterator_to_array($check->anyUsers(2, 'peers', $peers, 500), false));
         $rooms = $check->rooms(3, 'rooms', $rooms);
         $check->between(4, 'ttl_seconds', $ttl, 1, 31_536_000);
-        $claims = self::claims($user, $ttl) + ['peers' => $peers, 'rooms' => $rooms];
+        $claims = self::claims($user, $ttl) + ['peers' => array_values($peers), 'rooms' => $rooms];
         return self::signed($claims, 'chatpush-grant+jwt');
     }
 
@@ -38,7 +38,7 @@ final class Process
     }
 
     /** @return array<string, mixed> */
-    private static function claims(int $user, int $ttl): array
+    private static function claims(int|string $user, int $ttl): array
     {
         $now = time();
         return ['sub' => (string) $user, 'iat' => $now, 'exp' => $now + $ttl];

@@ -127,6 +127,12 @@ final class Server
         Memory::get()->errorsAreWarnings = $warnings;
     }
 
+    /** Makes it an installation with user ids of this type. Of type text, getOfflineMessage() gives texts. */
+    public static function setUserIdType(UserIdType $type): void
+    {
+        Memory::get()->userIdType = $type;
+    }
+
     /** Makes it an installation with storage = "none". */
     public static function makePushOnly(bool $pushOnly = true): void
     {

@@ -11,10 +11,10 @@ final class ArgumentsTest extends ChatPushTestCase
         self::assertFalse(self::callWeakly('pushMessage', 5.0, true, '3'));
         $thrown = self::expectThrown(
             TypeError::class,
-            fn () => self::callWeakly('pushMessage', 'five', 'x', 'text'),
+            fn () => self::callWeakly('pushMessage', [5], 'x', 'text'),
         );
         self::assertSame(
-            'pushMessage(): Argument #1 ($receiver_id) must be of type int, string given',
+            'pushMessage(): Argument #1 ($receiver_id) must be of type string|int, array given',
             $thrown->getMessage(),
         );
         $thrown = self::expectThrown(TypeError::class, fn () => self::callWeakly('pushMessage', 5, 'x', []));
@@ -27,7 +27,7 @@ final class ArgumentsTest extends ChatPushTestCase
     public function testStrictModeDoesNotConvert(): void
     {
         self::unservedPrefix();
-        self::expectThrown(TypeError::class, fn () => pushMessage('5', 'x', 'text'));
+        self::expectThrown(TypeError::class, fn () => pushMessage(5.0, 'x', 'text'));
         self::expectThrown(TypeError::class, fn () => pushMessage(5, 17, 'text'));
         self::expectThrown(TypeError::class, fn () => pushMessage(5, 'x', 1.5));
         self::expectThrown(TypeError::class, fn () => getOfflineMessage(5, null));
@@ -93,9 +93,22 @@ final class ArgumentsTest extends ChatPushTestCase
                 "ChatPush\\clearUnreadCount(): Argument #1 (\$user_id) $range",
                 fn () => ChatPush\clearUnreadCount($id),
             ];
-            yield "token of $id" => [
-                "ChatPush\\connectToken(): Argument #1 (\$user_id) $range",
+        }
+        foreach (['', str_repeat('x', 65), 'a:b', 'a b', "a\n", 'é', "\xFF", "\0"] as $i => $id) {
+            $rule = 'must be a number, or 1 to 64 characters of A-Z, a-z, 0-9, and . _ @ -';
+            yield "token of text $i" => [
+                "ChatPush\\connectToken(): Argument #1 (\$user_id) $rule",
                 fn () => ChatPush\connectToken($id),
+            ];
+            yield "push to text $i" => [
+                "pushMessage(): Argument #1 (\$receiver_id) $rule",
+                fn () => pushMessage($id, '', ''),
+            ];
+        }
+        foreach (['0', '-1', '2147483648', '5.0', 'Bob'] as $id) {
+            yield "store for $id as a text" => [
+                "storeOfflineMessage(): Argument #2 (\$receiver_id) $range",
+                fn () => storeOfflineMessage(1, $id, ''),
             ];
         }
         $long = str_repeat('x', 65536);
@@ -255,10 +268,10 @@ final class ArgumentsTest extends ChatPushTestCase
             'ChatPush\pushToAll(): Argument #2 ($type) must have at most 64 bytes',
             fn () => ChatPush\pushToAll('', str_repeat('t', 65)),
         ];
-        yield 'grant for a peer 0' => [
+        yield 'grant for a peer with a colon' => [
             'ChatPush\grantToken(): Argument #2 ($peers) must contain only user ids, '
-                . "\$peers[5] is 0, which $range",
-            fn () => ChatPush\grantToken(1, [1, 5 => 0]),
+                . 'and $peers[5] must be a number, or 1 to 64 characters of A-Z, a-z, 0-9, and . _ @ -',
+            fn () => ChatPush\grantToken(1, [1, 5 => 'a:b']),
         ];
         yield 'grant for too many peers' => [
             'ChatPush\grantToken(): Argument #2 ($peers) must have at most 500 elements',
@@ -291,26 +304,29 @@ final class ArgumentsTest extends ChatPushTestCase
                 $thrown->getMessage(),
             );
         }
-        $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\grantToken(1, ['two']));
-        self::assertStringContainsString('must be a list of int, $peers[0] is string', $thrown->getMessage());
+        $thrown = self::expectThrown(TypeError::class, fn () => ChatPush\grantToken(1, [[2]]));
+        self::assertStringContainsString('must be a list of string|int, $peers[0] is array', $thrown->getMessage());
     }
 
-    public function testElementsOfListsMustBeIntegers(): void
+    public function testElementsOfListsMustBeIds(): void
     {
         $calls = [
             'ackOfflineMessage(): Argument #2 ($ids) must be a list of int, $ids[1]'
                 => fn (array $list) => ChatPush\ackOfflineMessage(1, $list),
-            'pushToUsers(): Argument #1 ($receiver_ids) must be a list of int, $receiver_ids[1]'
+            'pushToUsers(): Argument #1 ($receiver_ids) must be a list of string|int, $receiver_ids[1]'
                 => fn (array $list) => ChatPush\pushToUsers($list, 'x', 'text'),
-            'sendToUsers(): Argument #2 ($receiver_ids) must be a list of int, $receiver_ids[1]'
+            'sendToUsers(): Argument #2 ($receiver_ids) must be a list of string|int, $receiver_ids[1]'
                 => fn (array $list) => ChatPush\sendToUsers(1, $list, 'x'),
-            'getOnlineUsers(): Argument #1 ($user_ids) must be a list of int, $user_ids[1]'
+            'getOnlineUsers(): Argument #1 ($user_ids) must be a list of string|int, $user_ids[1]'
                 => fn (array $list) => ChatPush\getOnlineUsers($list),
         ];
         foreach ($calls as $message => $call) {
-            foreach (['two' => 'two', 'null' => null, 'array' => [1], 'float' => 1.0] as $type => $id) {
+            $values = ['string' => 'two', 'null' => null, 'array' => [1], 'float' => 1.0];
+            if (str_contains($message, 'string|int')) {
+                unset($values['string']);
+            }
+            foreach ($values as $type => $id) {
                 $thrown = self::expectThrown(TypeError::class, fn () => $call([1, $id]));
-                $type = $type === 'two' ? 'string' : $type;
                 self::assertSame("ChatPush\\$message is $type", $thrown->getMessage());
             }
         }
@@ -354,7 +370,7 @@ final class ArgumentsTest extends ChatPushTestCase
         }
         $null = 'Passing null to parameter';
         self::assertSame([
-            [E_DEPRECATED, "pushMessage(): $null #1 (\$receiver_id) of type int is deprecated"],
+            [E_DEPRECATED, "pushMessage(): $null #1 (\$receiver_id) of type string|int is deprecated"],
             [E_DEPRECATED, 'Implicit conversion from float 5.5 to int loses precision'],
             [E_DEPRECATED, "pushMessage(): $null #2 (\$content) of type string is deprecated"],
         ], $seen);

@@ -5,29 +5,29 @@ declare(strict_types=1);
 final class ReflectionTest extends ChatPushTestCase
 {
     private const SIGNATURES = [
-        'pushMessage' => 'int $receiver_id, string $content, string|int $type, '
+        'pushMessage' => 'string|int $receiver_id, string $content, string|int $type, '
             . '?string $message_id = NULL: bool',
-        'storeOfflineMessage' => 'int $sender_id, int $receiver_id, string $content: bool',
-        'getOfflineMessage' => 'int $user_id, int $limit = 1000, int $after_id = 0: array',
-        'getUnreadCount' => 'int $user_id: int',
-        'ChatPush\sendMessage' => 'int $sender_id, int $receiver_id, string $content, '
+        'storeOfflineMessage' => 'string|int $sender_id, string|int $receiver_id, string $content: bool',
+        'getOfflineMessage' => 'string|int $user_id, int $limit = 1000, int $after_id = 0: array',
+        'getUnreadCount' => 'string|int $user_id: int',
+        'ChatPush\sendMessage' => 'string|int $sender_id, string|int $receiver_id, string $content, '
             . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: '
             . '?ChatPush\Delivery',
-        'ChatPush\isOnline' => 'int $user_id: bool',
+        'ChatPush\isOnline' => 'string|int $user_id: bool',
         'ChatPush\pushToUsers' => 'array $receiver_ids, string $content, string|int $type: array',
-        'ChatPush\sendToUsers' => 'int $sender_id, array $receiver_ids, string $content, '
+        'ChatPush\sendToUsers' => 'string|int $sender_id, array $receiver_ids, string $content, '
             . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: array',
         'ChatPush\getOnlineUsers' => 'array $user_ids: array',
-        'ChatPush\disconnectUser' => 'int $user_id: bool',
-        'ChatPush\clearUnreadCount' => 'int $user_id: void',
-        'ChatPush\ackOfflineMessage' => 'int $user_id, array $ids: int',
-        'ChatPush\forgetUser' => 'int $user_id: void',
-        'ChatPush\recallMessage' => 'int $sender_id, int $receiver_id, string $message_id: bool',
+        'ChatPush\disconnectUser' => 'string|int $user_id: bool',
+        'ChatPush\clearUnreadCount' => 'string|int $user_id: void',
+        'ChatPush\ackOfflineMessage' => 'string|int $user_id, array $ids: int',
+        'ChatPush\forgetUser' => 'string|int $user_id: void',
+        'ChatPush\recallMessage' => 'string|int $sender_id, string|int $receiver_id, string $message_id: bool',
         'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',
-        'ChatPush\connectToken' => 'int $user_id, int $ttl_seconds = 3600: string',
-        'ChatPush\grantToken' => 'int $user_id, array $peers = [], array $rooms = [], '
+        'ChatPush\connectToken' => 'string|int $user_id, int $ttl_seconds = 3600: string',
+        'ChatPush\grantToken' => 'string|int $user_id, array $peers = [], array $rooms = [], '
             . 'int $ttl_seconds = 3600: string',
     ];
 

@@ -26,9 +26,9 @@ final class ArgumentsInMemoryTest extends PromisesTestCase
         (new ArgumentsTest())->testRoomsAreTexts();
     }
 
-    public function testElementsOfListsMustBeIntegers(): void
+    public function testElementsOfListsMustBeIds(): void
     {
-        (new ArgumentsTest())->testElementsOfListsMustBeIntegers();
+        (new ArgumentsTest())->testElementsOfListsMustBeIds();
     }
 
     public function testMessageIdMustBeOne(): void

@@ -89,6 +89,15 @@ impl UserIdType {
         }
     }
 
+    /// What an id of this type must be.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Int => "between 1 and 2147483647",
+            Self::BigInt => "a number of 64 bits other than 0",
+            Self::Text => "1 to 64 characters of A-Z, a-z, 0-9, and . _ @ -",
+        }
+    }
+
     /// The id that a number stands for. Of type `text` it is the number's digits.
     ///
     /// # Errors
@@ -144,17 +153,11 @@ pub struct InvalidUserId(pub UserIdType);
 
 impl fmt::Display for InvalidUserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            UserIdType::Int => "must be between 1 and 2147483647",
-            UserIdType::BigInt => "must be a number of 64 bits other than 0",
-            UserIdType::Text => TEXT_RULE,
-        })
+        write!(f, "must be {}", self.0.rule())
     }
 }
 
 impl std::error::Error for InvalidUserId {}
-
-const TEXT_RULE: &str = "must be 1 to 64 characters of A-Z, a-z, 0-9, and . _ @ -";
 
 fn is_text_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);

@@ -54,7 +54,7 @@ async fn all(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, Store
     // A missing table has been reported; its columns and privileges would only repeat that.
     let is_there = |name: &Identifier| there.iter().any(|table| table.name == name.bare());
     for column in names.columns().into_iter().filter(|column| is_there(column.table)) {
-        findings.push(columns::check(connection, column).await?);
+        findings.push(columns::check(connection, names.user_id_type, column).await?);
     }
     if is_there(&names.offline_message) {
         findings.extend(further_columns::check(connection, mysql).await?);

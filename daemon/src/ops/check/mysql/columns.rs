@@ -1,10 +1,12 @@
 //! Columns and their types.
 
+use chatpush_wire::id::UserIdType;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::config::Column;
 use crate::ops::check::Finding;
+use crate::store::user_columns::{self, UserColumn};
 use crate::store::{StoreError, bounded};
 
 /// A column as `information_schema` describes it.
@@ -19,20 +21,30 @@ struct Found {
     bytes: Option<u64>,
     /// The character set of a text.
     characters: Option<String>,
+    /// Its collation.
+    collation: Option<String>,
+    /// How many characters a text may have.
+    length: Option<u64>,
 }
 
 /// The fields of [`Found`].
-type ColumnRow = (String, String, String, Option<u64>, Option<String>);
+type ColumnRow = (String, String, String, Option<u64>, Option<String>, Option<String>, Option<u64>);
 
-pub(super) async fn check(connection: &mut Conn, column: Column<'_>) -> Result<Finding, StoreError> {
+pub(super) async fn check(
+    connection: &mut Conn,
+    ids: UserIdType,
+    column: Column<'_>,
+) -> Result<Finding, StoreError> {
     let sql = "SELECT LOWER(data_type), LOWER(column_type), LOWER(extra), character_octet_length, \
-               character_set_name FROM information_schema.columns \
+               character_set_name, LOWER(collation_name), character_maximum_length \
+               FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
     let names = (column.table.bare(), column.name.bare());
     let found: Option<ColumnRow> = bounded(connection.exec_first(sql, names)).await?;
     Ok(match found {
-        Some((data_type, column_type, extra, bytes, characters)) => {
-            verdict(column, &Found { data_type, column_type, extra, bytes, characters })
+        Some((data_type, column_type, extra, bytes, characters, collation, length)) => {
+            let found = Found { data_type, column_type, extra, bytes, characters, collation, length };
+            verdict(column, ids, &found)
         }
         None => Finding::wrong(
             title(column),
@@ -45,20 +57,28 @@ fn title(column: Column<'_>) -> String {
     format!("column {}.{}", column.table.bare(), column.name.bare())
 }
 
-fn verdict(column: Column<'_>, found: &Found) -> Finding {
-    const INTEGERS: [&str; 3] = ["int", "bigint", "mediumint"];
+fn verdict(column: Column<'_>, ids: UserIdType, found: &Found) -> Finding {
     let Column { table, name, setting } = column;
-    let Found { data_type, column_type, extra, bytes, characters } = found;
+    let Found { data_type, column_type, extra, bytes, characters, .. } = found;
     let usable = match setting {
         "mysql.columns.content" => {
             ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"].as_slice()
         }
         "mysql.columns.send_time" => ["datetime", "timestamp", "int", "bigint"].as_slice(),
         "mysql.columns.unread_count" => ["int", "bigint", "mediumint", "smallint", "tinyint"].as_slice(),
-        _ => INTEGERS.as_slice(),
+        "mysql.columns.id" => ["int", "bigint", "mediumint"].as_slice(),
+        _ => [].as_slice(),
     };
-    if !usable.contains(&data_type.as_str()) {
+    if !column.has_user_ids() && !usable.contains(&data_type.as_str()) {
         return Finding::wrong(title(column), format!("{data_type} must be one of {}", usable.join(", ")));
+    }
+    let user = column.has_user_ids().then(|| UserColumn {
+        data_type: data_type.clone(),
+        collation: found.collation.clone(),
+        characters: found.length,
+    });
+    if let Some(problem) = user.as_ref().and_then(|user| user_columns::problem(ids, column, user)) {
+        return Finding::wrong(title(column), problem);
     }
     // MySQL 8 says `DEFAULT_GENERATED` of a default that is an expression.
     if extra.contains("stored generated") || extra.contains("virtual generated") {
@@ -89,9 +109,11 @@ fn verdict(column: Column<'_>, found: &Found) -> Finding {
             })
         }
         "mysql.columns.send_time" => None,
-        _ => largest(column_type).map(|most| {
-            format!("{column_type} ends at {most}, and larger ids are refused; make it int or bigint")
-        }),
+        _ => largest(column_type)
+            .map(|most| {
+                format!("{column_type} ends at {most}, and larger ids are refused; make it int or bigint")
+            })
+            .or_else(|| user_columns::shortage(ids, user.as_ref()?)),
     };
     match warning {
         Some(warning) => Finding::warning(title(column), warning),
@@ -140,8 +162,9 @@ mod tests {
             extra: extra.to_owned(),
             bytes,
             characters: bytes.map(|_| "utf8mb4".to_owned()),
+            ..Found::default()
         };
-        verdict(Column { table: &table, name: &name, setting }, &found).status
+        verdict(Column { table: &table, name: &name, setting }, UserIdType::Int, &found).status
     }
 
     #[test]

@@ -1,0 +1,135 @@
+//! The application's columns of user ids: whether they tell users apart as this installation does.
+
+use chatpush_wire::id::{UserId, UserIdType};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::{StoreError, bounded};
+use crate::config::{Column, Names};
+
+/// The column of our own tables for user ids of a type.
+pub(super) const fn own(ids: UserIdType) -> &'static str {
+    match ids {
+        UserIdType::Int => "int unsigned",
+        UserIdType::BigInt => "bigint",
+        UserIdType::Text => TEXT,
+    }
+}
+
+/// The column of the application's tables for user ids of a type, as `chatpushd migrate` makes them.
+pub(super) const fn application(ids: UserIdType) -> &'static str {
+    match ids {
+        UserIdType::Int => "int(11)",
+        UserIdType::BigInt => "bigint",
+        UserIdType::Text => TEXT,
+    }
+}
+
+const TEXT: &str = "varchar(64) CHARACTER SET ascii COLLATE ascii_bin";
+
+/// A column of user ids as `information_schema` describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct UserColumn {
+    /// Without length and sign.
+    pub(crate) data_type: String,
+    /// The collation of a text.
+    pub(crate) collation: Option<String>,
+    /// How many characters a text may have.
+    pub(crate) characters: Option<u64>,
+}
+
+/// Why a column does not serve for ids of this type, with the fix.
+pub(crate) fn problem(ids: UserIdType, column: Column<'_>, found: &UserColumn) -> Option<String> {
+    let Column { table, name, .. } = column;
+    let data_type = found.data_type.as_str();
+    let usable = match ids {
+        UserIdType::Int => ["int", "bigint", "mediumint"].as_slice(),
+        UserIdType::BigInt => ["bigint"].as_slice(),
+        UserIdType::Text => ["varchar", "char"].as_slice(),
+    };
+    let fix = format!("ALTER TABLE {table} MODIFY {name} {} NOT NULL", application(ids));
+    if !usable.contains(&data_type) {
+        return Some(format!(
+            "{data_type} must be one of {} for user ids of type {ids} (user_id_type); {fix}",
+            usable.join(", ")
+        ));
+    }
+    let collation = found.collation.as_deref()?;
+    (ids == UserIdType::Text && !collation.ends_with("_bin")).then(|| {
+        format!(
+            "{collation} takes Bob and bob for one user, and they are two (user_id_type = \"text\"); {fix}"
+        )
+    })
+}
+
+/// What a column cannot hold, although it serves.
+pub(crate) fn shortage(ids: UserIdType, found: &UserColumn) -> Option<String> {
+    let most =
+        found.characters.filter(|most| ids == UserIdType::Text && *most < UserId::TEXT_BYTES as u64)?;
+    Some(format!(
+        "{} holds ids of up to {most} characters, and a message of a longer one is refused; {} is the longest",
+        found.data_type,
+        UserId::TEXT_BYTES
+    ))
+}
+
+/// Refuses columns that do not tell users apart as Redis does. Columns of numbers always do.
+///
+/// # Errors
+///
+/// [`StoreError::Foreign`], which names the column and the fix.
+pub(super) async fn check(connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
+    if names.user_id_type != UserIdType::Text {
+        return Ok(());
+    }
+    let sql = "SELECT LOWER(data_type), LOWER(collation_name), character_maximum_length \
+               FROM information_schema.columns \
+               WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
+    for column in names.columns().into_iter().filter(Column::has_user_ids) {
+        let place = (column.table.bare(), column.name.bare());
+        let found: Option<(String, Option<String>, Option<u64>)> =
+            bounded(connection.exec_first(sql, place)).await?;
+        let found =
+            found.map(|(data_type, collation, characters)| UserColumn { data_type, collation, characters });
+        if let Some(problem) = found.and_then(|found| problem(names.user_id_type, column, &found)) {
+            let (table, name) = place;
+            return Err(StoreError::Foreign(format!("column {table}.{name}: {problem}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Identifier;
+
+    fn problem_of(ids: UserIdType, data_type: &str, collation: Option<&str>) -> Option<String> {
+        let (table, name) = (Identifier::new("t").unwrap(), Identifier::new("c").unwrap());
+        let column = Column { table: &table, name: &name, setting: "mysql.columns.user_id" };
+        let collation = collation.map(str::to_owned);
+        problem(ids, column, &UserColumn { data_type: data_type.to_owned(), collation, characters: None })
+    }
+
+    #[test]
+    fn columns_must_hold_ids_of_the_type() {
+        for (ids, data_type, collation) in [
+            (UserIdType::Int, "int", None),
+            (UserIdType::Int, "bigint", None),
+            (UserIdType::BigInt, "bigint", None),
+            (UserIdType::Text, "varchar", Some("ascii_bin")),
+            (UserIdType::Text, "char", Some("utf8mb4_0900_bin")),
+        ] {
+            assert_eq!(problem_of(ids, data_type, collation), None);
+        }
+        for (ids, data_type, collation, named) in [
+            (UserIdType::Int, "varchar", Some("ascii_bin"), "type int"),
+            (UserIdType::BigInt, "int", None, "MODIFY `c` bigint NOT NULL"),
+            (UserIdType::Text, "int", None, "varchar(64) CHARACTER SET ascii COLLATE ascii_bin"),
+            (UserIdType::Text, "varchar", Some("utf8mb4_general_ci"), "utf8mb4_general_ci takes Bob and bob"),
+        ] {
+            let text = problem_of(ids, data_type, collation).unwrap();
+            assert!(text.contains(named), "{text} should name {named}");
+        }
+    }
+}

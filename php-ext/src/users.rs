@@ -1,0 +1,90 @@
+//! User ids as arguments. What some type of user ids allows is checked with the other arguments; whether the
+//! installation's type allows it is checked as soon as that is known, before anything of the call is sent.
+
+use std::collections::HashSet;
+
+use chatpush_wire::id::{AnyUserId, UserId, UserIdType};
+use ext_php_rs::types::Zval;
+
+use crate::error::Error;
+use crate::link;
+use crate::settings;
+use crate::zend;
+
+/// A user id that was passed as an argument.
+pub(crate) struct UserArgument {
+    position: u32,
+    id: AnyUserId,
+}
+
+/// User ids that were passed in a list, with their keys.
+pub(crate) struct UserArguments {
+    position: u32,
+    ids: Vec<(Zval, AnyUserId)>,
+}
+
+/// The type of the installation's user ids.
+pub(crate) fn id_type() -> Result<UserIdType, Error> {
+    // The call itself says that the installation is missing.
+    Ok(id_type_if_installed()?.unwrap_or_default())
+}
+
+/// The same. `None`: Redis has no installation, so nobody is connected.
+pub(crate) fn id_type_if_installed() -> Result<Option<UserIdType>, Error> {
+    let settings = settings::current()?;
+    Ok(link::user_id_type(&settings, settings.deadline())?)
+}
+
+impl UserArgument {
+    /// The argument at a position, where the first one is 1.
+    pub(crate) const fn new(position: u32, id: AnyUserId) -> Self {
+        Self { position, id }
+    }
+
+    /// The id as it was passed.
+    pub(crate) const fn id(&self) -> &AnyUserId {
+        &self.id
+    }
+
+    /// The id of this type, or a `ValueError`.
+    pub(crate) fn of_type(&self, kind: UserIdType) -> Result<UserId, Error> {
+        let Self { position, id } = self;
+        id.of_type(kind).map_err(|error| Error::Argument { position: *position, text: error.to_string() })
+    }
+}
+
+impl UserArguments {
+    /// The list at a position.
+    pub(crate) const fn new(position: u32, ids: Vec<(Zval, AnyUserId)>) -> Self {
+        Self { position, ids }
+    }
+
+    /// Whether the list is empty.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The ids as they were passed, each once, in the order of the list.
+    pub(crate) fn of_any_type(self) -> Vec<AnyUserId> {
+        let mut known = HashSet::with_capacity(self.ids.len());
+        // A number and the text of its digits are one user.
+        self.ids.into_iter().map(|(_, id)| id).filter(|id| known.insert(id.to_string())).collect()
+    }
+
+    /// The ids of this type, each once, in the order of the list; or a `ValueError` that names the element.
+    pub(crate) fn of_type(self, kind: UserIdType) -> Result<Vec<UserId>, Error> {
+        let Self { position, ids: listed } = self;
+        let (mut ids, mut known) = (Vec::with_capacity(listed.len()), HashSet::with_capacity(listed.len()));
+        for (key, listed) in listed {
+            let id = listed.of_type(kind).map_err(|error| {
+                let element = zend::element_name(position, &key);
+                let text = format!("must contain only user ids, {element} is {listed}, which {error}");
+                Error::Argument { position, text }
+            })?;
+            if known.insert(id.clone()) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
