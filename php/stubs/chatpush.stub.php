@@ -49,7 +49,7 @@ namespace ChatPush {
         /**
          * Returns for whom the message is stored, by receiver, in the order of the call.
          *
-         * @return array<int, Delivery>
+         * @return array<string|int, Delivery>
          */
         public function getDeliveries(): array {}
 
@@ -241,14 +241,14 @@ namespace ChatPush {
      * Redis once for up to 128 receivers. With a `$message_id`, a repeated call completes what was missing; the
      * id is remembered as with `sendMessage()`.
      *
-     * @param int $sender_id 1 to 2147483647
-     * @param list<int> $receiver_ids at most 10,000, each 1 to 2147483647; who is in it twice gets it once
+     * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param list<string|int> $receiver_ids at most 10,000 user ids; who is in it twice gets it once
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
      * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
      *     client's frame
-     * @return array<int, Delivery> by receiver, in the order given: whether each was connected. With
+     * @return array<string|int, Delivery> by receiver, in the order given: whether each was connected. With
      *     `chatpush.errors` = `warning` only those whose message is stored or queued
      * @throws \ValueError an argument is out of range: nothing was sent
      * @throws \ChatPush\PartialException it failed for some of them
@@ -257,7 +257,7 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
      */
-    function sendToUsers(int $sender_id, array $receiver_ids, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): array {}
+    function sendToUsers(string|int $sender_id, array $receiver_ids, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): array {}
 
     /**
      * Returns those of many users who are connected to a daemon now.
@@ -303,13 +303,13 @@ namespace ChatPush {
      * deleted, or marked as delivered in a history, whose rows are the application's. Their unread counter
      * becomes 0. Messages that they have sent to others stay.
      *
-     * @param int $user_id 1 to 2147483647
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs
      * @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
      */
-    function forgetUser(int $user_id): void {}
+    function forgetUser(string|int $user_id): void {}
 
     /**
      * Takes back a message that no client has confirmed.
@@ -319,8 +319,8 @@ namespace ChatPush {
      * message, also if it was confirmed before. The id stays known, so a repeated `sendMessage()` does not
      * send the message again.
      *
-     * @param int $sender_id 1 to 2147483647, who sent it
-     * @param int $receiver_id 1 to 2147483647
+     * @param string|int $sender_id who sent it
+     * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $message_id the id that `sendMessage()` was given, or that of the client's frame, which
      *     is `<sender>:<id>` then. A text that begins with the sender and a colon is an id of a frame
      * @return bool true: no client had confirmed it, but one may have shown it; false: it was confirmed,
@@ -330,7 +330,7 @@ namespace ChatPush {
      * @throws \ChatPush\UnavailableException no daemon runs
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      */
-    function recallMessage(int $sender_id, int $receiver_id, string $message_id): bool {}
+    function recallMessage(string|int $sender_id, string|int $receiver_id, string $message_id): bool {}
 
     /**
      * Pushes a message to every connection in a room.
