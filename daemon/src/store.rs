@@ -1,10 +1,10 @@
 //! MySQL: every SQL statement.
 //!
 //! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
-//! one round trip. `schema` has the tables, `migrations` their numbered changes, which `migrate` applies.
-//! `tables` finds what the application's tables hold, `user_columns` whether those of user ids serve, and
-//! `adoption` what becomes of rows from before chatpush. `installation` compares what the database was made for.
-//! `dead_letters` reads and deletes dead letters.
+//! one round trip. `probe` shows whether others succeed where an entry fails. `schema` has the tables,
+//! `migrations` their numbered changes, which `migrate` applies. `tables` finds what the application's tables
+//! hold, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from before chatpush.
+//! `installation` compares what the database was made for. `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
@@ -19,6 +19,7 @@ mod multi_statement;
 pub(crate) mod tables;
 pub(crate) mod adoption;
 pub(crate) mod server;
+mod probe;
 mod read_pool;
 pub(crate) mod apply;
 mod sweep;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::refusals::Refusals;
 use self::term::{Term, TermError};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
@@ -45,6 +46,7 @@ impl Writer {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (writer)");
         let mut mysql = Backoff::new("MySQL (writer)");
+        let mut refusals = Refusals::default();
         while !stop.is_cancelled() {
             if !*self.present.borrow() {
                 _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
@@ -64,7 +66,7 @@ impl Writer {
                     continue;
                 }
             }
-            let ended = self.term(&stop, &mut redis, &mut mysql).await;
+            let ended = self.term(&stop, &mut redis, &mut mysql, &mut refusals).await;
             if let Err(error) = self.lease.release().await {
                 tracing::debug!(%error, "cannot release the lease; it will expire");
             }
@@ -84,12 +86,13 @@ impl Writer {
         stop: &CancellationToken,
         redis: &mut Backoff,
         mysql: &mut Backoff,
+        refusals: &mut Refusals,
     ) -> Result<(), TermError> {
         let lapsed = CancellationToken::new();
         let term = async {
             // Without a database no writer runs.
             let Some(store) = &self.services.store else { return Ok(()) };
-            let mut term = Term::begin(&self.services, store).await?;
+            let mut term = Term::begin(&self.services, store, refusals).await?;
             term.batches([stop, &lapsed], redis, mysql).await
         };
         tokio::select! {

@@ -13,6 +13,7 @@ mod rooms;
 /// Presence of peers, and client events.
 mod presence;
 /// Origins, tokens, and disconnecting a user.
+mod general_failures;
 mod handshake;
 /// The opening handshake of RFC 6455, and the reason why one is refused.
 mod upgrade;

@@ -291,6 +291,13 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
+    /// About how many rows it touches.
+    pub(crate) fn rows(&self) -> usize {
+        let deletes: usize = self.app_deletes.iter().map(|delete| delete.rows.len()).sum();
+        let recalls: usize = self.recalls.iter().map(|recall| recall.ids.len()).sum();
+        self.inserts.len() + self.client_acks.len() + deletes + recalls + self.counters.len()
+    }
+
     /// Plans one transaction. The entries follow `from` in their logs, or were found before it, not applied. Those of one partition come in the
     /// order of its log; the order of partitions does not matter. Entries that could not be decoded are
     /// skipped, so the caller must reject them first.

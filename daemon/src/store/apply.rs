@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::entry::Entry;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
@@ -13,8 +14,9 @@ use tokio::time::{Instant, timeout};
 use super::error::UnavailableCause;
 use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
+use super::probe::{self, Probe};
 use super::rows::positions;
-use super::server::{Probe, Server};
+use super::server::Server;
 use super::statements::{
     ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, position, recall,
 };
@@ -30,12 +32,17 @@ const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
 
 const COMMIT: &str = "COMMIT";
 
-/// How long the statements of a batch may take. Then they are ended, and its partitions are tried alone. It is
-/// less than [`super::OPERATION_TIMEOUT`], after which the connection counts as lost.
+/// How long the statements of a batch may take. Then they are ended, and its partitions are tried alone.
 const JOINT_LIMIT: Duration = Duration::from_secs(7);
 
 /// The same for a partition or an entry that is tried alone. The others wait meanwhile.
-const ALONE_LIMIT: Duration = Duration::from_secs(3);
+pub(crate) const ALONE_LIMIT: Duration = Duration::from_secs(3);
+
+/// What is added to that for each row, on a server that reads it from its disk.
+const LIMIT_PER_ROW: Duration = Duration::from_millis(5);
+
+/// How long a probe may take. It has one row: longer, and the server is slow.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Most rows of each table that one step of forgetting a user removes.
 const FORGOTTEN_ROWS: u32 = 500;
@@ -94,6 +101,8 @@ pub(crate) struct Applied {
 #[derive(Debug)]
 pub(crate) struct WriterConnection {
     connection: Conn,
+    /// Its id as the server has it. A proxy tells its clients other ids.
+    connection_id: u64,
     /// How to open another one.
     opts: Opts,
     /// When it has answered last.
@@ -128,6 +137,10 @@ impl WriterConnection {
             found => found?,
         };
         let server = Server::of(&mut connection, store.names()).await?;
+        // Who waits for a table as a whole (ALTER, LOCK TABLES, FLUSH TABLES WITH READ LOCK) is told so by an
+        // error of its own, before a statement takes too long.
+        bounded(connection.query_drop("SET SESSION lock_wait_timeout = 1")).await?;
+        let connection_id: Option<u64> = bounded(connection.query_first("SELECT CONNECTION_ID()")).await?;
         if !fault_injection::breaks(Promise::Fence) {
             take_lock(&mut connection).await?;
         }
@@ -137,6 +150,7 @@ impl WriterConnection {
             bounded(connection.query_drop("SET SESSION autocommit = 0")).await?;
         }
         let writer = Self {
+            connection_id: connection_id.unwrap_or_else(|| connection.id().into()),
             connection,
             opts: store.opts.clone(),
             answered: Instant::now(),
@@ -246,7 +260,7 @@ impl WriterConnection {
             }
             End::RollBack => statements.push(ResultUse::Ignored, "ROLLBACK"),
         }
-        let mut results = self.execute(statements).await?;
+        let mut results = self.execute_within(self.limit(batch.rows()), statements).await?;
         let recalled =
             results.affected_rows.split_off(batch.app_deletes.len().min(results.affected_rows.len()));
         let ids = self.tables.user_id_type;
@@ -318,13 +332,37 @@ impl WriterConnection {
         self.change(installation::record_run_id(run_id)).await.map(drop)
     }
 
-    /// Whether the tables can be used at all. If not, no entry is the reason for an error.
+    /// Whether others of its kind succeed where `entry` fails: stores a made-up message of the same length
+    /// for the same receiver, and rolls it back. If that fails and `anyone` is set, then for another user.
     ///
     /// # Errors
     ///
-    /// The server's error, as [`StoreError::Unavailable`].
-    pub(crate) async fn probe(&mut self, probe: Probe) -> Result<(), StoreError> {
-        self.server.probe(&mut self.connection, &self.tables, probe).await
+    /// The error that they meet too.
+    pub(crate) async fn probe(
+        &mut self,
+        entry: &Entry,
+        count_unread: bool,
+        anyone: bool,
+    ) -> Result<(), StoreError> {
+        let remember_confirmed = self.remember_confirmed;
+        let Some(receiver) = probe::receiver(entry) else { return Ok(()) };
+        let own = Probe { entry, receiver, is_own: true, count_unread, remember_confirmed };
+        let Err(error) = self.probe_as(own).await else { return Ok(()) };
+        if !anyone || error.is_locked() || !error.concerns_entries() {
+            return Err(error);
+        }
+        let ids = self.tables.user_id_type;
+        let found = self.select(probe::other_user(&self.tables, receiver)).await?;
+        let other =
+            found.into_iter().find_map(|row| ids.text(&mysql_async::from_row_opt::<String>(row).ok()?).ok());
+        let Some(other) = other else { return Err(error) };
+        self.probe_as(Probe { receiver: &other, is_own: false, ..own }).await.map_err(|_| error)
+    }
+
+    async fn probe_as(&mut self, probe: Probe<'_>) -> Result<(), StoreError> {
+        let mut statements = probe.statements(&self.tables, &self.server, &self.time_zone);
+        statements.push(ResultUse::Ignored, "ROLLBACK");
+        self.execute_within(PROBE_LIMIT, statements).await.map(drop)
     }
 
     /// When the server has answered last. It is asked if that was longer ago than `age`.
@@ -368,7 +406,9 @@ impl WriterConnection {
         if self.locks != locks {
             // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
             let seconds = u8::from(locks == Locks::Wait);
-            statements.push(ResultUse::Ignored, format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+            let setting =
+                format!("SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}");
+            statements.push(ResultUse::Ignored, setting);
             self.locks = locks;
         }
     }
@@ -523,9 +563,24 @@ impl WriterConnection {
     }
 
     async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
+        self.execute_within(self.limit(0), statements).await
+    }
+
+    /// How long statements that touch that many rows may take.
+    fn limit(&self, rows: usize) -> Duration {
+        if self.locks == Locks::Wait {
+            return JOINT_LIMIT;
+        }
+        ALONE_LIMIT + LIMIT_PER_ROW * u32::try_from(rows).unwrap_or(u32::MAX)
+    }
+
+    async fn execute_within(
+        &mut self,
+        limit: Duration,
+        statements: MultiStatement,
+    ) -> Result<Results, StoreError> {
         self.answered_within(TRUSTED_TIME).await?;
-        let limit = if self.locks == Locks::Wait { JOINT_LIMIT } else { ALONE_LIMIT };
-        let done = self.execute_within(limit, statements).await;
+        let done = self.end_after(limit, statements).await;
         self.answered = Instant::now();
         if let Err(error) = &done
             && error.concerns_entries()
@@ -541,21 +596,26 @@ impl WriterConnection {
     }
 
     /// Executes statements. Those that take longer than `limit` are ended, and the connection is kept.
-    async fn execute_within(
+    async fn end_after(
         &mut self,
         limit: Duration,
         statements: MultiStatement,
     ) -> Result<Results, StoreError> {
-        let id = self.connection.id();
+        let id = self.connection_id;
         let running = statements.execute(&mut self.connection, self.server.statement_bytes);
         tokio::pin!(running);
         if let Ok(done) = timeout(limit, &mut running).await {
             return done;
         }
-        let silent = |_| StoreError::Unavailable(UnavailableCause::Timeout(limit));
-        timeout(ALIVE_TIMEOUT, interrupt(&self.opts, id)).await.map_err(silent)??;
+        // Whatever prevents it, the statement still runs, and may succeed.
+        let stuck = || StoreError::Unavailable(UnavailableCause::Stuck(limit));
+        let ended = timeout(ALIVE_TIMEOUT, interrupt(&self.opts, id)).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::debug!(?ended, "cannot end a statement");
+            return Err(stuck());
+        }
         // It may have succeeded just before, or be a COMMIT, which is not interrupted.
-        match timeout(ALIVE_TIMEOUT, running).await.map_err(silent)? {
+        match timeout(ALIVE_TIMEOUT, running).await.map_err(|_| stuck())? {
             Err(error) if error.code().is_some() => Err(StoreError::Slow(limit)),
             done => done,
         }
@@ -563,16 +623,19 @@ impl WriterConnection {
 }
 
 /// Ends the statement that a connection executes, over another one, and keeps the connection.
-async fn interrupt(opts: &Opts, id: u32) -> Result<(), StoreError> {
+async fn interrupt(opts: &Opts, id: u64) -> Result<(), StoreError> {
     let mut other = bounded(Conn::new(opts.clone())).await?;
     // The address may lead to another server, where somebody else has this connection id.
-    let holder: Option<Option<u32>> =
+    let holder: Option<Option<u64>> =
         bounded(other.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
     if holder.flatten() == Some(id) {
         tracing::debug!(connection = id, "ending a statement that takes too long");
         bounded(other.query_drop(format!("KILL QUERY {id}"))).await?;
     }
-    bounded(other.disconnect()).await
+    if let Err(error) = bounded(other.disconnect()).await {
+        tracing::debug!(%error, "cannot close a connection");
+    }
+    Ok(())
 }
 
 /// The connection that holds the writer's named lock. The server knows it (MySQL manual, "Locking Functions");

@@ -69,6 +69,9 @@ pub(crate) enum UnavailableCause {
     /// MySQL did not answer in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
+    /// A statement took longer than this, and could not be ended.
+    #[error("a statement took longer than {} s and could not be ended", .0.as_secs())]
+    Stuck(Duration),
     /// The server is a replica, or was the primary before.
     #[error("the server refuses writes (read_only)")]
     ReadOnly,
@@ -145,9 +148,9 @@ pub(crate) enum Treatment {
     Wait,
     /// The entry may be the reason, or the state of a table. It is given up soon.
     Suspect,
-    /// As a rule the error has other reasons. It is given up if the server can do everything else.
+    /// As a rule the error has other reasons. It is given up late.
     SuspectLast,
-    /// The entry took too long. It is given up after few tries, if the server can do everything else.
+    /// The entry took too long. It is given up after few tries.
     SuspectSlow,
     /// It has nothing to do with the entry: the connection has failed, or another daemon writes.
     End,
@@ -189,6 +192,20 @@ impl StoreError {
                 Treatment::End
             }
         }
+    }
+
+    /// Whether the connection is lost since a statement could not be ended, or not be rolled back. The entry
+    /// may be the reason.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        matches!(self, Self::Unavailable(UnavailableCause::Stuck(_) | UnavailableCause::NotRolledBack))
+    }
+
+    /// Whether the server lacks something, for instance room on its disk: an entry may meet that where a
+    /// shorter one, or one of another user, does not. MySQL manual, "Server Error Message Reference": 1021 a
+    /// full disk, 1026 and 1030 errors of the disk, 1037, 1038 and 1041 too little memory, 1114 a full table,
+    /// which is what `InnoDB` says of a full disk.
+    pub(crate) fn lacks_resource(&self) -> bool {
+        matches!(self.code(), Some(1021 | 1026 | 1030 | 1037 | 1038 | 1041 | 1114))
     }
 
     /// What the server or this daemon says of it, for a dead letter.
@@ -239,8 +256,9 @@ impl From<ServerError> for StoreError {
         // 44 a CHECK option of a view, 45 a trigger's own SIGNAL.
         const REJECTED_CLASSES: [&str; 4] = ["22", "23", "44", "45"];
         // Rejected data in the general class HY000: 1265 and 1366 a value that does not fit its column or
-        // character set, 1526 no partition for it, 3819 a violated CHECK, 3988 no way to convert it.
-        const REJECTED: [u16; 5] = [1265, 1366, 1526, 3819, 3988];
+        // character set, 1364 a column without a value or a default, 1526 no partition for it, 3819 a violated
+        // CHECK, 3988 no way to convert it.
+        const REJECTED: [u16; 6] = [1265, 1364, 1366, 1526, 3819, 3988];
         // The server as a whole: 1021 a full disk, 1037, 1038, 1040, 1041, 1203 and 1226 its limits, 1047 a
         // Galera node that is not in the cluster, 1053 its shutdown, 1152 to 1161 the connection, 1180 a failed
         // COMMIT, 1290, 1792 and 1836 a read-only server, 1927 a killed connection, 3032 its offline mode, 3100
@@ -289,7 +307,7 @@ mod tests {
         assert!(matches!(sorted(1366, "HY000"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1290, "HY000"), StoreError::Unavailable(_)));
         assert!(matches!(sorted(1146, "42S02"), StoreError::Unexpected(_)));
-        assert!(matches!(sorted(1364, "HY000"), StoreError::Unexpected(_)));
+        assert!(matches!(sorted(1364, "HY000"), StoreError::Rejected(_)));
         assert!(matches!(sorted(1114, "HY000"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1644, "77777"), StoreError::Unexpected(_)));
         assert!(matches!(sorted(1644, "40001"), StoreError::Unexpected(_)));

@@ -4,8 +4,8 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
+use super::StoreError;
 use super::error::Rejection;
-use super::{StoreError, bounded};
 
 /// What a statement is for: how its result is used, and what its failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl MultiStatement {
     }
 
     /// Executes the statements. The error is that of the first one that fails; those after it are not
-    /// executed. No text is longer than `most` bytes; a statement that is longer is refused.
+    /// executed. No text is longer than `most` bytes; a statement that is longer is refused. The caller limits the time.
     pub(super) async fn execute(self, connection: &mut Conn, most: usize) -> Result<Results, StoreError> {
         if let Some((_, long)) = self.0.iter().find(|(_, text)| text.len() > most) {
             let bytes = long.len();
@@ -90,12 +90,12 @@ async fn send(
     results: &mut Results,
 ) -> Result<(), StoreError> {
     let first = uses.first().copied().unwrap_or(ResultUse::Ignored);
-    let mut result = bounded(connection.query_iter(text)).await.map_err(|error| because(first, error))?;
+    let mut result = connection.query_iter(text).await.map_err(|error| because(first, error.into()))?;
     for result_use in uses {
         let affected = result.affected_rows();
         // Reading a result to its end moves on to the next one. If a statement failed, reading its result
         // fails.
-        let rows = bounded(result.collect::<Row>()).await.map_err(|error| because(*result_use, error))?;
+        let rows = result.collect::<Row>().await.map_err(|error| because(*result_use, error.into()))?;
         match result_use {
             ResultUse::Ignored
             | ResultUse::Fence

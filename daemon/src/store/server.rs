@@ -5,9 +5,7 @@ use mysql_async::prelude::Queryable;
 
 use super::error::UnavailableCause;
 use super::read_pool::READ_ONLY;
-use super::statements::confirm;
-use super::tables::Tables;
-use super::{StoreError, bounded, schema};
+use super::{StoreError, bounded};
 use crate::config::Names;
 
 /// The least `max_allowed_packet`. A dead letter holds a message in JSON as an SQL literal, where a byte takes
@@ -69,71 +67,6 @@ impl Server {
             most_unread: most(&counter.unwrap_or_default()),
         })
     }
-
-    /// Tries every table that the writer uses with a condition that no row meets, so that no trigger is
-    /// executed.
-    ///
-    /// # Errors
-    ///
-    /// If one cannot be used: [`StoreError::Unavailable`], or [`StoreError::Denied`] for a privilege.
-    pub(super) async fn probe(
-        &self,
-        connection: &mut Conn,
-        tables: &Tables,
-        probe: Probe,
-    ) -> Result<(), StoreError> {
-        let names: &Names = tables;
-        let Names { offline_message, id, sender_id, receiver_id, content, .. } = names;
-        let Names { user, user_id, unread_count, .. } = names;
-        let send_time = names.send_time.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
-        let own =
-            [schema::POSITION, schema::MESSAGE, schema::CONFIRMED, schema::CLEARED, schema::DEAD_LETTER];
-        let mut statements = vec![
-            format!(
-                "SELECT {id}, {sender_id}, {receiver_id}, {content}{send_time} FROM {offline_message} \
-                 WHERE FALSE"
-            ),
-            format!("SELECT {user_id}, {unread_count} FROM {user} WHERE FALSE"),
-        ];
-        statements.extend(own.map(|table| format!("SELECT 1 FROM `{table}` WHERE FALSE")));
-        if probe == Probe::Writes {
-            let columns = format!("{sender_id}, {receiver_id}, {content}{send_time}");
-            let (further, constants) = (&tables.constant_columns, &tables.constants);
-            statements.extend([
-                format!(
-                    "INSERT INTO {offline_message} ({columns}{further}) SELECT {columns}{constants} \
-                     FROM {offline_message} WHERE FALSE"
-                ),
-                format!("{} WHERE FALSE", confirm::remove(tables)),
-                format!("UPDATE {user} SET {unread_count} = {unread_count} WHERE FALSE"),
-            ]);
-            statements.extend(
-                own.map(|table| format!("INSERT INTO `{table}` SELECT * FROM `{table}` WHERE FALSE")),
-            );
-            statements.push(format!("UPDATE `{}` SET `log_id` = `log_id` WHERE FALSE", schema::POSITION));
-            let own = [schema::MESSAGE, schema::CONFIRMED];
-            statements.extend(own.map(|table| format!("DELETE FROM `{table}` WHERE FALSE")));
-        }
-        for statement in statements {
-            match bounded(connection.query_drop(statement)).await {
-                Err(StoreError::Unexpected(failure)) => {
-                    return Err(StoreError::Unavailable(UnavailableCause::Server(failure)));
-                }
-                done => done?,
-            }
-        }
-        // The first statement has begun a transaction.
-        bounded(connection.query_drop("ROLLBACK")).await
-    }
-}
-
-/// What a probe tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
-    /// Whether the tables and columns are there.
-    Tables,
-    /// Also whether the server, and this account, may write to them now.
-    Writes,
 }
 
 /// The largest value of an integer column (MySQL manual, "Integer Types"). Of a type that is unknown here, no

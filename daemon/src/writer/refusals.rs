@@ -1,17 +1,23 @@
-//! Entries that meet an error again and again although they are tried alone. Whatever the error, they must not stop
-//! the entries behind them.
+//! Entries that meet an error again and again although they are tried alone. Whatever the error, they must
+//! not stop the entries behind them. And a failure that all meet must set none aside: an entry is given up
+//! only if others of its kind succeed.
+//!
+//! It outlives a term: an entry may end the term each time it is tried.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::mem::Discriminant;
 use std::time::Duration;
 
+use chatpush_wire::entry::Entry;
 use chatpush_wire::partition::Partition;
 use tokio::time::Instant;
 
+use crate::log::batch::LogEntry;
 use crate::log::position::Position;
 use crate::store::error::Treatment;
 
-/// How often an entry is tried at least, and for how long. The cause may pass: a table that is being replaced,
-/// a trigger that is being corrected.
+/// How often an entry is tried at least, and for how long. The cause may pass: a table that is being
+/// replaced, a trigger that is being corrected.
 const MIN_TRIES: u32 = 8;
 const MIN_TIME: Duration = Duration::from_secs(4);
 
@@ -22,8 +28,8 @@ const MIN_TIME_LAST: Duration = Duration::from_secs(60);
 /// The same for an entry that takes too long. Each try stops the others for that time.
 const MIN_TRIES_SLOW: u32 = 3;
 
-/// How long after an entry was given up others with the same error are given up at once. They would each stop
-/// their partition for [`MIN_TIME`].
+/// How long after an entry was given up others with the same error are given up at their first try. They
+/// would each stop their partition for [`MIN_TIME`].
 const SAME_ERROR_TIME: Duration = Duration::from_secs(60);
 
 /// What to do with an entry.
@@ -31,15 +37,22 @@ const SAME_ERROR_TIME: Duration = Duration::from_secs(60);
 pub(super) enum Verdict {
     /// Try it again later. The entries behind it have to wait, to keep the order.
     TryAgain,
-    /// It is the reason for the error. It was tried that many times.
+    /// It was tried often enough, that many times. It is the reason for the error if others succeed.
     GiveUp(u32),
 }
 
-/// The entries that were refused, at most one for each partition, and the errors of those given up.
+/// The entries that were refused, at most one for each partition, and what shows whether others succeed.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     waiting: HashMap<Partition, Tried>,
+    /// The errors of the entries that were given up.
     given_up: HashMap<u16, Instant>,
+    /// When an entry of each kind was committed last.
+    committed: HashMap<Discriminant<Entry>, Instant>,
+    /// The partitions of the last transaction that could not be ended: one has the reason.
+    suspected: BTreeSet<Partition>,
+    /// Those with an entry that could not be ended when it was tried alone.
+    stuck: BTreeSet<Partition>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,22 +84,80 @@ impl Refusals {
         if (tried.position, tried.code) != (position, code) {
             *tried = new;
         }
-        tried.tries += 1;
+        tried.tries = tried.tries.saturating_add(1);
         let known = treatment == Treatment::Suspect
             && self.given_up.get(&code).is_some_and(|at| now - *at < SAME_ERROR_TIME);
         if known || (tried.tries >= min_tries && now - tried.since >= min_time) {
-            let times = tried.tries;
-            self.waiting.remove(&partition);
-            self.given_up.retain(|_, at| now - *at < SAME_ERROR_TIME);
-            self.given_up.insert(code, now);
-            return Verdict::GiveUp(times);
+            return Verdict::GiveUp(tried.tries);
         }
         Verdict::TryAgain
+    }
+
+    /// Records that the entry of this partition that was refused last was given up because of the error
+    /// `code`.
+    pub(super) fn given_up(&mut self, partition: Partition, code: u16) {
+        let now = Instant::now();
+        self.waiting.remove(&partition);
+        self.given_up.retain(|_, at| now - *at < SAME_ERROR_TIME);
+        self.given_up.insert(code, now);
+    }
+
+    /// Records that entries were committed.
+    pub(super) fn committed(&mut self, entries: &[LogEntry]) {
+        let now = Instant::now();
+        let kinds =
+            entries.iter().filter_map(|logged| logged.entry.as_ref().ok()).map(std::mem::discriminant);
+        self.committed.extend(kinds.map(|kind| (kind, now)));
+    }
+
+    /// Whether another entry of the same kind was committed since the entry of this partition was first
+    /// refused.
+    pub(super) fn others_succeeded(&self, partition: Partition, entry: &Entry) -> bool {
+        let committed = self.committed.get(&std::mem::discriminant(entry));
+        let tried = self.waiting.get(&partition);
+        committed.zip(tried).is_some_and(|(at, tried)| *at > tried.since)
+    }
+
+    /// Records that the transaction of these entries could not be ended. Their partitions are tried alone in
+    /// the next term.
+    pub(super) fn stuck(&mut self, entries: &[LogEntry]) {
+        self.suspected.clear();
+        if let [logged] = entries {
+            self.stuck.insert(logged.partition);
+            self.refused(logged.partition, logged.position, 0, Treatment::SuspectSlow);
+        } else {
+            self.suspected.extend(entries.iter().map(|logged| logged.partition));
+        }
+    }
+
+    /// Whether the entries of a partition have to be tried one by one.
+    pub(super) fn suspects(&self, partition: Partition) -> bool {
+        self.suspected.contains(&partition) || self.is_stuck(partition)
+    }
+
+    /// Whether a partition has an entry that could not be ended. It is tried after all others.
+    pub(super) fn is_stuck(&self, partition: Partition) -> bool {
+        self.stuck.contains(&partition)
+    }
+
+    /// How often an entry was tried that cannot be ended, if that is often enough.
+    pub(super) fn stuck_tries(&self, logged: &LogEntry) -> Option<u32> {
+        let tried = self.waiting.get(&logged.partition)?;
+        let same = self.is_stuck(logged.partition) && (tried.position, tried.code) == (logged.position, 0);
+        (same && tried.tries >= MIN_TRIES_SLOW).then_some(tried.tries)
+    }
+
+    /// Records that the entries that were read of a partition are applied.
+    pub(super) fn applied(&mut self, partition: Partition) {
+        self.suspected.remove(&partition);
+        self.stuck.remove(&partition);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chatpush_wire::id::UserId;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -133,7 +204,7 @@ mod tests {
             assert_eq!(last(), Verdict::TryAgain);
         }
         assert_eq!(last(), Verdict::GiveUp(MIN_TRIES_LAST));
-        assert_eq!(last(), Verdict::TryAgain, "each on its own evidence");
+        assert_eq!(last(), Verdict::GiveUp(MIN_TRIES_LAST + 1), "until it is given up");
         let mut locked = || refusals.refused(partition, position, 1205, Treatment::Wait);
         assert!((0..1_000).all(|_| locked() == Verdict::TryAgain), "a lock is waited for");
     }
@@ -143,9 +214,50 @@ mod tests {
         let (one, other) = (Partition::new(3).unwrap(), Partition::new(4).unwrap());
         let position: Position = "5-0".parse().unwrap();
         let mut refusals = Refusals::default();
-        refusals.given_up.insert(1242, Instant::now());
+        refusals.given_up(one, 1242);
         assert_eq!(refusals.refused(one, position, 1242, Treatment::Suspect), Verdict::GiveUp(1));
         tokio::time::advance(SAME_ERROR_TIME).await;
         assert_eq!(refusals.refused(other, position, 1242, Treatment::Suspect), Verdict::TryAgain);
+    }
+
+    fn logged(partition: u8, entry: Entry) -> LogEntry {
+        let partition = Partition::new(partition).unwrap();
+        LogEntry { partition, position: "5-0".parse().unwrap(), entry: Ok(entry), fields: Vec::new() }
+    }
+
+    fn clear() -> Entry {
+        Entry::Clear { receiver: UserId::try_from(2).unwrap(), reply_to: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_later_commit_of_the_same_kind_shows_that_others_succeed() {
+        let (failing, other) = (logged(3, clear()), logged(4, clear()));
+        let ack = logged(5, Entry::ClientAck { receiver: UserId::try_from(2).unwrap(), ids: Vec::new() });
+        let mut refusals = Refusals::default();
+        refusals.committed(std::slice::from_ref(&other));
+        refusals.refused(failing.partition, failing.position, 1242, Treatment::Suspect);
+        assert!(!refusals.others_succeeded(failing.partition, &clear()), "it was before");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        refusals.committed(std::slice::from_ref(&ack));
+        assert!(!refusals.others_succeeded(failing.partition, &clear()), "of another kind");
+        refusals.committed(std::slice::from_ref(&other));
+        assert!(refusals.others_succeeded(failing.partition, &clear()));
+    }
+
+    #[test]
+    fn a_transaction_that_cannot_be_ended_is_traced_to_one_entry() {
+        let entries = [logged(3, clear()), logged(4, clear())];
+        let [one, other] = [entries[0].partition, entries[1].partition];
+        let mut refusals = Refusals::default();
+        refusals.stuck(&entries);
+        assert!(refusals.suspects(one) && refusals.suspects(other) && !refusals.is_stuck(one));
+        for tries in 1..=MIN_TRIES_SLOW {
+            assert_eq!(refusals.stuck_tries(&entries[0]), None, "{tries}");
+            refusals.stuck(&entries[..1]);
+            assert!(refusals.suspects(one) && refusals.is_stuck(one) && !refusals.suspects(other));
+        }
+        assert_eq!(refusals.stuck_tries(&entries[0]), Some(MIN_TRIES_SLOW));
+        refusals.applied(one);
+        assert!(!refusals.suspects(one) && refusals.stuck_tries(&entries[0]).is_none());
     }
 }

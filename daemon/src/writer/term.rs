@@ -33,9 +33,8 @@ use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
+use crate::store::apply::{ALONE_LIMIT, Applied, Inserts, Locks, WriterConnection};
 use crate::store::error::{Rejection, Treatment};
-use crate::store::server::Probe;
 use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own
@@ -76,14 +75,17 @@ pub(super) struct Term<'a> {
     /// The search for messages that only count as applied.
     rescan: Rescan,
     sweeping: Sweeping,
-    refusals: Refusals,
+    refusals: &'a mut Refusals,
+    /// An error of this batch that others of its kind meet too, if there was one.
+    general: Option<StoreError>,
     refused_messages: RefusedMessages,
     /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
     /// forgotten that it accepted them.
     look_up_all_until: Option<Instant>,
     /// Which Redis process the log is read from.
     run_id: Option<String>,
-    /// Whether MySQL knows it. While messages are looked up it does not: the next term has to go on with that.
+    /// Whether MySQL knows it. While messages are looked up it does not: the next term has to go on with
+    /// that.
     is_run_id_recorded: bool,
     /// Most entries that the next read takes from a partition.
     entries_per_read: usize,
@@ -93,7 +95,11 @@ pub(super) struct Term<'a> {
 
 impl<'a> Term<'a> {
     /// Opens the writer's connection, which ends that of the last writer, and repairs the logs.
-    pub(super) async fn begin(services: &'a Services, store: &Store) -> Result<Self, TermError> {
+    pub(super) async fn begin(
+        services: &'a Services,
+        store: &Store,
+        refusals: &'a mut Refusals,
+    ) -> Result<Self, TermError> {
         let keeps = (!services.config.failover_memory.is_zero(), services.config.receipts);
         let (mut mysql, installation) = WriterConnection::open(store, keeps).await?;
         installation::same(services, &installation.uuid).await?;
@@ -119,7 +125,8 @@ impl<'a> Term<'a> {
             trimming,
             rescan,
             sweeping: Sweeping::new(services.config.failover_memory),
-            refusals: Refusals::default(),
+            refusals,
+            general: None,
             refused_messages: RefusedMessages::default(),
             look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
             run_id,
@@ -248,15 +255,21 @@ impl<'a> Term<'a> {
         ready
     }
 
-    /// Applies what was read, as one transaction if possible. Deferred partitions get transactions of their
-    /// own. Returns the partitions that are locked by others and have to be read again later.
+    /// Applies what was read, as one transaction if possible. Deferred and suspected partitions get
+    /// transactions of their own. Returns the partitions that have to be read again later.
+    ///
+    /// # Errors
+    ///
+    /// Also if an entry met an error that others meet too, after each partition was tried.
     async fn write(
         &mut self,
         entries: Vec<LogEntry>,
         deferred: &Deferred,
     ) -> Result<Vec<Partition>, StoreError> {
-        let (alone, joint): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|logged| deferred.contains(logged.partition));
+        let (mut alone, joint): (Vec<_>, Vec<_>) = entries.into_iter().partition(|logged| {
+            deferred.contains(logged.partition) || self.refusals.suspects(logged.partition)
+        });
+        alone.sort_by_key(|logged| self.refusals.is_stuck(logged.partition));
         let mut busy = Vec::new();
         if !joint.is_empty() {
             match self.commit(&joint, Locks::Wait).await {
@@ -267,7 +280,10 @@ impl<'a> Term<'a> {
             }
         }
         busy.extend(self.each_partition(&alone, deferred).await?);
-        Ok(busy)
+        match self.general.take() {
+            Some(error) => Err(error),
+            None => Ok(busy),
+        }
     }
 
     /// Applies each partition as a transaction of its own, without waiting for locks. Returns the locked
@@ -280,6 +296,12 @@ impl<'a> Term<'a> {
         let mut busy = Vec::new();
         for own in entries.chunk_by(|one, next| one.partition == next.partition) {
             let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
+            if self.refusals.suspects(partition) {
+                if !self.one_by_one(own, None).await? {
+                    busy.push(partition);
+                }
+                continue;
+            }
             let error = match self.commit(own, Locks::NoWait).await {
                 Ok(()) => continue,
                 Err(error) => error,
@@ -290,7 +312,7 @@ impl<'a> Term<'a> {
                 tracing::debug!(%partition, %error, "deferred");
                 busy.push(partition);
             } else if error.concerns_entries() {
-                if !self.one_by_one(own, error).await? {
+                if !self.one_by_one(own, Some(error)).await? {
                     busy.push(partition);
                 }
             } else {
@@ -301,61 +323,103 @@ impl<'a> Term<'a> {
     }
 
     /// Applies each entry as a transaction of its own; those that MySQL refuses become dead letters. False at
-    /// the first entry that has to be tried again: those after it have to wait, to keep the order. All together
-    /// have met `error`.
-    async fn one_by_one(&mut self, entries: &[LogEntry], error: StoreError) -> Result<bool, StoreError> {
+    /// the first entry that has to be tried again: those after it have to wait, to keep the order. All
+    /// together have met `error`.
+    async fn one_by_one(
+        &mut self,
+        entries: &[LogEntry],
+        error: Option<StoreError>,
+    ) -> Result<bool, StoreError> {
         // A single one has been tried alone.
-        let mut first = (entries.len() == 1).then_some(error);
+        let mut first = error.filter(|_| entries.len() == 1);
         for logged in entries {
-            let tried = match first.take() {
-                Some(error) => Err(error),
-                None => self.commit(std::slice::from_ref(logged), Locks::NoWait).await,
-            };
-            match tried {
-                Ok(()) => {}
-                Err(StoreError::Rejected(rejection)) => {
-                    if !self.refuse(logged, &rejection, Halving::AfterRejection).await? {
-                        return Ok(false);
-                    }
-                }
-                Err(error) => {
-                    let is_slow = error.treatment() == Treatment::SuspectSlow;
-                    let halving = if is_slow { Halving::Never } else { Halving::AfterTries };
-                    let Some(rejection) = self.blamed(logged, error).await? else { return Ok(false) };
-                    if !self.refuse(logged, &rejection, halving).await? {
-                        return Ok(false);
-                    }
-                }
+            if !self.one(logged, first.take()).await? {
+                return Ok(false);
             }
+        }
+        if let Some(logged) = entries.first() {
+            self.refusals.applied(logged.partition);
         }
         Ok(true)
     }
 
-    /// Why an entry is given up that has met this error alone; none if it is to be tried again.
-    ///
-    /// # Errors
-    ///
-    /// If the entry is not to blame: the error, or what shows it.
-    async fn blamed(
-        &mut self,
-        logged: &LogEntry,
-        error: StoreError,
-    ) -> Result<Option<Rejection>, StoreError> {
-        let treatment = error.treatment();
+    /// Applies or gives up an entry, which has met `error` alone if that is set. False if it has to be tried
+    /// again.
+    async fn one(&mut self, logged: &LogEntry, error: Option<StoreError>) -> Result<bool, StoreError> {
+        if let Some(tries) = self.refusals.stuck_tries(logged) {
+            // Another try would end the term once more.
+            let error = StoreError::Slow(ALONE_LIMIT);
+            return Ok(
+                self.others_succeed(logged, &error).await? && self.give_up(logged, &error, tries).await?
+            );
+        }
+        let error = match error {
+            Some(error) => error,
+            None => match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
+                Ok(()) => return Ok(true),
+                Err(error) => error,
+            },
+        };
+        if let StoreError::Rejected(rejection) = &error {
+            return self.refuse(logged, rejection, Halving::AfterRejection).await;
+        }
+        let (treatment, code) = (error.treatment(), error.code());
         if treatment == Treatment::End {
             return Err(error);
         }
-        // The account, or the server as a whole: all others meet it too.
+        let verdict = self.refusals.refused(logged.partition, logged.position, code.unwrap_or(0), treatment);
+        // The account, or the server as a whole: as a rule all others meet it too.
         let is_general = matches!(error, StoreError::Denied(_) | StoreError::Unavailable(_));
-        if is_general {
-            self.mysql.probe(Probe::Writes).await?;
+        if (verdict == Verdict::TryAgain && !is_general) || !self.others_succeed(logged, &error).await? {
+            return Ok(false);
         }
-        let code = error.code().unwrap_or(0);
-        let verdict = self.refusals.refused(logged.partition, logged.position, code, treatment);
-        let Verdict::GiveUp(tries) = verdict else { return Ok(None) };
-        let probe = if treatment == Treatment::Suspect { Probe::Tables } else { Probe::Writes };
-        self.mysql.probe(probe).await?;
-        Ok(Some(Rejection::Repeated(error.reason(), tries)))
+        let Verdict::GiveUp(tries) = verdict else { return Ok(false) };
+        // What all met may have passed just now.
+        match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
+            Ok(()) => Ok(true),
+            Err(again) if again.treatment() == Treatment::End => Err(again),
+            Err(again) if again.code() != code => Ok(false),
+            Err(again) => self.give_up(logged, &again, tries.saturating_add(1)).await,
+        }
+    }
+
+    /// Whether others of its kind succeed where an entry meets this error. Only then it is the reason. If
+    /// not, the error is kept: it ends the term.
+    async fn others_succeed(&mut self, logged: &LogEntry, error: &StoreError) -> Result<bool, StoreError> {
+        let Ok(entry) = &logged.entry else { return Ok(true) };
+        // A row of another user, or a shorter one, may find room where this one does not. And a server that
+        // is only slow finishes some.
+        let anyone = !error.lacks_resource();
+        let shown = anyone && error.treatment() != Treatment::SuspectSlow;
+        if shown && self.refusals.others_succeeded(logged.partition, entry) {
+            return Ok(true);
+        }
+        match self.mysql.probe(entry, self.services.config.count_unread, anyone).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_locked() => Ok(false),
+            Err(error) if error.concerns_entries() => {
+                self.general.get_or_insert(error);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets an entry aside whose error only it meets. False if that has to be tried again.
+    async fn give_up(
+        &mut self,
+        logged: &LogEntry,
+        error: &StoreError,
+        tries: u32,
+    ) -> Result<bool, StoreError> {
+        let is_slow = error.treatment() == Treatment::SuspectSlow;
+        let halving = if is_slow { Halving::Never } else { Halving::AfterTries };
+        let rejection = Rejection::Repeated(error.reason(), tries);
+        let done = self.refuse(logged, &rejection, halving).await?;
+        if done {
+            self.refusals.given_up(logged.partition, error.code().unwrap_or(0));
+        }
+        Ok(done)
     }
 
     /// Sets an entry aside that MySQL refuses. False if that has to be tried again.
@@ -376,10 +440,16 @@ impl<'a> Term<'a> {
         if let Some(Err(error)) = entries.iter().map(|logged| logged.entry.as_ref()).find(Result::is_err) {
             return Err(StoreError::Rejected(Rejection::Malformed(error.clone())));
         }
-        match self.try_commit(entries, locks, self.looks_up_all(), Inserts::Together).await {
+        let done = match self.try_commit(entries, locks, self.looks_up_all(), Inserts::Together).await {
             Err(StoreError::Unrecorded) => self.try_commit(entries, locks, true, Inserts::OneByOne).await,
             done => done,
+        };
+        match &done {
+            Ok(()) => self.refusals.committed(entries),
+            Err(error) if error.is_stuck() => self.refusals.stuck(entries),
+            Err(_) => {}
         }
+        done
     }
 
     /// Whether every message is looked up now.

@@ -10,6 +10,7 @@ impl Failure for StoreError {
                 "connection lost"
             }
             Self::Unavailable(UnavailableCause::Timeout(_)) => "no answer",
+            Self::Unavailable(UnavailableCause::Stuck(_)) => "a statement cannot be ended",
             Self::Unavailable(UnavailableCause::Server(failure))
             | Self::Unexpected(failure)
             | Self::Denied(failure) => refused(failure),

@@ -1,0 +1,97 @@
+//! Whether others succeed: a made-up message is stored, or stored and deleted, and rolled back. It takes the
+//! way of an entry, through the same tables and triggers.
+
+use chatpush_wire::entry::Entry;
+use chatpush_wire::id::{MessageId, UserId};
+
+use super::multi_statement::{MultiStatement, ResultUse};
+use super::server::Server;
+use super::statements::{confirm, counter, id_literal, insert, recall};
+use super::tables::Tables;
+use crate::base::clock;
+use crate::log::batch::{Batch, Counter, Insert};
+
+/// What a probe is like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe<'a> {
+    /// The entry whose kind and length it has.
+    pub(super) entry: &'a Entry,
+    /// Whose mailbox it is for.
+    pub(super) receiver: &'a UserId,
+    /// Whether that is the entry's, so that the sender is the entry's, too.
+    pub(super) is_own: bool,
+    /// Whether a message changes the counter.
+    pub(super) count_unread: bool,
+    /// Whether what is confirmed is remembered.
+    pub(super) remember_confirmed: bool,
+}
+
+/// The owner of the mailbox that an entry is for, or of the first one.
+pub(super) fn receiver(entry: &Entry) -> Option<&UserId> {
+    match entry {
+        Entry::Message { receiver, .. }
+        | Entry::ClientAck { receiver, .. }
+        | Entry::AppDelete { receiver, .. }
+        | Entry::Clear { receiver, .. }
+        | Entry::Duplicate { receiver, .. }
+        | Entry::Recall { receiver, .. } => Some(receiver),
+        Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. } => {
+            receivers.first().map(|addressee| &addressee.user)
+        }
+    }
+}
+
+/// Selects another user than the entry's.
+pub(super) fn other_user(tables: &Tables, than: &UserId) -> String {
+    // chatpush's own counters are of users who had messages.
+    let (user, user_id) = (&tables.user, &tables.user_id);
+    format!("SELECT {user_id} FROM {user} WHERE {user_id} <> {} LIMIT 1", id_literal(than))
+}
+
+impl Probe<'_> {
+    /// The statements, without the final ROLLBACK.
+    pub(super) fn statements(&self, tables: &Tables, server: &Server, time_zone: &str) -> MultiStatement {
+        let mut statements = MultiStatement::default();
+        let mut add = |statement: String| statements.push(ResultUse::Ignored, statement);
+        let receiver = self.receiver;
+        let (mut sender, mut length) = (receiver, 1);
+        let mut is_message = false;
+        if let Entry::Message { sender: own, content, .. }
+        | Entry::MessageToMany { sender: own, content, .. } = self.entry
+        {
+            sender = if self.is_own { own } else { receiver };
+            length = content.chars().count();
+            is_message = true;
+        }
+        let now = clock::unix_milliseconds();
+        let id = MessageId::generate(now, std::array::from_fn(|_| fastrand::u8(..)));
+        let (content, message_type, conversation) = ("x".repeat(length), None, None);
+        let row =
+            Insert { id: &id, sender, receiver, content: &content, message_type, conversation, time_ms: now };
+        add(time_zone.to_owned());
+        add(insert::rows(tables, &[row]));
+        add(insert::delete_stale_records(&row));
+        add(insert::record(tables, &row));
+        if !is_message {
+            add(insert::delete_stale_records(&row));
+            add(format!("{} WHERE {} = LAST_INSERT_ID()", confirm::remove(tables), tables.id));
+            if self.remember_confirmed {
+                for statement in confirm::remember(&[(receiver, &id)], now, server.statement_bytes / 2) {
+                    add(statement);
+                }
+            }
+        }
+        if matches!(self.entry, Entry::Clear { .. }) || (is_message && self.count_unread) {
+            let changed = Counter { cleared: !is_message, added: u32::from(is_message) };
+            if !is_message {
+                add(recall::record_clears([(&receiver, &now)]));
+            }
+            let batch = Batch { counters: [(receiver, changed)].into(), ..Batch::default() };
+            if tables.own_counter {
+                add(counter::insert(tables, &[receiver]));
+            }
+            add(counter::update(tables, &batch, server.most_unread));
+        }
+        statements
+    }
+}
