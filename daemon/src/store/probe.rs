@@ -34,6 +34,7 @@ pub(super) fn receiver(entry: &Entry) -> Option<&UserId> {
         | Entry::AppDelete { receiver, .. }
         | Entry::Clear { receiver, .. }
         | Entry::Duplicate { receiver, .. }
+        | Entry::Forget { receiver, .. }
         | Entry::Recall { receiver, .. } => Some(receiver),
         Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. } => {
             receivers.first().map(|addressee| &addressee.user)
