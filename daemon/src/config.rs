@@ -52,6 +52,7 @@ pub use self::tokens::Tokens;
 
 /// The configuration of the daemon.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches of the operator, each on its own")]
 pub struct Config {
     /// Where browsers connect.
     pub listen: SocketAddr,

@@ -36,9 +36,8 @@ impl LogEntry {
     /// How many rows the entry touches.
     pub(crate) fn rows(&self) -> usize {
         match &self.entry {
-            Ok(Entry::ClientAck { ids, .. }) => ids.len(),
+            Ok(Entry::ClientAck { ids, .. } | Entry::Recall { ids, .. }) => ids.len(),
             Ok(Entry::AppDelete { rows, .. }) => rows.len(),
-            Ok(Entry::Recall { ids, .. }) => ids.len(),
             Ok(Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. }) => {
                 receivers.len()
             }
@@ -298,12 +297,13 @@ impl<'a> Batch<'a> {
         self.inserts.len() + self.client_acks.len() + deletes + recalls + self.counters.len()
     }
 
-    /// Plans one transaction. The entries follow `from` in their logs, or were found before it, not applied. Those of one partition come in the
-    /// order of its log; the order of partitions does not matter. Entries that could not be decoded are
-    /// skipped, so the caller must reject them first.
+    /// Plans one transaction. The entries follow `from` in their logs, or were found before it, not applied.
+    /// Those of one partition come in the order of its log; the order of partitions does not matter. Entries
+    /// that could not be decoded are skipped, so the caller must reject them first.
     ///
     /// With `count_unread` off the application counts messages itself. Messages in `stored` are in MySQL
     /// already, because their sender sent them again.
+    #[expect(clippy::too_many_lines, reason = "it has an arm for each kind of entry, and each is short")]
     pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
