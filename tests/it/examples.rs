@@ -4,6 +4,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
+use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::test_env::TestEnv;
@@ -291,4 +292,39 @@ async fn history_table_keeps_every_row() {
     let all: Vec<String> = env.query("SELECT body FROM message ORDER BY id").await;
     assert_eq!(all, ["old", "older", "new"]);
     reading.abort();
+}
+
+/// Guests and staff have text ids: both directions, live and stored, sorted by the guest.
+#[tokio::test]
+async fn guests_and_staff_reach_each_other() {
+    let configuration = example("guest-support/chatpush.toml").display().to_string();
+    let env = TestEnv::bare().await.with("CHATPUSH_CONFIG", configuration);
+    for command in ["migrate", "check"] {
+        let ran = Daemon::command(&env, &[command]).await;
+        assert!(ran.status.success(), "{command} {ran:?}");
+    }
+    let daemon = env.daemon().await;
+    let functions = example("guest-support/functions.php");
+    let require = format!("require '{}';", functions.display());
+    let guest = env.php().get(&format!("{require} echo visitor_id();")).await;
+    assert!(guest.len() == 22 && guest.starts_with("guest."), "{guest}");
+    let run = |who: &str, code: &str| {
+        let code = format!("$_SESSION = ['visitor' => '{who}']; {require} {code}");
+        let php = env.php();
+        async move { php.get(&code).await }
+    };
+    let mut staff = daemon.connect_as("staff.mira").await;
+    staff.until_unread_count().await;
+    run(&guest, "ask('staff.mira', 'Where is my order?', 'g1');").await;
+    let frame = staff.json().await;
+    assert_eq!((&frame["from"], &frame["conversation"]), (&json!(guest), &json!(guest)), "{frame}");
+    assert_eq!(frame["data"], "Where is my order?");
+
+    for _ in 0..2 {
+        run("staff.mira", &format!("answer('{guest}', 'On its way.', 's1');")).await;
+    }
+    assert_eq!(run(&guest, "echo getUnreadCount(visitor_id());").await, "1");
+    let token = run(&guest, "echo visitor_token();").await;
+    let mut page = Client::connect(daemon.port(), &token, Some("chatpush.v1")).await.expect("it is accepted");
+    assert_eq!(page.until_unread_count().await, (vec!["On its way.".to_owned()], 1));
 }

@@ -1,0 +1,35 @@
+<?php
+
+/**
+ * Customer service: guests without an account write to the staff on duty.
+ */
+
+declare(strict_types=1);
+
+/**
+ * The id of whoever has this session: a member of the staff who is signed in, or a guest.
+ *
+ * A guest's id is random, since whoever knows it could be sent their messages by a mistake of yours.
+ */
+function visitor_id(): string
+{
+    return $_SESSION['visitor'] ??= 'guest.' . bin2hex(random_bytes(8));
+}
+
+/** What token.php answers, to guests too. */
+function visitor_token(): string
+{
+    return ChatPush\connectToken(visitor_id(), ttl_seconds: 3600);
+}
+
+/** Sends a guest's question to a member of the staff. The conversation is the guest. */
+function ask(string $staff, string $text, string $message_id): void
+{
+    ChatPush\sendMessage(visitor_id(), $staff, $text, 'chat', $message_id, conversation: visitor_id());
+}
+
+/** Sends an answer. A guest who is away gets it when they come back with the same session. */
+function answer(string $guest, string $text, string $message_id): void
+{
+    ChatPush\sendMessage(visitor_id(), $guest, $text, 'chat', $message_id, conversation: $guest);
+}
