@@ -56,7 +56,7 @@ namespace ChatPush {
         /**
          * Returns what is known of the others, by receiver, in the order of the call.
          *
-         * @return array<int, Outcome>
+         * @return array<string|int, Outcome>
          */
         public function getOutcomes(): array {}
     }

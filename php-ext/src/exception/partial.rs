@@ -17,13 +17,13 @@ pub(super) static PARTIAL: Class = Class::new("ChatPush\\PartialException");
 
 /// Returns for whom the message is stored, by receiver, in the order of the call.
 ///
-/// @return array<int, Delivery>
+/// @return array<string|int, Delivery>
 const GET_DELIVERIES: Method =
     Method { name: "getDeliveries", returns: DataType::Array, handler: get_deliveries };
 
 /// Returns what is known of the others, by receiver, in the order of the call.
 ///
-/// @return array<int, Outcome>
+/// @return array<string|int, Outcome>
 const GET_OUTCOMES: Method = Method { name: "getOutcomes", returns: DataType::Array, handler: get_outcomes };
 
 const DELIVERIES: &CStr = c"deliveries";
