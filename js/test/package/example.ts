@@ -4,7 +4,7 @@ import { connect, type Chat, type ChatError, type Message, type State } from 'ch
 const chat: Chat = connect({ url: new URL('wss://push.example/ws'), token: async () => 'a.b.c', name: 'shop', share: false });
 const off: () => void = chat.on('message', async ({ id, data, from, offline }: Message) => {
   const texts: string[] = [id, data];
-  const sender: number | undefined = from;
+  const sender: number | string | undefined = from;
   return [texts, sender, offline === true];
 });
 chat.on('unread', (count) => count.toFixed());
