@@ -147,3 +147,50 @@ async fn message_that_mysql_refuses_disappears_from_the_page() {
     assert_eq!((&shown["type"], &shown["id"]), (&json!("chat"), &json!("1:poison")), "{shown}");
     assert_eq!(page.json().await, json!({"type": "recall", "ids": ["1:poison"]}));
 }
+
+/// The id of a message without an id of its own does not show whose it is.
+#[tokio::test]
+async fn nobody_takes_back_what_another_has_sent() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    page.until_unread_count().await;
+    let php = env.php();
+    php.get("ChatPush\\sendMessage(3, 2, 'of another', 'chat');").await;
+    let shown = next_of(&mut page, "chat").await["id"].clone();
+    let id = shown.as_str().expect("an id").to_owned();
+    assert_eq!(php.get(&recall(&id)).await, "false");
+    php.get("pushMessage(2, 'last', 'end');").await;
+    loop {
+        let frame = page.json().await;
+        let named = frame["ids"].as_array().is_some_and(|ids| ids.contains(&shown));
+        assert!(!named, "{frame}");
+        if frame["type"] == "end" {
+            break;
+        }
+    }
+    assert_eq!(env.stored(2).await, ["of another"]);
+    assert_eq!(php.get(&format!("echo json_encode(ChatPush\\recallMessage(3, 2, '{id}'));")).await, "true");
+    while !next_of(&mut page, "recall").await["ids"].as_array().is_some_and(|ids| ids.contains(&shown)) {}
+}
+
+/// Of many receivers, one whose message MySQL refuses.
+#[tokio::test]
+async fn message_to_many_that_mysql_refuses_for_one_disappears_there() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 66]).await;
+    env.execute(
+        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
+         IF NEW.receiver_id = 66 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'; END IF",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    let mut page = daemon.connect_with(66, "chatpush.v1").await;
+    page.until_unread_count().await;
+    let code = "try { ChatPush\\sendToUsers(1, [2, 66], 'hello', 'chat'); echo 'sent'; }
+        catch (ChatPush\\PartialException $e) { echo json_encode(array_keys($e->getOutcomes())); }";
+    assert_eq!(env.php().get(code).await, "[66]");
+    let shown = next_of(&mut page, "chat").await["id"].clone();
+    assert_eq!(next_of(&mut page, "recall").await["ids"], json!([shown]));
+}

@@ -48,7 +48,7 @@ struct Shared {
 }
 
 impl Presence {
-    /// For the connections in `hub`, whose users have ids of this type. [`Presence::run`] does the work.
+    /// For the connections in `hub`, whose users have ids of this type. `Presence::run` does the work.
     pub fn new(hub: Arc<Hub>, user_ids: UserIdType) -> Self {
         Self(Arc::new(Shared { hub, user_ids, daemons: Mutex::default() }))
     }

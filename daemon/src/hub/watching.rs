@@ -93,7 +93,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Peers that the connection will watch once [`Watching::begin`] is called.
+    /// Peers that the connection will watch once [`Watch::begin`] is called.
     pub(super) fn new(hub: Arc<Hub>, outbox: Arc<Outbox>, peers: Vec<UserId>) -> Self {
         let key = hub.watching.table().insert(outbox, peers);
         Self { hub, key }

@@ -30,10 +30,12 @@ pub(crate) fn recall(sender: &UserId, receiver: &UserId, id: MessageId) -> Resul
     let mut keys =
         vec![prefix.log(partition), prefix.daemons_channel(partition), prefix.user_channel(receiver)];
     keys.extend(ids.iter().map(|id| prefix.seen(receiver, id)));
-    let mut arguments: Vec<Cow<'_, str>> = vec![
-        CHOSEN_SEEN_TTL.as_millis().to_string().into(),
-        (envelope::RECALL.to_owned() + &sent::recall(&ids)).into(),
-    ];
+    // A generated id may be of another sender's message. The writer, which knows, tells of it.
+    let own: Vec<_> = ids.iter().filter(|id| id.is_chosen()).cloned().collect();
+    let envelope =
+        if own.is_empty() { String::new() } else { envelope::RECALL.to_owned() + &sent::recall(&own) };
+    let mut arguments: Vec<Cow<'_, str>> =
+        vec![CHOSEN_SEEN_TTL.as_millis().to_string().into(), envelope.into()];
     let fields = new_entry::recall(sender, receiver, &ids);
     arguments.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
     let mut call = ScriptCall {

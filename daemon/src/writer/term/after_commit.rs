@@ -44,6 +44,7 @@ impl Term<'_> {
                 let taken = *from_batch || stored.unwrap_or(false);
                 if taken {
                     self.queue_known(receiver, ids);
+                    self.queue_recall(receiver, ids);
                 }
                 Reply::Recalled(taken)
             }
@@ -87,6 +88,14 @@ impl Term<'_> {
             let seen = self.services.prefix.seen(receiver, id);
             let lifetime = CHOSEN_SEEN_TTL.as_millis();
             self.after_commit.cmd("SET").arg(seen).arg("0").arg("NX").arg("PX").arg(lifetime).ignore();
+        }
+    }
+
+    /// Clients are told of an id that does not show its sender, since the message was that sender's.
+    fn queue_recall(&mut self, receiver: &UserId, ids: &[MessageId]) {
+        let generated: Vec<_> = ids.iter().filter(|id| !id.is_chosen()).cloned().collect();
+        if !generated.is_empty() {
+            replies::publish_recall(&mut self.after_commit, &self.services.prefix, receiver, &generated);
         }
     }
 

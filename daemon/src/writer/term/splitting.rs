@@ -9,6 +9,7 @@ use chatpush_wire::reply::{Each, Refusal, Reply};
 
 use super::Term;
 use crate::base::metrics;
+use crate::broker::replies;
 use crate::log::batch::{Batch, LogEntry, Outcome};
 use crate::store::StoreError;
 use crate::store::apply::NewDeadLetter;
@@ -134,6 +135,9 @@ impl Term<'_> {
             tracing::error!(%partition, %position, user = %receiver.user, error, "message refused, kept in chatpush_dead");
             self.refused_messages.add((receiver.user.clone(), id.clone()), error.clone());
             self.queue_refusal(&receiver.user, id, &Reply::Refused(Refusal::Rejected(error.clone())));
+            // Clients that were connected have been shown it.
+            let prefix = &self.services.prefix;
+            replies::publish_recall(&mut self.after_commit, prefix, &receiver.user, std::slice::from_ref(id));
         }
         if let (Some(reply_to), Some(Outcome::Each(outcomes))) = (reply_to, outcomes) {
             let mut others = outcomes.iter();
