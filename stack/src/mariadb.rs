@@ -1,5 +1,7 @@
 //! A private MariaDB on a Unix socket.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -51,9 +53,14 @@ impl MariaDb {
 
     /// Starts MariaDB with more arguments, which override the others.
     pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        // A server that starts deletes the temporary tables of others in its folder.
+        let temporary = folder.join("db-tmp");
+        std::fs::create_dir_all(&temporary)?;
+        std::fs::set_permissions(&temporary, Permissions::from_mode(0o777))?;
         let mut arguments = vec![
             "--no-defaults".to_owned(),
             format!("--datadir={}", folder.join("db").display()),
+            format!("--tmpdir={}", temporary.display()),
             format!("--socket={}", socket(folder).display()),
             "--skip-networking".to_owned(),
             "--innodb-buffer-pool-size=32M".to_owned(),

@@ -73,15 +73,12 @@ pub(crate) fn shortage(ids: UserIdType, found: &UserColumn) -> Option<String> {
     ))
 }
 
-/// Refuses columns that do not tell users apart as Redis does. Columns of numbers always do.
+/// Refuses columns that do not tell users apart as Redis does. A text column takes `12` and `12ab` for one number.
 ///
 /// # Errors
 ///
 /// [`StoreError::Foreign`], which names the column and the fix.
 pub(super) async fn check(connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
-    if names.user_id_type != UserIdType::Text {
-        return Ok(());
-    }
     let sql = "SELECT LOWER(data_type), LOWER(collation_name), character_maximum_length \
                FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
@@ -91,6 +88,9 @@ pub(super) async fn check(connection: &mut Conn, names: &Names) -> Result<(), St
             bounded(connection.exec_first(sql, place)).await?;
         let found =
             found.map(|(data_type, collation, characters)| UserColumn { data_type, collation, characters });
+        // A small number does tell users apart; `chatpushd check` says what it cannot hold.
+        let found =
+            found.filter(|found| names.user_id_type == UserIdType::Text || !found.data_type.ends_with("int"));
         if let Some(problem) = found.and_then(|found| problem(names.user_id_type, column, &found)) {
             let (table, name) = place;
             return Err(StoreError::Foreign(format!("column {table}.{name}: {problem}")));
