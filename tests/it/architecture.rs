@@ -41,8 +41,12 @@ const DAEMON: &[(&str, &[&str])] = &[
 
 /// The extension.
 const EXTENSION: &[(&str, &[&str])] = &[
-    ("functions", &["calls", "declaration", "delivery", "fetched_rows", "parameters", "returns", "settings"]),
-    ("parameters", &["declaration", "zend"]),
+    (
+        "functions",
+        &["calls", "declaration", "delivery", "fetched_rows", "parameters", "returns", "settings", "users"],
+    ),
+    ("parameters", &["declaration", "users", "zend"]),
+    ("users", &["error", "link", "settings", "zend"]),
     ("declaration", &["error", "returns", "zend"]),
     (
         "returns",
