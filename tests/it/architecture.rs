@@ -166,6 +166,7 @@ const BENCH: &[(&str, &[&str])] = &[
     (
         "scenarios",
         &[
+            "connect_spec",
             "clock",
             "peer",
             "clients",
