@@ -12,10 +12,12 @@ const PASSWORD = 'long enough';
 export class Person {
   /**
    * Registers a user and waits for the connection.
-   * @param {object} [options] Options of Playwright's context, and the `wire` (a proxy) to connect through.
+   * @param {object} [options] Options of Playwright's context, the `wire` (a proxy) to connect through, and
+   * `alone`: its pages get no grant, and so are not told who comes and goes.
    */
-  static async register(browser, name, { wire, ...options } = {}) {
+  static async register(browser, name, { wire, alone = false, ...options } = {}) {
     const person = new Person(name, PASSWORD, wire?.url ?? demo);
+    person.alone = alone;
     await person.come(browser, options);
     await person.enter('Register');
     return person;
@@ -58,6 +60,7 @@ export class Person {
     });
     context.on('weberror', (error) => this.problems.push(String(error.error())));
     context.on('console', (message) => message.type() === 'error' && this.problems.push(message.text()));
+    if (this.alone) await context.route('**/grant.php', (route) => route.abort());
     // Replaces the client, to check that the tests fail with a broken one.
     const client = process.env.CHATPUSH_TEST_CLIENT;
     if (client) await context.route('**/chatpush.js', (route) => route.fulfill({ path: client }));

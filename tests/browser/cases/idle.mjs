@@ -10,8 +10,8 @@ export default async function (browser) {
   const patient = await Wire.to(demo, 21_000);
   const strict = await Wire.to(demo, 12_000);
   const ben = await Person.register(browser, 'Idle Ben');
-  const ann = await Person.register(browser, 'Idle Ann', { wire: patient });
-  const cas = await Person.register(browser, 'Idle Cas', { wire: strict });
+  const ann = await Person.register(browser, 'Idle Ann', { wire: patient, alone: true });
+  const cas = await Person.register(browser, 'Idle Cas', { wire: strict, alone: true });
   await ann.open(ben);
   await cas.open(ben);
 

@@ -1,6 +1,7 @@
 //! User ids: those of the application, of the type that its columns have.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A user id of the application. Only [`UserIdType`] makes one, so it is valid. As JSON an `Int` is a number, and
 /// the others are texts: JavaScript's numbers are exact up to 2⁵³ only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UserId {
     /// 1 to 2,147,483,647, MySQL's signed `INT`. A clone copies it.
     #[non_exhaustive]
@@ -31,6 +32,17 @@ impl UserId {
     /// The id, if its type is `text`.
     pub fn as_text(&self) -> Option<&str> {
         if let Self::Text(id) = self { Some(id) } else { None }
+    }
+}
+
+/// Without the type, which is the same for all ids of an installation.
+impl Hash for UserId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Int(id) => state.write_u32(*id),
+            Self::BigInt(id) => state.write_i64(*id),
+            Self::Text(id) => id.hash(state),
+        }
     }
 }
 
