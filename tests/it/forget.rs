@@ -25,11 +25,7 @@ async fn kept(env: &TestEnv, user: u32) -> Vec<u64> {
 async fn everything_of_a_user_goes_and_nothing_of_another() {
     let env = TestEnv::new().await;
     env.users(&[2, 66]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.content = 'poison'", "45000").await;
     let daemon = env.daemon().await;
     let fill = "foreach ([2, 66] as $user) {
         ChatPush\\sendMessage(1, $user, 'confirmed', message_id: 'c');

@@ -6,6 +6,10 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
+/// A trigger that takes ten minutes for one message.
+const HANG: &str = "CREATE TRIGGER wait BEFORE INSERT ON offline_message FOR EACH ROW \
+                    IF NEW.content = 'poison' THEN DO SLEEP(600); END IF";
+
 /// Stores a message that a trigger refuses, others beside it, and one behind it.
 async fn set_aside(env: &TestEnv, named: &str) {
     let patient = env.php().with("chatpush.timeout_ms=120000");
@@ -50,11 +54,7 @@ async fn trigger_whose_definer_lacks_a_privilege_stops_one_entry() {
 async fn trigger_that_hangs_stops_one_entry() {
     let env = TestEnv::new().await;
     env.users(&[2, 3, 4]).await;
-    env.execute(
-        "CREATE TRIGGER wait BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'poison' THEN DO SLEEP(600); END IF",
-    )
-    .await;
+    env.execute(HANG).await;
     let _daemon = env.daemon().await;
     set_aside(&env, "longer than").await;
 }
@@ -65,11 +65,7 @@ async fn trigger_that_hangs_stops_one_entry() {
 async fn trigger_that_hangs_and_cannot_be_ended_stops_one_entry() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2, 3, 4]).await;
-    env.execute(
-        "CREATE TRIGGER wait BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'poison' THEN DO SLEEP(600); END IF",
-    )
-    .await;
+    env.execute(HANG).await;
     let address = env.servers().folder().join("proxy.sock");
     let proxy = Proxy::start(&address, mariadb::socket(env.servers().folder())).expect("the proxy listens");
     let env = env.clone().with("CHATPUSH_MYSQL_URL", mariadb::url(&address, env.name()));
@@ -83,11 +79,7 @@ async fn trigger_that_hangs_and_cannot_be_ended_stops_one_entry() {
 async fn trigger_that_signals_a_deadlock_stops_one_entry() {
     let env = TestEnv::new().await;
     env.users(&[2, 3, 4]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'poison' THEN SIGNAL SQLSTATE '40001' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.content = 'poison'", "40001").await;
     let _daemon = env.daemon().await;
     set_aside(&env, "not here").await;
 }

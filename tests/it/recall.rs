@@ -132,11 +132,7 @@ async fn connected_clients_are_told() {
 async fn message_that_mysql_refuses_disappears_from_the_page() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'text of poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.content = 'text of poison'", "45000").await;
     let daemon = env.daemon().await;
     let mut page = daemon.connect_with(2, "chatpush.v1").await;
     assert_eq!(page.until_unread_count().await.1, 0);
@@ -180,11 +176,7 @@ async fn nobody_takes_back_what_another_has_sent() {
 async fn message_to_many_that_mysql_refuses_for_one_disappears_there() {
     let env = TestEnv::new().await;
     env.users(&[2, 66]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.receiver_id = 66 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.receiver_id = 66", "45000").await;
     let daemon = env.daemon().await;
     let mut page = daemon.connect_with(66, "chatpush.v1").await;
     page.until_unread_count().await;

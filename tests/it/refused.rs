@@ -23,11 +23,7 @@ async fn refused_alone(env: &TestEnv, named: &str) {
 async fn entry_refused_by_a_trigger_with_its_own_state_is_set_aside() {
     let env = TestEnv::new().await;
     env.users(&[2, 3]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.content = 'poison' THEN SIGNAL SQLSTATE '77777' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.content = 'poison'", "77777").await;
     let _daemon = env.daemon().await;
     refused_alone(&env, "not here").await;
 }
@@ -37,11 +33,7 @@ async fn entry_refused_by_a_trigger_with_its_own_state_is_set_aside() {
 async fn receiver_refused_with_an_unknown_error_is_set_aside_alone() {
     let env = TestEnv::new().await;
     env.users(&[2, 66, 130, 194]).await;
-    env.execute(
-        "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
-         IF NEW.receiver_id = 130 THEN SIGNAL SQLSTATE '77777' SET MESSAGE_TEXT = 'not here'; END IF",
-    )
-    .await;
+    env.refuse_rows("NEW.receiver_id = 130", "77777").await;
     let _daemon = env.daemon().await;
     let code = "try { ChatPush\\sendToUsers(1, [2, 66, 130, 194], 'to four'); }
                 catch (ChatPush\\PartialException $e) {

@@ -151,6 +151,15 @@ impl TestEnv {
         connection.disconnect().await.expect("the connection closes");
     }
 
+    /// Lets a trigger refuse messages whose row meets an SQL condition, with "not here" and this SQLSTATE.
+    pub async fn refuse_rows(&self, condition: &str, state: &str) {
+        let sql = format!(
+            "CREATE TRIGGER guard BEFORE INSERT ON offline_message FOR EACH ROW \
+             IF {condition} THEN SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = 'not here'; END IF"
+        );
+        self.execute(&sql).await;
+    }
+
     /// Returns the rows of a query.
     pub async fn query<T: FromRow + Send + 'static>(&self, sql: &str) -> Vec<T> {
         let mut connection = self.mysql().await;
