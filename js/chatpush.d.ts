@@ -124,9 +124,10 @@ export interface Events {
 
   /**
    * The unread counter, after connecting and whenever it changes. A message whose content is
-   * `{"type":"unread_count","data":<integer>}` causes this event instead of `message`.
+   * `{"type":"unread_count","data":<integer>}` causes this event instead of `message`. `by` is what each
+   * conversation counts, where `unread_by_conversation` is set.
    */
-  unread: (count: number) => unknown;
+  unread: (count: number, by?: { [conversation: string]: number }) => unknown;
 
   /**
    * Whether peers of the grant are online: all of them once after each connection, then what has changed.
@@ -168,10 +169,10 @@ export interface Chat {
   on<E extends keyof Events>(event: E, handler: Events[E]): () => void;
 
   /**
-   * Sets the user's unread counter to 0, now or as soon as the chat is connected. All devices of the user get
+   * Sets the user's unread counter to 0, or takes away what one conversation counts, now or as soon as the chat is connected. All devices of the user get
    * an `unread` event. Does nothing after the chat has closed.
    */
-  markRead(): void;
+  markRead(conversation?: string | number): void;
 
   /**
    * Sends an event, such as `typing`, to every page of a peer of the grant. It comes at most once, and is

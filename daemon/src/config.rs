@@ -142,9 +142,15 @@ impl Config {
             Mysql::read(source, user_id_type.unwrap_or_default())
         } else {
             source.skip("mysql.");
+            source.skip("unread_by_conversation");
             None
         };
         let log = Log::read(source);
+        if let (Some(Mysql { names, .. }), Some(false)) = (&mysql, count_unread)
+            && names.unread_by_conversation
+        {
+            source.error("unread_by_conversation", "needs count_unread = true");
+        }
         let (trusted_proxies, proxy_protocol) = proxies?;
         Some(Self {
             listen: listen?,

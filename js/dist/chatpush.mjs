@@ -124,7 +124,7 @@ function read(text) {
     if (type === "grant" && (until || error)) return { event: "grant", value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
-  if (count !== void 0) return { event: "unread", id, value: count };
+  if (count !== void 0) return { event: "unread", id, value: count, ...frame.by && { by: frame.by } };
   return typeof frame.data === "string" ? { event: "message", id, value: frame } : void 0;
 }
 function countIn(object) {
@@ -441,9 +441,9 @@ var Events = class {
    * others.
    * @returns {Promise<boolean>} Resolves when all promises of the handlers are settled: true if none failed.
    */
-  async emit(event, value) {
+  async emit(event, ...values) {
     const calls = [...this.handlers.get(event)].map(
-      ({ handler }) => new Promise((resolve) => resolve(handler(value)))
+      ({ handler }) => new Promise((resolve) => resolve(handler(...values)))
     );
     const failed = (await Promise.allSettled(calls)).filter(({ status }) => status === "rejected");
     for (const { reason } of failed) this.fail(reason);
@@ -600,8 +600,8 @@ var Inbox = class {
     }
     this.running = false;
   }
-  async handle({ event, id, value }, socket) {
-    const done = this.handled.has(id) || await this.events.emit(event, value);
+  async handle({ event, id, value, by }, socket) {
+    const done = this.handled.has(id) || await this.events.emit(event, value, ...by ? [by] : []);
     if (!done || id === void 0) return;
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);
@@ -754,14 +754,16 @@ var Tabs = class {
 };
 
 // src/chat.js
-var TABS_VERSION = 2;
+var TABS_VERSION = 3;
 var EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
 var EVENT_BYTES = 1024;
+var CONVERSATION = /^[A-Za-z0-9._:@-]{1,64}$/;
 var Chat = class {
   constructor(options, world) {
     this.world = world;
     this.state = "connecting";
     this.presence = {};
+    this.readingOf = /* @__PURE__ */ new Set();
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -784,8 +786,8 @@ var Chat = class {
     this.address = addressOf(world, url);
     this.name = String(name);
     this.share = share && Tabs.possible(world);
-    this.events.on("unread", (count) => {
-      this.unread = count;
+    this.events.on("unread", (count, by) => {
+      Object.assign(this, { unread: count, by });
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -848,9 +850,13 @@ var Chat = class {
     if (event === "message") Promise.resolve().then(() => this.inbox?.run());
     return off;
   }
-  markRead() {
+  markRead(conversation) {
+    if (conversation !== void 0 && !CONVERSATION.test(conversation)) {
+      throw new TypeError(`chatpush has no conversation '${conversation}'`);
+    }
     if (this.state === "closed") return;
-    this.reading = true;
+    if (conversation === void 0) this.reading = true;
+    else this.readingOf.add(String(conversation));
     this.sendRead();
   }
   event(to, name, value = null) {
@@ -911,7 +917,8 @@ var Chat = class {
     return false;
   }
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled, event }) {
+  answer({ ask, handled, event, readOf }) {
+    if (readOf) this.markRead(readOf);
     if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === "read") this.markRead();
@@ -920,11 +927,12 @@ var Chat = class {
     if (ask) this.tell();
   }
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, presence, error, read: read2 }) {
+  follow({ frame, state, unread, by, presence, error, read: read2, haveRead }) {
     if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read2) this.reading = false;
-    if (unread !== void 0 && unread !== this.unread) this.events.emit("unread", unread);
+    this.readingOf.delete(haveRead);
+    if (unread !== void 0 && unread !== this.unread) this.events.emit("unread", unread, ...by ? [by] : []);
     if (presence) this.catchUp(presence);
     if (!state) return;
     if (state === "open" && state !== this.state) this.sendRead();
@@ -942,7 +950,7 @@ var Chat = class {
     this.tell();
   }
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, presence: this.presence });
+    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, by: this.by, presence: this.presence });
   }
   /** Learns from the leader of the peers that came before this tab was there. */
   catchUp(presence) {
@@ -957,6 +965,14 @@ var Chat = class {
     this.events.emit("state", state);
   }
   sendRead() {
+    for (const conversation of this.readingOf) {
+      if (this.tabs && !this.tabs.leading) {
+        this.tabs.post({ readOf: conversation });
+      } else if (this.connection.send(JSON.stringify({ read: { conversation } }))) {
+        this.readingOf.delete(conversation);
+        this.tabs?.post({ haveRead: conversation });
+      }
+    }
     if (!this.reading) return;
     if (this.tabs && !this.tabs.leading) {
       this.tabs.ask("read");
@@ -1006,7 +1022,7 @@ function connect(options, world = globalThis) {
   const chat = new Chat(options ?? {}, world);
   return {
     on: (event, handler) => chat.on(event, handler),
-    markRead: () => chat.markRead(),
+    markRead: (conversation) => chat.markRead(conversation),
     event: (to, name, value) => chat.event(to, name, value),
     renewGrant: () => chat.renewGrant(),
     close: () => chat.close(),

@@ -12,11 +12,14 @@ import { Tabs } from './tabs.js';
  * The version of the messages between tabs. Tabs with another version of this client must not share a
  * channel.
  */
-const TABS_VERSION = 2;
+const TABS_VERSION = 3;
 
 /** The name of a client event, and the longest value in bytes of JSON. The daemon drops what differs. */
 const EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
 const EVENT_BYTES = 1_024;
+
+/** The name of a conversation. */
+const CONVERSATION = /^[A-Za-z0-9._:@-]{1,64}$/;
 
 /**
  * The chat of one page. It holds the connection itself (leader) or gets everything from the tab that does.
@@ -27,6 +30,8 @@ export class Chat {
     this.state = 'connecting';
     /** What is known of the peers, by their ids. */
     this.presence = {};
+    /** Conversations that were read, until that is sent. */
+    this.readingOf = new Set();
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -52,8 +57,8 @@ export class Chat {
     this.name = String(name);
     this.share = share && Tabs.possible(world);
     // Kept for tabs that begin to follow this one.
-    this.events.on('unread', (count) => {
-      this.unread = count;
+    this.events.on('unread', (count, by) => {
+      Object.assign(this, { unread: count, by });
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -124,9 +129,13 @@ export class Chat {
     return off;
   }
 
-  markRead() {
+  markRead(conversation) {
+    if (conversation !== undefined && !CONVERSATION.test(conversation)) {
+      throw new TypeError(`chatpush has no conversation '${conversation}'`);
+    }
     if (this.state === 'closed') return;
-    this.reading = true;
+    if (conversation === undefined) this.reading = true;
+    else this.readingOf.add(String(conversation));
     this.sendRead();
   }
 
@@ -196,7 +205,8 @@ export class Chat {
   }
 
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled, event }) {
+  answer({ ask, handled, event, readOf }) {
+    if (readOf) this.markRead(readOf);
     if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === 'read') this.markRead();
@@ -206,11 +216,12 @@ export class Chat {
   }
 
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, presence, error, read }) {
+  follow({ frame, state, unread, by, presence, error, read, haveRead }) {
     if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read) this.reading = false;
-    if (unread !== undefined && unread !== this.unread) this.events.emit('unread', unread);
+    this.readingOf.delete(haveRead);
+    if (unread !== undefined && unread !== this.unread) this.events.emit('unread', unread, ...(by ? [by] : []));
     if (presence) this.catchUp(presence);
     if (!state) return;
     // The previous leader may have closed before it sent our request.
@@ -231,7 +242,7 @@ export class Chat {
   }
 
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, presence: this.presence });
+    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, by: this.by, presence: this.presence });
   }
 
   /** Learns from the leader of the peers that came before this tab was there. */
@@ -249,6 +260,14 @@ export class Chat {
   }
 
   sendRead() {
+    for (const conversation of this.readingOf) {
+      if (this.tabs && !this.tabs.leading) {
+        this.tabs.post({ readOf: conversation });
+      } else if (this.connection.send(JSON.stringify({ read: { conversation } }))) {
+        this.readingOf.delete(conversation);
+        this.tabs?.post({ haveRead: conversation });
+      }
+    }
     if (!this.reading) return;
     if (this.tabs && !this.tabs.leading) {
       this.tabs.ask('read');

@@ -21,7 +21,7 @@ export function connect(options, world = globalThis) {
   const chat = new Chat(options ?? {}, world);
   return {
     on: (event, handler) => chat.on(event, handler),
-    markRead: () => chat.markRead(),
+    markRead: (conversation) => chat.markRead(conversation),
     event: (to, name, value) => chat.event(to, name, value),
     renewGrant: () => chat.renewGrant(),
     close: () => chat.close(),

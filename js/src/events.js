@@ -30,10 +30,10 @@ export class Events {
    * others.
    * @returns {Promise<boolean>} Resolves when all promises of the handlers are settled: true if none failed.
    */
-  async emit(event, value) {
+  async emit(event, ...values) {
     // Handlers that are added or removed meanwhile count from the next event on.
     const calls = [...this.handlers.get(event)].map(
-      ({ handler }) => new Promise((resolve) => resolve(handler(value))),
+      ({ handler }) => new Promise((resolve) => resolve(handler(...values))),
     );
     const failed = (await Promise.allSettled(calls)).filter(({ status }) => status === 'rejected');
     for (const { reason } of failed) this.fail(reason);

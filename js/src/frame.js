@@ -3,9 +3,9 @@
 /**
  * Reads one frame.
  * @param {unknown} text The data of a WebSocket message event.
- * @returns {{event: string, id?: string, value?: object|number}|undefined} The event is `message`, `unread`,
- *   `presence`, `event`, `recall`, `delivered`, `grant` or `pong`; `undefined` for an unknown kind of frame,
- *   so that a newer daemon may send more than this client knows.
+ * @returns {{event: string, id?: string, value?: object|number, by?: object}|undefined} The event is `message`,
+ *   `unread`, `presence`, `event`, `recall`, `delivered`, `grant` or `pong`; `undefined` for an unknown kind of
+ *   frame, so that a newer daemon may send more than this client knows.
  */
 export function read(text) {
   const frame = parse(text);
@@ -22,7 +22,7 @@ export function read(text) {
     if (type === 'grant' && (until || error)) return { event: 'grant', value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
-  if (count !== undefined) return { event: 'unread', id, value: count };
+  if (count !== undefined) return { event: 'unread', id, value: count, ...(frame.by && { by: frame.by }) };
   return typeof frame.data === 'string' ? { event: 'message', id, value: frame } : undefined;
 }
 

@@ -43,9 +43,9 @@ export class Inbox {
     this.running = false;
   }
 
-  async handle({ event, id, value }, socket) {
+  async handle({ event, id, value, by }, socket) {
     // The same message may have come twice, on two connections, while it was queued.
-    const done = this.handled.has(id) || (await this.events.emit(event, value));
+    const done = this.handled.has(id) || (await this.events.emit(event, value, ...(by ? [by] : [])));
     if (!done || id === undefined) return;
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);

@@ -84,6 +84,7 @@ test('the client sends the frames of the golden file', async () => {
       for (const id of ids) tab.socket.say(message(id));
     },
     read: async (tab, line, chat) => chat.markRead(),
+    'read conversation': async (tab, line, chat) => chat.markRead(line.conversation),
     ping: async (tab) => tab.show(),
     grant: async () => {},
     event: async (tab, line, chat) => chat.event(line.to, line.event, line.value),

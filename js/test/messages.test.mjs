@@ -310,6 +310,25 @@ test('markRead is sent at once, or one time when the connection opens', async ()
   assert.equal(reads(), 2);
 });
 
+test('a conversation is marked as read, and counted apart', async () => {
+  const tab = new Browser().tab();
+  const chat = tab.chat(alone);
+  const counts = [];
+  chat.on('unread', (...count) => counts.push(count));
+  assert.throws(() => chat.markRead('not a name'), TypeError);
+  chat.markRead('team');
+  chat.markRead('team');
+  await settle();
+  tab.socket.accept();
+  chat.markRead(7);
+  const reads = tab.socket.sent.filter(({ read }) => read);
+  assert.deepEqual(reads, [{ read: { conversation: 'team' } }, { read: { conversation: '7' } }]);
+  tab.socket.say({ type: 'unread_count', data: 3, by: { 7: 2, team: 1 } });
+  tab.socket.say({ type: 'unread_count', data: 1 });
+  await settle();
+  assert.deepEqual(counts, [[3, { 7: 2, team: 1 }], [1]]);
+});
+
 test('closing or leaving the page sends the queued acks and hands out nothing more', async () => {
   const tab = new Browser().tab();
   const chat = await tab.open(alone);

@@ -119,6 +119,19 @@ test('a leader without a message handler acks what another tab has handled', asy
   assert.deepEqual(badge.socket.acks, [['b']], 'and what no tab has handled stays');
 });
 
+test('a conversation that a follower has read is sent by the leader, once', async () => {
+  const [leader, follower] = await tabs(2);
+  const reads = ({ socket }) => socket.sent.filter(({ read }) => read);
+  follower.api.markRead('team');
+  await settle();
+  assert.deepEqual(reads(leader), [{ read: { conversation: 'team' } }]);
+  leader.api.close();
+  await settle();
+  follower.socket.accept();
+  await settle();
+  assert.deepEqual(reads(follower), []);
+});
+
 test('markRead is sent by the leader and is not lost when the leader closes', async () => {
   const [leader, follower, third] = await tabs(3);
   const reads = ({ socket }) => socket.sent.filter(({ read }) => read).length;

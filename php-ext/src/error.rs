@@ -102,7 +102,7 @@ impl Error {
             | Self::NoSecret
             | Self::NoEntropy(_)
             | Self::UnexpectedReply
-            | Self::Refused(Refusal::Rejected(_)) => false,
+            | Self::Refused(Refusal::Rejected(_) | Refusal::NotConfigured(_)) => false,
             Self::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) | Self::NotAwaited => {
                 true
             }

@@ -72,7 +72,7 @@ impl Class {
             | Error::NoSecret
             | Error::NoEntropy(_)
             | Error::Execute(ExecuteError::Content(_))
-            | Error::Refused(Refusal::Rejected(_)) => &BASE,
+            | Error::Refused(Refusal::Rejected(_) | Refusal::NotConfigured(_)) => &BASE,
             Error::Execute(ExecuteError::TimedOut { .. }) | Error::NotAwaited => &TIMEOUT,
             Error::Execute(ExecuteError::Installation { .. })
             | Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,

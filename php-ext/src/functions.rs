@@ -32,6 +32,7 @@ const NAMESPACED: &[Function] = &[
     many::pushToUsers,
     many::sendToUsers,
     many::getOnlineUsers,
+    mailbox::getUnreadCounts,
     mailbox::clearUnreadCount,
     mailbox::ackOfflineMessage,
     mailbox::forgetUser,

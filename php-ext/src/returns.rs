@@ -1,10 +1,12 @@
 //! What functions return, and what they return in place of it when they fail.
 
+use std::collections::BTreeMap;
+
 use chatpush_wire::id::{Sender, UserId};
 use chatpush_wire::reply::{Row, SendTime};
 use ext_php_rs::convert::IntoZval as _;
 use ext_php_rs::flags::DataType;
-use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
 use ext_php_rs::zend::BailoutGuard;
 
 use crate::by_user;
@@ -92,6 +94,28 @@ impl Returns for u64 {
 
     fn fail(error: Error, answer: &mut Zval) {
         answer.set_long(0);
+        exception::raise(error);
+    }
+}
+
+/// Counts by name.
+impl Returns for BTreeMap<String, u64> {
+    const TYPE: DataType = DataType::Array;
+
+    fn set(self, answer: &mut Zval) {
+        let mut counts = ZendHashTable::new();
+        // Filling it can meet memory_limit, which leaves by longjmp. The guard frees the names.
+        let names = BailoutGuard::new(self);
+        for (name, count) in names.iter() {
+            // A number is an integer key, as in every array of PHP. PHP cannot refuse a new key.
+            _ = counts.insert(ArrayKey::from(name.clone()), saturating(*count));
+        }
+        drop(names);
+        answer.set_hashtable(counts);
+    }
+
+    fn fail(error: Error, answer: &mut Zval) {
+        answer.set_hashtable(ZendHashTable::new());
         exception::raise(error);
     }
 }

@@ -273,15 +273,34 @@ namespace ChatPush {
     function getOnlineUsers(array $user_ids): array {}
 
     /**
-     * Sets a user's unread counter to 0 and sends it to the user's devices.
+     * Returns how many messages of each conversation a user has not read, of those above 0.
+     *
+     * The key of a message without a conversation is its sender. Needs `unread_by_conversation` in chatpushd.
      *
      * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @return array<array-key, int> by conversation, at most 10,000. A name of digits is an integer key
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\Exception `unread_by_conversation` is off
+     */
+    function getUnreadCounts(string|int $user_id): array {}
+
+    /**
+     * Sets a user's unread counter to 0, or takes away what one conversation counts, and sends it to the user's
+     * devices.
+     *
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: only this one, or this sender. The counter
+     *     falls by as much, never below 0
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
      * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
+     * @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
      */
-    function clearUnreadCount(string|int $user_id): void {}
+    function clearUnreadCount(string|int $user_id, ?string $conversation = null): void {}
 
     /**
      * Deletes stored messages that the application has shown itself instead of pushing them.

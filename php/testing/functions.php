@@ -76,9 +76,14 @@ function getOnlineUsers(array $user_ids): array
     return Many::online(__FUNCTION__, $user_ids);
 }
 
-function clearUnreadCount(string|int $user_id): void
+function getUnreadCounts(string|int $user_id): array
 {
-    Mailbox::clearUnread(__FUNCTION__, $user_id);
+    return Mailbox::unreadCounts(__FUNCTION__, $user_id);
+}
+
+function clearUnreadCount(string|int $user_id, ?string $conversation = null): void
+{
+    Mailbox::clearUnread(__FUNCTION__, $user_id, $conversation);
 }
 
 function ackOfflineMessage(string|int $user_id, array $ids): int

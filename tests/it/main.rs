@@ -55,6 +55,8 @@ mod recall;
 mod forget;
 /// What senders are told of their own messages.
 mod copies;
+/// Unread messages by conversation.
+mod conversations;
 /// A message table that is a history.
 mod history;
 /// Tables as applications have them.

@@ -9,7 +9,7 @@
 //! | `k` | entry kind: `m` message, `g` message to many, `c` client ack, `a` application delete, `z` clear, `e` duplicate, `h` duplicate to many, `x` recall, `f` forget |
 //! | `r` | receiver; of the kinds to many, all of them, separated by line feeds |
 //! | `s`, `c`, `t` | sender (also of a recall), content and type of a message |
-//! | `o` | conversation of a message that belongs to one |
+//! | `o` | conversation of a message that belongs to one; of a clear, what is cleared alone |
 //! | `i` | message id, also of a duplicate; of a client ack or a recall, the ids separated by line feeds |
 //! | `n` | row ids of an application delete, separated by line feeds |
 //! | `l` | `1` if the receiver was connected when the message was accepted; of the kinds to many, one mark for each receiver ([`Addressee`]): `1`, `0`, or `D`, `d` if the call was repeated for this one |
@@ -136,10 +136,12 @@ pub enum Entry {
         /// Where the number of deleted rows goes after the commit.
         reply_to: Option<String>,
     },
-    /// Set the unread counter to 0.
+    /// Set the unread counter to 0, or take away what one conversation counts.
     Clear {
         /// The owner of the counter.
         receiver: UserId,
+        /// The conversation; none for all of them.
+        conversation: Option<Conversation>,
         /// Where the answer goes after the commit.
         reply_to: Option<String>,
     },
@@ -314,7 +316,7 @@ impl Entry {
                 ids: message_ids(text(field::ID)?)?,
                 reply_to,
             }),
-            kind::CLEAR => Ok(Self::Clear { receiver: receiver()?, reply_to }),
+            kind::CLEAR => Ok(Self::Clear { receiver: receiver()?, conversation: conversation()?, reply_to }),
             kind::FORGET => Ok(Self::Forget { receiver: receiver()?, reply_to }),
             kind::DUPLICATE => {
                 Ok(Self::Duplicate { receiver: receiver()?, id: id()?, receiver_online, reply_to })

@@ -110,9 +110,11 @@ pub fn app_delete(receiver: &UserId, rows: &[u64]) -> Fields<'static> {
     fields
 }
 
-/// The unread counter is to become 0.
-pub fn clear(receiver: &UserId) -> Fields<'static> {
-    head(kind::CLEAR, receiver)
+/// The unread counter is to become 0, or to lose what a conversation counts.
+pub fn clear<'a>(receiver: &UserId, conversation: Option<&'a Conversation>) -> Fields<'a> {
+    let mut fields = head(kind::CLEAR, receiver);
+    fields.extend(conversation.map(|name| (field::CONVERSATION, name.as_str().into())));
+    fields
 }
 
 /// Everything that is kept of a user is to be removed.
@@ -230,6 +232,13 @@ mod tests {
         }
         let forgotten = Entry::Forget { receiver: receiver.clone(), reply_to: None };
         assert_eq!(read(&forget(&receiver)), forgotten);
-        assert_eq!(read(&clear(&receiver)), Entry::Clear { receiver, reply_to: None });
+        for conversation in [None, Some(conversation)] {
+            let expected = Entry::Clear {
+                receiver: receiver.clone(),
+                conversation: conversation.clone(),
+                reply_to: None,
+            };
+            assert_eq!(read(&clear(&receiver, conversation.as_ref())), expected);
+        }
     }
 }

@@ -36,13 +36,18 @@ pub enum Query<U = UserId> {
         /// The owner of the counter.
         user: U,
     },
+    /// What each conversation counts.
+    UnreadCounts {
+        /// The owner of the counter.
+        user: U,
+    },
 }
 
 impl Query {
     /// The owner of the mailbox.
     pub const fn user(&self) -> &UserId {
         match self {
-            Self::Rows { user, .. } | Self::Unread { user } => user,
+            Self::Rows { user, .. } | Self::Unread { user } | Self::UnreadCounts { user } => user,
         }
     }
 }
@@ -52,6 +57,7 @@ impl Query<AnyUserId> {
         Ok(match self {
             Self::Rows { user, after, limit } => Query::Rows { user: user.of_type(ids)?, after, limit },
             Self::Unread { user } => Query::Unread { user: user.of_type(ids)? },
+            Self::UnreadCounts { user } => Query::UnreadCounts { user: user.of_type(ids)? },
         })
     }
 }

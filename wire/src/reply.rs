@@ -1,5 +1,7 @@
 //! What a daemon or a script answers to the extension, as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Conversation;
@@ -33,6 +35,8 @@ pub enum Reply {
     },
     /// The unread counter, 0 for an unknown user.
     Unread(u64),
+    /// What each conversation counts, of those above 0.
+    UnreadCounts(BTreeMap<String, u64>),
     /// Who is in a room, as far as one daemon knows.
     Members {
         /// The type of the ids.
@@ -75,6 +79,8 @@ impl Each {
         })
     }
 }
+/// What a call is told that needs the counters of conversations, where there are none.
+pub const NO_CONVERSATIONS: &str = "conversations are not counted: set unread_by_conversation = true in chatpushd, and run `chatpushd migrate`";
 
 /// Why a daemon or a script did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -89,6 +95,9 @@ pub enum Refusal {
     /// MySQL refused the data, with its error.
     #[error("MySQL refused the message, it is kept in chatpush_dead: {0}")]
     Rejected(String),
+    /// The settings of the daemon do not allow the call.
+    #[error("{0}")]
+    NotConfigured(String),
     /// The query failed, with the daemon's error.
     #[error("chatpushd could not answer: {0}")]
     Failed(String),

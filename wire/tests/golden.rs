@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a golden file that cannot be read fails its test")]
 
+use std::collections::BTreeMap;
+
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Entry;
 use chatpush_wire::envelope::{self, Envelope};
@@ -126,7 +128,10 @@ fn frames_match_the_golden_file() {
     for line in lines(include_str!("../../tests/golden/frames.json")) {
         let golden = text(&line, "frame");
         let rendered = match text(&line, "kind") {
-            "unread" => frame::unread(line["count"].as_u64().unwrap()),
+            "unread" => {
+                let by: Option<BTreeMap<String, u64>> = serde_json::from_value(line["by"].clone()).unwrap();
+                frame::unread(line["count"].as_u64().unwrap(), by.as_ref())
+            }
             name @ ("live" | "stored" | "carbon") => {
                 let message = &line["message"];
                 let id = MessageId::try_from(text(message, "id").to_owned()).unwrap();

@@ -1,5 +1,7 @@
 //! Replies to the extension, and what the writer tells a user's devices.
 
+use std::collections::BTreeMap;
+
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{self, sent};
 use chatpush_wire::id::{MessageId, UserId};
@@ -25,8 +27,14 @@ pub(crate) fn publish_reply(
 }
 
 /// Adds the command that publishes a user's unread counter to a pipeline.
-pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: &UserId, count: u64) {
-    let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count));
+pub(crate) fn publish_unread(
+    pipeline: &mut Pipeline,
+    prefix: &Prefix,
+    user: &UserId,
+    count: u64,
+    by: Option<&BTreeMap<String, u64>>,
+) {
+    let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count, by));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }
 

@@ -37,6 +37,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::boolean("count_unread", true, "Whether storing a message increments the unread counter")
         .details("`false` if the application increments it itself."),
+    Setting::boolean(
+        "unread_by_conversation",
+        false,
+        "Whether unread messages are counted by conversation too",
+    )
+    .details(
+        "In `chatpush_unread`: for `getUnreadCounts()` and `by` in the browser. Without a conversation, a \
+             message counts for its sender. Needs `count_unread`.",
+    ),
     Setting::boolean("receipts", false, "Whether senders are told when a client has confirmed their message")
         .details("A `delivered` frame, for clients with `chatpush.v1`."),
     Setting::boolean("carbons", false, "Whether senders get copies of their own messages")

@@ -86,6 +86,8 @@ pub struct Names {
     pub user_id: Identifier,
     /// Unread counter of a user.
     pub unread_count: Identifier,
+    /// Whether unread messages are counted by conversation too.
+    pub unread_by_conversation: bool,
     /// Whether the counters are in our own table, whose names the last three are then.
     pub own_counter: bool,
     /// The type of user ids.
@@ -113,6 +115,7 @@ impl Column<'_> {
 
 impl Names {
     pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
+        let unread_by_conversation = source.boolean("unread_by_conversation");
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
         let id = name("mysql.columns.id");
@@ -142,6 +145,7 @@ impl Names {
             user_id,
             unread_count,
             own_counter,
+            unread_by_conversation: unread_by_conversation?,
             user_id_type,
         })
     }

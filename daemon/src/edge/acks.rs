@@ -3,11 +3,13 @@
 
 mod appender;
 mod clears;
+mod conversation_clears;
 mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::id::{MessageId, UserId};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::appender::run;
 use self::clears::Clears;
+use self::conversation_clears::ConversationClears;
 pub(crate) use self::waiting::Waiting;
 use crate::hub::Hub;
 use crate::query::barrier::Barrier;
@@ -32,6 +35,8 @@ pub(crate) enum Ack {
     Messages(UserId, Vec<MessageId>),
     /// The user has read everything.
     Read(UserId),
+    /// The user has read a conversation.
+    ReadConversation(UserId, Conversation),
 }
 
 /// The sessions' end of the queue. Cloning is shallow.
@@ -41,6 +46,7 @@ pub(crate) struct Acks {
     stores: bool,
     queue: mpsc::Sender<Waiting>,
     clears: Clears,
+    conversation_clears: ConversationClears,
 }
 
 impl Acks {
@@ -52,8 +58,9 @@ impl Acks {
         stop: CancellationToken,
     ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
+        let conversation_clears = ConversationClears::new(barrier.clone(), queue.clone(), stop.clone());
         let clears = Clears::new(barrier, hub, queue.clone(), stop);
-        (Self { stores, queue, clears }, receiver)
+        (Self { stores, queue, clears, conversation_clears }, receiver)
     }
 
     /// Queues an acknowledgement for the log.
@@ -64,6 +71,9 @@ impl Acks {
         let (user, ids) = match ack {
             Ack::Messages(user, ids) => (user, ids),
             Ack::Read(user) => return self.clears.request(user),
+            Ack::ReadConversation(user, conversation) => {
+                return self.conversation_clears.request(user, conversation);
+            }
         };
         if timeout(QUEUE_TIMEOUT, self.queue.send(Waiting::Messages(user, ids))).await.is_err() {
             tracing::warn!("acknowledgement dropped: Redis does not keep up. Its message will be sent again");

@@ -23,7 +23,7 @@ use crate::hub::{Epoch, Format, Hub, Outgoing, Page, Topic};
 use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 use crate::services::Services;
-use crate::store::rows::{Cursor, RowPage, StoredRow};
+use crate::store::rows::{Cursor, RowPage, StoredRow, Unread};
 use crate::store::{CONNECTIONS, StoreError};
 
 /// Bytes of content in a page. A page holds at least one row, whatever its size. At most two pages are held
@@ -127,7 +127,9 @@ impl Replay {
             if has_more {
                 slot.send(ReplayPart::Page(self.hub.page(frames.collect())));
             } else {
-                let unread = unread.map(|unread| Outgoing::new(Utf8Bytes::from(frame::unread(unread)), None));
+                let unread = unread.map(|unread| {
+                    Outgoing::new(Utf8Bytes::from(frame::unread(unread.count, unread.by.as_ref())), None)
+                });
                 let last = self.hub.page(frames.chain(unread).collect());
                 slot.send(ReplayPart::Last(last, epoch));
                 return Ok(());
@@ -142,7 +144,7 @@ impl Replay {
         mut least: Position,
         cursor: &mut Cursor,
         mysql: &mut Backoff,
-    ) -> (RowPage, Option<u64>) {
+    ) -> (RowPage, Option<Unread>) {
         loop {
             match self.page(user, least, cursor).await {
                 Ok((page, unread)) => {
@@ -180,7 +182,7 @@ impl Replay {
         user: &UserId,
         least: Position,
         cursor: &Cursor,
-    ) -> Result<(RowPage, Option<u64>), StoreError> {
+    ) -> Result<(RowPage, Option<Unread>), StoreError> {
         let Services { store: Some(store), config, .. } = &*self.services else {
             return Ok((RowPage::default(), None));
         };

@@ -2,7 +2,7 @@
 //! no I/O, so every rule about order is tested without a database.
 
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::{Entry, Malformed};
@@ -170,6 +170,13 @@ pub(crate) struct Insert<'a> {
     pub(crate) time_ms: u64,
 }
 
+impl Insert<'_> {
+    /// The conversation for which it counts: its own, or its sender.
+    fn counts_for(&self) -> String {
+        self.conversation.map_or_else(|| self.sender.to_string(), |name| name.as_str().to_owned())
+    }
+}
+
 /// The change of one user's unread counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counter {
@@ -177,6 +184,26 @@ pub(crate) struct Counter {
     pub(crate) cleared: bool,
     /// How much is added.
     pub(crate) added: u32,
+}
+
+/// What is counted as unread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// Nothing: the application counts itself.
+    Off,
+    /// The messages of a user.
+    Total,
+    /// Also those of each conversation.
+    ByConversation,
+}
+
+/// The changes of what the conversations of one user count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Conversations that are cleared first. All of them are if the user's [`Counter`] is.
+    pub(crate) cleared: BTreeSet<String>,
+    /// How much is added to each.
+    pub(crate) added: BTreeMap<String, u32>,
 }
 
 /// Rows that the application deletes (`ackOfflineMessage`).
@@ -244,6 +271,8 @@ pub(crate) enum Outcome<'a> {
     Cleared,
     /// Nothing is kept of the user any more.
     Forgotten,
+    /// Nothing: conversations are not counted.
+    NotCounted,
     /// Rows were deleted; their number is that of the delete with this index in [`Batch::app_deletes`].
     Removed(usize),
     /// Whether a message was taken back.
@@ -283,6 +312,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) clears: BTreeMap<&'a UserId, u64>,
     /// Changes of counters, by user.
     pub(crate) counters: BTreeMap<&'a UserId, Counter>,
+    /// Changes of what conversations count, by user. Empty unless that is counted.
+    pub(crate) parts: BTreeMap<&'a UserId, Parts>,
     /// Users whose devices get the new counter.
     pub(crate) notify_unread: Vec<&'a UserId>,
     /// Replies to the callers that wait for the commit.
@@ -301,18 +332,18 @@ impl<'a> Batch<'a> {
     /// Those of one partition come in the order of its log; the order of partitions does not matter. Entries
     /// that could not be decoded are skipped, so the caller must reject them first.
     ///
-    /// With `count_unread` off the application counts messages itself. Messages in `stored` are in MySQL
+    /// With [`Counting::Off`] the application counts messages itself. Messages in `stored` are in MySQL
     /// already, because their sender sent them again.
     #[expect(clippy::too_many_lines, reason = "it has an arm for each kind of entry, and each is short")]
     pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
-        count_unread: bool,
+        counting: Counting,
         stored: &HashSet<(UserId, MessageId)>,
     ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
-        let mut inserts = Inserts { rows: Vec::new(), places: HashMap::new(), count_unread };
+        let mut inserts = Inserts { rows: Vec::new(), places: HashMap::new(), counting };
         inserts.places.extend(stored.iter().map(|(receiver, id)| ((receiver, id), None)));
         // How many messages there were when a user's counter was cleared.
         let mut cleared_at = HashMap::new();
@@ -386,7 +417,23 @@ impl<'a> Batch<'a> {
                     batch.app_deletes.push(AppDelete { receiver, rows });
                     Outcome::Removed(batch.app_deletes.len() - 1)
                 }
-                Entry::Clear { receiver, .. } => {
+                Entry::Clear { conversation: Some(_), .. } if counting != Counting::ByConversation => {
+                    Outcome::NotCounted
+                }
+                Entry::Clear { receiver, conversation: Some(conversation), .. } => {
+                    let (parts, counter) = (
+                        batch.parts.entry(receiver).or_default(),
+                        batch.counters.entry(receiver).or_default(),
+                    );
+                    counter.added -= parts.added.remove(conversation.as_str()).unwrap_or(0);
+                    if !counter.cleared {
+                        parts.cleared.insert(conversation.as_str().to_owned());
+                    }
+                    batch.notify_unread.push(receiver);
+                    Outcome::Cleared
+                }
+                Entry::Clear { receiver, conversation: None, .. } => {
+                    batch.parts.remove(receiver);
                     batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
                     batch.clears.insert(receiver, logged.position.time_ms());
                     cleared_at.insert(receiver, inserts.rows.len());
@@ -394,6 +441,7 @@ impl<'a> Batch<'a> {
                     Outcome::Cleared
                 }
                 Entry::Forget { receiver, .. } => {
+                    batch.parts.remove(receiver);
                     batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
                     batch.forgets.push((logged.partition, receiver));
                     Outcome::Forgotten
@@ -413,7 +461,8 @@ impl<'a> Batch<'a> {
                         from_batch = true;
                         batch.confirmed.push((receiver, id));
                         // A clear that came after the message has reset its count.
-                        let counts = count_unread && cleared_at.get(receiver).is_none_or(|end| at >= *end);
+                        let counts = counting != Counting::Off
+                            && cleared_at.get(receiver).is_none_or(|end| at >= *end);
                         if let Some(counter) = batch.counters.get_mut(receiver).filter(|_| counts) {
                             counter.added = counter.added.saturating_sub(1);
                         }
@@ -422,7 +471,7 @@ impl<'a> Batch<'a> {
                     if index.is_some() {
                         batch.recalls.push(Recall { sender, receiver, ids: earlier });
                     }
-                    if count_unread {
+                    if counting != Counting::Off {
                         batch.counters.entry(receiver).or_default();
                         batch.notify_unread.push(receiver);
                     }
@@ -460,7 +509,7 @@ struct Inserts<'a, 'k> {
     rows: Vec<Option<Insert<'a>>>,
     /// The index of each message in `rows`; none if it was stored before.
     places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
-    count_unread: bool,
+    counting: Counting,
 }
 
 impl<'a: 'k, 'k> Inserts<'a, 'k> {
@@ -468,15 +517,25 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
     fn add(&mut self, batch: &mut Batch<'a>, insert: Insert<'a>, receiver_online: bool) -> Outcome<'a> {
         if let MapEntry::Vacant(place) = self.places.entry((insert.receiver, insert.id)) {
             place.insert(Some(self.rows.len()));
-            if self.count_unread {
-                batch.counters.entry(insert.receiver).or_default().added += 1;
-                if receiver_online {
-                    batch.notify_unread.push(insert.receiver);
-                }
-            }
+            self.count(batch, &insert, receiver_online);
             self.rows.push(Some(insert));
         }
         Outcome::Stored { receiver_online }
+    }
+
+    /// Counts a new message.
+    fn count(&self, batch: &mut Batch<'a>, insert: &Insert<'a>, receiver_online: bool) {
+        if self.counting == Counting::Off {
+            return;
+        }
+        if self.counting == Counting::ByConversation {
+            let parts = batch.parts.entry(insert.receiver).or_default();
+            *parts.added.entry(insert.counts_for()).or_default() += 1;
+        }
+        batch.counters.entry(insert.receiver).or_default().added += 1;
+        if receiver_online {
+            batch.notify_unread.push(insert.receiver);
+        }
     }
 
     /// What became of a message whose call was repeated.

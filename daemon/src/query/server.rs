@@ -11,7 +11,7 @@ use std::time::Duration;
 use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
-use chatpush_wire::reply::{Refusal, Reply};
+use chatpush_wire::reply::{NO_CONVERSATIONS, Refusal, Reply};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -177,7 +177,11 @@ impl QueryServer {
                 let rows = page.rows.into_iter().map(|stored| stored.row).collect();
                 Ok(Reply::Rows { rows, more: page.has_more })
             }
-            Query::Unread { user } => Ok(Reply::Unread(store.unread(user, least).await?)),
+            Query::Unread { user } => Ok(Reply::Unread(store.unread(user, least).await?.count)),
+            Query::UnreadCounts { user } => Ok(match store.unread(user, least).await?.by {
+                Some(by) => Reply::UnreadCounts(by),
+                None => Reply::Refused(Refusal::NotConfigured(NO_CONVERSATIONS.to_owned())),
+            }),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The writer's transaction: applies one batch of the log, or nothing of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +15,17 @@ use super::error::UnavailableCause;
 use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::probe::{self, Probe};
-use super::rows::positions;
+use super::rows::{CONVERSATIONS, Unread, positions};
 use super::server::Server;
 use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, position, recall,
+    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, parts, position,
+    recall,
 };
 use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
-use crate::log::batch::{Batch, Insert, LogEntry, PositionUpdate};
+use crate::log::batch::{Batch, Counting, Insert, LogEntry, PositionUpdate};
 use crate::log::position::Position;
 
 /// The named lock that the writer's connection holds, one per database.
@@ -94,7 +95,7 @@ pub(crate) struct Applied {
     /// Senders, receivers and ids of rows that clients have confirmed, if receipts are sent.
     pub(crate) delivered: Vec<(UserId, UserId, MessageId)>,
     /// The new counters of [`Batch::notify_unread`].
-    pub(crate) counters: Vec<(UserId, u64)>,
+    pub(crate) counters: Vec<(UserId, Unread)>,
 }
 
 /// The writer's own connection and its transaction.
@@ -269,9 +270,27 @@ impl WriterConnection {
             Some((ids.text(&sender).ok()?, ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
         });
         let delivered = delivered.collect();
+        let mut by: HashMap<UserId, BTreeMap<String, u64>> = HashMap::new();
+        for row in results.parts {
+            let Ok((user, conversation, count)) = mysql_async::from_row_opt::<(String, String, u64)>(row)
+            else {
+                continue;
+            };
+            let Ok(user) = ids.text(&user) else { continue };
+            let by = by.entry(user).or_default();
+            if by.len() < CONVERSATIONS {
+                by.insert(conversation, count);
+            }
+        }
+        let by_conversation = self.tables.unread_by_conversation;
         let counters = results.rows.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
-            Some((ids.text(&user).ok()?, u64::try_from(count).unwrap_or(0)))
+            let user = ids.text(&user).ok()?;
+            let count = u64::try_from(count).unwrap_or(0);
+            // A total of 0 empties the parts.
+            let parts = by.remove(&user).filter(|_| count > 0);
+            let by = by_conversation.then(|| parts.unwrap_or_default());
+            Some((user, Unread { count, by }))
         });
         Ok(Applied {
             removed: results.affected_rows,
@@ -341,12 +360,12 @@ impl WriterConnection {
     pub(crate) async fn probe(
         &mut self,
         entry: &Entry,
-        count_unread: bool,
+        counting: Counting,
         anyone: bool,
     ) -> Result<(), StoreError> {
         let remember_confirmed = self.remember_confirmed;
         let Some(receiver) = probe::receiver(entry) else { return Ok(()) };
-        let own = Probe { entry, receiver, is_own: true, count_unread, remember_confirmed };
+        let own = Probe { entry, receiver, is_own: true, counting, remember_confirmed };
         let Err(error) = self.probe_as(own).await else { return Ok(()) };
         if !anyone || error.is_locked() || !error.concerns_entries() {
             return Err(error);
@@ -463,12 +482,8 @@ impl WriterConnection {
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
-        if !batch.counters.is_empty() {
-            if tables.own_counter {
-                let users: Vec<_> = batch.counters.keys().copied().collect();
-                statements.push(ResultUse::Ignored, counter::insert(tables, &users));
-            }
-            statements.push(ResultUse::Ignored, counter::update(tables, batch, self.server.most_unread));
+        for statement in counter::change(tables, batch, self.server.most_unread, most / 2) {
+            statements.push(ResultUse::Ignored, statement);
         }
         for (_, user) in &batch.forgets {
             for statement in forget::counters(tables, user) {
@@ -477,6 +492,9 @@ impl WriterConnection {
         }
         if !batch.notify_unread.is_empty() {
             statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));
+            if tables.unread_by_conversation {
+                statements.push(ResultUse::Parts, parts::select(&batch.notify_unread));
+            }
         }
     }
 

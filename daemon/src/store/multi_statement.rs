@@ -27,6 +27,8 @@ pub(super) enum ResultUse {
     Rows,
     /// The rows are returned, apart from the others.
     Delivered,
+    /// The rows are returned apart from the others.
+    Parts,
 }
 
 /// Statements in order.
@@ -42,6 +44,8 @@ pub(super) struct Results {
     pub(super) rows: Vec<Row>,
     /// All rows of the statements with [`ResultUse::Delivered`].
     pub(super) delivered: Vec<Row>,
+    /// All rows of the statements with [`ResultUse::Parts`].
+    pub(super) parts: Vec<Row>,
 }
 
 /// MySQL manual, "Server Error Message Reference": `ER_BAD_NULL_ERROR`.
@@ -105,6 +109,7 @@ async fn send(
             ResultUse::AffectedRows => results.affected_rows.push(affected),
             ResultUse::Rows => results.rows.extend(rows),
             ResultUse::Delivered => results.delivered.extend(rows),
+            ResultUse::Parts => results.parts.extend(rows),
         }
     }
     Ok(())

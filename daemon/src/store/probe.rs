@@ -9,7 +9,7 @@ use super::server::Server;
 use super::statements::{confirm, counter, id_literal, insert, recall};
 use super::tables::Tables;
 use crate::base::clock;
-use crate::log::batch::{Batch, Counter, Insert};
+use crate::log::batch::{Batch, Counter, Counting, Insert, Parts};
 
 /// What a probe is like.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Probe<'a> {
     pub(super) receiver: &'a UserId,
     /// Whether that is the entry's, so that the sender is the entry's, too.
     pub(super) is_own: bool,
-    /// Whether a message changes the counter.
-    pub(super) count_unread: bool,
+    /// What a message changes of the counters.
+    pub(super) counting: Counting,
     /// Whether what is confirmed is remembered.
     pub(super) remember_confirmed: bool,
 }
@@ -82,17 +82,39 @@ impl Probe<'_> {
                 }
             }
         }
-        if matches!(self.entry, Entry::Clear { .. }) || (is_message && self.count_unread) {
-            let changed = Counter { cleared: !is_message, added: u32::from(is_message) };
-            if !is_message {
+        let counts = is_message && self.counting != Counting::Off;
+        if counts || matches!(self.entry, Entry::Clear { .. }) {
+            let (counter, parts) = self.changes(is_message);
+            if counter.cleared {
                 add(recall::record_clears([(&receiver, &now)]));
             }
-            let batch = Batch { counters: [(receiver, changed)].into(), ..Batch::default() };
-            if tables.own_counter {
-                add(counter::insert(tables, &[receiver]));
+            let counters = [(receiver, counter)].into();
+            let parts = parts.map(|parts| (receiver, parts)).into_iter().collect();
+            let batch = Batch { counters, parts, ..Batch::default() };
+            for statement in counter::change(tables, &batch, server.most_unread, server.statement_bytes / 2) {
+                add(statement);
             }
-            add(counter::update(tables, &batch, server.most_unread));
         }
         statements
+    }
+
+    /// What the entry changes of the receiver's counter, and of what conversations count.
+    fn changes(&self, is_message: bool) -> (Counter, Option<Parts>) {
+        let mut parts = Parts::default();
+        let mut counter = Counter { cleared: false, added: u32::from(is_message) };
+        match self.entry {
+            Entry::Message { conversation: Some(name), .. }
+            | Entry::MessageToMany { conversation: Some(name), .. } => {
+                parts.added.insert(name.as_str().to_owned(), 1);
+            }
+            Entry::Message { sender, .. } | Entry::MessageToMany { sender, .. } => {
+                parts.added.insert(sender.to_string(), 1);
+            }
+            Entry::Clear { conversation: Some(name), .. } => {
+                parts.cleared.insert(name.as_str().to_owned());
+            }
+            _ => counter.cleared = true,
+        }
+        (counter, (self.counting == Counting::ByConversation).then_some(parts))
     }
 }

@@ -4,6 +4,8 @@
 //! over the same connection, in the same round trip, so what is read is not older.
 
 use chatpush_wire::conversation::Conversation;
+use std::collections::BTreeMap;
+
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::partition::Partition;
@@ -12,7 +14,7 @@ use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
 use super::error::UnavailableCause;
-use super::statements::{id_literal, position};
+use super::statements::{id_literal, parts, position};
 use super::tables::{Tables, TimeColumn};
 use super::{Store, StoreError, identity, schema};
 use crate::config::Names;
@@ -37,6 +39,18 @@ pub(crate) struct RowPage {
     /// Whether more rows may follow.
     pub(crate) has_more: bool,
 }
+
+/// A user's unread counter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// All messages.
+    pub(crate) count: u64,
+    /// What each conversation counts, of those above 0; none if that is not counted.
+    pub(crate) by: Option<BTreeMap<String, u64>>,
+}
+
+/// Most conversations of a user that are returned.
+pub(crate) const CONVERSATIONS: usize = 10_000;
 
 /// Rows of the first read of a mailbox. Most have fewer.
 const FIRST_ROWS: u32 = 32;
@@ -98,7 +112,7 @@ impl Store {
             let bytes_left = max_bytes.saturating_sub(all.bytes);
             let rows = cursor.limit(bytes_left).min(left);
             let query = select_rows(&tables, user, cursor.after, rows);
-            let [found] = self.read_reached(user, least, [query]).await?;
+            let [found] = self.read_reached(user, least, vec![query]).await?;
             let part = page(found, &tables, rows, bytes_left, all.rows.is_empty())?;
             cursor.advance(&part);
             let cut = part.rows.len() < rows as usize;
@@ -117,9 +131,19 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::rows`].
-    pub(crate) async fn unread(&self, user: &UserId, least: Position) -> Result<u64, StoreError> {
-        let [counters] = self.read_reached(user, least, [self.select_unread(user)]).await?;
-        unread(counters)
+    pub(crate) async fn unread(&self, user: &UserId, least: Position) -> Result<Unread, StoreError> {
+        let [counters, parts] = self.read_reached(user, least, self.select_unread(user)).await?;
+        self.unread_of(counters, parts)
+    }
+
+    /// The counter in the only row, or 0 if there is none, and what conversations count.
+    fn unread_of(&self, counters: Vec<Row>, parts: Vec<Row>) -> Result<Unread, StoreError> {
+        let count = unread(counters)?;
+        let by = self
+            .names()
+            .unread_by_conversation
+            .then(|| parts.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect());
+        Ok(Unread { count, by })
     }
 
     /// The next page of a user's rows, of at most `max_bytes` of content, but always one row if there is one;
@@ -134,20 +158,21 @@ impl Store {
         least: Position,
         cursor: &Cursor,
         max_bytes: usize,
-    ) -> Result<(RowPage, u64), StoreError> {
+    ) -> Result<(RowPage, Unread), StoreError> {
         let limit = cursor.limit(max_bytes);
         let tables = self.tables().await?;
-        let queries = [select_rows(&tables, user, cursor.after, limit), self.select_unread(user)];
-        let [rows, counters] = self.read_reached(user, least, queries).await?;
-        Ok((page(rows, &tables, limit, max_bytes, true)?, unread(counters)?))
+        let mut queries = vec![select_rows(&tables, user, cursor.after, limit)];
+        queries.extend(self.select_unread(user));
+        let [rows, counters, parts] = self.read_reached(user, least, queries).await?;
+        Ok((page(rows, &tables, limit, max_bytes, true)?, self.unread_of(counters, parts)?))
     }
 
-    /// The rows of each query, from a server that has reached `least`.
+    /// The rows of each query, from a server that has reached `least`; none of a query that was not sent.
     async fn read_reached<const N: usize>(
         &self,
         user: &UserId,
         least: Position,
-        queries: [String; N],
+        queries: Vec<String>,
     ) -> Result<[Vec<Row>; N], StoreError> {
         let mut all = vec![position::select_one(Partition::of(user))];
         all.extend(queries);
@@ -161,16 +186,21 @@ impl Store {
         Ok(only(results))
     }
 
-    fn select_unread(&self, user: &UserId) -> String {
+    /// The queries for the counter, and for what conversations count.
+    fn select_unread(&self, user: &UserId) -> Vec<String> {
         let names = self.names();
-        format!(
+        let mut queries = vec![format!(
             "SELECT {} AS `unread_count` FROM {} WHERE {} = {}{}",
             names.unread_count,
             names.user,
             names.user_id,
             id_literal(user),
             names.of_counters()
-        )
+        )];
+        if names.unread_by_conversation {
+            queries.push(parts::select_of(names, user, CONVERSATIONS));
+        }
+        queries
     }
 
     /// The position of each partition.

@@ -50,9 +50,10 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
         privileges,
     };
     let mut tables = vec![application(names.offline_message.bare(), Some(offline_message(names)), 4)];
-    if names.own_counter {
+    if names.own_counter || names.unread_by_conversation {
         tables.push(unread(names));
-    } else {
+    }
+    if !names.own_counter {
         // Whoever has named other tables or columns has a table of users too.
         tables.push(application(names.user.bare(), names.are_defaults().then(|| user(names)), 2));
     }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn clear() -> Entry {
-        Entry::Clear { receiver: UserId::try_from(2).unwrap(), reply_to: None }
+        Entry::Clear { receiver: UserId::try_from(2).unwrap(), conversation: None, reply_to: None }
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,7 +30,7 @@ use crate::base::backoff::Backoff;
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
-use crate::log::batch::{Batch, LogEntry, PositionUpdate, limit_size, separate_forgets};
+use crate::log::batch::{Batch, Counting, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::apply::{ALONE_LIMIT, Applied, Inserts, Locks, WriterConnection};
@@ -394,7 +394,7 @@ impl<'a> Term<'a> {
         if shown && self.refusals.others_succeeded(logged.partition, entry) {
             return Ok(true);
         }
-        match self.mysql.probe(entry, self.services.config.count_unread, anyone).await {
+        match self.mysql.probe(entry, self.counting(), anyone).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_locked() => Ok(false),
             Err(error) if error.concerns_entries() => {
@@ -452,6 +452,16 @@ impl<'a> Term<'a> {
         done
     }
 
+    /// What is counted as unread.
+    fn counting(&self) -> Counting {
+        let config = &self.services.config;
+        match &config.mysql {
+            _ if !config.count_unread => Counting::Off,
+            Some(mysql) if mysql.names.unread_by_conversation => Counting::ByConversation,
+            _ => Counting::Total,
+        }
+    }
+
     /// Whether every message is looked up now.
     fn looks_up_all(&self) -> bool {
         !self.rescan.is_done() || self.look_up_all_until.is_some_and(|until| Instant::now() < until)
@@ -472,8 +482,7 @@ impl<'a> Term<'a> {
     }
 
     fn plan<'e>(&self, entries: &'e [LogEntry], stored: &HashSet<(UserId, MessageId)>) -> Batch<'e> {
-        let count_unread = self.services.config.count_unread;
-        Batch::plan(entries, |partition| self.position(partition), count_unread, stored)
+        Batch::plan(entries, |partition| self.position(partition), self.counting(), stored)
     }
 
     /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its

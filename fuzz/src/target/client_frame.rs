@@ -6,6 +6,7 @@ use std::time::Duration;
 use chatpush_daemon::edge::events::ClientEvent;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::edge::session::message_rate::MessageRate;
+use chatpush_wire::conversation::Conversation;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -38,6 +39,7 @@ fn check_parsed(text: &str) {
         ClientFrame::Grant(grant) => json!({ "grant": grant }),
         ClientFrame::Event(event) => return check_event(text, event),
         ClientFrame::Read => json!({ "read": true }),
+        ClientFrame::ReadConversation(conversation) => return check_read(text, conversation),
         ClientFrame::Ping => json!({ "ping": true }),
     };
     // The general parser also rejects errors in unknown fields, such as a number out of range or half a
@@ -48,6 +50,15 @@ fn check_parsed(text: &str) {
         }
     }
     assert_eq!(ClientFrame::parse(&again.to_string()), Some(parsed));
+}
+
+/// Whatever else is in the object, the conversation is that of the text.
+fn check_read(text: &str, conversation: &Conversation) {
+    if let Ok(whole) = serde_json::from_str::<Value>(text) {
+        assert_eq!(whole["read"]["conversation"], json!(conversation.as_str()));
+    }
+    let again = json!({ "read": { "conversation": conversation.as_str() } }).to_string();
+    assert_eq!(ClientFrame::parse(&again), Some(ClientFrame::ReadConversation(conversation.clone())));
 }
 
 /// An event is within its limits, and its value is the client's own JSON.

@@ -37,7 +37,7 @@ fn written(entry: &Entry) -> Vec<(String, String)> {
         Entry::AppDelete { receiver, rows, .. } => new_entry::app_delete(receiver, rows),
         Entry::Recall { sender, receiver, ids, .. } => new_entry::recall(sender, receiver, ids),
         Entry::Forget { receiver, .. } => new_entry::forget(receiver),
-        Entry::Clear { receiver, .. } => new_entry::clear(receiver),
+        Entry::Clear { receiver, conversation, .. } => new_entry::clear(receiver, conversation.as_ref()),
         Entry::Duplicate { receiver, id, .. } => {
             let (receiver, id) = (receiver.to_string(), id.to_string());
             vec![("v", VERSION.into()), ("k", "e".into()), ("r", receiver.into()), ("i", id.into())]

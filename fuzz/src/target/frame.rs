@@ -93,7 +93,8 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     }
     expected["offline"] = json!(true);
     assert_eq!(parsed(&stored), expected);
-    assert_eq!(parsed(&frame::unread(*time_ms)), json!({ "type": "unread_count", "data": time_ms }));
+    let counted = json!({ "type": "unread_count", "data": time_ms });
+    assert_eq!(parsed(&frame::unread(*time_ms, None)), counted);
 }
 
 fn spelled(kind: Option<&MessageType>) -> Value {

@@ -1,9 +1,11 @@
 //! Calls that read and change a user's mailbox and unread counter.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use chatpush_wire::entry::FORGETS;
+use chatpush_wire::conversation::Conversation;
+use chatpush_wire::entry::{CONVERSATIONS, FORGETS};
 use chatpush_wire::id::UserId;
 use chatpush_wire::limit::{QUERY_TTL, ROWS_PER_PAGE, WAITING_QUERIES};
 use chatpush_wire::lua::{APPEND, QUERY};
@@ -72,9 +74,20 @@ pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
     }
 }
 
-/// Sets the unread counter to 0.
-pub(crate) fn clear_unread(user: &UserId) -> Result<(), Error> {
-    match append(user, new_entry::clear(user), 0)? {
+/// What each conversation counts, of those above 0.
+pub(crate) fn unread_counts(user: UserId) -> Result<BTreeMap<String, u64>, Error> {
+    let settings = settings::current()?;
+    match query(&settings, Query::UnreadCounts { user }, settings.deadline())? {
+        Reply::UnreadCounts(counts) => Ok(counts),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Sets the unread counter to 0, or takes away what one conversation counts.
+pub(crate) fn clear_unread(user: &UserId, conversation: Option<&Conversation>) -> Result<(), Error> {
+    // An older daemon would clear everything.
+    let entries = if conversation.is_some() { CONVERSATIONS } else { 0 };
+    match append(user, new_entry::clear(user, conversation), entries)? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
     }

@@ -1,5 +1,9 @@
 //! Functions that read and change a user's mailbox and unread counter.
 
+use std::collections::BTreeMap;
+
+use chatpush_wire::conversation::Conversation;
+
 use crate::calls::mailbox;
 use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
@@ -47,15 +51,36 @@ function! {
 }
 
 function! {
-    /// Sets a user's unread counter to 0 and sends it to the user's devices.
+    /// Returns how many messages of each conversation a user has not read, of those above 0.
+    ///
+    /// The key of a message without a conversation is its sender. Needs `unread_by_conversation` in chatpushd.
     ///
     /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @return array<array-key, int> by conversation, at most 10,000. A name of digits is an integer key
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\Exception `unread_by_conversation` is off
+    fn getUnreadCounts(user_id: UserArgument) -> BTreeMap<String, u64> {
+        mailbox::unread_counts(user_id.of_type(users::id_type()?)?)
+    }
+}
+
+function! {
+    /// Sets a user's unread counter to 0, or takes away what one conversation counts, and sends it to the user's
+    /// devices.
+    ///
+    /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: only this one, or this sender. The counter
+    ///     falls by as much, never below 0
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
-    fn clearUnreadCount(user_id: UserArgument) -> () {
-        mailbox::clear_unread(&user_id.of_type(users::id_type()?)?)
+    /// @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
+    fn clearUnreadCount(user_id: UserArgument, conversation: Option<Conversation> = None) -> () {
+        mailbox::clear_unread(&user_id.of_type(users::id_type()?)?, conversation.as_ref())
     }
 }
 

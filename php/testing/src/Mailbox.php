@@ -73,11 +73,21 @@ final class Mailbox
         return Call::run($function, Effect::Query, $do, fn () => 0);
     }
 
-    public static function clearUnread(string $function, int|string $user): void
+    /** @return array<int|string, int> */
+    public static function unreadCounts(string $function, int|string $user): array
     {
         $user = (new Arguments($function))->user(1, 'user_id', $user);
-        $do = function () use ($user): void {
-            Memory::get()->clearUnread($user);
+        $do = fn () => Memory::get()->conversations($user);
+        return Call::run($function, Effect::Query, $do, fn () => []);
+    }
+
+    public static function clearUnread(string $function, int|string $user, ?string $conversation): void
+    {
+        $check = new Arguments($function);
+        $user = $check->user(1, 'user_id', $user);
+        $check->conversation(2, $conversation);
+        $do = function () use ($user, $conversation): void {
+            Memory::get()->clearUnread($user, $conversation);
         };
         Call::run($function, Effect::Change, $do, fn () => null);
     }

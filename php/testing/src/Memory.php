@@ -38,6 +38,12 @@ final class Memory
     /** @var array<int|string, int> the last row when each user's counter was cleared */
     private array $cleared = [];
 
+    /** @var array<int|string, array<int|string, int>> what the conversations of each user count */
+    private array $unreadBy = [];
+
+    /** @var array<int|string, array<int|string, int>> the last row when each conversation was cleared, by user */
+    private array $clearedBy = [];
+
     /** @var array<int, Message> the stored messages by the ids of their rows */
     public array $rows = [];
 
@@ -151,15 +157,41 @@ final class Memory
         $delivery = $this->show($message->receiver, $message) ? Delivery::Live : Delivery::Stored;
         $this->known[$key] = $delivery;
         $this->rows[++$this->lastRow] = $message->asRow($this->lastRow);
+        $by = $this->conversations($message->receiver);
+        $conversation = $message->conversation ?? $message->sender;
+        $by[$conversation] = 1 + ($by[$conversation] ?? 0);
+        $this->unreadBy[$message->receiver] = $by;
         $this->unread[$message->receiver] = 1 + ($this->unread[$message->receiver] ?? 0);
         $this->confirm($message->receiver);
         return $delivery;
     }
 
-    public function clearUnread(int|string $user): void
+    /**
+     * What each conversation of a user counts. A total that was set to 0 empties it.
+     *
+     * @return array<int|string, int>
+     */
+    public function conversations(int|string $user): array
     {
-        $this->unread[$user] = 0;
-        $this->cleared[$user] = $this->lastRow;
+        $by = ($this->unread[$user] ?? 0) > 0 ? $this->unreadBy[$user] ?? [] : [];
+        ksort($by, SORT_STRING);
+        return $by;
+    }
+
+    /** Sets the counter of a user to 0, or takes away what one conversation counts. */
+    public function clearUnread(int|string $user, ?string $conversation): void
+    {
+        if ($conversation === null) {
+            $this->unread[$user] = 0;
+            $this->cleared[$user] = $this->lastRow;
+            unset($this->unreadBy[$user], $this->clearedBy[$user]);
+            return;
+        }
+        $by = $this->conversations($user);
+        $this->unread[$user] = max(0, ($this->unread[$user] ?? 0) - ($by[$conversation] ?? 0));
+        unset($by[$conversation]);
+        $this->unreadBy[$user] = $by;
+        $this->clearedBy[$user][$conversation] = $this->lastRow;
     }
 
     /**
@@ -175,8 +207,13 @@ final class Memory
         foreach ($this->rowsOf($receiver) as $number => $row) {
             if ($row->sender == $sender && in_array($row->id, $ids, true)) {
                 unset($this->rows[$number]);
-                if ($number > ($this->cleared[$receiver] ?? 0)) {
+                $conversation = $row->conversation ?? $row->sender;
+                $cleared = $this->clearedBy[$receiver][$conversation] ?? 0;
+                if ($number > max($cleared, $this->cleared[$receiver] ?? 0)) {
                     $this->unread[$receiver] = max(0, ($this->unread[$receiver] ?? 0) - 1);
+                    $by = $this->unreadBy[$receiver] ?? [];
+                    $by[$conversation] = max(0, ($by[$conversation] ?? 0) - 1);
+                    $this->unreadBy[$receiver] = array_filter($by);
                 }
                 return true;
             }
@@ -188,6 +225,7 @@ final class Memory
     public function forget(int|string $user): void
     {
         unset($this->connections[$user], $this->unread[$user], $this->cleared[$user], $this->fetched[$user]);
+        unset($this->unreadBy[$user], $this->clearedBy[$user]);
         $this->rows = array_diff_key($this->rows, $this->rowsOf($user));
     }
 

@@ -17,7 +17,7 @@ use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 
 /// The least time between two clears of one user without a message in between.
-const INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Users whose last clear is remembered. Beyond it, those are forgotten whose clear is not under way, and then
 /// clears are dropped.
@@ -121,7 +121,7 @@ impl Clears {
                 }
             }
             let (sender, appended) = oneshot::channel();
-            if queue.send(Waiting::Clear(user.clone(), sender)).await.is_err() {
+            if queue.send(Waiting::Clear(user.clone(), None, sender)).await.is_err() {
                 return;
             }
             let appended = appended.await.ok();

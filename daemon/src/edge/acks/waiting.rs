@@ -1,5 +1,6 @@
 //! Entries of clients that wait for Redis.
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::new_entry;
 use tokio::sync::oneshot;
@@ -12,15 +13,17 @@ pub(crate) enum Waiting {
     /// A client ack.
     Messages(UserId, Vec<MessageId>),
     /// A clear, and who is told where in the log it is. Dropped without a word if that is not known.
-    Clear(UserId, oneshot::Sender<Position>),
+    Clear(UserId, Option<Conversation>, oneshot::Sender<Position>),
 }
 
 impl Waiting {
     /// The receiver, and the fields in the log.
-    pub(super) fn fields(&self) -> (&UserId, new_entry::Fields<'static>) {
+    pub(super) fn fields(&self) -> (&UserId, new_entry::Fields<'_>) {
         match self {
             Self::Messages(receiver, ids) => (receiver, new_entry::client_ack(receiver, ids)),
-            Self::Clear(receiver, _) => (receiver, new_entry::clear(receiver)),
+            Self::Clear(receiver, conversation, _) => {
+                (receiver, new_entry::clear(receiver, conversation.as_ref()))
+            }
         }
     }
 
@@ -32,7 +35,7 @@ impl Waiting {
 
     /// Call this when it is in the log under `id`.
     pub(super) fn appended(self, id: &str) {
-        if let Self::Clear(_, appended) = self
+        if let Self::Clear(_, _, appended) = self
             && let Ok(position) = id.parse()
         {
             // Nobody waits for it when the daemon stops.

@@ -1,5 +1,6 @@
 //! The frames that a `chatpush.v1` client may send.
 
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::id::{AnyUserId, MessageId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,6 +14,8 @@ pub enum ClientFrame {
     Ack(Vec<MessageId>),
     /// `{"read":true}`: the user has read everything.
     Read,
+    /// `{"read":{"conversation":"…"}}`: the user has read a conversation.
+    ReadConversation(Conversation),
     /// `{"token":"…"}`: a new token for the same user, so that the connection outlives the old one.
     Token(String),
     /// `{"grant":"…"}`: whose presence the page sees, whom it sends events, which rooms it is in.
@@ -27,10 +30,15 @@ impl ClientFrame {
     /// Parses a text frame; `None` if it is not one of these.
     pub fn parse(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Read {
+            All(bool),
+            Conversation { conversation: Conversation },
+        }
+        #[derive(Deserialize)]
         struct Frame<'a> {
             ack: Option<Vec<MessageId>>,
-            #[serde(default)]
-            read: bool,
+            read: Option<Read>,
             token: Option<String>,
             grant: Option<String>,
             to: Option<AnyUserId>,
@@ -51,7 +59,10 @@ impl ClientFrame {
                 let value = value.map_or("null", RawValue::get);
                 ClientEvent::new(to, &name, value).map(Self::Event)
             }
-            Frame { read: true, .. } => Some(Self::Read),
+            Frame { read: Some(Read::All(true)), .. } => Some(Self::Read),
+            Frame { read: Some(Read::Conversation { conversation }), .. } => {
+                Some(Self::ReadConversation(conversation))
+            }
             Frame { ping: true, .. } => Some(Self::Ping),
             _ => None,
         }
@@ -67,6 +78,9 @@ mod tests {
         let id = MessageId::try_from("a".to_owned()).unwrap();
         assert_eq!(ClientFrame::parse(r#"{"ack":["a"]}"#), Some(ClientFrame::Ack(vec![id])));
         assert_eq!(ClientFrame::parse(r#"{"read":true}"#), Some(ClientFrame::Read));
+        let team = Conversation::try_from("team".to_owned()).unwrap();
+        let read = r#"{"read":{"conversation":"team"}}"#;
+        assert_eq!(ClientFrame::parse(read), Some(ClientFrame::ReadConversation(team)));
         assert_eq!(ClientFrame::parse(r#"{"ping":true}"#), Some(ClientFrame::Ping));
         assert_eq!(ClientFrame::parse(r#"{"token":"t"}"#), Some(ClientFrame::Token("t".to_owned())));
         assert_eq!(ClientFrame::parse(r#"{"grant":"g"}"#), Some(ClientFrame::Grant("g".to_owned())));
@@ -95,6 +109,8 @@ mod tests {
             "{}",
             "[]",
             r#"{"read":false}"#,
+            r#"{"read":{"conversation":"not a name"}}"#,
+            r#"{"read":{}}"#,
             r#"{"ack":[""]}"#,
             r#"{"ack":"a"}"#,
             r#"[["a"],false,null,false]"#,
@@ -112,6 +128,9 @@ mod tests {
             let says = match line["says"].as_str().unwrap() {
                 "ack" => ClientFrame::Ack(ids()),
                 "read" => ClientFrame::Read,
+                "read conversation" => ClientFrame::ReadConversation(
+                    serde_json::from_value(line["conversation"].clone()).unwrap(),
+                ),
                 "token" => ClientFrame::Token(line["token"].as_str().unwrap().to_owned()),
                 "grant" => ClientFrame::Grant(line["grant"].as_str().unwrap().to_owned()),
                 "event" => {

@@ -49,6 +49,10 @@ impl Session<'_> {
             Some(ClientFrame::Read) => {
                 self.context.acks.append(Ack::Read(self.registration.user().clone())).await;
             }
+            Some(ClientFrame::ReadConversation(conversation)) => {
+                let user = self.registration.user().clone();
+                self.context.acks.append(Ack::ReadConversation(user, conversation)).await;
+            }
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
             Some(ClientFrame::Grant(grant)) => self.on_grant(&grant).await?,
             Some(ClientFrame::Event(event)) => self.on_event(event),

@@ -1,3 +1,4 @@
+use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::Addressee;
 
 use super::*;
@@ -28,7 +29,7 @@ fn client_ack(number: u8, receiver: i64) -> Entry {
 }
 
 fn clear(receiver: i64) -> Entry {
-    Entry::Clear { receiver: user(receiver), reply_to: None }
+    Entry::Clear { receiver: user(receiver), conversation: None, reply_to: None }
 }
 
 fn logged(entries: Vec<Entry>) -> Vec<LogEntry> {
@@ -60,7 +61,7 @@ fn receiver_of(entry: &Entry) -> &UserId {
 }
 
 fn plan(entries: &[LogEntry]) -> Batch<'_> {
-    Batch::plan(entries, |_| Position::default(), true, &HashSet::new())
+    Batch::plan(entries, |_| Position::default(), Counting::Total, &HashSet::new())
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn each_position_moves_once_in_the_order_of_partitions() {
 #[test]
 fn without_count_unread_no_counter_changes() {
     let entries = logged(vec![message(1, 5)]);
-    let batch = Batch::plan(&entries, |_| Position::default(), false, &HashSet::new());
+    let batch = Batch::plan(&entries, |_| Position::default(), Counting::Off, &HashSet::new());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 
@@ -129,7 +130,7 @@ fn each_delete_replies_to_its_own_caller() {
 fn a_stored_message_is_replied_to_and_not_stored_again() {
     let entries = logged(vec![message(1, 5), client_ack(1, 5), message(1, 21)]);
     let stored = HashSet::from([(user(5), id(1))]);
-    let batch = Batch::plan(&entries, |_| Position::default(), true, &stored);
+    let batch = Batch::plan(&entries, |_| Position::default(), Counting::Total, &stored);
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
     assert_eq!((receivers, batch.replies.len()), (vec![&user(21)], 2));
     assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
@@ -298,7 +299,7 @@ fn entries_before_the_position_leave_it_where_it_is() {
     let entries = logged(vec![message(1, 5), message(2, 5)]);
     for (from, to) in [("9-3", "9-3"), ("1-7", "2-0")] {
         let position = |text: &str| text.parse::<Position>().unwrap();
-        let batch = Batch::plan(&entries, |_| position(from), true, &HashSet::new());
+        let batch = Batch::plan(&entries, |_| position(from), Counting::Total, &HashSet::new());
         assert_eq!((batch.inserts.len(), batch.positions.len()), (2, 1));
         assert_eq!((batch.positions[0].from, batch.positions[0].to), (position(from), position(to)));
     }
@@ -325,4 +326,84 @@ fn a_forget_is_alone_in_its_partition() {
         "the partition may have other users"
     );
     assert_eq!(separated(vec![forget(5), forget(5)]), ("1-0".to_owned(), HashSet::from([partition(5)])));
+}
+
+fn conversation(name: &str) -> Conversation {
+    Conversation::try_from(name.to_owned()).unwrap()
+}
+
+/// A message for user 5 that belongs to a conversation.
+fn named(number: u8, name: &str) -> Entry {
+    Entry::Message {
+        id: id(number),
+        sender: user(1),
+        receiver: user(5),
+        content: format!("m{number}"),
+        message_type: None,
+        conversation: Some(conversation(name)),
+        receiver_online: false,
+        reply_to: None,
+    }
+}
+
+fn clear_of(name: &str) -> Entry {
+    let reply_to = Some("q".to_owned());
+    Entry::Clear { receiver: user(5), conversation: Some(conversation(name)), reply_to }
+}
+
+/// What is cleared and added in one batch comes in the order of the log.
+#[test]
+fn conversations_are_counted_and_cleared_in_order() {
+    let planned = |entries: Vec<Entry>, counting| {
+        let entries = logged(entries);
+        let batch = Batch::plan(&entries, |_| Position::default(), counting, &HashSet::new());
+        (batch.counters.get(&user(5)).copied(), batch.parts.get(&user(5)).cloned(), batch.replies.len())
+    };
+    let parts = |cleared: &[&str], added: &[(&str, u32)]| Parts {
+        cleared: cleared.iter().map(|name| (*name).to_owned()).collect(),
+        added: added.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+    };
+    let counter = |cleared, added| Some(Counter { cleared, added });
+    let by = Counting::ByConversation;
+    assert_eq!(
+        planned(
+            vec![named(1, "team"), message(2, 5), named(3, "team"), clear_of("team"), named(4, "team")],
+            by
+        ),
+        (counter(false, 2), Some(parts(&["team"], &[("1", 1), ("team", 1)])), 2)
+    );
+    assert_eq!(
+        planned(vec![named(1, "team"), clear(5), named(2, "b"), clear_of("b"), named(3, "c")], by),
+        (counter(true, 1), Some(parts(&[], &[("c", 1)])), 1)
+    );
+    assert_eq!(
+        planned(vec![named(1, "team"), clear_of("team")], Counting::Total),
+        (counter(false, 1), None, 1)
+    );
+}
+
+#[test]
+fn an_entry_to_many_counts_for_its_conversation_with_each_receiver() {
+    let Entry::MessageToMany { id, sender, receivers, content, reply_to, .. } =
+        to_many(1, &[(5, true, false), (69, false, true), (197, false, false)])
+    else {
+        unreachable!()
+    };
+    let team = Some(conversation("team"));
+    let many = Entry::MessageToMany {
+        id,
+        sender,
+        receivers,
+        content,
+        message_type: None,
+        conversation: team,
+        reply_to,
+    };
+    let entries = logged(vec![many, to_many(2, &[(197, false, false)])]);
+    let batch = Batch::plan(&entries, |_| Position::default(), Counting::ByConversation, &HashSet::new());
+    let added = |id| batch.parts.get(&user(id)).map(|parts| parts.added.clone());
+    assert_eq!(added(5), Some(BTreeMap::from([("team".to_owned(), 1)])));
+    assert_eq!(added(69), None, "it was repeated for this one");
+    assert_eq!(added(197), Some(BTreeMap::from([("1".to_owned(), 1), ("team".to_owned(), 1)])));
+    assert_eq!(batch.notify_unread, [&user(5)]);
 }

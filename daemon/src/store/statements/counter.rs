@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chatpush_wire::id::UserId;
 
-use super::{id_list, id_literal};
+use super::{id_list, id_literal, parts};
 use crate::config::Names;
 use crate::log::batch::{Batch, Counter};
 
@@ -19,23 +19,53 @@ pub(in crate::store) fn lock(names: &Names, users: &[&UserId]) -> String {
     )
 }
 
+/// Changes the counters and what conversations count. A counter stops at `most_unread`. Lists have at most about
+/// `most` bytes in a statement.
+pub(in crate::store) fn change(
+    names: &Names,
+    batch: &Batch<'_>,
+    most_unread: u64,
+    most: usize,
+) -> Vec<String> {
+    if batch.counters.is_empty() {
+        return Vec::new();
+    }
+    let users: Vec<_> = batch.counters.keys().copied().collect();
+    let mut statements = Vec::new();
+    if names.unread_by_conversation {
+        statements.push(parts::delete_emptied(names, &users));
+    }
+    if names.own_counter {
+        statements.push(insert(names, &users));
+    }
+    statements.push(update(names, batch, most_unread));
+    if names.unread_by_conversation {
+        statements.extend(parts::change(batch, most));
+    }
+    statements
+}
+
 /// Updates the counters. A counter stops at `most`, the largest value of its column: a message must not be
 /// refused because a user has never looked.
-pub(in crate::store) fn update(names: &Names, batch: &Batch<'_>, most: u64) -> String {
+fn update(names: &Names, batch: &Batch<'_>, most: u64) -> String {
     let Names { user, user_id, unread_count, .. } = names;
-    let value = |counter: &Counter| {
-        let base = if counter.cleared { "0".to_owned() } else { format!("COALESCE({unread_count}, 0)") };
-        format!("LEAST({base} + {}, {most})", counter.added)
-    };
+    let count = format!("COALESCE({unread_count}, 0)");
+    let value = |base: &str, added: u32| format!("LEAST({base} + {added}, {most})");
     // Most counters grow by one, and a long CASE costs more than the rows.
     let one_more = Counter { cleared: false, added: 1 };
-    let mut new = value(&one_more);
-    if batch.counters.values().any(|counter| *counter != one_more) {
-        let mut cases = String::new();
-        for (id, counter) in batch.counters.iter().filter(|(_, counter)| **counter != one_more) {
-            // Writing to a String cannot fail.
-            let _ = write!(cases, " WHEN {} THEN {}", id_literal(id), value(counter));
-        }
+    let mut new = value(&count, one_more.added);
+    let mut cases = String::new();
+    for (id, counter) in &batch.counters {
+        let base = match batch.parts.get(id).filter(|parts| !parts.cleared.is_empty()) {
+            _ if counter.cleared => "0".to_owned(),
+            Some(parts) => parts::without(&count, id, &parts.cleared),
+            None if *counter == one_more => continue,
+            None => count.clone(),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(cases, " WHEN {} THEN {}", id_literal(id), value(&base, counter.added));
+    }
+    if !cases.is_empty() {
         new = format!("CASE {user_id}{cases} ELSE {new} END");
     }
     let users: Vec<_> = batch.counters.keys().copied().collect();
@@ -59,7 +89,7 @@ pub(in crate::store) fn select(names: &Names, users: &[&UserId]) -> String {
 }
 
 /// Inserts counters of 0 for those of these users who have none in our own table.
-pub(in crate::store) fn insert(names: &Names, users: &[&UserId]) -> String {
+fn insert(names: &Names, users: &[&UserId]) -> String {
     let rows: Vec<_> = users.iter().map(|user| format!("({})", id_literal(user))).collect();
     format!("INSERT IGNORE INTO {} ({}) VALUES {}", names.user, names.user_id, rows.join(", "))
 }

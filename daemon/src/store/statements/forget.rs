@@ -42,11 +42,11 @@ pub(in crate::store) fn rows(
     ]
 }
 
-/// Deletes our counters of a user, and when they were cleared.
+/// Deletes our counters of a user, those of conversations too, and when they were cleared.
 pub(in crate::store) fn counters(tables: &Tables, user: &UserId) -> Vec<String> {
     let user = id_literal(user);
     let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
-    if tables.own_counter {
+    if tables.own_counter || tables.unread_by_conversation {
         statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
     }
     statements

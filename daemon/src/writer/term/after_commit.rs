@@ -3,7 +3,7 @@
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
-use chatpush_wire::reply::{Each, Refusal, Reply};
+use chatpush_wire::reply::{Each, NO_CONVERSATIONS, Refusal, Reply};
 use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
@@ -19,8 +19,9 @@ impl Term<'_> {
             let reply = self.reply(&pending.outcome, done);
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
-        for (user, count) in &done.counters {
-            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, *count);
+        for (user, unread) in &done.counters {
+            let by = unread.by.as_ref();
+            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, unread.count, by);
         }
     }
 
@@ -38,6 +39,7 @@ impl Term<'_> {
                 Reply::Each(each)
             }
             Outcome::Cleared => Reply::Cleared,
+            Outcome::NotCounted => Reply::Refused(Refusal::NotConfigured(NO_CONVERSATIONS.to_owned())),
             Outcome::Forgotten => Reply::Forgotten,
             Outcome::Recalled { receiver, ids, from_batch, index } => {
                 let stored = index.and_then(|index| done.recalled.get(index)).copied();
