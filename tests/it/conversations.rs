@@ -2,7 +2,9 @@
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserIdType;
 use serde_json::{Value, json};
 
 /// An installation that counts conversations, with the users 1 to 3.
@@ -77,6 +79,125 @@ async fn a_total_that_the_application_clears_empties_the_parts() {
     assert_eq!(counts(&env, 2).await, (json!({}), 0), "the total is never below 0, and 0 empties the rest");
 }
 
+/// Each receiver has it in the conversation that was given.
+#[tokio::test]
+async fn message_to_many_counts_for_each_receiver() {
+    let env = installation().await;
+    let _daemon = env.daemon().await;
+    let send =
+        "ChatPush\\sendToUsers(1, [2, 3], 'a', 'text', 'h1', 'team'); ChatPush\\sendToUsers(1, [2, 3], 'b');";
+    env.php().get(send).await;
+    env.php().get("ChatPush\\sendToUsers(1, [2, 3], 'a', 'text', 'h1', 'team');").await;
+    for user in [2, 3] {
+        assert_eq!(
+            counts(&env, user).await,
+            (json!({"1": 1, "team": 1}), 2),
+            "a repeated call counts nothing"
+        );
+    }
+}
+
+/// A message that is taken back counts no more for its conversation, unless that was read before.
+#[tokio::test]
+async fn recalled_message_is_taken_from_its_conversation() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    let send = |id: &str, conversation: &str| {
+        format!("ChatPush\\sendMessage(1, 2, 'text', 'chat', '{id}', {conversation});")
+    };
+    let recall = |id: &str| format!("echo json_encode(ChatPush\\recallMessage(1, 2, '{id}'));");
+    let messages = [("a", "'team'"), ("b", "'team'"), ("c", "null"), ("d", "'Team'")];
+    for (id, conversation) in messages {
+        php.get(&send(id, conversation)).await;
+    }
+    assert_eq!(counts(&env, 2).await, (json!({"1": 1, "Team": 1, "team": 2}), 4));
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(next_unread(&mut browser).await, (json!({"1": 1, "Team": 1, "team": 2}), 4));
+    assert_eq!(php.get(&recall("a")).await, "true");
+    assert_eq!(next_unread(&mut browser).await, (json!({"1": 1, "Team": 1, "team": 1}), 3));
+    assert_eq!(php.get(&recall("c")).await, "true");
+    assert_eq!(next_unread(&mut browser).await, (json!({"Team": 1, "team": 1}), 2));
+    // What was read before it is taken back does not count twice.
+    php.get("ChatPush\\clearUnreadCount(2, 'team');").await;
+    php.get(&send("e", "'team'")).await;
+    assert_eq!(counts(&env, 2).await, (json!({"Team": 1, "team": 1}), 2));
+    assert_eq!(php.get(&recall("b")).await, "true");
+    assert_eq!(counts(&env, 2).await, (json!({"Team": 1, "team": 1}), 2));
+    assert_eq!(php.get(&recall("e")).await, "true");
+    assert_eq!(counts(&env, 2).await, (json!({"Team": 1}), 1));
+    // A page names what it likes, and nothing is kept of that.
+    php.get("ChatPush\\clearUnreadCount(2, 'nobody');").await;
+    let cleared = "SELECT conversation FROM chatpush_conversation_cleared";
+    assert_eq!(env.query::<String>(cleared).await, ["team"]);
+    php.get("ChatPush\\clearUnreadCount(2);").await;
+    assert_eq!(env.query::<String>(cleared).await, Vec::<String>::new());
+    assert_eq!(php.get(&recall("d")).await, "true");
+    assert_eq!(counts(&env, 2).await, (json!({}), 0));
+}
+
+#[tokio::test]
+async fn forgotten_user_has_no_conversations() {
+    let env = installation().await;
+    let _daemon = env.daemon().await;
+    for user in [2, 3] {
+        let fill = format!(
+            "ChatPush\\sendMessage(1, {user}, 'a');
+            ChatPush\\sendMessage(1, {user}, 'b', conversation: 'team');
+            ChatPush\\clearUnreadCount({user}, 'team');"
+        );
+        env.php().get(&fill).await;
+    }
+    env.php().get("ChatPush\\forgetUser(2);").await;
+    for table in ["chatpush_unread", "chatpush_conversation_cleared"] {
+        let left = env.query::<u64>(&format!("SELECT DISTINCT user_id FROM {table}")).await;
+        assert_eq!(left, [3], "{table}");
+    }
+    assert_eq!(counts(&env, 2).await, (json!({}), 0));
+    assert_eq!(counts(&env, 3).await, (json!({"1": 1}), 1));
+}
+
+/// Users and senders are texts in every table, and the keys are them.
+#[tokio::test]
+async fn users_may_be_texts() {
+    let env = TestEnv::with_user_ids(UserIdType::Text).await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.execute("INSERT INTO `user` (id, username, password) VALUES ('bob', 'one', ''), ('Bob', 'two', '')")
+        .await;
+    env.execute("ALTER TABLE offline_message MODIFY sender_id varchar(80) COLLATE utf8mb4_bin NOT NULL")
+        .await;
+    let _daemon = env.daemon().await;
+    let send =
+        "ChatPush\\sendMessage('7', 'bob', 'a', 'chat', 'a'); ChatPush\\sendMessage('Ann', 'bob', 'b');
+        ChatPush\\sendMessage('ann', 'bob', 'c', 'chat', 'c'); ChatPush\\sendMessage('7', 'Bob', 'd');
+        echo json_encode([ChatPush\\getUnreadCounts('bob'), ChatPush\\getUnreadCounts('Bob')]);";
+    assert_eq!(env.php().get(send).await, r#"[{"7":1,"Ann":1,"ann":1},{"7":1}]"#);
+    let clear = "ChatPush\\clearUnreadCount('bob', 'Ann'); ChatPush\\recallMessage('7', 'bob', 'a');
+        echo json_encode([ChatPush\\getUnreadCounts('bob'), getUnreadCount('bob'), getUnreadCount('Bob')]);";
+    assert_eq!(env.php().get(clear).await, r#"[{"ann":1},1,1]"#);
+}
+
+/// Every message meets it: nobody's is the reason.
+#[tokio::test]
+async fn what_fails_for_every_conversation_sets_nothing_aside() {
+    let env = installation().await;
+    env.execute("CREATE TABLE audit (id int)").await;
+    env.execute(
+        "CREATE TRIGGER note BEFORE INSERT ON chatpush_unread FOR EACH ROW INSERT INTO audit VALUES (1)",
+    )
+    .await;
+    env.execute("RENAME TABLE audit TO away").await;
+    let _daemon = env.daemon().await;
+    let late = "try { ChatPush\\sendMessage(1, 2, 'a', conversation: 'team'); }
+        catch (ChatPush\\TimeoutException) { echo 'late'; }
+        catch (ChatPush\\Exception $e) { echo $e->getMessage(); }";
+    assert_eq!(env.php().with("chatpush.timeout_ms=8000").get(late).await, "late");
+    env.execute("RENAME TABLE away TO audit").await;
+    eventually("it is stored", || env.stored_count(2), |count| *count == 1).await;
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0]);
+    assert_eq!(counts(&env, 2).await, (json!({"team": 1}), 1));
+}
+
 /// Without a table of users, the totals stand beside the parts.
 #[tokio::test]
 async fn totals_and_parts_may_both_be_ours() {
@@ -99,9 +220,13 @@ async fn without_the_setting_it_is_named() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
     let daemon = env.daemon().await;
-    let code = "foreach ([fn () => ChatPush\\getUnreadCounts(2), fn () => ChatPush\\clearUnreadCount(2, 'team')] as $call) {
+    let code =
+        "$calls = [fn () => ChatPush\\getUnreadCounts(2), fn () => ChatPush\\clearUnreadCount(2, 'team')];
+        foreach ($calls as $call) {
             try { $call(); echo \"done\\n\"; }
-            catch (ChatPush\\Exception $e) { echo get_class($e), ' ', $e->getOutcome()->name, ' ', $e->getMessage(), \"\\n\"; }
+            catch (ChatPush\\Exception $e) {
+                echo get_class($e), ' ', $e->getOutcome()->name, ' ', $e->getMessage(), \"\\n\";
+            }
         }";
     let text = env.php().get(code).await;
     let named = |line: &str| {

@@ -1,8 +1,10 @@
 //! The planning of a batch: log entries become the inserts, deletes and counters of one transaction. It does
 //! no I/O, so every rule about order is tested without a database.
 
+mod counting;
+
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::{Entry, Malformed};
@@ -10,6 +12,8 @@ use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 
+use self::counting::Clears;
+pub(crate) use self::counting::{Counter, Counting, PartClear, Parts};
 use crate::log::position::Position;
 
 /// Most rows that one transaction touches, unless its first entry alone touches more.
@@ -170,42 +174,6 @@ pub(crate) struct Insert<'a> {
     pub(crate) time_ms: u64,
 }
 
-impl Insert<'_> {
-    /// The conversation for which it counts: its own, or its sender.
-    fn counts_for(&self) -> String {
-        self.conversation.map_or_else(|| self.sender.to_string(), |name| name.as_str().to_owned())
-    }
-}
-
-/// The change of one user's unread counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counter {
-    /// Whether it is set to 0 first.
-    pub(crate) cleared: bool,
-    /// How much is added.
-    pub(crate) added: u32,
-}
-
-/// What is counted as unread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counting {
-    /// Nothing: the application counts itself.
-    Off,
-    /// The messages of a user.
-    Total,
-    /// Also those of each conversation.
-    ByConversation,
-}
-
-/// The changes of what the conversations of one user count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
-    /// Conversations that are cleared first. All of them are if the user's [`Counter`] is.
-    pub(crate) cleared: BTreeSet<String>,
-    /// How much is added to each.
-    pub(crate) added: BTreeMap<String, u32>,
-}
-
 /// Rows that the application deletes (`ackOfflineMessage`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AppDelete<'a> {
@@ -345,8 +313,7 @@ impl<'a> Batch<'a> {
         let mut ends = BTreeMap::new();
         let mut inserts = Inserts { rows: Vec::new(), places: HashMap::new(), counting };
         inserts.places.extend(stored.iter().map(|(receiver, id)| ((receiver, id), None)));
-        // How many messages there were when a user's counter was cleared.
-        let mut cleared_at = HashMap::new();
+        let mut clears = Clears::default();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
             let Ok(entry) = &logged.entry else { continue };
@@ -420,24 +387,12 @@ impl<'a> Batch<'a> {
                 Entry::Clear { conversation: Some(_), .. } if counting != Counting::ByConversation => {
                     Outcome::NotCounted
                 }
-                Entry::Clear { receiver, conversation: Some(conversation), .. } => {
-                    let (parts, counter) = (
-                        batch.parts.entry(receiver).or_default(),
-                        batch.counters.entry(receiver).or_default(),
-                    );
-                    counter.added -= parts.added.remove(conversation.as_str()).unwrap_or(0);
-                    if !counter.cleared {
-                        parts.cleared.insert(conversation.as_str().to_owned());
+                Entry::Clear { receiver, conversation, .. } => {
+                    let (time_ms, messages) = (logged.position.time_ms(), inserts.rows.len());
+                    match conversation {
+                        None => batch.clear(receiver, time_ms, messages, &mut clears),
+                        Some(name) => batch.clear_part(receiver, name, time_ms, messages, &mut clears),
                     }
-                    batch.notify_unread.push(receiver);
-                    Outcome::Cleared
-                }
-                Entry::Clear { receiver, conversation: None, .. } => {
-                    batch.parts.remove(receiver);
-                    batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
-                    batch.clears.insert(receiver, logged.position.time_ms());
-                    cleared_at.insert(receiver, inserts.rows.len());
-                    batch.notify_unread.push(receiver);
                     Outcome::Cleared
                 }
                 Entry::Forget { receiver, .. } => {
@@ -455,16 +410,14 @@ impl<'a> Batch<'a> {
                             continue;
                         };
                         let Some(insert) = inserts.rows.get_mut(at) else { continue };
-                        if insert.take_if(|insert| insert.sender == sender).is_none() {
+                        let Some(taken) = insert.take_if(|insert| insert.sender == sender) else {
                             continue;
-                        }
+                        };
                         from_batch = true;
                         batch.confirmed.push((receiver, id));
                         // A clear that came after the message has reset its count.
-                        let counts = counting != Counting::Off
-                            && cleared_at.get(receiver).is_none_or(|end| at >= *end);
-                        if let Some(counter) = batch.counters.get_mut(receiver).filter(|_| counts) {
-                            counter.added = counter.added.saturating_sub(1);
+                        if counting != Counting::Off && clears.leave(&taken, at) {
+                            batch.uncount(&taken);
                         }
                     }
                     let index = (!earlier.is_empty()).then_some(batch.recalls.len());
@@ -517,25 +470,10 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
     fn add(&mut self, batch: &mut Batch<'a>, insert: Insert<'a>, receiver_online: bool) -> Outcome<'a> {
         if let MapEntry::Vacant(place) = self.places.entry((insert.receiver, insert.id)) {
             place.insert(Some(self.rows.len()));
-            self.count(batch, &insert, receiver_online);
+            batch.count(&insert, receiver_online, self.counting);
             self.rows.push(Some(insert));
         }
         Outcome::Stored { receiver_online }
-    }
-
-    /// Counts a new message.
-    fn count(&self, batch: &mut Batch<'a>, insert: &Insert<'a>, receiver_online: bool) {
-        if self.counting == Counting::Off {
-            return;
-        }
-        if self.counting == Counting::ByConversation {
-            let parts = batch.parts.entry(insert.receiver).or_default();
-            *parts.added.entry(insert.counts_for()).or_default() += 1;
-        }
-        batch.counters.entry(insert.receiver).or_default().added += 1;
-        if receiver_online {
-            batch.notify_unread.push(insert.receiver);
-        }
     }
 
     /// What became of a message whose call was repeated.

@@ -480,6 +480,11 @@ impl WriterConnection {
         if !batch.clears.is_empty() {
             statements.push(ResultUse::Ignored, recall::record_clears(&batch.clears));
         }
+        if tables.unread_by_conversation {
+            for statement in recall::record_part_clears(batch) {
+                statements.push(ResultUse::Ignored, statement);
+            }
+        }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
         for statement in counter::change(tables, batch, self.server.most_unread, most / 2) {
@@ -508,7 +513,9 @@ impl WriterConnection {
             }
             // A clear in this batch leaves nothing of an older message to take out.
             if batch.counters.get(taken.receiver).is_some_and(|counter| !counter.cleared) {
-                statements.push(ResultUse::Ignored, recall::uncount(tables, taken));
+                for statement in recall::uncount(tables, taken) {
+                    statements.push(ResultUse::Ignored, statement);
+                }
             }
             statements.push(ResultUse::AffectedRows, recall::remove_row(tables, taken));
             if let Some(statement) = recall::delete_record(tables, taken) {

@@ -9,7 +9,7 @@ use super::server::Server;
 use super::statements::{confirm, counter, id_literal, insert, recall};
 use super::tables::Tables;
 use crate::base::clock;
-use crate::log::batch::{Batch, Counter, Counting, Insert, Parts};
+use crate::log::batch::{Batch, Counter, Counting, Insert, PartClear, Parts};
 
 /// What a probe is like.
 #[derive(Clone, Copy, Debug)]
@@ -84,13 +84,16 @@ impl Probe<'_> {
         }
         let counts = is_message && self.counting != Counting::Off;
         if counts || matches!(self.entry, Entry::Clear { .. }) {
-            let (counter, parts) = self.changes(is_message);
+            let (counter, parts) = self.changes(now);
             if counter.cleared {
                 add(recall::record_clears([(&receiver, &now)]));
             }
             let counters = [(receiver, counter)].into();
             let parts = parts.map(|parts| (receiver, parts)).into_iter().collect();
             let batch = Batch { counters, parts, ..Batch::default() };
+            if tables.unread_by_conversation {
+                recall::record_part_clears(&batch).into_iter().for_each(&mut add);
+            }
             for statement in counter::change(tables, &batch, server.most_unread, server.statement_bytes / 2) {
                 add(statement);
             }
@@ -99,19 +102,23 @@ impl Probe<'_> {
     }
 
     /// What the entry changes of the receiver's counter, and of what conversations count.
-    fn changes(&self, is_message: bool) -> (Counter, Option<Parts>) {
+    fn changes(&self, now_ms: u64) -> (Counter, Option<Parts>) {
         let mut parts = Parts::default();
-        let mut counter = Counter { cleared: false, added: u32::from(is_message) };
+        let mut counter = Counter::default();
         match self.entry {
             Entry::Message { conversation: Some(name), .. }
             | Entry::MessageToMany { conversation: Some(name), .. } => {
+                counter.added = 1;
                 parts.added.insert(name.as_str().to_owned(), 1);
             }
             Entry::Message { sender, .. } | Entry::MessageToMany { sender, .. } => {
+                counter.added = 1;
                 parts.added.insert(sender.to_string(), 1);
             }
             Entry::Clear { conversation: Some(name), .. } => {
                 parts.cleared.insert(name.as_str().to_owned());
+                let clear = PartClear { time_ms: now_ms, counted: true };
+                parts.clears.insert(name.as_str().to_owned(), clear);
             }
             _ => counter.cleared = true,
         }

@@ -35,6 +35,9 @@ pub(crate) const CONFIRMED: &str = "chatpush_confirmed";
 /// When each user's counter was cleared last: a message from before it does not count any more.
 pub(crate) const CLEARED: &str = "chatpush_cleared";
 
+/// When each conversation of a user was cleared last, if some of its messages may still wait.
+pub(crate) const CONVERSATION_CLEARED: &str = "chatpush_conversation_cleared";
+
 /// Dead letters: entries that MySQL refused, with the reason.
 pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 
@@ -52,6 +55,9 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let mut tables = vec![application(names.offline_message.bare(), Some(offline_message(names)), 4)];
     if names.own_counter || names.unread_by_conversation {
         tables.push(unread(names));
+    }
+    if names.unread_by_conversation {
+        tables.push(conversation_cleared(names));
     }
     if !names.own_counter {
         // Whoever has named other tables or columns has a table of users too.
@@ -131,6 +137,17 @@ pub(crate) fn unread(names: &Names) -> Table {
          PRIMARY KEY (`user_id`,`conversation`)",
     );
     ours(UNREAD, &columns)
+}
+
+fn conversation_cleared(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `user_id` {user} NOT NULL,\n  \
+         `conversation` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+         `cleared_ms` bigint unsigned NOT NULL,\n  \
+         PRIMARY KEY (`user_id`,`conversation`)",
+    );
+    ours(CONVERSATION_CLEARED, &columns)
 }
 
 /// A table of our own.

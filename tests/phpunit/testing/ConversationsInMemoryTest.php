@@ -24,4 +24,31 @@ final class ConversationsInMemoryTest extends PromisesTestCase
         ChatPush\clearUnreadCount($user);
         self::assertSame([], ChatPush\getUnreadCounts($user));
     }
+
+    public function testRecalledMessageIsTakenFromItsConversation(): void
+    {
+        $user = $this->installation->newUser();
+        foreach (['a' => 'team', 'b' => 'team', 'c' => null] as $id => $conversation) {
+            ChatPush\sendMessage(1, $user, 'text', message_id: $id, conversation: $conversation);
+        }
+        self::assertTrue(ChatPush\recallMessage(1, $user, 'a'));
+        self::assertTrue(ChatPush\recallMessage(1, $user, 'c'));
+        self::assertSame(['team' => 1], ChatPush\getUnreadCounts($user));
+        ChatPush\clearUnreadCount($user, 'team');
+        ChatPush\sendMessage(1, $user, 'text', conversation: 'team');
+        self::assertTrue(ChatPush\recallMessage(1, $user, 'b'));
+        self::assertSame(['team' => 1], ChatPush\getUnreadCounts($user));
+        self::assertSame(1, getUnreadCount($user));
+        ChatPush\forgetUser($user);
+        self::assertSame([], ChatPush\getUnreadCounts($user));
+    }
+
+    public function testMessageToManyCountsForEachReceiver(): void
+    {
+        [$one, $two] = [$this->installation->newUser(), $this->installation->newUser()];
+        ChatPush\sendToUsers(1, [$one, $two], 'a', conversation: 'team');
+        ChatPush\sendToUsers(1, [$one], 'b');
+        self::assertSame([1 => 1, 'team' => 1], ChatPush\getUnreadCounts($one));
+        self::assertSame(['team' => 1], ChatPush\getUnreadCounts($two));
+    }
 }

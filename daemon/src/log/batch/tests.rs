@@ -359,9 +359,15 @@ fn conversations_are_counted_and_cleared_in_order() {
         let batch = Batch::plan(&entries, |_| Position::default(), counting, &HashSet::new());
         (batch.counters.get(&user(5)).copied(), batch.parts.get(&user(5)).cloned(), batch.replies.len())
     };
-    let parts = |cleared: &[&str], added: &[(&str, u32)]| Parts {
+    let parts = |cleared: &[&str], added: &[(&str, u32)], clears: &[(&str, u64, bool)]| Parts {
         cleared: cleared.iter().map(|name| (*name).to_owned()).collect(),
         added: added.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        clears: clears
+            .iter()
+            .map(|(name, time_ms, counted)| {
+                ((*name).to_owned(), PartClear { time_ms: *time_ms, counted: *counted })
+            })
+            .collect(),
     };
     let counter = |cleared, added| Some(Counter { cleared, added });
     let by = Counting::ByConversation;
@@ -370,16 +376,40 @@ fn conversations_are_counted_and_cleared_in_order() {
             vec![named(1, "team"), message(2, 5), named(3, "team"), clear_of("team"), named(4, "team")],
             by
         ),
-        (counter(false, 2), Some(parts(&["team"], &[("1", 1), ("team", 1)])), 2)
+        (counter(false, 2), Some(parts(&["team"], &[("1", 1), ("team", 1)], &[("team", 4, true)])), 2)
+    );
+    assert_eq!(
+        planned(vec![clear_of("a"), named(1, "b"), clear_of("b"), clear_of("b"), clear_of("a")], by),
+        (counter(false, 0), Some(parts(&["a", "b"], &[], &[("a", 5, false), ("b", 4, true)])), 4)
     );
     assert_eq!(
         planned(vec![named(1, "team"), clear(5), named(2, "b"), clear_of("b"), named(3, "c")], by),
-        (counter(true, 1), Some(parts(&[], &[("c", 1)])), 1)
+        (counter(true, 1), Some(parts(&[], &[("c", 1)], &[("b", 4, true)])), 1)
     );
     assert_eq!(
         planned(vec![named(1, "team"), clear_of("team")], Counting::Total),
         (counter(false, 1), None, 1)
     );
+}
+
+/// It counts no more where it was cleared, for its conversation or altogether.
+#[test]
+fn a_recalled_message_is_taken_from_its_conversation_unless_that_was_cleared() {
+    let planned = |entries: Vec<Entry>| {
+        let entries = logged(entries);
+        let batch = Batch::plan(&entries, |_| Position::default(), Counting::ByConversation, &HashSet::new());
+        let added = batch.parts.get(&user(5)).map(|parts| parts.added.clone()).unwrap_or_default();
+        assert_eq!(batch.counters[&user(5)].added, added.values().sum::<u32>(), "the total is their sum");
+        added.into_iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    let messages = || vec![named(1, "team"), message(2, 5), named(3, "team"), named(4, "other")];
+    let with = |more: Vec<Entry>| planned(messages().into_iter().chain(more).collect());
+    assert_eq!(with(vec![recall(1, 1, 5)]), "1 1, other 1, team 1");
+    assert_eq!(with(vec![recall(2, 1, 5), recall(4, 1, 5), recall(4, 1, 5)]), "team 2");
+    assert_eq!(with(vec![clear_of("team"), named(5, "team"), recall(1, 1, 5)]), "1 1, other 1, team 1");
+    assert_eq!(with(vec![clear_of("team"), named(5, "team"), recall(5, 1, 5)]), "1 1, other 1");
+    assert_eq!(with(vec![clear_of("other"), recall(1, 1, 5)]), "1 1, team 1");
+    assert_eq!(with(vec![clear(5), named(5, "team"), recall(1, 1, 5)]), "team 1");
 }
 
 #[test]

@@ -19,8 +19,8 @@ pub(in crate::store) fn lock(names: &Names, users: &[&UserId]) -> String {
     )
 }
 
-/// Changes the counters and what conversations count. A counter stops at `most_unread`. Lists have at most about
-/// `most` bytes in a statement.
+/// Changes the counters and what conversations count. A counter stops at `most_unread`. Lists of conversations
+/// have at most about `most` bytes in a statement.
 pub(in crate::store) fn change(
     names: &Names,
     batch: &Batch<'_>,

@@ -5,7 +5,7 @@ use chatpush_wire::partition::Partition;
 
 use super::{confirm, id_literal, quoted};
 use crate::config::UNREAD;
-use crate::store::schema::{CLEARED, CONFIRMED, DEAD_LETTER, MESSAGE};
+use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE};
 use crate::store::tables::Tables;
 
 /// Marks or deletes what waits for a user, and deletes our rows that may be many. Each statement changes at
@@ -48,6 +48,9 @@ pub(in crate::store) fn counters(tables: &Tables, user: &UserId) -> Vec<String> 
     let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
     if tables.own_counter || tables.unread_by_conversation {
         statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
+    }
+    if tables.unread_by_conversation {
+        statements.push(format!("DELETE FROM `{CONVERSATION_CLEARED}` WHERE `user_id` = {user}"));
     }
     statements
 }

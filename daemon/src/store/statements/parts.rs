@@ -30,12 +30,12 @@ pub(super) fn delete_emptied(names: &Names, users: &[&UserId]) -> String {
     )
 }
 
-/// A total without what these conversations count, and not below 0. The sum is in a subquery of its own, because
-/// the table that is updated may be the same one (MySQL manual, "UPDATE Statement").
+/// A total without what these conversations count, and not below 0. The sum is in a subquery of its own,
+/// because the table that is updated may be the same one (MySQL manual, "UPDATE Statement").
 pub(super) fn without(total: &str, user: &UserId, conversations: &BTreeSet<String>) -> String {
     format!(
-        "GREATEST(CAST({total} AS SIGNED) - COALESCE((SELECT s.`total` FROM (SELECT CAST(SUM(`unread`) AS SIGNED) \
-         AS `total` FROM `{UNREAD}` WHERE `user_id` = {} AND `conversation` IN ({})) s), 0), 0)",
+        "GREATEST(CAST({total} AS SIGNED) - COALESCE((SELECT s.`total` FROM \
+         (SELECT CAST(SUM(`unread`) AS SIGNED) AS `total` FROM `{UNREAD}` WHERE `user_id` = {} AND `conversation` IN ({})) s), 0), 0)",
         id_literal(user),
         conversations.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
     )
@@ -80,7 +80,7 @@ pub(super) fn change(batch: &Batch<'_>, most: usize) -> Vec<String> {
     statements
 }
 
-/// Selects user, conversation and count of what these users have not read; of each user at most what one reads.
+/// Selects user, conversation and count of what these users have not read.
 pub(in crate::store) fn select(users: &[&UserId]) -> String {
     format!(
         "SELECT `user_id`, `conversation`, `unread` FROM `{UNREAD}` \
@@ -93,7 +93,8 @@ pub(in crate::store) fn select(users: &[&UserId]) -> String {
 pub(in crate::store) fn select_of(names: &Names, user: &UserId, limit: usize) -> String {
     format!(
         "SELECT p.`conversation`, p.`unread` FROM `{UNREAD}` p WHERE p.`user_id` = {literal} AND p.{IS_PART} \
-         AND p.`unread` > 0 AND (SELECT COALESCE(MAX(u.{count}), 0) FROM {user} u WHERE u.{id} = {literal}{own}) > 0 \
+         AND p.`unread` > 0 \
+         AND (SELECT COALESCE(MAX(u.{count}), 0) FROM {user} u WHERE u.{id} = {literal}{own}) > 0 \
          ORDER BY p.`conversation` LIMIT {limit}",
         literal = id_literal(user),
         count = names.unread_count,

@@ -2,27 +2,64 @@
 
 use chatpush_wire::id::UserId;
 
-use super::{id_literal, quoted};
-use crate::log::batch::Recall;
+use super::{id_list, id_literal, quoted};
+use crate::config::UNREAD;
+use crate::log::batch::{Batch, PartClear, Recall};
 use crate::store::identity;
-use crate::store::schema::{CLEARED, CONFIRMED, MESSAGE};
+use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, MESSAGE};
 use crate::store::tables::Tables;
 
-/// Takes a message out of the counter, unless the counter was cleared after it.
-pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>) -> String {
+/// Takes a message out of the counter, and out of what its conversation counts, unless that was cleared after
+/// it.
+pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>) -> Vec<String> {
     let receiver = id_literal(recall.receiver);
-    format!(
+    let counted = format!("FROM {} WHERE {}", records_and_rows(tables), named_by(tables, recall))
+        + &counts(tables, recall);
+    let mut statements = vec![format!(
         "UPDATE {user} SET {unread} = GREATEST(CAST(COALESCE({unread}, 0) AS SIGNED) - \
-         (SELECT COUNT(*) FROM {} WHERE {}{} AND m.`time_ms` > \
-         COALESCE((SELECT `cleared_ms` FROM `{CLEARED}` WHERE `user_id` = {receiver}), 0)), 0) \
-         WHERE {} = {receiver}{}",
-        records_and_rows(tables),
-        named_by(tables, recall),
-        tables.waits("o."),
+         (SELECT COUNT(*) {counted}), 0) WHERE {} = {receiver}{}",
         tables.user_id,
         tables.of_counters(),
         user = tables.user,
         unread = tables.unread_count,
+    )];
+    if tables.unread_by_conversation {
+        // The application's table may have any columns, and none of that name.
+        statements.push(format!(
+            "UPDATE `{UNREAD}` p JOIN (SELECT {} AS `chatpush_part`, COUNT(*) AS `chatpush_messages` \
+             {counted} GROUP BY `chatpush_part`) r ON r.`chatpush_part` = p.`conversation` \
+             SET p.`unread` = p.`unread` - LEAST(p.`unread`, r.`chatpush_messages`) \
+             WHERE p.`user_id` = {receiver}",
+            counts_for(tables)
+        ));
+    }
+    statements
+}
+
+/// The condition, behind others, that a message still waits and was not cleared.
+fn counts(tables: &Tables, recall: &Recall<'_>) -> String {
+    let receiver = id_literal(recall.receiver);
+    let not_cleared = if tables.unread_by_conversation {
+        format!(
+            " AND NOT EXISTS (SELECT 1 FROM `{CONVERSATION_CLEARED}` c WHERE c.`user_id` = {receiver} \
+             AND c.`conversation` = {} AND c.`cleared_ms` >= m.`time_ms`)",
+            counts_for(tables)
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{} AND m.`time_ms` > \
+         COALESCE((SELECT `cleared_ms` FROM `{CLEARED}` WHERE `user_id` = {receiver}), 0){not_cleared}",
+        tables.waits("o."),
+    )
+}
+
+/// The conversation for which a message counts: its own, or its sender.
+fn counts_for(tables: &Tables) -> String {
+    format!(
+        "COALESCE(m.`conversation`, CAST(o.{} AS CHAR CHARACTER SET ascii)) COLLATE ascii_bin",
+        tables.sender_id
     )
 }
 
@@ -62,6 +99,42 @@ pub(in crate::store) fn record_clears<'a>(
     let rows: Vec<_> =
         clears.into_iter().map(|(user, time_ms)| format!("({}, {time_ms})", id_literal(user))).collect();
     format!("REPLACE INTO `{CLEARED}` (`user_id`, `cleared_ms`) VALUES {}", rows.join(", "))
+}
+
+/// Records when conversations were cleared. A clear of everything goes for all of them.
+///
+/// Only what has counted something is recorded, and only for a user for whom messages wait: pages may name
+/// any conversation, and nothing else can be taken back.
+pub(in crate::store) fn record_part_clears(batch: &Batch<'_>) -> Vec<String> {
+    let mut statements = Vec::new();
+    if !batch.clears.is_empty() {
+        let users: Vec<_> = batch.clears.keys().copied().collect();
+        statements
+            .push(format!("DELETE FROM `{CONVERSATION_CLEARED}` WHERE `user_id` IN ({})", id_list(&users)));
+    }
+    for (user, parts) in &batch.parts {
+        let clears = parts.clears.iter();
+        statements.extend(clears.map(|(conversation, clear)| record_part_clear(user, conversation, *clear)));
+    }
+    statements
+}
+
+fn record_part_clear(user: &UserId, conversation: &str, clear: PartClear) -> String {
+    let (user, conversation) = (id_literal(user), quoted(conversation));
+    let has_counted = if clear.counted {
+        String::new()
+    } else {
+        format!(
+            " AND EXISTS (SELECT 1 FROM `{UNREAD}` WHERE `user_id` = {user} \
+             AND `conversation` = {conversation} AND `unread` > 0)"
+        )
+    };
+    format!(
+        "REPLACE INTO `{CONVERSATION_CLEARED}` (`user_id`, `conversation`, `cleared_ms`) \
+         SELECT {user}, {conversation}, {} FROM DUAL \
+         WHERE EXISTS (SELECT 1 FROM `{MESSAGE}` WHERE `receiver_id` = {user}){has_counted}",
+        clear.time_ms
+    )
 }
 
 /// The records `m` with their rows `o`.
