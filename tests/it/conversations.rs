@@ -5,6 +5,7 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::id::UserIdType;
+use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 /// An installation that counts conversations, with the users 1 to 3.
@@ -61,6 +62,32 @@ async fn messages_count_for_their_conversation() {
     browser.send_text(r#"{"read":true}"#).await;
     assert_eq!(next_unread(&mut browser).await, (json!({}), 0));
     assert_eq!(counts(&env, 2).await, (json!({}), 0));
+}
+
+/// However often a page says that it has read a conversation, nothing that comes later is cleared.
+#[tokio::test]
+async fn what_comes_behind_a_read_stays_unread() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(next_unread(&mut browser).await, (json!({}), 0));
+    env.php().get("ChatPush\\sendMessage(1, 2, 'first', conversation: 'team');").await;
+    assert_eq!(next_unread(&mut browser).await, (json!({"team": 1}), 1));
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM `user` WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    for _ in 0..500 {
+        browser.send_text(r#"{"read":{"conversation":"team"}}"#).await;
+    }
+    browser.send_text(r#"{"ping":true}"#).await;
+    while browser.json().await["pong"] != true {}
+    eventually("as many wait as may", || env.log_length(2), |length| *length == 64).await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("ChatPush\\sendMessage(1, 2, 'second', conversation: 'team');").await;
+    assert_eq!(env.log_length(2).await, 65, "a flood is bounded");
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    eventually("all is applied", || env.log_length(2), |length| *length == 0).await;
+    assert_eq!(counts(&env, 2).await, (json!({"team": 1}), 1), "the second was not read");
 }
 
 /// The application sets its own column. Its 0 empties the parts; a smaller total stays what it is.

@@ -44,6 +44,8 @@ pub(crate) enum Ack {
 pub(crate) struct Acks {
     /// Whether messages are stored. If not, there is nothing to confirm or to clear.
     stores: bool,
+    /// Whether conversations are counted.
+    conversations: bool,
     queue: mpsc::Sender<Waiting>,
     clears: Clears,
     conversation_clears: ConversationClears,
@@ -52,7 +54,7 @@ pub(crate) struct Acks {
 impl Acks {
     /// Both ends of a new queue. After `stop`, clears do not wait for those before them.
     pub(crate) fn new(
-        stores: bool,
+        (stores, conversations): (bool, bool),
         barrier: Barrier,
         hub: Arc<Hub>,
         stop: CancellationToken,
@@ -60,7 +62,7 @@ impl Acks {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
         let conversation_clears = ConversationClears::new(barrier.clone(), queue.clone(), stop.clone());
         let clears = Clears::new(barrier, hub, queue.clone(), stop);
-        (Self { stores, queue, clears, conversation_clears }, receiver)
+        (Self { stores, conversations, queue, clears, conversation_clears }, receiver)
     }
 
     /// Queues an acknowledgement for the log.
@@ -71,6 +73,7 @@ impl Acks {
         let (user, ids) = match ack {
             Ack::Messages(user, ids) => (user, ids),
             Ack::Read(user) => return self.clears.request(user),
+            Ack::ReadConversation(..) if !self.conversations => return,
             Ack::ReadConversation(user, conversation) => {
                 return self.conversation_clears.request(user, conversation);
             }

@@ -17,7 +17,7 @@ use crate::log::position::Position;
 use crate::query::barrier::Barrier;
 
 /// The least time between two clears of one user without a message in between.
-pub(super) const INTERVAL: Duration = Duration::from_millis(250);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Users whose last clear is remembered. Beyond it, those are forgotten whose clear is not under way, and then
 /// clears are dropped.
