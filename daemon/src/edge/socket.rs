@@ -65,7 +65,7 @@ impl Socket {
         self.0.send(message).await
     }
 
-    /// Closes the connection: with this close frame, or with the answer to the client's. Takes five seconds
+    /// Closes the connection: with this close frame, or with the answer to the client's. Takes ten seconds
     /// at most, and may be called after any error.
     pub(crate) async fn close(self, close: Option<Close>) {
         closing::close(self.0, close).await;
