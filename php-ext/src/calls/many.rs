@@ -44,6 +44,7 @@ pub(crate) fn push(
         waits: None,
         subscribes: 0,
         loads: false,
+        written: 0,
     };
     link::execute(&settings, &mut calls, settings.deadline())?;
     let mut reached = vec![false; receivers.len()];

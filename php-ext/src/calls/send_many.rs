@@ -83,6 +83,7 @@ pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error
         waits,
         subscribes: 0,
         loads: false,
+        written: 0,
     };
     let failed = link::execute(&settings, &mut calls, settings.deadline()).err();
     let known = Known { address: &settings.address, waits: waits.is_some(), failed };

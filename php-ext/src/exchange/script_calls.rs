@@ -1,4 +1,5 @@
-//! Calls of one script for users of many partitions, sent in one write, and the one wait for all answers.
+//! Calls of one script for users of many partitions, sent in one write, and the one wait for all answers. Calls
+//! that are long together are sent in several writes.
 //!
 //! Each call takes effect on its own. What became of each stays known when the exchange as a whole fails.
 
@@ -15,6 +16,10 @@ use super::UNKNOWN;
 use crate::link::breaker::{self, DaemonWait, Silence};
 use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
 
+/// A write ends with the call that reaches this many bytes. Each call repeats the content, so that all of them
+/// together may be longer than the memory of a PHP process.
+const BYTES_PER_WRITE: usize = 2 * 1024 * 1024;
+
 /// Calls of one script.
 pub(crate) struct ScriptCalls<'a> {
     pub(crate) script: &'static Script,
@@ -29,6 +34,8 @@ pub(crate) struct ScriptCalls<'a> {
     pub(crate) subscribes: usize,
     /// Whether the script's source precedes the calls.
     pub(crate) loads: bool,
+    /// How many of the calls are written, or need not be.
+    pub(crate) written: usize,
 }
 
 /// How a wait for daemons is decided and described.
@@ -79,6 +86,19 @@ impl<'a> Part<'a> {
         self.pending || self.lost
     }
 
+    /// Appends it to the commands.
+    fn write(&mut self, script: &Script, reply_to: &str, commands: &mut Vec<u8>) {
+        self.lost |= self.pending;
+        self.pending = true;
+        let count = self.keys.len().to_string();
+        let mut parts: Vec<&[u8]> = Vec::with_capacity(4 + self.keys.len() + self.arguments.len());
+        parts.extend([&b"EVALSHA"[..], script.sha1().as_bytes(), count.as_bytes()]);
+        parts.extend(self.keys.iter().map(String::as_bytes));
+        parts.push(reply_to.as_bytes());
+        parts.extend(self.arguments.iter().map(|argument| argument.as_bytes()));
+        command(commands, &parts);
+    }
+
     fn is_awaited(&self, waits: Option<Waits>) -> bool {
         match (waits, &self.answer) {
             (Some(waits), Some(answer)) => self.reply.is_none() && (waits.expects_reply)(answer),
@@ -106,21 +126,22 @@ impl Exchange for ScriptCalls<'_> {
             }
         }
         self.loads = connection.load(commands, self.script);
-        for part in self.parts.iter_mut().filter(|part| !part.is_done(waits)) {
-            part.lost |= part.pending;
-            part.pending = true;
-            let reply_to = match waits {
-                Some(_) => reply_to::encode(connection.caller(), part.call),
-                None => String::new(),
-            };
-            let count = part.keys.len().to_string();
-            let mut parts: Vec<&[u8]> = Vec::with_capacity(4 + part.keys.len() + part.arguments.len());
-            parts.extend([&b"EVALSHA"[..], self.script.sha1().as_bytes(), count.as_bytes()]);
-            parts.extend(part.keys.iter().map(String::as_bytes));
-            parts.push(reply_to.as_bytes());
-            parts.extend(part.arguments.iter().map(|argument| argument.as_bytes()));
-            command(commands, &parts);
+        self.written = 0;
+        self.more_commands(connection, commands);
+    }
+
+    fn more_commands(&mut self, connection: &Connection, commands: &mut Vec<u8>) -> bool {
+        let before = commands.len();
+        while commands.len() < BYTES_PER_WRITE
+            && let Some(part) = self.parts.get_mut(self.written)
+        {
+            self.written += 1;
+            if !part.is_done(self.waits) {
+                let reply_to = self.waits.map(|_| reply_to::encode(connection.caller(), part.call));
+                part.write(self.script, &reply_to.unwrap_or_default(), commands);
+            }
         }
+        commands.len() > before
     }
 
     fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<(), LinkError> {

@@ -30,8 +30,13 @@ pub(crate) trait Exchange {
     /// What the answers are made into.
     type Outcome;
 
-    /// Appends the commands to what is sent in one write.
+    /// Appends the commands to what is sent in one write, or the first of them.
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>);
+
+    /// Appends the next commands, where they are too long for one write. False: there are none.
+    fn more_commands(&mut self, _connection: &Connection, _commands: &mut Vec<u8>) -> bool {
+        false
+    }
 
     /// Reads the answers.
     fn answers(&mut self, connection: &mut Connection, deadline: Instant)
@@ -135,9 +140,16 @@ fn try_once<E: Exchange>(
     let asks_role = connection.ask_role(&mut commands);
     let asks_installation = installation::ask_again(connection, exchange.needs(), &mut commands);
     exchange.commands(connection, &mut commands);
-    if let Err(cause) = connection.send(&commands, deadline) {
-        return (exchange.takes_effect_in_parts(), Err(cause));
+    loop {
+        if let Err(cause) = connection.send(&commands, deadline) {
+            return (exchange.takes_effect_in_parts(), Err(cause));
+        }
+        commands.clear();
+        if !exchange.more_commands(connection, &mut commands) {
+            break;
+        }
     }
+    drop(commands);
     let role = if asks_role { connection.receive_role(deadline) } else { Ok(()) };
     let again = match exchange.needs() {
         Some(needs) if asks_installation => {
