@@ -3,6 +3,7 @@
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use mysql_async::prelude::Queryable as _;
 
 /// The table of an application: the time of delivery is NULL while a message waits.
 const TABLE: &str = "CREATE TABLE message (
@@ -36,6 +37,31 @@ async fn rows(env: &TestEnv) -> Vec<(String, bool)> {
 
 fn owned(rows: &[(&str, bool)]) -> Vec<(String, bool)> {
     rows.iter().map(|(content, marked)| ((*content).to_owned(), *marked)).collect()
+}
+
+/// A history has every message, also one that was confirmed or taken back before the database had it.
+#[tokio::test]
+async fn messages_that_did_not_wait_are_rows_too() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(browser.until_unread_count().await, (Vec::new(), 0));
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM `user` WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("foreach (['a', 'b', 'c'] as $id) ChatPush\\sendMessage(1, 2, $id, 'chat', $id);").await;
+    assert_eq!(browser.json().await["data"], "a");
+    browser.send_text(r#"{"ack":["1:a"]}"#).await;
+    let php = env.php();
+    let recall = "echo json_encode(ChatPush\\recallMessage(1, 2, 'b'));";
+    let waiting = tokio::spawn(async move { php.get(recall).await });
+    eventually("all are in the log", || env.log_length(2), |length| *length == 5).await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    assert_eq!(waiting.await.expect("it is answered"), "true");
+    eventually("all are applied", || env.log_length(2), |length| *length == 0).await;
+    assert_eq!(rows(&env).await, owned(&[("a", true), ("b", true), ("c", false)]));
+    assert_eq!(env.unread(2).await, 2);
 }
 
 /// Rows of both kinds, ours and the application's, are marked when a client confirms them.

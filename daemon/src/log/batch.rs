@@ -272,8 +272,10 @@ pub(crate) struct Batch<'a> {
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
     /// Messages of earlier batches that their senders take back.
     pub(crate) recalls: Vec<Recall<'a>>,
-    /// Messages that a client has confirmed before they became rows.
+    /// Messages that a client has confirmed before they became rows, and that never become rows.
     pub(crate) delivered: Vec<Delivered<'a>>,
+    /// Messages of this batch that their senders have taken back. Their rows are marked, in a history.
+    pub(crate) withdrawn: Vec<(&'a UserId, &'a MessageId)>,
     /// Users of whom nothing is kept any more.
     pub(crate) forgets: Vec<(Partition, &'a UserId)>,
     /// When counters were cleared last, in milliseconds since 1970.
@@ -300,13 +302,14 @@ impl<'a> Batch<'a> {
     /// Those of one partition come in the order of its log; the order of partitions does not matter. Entries
     /// that could not be decoded are skipped, so the caller must reject them first.
     ///
-    /// With [`Counting::Off`] the application counts messages itself. Messages in `stored` are in MySQL
-    /// already, because their sender sent them again.
+    /// With [`Counting::Off`] the application counts messages itself. In a history every message becomes a row,
+    /// also one that was confirmed or taken back before. Messages in `stored` are in MySQL already, because
+    /// their sender sent them again.
     #[expect(clippy::too_many_lines, reason = "it has an arm for each kind of entry, and each is short")]
     pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
-        counting: Counting,
+        (counting, is_history): (Counting, bool),
         stored: &HashSet<(UserId, MessageId)>,
     ) -> Self {
         let mut batch = Self::default();
@@ -364,17 +367,16 @@ impl<'a> Batch<'a> {
                         if id.as_row().is_none() {
                             batch.confirmed.push((receiver, id));
                         }
-                        // A message that was confirmed before it was stored never becomes a row.
+                        // A message that was confirmed before it was stored becomes a row in a history alone.
                         let place = inserts.places.get(&(receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.rows.get_mut(at)) {
-                            Some(insert) => {
-                                let taken = insert.take();
-                                batch.delivered.extend(taken.map(|Insert { sender, .. }| Delivered {
-                                    sender,
-                                    receiver,
-                                    id,
-                                }));
-                            }
+                            Some(row) => match row.take_if(|_| true) {
+                                Some(_) if is_history => batch.client_acks.push((receiver, id)),
+                                Some(Insert { sender, .. }) => {
+                                    batch.delivered.push(Delivered { sender, receiver, id });
+                                }
+                                None => {}
+                            },
                             None => batch.client_acks.push((receiver, id)),
                         }
                     }
@@ -409,11 +411,12 @@ impl<'a> Batch<'a> {
                             earlier.push(id);
                             continue;
                         };
-                        let Some(insert) = inserts.rows.get_mut(at) else { continue };
-                        let Some(taken) = insert.take_if(|insert| insert.sender == sender) else {
-                            continue;
-                        };
+                        let Some(row) = inserts.rows.get_mut(at) else { continue };
+                        let Some(taken) = row.take_if(|insert| insert.sender == sender) else { continue };
                         from_batch = true;
+                        if is_history {
+                            batch.withdrawn.push((receiver, id));
+                        }
                         batch.confirmed.push((receiver, id));
                         // A clear that came after the message has reset its count.
                         if counting != Counting::Off && clears.leave(&taken, at) {
@@ -442,7 +445,8 @@ impl<'a> Batch<'a> {
                 batch.replies.push(PendingReply { partition: logged.partition, reply_to, outcome });
             }
         }
-        batch.inserts = inserts.rows.into_iter().flatten().collect();
+        let rows = inserts.rows.into_iter().filter(|row| row.waits || is_history);
+        batch.inserts = rows.map(|row| row.insert).collect();
         batch.notify_unread.sort_unstable();
         batch.notify_unread.dedup();
         batch.positions = ends
@@ -458,11 +462,26 @@ impl<'a> Batch<'a> {
 
 /// The rows of a batch that is being planned.
 struct Inserts<'a, 'k> {
-    /// None: a message that was confirmed before it was stored.
-    rows: Vec<Option<Insert<'a>>>,
+    rows: Vec<NewRow<'a>>,
     /// The index of each message in `rows`; none if it was stored before.
     places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
     counting: Counting,
+}
+
+/// A row of a batch that is being planned.
+struct NewRow<'a> {
+    insert: Insert<'a>,
+    /// Whether nobody has confirmed it or taken it back.
+    waits: bool,
+}
+
+impl<'a> NewRow<'a> {
+    /// Ends its waiting, if it waits and fits. Returns it if so.
+    fn take_if(&mut self, fits: impl FnOnce(&Insert<'a>) -> bool) -> Option<Insert<'a>> {
+        let taken = (self.waits && fits(&self.insert)).then_some(self.insert);
+        self.waits &= taken.is_none();
+        taken
+    }
 }
 
 impl<'a: 'k, 'k> Inserts<'a, 'k> {
@@ -471,7 +490,7 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
         if let MapEntry::Vacant(place) = self.places.entry((insert.receiver, insert.id)) {
             place.insert(Some(self.rows.len()));
             batch.count(&insert, receiver_online, self.counting);
-            self.rows.push(Some(insert));
+            self.rows.push(NewRow { insert, waits: true });
         }
         Outcome::Stored { receiver_online }
     }

@@ -482,7 +482,8 @@ impl<'a> Term<'a> {
     }
 
     fn plan<'e>(&self, entries: &'e [LogEntry], stored: &HashSet<(UserId, MessageId)>) -> Batch<'e> {
-        Batch::plan(entries, |partition| self.position(partition), self.counting(), stored)
+        let is_history = self.services.config.mysql.as_ref().is_some_and(|mysql| mysql.history.is_some());
+        Batch::plan(entries, |partition| self.position(partition), (self.counting(), is_history), stored)
     }
 
     /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its

@@ -61,7 +61,7 @@ fn receiver_of(entry: &Entry) -> &UserId {
 }
 
 fn plan(entries: &[LogEntry]) -> Batch<'_> {
-    Batch::plan(entries, |_| Position::default(), Counting::Total, &HashSet::new())
+    Batch::plan(entries, |_| Position::default(), (Counting::Total, false), &HashSet::new())
 }
 
 #[test]
@@ -79,6 +79,20 @@ fn a_message_confirmed_in_the_same_batch_leaves_only_its_count() {
     let entries = logged(vec![message(1, 5), client_ack(1, 5)]);
     let batch = plan(&entries);
     assert!(batch.inserts.is_empty() && batch.client_acks.is_empty());
+    assert_eq!(batch.counters[&user(5)].added, 1);
+}
+
+/// A history has every message: its row is inserted and marked.
+#[test]
+fn a_message_confirmed_or_recalled_in_the_same_batch_is_a_row_of_a_history() {
+    let entries =
+        logged(vec![message(1, 5), client_ack(1, 5), message(2, 5), recall(2, 1, 5), recall(1, 1, 5)]);
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, true), &HashSet::new());
+    assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m1", "m2"]);
+    assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
+    assert_eq!(batch.withdrawn, [(&user(5), &id(2))]);
+    assert_eq!(batch.delivered, []);
+    assert_eq!(recalled(&batch), [(true, None), (false, None)], "the first was confirmed");
     assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
@@ -109,7 +123,7 @@ fn each_position_moves_once_in_the_order_of_partitions() {
 #[test]
 fn without_count_unread_no_counter_changes() {
     let entries = logged(vec![message(1, 5)]);
-    let batch = Batch::plan(&entries, |_| Position::default(), Counting::Off, &HashSet::new());
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Off, false), &HashSet::new());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 
@@ -130,7 +144,7 @@ fn each_delete_replies_to_its_own_caller() {
 fn a_stored_message_is_replied_to_and_not_stored_again() {
     let entries = logged(vec![message(1, 5), client_ack(1, 5), message(1, 21)]);
     let stored = HashSet::from([(user(5), id(1))]);
-    let batch = Batch::plan(&entries, |_| Position::default(), Counting::Total, &stored);
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, false), &stored);
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
     assert_eq!((receivers, batch.replies.len()), (vec![&user(21)], 2));
     assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
@@ -299,7 +313,7 @@ fn entries_before_the_position_leave_it_where_it_is() {
     let entries = logged(vec![message(1, 5), message(2, 5)]);
     for (from, to) in [("9-3", "9-3"), ("1-7", "2-0")] {
         let position = |text: &str| text.parse::<Position>().unwrap();
-        let batch = Batch::plan(&entries, |_| position(from), Counting::Total, &HashSet::new());
+        let batch = Batch::plan(&entries, |_| position(from), (Counting::Total, false), &HashSet::new());
         assert_eq!((batch.inserts.len(), batch.positions.len()), (2, 1));
         assert_eq!((batch.positions[0].from, batch.positions[0].to), (position(from), position(to)));
     }
@@ -356,7 +370,7 @@ fn clear_of(name: &str) -> Entry {
 fn conversations_are_counted_and_cleared_in_order() {
     let planned = |entries: Vec<Entry>, counting| {
         let entries = logged(entries);
-        let batch = Batch::plan(&entries, |_| Position::default(), counting, &HashSet::new());
+        let batch = Batch::plan(&entries, |_| Position::default(), (counting, false), &HashSet::new());
         (batch.counters.get(&user(5)).copied(), batch.parts.get(&user(5)).cloned(), batch.replies.len())
     };
     let parts = |cleared: &[&str], added: &[(&str, u32)], clears: &[(&str, u64, bool)]| Parts {
@@ -397,7 +411,12 @@ fn conversations_are_counted_and_cleared_in_order() {
 fn a_recalled_message_is_taken_from_its_conversation_unless_that_was_cleared() {
     let planned = |entries: Vec<Entry>| {
         let entries = logged(entries);
-        let batch = Batch::plan(&entries, |_| Position::default(), Counting::ByConversation, &HashSet::new());
+        let batch = Batch::plan(
+            &entries,
+            |_| Position::default(),
+            (Counting::ByConversation, false),
+            &HashSet::new(),
+        );
         let added = batch.parts.get(&user(5)).map(|parts| parts.added.clone()).unwrap_or_default();
         assert_eq!(batch.counters[&user(5)].added, added.values().sum::<u32>(), "the total is their sum");
         added.into_iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
@@ -430,7 +449,8 @@ fn an_entry_to_many_counts_for_its_conversation_with_each_receiver() {
         reply_to,
     };
     let entries = logged(vec![many, to_many(2, &[(197, false, false)])]);
-    let batch = Batch::plan(&entries, |_| Position::default(), Counting::ByConversation, &HashSet::new());
+    let batch =
+        Batch::plan(&entries, |_| Position::default(), (Counting::ByConversation, false), &HashSet::new());
     let added = |id| batch.parts.get(&user(id)).map(|parts| parts.added.clone());
     assert_eq!(added(5), Some(BTreeMap::from([("team".to_owned(), 1)])));
     assert_eq!(added(69), None, "it was repeated for this one");

@@ -8,13 +8,13 @@ use crate::log::batch::{AppDelete, Batch};
 use crate::store::tables::Tables;
 use crate::store::{identity, schema};
 
-/// Marks or deletes the rows that clients have confirmed. Messages are found by their record. Rows that the
+/// Marks or deletes the rows that clients have confirmed, and marks those that were taken back. Messages are found by their record. Rows that the
 /// application inserted itself have none; their message id holds the row id and the digest.
 pub(in crate::store) fn confirm_acked(tables: &Tables, batch: &Batch<'_>, most: usize) -> Vec<String> {
     let names: &Names = tables;
     let Names { offline_message, id, receiver_id, .. } = names;
     let (mut recorded, mut own) = (Vec::new(), Vec::new());
-    for (receiver, message) in &batch.client_acks {
+    for (receiver, message) in batch.client_acks.iter().chain(&batch.withdrawn) {
         let receiver = id_literal(receiver);
         match message.as_row() {
             Some((row, digest)) => own.push((row, format!("({row}, {receiver}, x'{digest:016x}')"))),
