@@ -1,5 +1,6 @@
 //! A private MariaDB on a Unix socket.
 
+use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
+use crate::folder::Folder;
 use crate::server::{Server, is_root};
 use crate::wait::until;
 
@@ -15,6 +18,9 @@ use crate::wait::until;
 pub const USER: &str = "chatpush";
 /// Its password.
 pub const PASSWORD: &str = "pw";
+
+/// The name of the data folder.
+const DATA: &str = "db";
 
 /// A MariaDB with small buffers, and otherwise its defaults.
 #[derive(Debug)]
@@ -25,24 +31,15 @@ pub struct MariaDb {
 impl MariaDb {
     /// Creates the data folder.
     pub async fn install(folder: &Path) -> anyhow::Result<()> {
-        let output = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
-            // The machine's host name may not resolve.
-            .arg("--force")
-            .arg("--innodb-log-file-size=8M")
-            .arg(format!("--datadir={}", folder.join("db").display()))
-            // In a shared folder, two concurrent runs delete each other's temporary files.
-            .env("TMPDIR", folder)
-            .kill_on_drop(true)
-            .output()
+        // It takes seconds to create one, so our process does that once, and then copies it.
+        static PREPARED: OnceCell<Folder> = OnceCell::const_new();
+        let prepared = PREPARED.get_or_try_init(prepare).await?;
+        let copied = Command::new("cp")
+            .args([OsStr::new("-a"), prepared.path().join(DATA).as_os_str(), folder.as_os_str()])
+            .status()
             .await
-            .context("cannot start mariadb-install-db")?;
-        ensure!(
-            output.status.success(),
-            "mariadb-install-db failed:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+            .context("cannot start cp")?;
+        ensure!(copied.success(), "the data folder cannot be copied to {}", folder.display());
         Ok(())
     }
 
@@ -59,7 +56,7 @@ impl MariaDb {
         std::fs::set_permissions(&temporary, Permissions::from_mode(0o777))?;
         let mut arguments = vec![
             "--no-defaults".to_owned(),
-            format!("--datadir={}", folder.join("db").display()),
+            format!("--datadir={}", folder.join(DATA).display()),
             format!("--tmpdir={}", temporary.display()),
             format!("--socket={}", socket(folder).display()),
             "--skip-networking".to_owned(),
@@ -92,6 +89,30 @@ impl MariaDb {
     pub fn kill(self) {
         self.server.kill();
     }
+}
+
+/// A folder with a new data folder.
+async fn prepare() -> anyhow::Result<Folder> {
+    let folder = Folder::new()?;
+    let output = Command::new("mariadb-install-db")
+        .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
+        // The machine's host name may not resolve.
+        .arg("--force")
+        .arg("--innodb-log-file-size=8M")
+        .arg(format!("--datadir={}", folder.path().join(DATA).display()))
+        // In a shared folder, two concurrent runs delete each other's temporary files.
+        .env("TMPDIR", folder.path())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("cannot start mariadb-install-db")?;
+    ensure!(
+        output.status.success(),
+        "mariadb-install-db failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(folder)
 }
 
 /// Creates a database and grants all privileges on it to [`USER`].

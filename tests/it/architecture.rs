@@ -98,7 +98,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
-    ("mariadb", &["server", "wait"]),
+    ("mariadb", &["folder", "server", "wait"]),
     ("replicated_mariadb", &["folder", "mariadb", "port"]),
     ("galera", &["folder", "mariadb", "port", "server"]),
     ("daemon", &["artifacts", "port", "server", "wait"]),
