@@ -142,13 +142,14 @@ async fn messages_keep_their_ids_and_types_while_nodes_join() {
     let end = folder.path().join("end");
     let callers: Vec<_> = (0..3)
         .map(|caller| {
-            // Batches have many rows, because nobody waits for their commit.
+            // Batches have many rows, because nobody waits for their commit. The pauses bound how many wait while
+            // a node that gives its data to another commits nothing.
             let php = site.env.php().with("chatpush.durability=queued");
             let code = format!(
                 "for ($i = 0; !file_exists('{}'); $i++) {{
                      $key = \"c{caller}-$i\";
                      ChatPush\\sendMessage(1, [2, 66][$i % 2], $key, \"t-$key\", \"i-$key\");
-                     if ($i % 20 === 0) usleep(5000);
+                     if ($i % 20 === 0) usleep(50_000);
                  }} echo $i;",
                 end.display()
             );
@@ -168,7 +169,8 @@ async fn messages_keep_their_ids_and_types_while_nodes_join() {
     }
     for user in [2, 66] {
         let last = format!("var_dump(storeOfflineMessage(1, {user}, 'last'));");
-        assert_eq!(site.env.php().get(&last).await.trim(), "bool(true)");
+        let php = site.env.php().with("chatpush.timeout_ms=120000");
+        assert_eq!(php.get(&last).await.trim(), "bool(true)", "all before it is stored");
     }
     let recorded = "SELECT o.content, m.message_id, m.type FROM offline_message o \
                     LEFT JOIN chatpush_message m ON m.offline_id = o.id WHERE o.content <> 'last'";

@@ -55,7 +55,9 @@ async fn redis(folder: &Folder, more: &[&str]) -> Redis {
     let record =
         Installation::of_database("uuid".to_owned(), UserIdType::Int, ContentColumn::default()).encode();
     let client = ::redis::Client::open(redis.url()).expect("the URL is valid");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let config = ::redis::AsyncConnectionConfig::new().set_response_timeout(Some(TEST_TIMEOUT));
+    let connected = client.get_multiplexed_async_connection_with_config(&config);
+    let mut connection = connected.await.expect("Redis answers");
     let set = ::redis::cmd("SET").arg(prefix.installation()).arg(record).exec_async(&mut connection).await;
     set.expect("Redis takes it");
     redis

@@ -10,21 +10,24 @@ use chatpush_wire::token::{self, Secret};
 use crate::client::Client;
 use crate::test_env::{SECRET, TestEnv};
 
-/// A running daemon.
+/// A running daemon. It is killed when this is dropped: a graceful end is for the tests that look at it.
 #[derive(Debug)]
-pub struct Daemon(daemon::Daemon);
+pub struct Daemon {
+    /// `None` once it was stopped.
+    running: Option<daemon::Daemon>,
+}
 
 impl Daemon {
     /// Starts a daemon and waits until it is ready.
     pub async fn start(env: &TestEnv) -> Self {
         let started = daemon::Daemon::start(env.servers().folder(), &env.environment()).await;
-        Self(started.expect("the daemon becomes ready"))
+        Self { running: Some(started.expect("the daemon becomes ready")) }
     }
 
     /// Starts a daemon without waiting until it is ready.
     pub fn launch(env: &TestEnv) -> Self {
         let launched = daemon::Daemon::launch(env.servers().folder(), &env.environment());
-        Self(launched.expect("the daemon starts"))
+        Self { running: Some(launched.expect("the daemon starts")) }
     }
 
     /// Stops it, starts another on the same ports, and waits until that is ready.
@@ -33,7 +36,7 @@ impl Daemon {
         let code = tokio::task::spawn_blocking(move || self.stop()).await.expect("the daemon stops");
         assert_eq!(code, Some(0));
         let started = daemon::Daemon::start_at(env.servers().folder(), &env.environment(), ports).await;
-        Self(started.expect("the daemon becomes ready"))
+        Self { running: Some(started.expect("the daemon becomes ready")) }
     }
 
     /// Runs another command of `chatpushd` and returns its output.
@@ -73,13 +76,21 @@ impl Daemon {
     }
 
     /// Stops it with SIGTERM and returns its exit code.
-    pub fn stop(self) -> Option<i32> {
-        self.0.stop()
+    pub fn stop(mut self) -> Option<i32> {
+        self.running.take()?.stop()
     }
 
     /// Kills it with SIGKILL.
     pub fn kill(self) {
-        self.0.kill();
+        drop(self);
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(daemon) = self.running.take() {
+            daemon.kill();
+        }
     }
 }
 
@@ -87,7 +98,7 @@ impl Deref for Daemon {
     type Target = daemon::Daemon;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        self.running.as_ref().expect("it is not stopped")
     }
 }
 

@@ -38,7 +38,7 @@ impl Php {
             "display_errors=1".to_owned(),
             "html_errors=0".to_owned(),
             // Tests run concurrently on a busy machine. Tests of the timeout set their own.
-            "chatpush.timeout_ms=15000".to_owned(),
+            "chatpush.timeout_ms=60000".to_owned(),
         ];
         let socket = env.servers().mysql_socket().display().to_string();
         Self { settings, socket, database: env.name().to_owned() }

@@ -8,8 +8,10 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
+use redis::AsyncConnectionConfig;
 
 use crate::daemon::Daemon;
+use crate::eventually::TEST_TIMEOUT;
 use crate::php::Php;
 use crate::servers::Servers;
 
@@ -206,7 +208,9 @@ impl TestEnv {
     /// Sends a command to Redis.
     pub async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.servers().redis_url()).expect("the URL is valid");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(TEST_TIMEOUT));
+        let connected = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connected.await.expect("Redis answers");
         let mut built = redis::cmd(command[0]);
         built.arg(&command[1..]);
         built.query_async(&mut connection).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
