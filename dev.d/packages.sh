@@ -20,6 +20,7 @@ test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
 test|command openssl|openssl|creates the certificates of the TLS tests
+test|eatmydata|libeatmydata1|spares the servers of the tests the wait for the disk
 galera|galera|galera-4|MariaDB as a Galera cluster
 galera|command rsync|rsync|copies the data to a node that joins the cluster
 galera|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
@@ -33,6 +34,7 @@ is_there() {
         command) command -v "$2" >/dev/null ;;
         libclang) libclang ;;
         php_fpm) php_fpm >/dev/null ;;
+        eatmydata) ! LD_PRELOAD=libeatmydata.so /bin/true 2>&1 | grep -q . ;;
         galera) [ -e /usr/lib/galera/libgalera_smm.so ] ;;
         python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
         pip) python3 -m pip --version >/dev/null 2>&1 ;;

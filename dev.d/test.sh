@@ -133,14 +133,20 @@ count() {
 part_format() { cargo fmt --all --check; }
 part_lint() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked; }
-part_unit() { cargo test --release --workspace --locked --lib --bins --test golden; }
+# Not optimised: that takes longer than the tests.
+part_unit() { cargo test --workspace --locked --lib --bins --test golden; }
 part_instructions() { target/release/chatpush-instructions; }
 part_stubs() { check_stubs; }
-part_extension() { phpunit_beside_stack extension; }
-part_daemon() { phpunit_beside_stack daemon,promises; }
-part_fpm() { phpunit_beside_stack fpm; }
+part_extension() { without_syncs phpunit_beside_stack extension; }
+part_daemon() { without_syncs phpunit_beside_stack daemon,promises; }
+part_fpm() { without_syncs phpunit_beside_stack fpm; }
 part_testing() { phpunit --configuration tests/phpunit/testing.xml; }
-part_end_to_end() { cargo test --release --workspace --locked --test it; }
+# Most tests wait most of the time, so there are more threads than processors. What they test is optimised.
+part_end_to_end() {
+    CHATPUSH_DAEMON=$PWD/target/release/chatpushd CHATPUSH_STACK=$PWD/target/release/chatpush-stack \
+        CHATPUSH_EXTENSION=$PWD/target/release/libchatpush.so RUST_TEST_THREADS=$((4 * $(nproc))) \
+        without_syncs cargo test --workspace --locked --test it
+}
 part_client() { client_tests; }
 part_browser() { browser_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
@@ -165,6 +171,10 @@ part_chaos() {
         && detects memory lose-tail \
         && detects last_fence kill-worker --galera
 }
+
+# Runs a command whose servers do not wait for the disk. Tests kill processes, which lose nothing that they have
+# written: only a machine that fails would.
+without_syncs() { LD_PRELOAD=libeatmydata.so "$@"; }
 
 # Proves that the chaos test can fail: with this guarantee broken, the run must find violations (exit code 1).
 detects() {
