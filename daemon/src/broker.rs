@@ -11,6 +11,7 @@ pub(crate) mod heartbeats;
 mod installation;
 pub(crate) mod lease;
 pub(crate) mod log;
+pub(crate) mod presence;
 pub(crate) mod queries;
 pub(crate) mod replies;
 pub(crate) mod revocations;

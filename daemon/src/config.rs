@@ -13,6 +13,7 @@ mod limits;
 mod logging;
 mod mysql;
 mod names;
+mod notify;
 mod origins;
 mod redis;
 mod render;
@@ -45,6 +46,7 @@ pub use self::logging::Log;
 pub use self::mysql::Mysql;
 pub(crate) use self::names::UNREAD;
 pub use self::names::{Column, Identifier, Names};
+pub use self::notify::{Notify, When};
 pub use self::render::{environment_help, example};
 use self::source::Source;
 pub use self::tls::Certificate;
@@ -94,6 +96,8 @@ pub struct Config {
     pub failover_memory: Duration,
     /// The application's database; none if this installation stores nothing (`storage = "none"`).
     pub mysql: Option<Mysql>,
+    /// When somebody is told of messages that wait; none: never.
+    pub notify: Option<Notify>,
     /// What is logged, and how.
     pub log: Log,
     /// Environment variables that look like settings and are none.
@@ -138,9 +142,12 @@ impl Config {
         let failover_memory = source.seconds("redis.failover_memory");
         let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
+        let notify = if stores == Some(true) { Notify::read(source) } else { None };
         let mysql = if stores == Some(true) {
-            Mysql::read(source, user_id_type.unwrap_or_default())
+            let when = notify.map(|notify| notify.when);
+            Mysql::read(source, user_id_type.unwrap_or_default(), when)
         } else {
+            source.skip("notify.");
             source.skip("mysql.");
             source.skip("unread_by_conversation");
             None
@@ -173,6 +180,7 @@ impl Config {
             redis: redis?,
             failover_memory: failover_memory?,
             mysql: if stores? { Some(mysql?) } else { None },
+            notify,
             log: log?,
             unknown_variables: Vec::new(),
         })

@@ -15,6 +15,7 @@
 //! - `services`: what the groups below share.
 //! - `installation`: whether Redis, the database and this version belong together.
 //! - `writer`: applies the log to MySQL, in order and exactly once.
+//! - `notify`: whom somebody is to be told about.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
 //! - [`fanout`]: subscriptions in Redis, and the dispatch of what they bring to the hub.
@@ -32,6 +33,7 @@ pub mod hub;
 pub(crate) mod installation;
 pub mod log;
 pub mod net;
+pub(crate) mod notify;
 pub mod ops;
 pub mod query;
 pub mod run;

@@ -34,6 +34,7 @@ use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Bounds, Hub, drain};
 use crate::installation;
 use crate::net::client_ip::TrustedProxies;
+use crate::notify::Notifier;
 use crate::ops::admin::{self, Admin};
 use crate::ops::{logging, rlimit, signals};
 use crate::query::barrier::Barrier;
@@ -140,6 +141,11 @@ impl Daemon {
         let present = subscriptions.watch_up();
         if services.store.is_some() {
             writer.spawn(Writer::new(&services, lease.clone(), present).run(stop_writer.clone()));
+        }
+
+        if let Some(notify) = config.notify {
+            let notifier = Notifier::new(services.clone(), lease.clone(), notify);
+            writer.spawn(notifier.run(stop_writer.clone()));
         }
 
         let connected = TaskTracker::new();

@@ -4,7 +4,7 @@
 //! one round trip. `probe` shows whether others succeed where an entry fails. `schema` has the tables,
 //! `migrations` their numbered changes, which `migrate` applies. `tables` finds what the application's tables
 //! hold, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from before chatpush.
-//! `installation` compares what the database was made for. `dead_letters` reads and deletes dead letters.
+//! `installation` compares what the database was made for. `notified` keeps whom to tell that messages wait. `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
@@ -13,6 +13,7 @@ mod migrations;
 pub(crate) mod installation;
 pub mod migrate;
 pub(crate) mod rows;
+pub(crate) mod notified;
 pub(crate) mod identity;
 mod statements;
 mod multi_statement;

@@ -4,6 +4,7 @@ pub(crate) mod connection;
 mod groups;
 pub(crate) mod live;
 pub(crate) mod many;
+pub(crate) mod notifications;
 pub(crate) mod mailbox;
 pub(crate) mod recall;
 pub(crate) mod rooms;

@@ -10,6 +10,7 @@ mod connection;
 mod live;
 mod mailbox;
 mod many;
+mod notifications;
 mod rooms;
 mod sent;
 mod store;
@@ -37,6 +38,8 @@ const NAMESPACED: &[Function] = &[
     mailbox::ackOfflineMessage,
     mailbox::forgetUser,
     sent::recallMessage,
+    notifications::getDueNotifications,
+    notifications::markNotified,
     rooms::pushToRoom,
     rooms::getRoomUsers,
     rooms::pushToAll,

@@ -10,7 +10,7 @@ use std::fmt::Display;
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::{self, MessageType};
 use chatpush_wire::id::{AnyUserId, ChosenId, InvalidUserId, MessageId};
-use chatpush_wire::limit::{CONTENT_BYTES, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
+use chatpush_wire::limit::{CONTENT_BYTES, DUE_USERS, LEASE_TIME, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
 use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::grants::{NONE, Peers, Rooms};
@@ -112,6 +112,33 @@ impl Kind<'_> for RowLimit {
     fn check(position: u32, number: i64) -> Option<u32> {
         let limit = u32::try_from(number).ok().filter(|limit| (1..=ROWS_PER_CALL).contains(limit));
         valid(position, limit.ok_or_else(|| format!("must be between 1 and {ROWS_PER_CALL}")))
+    }
+}
+
+/// How many users who are due to return at most.
+pub(crate) struct DueLimit;
+
+impl Kind<'_> for DueLimit {
+    type Parsed = i64;
+    type Value = u32;
+
+    fn check(position: u32, number: i64) -> Option<u32> {
+        let limit = u32::try_from(number).ok().filter(|limit| (1..=DUE_USERS).contains(limit));
+        valid(position, limit.ok_or_else(|| format!("must be between 1 and {DUE_USERS}")))
+    }
+}
+
+/// How long a lease lasts, in seconds.
+pub(crate) struct LeaseSeconds;
+
+impl Kind<'_> for LeaseSeconds {
+    type Parsed = i64;
+    type Value = u64;
+
+    fn check(position: u32, number: i64) -> Option<u64> {
+        let longest = LEASE_TIME.as_secs();
+        let seconds = u64::try_from(number).ok().filter(|seconds| (1..=longest).contains(seconds));
+        valid(position, seconds.ok_or_else(|| format!("must be between 1 and {longest}")))
     }
 }
 

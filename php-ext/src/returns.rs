@@ -1,5 +1,7 @@
 //! What functions return, and what they return in place of it when they fail.
 
+mod due;
+
 use std::collections::BTreeMap;
 
 use chatpush_wire::id::{Sender, UserId};

@@ -352,6 +352,41 @@ namespace ChatPush {
     function recallMessage(string|int $sender_id, string|int $receiver_id, string $message_id): bool {}
 
     /**
+     * Returns users of whom somebody is to be told that messages wait, those first who are due longest.
+     *
+     * A user is due when messages have waited for `notify.after` seconds and nobody was told since the user was
+     * last connected (chatpushd's `notify.when` says what counts). Each is leased to this caller: others get the
+     * user again when the lease ends, unless `markNotified()` was called. Times are in milliseconds since 1970.
+     * `waiting` counts up to 1,000. With `notify.when` = `unread`, `first_time` and `last` are null once the rows
+     * are gone.
+     *
+     * @param int $limit the most users to return, 1 to 1000; fewer if their messages are long
+     * @param int $lease_seconds 1 to 86400
+     * @return list<array{user_id: string|int, waiting: int, unread: int, first_time: int|null,
+     *     last: array{message_id: string, sender_id: string|int, type: string|int, content: string,
+     *     time: int}|null}>
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\Exception `notify.after` is 0
+     */
+    function getDueNotifications(int $limit = 100, int $lease_seconds = 60): array {}
+
+    /**
+     * Says that users were told. They are due again only after they have connected, or have read.
+     *
+     * @param list<string|int> $user_ids at most 10,000 user ids
+     * @return int how many of them were due or leased
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\Exception `notify.after` is 0
+     */
+    function markNotified(array $user_ids): int {}
+
+    /**
      * Pushes a message to every connection in a room.
      *
      * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing

@@ -11,6 +11,7 @@ namespace ChatPush;
 use ChatPush\Testing\Live;
 use ChatPush\Testing\Mailbox;
 use ChatPush\Testing\Many;
+use ChatPush\Testing\Notifications;
 use ChatPush\Testing\Process;
 use ChatPush\Testing\Rooms;
 
@@ -99,6 +100,16 @@ function recallMessage(string|int $sender_id, string|int $receiver_id, string $m
 function forgetUser(string|int $user_id): void
 {
     Mailbox::forget(__FUNCTION__, $user_id);
+}
+
+function getDueNotifications(int $limit = 100, int $lease_seconds = 60): array
+{
+    return Notifications::due(__FUNCTION__, $limit, $lease_seconds);
+}
+
+function markNotified(array $user_ids): int
+{
+    return Notifications::mark(__FUNCTION__, $user_ids);
 }
 
 function pushToRoom(string $room, string $content, string|int $type): bool

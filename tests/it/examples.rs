@@ -328,3 +328,37 @@ async fn guests_and_staff_reach_each_other() {
     let mut page = Client::connect(daemon.port(), &token, Some("chatpush.v1")).await.expect("it is accepted");
     assert_eq!(page.until_unread_count().await, (vec!["On its way.".to_owned()], 1));
 }
+
+/// Of two jobs at once each user is mailed by one of them.
+#[tokio::test]
+async fn digest_mails_each_absent_user_once() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2, 3]).await;
+    let _daemon = env.daemon().await;
+    env.php()
+        .get(
+            "storeOfflineMessage(1, 2, 'a'); storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 3, 'c');",
+        )
+        .await;
+    let due = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    eventually("both are due", due, |count| *count == [2]).await;
+    let mails = env.servers().folder().join(format!("{}.mails", env.name()));
+    let job = || {
+        let script = example("mail-digest/digest.php");
+        let sendmail = format!("sendmail_path=tee -a {}", mails.display());
+        with_database(&env, env.php().with(&sendmail).program([script])).output()
+    };
+    let (first, second) = tokio::join!(job(), job());
+    for output in [first, second] {
+        let output = texts(&output.expect("php starts"));
+        assert_eq!((output.0, output.2.as_str()), (Some(0), ""), "{output:?}");
+    }
+    let mails = std::fs::read_to_string(&mails).expect("there are mails");
+    for (user, text) in [("user2", "2 messages wait for you."), ("user3", "A message waits for you.")] {
+        assert_eq!(mails.matches(&format!("To: {user}@chat.example")).count(), 1, "{mails}");
+        assert!(mails.contains(text), "{mails}");
+    }
+    let output = texts(&job().await.expect("php starts"));
+    assert_eq!((output.0, output.1.as_str()), (Some(0), ""), "nobody is due any more");
+}

@@ -23,6 +23,8 @@ mod closing;
 mod limits;
 /// Memory for large mailboxes and slow clients.
 mod many;
+/// Users of whom somebody is to be told that messages wait.
+mod notify;
 mod memory;
 /// The PROXY protocol.
 mod poison;

@@ -51,6 +51,8 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
             fn () => storeOfflineMessage(1, 2, 'x'), fn () => ChatPush\\sendMessage(1, 2, 'x'),
             fn () => getOfflineMessage(2), fn () => getUnreadCount(2),
             fn () => ChatPush\\clearUnreadCount(2), fn () => ChatPush\\ackOfflineMessage(2, [1]),
+            fn () => ChatPush\\getUnreadCounts(2), fn () => ChatPush\\getDueNotifications(),
+            fn () => ChatPush\\markNotified([2]),
         ] as $call) {
             try { $call(); echo \"done\\n\"; }
             catch (ChatPush\\UnavailableException $e) {
@@ -60,7 +62,7 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
     for durability in ["committed", "queued"] {
         let text = env.php().with(&format!("chatpush.durability={durability}")).get(code).await;
         let named = |line: &str| line.starts_with("NotQueued false ") && line.contains("storage = \"none\"");
-        assert!(text.lines().count() == 6 && text.lines().all(named), "{text}");
+        assert!(text.lines().count() == 9 && text.lines().all(named), "{text}");
     }
     assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(2)]).await, 0);
 }

@@ -50,6 +50,7 @@ macro_rules! version {
 
 pub mod address;
 pub mod conversation;
+pub mod due;
 pub mod entry;
 pub mod envelope;
 pub mod frame;

@@ -43,6 +43,12 @@ pub const EVENT_VALUE_BYTES: usize = 1_024;
 /// Most rows that one call may return.
 pub const ROWS_PER_CALL: u32 = 100_000;
 
+/// Most users who are due in one call.
+pub const DUE_USERS: u32 = 1_000;
+
+/// Longest lease of a user who is due.
+pub const LEASE_TIME: Duration = Duration::from_secs(86_400);
+
 /// Most rows in one reply. The extension queries the rest of a longer list page by page.
 pub const ROWS_PER_PAGE: u32 = 1_000;
 

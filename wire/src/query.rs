@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AnyUserId, InvalidUserId, UserId, UserIdType};
+use crate::partition::Partition;
 use crate::reply_to::ReplyTo;
 
 /// A query and the version of the side that sends it.
@@ -41,14 +42,32 @@ pub enum Query<U = UserId> {
         /// The owner of the counter.
         user: U,
     },
+    /// Leases users of whom somebody is to be told that messages wait.
+    Due {
+        /// The most users to return.
+        limit: u32,
+        /// How long nobody else is offered them, in milliseconds.
+        lease_ms: u64,
+    },
+    /// Somebody was told.
+    MarkNotified {
+        /// Of these users.
+        users: Vec<U>,
+    },
 }
 
 impl Query {
-    /// The owner of the mailbox.
-    pub const fn user(&self) -> &UserId {
+    /// The owner of the mailbox, if it is about one.
+    pub const fn user(&self) -> Option<&UserId> {
         match self {
-            Self::Rows { user, .. } | Self::Unread { user } | Self::UnreadCounts { user } => user,
+            Self::Rows { user, .. } | Self::Unread { user } | Self::UnreadCounts { user } => Some(user),
+            Self::Due { .. } | Self::MarkNotified { .. } => None,
         }
+    }
+
+    /// Where it is asked and answered: the owner's partition, or the first one.
+    pub fn partition(&self) -> Partition {
+        self.user().map_or(Partition::FIRST, Partition::of)
     }
 }
 
@@ -58,6 +77,10 @@ impl Query<AnyUserId> {
             Self::Rows { user, after, limit } => Query::Rows { user: user.of_type(ids)?, after, limit },
             Self::Unread { user } => Query::Unread { user: user.of_type(ids)? },
             Self::UnreadCounts { user } => Query::UnreadCounts { user: user.of_type(ids)? },
+            Self::Due { limit, lease_ms } => Query::Due { limit, lease_ms },
+            Self::MarkNotified { users } => Query::MarkNotified {
+                users: users.into_iter().map(|user| user.of_type(ids)).collect::<Result<_, _>>()?,
+            },
         })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Conversation;
+use crate::due::DueUser;
 use crate::id::{AnyUserId, MessageId, Sender, UserIdType};
 
 /// The answer to one call.
@@ -37,6 +38,10 @@ pub enum Reply {
     Unread(u64),
     /// What each conversation counts, of those above 0.
     UnreadCounts(BTreeMap<String, u64>),
+    /// Users who are leased to the caller.
+    Due(Vec<DueUser>),
+    /// How many of the users were due or leased.
+    Notified(u64),
     /// Who is in a room, as far as one daemon knows.
     Members {
         /// The type of the ids.

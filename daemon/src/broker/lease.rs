@@ -47,6 +47,13 @@ impl Lease {
         self.commands.invoke(&self.call(&scripts::RELEASE)).await
     }
 
+    /// Whether this daemon holds the lease.
+    pub(crate) async fn is_mine(&self) -> Result<bool, BrokerError> {
+        let (holder,): (Option<String>,) =
+            self.commands.send(redis::pipe().cmd("GET").arg(&self.key)).await?;
+        Ok(holder.as_deref() == Some(&self.daemon))
+    }
+
     /// Whether any daemon holds the lease.
     pub(crate) async fn is_held(&self) -> Result<bool, BrokerError> {
         let (held,): (bool,) = self.commands.send(redis::pipe().cmd("EXISTS").arg(&self.key)).await?;

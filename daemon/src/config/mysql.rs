@@ -7,6 +7,7 @@ use super::Names;
 use super::encoding::check_encoding;
 use super::history::History;
 use super::names::Identifier;
+use super::notify::When;
 use super::setting::Setting;
 use super::source::Source;
 use super::values;
@@ -48,10 +49,10 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, notify: Option<When>) -> Option<Self> {
         let opts = source.parse("mysql.url", url);
         let time_zone = source.parse("mysql.time_zone", time_zone);
-        let names = Names::read(source, user_id_type);
+        let names = Names::read(source, user_id_type, notify);
         let history = History::read(source);
         let values = values::read(source, names.as_ref());
         if let Some(History { column, .. }) = &history

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chatpush_wire::id::UserIdType;
 
+use super::notify::When;
 use super::setting::{Default, Setting};
 use super::source::Source;
 
@@ -88,6 +89,8 @@ pub struct Names {
     pub unread_count: Identifier,
     /// Whether unread messages are counted by conversation too.
     pub unread_by_conversation: bool,
+    /// What users are told of; none: of nothing.
+    pub notify: Option<When>,
     /// Whether the counters are in our own table, whose names the last three are then.
     pub own_counter: bool,
     /// The type of user ids.
@@ -114,7 +117,7 @@ impl Column<'_> {
 }
 
 impl Names {
-    pub(super) fn read(source: &mut Source, user_id_type: UserIdType) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, notify: Option<When>) -> Option<Self> {
         let unread_by_conversation = source.boolean("unread_by_conversation");
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
@@ -146,6 +149,7 @@ impl Names {
             unread_count,
             own_counter,
             unread_by_conversation: unread_by_conversation?,
+            notify,
             user_id_type,
         })
     }

@@ -1,10 +1,10 @@
 //! The table of settings. The parser, `--help`, chatpush.toml.example and the book are made from it.
 
 use super::setting::Setting;
-use super::{general, history, limits, logging, mysql, names, origins, redis, tls, tokens, values};
+use super::{general, history, limits, logging, mysql, names, notify, origins, redis, tls, tokens, values};
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 12] = [
+const PARTS: [&[Setting]; 13] = [
     tokens::SETTINGS,
     general::SETTINGS,
     mysql::STORAGE,
@@ -16,6 +16,7 @@ const PARTS: [&[Setting]; 12] = [
     names::SETTINGS,
     history::SETTINGS,
     values::SETTINGS,
+    notify::SETTINGS,
     logging::SETTINGS,
 ];
 

@@ -21,6 +21,7 @@ use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Format, Hub, Outgoing, Page, Topic};
 use crate::log::position::Position;
+use crate::notify::returned;
 use crate::query::barrier::Barrier;
 use crate::services::Services;
 use crate::store::rows::{Cursor, RowPage, StoredRow, Unread};
@@ -100,6 +101,7 @@ impl Replay {
         if let Some(second) = self.revocations.revoked_before(&user).await {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
+        returned::record(&self.services, &user);
         let mut mysql = Backoff::new("MySQL (replay)");
         let mut reached = None;
         let mut cursor = Cursor::default();

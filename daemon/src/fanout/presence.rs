@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
+use crate::broker::presence::online;
 use crate::broker::{BrokerError, heartbeats};
 use crate::hub::Hub;
 use crate::services::Services;
@@ -28,9 +29,6 @@ const GATHER: Duration = Duration::from_millis(50);
 
 /// Users in one question, so that Redis answers others in between.
 const ASKED_AT_ONCE: usize = 4_096;
-
-/// Users in one command.
-const COMMAND_USERS: usize = 256;
 
 /// Most daemons whose end is watched for.
 const DAEMONS: usize = 1_024;
@@ -121,7 +119,7 @@ impl Presence {
             if users.is_empty() {
                 return Ok(());
             }
-            match online(services, &users).await {
+            match online(&services.commands, &services.prefix, &users).await {
                 Ok(answers) => watching.answer(answers.into_iter()),
                 Err(error) => {
                     watching.note(users.into_iter());
@@ -180,27 +178,6 @@ pub(super) fn announce_everyone(services: &Services) -> redis::Pipeline {
         pipeline.cmd("SPUBLISH").arg(services.prefix.presence_channel(partition)).arg(&announcement).ignore();
     }
     pipeline
-}
-
-/// Which of these users are connected to any daemon.
-async fn online(services: &Services, users: &[UserId]) -> Result<Vec<(UserId, bool)>, BrokerError> {
-    let Services { commands, prefix, .. } = services;
-    let mut by_partition: BTreeMap<Partition, Vec<&UserId>> = BTreeMap::new();
-    for user in users {
-        by_partition.entry(Partition::of(user)).or_default().push(user);
-    }
-    let mut pipeline = redis::pipe();
-    let mut asked = Vec::with_capacity(users.len());
-    // A command names channels of one partition, so of one slot of a Redis Cluster.
-    for users in by_partition.values().flat_map(|users| users.chunks(COMMAND_USERS)) {
-        let command = pipeline.cmd("PUBSUB").arg("SHARDNUMSUB");
-        for user in users {
-            command.arg(prefix.user_channel(user));
-            asked.push((*user).clone());
-        }
-    }
-    let counts: Vec<Vec<(String, u64)>> = commands.send(&pipeline).await?;
-    Ok(asked.into_iter().zip(counts.into_iter().flatten().map(|(_, count)| count > 0)).collect())
 }
 
 async fn until(instant: Option<Instant>) {

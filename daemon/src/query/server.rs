@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::due::NO_NOTIFICATIONS;
 use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::backoff::Backoff;
 use crate::broker::{BrokerError, blocking_connection, queries, replies};
 use crate::log::position::Position;
+use crate::notify::{NotifyError, offers};
 use crate::query::barrier::Barrier;
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
@@ -135,21 +137,24 @@ impl QueryServer {
                 return;
             }
         };
-        let user = request.query.user();
-        let is_page = matches!(request.query, Query::Rows { .. });
+        let query = &request.query;
+        let is_page = matches!(query, Query::Rows { .. } | Query::Due { .. });
         let log_end = log_end.parse().unwrap_or_default();
         let answered = timeout(QUERY_TIMEOUT, async {
             loop {
-                let least = self.barrier.wait(user, log_end).await;
+                let least = match query.user() {
+                    Some(user) => self.barrier.wait(user, log_end).await,
+                    None => Position::default(),
+                };
                 // The semaphores are never closed, so this always succeeds.
                 let permits = if is_page { &self.page_permits } else { &self.permits };
                 let permit = permits.acquire().await.ok();
-                match self.read(&request.query, least).await {
-                    Err(StoreError::Behind(found)) => {
+                match (self.read(query, least).await, query.user()) {
+                    (Err(StoreError::Behind(found)), Some(user)) => {
                         drop(permit);
                         self.barrier.behind(user, found).await;
                     }
-                    read => break (read, permit),
+                    (read, _) => break (read, permit),
                 }
             }
         });
@@ -160,7 +165,7 @@ impl QueryServer {
             Err(_) => (Reply::Refused(Refusal::Failed("MySQL is behind or away".to_owned())), None),
         };
         let mut pipeline = redis::pipe();
-        replies::publish_reply(&mut pipeline, prefix, daemon, Partition::of(user), reply_to, &reply);
+        replies::publish_reply(&mut pipeline, prefix, daemon, query.partition(), reply_to, &reply);
         if let Err(error) = commands.send::<()>(&pipeline).await {
             tracing::debug!(%error, "cannot send an answer; its caller will time out");
         }
@@ -182,6 +187,28 @@ impl QueryServer {
                 Some(by) => Reply::UnreadCounts(by),
                 None => Reply::Refused(Refusal::NotConfigured(NO_CONVERSATIONS.to_owned())),
             }),
+            Query::Due { limit, lease_ms } => {
+                let Some(notify) = self.services.config.notify else { return Ok(not_notified()) };
+                let time = Duration::from_millis(*lease_ms);
+                let taken = offers::take(&self.services, store, notify, *limit, time).await;
+                answer(taken.map(Reply::Due))
+            }
+            Query::MarkNotified { .. } if self.services.config.notify.is_none() => Ok(not_notified()),
+            Query::MarkNotified { users } => answer(offers::mark(store, users).await.map(Reply::Notified)),
         }
+    }
+}
+
+/// The answer where nobody is told of anything.
+fn not_notified() -> Reply {
+    Reply::Refused(Refusal::NotConfigured(NO_NOTIFICATIONS.to_owned()))
+}
+
+/// The answer about notifications.
+fn answer(reply: Result<Reply, NotifyError>) -> Result<Reply, StoreError> {
+    match reply {
+        Ok(reply) => Ok(reply),
+        Err(NotifyError::Store(error)) => Err(error),
+        Err(NotifyError::Broker(error)) => Ok(Reply::Refused(Refusal::Failed(error.to_string()))),
     }
 }

@@ -18,13 +18,14 @@ use super::probe::{self, Probe};
 use super::rows::{CONVERSATIONS, Unread, positions};
 use super::server::Server;
 use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, parts, position,
-    recall,
+    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, notified, parts,
+    position, recall,
 };
 use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
+use crate::config::When;
 use crate::log::batch::{Batch, Counting, Insert, LogEntry, PositionUpdate};
 use crate::log::position::Position;
 
@@ -489,6 +490,11 @@ impl WriterConnection {
         // avoids deadlocks.
         for statement in counter::change(tables, batch, self.server.most_unread, most / 2) {
             statements.push(ResultUse::Ignored, statement);
+        }
+        if tables.notify == Some(When::Unread) {
+            for statement in notified::count(tables, batch, clock::unix_milliseconds()) {
+                statements.push(ResultUse::Ignored, statement);
+            }
         }
         for (_, user) in &batch.forgets {
             for statement in forget::counters(tables, user) {

@@ -9,6 +9,7 @@ use mysql_async::prelude::Queryable;
 
 use super::installation::InstallationRow;
 use super::migrations::{self, LATEST, NewInstallation};
+use super::statements::notified;
 use super::{Store, bounded, schema};
 use crate::config::{Config, Mysql, UNREAD};
 
@@ -59,6 +60,10 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
             })?;
             println!("{}: created", table.name);
         }
+    }
+    if mysql.names.notify.is_some() {
+        // Nobody is told of what was stored before.
+        bounded(connection.query_drop(notified::begin_scan(&mysql.names))).await?;
     }
     store.installation_row(&mut connection).await?;
     bounded(connection.disconnect()).await?;

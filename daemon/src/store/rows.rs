@@ -254,13 +254,23 @@ fn page(
 }
 
 fn select_rows(tables: &Tables, user: &UserId, after: u64, limit: u32) -> String {
+    select(tables, user, after, &format!("ORDER BY o.{} LIMIT {limit}", tables.id))
+}
+
+/// The newest row of a user that waits.
+pub(super) fn select_last(tables: &Tables, user: &UserId) -> String {
+    select(tables, user, 0, &format!("ORDER BY o.{} DESC LIMIT 1", tables.id))
+}
+
+/// Rows of a user that wait, with keys above `after`.
+fn select(tables: &Tables, user: &UserId, after: u64, which: &str) -> String {
     let names: &Names = tables;
     format!(
         "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
          o.{content} AS `content`, {time}, {digest} AS `digest`, \
          m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
          FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
-         WHERE o.{receiver} = {} AND o.{id} > {after}{waits} ORDER BY o.{id} LIMIT {limit}",
+         WHERE o.{receiver} = {} AND o.{id} > {after}{waits} {which}",
         id_literal(user),
         MESSAGE = schema::MESSAGE,
         table = names.offline_message,
@@ -279,18 +289,24 @@ fn select_rows(tables: &Tables, user: &UserId, after: u64, limit: u32) -> String
 /// SQL for the time of a row, as PHP gets it, and in whole seconds since 1970. It depends on the session's time
 /// zone, so nothing is identified by it.
 fn time(tables: &Tables) -> String {
-    let (shown, seconds) = match (tables.time, &tables.send_time) {
-        (TimeColumn::Seconds, Some(time)) => {
-            let seconds = format!("COALESCE(CAST(o.{time} AS SIGNED), 0)");
-            (seconds.clone(), seconds)
-        }
-        (TimeColumn::DateTime, Some(time)) => (
-            format!("CAST(o.{time} AS CHAR)"),
-            format!("COALESCE(CAST(UNIX_TIMESTAMP(o.{time}) AS SIGNED), 0)"),
-        ),
-        (TimeColumn::Missing, _) | (_, None) => ("''".to_owned(), "0".to_owned()),
+    let seconds = seconds(tables);
+    let shown = match (tables.time, &tables.send_time) {
+        (TimeColumn::Seconds, Some(_)) => seconds.clone(),
+        (TimeColumn::DateTime, Some(time)) => format!("CAST(o.{time} AS CHAR)"),
+        (TimeColumn::Missing, _) | (_, None) => "''".to_owned(),
     };
     format!("{shown} AS `send_time`, {seconds} AS `unix_time`")
+}
+
+/// SQL for the time of a row in whole seconds since 1970, 0 if it has none.
+pub(super) fn seconds(tables: &Tables) -> String {
+    match (tables.time, &tables.send_time) {
+        (TimeColumn::Seconds, Some(time)) => format!("COALESCE(CAST(o.{time} AS SIGNED), 0)"),
+        (TimeColumn::DateTime, Some(time)) => {
+            format!("COALESCE(CAST(UNIX_TIMESTAMP(o.{time}) AS SIGNED), 0)")
+        }
+        (TimeColumn::Missing, _) | (_, None) => "0".to_owned(),
+    }
 }
 
 /// The rows of exactly `N` queries.
@@ -306,8 +322,8 @@ fn unread(rows: Vec<Row>) -> Result<u64, StoreError> {
 }
 
 impl StoredRow {
-    /// A row of [`select_rows`].
-    fn new(mut row: Row, tables: &Tables) -> Result<Self, StoreError> {
+    /// A row of [`select`].
+    pub(super) fn new(mut row: Row, tables: &Tables) -> Result<Self, StoreError> {
         // The application's columns may allow NULL, although those of the default schema do not.
         let id = column(&mut row, "id")?;
         let content: Option<Vec<u8>> = column(&mut row, "content")?;

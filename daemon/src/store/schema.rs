@@ -44,6 +44,12 @@ pub(crate) const DEAD_LETTER: &str = "chatpush_dead";
 /// What becomes of the rows that were in a message table before, one row each.
 pub(crate) const ADOPTION: &str = "chatpush_adoption";
 
+/// Users of whom somebody is to be told that messages wait, or was told.
+pub(crate) const NOTIFIED: &str = "chatpush_notified";
+
+/// One row: up to which row of the message table receivers were looked for.
+pub(crate) const NOTIFY_SCAN: &str = "chatpush_notify_scan";
+
 /// Every table that the settings use, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
@@ -58,6 +64,9 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     }
     if names.unread_by_conversation {
         tables.push(conversation_cleared(names));
+    }
+    if names.notify.is_some() {
+        tables.extend([notified(names), notify_scan()]);
     }
     if !names.own_counter {
         // Whoever has named other tables or columns has a table of users too.
@@ -148,6 +157,33 @@ fn conversation_cleared(names: &Names) -> Table {
          PRIMARY KEY (`user_id`,`conversation`)",
     );
     ours(CONVERSATION_CLEARED, &columns)
+}
+
+/// Times are in milliseconds since 1970.
+fn notified(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `user_id` {user} NOT NULL,\n  \
+         `since_ms` bigint unsigned DEFAULT NULL,\n  \
+         `check_at` bigint unsigned DEFAULT NULL,\n  \
+         `offer_at` bigint unsigned DEFAULT NULL,\n  \
+         `lease` bigint unsigned DEFAULT NULL,\n  \
+         `told_at` bigint unsigned DEFAULT NULL,\n  \
+         `connected_at` bigint unsigned DEFAULT NULL,\n  \
+         PRIMARY KEY (`user_id`),\n  \
+         KEY `check_at` (`check_at`),\n  \
+         KEY `offer_at` (`offer_at`)",
+    );
+    ours(NOTIFIED, &columns)
+}
+
+fn notify_scan() -> Table {
+    ours(
+        NOTIFY_SCAN,
+        "  `id` tinyint unsigned NOT NULL,\n  \
+         `row_id` bigint unsigned NOT NULL,\n  \
+         PRIMARY KEY (`id`)",
+    )
 }
 
 /// A table of our own.

@@ -113,8 +113,8 @@ pub(crate) fn forget(user: &UserId) -> Result<(), Error> {
     }
 }
 
-fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
-    let partition = Partition::of(query.user());
+pub(super) fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
+    let partition = query.partition();
     let prefix = &settings.prefix;
     let keys = |daemon: &str| {
         vec![

@@ -46,7 +46,7 @@ final class Call
     }
 
     /** Throws, or raises a warning and returns what stands for the failure. */
-    private static function fail(Exception $exception, \Closure $failed): mixed
+    public static function fail(Exception $exception, \Closure $failed): mixed
     {
         if (!Memory::get()->errorsAreWarnings) {
             throw $exception;

@@ -71,6 +71,13 @@ final class Failure
         return self::made(UnavailableException::class, $message, Outcome::NotQueued, false);
     }
 
+    /** The refusal of an installation in which nobody is told that messages wait. */
+    public static function notNotified(): Exception
+    {
+        $message = 'nobody is told of messages that wait: set notify.after in chatpushd, and run `chatpushd migrate`';
+        return self::made(Exception::class, $message, Outcome::NotQueued, false);
+    }
+
     private static function made(string $class, string $message, Outcome $outcome, bool $retryable): Exception
     {
         $exception = new $class($message);

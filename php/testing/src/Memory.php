@@ -20,6 +20,9 @@ final class Memory
 
     public bool $errorsAreWarnings;
 
+    /** Whom to tell that messages wait; null: nobody. */
+    public ?Notifications $notifications = null;
+
     /** The type of user ids. */
     public UserIdType $userIdType = UserIdType::Int;
 
@@ -129,6 +132,7 @@ final class Memory
     public function connect(int|string $user, bool $confirms): void
     {
         $this->connections[$user][] = $confirms;
+        $this->notifications?->connected($user);
         foreach ($this->rowsOf($user) as $message) {
             $this->show($user, $message);
         }
@@ -181,6 +185,7 @@ final class Memory
     /** Sets the counter of a user to 0, or takes away what one conversation counts. */
     public function clearUnread(int|string $user, ?string $conversation): void
     {
+        $this->notifications?->hasRead($user);
         if ($conversation === null) {
             $this->unread[$user] = 0;
             $this->cleared[$user] = $this->lastRow;
@@ -226,6 +231,7 @@ final class Memory
     {
         unset($this->connections[$user], $this->unread[$user], $this->cleared[$user], $this->fetched[$user]);
         unset($this->unreadBy[$user], $this->clearedBy[$user]);
+        $this->notifications?->forget($user);
         $this->rows = array_diff_key($this->rows, $this->rowsOf($user));
     }
 

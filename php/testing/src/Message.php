@@ -88,6 +88,22 @@ final class Message
     }
 
     /**
+     * What getDueNotifications() tells of it.
+     *
+     * @return array<string, mixed>
+     */
+    public function told(): array
+    {
+        return [
+            'message_id' => $this->id,
+            'sender_id' => $this->sender,
+            'type' => $this->type,
+            'content' => $this->content,
+            'time' => $this->time,
+        ];
+    }
+
+    /**
      * What getOfflineMessage() returns.
      *
      * @return array<string, mixed>

@@ -133,6 +133,16 @@ final class Server
         Memory::get()->userIdType = $type;
     }
 
+    /**
+     * Makes it an installation with notify.after, of which no time has to pass.
+     *
+     * @param bool $unread whether notify.when is `unread` instead of `undelivered`
+     */
+    public static function notify(bool $unread = false): void
+    {
+        Memory::get()->notifications = new Notifications($unread);
+    }
+
     /** Makes it an installation with storage = "none". */
     public static function makePushOnly(bool $pushOnly = true): void
     {

@@ -24,6 +24,8 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\ackOfflineMessage' => 'string|int $user_id, array $ids: int',
         'ChatPush\forgetUser' => 'string|int $user_id: void',
         'ChatPush\recallMessage' => 'string|int $sender_id, string|int $receiver_id, string $message_id: bool',
+        'ChatPush\getDueNotifications' => 'int $limit = 100, int $lease_seconds = 60: array',
+        'ChatPush\markNotified' => 'array $user_ids: int',
         'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',

@@ -3,7 +3,7 @@
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
-use super::{confirm, id_literal, quoted};
+use super::{confirm, id_literal, notified, quoted};
 use crate::config::UNREAD;
 use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE};
 use crate::store::tables::Tables;
@@ -43,11 +43,14 @@ pub(in crate::store) fn rows(
 }
 
 /// Deletes our counters of a user, those of conversations too, and when they were cleared.
-pub(in crate::store) fn counters(tables: &Tables, user: &UserId) -> Vec<String> {
-    let user = id_literal(user);
+pub(in crate::store) fn counters(tables: &Tables, forgotten: &UserId) -> Vec<String> {
+    let user = id_literal(forgotten);
     let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
     if tables.own_counter || tables.unread_by_conversation {
         statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
+    }
+    if tables.notify.is_some() {
+        statements.push(notified::forget(forgotten));
     }
     if tables.unread_by_conversation {
         statements.push(format!("DELETE FROM `{CONVERSATION_CLEARED}` WHERE `user_id` = {user}"));

@@ -1,0 +1,155 @@
+//! Whether a user is due.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chatpush_wire::id::UserId;
+
+use super::NotifyError;
+use crate::broker::presence;
+use crate::config::{Notify, When};
+use crate::services::Services;
+use crate::store::Store;
+use crate::store::notified::{Candidate, Verdict};
+
+/// How soon a user is looked at again who is connected although messages wait.
+pub(crate) const CONNECTED_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long an application may take from storing a message itself to counting it.
+const COUNTING_TIME: Duration = Duration::from_secs(5);
+
+/// Looks at users.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judge<'a> {
+    services: &'a Services,
+    store: &'a Store,
+    notify: Notify,
+}
+
+/// What is known of a user.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// When the oldest message was accepted that waits; 0 if that is not known.
+    first_time: Option<u64>,
+    /// The unread counter.
+    unread: u64,
+    /// Whether the user is connected.
+    online: bool,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) const fn new(services: &'a Services, store: &'a Store, notify: Notify) -> Self {
+        Self { services, store, notify }
+    }
+
+    /// What is found of each of these users now.
+    pub(super) async fn verdicts(
+        &self,
+        candidates: Vec<Candidate>,
+        now: u64,
+    ) -> Result<Vec<(Candidate, Verdict)>, NotifyError> {
+        let users: Vec<_> = candidates.iter().map(|candidate| candidate.user.clone()).collect();
+        let by_reference: Vec<_> = users.iter().collect();
+        let mut online: HashMap<UserId, bool> = HashMap::new();
+        let (mut first_times, mut unread) = (HashMap::new(), HashMap::new());
+        match self.notify.when {
+            When::Undelivered => {
+                let Services { commands, prefix, .. } = self.services;
+                // Presence comes first: who has connected since then has also got what waits.
+                online = presence::online(commands, prefix, &users).await?.into_iter().collect();
+                first_times = self.store.first_times(&by_reference).await?;
+            }
+            When::Unread => unread = self.store.unread_of_each(&by_reference).await?,
+        }
+        let judged = candidates.into_iter().map(|candidate| {
+            let known = Known {
+                first_time: first_times.get(&candidate.user).copied(),
+                unread: unread.get(&candidate.user).copied().unwrap_or(0),
+                online: online.get(&candidate.user).copied().unwrap_or(false),
+            };
+            let verdict = verdict(self.notify, &candidate, known, now);
+            (candidate, verdict)
+        });
+        Ok(judged.collect())
+    }
+}
+
+fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Known, now: u64) -> Verdict {
+    let since = match when {
+        When::Undelivered => {
+            let Some(first_time) = known.first_time else { return Verdict::Nothing };
+            if known.online {
+                return Verdict::Connected { look_at: now + milliseconds(CONNECTED_INTERVAL) };
+            }
+            // A row may have no time, or one in the future.
+            let first_time = if first_time == 0 { candidate.since } else { first_time.min(now) };
+            first_time.max(candidate.connected_at.unwrap_or(0))
+        }
+        When::Unread if known.unread > 0 => candidate.since,
+        When::Unread => {
+            let counted_at = candidate.since + milliseconds(COUNTING_TIME);
+            return if now < counted_at { Verdict::Later { look_at: counted_at } } else { Verdict::Nothing };
+        }
+    };
+    let due_at = since + milliseconds(after);
+    if due_at <= now { Verdict::Due } else { Verdict::Later { look_at: due_at } }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000_000;
+
+    fn judge(when: When, candidate: (u64, Option<u64>), known: Known) -> Verdict {
+        let notify = Notify { when, after: Duration::from_secs(60), show_content: false };
+        let (since, connected_at) = candidate;
+        let candidate = Candidate { user: UserId::try_from(7).unwrap(), at: NOW, since, connected_at };
+        verdict(notify, &candidate, known, NOW)
+    }
+
+    fn undelivered(first_time: Option<u64>, connected_at: Option<u64>, online: bool) -> Verdict {
+        judge(When::Undelivered, (NOW - 1_000, connected_at), Known { first_time, unread: 0, online })
+    }
+
+    #[test]
+    fn who_has_waited_long_enough_is_due() {
+        assert_eq!(undelivered(Some(NOW - 60_000), None, false), Verdict::Due);
+        assert_eq!(undelivered(Some(NOW - 59_999), None, false), Verdict::Later { look_at: NOW + 1 });
+        assert_eq!(undelivered(None, None, false), Verdict::Nothing);
+    }
+
+    #[test]
+    fn the_time_counts_from_the_last_connection() {
+        let left = Some(NOW - 10_000);
+        assert_eq!(undelivered(Some(1), left, false), Verdict::Later { look_at: NOW + 50_000 });
+        assert_eq!(undelivered(Some(NOW - 60_000), Some(1), false), Verdict::Due);
+    }
+
+    #[test]
+    fn who_is_connected_is_looked_at_again() {
+        assert_eq!(undelivered(Some(1), None, true), Verdict::Connected { look_at: NOW + 2_000 });
+        assert_eq!(undelivered(None, None, true), Verdict::Nothing);
+    }
+
+    #[test]
+    fn a_row_without_a_time_counts_from_when_it_was_found() {
+        assert_eq!(undelivered(Some(0), None, false), Verdict::Later { look_at: NOW + 59_000 });
+        assert_eq!(undelivered(Some(NOW * 2), None, false), Verdict::Later { look_at: NOW + 60_000 });
+    }
+
+    #[test]
+    fn an_open_page_does_not_read() {
+        let unread = |unread, since| {
+            judge(When::Unread, (since, None), Known { first_time: None, unread, online: true })
+        };
+        assert_eq!(unread(1, NOW - 60_000), Verdict::Due);
+        assert_eq!(unread(1, NOW - 59_000), Verdict::Later { look_at: NOW + 1_000 });
+        assert_eq!(unread(0, NOW - 60_000), Verdict::Nothing);
+        assert_eq!(unread(0, NOW - 1_000), Verdict::Later { look_at: NOW + 4_000 }, "not counted yet");
+    }
+}

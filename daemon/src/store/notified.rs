@@ -1,0 +1,340 @@
+//! Whom somebody is to be told about. Every change is a transaction of its own, and may be repeated.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+
+use chatpush_wire::id::UserId;
+use mysql_async::Row;
+use mysql_async::prelude::FromRow;
+
+use super::error::UnavailableCause;
+use super::rows::{StoredRow, select_last};
+use super::statements::{counter, notified};
+use super::{Store, StoreError, schema};
+use crate::config::When;
+
+/// A user of whom somebody may have to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// The user.
+    pub(crate) user: UserId,
+    /// The time for which the row was found: the user is looked at, or due, from then on.
+    pub(crate) at: u64,
+    /// Since when something may wait.
+    pub(crate) since: u64,
+    /// The end of the last connection, as far as it is known.
+    pub(crate) connected_at: Option<u64>,
+}
+
+/// What was found of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing waits.
+    Nothing,
+    /// Connected until now.
+    Connected {
+        /// When to look again.
+        look_at: u64,
+    },
+    /// Not due yet.
+    Later {
+        /// When to look again.
+        look_at: u64,
+    },
+    /// Due.
+    Due,
+}
+
+/// A row that waits, as it is looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRow {
+    /// Its key.
+    pub(crate) key: u64,
+    /// Its receiver; none if the column holds no user id.
+    pub(crate) receiver: Option<UserId>,
+    /// Whether the application has inserted it.
+    pub(crate) is_application: bool,
+}
+
+/// What waits for a user who is due.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// The user.
+    pub(crate) user: UserId,
+    /// How many messages wait, counted up to [`COUNTED`].
+    pub(crate) count: u64,
+    /// The unread counter.
+    pub(crate) unread: u64,
+    /// When the oldest message that waits was accepted.
+    pub(crate) first_time: Option<u64>,
+    /// The newest message that waits.
+    pub(crate) last: Option<StoredRow>,
+}
+
+/// Up to how many messages are counted.
+pub(crate) const COUNTED: u32 = 1_000;
+
+impl Store {
+    /// Waiting rows with keys in these ranges, by key, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`]; so have all others here.
+    pub(crate) async fn scan_receivers(
+        &self,
+        ranges: &[RangeInclusive<u64>],
+        limit: u32,
+    ) -> Result<Vec<NewRow>, StoreError> {
+        let tables = self.tables().await?;
+        let rows = self.read_one(notified::scan(&tables, ranges, limit)).await?;
+        let ids = tables.user_id_type;
+        let rows = all::<(u64, Option<String>, bool)>(rows).map(|(key, receiver, is_application)| NewRow {
+            key,
+            receiver: receiver.and_then(|receiver| ids.text(&receiver).ok()),
+            is_application,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Up to which key receivers were looked for.
+    pub(crate) async fn scanned(&self) -> Result<u64, StoreError> {
+        let mut found = all::<u64>(self.read_one(notified::scanned()).await?);
+        found.next().ok_or_else(|| {
+            let text = format!("the table {} has no row", schema::NOTIFY_SCAN);
+            StoreError::Unavailable(UnavailableCause::NotMigrated(text))
+        })
+    }
+
+    /// Records it.
+    pub(crate) async fn record_scanned(&self, row: u64) -> Result<(), StoreError> {
+        self.read(&[notified::record_scanned(row)]).await.map(drop)
+    }
+
+    /// The key that the next row of the message table will have, at least.
+    pub(crate) async fn next_key(&self) -> Result<u64, StoreError> {
+        let tables = self.tables().await?;
+        let table = all::<(String, String)>(self.read_one(notified::show_table(&tables)).await?).next();
+        Ok(next_key(&table.unwrap_or_default().1))
+    }
+
+    /// Messages may wait for the receivers of these rows since `now`.
+    pub(crate) async fn note_waiting(&self, rows: &[NewRow], now: u64) -> Result<(), StoreError> {
+        let mut users: BTreeMap<&UserId, u64> = BTreeMap::new();
+        for row in rows {
+            if let Some(receiver) = &row.receiver {
+                *users.entry(receiver).or_default() += u64::from(row.is_application);
+            }
+        }
+        if users.is_empty() {
+            return Ok(());
+        }
+        let mut statements = Vec::new();
+        // What the writer stores it compares itself.
+        let counts: Vec<_> =
+            users.iter().filter(|(_, new)| **new > 0).map(|(user, new)| (*user, *new)).collect();
+        if self.names().notify == Some(When::Unread) && !counts.is_empty() {
+            statements.push(notified::read_before(self.names(), &counts, now));
+        }
+        let users: Vec<_> = users.into_keys().collect();
+        statements.push(notified::note(&users, now));
+        self.read(&statements).await.map(drop)
+    }
+
+    /// Users who are to be looked at, at most `limit`.
+    pub(crate) async fn to_check(&self, now: u64, limit: u32) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(notified::select_to_check(now, limit)).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// Users who are due and not leased, at most `limit`.
+    pub(crate) async fn offered(&self, now: u64, limit: u32) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(notified::select_offered(now, limit)).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// When the oldest message that waits for each of these users was accepted. Who has none is not in it.
+    pub(crate) async fn first_times(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let tables = self.tables().await?;
+        let rows = self.read_one(notified::first_times(&tables, users)).await?;
+        Ok(self.by_user(rows))
+    }
+
+    /// The unread counters of these users; those without a row are not in it.
+    pub(crate) async fn unread_of_each(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.read_one(counter::select(self.names(), users)).await?;
+        let counters: HashMap<UserId, i64> = self.by_user(rows);
+        Ok(counters.into_iter().map(|(user, count)| (user, u64::try_from(count).unwrap_or(0))).collect())
+    }
+
+    /// Records what was found of users, unless it has changed since.
+    pub(crate) async fn record_verdicts(
+        &self,
+        verdicts: &[(Candidate, Verdict)],
+        now: u64,
+    ) -> Result<(), StoreError> {
+        let of = |wanted: fn(&Verdict) -> bool| {
+            let found = verdicts.iter().filter(move |(_, verdict)| wanted(verdict));
+            found.map(|(candidate, _)| (&candidate.user, candidate.at)).collect::<Vec<_>>()
+        };
+        let mut later = Vec::new();
+        let mut connected = Vec::new();
+        for (candidate, verdict) in verdicts {
+            let at = (&candidate.user, candidate.at);
+            match verdict {
+                Verdict::Connected { look_at } => connected.push((at, *look_at)),
+                Verdict::Later { look_at } => later.push((at, *look_at)),
+                Verdict::Nothing | Verdict::Due => {}
+            }
+        }
+        let mut statements = Vec::new();
+        let nothing = of(|verdict| matches!(verdict, Verdict::Nothing));
+        if !nothing.is_empty() {
+            statements.push(notified::delete_checked(&nothing));
+        }
+        if !connected.is_empty() {
+            statements.push(notified::check_later(&connected, Some(now)));
+        }
+        if !later.is_empty() {
+            statements.push(notified::check_later(&later, None));
+        }
+        let due = of(|verdict| matches!(verdict, Verdict::Due));
+        if !due.is_empty() {
+            statements.push(notified::offer(&due, now));
+        }
+        if statements.is_empty() { Ok(()) } else { self.read(&statements).await.map(drop) }
+    }
+
+    /// What waits for these users: counters and the newest message, in this order.
+    pub(crate) async fn waiting_of_each(&self, users: &[&UserId]) -> Result<Vec<Waiting>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tables = self.tables().await?;
+        let mut queries = vec![
+            notified::count_waiting(&tables, users, COUNTED),
+            notified::first_times(&tables, users),
+            counter::select(&tables, users),
+        ];
+        queries.extend(users.iter().map(|user| select_last(&tables, user)));
+        let mut found = self.read(&queries).await?.into_iter();
+        let mut next = || found.next().unwrap_or_default();
+        let counts: HashMap<UserId, u64> = self.by_user(next());
+        let first_times: HashMap<UserId, u64> = self.by_user(next());
+        let unread: HashMap<UserId, i64> = self.by_user(next());
+        users
+            .iter()
+            .map(|user| {
+                let last = next().into_iter().next().map(|row| StoredRow::new(row, &tables)).transpose()?;
+                Ok(Waiting {
+                    user: (*user).clone(),
+                    count: counts.get(*user).copied().unwrap_or(0),
+                    unread: unread.get(*user).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0),
+                    first_time: first_times.get(*user).copied(),
+                    last,
+                })
+            })
+            .collect()
+    }
+
+    /// Leases those of these users who are still offered, until a time. Returns whom.
+    pub(crate) async fn lease(&self, offered: &[&Candidate], until: u64) -> Result<Vec<UserId>, StoreError> {
+        if offered.is_empty() {
+            return Ok(Vec::new());
+        }
+        let number = fastrand::u64(..);
+        let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        let users: Vec<_> = offered.iter().map(|candidate| &candidate.user).collect();
+        let statements = [notified::lease(&at, until, number), notified::leased(&users, number)];
+        let rows = self.read(&statements).await?.pop().unwrap_or_default();
+        let ids = self.names().user_id_type;
+        Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
+    }
+
+    /// Looks again at users who were offered.
+    pub(crate) async fn take_back(&self, offered: &[&Candidate], now: u64) -> Result<(), StoreError> {
+        if offered.is_empty() {
+            return Ok(());
+        }
+        let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        self.read(&[notified::take_back(&at, now)]).await.map(drop)
+    }
+
+    /// Somebody was told of these users. Returns how many of them were due or leased.
+    pub(crate) async fn mark_told(&self, users: &[&UserId], now: u64) -> Result<u64, StoreError> {
+        if users.is_empty() {
+            return Ok(0);
+        }
+        let statements = [notified::told(users, now), notified::count_told(users, now)];
+        let rows = self.read(&statements).await?.pop().unwrap_or_default();
+        Ok(all::<u64>(rows).next().unwrap_or(0))
+    }
+
+    /// Whether anything is noted of a user.
+    pub(crate) async fn is_noted(&self, user: &UserId) -> Result<bool, StoreError> {
+        Ok(!self.read_one(notified::select_one(user)).await?.is_empty())
+    }
+
+    /// A user has connected, and is looked at again at a time.
+    pub(crate) async fn record_connected(
+        &self,
+        user: &UserId,
+        now: u64,
+        look_at: u64,
+    ) -> Result<(), StoreError> {
+        self.read(&[notified::seen(&[user], now, look_at)]).await.map(drop)
+    }
+
+    async fn read_one(&self, query: String) -> Result<Vec<Row>, StoreError> {
+        Ok(self.read(&[query]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    fn candidates(&self, rows: Vec<Row>) -> Vec<Candidate> {
+        let ids = self.names().user_id_type;
+        all::<(String, u64, Option<u64>, Option<u64>)>(rows)
+            .filter_map(|(user, at, since, connected_at)| {
+                Some(Candidate { user: ids.text(&user).ok()?, at, since: since.unwrap_or(at), connected_at })
+            })
+            .collect()
+    }
+
+    fn by_user<T: mysql_async::prelude::FromValue>(&self, rows: Vec<Row>) -> HashMap<UserId, T> {
+        let ids = self.names().user_id_type;
+        all::<(String, T)>(rows).filter_map(|(user, value)| Some((ids.text(&user).ok()?, value))).collect()
+    }
+}
+
+/// The next key, from the definition of a table (MySQL manual, "SHOW CREATE TABLE"). It is not there in a table
+/// that has had no row. `information_schema` may be a day behind.
+fn next_key(definition: &str) -> u64 {
+    let options = definition.rsplit_once("\n)").map_or("", |(_, options)| options);
+    let next = options.split_whitespace().find_map(|option| option.strip_prefix("AUTO_INCREMENT="));
+    next.and_then(|next| next.parse().ok()).unwrap_or(1)
+}
+
+/// The rows that hold what is expected.
+fn all<T: FromRow>(rows: Vec<Row>) -> impl Iterator<Item = T> {
+    rows.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_key_is_an_option_of_the_table() {
+        let table = |options: &str| {
+            format!(
+                "CREATE TABLE `m` (\n  `id` int(11) NOT NULL AUTO_INCREMENT COMMENT 'AUTO_INCREMENT=7'\n) {options}"
+            )
+        };
+        assert_eq!(next_key(&table("ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4")), 42);
+        assert_eq!(next_key(&table("ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")), 1);
+        assert_eq!(next_key(""), 1);
+    }
+}

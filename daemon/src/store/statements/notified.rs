@@ -1,0 +1,253 @@
+//! Whom somebody is to be told about: `chatpush_notified`.
+//!
+//! A row is in one of four states. `check_at`: the user is looked at then. `offer_at`: the user is due, and is
+//! offered from then on; after a lease that is its end. `told_at`: somebody was told. None of the three: nothing
+//! waits. Each change names the time that it has read, so that what changed in between is not overwritten.
+
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+
+use chatpush_wire::id::UserId;
+
+use super::{id_list, id_literal};
+use crate::config::Names;
+use crate::log::batch::Batch;
+use crate::store::identity;
+use crate::store::rows;
+use crate::store::schema::{MESSAGE, NOTIFIED, NOTIFY_SCAN};
+use crate::store::tables::Tables;
+
+/// A user and a time that was read of them, by which a change finds its row.
+pub(in crate::store) type At<'a> = (&'a UserId, u64);
+
+/// Key and receiver of waiting rows with keys in these ranges, by key; and whether the application has inserted
+/// them.
+pub(in crate::store) fn scan(tables: &Tables, ranges: &[RangeInclusive<u64>], limit: u32) -> String {
+    let id = &tables.id;
+    let ranges: Vec<_> =
+        ranges.iter().map(|range| format!("o.{id} BETWEEN {} AND {}", range.start(), range.end())).collect();
+    format!(
+        "SELECT o.{id}, o.{receiver}, \
+         NOT EXISTS (SELECT 1 FROM `{MESSAGE}` m WHERE m.`offline_id` = o.{id}) FROM {table} o WHERE ({}) AND o.{id} > {kept}{waits} \
+         ORDER BY o.{id} LIMIT {limit}",
+        ranges.join(" OR "),
+        receiver = tables.receiver_id,
+        table = tables.offline_message,
+        kept = tables.kept,
+        waits = tables.waits("o."),
+    )
+}
+
+/// The definition of the message table.
+pub(in crate::store) fn show_table(tables: &Tables) -> String {
+    format!("SHOW CREATE TABLE {}", tables.offline_message)
+}
+
+/// Up to which key receivers were looked for.
+pub(in crate::store) fn scanned() -> String {
+    format!("SELECT `row_id` FROM `{NOTIFY_SCAN}` WHERE `id` = 1")
+}
+
+/// Begins behind the rows that are there, unless it has begun.
+pub(in crate::store) fn begin_scan(names: &Names) -> String {
+    format!(
+        "INSERT IGNORE INTO `{NOTIFY_SCAN}` (`id`, `row_id`) SELECT 1, COALESCE(MAX({}), 0) FROM {}",
+        names.id, names.offline_message
+    )
+}
+
+/// Records up to which key receivers were looked for.
+pub(in crate::store) fn record_scanned(row: u64) -> String {
+    format!(
+        "INSERT INTO `{NOTIFY_SCAN}` (`id`, `row_id`) VALUES (1, {row}) \
+         ON DUPLICATE KEY UPDATE `row_id` = VALUES(`row_id`)"
+    )
+}
+
+/// Looks at these users now, unless they are looked at later, are due, or somebody was told. A time that has come
+/// is changed, so that a look at the user that has begun does not count for this message.
+pub(in crate::store) fn note(users: &[&UserId], now: u64) -> String {
+    let rows: Vec<_> = users.iter().map(|user| format!("({}, {now}, {now})", id_literal(user))).collect();
+    format!(
+        "INSERT INTO `{NOTIFIED}` (`user_id`, `since_ms`, `check_at`) VALUES {} ON DUPLICATE KEY UPDATE \
+         `since_ms` = COALESCE(`since_ms`, VALUES(`since_ms`)), \
+         `check_at` = CASE WHEN `told_at` IS NOT NULL OR `offer_at` IS NOT NULL THEN `check_at` \
+         WHEN `check_at` > {now} THEN `check_at` ELSE GREATEST({now}, COALESCE(`check_at`, 0) + 1) END",
+        rows.join(", ")
+    )
+}
+
+/// These users, each with so many new messages, had no unread ones before them, so they have read what somebody
+/// told them of, and are told again.
+pub(in crate::store) fn read_before(names: &Names, users: &[(&UserId, u64)], now: u64) -> String {
+    let Names { user, user_id, unread_count, .. } = names;
+    let few = users.iter().map(|(id, new)| {
+        format!("(n.`user_id` = {} AND COALESCE(u.{unread_count}, 0) <= {new})", id_literal(id))
+    });
+    let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
+    format!(
+        "UPDATE `{NOTIFIED}` n JOIN {user} u ON u.{user_id} = n.`user_id`{counter} \
+         SET n.`told_at` = NULL, n.`since_ms` = {now}, n.`check_at` = {now} \
+         WHERE n.`told_at` IS NOT NULL AND ({})",
+        few.collect::<Vec<_>>().join(" OR ")
+    )
+}
+
+/// What the counters of a batch mean, where users are told of unread messages: who has read, and for whom
+/// something is new. It follows the change of the counters.
+pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec<String> {
+    let has_read = |user: &UserId| batch.parts.get(user).is_some_and(|parts| !parts.cleared.is_empty());
+    let cleared = batch.counters.iter().filter(|(user, counter)| counter.cleared || has_read(user));
+    let cleared: Vec<_> = cleared.map(|(user, _)| *user).collect();
+    let added = batch.counters.iter().filter(|(_, counter)| counter.added > 0);
+    let added: Vec<_> = added.map(|(user, counter)| (*user, u64::from(counter.added))).collect();
+    let mut statements = Vec::new();
+    if !cleared.is_empty() {
+        statements.push(seen(&cleared, now, now));
+    }
+    if !added.is_empty() {
+        statements.push(read_before(names, &added, now));
+        let users: Vec<_> = added.iter().map(|(user, _)| *user).collect();
+        statements.push(note(&users, now));
+    }
+    statements
+}
+
+/// Users who are to be looked at: when, since when something waits, and the end of their last connection.
+pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
+    format!(
+        "SELECT `user_id`, `check_at`, `since_ms`, `connected_at` FROM `{NOTIFIED}` \
+         WHERE `check_at` <= {now} ORDER BY `check_at` LIMIT {limit}"
+    )
+}
+
+/// Users who are due and not leased, those first who are due longest.
+pub(in crate::store) fn select_offered(now: u64, limit: u32) -> String {
+    format!(
+        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at` FROM `{NOTIFIED}` \
+         WHERE `offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
+    )
+}
+
+/// When the oldest message that waits for each of these users was accepted, for those who have one.
+pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> String {
+    let first = |user: &&UserId| {
+        format!(
+            "(SELECT {user} AS `user_id`, COALESCE(m.`time_ms`, {seconds} * 1000) AS `time_ms` \
+             FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record} \
+             WHERE o.{receiver} = {user} AND o.{id} > {kept}{waits} ORDER BY o.{id} LIMIT 1)",
+            user = id_literal(user),
+            seconds = rows::seconds(tables),
+            table = tables.offline_message,
+            record = identity::record_of_row(tables),
+            receiver = tables.receiver_id,
+            id = tables.id,
+            kept = tables.kept,
+            waits = tables.waits("o."),
+        )
+    };
+    users.iter().map(first).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// How many messages wait for each of these users, counted up to `most`.
+pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: u32) -> String {
+    let count = |user: &&UserId| {
+        format!(
+            "(SELECT {user}, COUNT(*) FROM (SELECT 1 FROM {table} o \
+             WHERE o.{receiver} = {user} AND o.{id} > {kept}{waits} LIMIT {most}) w)",
+            user = id_literal(user),
+            table = tables.offline_message,
+            receiver = tables.receiver_id,
+            id = tables.id,
+            kept = tables.kept,
+            waits = tables.waits("o."),
+        )
+    };
+    users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Nothing waits for these users any more. Who was told or is due stays.
+pub(in crate::store) fn delete_checked(users: &[At<'_>]) -> String {
+    format!("DELETE FROM `{NOTIFIED}` WHERE {}", at("check_at", users))
+}
+
+/// Looks at these users again at another time. Whoever is connected was so until `connected_at`.
+pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Option<u64>) -> String {
+    let mut cases = String::new();
+    for ((user, _), later) in users {
+        // Writing to a String cannot fail.
+        let _ = write!(cases, " WHEN {} THEN {later}", id_literal(user));
+    }
+    let connected = connected_at.map_or_else(String::new, |at| format!(", `connected_at` = {at}"));
+    let found: Vec<_> = users.iter().map(|(at, _)| *at).collect();
+    format!(
+        "UPDATE `{NOTIFIED}` SET `check_at` = CASE `user_id`{cases} END{connected} WHERE {}",
+        at("check_at", &found)
+    )
+}
+
+/// These users are due.
+pub(in crate::store) fn offer(users: &[At<'_>], now: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `check_at` = NULL WHERE {}", at("check_at", users))
+}
+
+/// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
+pub(in crate::store) fn lease(users: &[At<'_>], until: u64, lease: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {until}, `lease` = {lease} WHERE {}", at("offer_at", users))
+}
+
+/// Those of these users who are leased by `lease`.
+pub(in crate::store) fn leased(users: &[&UserId], lease: u64) -> String {
+    format!(
+        "SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `lease` = {lease}",
+        id_list(users)
+    )
+}
+
+/// Takes an offer back: the users are looked at again.
+pub(in crate::store) fn take_back(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = NULL, `lease` = NULL, `check_at` = {now} WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// Somebody was told of those of these users who are due or leased.
+pub(in crate::store) fn told(users: &[&UserId], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL \
+         WHERE `user_id` IN ({}) AND `offer_at` IS NOT NULL",
+        id_list(users)
+    )
+}
+
+/// How many of these users were told at this time.
+pub(in crate::store) fn count_told(users: &[&UserId], now: u64) -> String {
+    format!("SELECT COUNT(*) FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `told_at` = {now}", id_list(users))
+}
+
+/// Whether there is anything to change when a user connects.
+pub(in crate::store) fn select_one(user: &UserId) -> String {
+    format!("SELECT 1 FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))
+}
+
+/// These users have connected, or have read: whoever was told is told again of what comes later.
+pub(in crate::store) fn seen(users: &[&UserId], now: u64, check_at: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `connected_at` = {now}, `check_at` = {check_at}, \
+         `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE `user_id` IN ({})",
+        id_list(users)
+    )
+}
+
+/// Nothing is kept of a user.
+pub(in crate::store) fn forget(user: &UserId) -> String {
+    format!("DELETE FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))
+}
+
+/// The condition for the rows of these users whose column still holds what was read.
+fn at(column: &str, users: &[At<'_>]) -> String {
+    let rows =
+        users.iter().map(|(user, at)| format!("(`user_id` = {} AND `{column}` = {at})", id_literal(user)));
+    rows.collect::<Vec<_>>().join(" OR ")
+}

@@ -1,0 +1,52 @@
+//! Functions that say of whom somebody is to be told that messages wait.
+
+use std::time::Duration;
+
+use chatpush_wire::due::DueUser;
+
+use crate::calls::notifications;
+use crate::declaration::function;
+use crate::parameters::{DueLimit, LeaseSeconds};
+use crate::users::{self, UserArguments};
+
+function! {
+    /// Returns users of whom somebody is to be told that messages wait, those first who are due longest.
+    ///
+    /// A user is due when messages have waited for `notify.after` seconds and nobody was told since the user was
+    /// last connected (chatpushd's `notify.when` says what counts). Each is leased to this caller: others get the
+    /// user again when the lease ends, unless `markNotified()` was called. Times are in milliseconds since 1970.
+    /// `waiting` counts up to 1,000. With `notify.when` = `unread`, `first_time` and `last` are null once the rows
+    /// are gone.
+    ///
+    /// @param int $limit the most users to return, 1 to 1000; fewer if their messages are long
+    /// @param int $lease_seconds 1 to 86400
+    /// @return list<array{user_id: string|int, waiting: int, unread: int, first_time: int|null,
+    ///     last: array{message_id: string, sender_id: string|int, type: string|int, content: string,
+    ///     time: int}|null}>
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\Exception `notify.after` is 0
+    fn getDueNotifications(limit: DueLimit = 100, lease_seconds: LeaseSeconds = 60) -> Vec<DueUser> {
+        notifications::due(limit, Duration::from_secs(lease_seconds))
+    }
+}
+
+function! {
+    /// Says that users were told. They are due again only after they have connected, or have read.
+    ///
+    /// @param list<string|int> $user_ids at most 10,000 user ids
+    /// @return int how many of them were due or leased
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\Exception `notify.after` is 0
+    fn markNotified(user_ids: UserArguments) -> u64 {
+        if user_ids.is_empty() {
+            return Ok(0);
+        }
+        notifications::mark(user_ids.of_type(users::id_type()?)?)
+    }
+}

@@ -1,0 +1,61 @@
+//! Users of whom somebody is to be told, as PHP gets them.
+
+use chatpush_wire::due::{DueUser, LastMessage};
+use chatpush_wire::frame::MessageType;
+use ext_php_rs::flags::DataType;
+use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::zend::BailoutGuard;
+
+use super::{Returns, saturating, sender};
+use crate::error::Error;
+use crate::exception;
+
+impl Returns for Vec<DueUser> {
+    const TYPE: DataType = DataType::Array;
+
+    fn set(self, answer: &mut Zval) {
+        let mut list = ZendHashTable::new();
+        // Building the list can meet memory_limit, which leaves by longjmp. The guard frees the users.
+        let users = BailoutGuard::new(self);
+        for user in users.iter() {
+            // PHP cannot refuse a value of its own types.
+            let _ = due(user).map(|columns| list.push(columns));
+        }
+        drop(users);
+        answer.set_hashtable(list);
+    }
+
+    fn fail(error: Error, answer: &mut Zval) {
+        answer.set_hashtable(ZendHashTable::new());
+        exception::raise(error);
+    }
+}
+
+fn due(user: &DueUser) -> Option<ext_php_rs::boxed::ZBox<ZendHashTable>> {
+    let mut columns = ZendHashTable::with_capacity(5);
+    columns.insert("user_id", sender(&user.user)?).ok()?;
+    columns.insert("waiting", saturating(user.waiting)).ok()?;
+    columns.insert("unread", saturating(user.unread)).ok()?;
+    match user.first_time {
+        Some(time) => columns.insert("first_time", saturating(time)).ok()?,
+        None => columns.insert("first_time", Zval::null()).ok()?,
+    }
+    match &user.last {
+        Some(last) => columns.insert("last", message(last)?).ok()?,
+        None => columns.insert("last", Zval::null()).ok()?,
+    }
+    Some(columns)
+}
+
+fn message(last: &LastMessage) -> Option<ext_php_rs::boxed::ZBox<ZendHashTable>> {
+    let mut columns = ZendHashTable::with_capacity(5);
+    columns.insert("message_id", last.message_id.as_str()).ok()?;
+    columns.insert("sender_id", sender(&last.sender)?).ok()?;
+    match MessageType::decode(&last.message_type)? {
+        MessageType::Name(name) => columns.insert("type", name.as_str()).ok()?,
+        MessageType::Number(number) => columns.insert("type", number).ok()?,
+    }
+    columns.insert("content", last.content.as_str()).ok()?;
+    columns.insert("time", saturating(last.time)).ok()?;
+    Some(columns)
+}
