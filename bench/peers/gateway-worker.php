@@ -1,4 +1,5 @@
 <?php
+
 // GatewayWorker as in its manual: a register, two gateways and two business workers, started by one file.
 // The only argument is "start". BENCH_GATEWAYWORKER is a folder with vendor/autoload.php.
 declare(strict_types=1);

@@ -1,4 +1,5 @@
 <?php
+
 // The clock, message headers as bench/src/message_header.rs reads them, and the lines for
 // bench/src/publisher.rs.
 declare(strict_types=1);

@@ -1,4 +1,5 @@
 <?php
+
 // Closed loop: makes each call as soon as the one before has returned, and measures it.
 //
 // Arguments: function of the peer's script (push, store, count_unread, fetch, …), number of the caller, first

@@ -1,4 +1,5 @@
 <?php
+
 // Makes one call in a request to PHP-FPM: ?call=push&user=7. Answers with the time it took, in nanoseconds.
 declare(strict_types=1);
 

@@ -1,4 +1,5 @@
 <?php
+
 // HTTP POST over a kept-alive connection, with less overhead than the curl extension.
 declare(strict_types=1);
 

@@ -1,4 +1,5 @@
 <?php
+
 // Calls for many receivers: BENCH_RECEIVERS of them.
 declare(strict_types=1);
 

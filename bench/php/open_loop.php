@@ -1,4 +1,5 @@
 <?php
+
 // Open loop: message i is due at start + i × interval, however long the calls before take. Latency counts
 // from the time when a message was due, so a slow call adds to the latency of the messages behind it.
 //

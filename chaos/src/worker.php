@@ -1,4 +1,5 @@
 <?php
+
 // One PHP worker: calls the extension as an application does, and prints a line before and after each call,
 // separated by tabs:
 //

@@ -1,4 +1,5 @@
 <?php
+
 // Prints the IDE stubs of the built extension: what reflection says of it, with the documentation that its
 // source gives each function and class.
 //
@@ -32,7 +33,8 @@ function exception_sources(): string
 function class_docs(): array
 {
     $source = exception_sources();
-    preg_match_all('~((?:^///.*\n)+)(?:pub\(super\) )?static \w+: Class = Class::new\("([^"]+)"\)~m', $source, $found, PREG_SET_ORDER);
+    $class = '~((?:^///.*\n)+)(?:pub\(super\) )?static \w+: Class = Class::new\("([^"]+)"\)~m';
+    preg_match_all($class, $source, $found, PREG_SET_ORDER);
     $docs = [];
     foreach ($found as [, $text, $name]) {
         $docs[stripslashes($name)] = doc_lines($text);
@@ -89,7 +91,9 @@ function doc_comment(?array $lines, string $of, string $indent = '    '): string
 
 function parameter(ReflectionParameter $parameter): string
 {
-    $default = $parameter->isDefaultValueAvailable() ? ' = ' . strtolower(var_export($parameter->getDefaultValue(), true)) : '';
+    $default = $parameter->isDefaultValueAvailable()
+        ? ' = ' . strtolower(var_export($parameter->getDefaultValue(), true))
+        : '';
     return "{$parameter->getType()} \${$parameter->getName()}$default";
 }
 
@@ -131,7 +135,8 @@ function exception(ReflectionClass $class): string
 
 function stubs(ReflectionExtension $extension): string
 {
-    $text = "<?php\n\n// Stubs of chatpush {$extension->getVersion()} for editors and analysers. They are generated: ./dev stubs\n";
+    $text = "<?php\n\n// Stubs of chatpush {$extension->getVersion()} for editors and analysers. "
+        . "They are generated: ./dev stubs\n";
     $docs = class_docs() + enum_docs();
     $spaces = ['ChatPush' => '', '' => ''];
     foreach ($extension->getClasses() as $class) {
@@ -141,7 +146,8 @@ function stubs(ReflectionExtension $extension): string
     $docs = function_docs();
     foreach ($extension->getFunctions() as $function) {
         $spaces[$function->getNamespaceName()] .= "\n"
-            . doc_comment($docs[$function->getShortName()] ?? null, $function->getName()) . '    ' . signature($function);
+            . doc_comment($docs[$function->getShortName()] ?? null, $function->getName())
+            . '    ' . signature($function);
     }
     foreach ($spaces as $space => $members) {
         $text .= "\nnamespace" . ($space === '' ? '' : " $space") . " {\n" . ltrim($members, "\n") . "}\n";

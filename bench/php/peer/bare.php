@@ -1,4 +1,5 @@
 <?php
+
 // PUBLISH without any extension, for the tests of the bench itself.
 declare(strict_types=1);
 

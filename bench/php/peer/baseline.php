@@ -1,4 +1,5 @@
 <?php
+
 // The baseline, as tutorials show it: phpredis publishes, PDO stores. BENCH_CONNECT sets how it connects:
 // "once" per process, with "persistent" connections of PHP, or again for each "call".
 declare(strict_types=1);

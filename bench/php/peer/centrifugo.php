@@ -1,4 +1,5 @@
 <?php
+
 // Centrifugo: its HTTP API, to the user's personal channel.
 declare(strict_types=1);
 

@@ -1,4 +1,5 @@
 <?php
+
 // chatpush: the extension.
 declare(strict_types=1);
 

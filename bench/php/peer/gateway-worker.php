@@ -1,4 +1,5 @@
 <?php
+
 // GatewayWorker: GatewayClient with persistent connections.
 declare(strict_types=1);
 

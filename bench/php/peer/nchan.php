@@ -1,4 +1,5 @@
 <?php
+
 // nchan: POST to its publisher location. 201: a subscriber is connected; 202: none is.
 declare(strict_types=1);
 

@@ -1,4 +1,5 @@
 <?php
+
 // socket.io: what @socket.io/redis-emitter publishes for io.to("user:7").emit("text", $content), in
 // MessagePack (https://socket.io/docs/v4/redis-adapter/#emitter).
 declare(strict_types=1);

@@ -1,4 +1,5 @@
 <?php
+
 // Sockudo: Pusher's HTTP API (https://pusher.com/docs/channels/library_auth_reference/rest-api/), signed.
 declare(strict_types=1);
 

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** Messages from a call to a client, and the deletion of their rows. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** Which pushes carry a fetched row: those of the very string that getOfflineMessage() returned. */

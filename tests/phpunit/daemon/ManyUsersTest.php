@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** ChatPush\pushToUsers and ChatPush\getOnlineUsers: many users in one call. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** The global functions with a running daemon and MySQL. */

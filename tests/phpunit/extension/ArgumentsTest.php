@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** Arguments follow PHP's own rules. A value out of range is a ValueError, and nothing is queued. */

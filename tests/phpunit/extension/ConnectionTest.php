@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** Each process opens one connection with its first call, keeps it, and replaces it when it breaks. */

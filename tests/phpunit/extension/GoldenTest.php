@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** The bytes that PHP sends, compared with the golden files that the Rust tests read too. */
@@ -38,7 +39,8 @@ final class GoldenTest extends ChatPushTestCase
                 $log,
                 "$prefix:{" . self::tag($line['receiver']) . "}:seen:{$line['receiver']}:$id",
             );
-            self::assertSame(["$prefix:installation"], Stack::redis()->call('KEYS', "$prefix:*"), 'no other key is left');
+            $left = Stack::redis()->call('KEYS', "$prefix:*");
+            self::assertSame(["$prefix:installation"], $left, 'no other key is left');
         }
     }
 

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** What Redis refuses: the exception names the cause and the fix, and says what became of the call. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** INI settings. An invalid value is a warning at start and an exception on use, never a silent default. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 use ChatPush\Delivery;
@@ -22,7 +23,8 @@ final class WithoutDaemonTest extends ChatPushTestCase
             $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
             self::assertStringContainsString('chatpushd', $thrown->getMessage());
         }
-        eventually('refused calls leave no key', fn () => Stack::redis()->call('KEYS', "$prefix:*") === ["$prefix:installation"]);
+        $left = fn () => Stack::redis()->call('KEYS', "$prefix:*");
+        eventually('refused calls leave no key', fn () => $left() === ["$prefix:installation"]);
         self::assertFalse(pushMessage(2, 'x', 'y'));
         self::assertFalse(ChatPush\isOnline(2));
     }

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** The functions in PHP-FPM, through nginx, with the settings of the pool. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** A server that answers every command with the same bytes, which no Redis can be made to send. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** A minimal Redis client (RESP2), independent of the extension. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** Runs PHP in a new process, with its own settings. */

@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** The servers that chatpush-stack has started for the tests. */

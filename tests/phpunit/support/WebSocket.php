@@ -1,4 +1,5 @@
 <?php
+
 declare(strict_types=1);
 
 /** A minimal WebSocket client (RFC 6455). It answers pings while it reads. */

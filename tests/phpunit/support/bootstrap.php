@@ -1,4 +1,5 @@
 <?php
+
 // The tests need a running stack: ./dev test extension daemon fpm
 declare(strict_types=1);
 

@@ -71,7 +71,9 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makeErrorsWarnings();
         $results = [
-            'not_queued' => ['store' => false, 'send' => null, 'rows' => [], 'unread' => 0, 'ack' => 0, 'recall' => false],
+            'not_queued' => [
+                'store' => false, 'send' => null, 'rows' => [], 'unread' => 0, 'ack' => 0, 'recall' => false,
+            ],
             'queued' => ['store' => true, 'send' => Delivery::Stored, 'push' => false, 'push to many' => []],
             'unknown' => ['store' => false, 'send' => null, 'is online' => false, 'clear' => null],
         ];

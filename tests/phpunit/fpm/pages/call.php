@@ -1,4 +1,5 @@
 <?php
+
 // Calls a function with the arguments in the query. Returns its result and the id of the process.
 declare(strict_types=1);
 

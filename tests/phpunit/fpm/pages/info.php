@@ -1,2 +1,3 @@
 <?php
+
 phpinfo(INFO_MODULES);
