@@ -147,7 +147,7 @@ export interface Events {
    * A client of `to` has confirmed these messages of this user, with the daemon's setting `receipts`. It
    * comes at most once.
    */
-  delivered: (receipt: { to: number; ids: string[] }) => unknown;
+  delivered: (receipt: { to: number | string; ids: string[] }) => unknown;
 
   /** The state has changed. The first state is `connecting`. */
   state: (state: State) => unknown;

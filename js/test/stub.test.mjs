@@ -17,6 +17,12 @@ async function page() {
   return { tab, run: (code) => runInContext(code, context), script: await read('../dist/chatpush.js') };
 }
 
+test('the demo has the same stub', async () => {
+  const [, stub] = (await read('../../docs/browser.md')).match(/<script>\n( *window\.ChatPush \?\?= .*?)<\/script>/s);
+  const demo = await read('../../php/demo/public/stub.js');
+  assert.equal(demo.replace(/^\/\/.*\n/, ''), stub.replace(/^  /gm, ''));
+});
+
 test('calls wait until chatpush.js is there', async () => {
   const { tab, run, script } = await page();
   run(`

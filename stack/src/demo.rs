@@ -17,6 +17,13 @@ const SOCKET: &str = "demo.sock.";
 /// The names of the people who are registered.
 const NAMES: [&str; 2] = ["Mira", "Tom"];
 
+/// What the demo wants of the daemon.
+const SETTINGS: [(&str, &str); 3] = [
+    ("CHATPUSH_RECEIPTS", "true"),
+    ("CHATPUSH_CARBONS", "true"),
+    ("CHATPUSH_UNREAD_BY_CONVERSATION", "true"),
+];
+
 /// A user who can sign in.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -42,7 +49,8 @@ pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<
         NAMES.join(" and ")
     );
     let variables = [("CHAT_SIGN_IN_HINT", hint)];
-    let stack = Stack::start(port, &[&[("/", pages.as_path())], more].concat(), &variables).await?;
+    let pages = [&[("/", pages.as_path())], more].concat();
+    let stack = Stack::start(port, &pages, &variables, &SETTINGS).await?;
     let schema = std::fs::read_to_string(part("schema.sql")).context("cannot read the demo's tables")?;
     mariadb::sql(stack.folder(), &format!("USE `{DATABASE}`;\n{schema}")).await?;
     let people = seed(stack.folder()).await?;

@@ -111,7 +111,7 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             } else {
                 let pages = artifacts::root().join("tests/phpunit/fpm/pages");
                 let pages = [&[("/", pages.as_path())], &examples[..]].concat();
-                (Stack::start(None, &pages, &[]).await?, Vec::new())
+                (Stack::start(None, &pages, &[], &[]).await?, Vec::new())
             };
             let control = Control::listen(&stack, "control.sock")?;
             let mut environment = stack.environment()?;

@@ -26,7 +26,7 @@ pub struct Stack {
     /// The daemon's ports for clients and for the admin listener, also while it is down.
     ports: (u16, u16),
     /// The environment of the daemon.
-    configuration: [(&'static str, String); 4],
+    configuration: Vec<(&'static str, String)>,
     _mariadb: MariaDb,
     _redis: Redis,
     secret: String,
@@ -35,11 +35,12 @@ pub struct Stack {
 
 impl Stack {
     /// Starts all servers and serves `pages`, each a folder below a path. PHP gets more environment
-    /// `variables`. Prints a line for each server.
+    /// `variables`, and the daemon more `settings`. Prints a line for each server.
     pub async fn start(
         port: Option<u16>,
         pages: &[(&str, &Path)],
         variables: &[(&str, String)],
+        settings: &[(&'static str, &str)],
     ) -> anyhow::Result<Self> {
         let temporary = Folder::new()?;
         let folder = temporary.path();
@@ -52,12 +53,13 @@ impl Stack {
         eprintln!("MariaDB            {}", mariadb::socket(folder).display());
 
         let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
-        let configuration = [
+        let mut configuration = vec![
             ("CHATPUSH_REDIS_URL", redis.url()),
             ("CHATPUSH_MYSQL_URL", mariadb::url(&mariadb::socket(folder), DATABASE)),
             ("CHATPUSH_SECRET", secret.clone()),
             ("CHATPUSH_PREFIX", PREFIX.to_owned()),
         ];
+        configuration.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let migrated = Daemon::command(folder, &configuration, &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let daemon = Daemon::start(folder, &configuration).await?;
@@ -65,7 +67,7 @@ impl Stack {
         let pid = daemon.process().pid();
         eprintln!("chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}, process {pid}", ports.0, ports.1);
 
-        let settings = [
+        let directives = [
             ("chatpush.redis_url", redis.url()),
             ("chatpush.prefix", PREFIX.to_owned()),
             ("chatpush.secret", secret.clone()),
@@ -78,7 +80,7 @@ impl Stack {
         ];
         let environment = [&database[..], variables].concat();
         let extension = format!("extension={}", artifacts::extension()?);
-        let php_fpm = PhpFpm::start(folder, &[extension], &settings, &environment).await?;
+        let php_fpm = PhpFpm::start(folder, &[extension], &directives, &environment).await?;
         let nginx = Nginx::start(folder, port, pages, ports.0).await?;
         eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
         Ok(Self {

@@ -6,10 +6,12 @@ import * as closing from './cases/closing.mjs';
 import * as contrast from './cases/contrast.mjs';
 import * as conversation from './cases/conversation.mjs';
 import * as cut from './cases/cut.mjs';
+import * as devices from './cases/devices.mjs';
 import * as example from './cases/example.mjs';
 import * as flood from './cases/flood.mjs';
 import * as forum from './cases/forum.mjs';
 import * as gateway from './cases/gateway.mjs';
+import * as groups from './cases/groups.mjs';
 import * as history from './cases/history.mjs';
 import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
@@ -25,10 +27,14 @@ import * as polling from './cases/polling.mjs';
 import * as restart from './cases/restart.mjs';
 import * as queue from './cases/queue.mjs';
 import * as ratchet from './cases/ratchet.mjs';
+import * as recall from './cases/recall.mjs';
+import * as receipts from './cases/receipts.mjs';
 import * as signIn from './cases/sign-in.mjs';
+import * as stopped from './cases/stopped.mjs';
 import * as supervisor from './cases/supervisor.mjs';
 import * as tabs from './cases/tabs.mjs';
 import * as token from './cases/token.mjs';
+import * as unread from './cases/unread.mjs';
 import * as wide from './cases/wide.mjs';
 
 let browser;
@@ -60,9 +66,9 @@ describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, presence, outbox, conversation, signIn, wide, closing,
-    forum, gateway, ratchet,
+    forum, gateway, ratchet, recall, receipts, groups, devices, unread,
   );
 });
 
 // These cases kill the daemon, which all cases share.
-describe('alone', () => cases(restart, supervisor, polling, queue));
+describe('alone', () => cases(restart, supervisor, polling, queue, stopped));

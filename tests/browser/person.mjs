@@ -24,8 +24,8 @@ export class Person {
   }
 
   /** Signs a registered user in, and waits for the connection. */
-  static async signIn(browser, name, password, options) {
-    const person = new Person(name, password, demo);
+  static async signIn(browser, name, password, { wire, ...options } = {}) {
+    const person = new Person(name, password, wire?.url ?? demo);
     await person.come(browser, options);
     await person.enter();
     return person;
@@ -48,14 +48,16 @@ export class Person {
     await context.addInitScript(() => {
       let client;
       Object.defineProperty(window, 'ChatPush', {
-        set: (given) => { client = given; },
-        get: () => ({
-          connect: (options) => {
-            const chat = client.connect(options);
+        // First the page's stub, then chatpush.js, which takes over the stub's queue.
+        set: (given) => {
+          const connect = (options) => {
+            const chat = given.connect(options);
             chat.on('message', ({ id }) => { window.handed(id); });
             return chat;
-          },
-        }),
+          };
+          client = Object.create(given, { connect: { value: connect } });
+        },
+        get: () => client,
       });
     });
     context.on('weberror', (error) => this.problems.push(String(error.error())));
@@ -94,7 +96,7 @@ export class Person {
     return page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${other.name} `) });
   }
 
-  /** Opens the conversation with another user, who must appear in the list. */
+  /** Opens the conversation with another user or a group, which must appear in the list. */
   async open(other, page = this.page) {
     await this.entry(other, page).click();
     await page.getByRole('heading', { name: other.name }).waitFor();
@@ -115,15 +117,43 @@ export class Person {
     this.csrf ??= await this.page.locator('body').getAttribute('data-csrf');
     const response = await this.context.request.post(`${demo}/send.php`, {
       headers: { 'X-CSRF-Token': this.csrf },
-      form: { receiver_id: await other.id(), text, id },
+      form: { conversation: await this.conversation(other), text, id },
     });
     return response.ok();
   }
 
-  /** The messages to another that no page of theirs has confirmed yet. */
+  /** The ids of messages in a conversation that a receiver's pages have not confirmed yet. */
   async waiting(other) {
-    const response = await this.context.request.get(`${demo}/waiting.php?receiver_id=${await other.id()}`);
-    return (await response.json()).waiting;
+    const page = `${demo}/waiting.php?conversation=${await this.conversation(other)}`;
+    const response = await this.context.request.get(page);
+    return Object.keys((await response.json()).waiting);
+  }
+
+  /** The name of the conversation with another user, or with a group that is in this person's list. */
+  async conversation(other) {
+    return other instanceof Person ? other.id() : this.entry(other).getAttribute('data-chat');
+  }
+
+  /** Creates a group on the page, which opens its conversation. */
+  async createGroup(name, members) {
+    await this.page.getByRole('button', { name: 'New group' }).click();
+    const dialog = this.page.getByRole('dialog', { name: 'New group' });
+    await dialog.getByRole('textbox', { name: 'Name' }).fill(name);
+    for (const { name: member } of members) {
+      await dialog.getByRole('checkbox', { name: member, exact: true }).check();
+    }
+    await dialog.getByRole('button', { name: 'Create' }).click();
+    await this.page.getByRole('heading', { name }).waitFor();
+    return { name };
+  }
+
+  /** Deletes one of the person's own messages in the open conversation. */
+  async delete(text, page = this.page) {
+    const line = page.locator('#messages li', { has: page.getByText(text, { exact: true }) });
+    await line.getByRole('button', { name: 'Delete this message' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Delete this message?' });
+    await dialog.getByRole('button', { name: /^Delete for/ }).click();
+    await dialog.waitFor({ state: 'hidden' });
   }
 
   async id() {

@@ -28,10 +28,11 @@ head('Chat');
             <button class="second small">Sign out</button>
         </form>
     </header>
-    <nav aria-label="People">
-        <ul id="people"></ul>
+    <div class="tools"><button id="new-group" class="second small">New group</button></div>
+    <nav aria-label="Chats">
+        <ul id="chats"></ul>
         <p id="nobody" class="empty" hidden>Nobody else is here yet. Register in a private window.</p>
-        <template id="person"><li><button>
+        <template id="chat"><li><button>
             <span class="face" aria-hidden="true"></span>
             <span class="name"></span>
             <span class="presence hidden">away</span>
@@ -49,7 +50,7 @@ head('Chat');
     </div>
     <section id="conversation" aria-labelledby="with" hidden>
         <header>
-            <button id="back" class="plain" aria-label="Back to people">‹</button>
+            <button id="back" class="plain" aria-label="Back to the list">‹</button>
             <span class="face" aria-hidden="true"></span>
             <div>
                 <h2 id="with" tabindex="-1"></h2>
@@ -62,7 +63,12 @@ head('Chat');
             <ol id="messages"></ol>
         </div>
         <template id="line"><li><span class="who hidden"></span><p></p>
-            <span class="about"><time></time> <span class="tick" role="img"></span></span></li></template>
+            <span class="about"><time></time> <span class="tick" role="img"></span></span>
+            <button class="delete plain" aria-label="Delete this message" title="Delete this message">
+                <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path fill="none"
+                    stroke="currentcolor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"
+                    d="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5"/></svg>
+            </button></li></template>
         <p id="problem" role="status"></p>
         <form id="send">
             <label class="hidden" for="text">Message</label>
@@ -72,8 +78,41 @@ head('Chat');
     </section>
 </main>
 <p id="announce" class="hidden" aria-live="polite"></p>
+<dialog id="group" aria-labelledby="group-title">
+    <form novalidate>
+        <h2 id="group-title">New group</h2>
+        <label>Name
+            <input id="group-name" maxlength="40" autocomplete="off" aria-describedby="group-problem">
+        </label>
+        <fieldset>
+            <legend>Members</legend>
+            <ul id="members"></ul>
+        </fieldset>
+        <p id="group-problem" class="wrong" role="alert"></p>
+        <div class="buttons">
+            <button type="button" class="cancel second">Cancel</button>
+            <button>Create</button>
+        </div>
+    </form>
+    <template id="choice"><li><label>
+        <input type="checkbox">
+        <span class="face" aria-hidden="true"></span>
+        <span class="name"></span>
+    </label></li></template>
+</dialog>
+<dialog id="delete" aria-labelledby="delete-title" aria-describedby="delete-text">
+    <h2 id="delete-title">Delete this message?</h2>
+    <blockquote id="delete-text"></blockquote>
+    <p>Nobody will see it any more, on any device. This cannot be undone.</p>
+    <p id="delete-problem" class="wrong" role="alert"></p>
+    <div class="buttons">
+        <button class="cancel second" autofocus>Cancel</button>
+        <button class="confirm danger">Delete for both</button>
+    </div>
+</dialog>
 <noscript><p class="empty">This chat needs JavaScript.</p></noscript>
-<script src="js/chatpush.js"></script>
+<script src="stub.js"></script>
+<script src="js/chatpush.js" async></script>
 <script type="module" src="chat.js"></script>
 </body>
 </html>

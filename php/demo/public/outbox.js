@@ -12,7 +12,7 @@ const LONGEST = 8_000;
  */
 export class Outbox {
   /**
-   * @param changed Called with a person when one of the messages to them has changed.
+   * @param changed Called with the name of a conversation when one of the messages in it has changed.
    * @param problem Called with an error text for the user, or with nothing when the error is over.
    */
   constructor(history, { changed, problem }) {
@@ -28,14 +28,16 @@ export class Outbox {
     return `chat.outbox.${this.history.me}.`;
   }
 
-  /** Adds a text for another user. */
-  take(person, text) {
+  /** Adds a text to a conversation. */
+  take(name, text) {
     const [id, from, time] = [randomId(), this.history.me, Date.now()];
-    const message = { id, from, to: person, text, time, state: 'sending' };
+    const [, group] = /^group:(\d+)$/.exec(name) ?? [];
+    const target = group ? { group: Number(group) } : { to: Number(name) };
+    const message = { id, from, ...target, text, time, state: 'sending' };
     // A browser that refuses storage keeps the message until the page is closed.
     attempt(() => localStorage.setItem(this.prefix + id, JSON.stringify(message)));
     this.history.add(message);
-    this.changed(person);
+    this.changed(name);
     this.run();
   }
 
@@ -68,27 +70,29 @@ export class Outbox {
 
   /** The oldest waiting message. It may be one that another device has written and not handed over. */
   first() {
-    const waiting = this.history.all().filter(({ state }) => state === 'sending');
+    const waiting = this.history.all().filter(({ state, deleted }) => state === 'sending' && !deleted);
     return waiting.sort((a, b) => a.time - b.time)[0];
   }
 
   /** Whether the server has accepted or refused the message. */
-  async send({ id, from, to, text }) {
+  async send(message) {
+    const { id, text } = message;
+    const name = this.history.name(message);
     let news;
     try {
-      news = await post('send.php', { receiver_id: to, text, id });
+      news = await post('send.php', { conversation: name, text, id });
       this.isDelayed = false;
       this.problem();
-    } catch ({ status, message }) {
-      this.problem(status < 500 ? message : 'Not sent yet. It goes out by itself when the server is back.');
+    } catch ({ status, message: why }) {
+      this.problem(status < 500 ? why : 'Not sent yet. It goes out by itself when the server is back.');
       this.isDelayed = status !== 422;
       if (this.isDelayed) return false;
-      news = { id, from, to, state: 'refused' };
+      news = { ...message, state: 'refused' };
     }
     this.wait = FIRST;
     attempt(() => localStorage.removeItem(this.prefix + id));
     this.history.add(news);
-    this.changed(to);
+    this.changed(name);
     return true;
   }
 }

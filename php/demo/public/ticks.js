@@ -2,11 +2,12 @@
 
 /**
  * - `sending`: not handed over to chatpush yet. A retry has the same id, so it stays one message.
- * - `stored`: the row is committed; the receiver was not connected.
- * - `live`: the row is committed, and the message was pushed to a connected device of the receiver.
- * - `delivered`: a device of the receiver has confirmed the message, so its row was deleted. This does not
- *   mean that somebody has read it.
+ * - `stored`: the row is committed; no receiver was connected, or this page does not know of one.
+ * - `live`: the row is committed, and the message was pushed to a connected device of a receiver.
  * - `refused`: the server has refused it.
+ *
+ * `got` has the receivers of whom a device has confirmed the message, so their row was deleted. This does not
+ * mean that somebody has read it.
  */
 const STATES = {
   sending: ['…', 'Being sent'],
@@ -17,17 +18,24 @@ const STATES = {
 };
 
 /** How far a message has come. It never goes back. */
-export const rank = ({ state }) => ['sending', 'stored', 'live', 'delivered', 'refused'].indexOf(state);
+export const rank = ({ state }) => ['sending', 'stored', 'live', 'refused'].indexOf(state);
 
-/** Whether it may still become `delivered`. */
-export const waits = ({ state }) => state === 'stored' || state === 'live';
+/** Whether receivers have still to get it. */
+export const waits = ({ state, got, deleted }, receivers) =>
+  (state === 'stored' || state === 'live') && !deleted && got.length < receivers.length;
 
 /** Shows the state of a message in an element, as a sign and as its label. */
-export function mark(element, { state }) {
-  const [sign, word] = STATES[state];
+export function mark(element, { state, got }, receivers) {
+  const [shown, sign, word] = shownState(state, got.length, receivers.length);
   if (element.textContent === sign && element.title === word) return;
   element.textContent = sign;
   element.title = word;
   element.setAttribute('aria-label', word);
-  element.dataset.state = state;
+  element.dataset.state = shown;
+}
+
+function shownState(state, got, all) {
+  if (state === 'refused' || got === 0) return [state, ...STATES[state]];
+  if (got < all) return [state, '✓', `Delivered to ${got} of ${all}`];
+  return ['delivered', '✓✓', all === 1 ? STATES.delivered[1] : `Delivered to all ${all}`];
 }

@@ -1,10 +1,10 @@
 <?php
 
-/** Which of the user's messages to a receiver were not delivered yet. */
+/** Which of the user's messages wait for whom: the receivers who have not got it, by message id. */
 
 declare(strict_types=1);
 
 require __DIR__ . '/../src/start.php';
 
-$sender_id = require_user();
-answer(['waiting' => waiting_ids($sender_id, number($_GET, 'receiver_id') ?? 0)]);
+$user_id = require_user();
+answer(['waiting' => (object) waiting($user_id, require_conversation($user_id, $_GET))]);

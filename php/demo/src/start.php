@@ -4,7 +4,10 @@
 
 declare(strict_types=1);
 
+require __DIR__ . '/conversations.php';
 require __DIR__ . '/database.php';
+require __DIR__ . '/delivery.php';
+require __DIR__ . '/groups.php';
 require __DIR__ . '/history.php';
 require __DIR__ . '/people.php';
 require __DIR__ . '/session.php';

@@ -34,7 +34,7 @@ export default async function (browser) {
   assert.ok(await ben.send(ann, 'it waited'));
   const waited = await listen(ann.page, token, 'unread_count');
   assert.deepEqual(waited.slice(0, -1).map(text), ['it waited']);
-  assert.deepEqual(waited.at(-1), { type: 'unread_count', data: 1 });
+  assert.deepEqual(waited.at(-1), { type: 'unread_count', data: 1, by: { [await ben.id()]: 1 } });
 
   const live = listen(ann.page, token, 'it is new');
   await until('the confirmed message is not sent again', async () => {

@@ -1,0 +1,16 @@
+// Stands in for chatpush.js until that is loaded, so the page works without it. See docs/browser.md.
+window.ChatPush ??= {
+  queue: [],
+  connect(options) {
+    const calls = [], chat = { state: 'connecting' };
+    for (const name of ['on', 'markRead', 'event', 'renewGrant', 'close']) {
+      chat[name] = (...args) => {
+        const call = { args: [name, ...args], off: () => calls.splice(calls.indexOf(call), 1) };
+        calls.push(call);
+        return () => call.off();
+      };
+    }
+    this.queue.push({ options, chat, calls });
+    return chat;
+  },
+};
