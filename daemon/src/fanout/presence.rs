@@ -65,13 +65,13 @@ impl Presence {
         let watching = self.0.hub.watching();
         match announcement.users() {
             Some(users) => watching.note(users.filter_map(|user| self.0.user_ids.text(user).ok())),
-            None => watching.note_all(Some(partition)),
+            None => watching.note_partitions([partition].into_iter()),
         }
     }
 
     /// Announcements may have been missed.
     pub(super) fn missed(&self) {
-        self.0.hub.watching().note_all(None);
+        self.0.hub.watching().note_partitions(Partition::all());
     }
 
     /// Asks Redis about peers and tells the connections, until `stop` is cancelled.

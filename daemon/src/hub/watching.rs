@@ -47,9 +47,12 @@ impl Watching {
         self.changed.notify_one();
     }
 
-    /// The state of every user of a partition, or of all, may have changed.
-    pub(crate) fn note_all(&self, partition: Option<Partition>) {
-        self.table().doubt_all(|user| partition.is_none_or(|partition| Partition::of(user) == partition));
+    /// The state of every user of these partitions may have changed.
+    pub(crate) fn note_partitions(&self, partitions: impl Iterator<Item = Partition>) {
+        let mut table = self.table();
+        let peers: usize = partitions.map(|partition| table.doubt_partition(partition)).sum();
+        drop(table);
+        tracing::debug!(peers, "asking about whole partitions");
         self.changed.notify_one();
     }
 

@@ -1,15 +1,19 @@
 //! The table of peers and of the connections that watch them.
 
+mod watchers;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::frame::live;
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use slab::Slab;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use self::watchers::Watchers;
 use crate::hub::Outgoing;
 use crate::hub::outbox::Outbox;
 
@@ -17,9 +21,10 @@ use crate::hub::outbox::Outbox;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Peers and watchers, which refer to each other by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
-    numbers: HashMap<UserId, u32>,
+    /// The numbers of the peers, by partition.
+    numbers: Vec<HashMap<UserId, u32>>,
     peers: Slab<Peer>,
     watchers: Slab<Watcher>,
     /// Peers whose state is to be asked for. Each has its flag set, so each is here at most once.
@@ -35,8 +40,7 @@ struct Peer {
     /// Whether the user is connected to any daemon, if that is known.
     online: Option<bool>,
     is_doubted: bool,
-    /// The connections that watch, in no order.
-    watchers: Vec<u32>,
+    watchers: Watchers,
 }
 
 /// A connection that watches.
@@ -53,6 +57,18 @@ struct Watcher {
     not_before: Option<Instant>,
 }
 
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            numbers: Partition::all().map(|_| HashMap::new()).collect(),
+            peers: Slab::new(),
+            watchers: Slab::new(),
+            doubted: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+}
+
 impl Table {
     pub(super) fn is_empty(&self) -> bool {
         self.watchers.is_empty()
@@ -60,7 +76,7 @@ impl Table {
 
     /// Adds a watcher of these peers, each of whom counts once.
     pub(super) fn insert(&mut self, outbox: Arc<Outbox>, users: Vec<UserId>) -> usize {
-        let mut peers: Vec<_> = users.into_iter().map(|user| self.number(user)).collect();
+        let mut peers: Vec<_> = users.into_iter().map(|user| self.give_number(user)).collect();
         peers.sort_unstable();
         peers.dedup();
         let watcher = Watcher {
@@ -73,26 +89,21 @@ impl Table {
         };
         let key = self.watchers.insert(watcher);
         for number in &self.watchers[key].peers {
-            let watchers = &mut self.peers[*number as usize].watchers;
-            // Growing by half of it would waste more than all else that a peer takes.
-            if watchers.len() == watchers.capacity() {
-                watchers.reserve_exact(watchers.len() / 8 + 1);
-            }
-            watchers.push(number_of(key));
+            self.peers[*number as usize].watchers.insert(number_of(key));
         }
         key
     }
 
-    /// Removes a watcher, and the peers whom nobody watches any more.
-    pub(super) fn remove(&mut self, key: usize) {
-        let Some(watcher) = self.watchers.try_remove(key) else { return };
+    /// Removes a watcher, and the peers whom nobody watches any more. Returns how many entries of other watchers
+    /// were looked at.
+    pub(super) fn remove(&mut self, key: usize) -> usize {
+        let Some(watcher) = self.watchers.try_remove(key) else { return 0 };
+        let mut looked_at = 0;
         for number in watcher.peers {
             let Some(peer) = self.peers.get_mut(number as usize) else { continue };
-            if let Some(at) = peer.watchers.iter().position(|watcher| *watcher == number_of(key)) {
-                peer.watchers.swap_remove(at);
-            }
+            looked_at += peer.watchers.remove(number_of(key));
             if peer.watchers.is_empty() {
-                self.numbers.remove(&peer.user);
+                self.numbers[partition_of(&peer.user)].remove(&peer.user);
                 self.peers.remove(number as usize);
             }
         }
@@ -100,11 +111,11 @@ impl Table {
         if self.watchers.is_empty() {
             *self = Self::default();
         }
+        looked_at
     }
 
     pub(super) fn is_peer(&self, key: usize, user: &UserId) -> bool {
-        let number = self.numbers.get(user);
-        number.is_some_and(|number| self.watchers[key].peers.binary_search(number).is_ok())
+        self.number(user).is_some_and(|number| self.watchers[key].peers.binary_search(&number).is_ok())
     }
 
     /// Tells a watcher what is known, as soon as that is known of all its peers.
@@ -123,18 +134,18 @@ impl Table {
 
     /// The state of a user may have changed.
     pub(super) fn doubt(&mut self, user: &UserId) {
-        if let Some(number) = self.numbers.get(user) {
-            self.peers[*number as usize].doubt(*number, &mut self.doubted);
+        if let Some(number) = self.number(user) {
+            self.peers[number as usize].doubt(number, &mut self.doubted);
         }
     }
 
-    /// The state of those of whom `which` is true may have changed.
-    pub(super) fn doubt_all(&mut self, which: impl Fn(&UserId) -> bool) {
-        for (index, peer) in &mut self.peers {
-            if which(&peer.user) {
-                peer.doubt(number_of(index), &mut self.doubted);
-            }
+    /// The state of everybody in the partition may have changed. Returns how many peers were looked at.
+    pub(super) fn doubt_partition(&mut self, partition: Partition) -> usize {
+        let numbers = &self.numbers[usize::from(partition.number())];
+        for number in numbers.values() {
+            self.peers[*number as usize].doubt(*number, &mut self.doubted);
         }
+        numbers.len()
     }
 
     /// Takes the users to ask about.
@@ -154,14 +165,14 @@ impl Table {
 
     /// The state of a user is this.
     pub(super) fn learn(&mut self, user: &UserId, online: bool) {
-        let Some(number) = self.numbers.get(user) else { return };
-        let peer = &mut self.peers[*number as usize];
+        let Some(number) = self.number(user) else { return };
+        let peer = &mut self.peers[number as usize];
         if peer.online == Some(online) {
             return;
         }
         peer.online = Some(online);
-        for watcher in &peer.watchers {
-            let key = *watcher as usize;
+        for watcher in peer.watchers.iter() {
+            let key = watcher as usize;
             self.watchers[key].make_due(key, &mut self.due);
         }
     }
@@ -191,13 +202,19 @@ impl Table {
         watcher.not_before
     }
 
-    fn number(&mut self, user: UserId) -> u32 {
-        if let Some(number) = self.numbers.get(&user) {
-            return *number;
+    fn number(&self, user: &UserId) -> Option<u32> {
+        self.numbers[partition_of(user)].get(user).copied()
+    }
+
+    /// The number of a user, who becomes a peer if nobody watches that user yet.
+    fn give_number(&mut self, user: UserId) -> u32 {
+        if let Some(number) = self.number(&user) {
+            return number;
         }
-        let peer = Peer { user: user.clone(), online: None, is_doubted: false, watchers: Vec::new() };
+        let peer =
+            Peer { user: user.clone(), online: None, is_doubted: false, watchers: Watchers::default() };
         let number = number_of(self.peers.insert(peer));
-        self.numbers.insert(user, number);
+        self.numbers[partition_of(&user)].insert(user, number);
         number
     }
 }
@@ -243,6 +260,11 @@ impl Watcher {
         }
         self.told = Some(told);
     }
+}
+
+/// There is a map for every partition.
+fn partition_of(user: &UserId) -> usize {
+    Partition::of(user).number().into()
 }
 
 /// An index of a slab as a small number. Four billion entries would not fit into memory.

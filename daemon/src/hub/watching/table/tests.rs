@@ -24,6 +24,10 @@ fn flush(table: &mut Table, now: Instant) -> Option<Instant> {
     table.take_due().into_iter().filter_map(|key| table.flush(key, now)).min()
 }
 
+fn numbers(table: &Table) -> usize {
+    table.numbers.iter().map(HashMap::len).sum()
+}
+
 /// A table in which a connection watches the users 1 and 2, of whom 1 is online, and was told so.
 fn told() -> (Table, Arc<Outbox>, usize, Instant) {
     let (mut table, outbox, now) = (Table::default(), outbox(), Instant::now());
@@ -102,7 +106,7 @@ fn a_peer_is_asked_about_once_however_many_watch() {
     asked.sort_unstable();
     assert_eq!(asked, users([1, 2]));
     assert!(table.take_doubted(9).is_empty());
-    table.doubt_all(|peer| *peer == user(2));
+    assert_eq!(table.doubt_partition(Partition::of(&user(2))), 1);
     assert_eq!(table.take_doubted(9), [user(2)]);
     table.doubt(&user(7));
     assert!(table.take_doubted(9).is_empty(), "nobody watches this one");
@@ -114,7 +118,7 @@ fn whom_nobody_watches_is_forgotten() {
     let other = table.insert(outbox.clone(), users([1, 3]));
     assert!(table.is_peer(other, &user(3)) && !table.is_peer(key, &user(3)));
     table.remove(key);
-    assert!(table.is_peer(other, &user(1)) && table.numbers.len() == 2);
+    assert!(table.is_peer(other, &user(1)) && numbers(&table) == 2);
     // A number that is free is given out again.
     let third = table.insert(outbox.clone(), users([4, 1]));
     table.begin(third);
@@ -123,7 +127,7 @@ fn whom_nobody_watches_is_forgotten() {
     assert_eq!(texts(&outbox).len(), 1);
     table.remove(other);
     table.remove(third);
-    assert!(table.is_empty() && table.numbers.is_empty() && table.peers.is_empty());
+    assert!(table.is_empty() && numbers(&table) == 0 && table.peers.is_empty());
 }
 
 /// The design allows 2 KiB for a connection with 200 peers.
@@ -143,12 +147,38 @@ fn ten_thousand_connections_with_two_hundred_peers_take_little_memory() {
     for key in 0..10_000 {
         table.watchers[key].remember(&table.peers);
     }
-    let lists: usize = table.peers.iter().map(|(_, peer)| peer.watchers.capacity() * size_of::<u32>()).sum();
+    let list = |peer: &Peer| match &peer.watchers {
+        Watchers::List(list) => list.capacity() * size_of::<u32>(),
+        Watchers::Set(_) => panic!("nobody has so many watchers"),
+    };
+    let lists: usize = table.peers.iter().map(|(_, peer)| list(peer)).sum();
     let told = |watcher: &Watcher| watcher.told.as_ref().map_or(0, |told| told.len());
     let own: usize = table.watchers.iter().map(|(_, it)| it.peers.len() * 4 + told(it)).sum();
     let fixed = table.peers.capacity() * size_of::<Peer>()
         + table.watchers.capacity() * size_of::<Watcher>()
-        + table.numbers.capacity() * (size_of::<UserId>() + 5);
+        + table.numbers.iter().map(HashMap::capacity).sum::<usize>() * (size_of::<UserId>() + 5);
     let each = (lists + own + fixed) / 10_000;
     assert!(each <= 2_048, "{each} bytes");
+}
+
+/// Every daemon hears the announcement that all may have changed once for each partition.
+#[test]
+fn an_announcement_about_everybody_looks_at_each_peer_once() {
+    let mut table = Table::default();
+    let key = table.insert(outbox(), users(1..=500));
+    let looked_at: usize = Partition::all().map(|partition| table.doubt_partition(partition)).sum();
+    assert_eq!(looked_at, 500);
+    assert_eq!(table.take_doubted(1_000).len(), 500);
+    table.remove(key);
+    assert_eq!(Partition::all().map(|partition| table.doubt_partition(partition)).sum::<usize>(), 0);
+}
+
+#[test]
+fn leaving_a_popular_peer_takes_a_bounded_number_of_steps() {
+    let mut table = Table::default();
+    let outbox = outbox();
+    let keys: Vec<_> = (0..20_000).map(|_| table.insert(outbox.clone(), users([1, 2]))).collect();
+    let most = keys.into_iter().map(|key| table.remove(key)).max();
+    assert!(most <= Some(1_024), "{most:?}");
+    assert!(table.is_empty() && numbers(&table) == 0);
 }
