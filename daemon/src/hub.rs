@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
+use tokio::time::Instant;
 
 use self::arrivals::Arrivals;
 pub use self::outbox::{Bounds, Sendable};
@@ -271,14 +272,14 @@ impl Registration {
         Membership::new(self.hub.clone(), self.user.clone(), self.outbox.clone())
     }
 
-    /// The peers of the connection.
-    pub(crate) fn watch(&self, peers: Vec<UserId>) -> Watch {
-        Watch::new(self.hub.clone(), self.outbox.clone(), peers)
+    /// The peers of the connection, which is sent no presence frame before this.
+    pub(crate) fn watch(&self, peers: Vec<UserId>, not_before: Option<Instant>) -> Watch {
+        Watch::new(self.hub.clone(), self.outbox.clone(), peers, not_before)
     }
 
-    /// A handle to queue frames with.
-    pub(crate) fn sender(&self) -> FrameSender {
-        FrameSender(self.outbox.clone())
+    /// Queues a frame for this connection alone. If the outbox is full, it is closed as too slow.
+    pub(crate) fn push(&self, outgoing: &Outgoing) {
+        self.outbox.push(outgoing);
     }
 
     /// The connection knows the frames of client events.
@@ -320,17 +321,6 @@ impl Registration {
     /// The frames that were taken have been written.
     pub fn written(&self) {
         self.outbox.written();
-    }
-}
-
-/// Queues frames for one connection, as long as it is registered.
-#[derive(Debug)]
-pub(crate) struct FrameSender(Arc<Outbox>);
-
-impl FrameSender {
-    /// Queues a frame. If the outbox is full, the connection is closed as too slow.
-    pub(crate) fn push(&self, outgoing: &Outgoing) {
-        self.0.push(outgoing);
     }
 }
 

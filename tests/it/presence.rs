@@ -200,6 +200,39 @@ async fn events_beyond_the_grant_and_the_limit_are_dropped_and_counted() {
     }
 }
 
+/// Sending the grant again does not begin the second anew.
+#[tokio::test]
+async fn grant_that_is_sent_again_allows_no_more_events() {
+    let env = TestEnv::new().await.with("CHATPUSH_LIMITS_EVENTS", "3");
+    let daemon = env.daemon().await;
+    let mut sender = connect_granted(&daemon, 7, &[9], &[]).await;
+    let again = grant(7, &[9], &[], 600);
+    for number in 1..=500 {
+        sender.send_text(&format!(r#"{{"to":9,"event":"typing","value":{number}}}"#)).await;
+        send_grant(&mut sender, &again).await;
+    }
+    sender.send_text(r#"{"ping":true}"#).await;
+    while sender.json().await["pong"] != true {}
+    assert!(dropped(&daemon, "rate").await > 0);
+}
+
+/// What is said of a grant comes in order, also while stored messages cannot be read.
+#[tokio::test]
+async fn refusal_of_a_grant_follows_the_confirmation_of_the_last_one() {
+    let env = TestEnv::with_own_servers().await;
+    let daemon = env.daemon().await;
+    env.servers().signal_mariadb("STOP").await;
+    let mut client = daemon.connect_with(2, "chatpush.v1").await;
+    send_grant(&mut client, &grant(2, &[], &["a"], 600)).await;
+    let said =
+        async || daemon.metric("chatpush_outbox_bytes").await + daemon.metric("chatpush_frames_total").await;
+    eventually("the grant is confirmed", said, |said| *said > 0).await;
+    send_grant(&mut client, "no grant").await;
+    assert_eq!(next_of(&mut client, "grant").await["error"], Value::Null);
+    assert!(next_of(&mut client, "grant").await["error"].is_string());
+    env.servers().signal_mariadb("CONT").await;
+}
+
 /// A receiver that does not read loses events, and neither its connection nor its messages.
 #[tokio::test]
 async fn event_never_closes_its_receiver() {

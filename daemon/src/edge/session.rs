@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep};
 use self::context::SessionContext;
 use self::credentials::Credentials;
 use self::end::{End, Step};
-use self::grant::ActiveGrant;
+use self::grant::{ActiveGrant, GrantPace};
 use self::message_rate::MessageRate;
 use self::protocol::Protocol;
 use self::registration::RegistrationGuard;
@@ -57,6 +57,7 @@ pub(crate) struct Session<'a> {
     credentials: Credentials,
     token_expires: Instant,
     grant: Option<Box<ActiveGrant>>,
+    pace: GrantPace,
     /// The pages of the replay under way.
     replay: Option<mpsc::Receiver<ReplayPart>>,
     /// Whether the replay cannot read stored messages for now.
@@ -92,6 +93,7 @@ impl<'a> Session<'a> {
             credentials,
             token_expires,
             grant: None,
+            pace: GrantPace::default(),
             replay: None,
             replay_delayed: false,
             epoch: 0,
@@ -138,6 +140,10 @@ impl<'a> Session<'a> {
                 Some(Err(error)) => Err(End::of_socket_error(&error)),
                 None => Err(End::Disconnected),
             },
+            () = ActiveGrant::subscribed(&mut self.grant) => {
+                self.confirm_grant();
+                Ok(())
+            }
             () = timer => self.on_timer().await,
         }
     }
@@ -157,7 +163,7 @@ impl<'a> Session<'a> {
             Some(ReplayPart::Revoked(before)) => {
                 self.credentials.revoke(before).map_err(|_revoked| Close::Disconnected)?;
                 if self.grant.as_ref().is_some_and(|grant| grant.is_from_before(before)) {
-                    self.end_grant(TokenError::Revoked).await?;
+                    self.end_grant(TokenError::Revoked);
                 }
                 Ok(())
             }
@@ -194,7 +200,7 @@ impl<'a> Session<'a> {
             return Err(Close::Expired.into());
         }
         if self.grant.as_ref().is_some_and(|grant| now >= grant.expires()) {
-            self.end_grant(TokenError::Expired).await?;
+            self.end_grant(TokenError::Expired);
         }
         if now < self.next_ping {
             return Ok(());

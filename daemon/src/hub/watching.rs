@@ -96,10 +96,21 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Peers that the connection will watch once [`Watch::begin`] is called.
-    pub(super) fn new(hub: Arc<Hub>, outbox: Arc<Outbox>, peers: Vec<UserId>) -> Self {
-        let key = hub.watching.table().insert(outbox, peers);
+    /// Peers that the connection will watch once [`Watch::begin`] is called. It is told nothing before
+    /// `not_before`.
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        outbox: Arc<Outbox>,
+        peers: Vec<UserId>,
+        not_before: Option<Instant>,
+    ) -> Self {
+        let key = hub.watching.table().insert(outbox, peers, not_before);
         Self { hub, key }
+    }
+
+    /// When the connection may be told something again.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        self.hub.watching.table().not_before(self.key)
     }
 
     /// Whether `user` is a peer of this connection.

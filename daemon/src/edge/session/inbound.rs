@@ -54,7 +54,7 @@ impl Session<'_> {
                 self.context.acks.append(Ack::ReadConversation(user, conversation)).await;
             }
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
-            Some(ClientFrame::Grant(grant)) => self.on_grant(&grant).await?,
+            Some(ClientFrame::Grant(grant)) => self.on_grant(&grant),
             Some(ClientFrame::Event(event)) => self.on_event(event),
             Some(ClientFrame::Ping) => {
                 self.send(Message::Text(Utf8Bytes::from_static(r#"{"pong":true}"#))).await?;

@@ -74,8 +74,13 @@ impl Table {
         self.watchers.is_empty()
     }
 
-    /// Adds a watcher of these peers, each of whom counts once.
-    pub(super) fn insert(&mut self, outbox: Arc<Outbox>, users: Vec<UserId>) -> usize {
+    /// Adds a watcher of these peers, each of whom counts once. It is sent nothing before `not_before`.
+    pub(super) fn insert(
+        &mut self,
+        outbox: Arc<Outbox>,
+        users: Vec<UserId>,
+        not_before: Option<Instant>,
+    ) -> usize {
         let mut peers: Vec<_> = users.into_iter().map(|user| self.give_number(user)).collect();
         peers.sort_unstable();
         peers.dedup();
@@ -85,7 +90,7 @@ impl Table {
             told: None,
             has_begun: false,
             is_due: false,
-            not_before: None,
+            not_before,
         };
         let key = self.watchers.insert(watcher);
         for number in &self.watchers[key].peers {
@@ -112,6 +117,11 @@ impl Table {
             *self = Self::default();
         }
         looked_at
+    }
+
+    /// When a watcher may be sent a frame again.
+    pub(super) fn not_before(&self, key: usize) -> Option<Instant> {
+        self.watchers.get(key)?.not_before
     }
 
     pub(super) fn is_peer(&self, key: usize, user: &UserId) -> bool {

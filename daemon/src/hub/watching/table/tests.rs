@@ -31,7 +31,7 @@ fn numbers(table: &Table) -> usize {
 /// A table in which a connection watches the users 1 and 2, of whom 1 is online, and was told so.
 fn told() -> (Table, Arc<Outbox>, usize, Instant) {
     let (mut table, outbox, now) = (Table::default(), outbox(), Instant::now());
-    let key = table.insert(outbox.clone(), users([2, 1, 2]));
+    let key = table.insert(outbox.clone(), users([2, 1, 2]), None);
     table.begin(key);
     table.learn(&user(1), true);
     table.learn(&user(2), false);
@@ -54,7 +54,7 @@ fn everybody_is_told_once_and_then_the_changes() {
 #[test]
 fn nothing_is_told_before_everything_is_known() {
     let (mut table, outbox, now) = (Table::default(), outbox(), Instant::now());
-    let key = table.insert(outbox.clone(), users([1, 2]));
+    let key = table.insert(outbox.clone(), users([1, 2]), None);
     table.learn(&user(1), true);
     table.begin(key);
     assert_eq!(table.take_doubted(9), [user(2)], "the other is known");
@@ -98,7 +98,7 @@ fn a_peer_is_asked_about_once_however_many_watch() {
     let mut table = Table::default();
     let outboxes = [(); 3].map(|()| outbox());
     for outbox in &outboxes {
-        let key = table.insert(outbox.clone(), users([1, 2]));
+        let key = table.insert(outbox.clone(), users([1, 2]), None);
         table.begin(key);
     }
     table.doubt(&user(1));
@@ -115,12 +115,12 @@ fn a_peer_is_asked_about_once_however_many_watch() {
 #[test]
 fn whom_nobody_watches_is_forgotten() {
     let (mut table, outbox, key, now) = told();
-    let other = table.insert(outbox.clone(), users([1, 3]));
+    let other = table.insert(outbox.clone(), users([1, 3]), None);
     assert!(table.is_peer(other, &user(3)) && !table.is_peer(key, &user(3)));
     table.remove(key);
     assert!(table.is_peer(other, &user(1)) && numbers(&table) == 2);
     // A number that is free is given out again.
-    let third = table.insert(outbox.clone(), users([4, 1]));
+    let third = table.insert(outbox.clone(), users([4, 1]), None);
     table.begin(third);
     table.learn(&user(4), true);
     flush(&mut table, now);
@@ -137,7 +137,7 @@ fn ten_thousand_connections_with_two_hundred_peers_take_little_memory() {
     let outbox = outbox();
     for id in 0..10_000_i64 {
         let peers = (1..=200).map(|step| (id * 31 + step * 47) % 10_000 + 1);
-        let key = table.insert(outbox.clone(), users(peers));
+        let key = table.insert(outbox.clone(), users(peers), None);
         table.begin(key);
     }
     for id in 1..=10_000 {
@@ -165,7 +165,7 @@ fn ten_thousand_connections_with_two_hundred_peers_take_little_memory() {
 #[test]
 fn an_announcement_about_everybody_looks_at_each_peer_once() {
     let mut table = Table::default();
-    let key = table.insert(outbox(), users(1..=500));
+    let key = table.insert(outbox(), users(1..=500), None);
     let looked_at: usize = Partition::all().map(|partition| table.doubt_partition(partition)).sum();
     assert_eq!(looked_at, 500);
     assert_eq!(table.take_doubted(1_000).len(), 500);
@@ -177,8 +177,23 @@ fn an_announcement_about_everybody_looks_at_each_peer_once() {
 fn leaving_a_popular_peer_takes_a_bounded_number_of_steps() {
     let mut table = Table::default();
     let outbox = outbox();
-    let keys: Vec<_> = (0..20_000).map(|_| table.insert(outbox.clone(), users([1, 2]))).collect();
+    let keys: Vec<_> = (0..20_000).map(|_| table.insert(outbox.clone(), users([1, 2]), None)).collect();
     let most = keys.into_iter().map(|key| table.remove(key)).max();
     assert!(most <= Some(1_024), "{most:?}");
     assert!(table.is_empty() && numbers(&table) == 0);
+}
+
+/// A connection that sends its grant again is told everything again, and no more often.
+#[test]
+fn a_watcher_in_place_of_another_keeps_its_pace() {
+    let (mut table, outbox, key, now) = told();
+    let not_before = table.not_before(key);
+    assert_eq!(not_before, Some(now + INTERVAL));
+    let next = table.insert(outbox.clone(), users([1, 2]), not_before);
+    table.remove(key);
+    table.begin(next);
+    assert_eq!(flush(&mut table, now), not_before);
+    assert!(texts(&outbox).is_empty());
+    assert_eq!(flush(&mut table, now + INTERVAL), None);
+    assert_eq!(texts(&outbox).len(), 1);
 }

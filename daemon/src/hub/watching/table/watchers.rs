@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn the_same_watchers_remain_in_either_form() {
         let mut watchers = Watchers::default();
-        let most = LISTED as u32;
+        let most = u32::try_from(LISTED).unwrap();
         (0..most * 8).for_each(|key| watchers.insert(key));
         assert!(matches!(watchers, Watchers::Set(_)));
         (most / 4..most * 8).for_each(|key| {
