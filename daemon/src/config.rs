@@ -23,6 +23,7 @@ mod table;
 mod tls;
 mod tokens;
 mod values;
+mod webhook;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -51,6 +52,7 @@ pub use self::render::{environment_help, example};
 use self::source::Source;
 pub use self::tls::Certificate;
 pub use self::tokens::Tokens;
+pub use self::webhook::{Key, Webhook};
 
 /// The configuration of the daemon.
 #[derive(Clone, Debug)]
@@ -98,6 +100,8 @@ pub struct Config {
     pub mysql: Option<Mysql>,
     /// When somebody is told of messages that wait; none: never.
     pub notify: Option<Notify>,
+    /// Where the application is told; none: nowhere.
+    pub webhook: Option<Webhook>,
     /// What is logged, and how.
     pub log: Log,
     /// Environment variables that look like settings and are none.
@@ -143,6 +147,7 @@ impl Config {
         let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
+        let webhook = Webhook::read(source, notify.is_some());
         let mysql = if stores == Some(true) {
             let when = notify.map(|notify| notify.when);
             Mysql::read(source, user_id_type.unwrap_or_default(), when)
@@ -181,6 +186,7 @@ impl Config {
             failover_memory: failover_memory?,
             mysql: if stores? { Some(mysql?) } else { None },
             notify,
+            webhook,
             log: log?,
             unknown_variables: Vec::new(),
         })

@@ -16,6 +16,7 @@
 //! - `installation`: whether Redis, the database and this version belong together.
 //! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - `notify`: whom somebody is to be told about.
+//! - `webhook`: tells the application of them.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
 //! - [`fanout`]: subscriptions in Redis, and the dispatch of what they bring to the hub.
@@ -39,4 +40,5 @@ pub mod query;
 pub mod run;
 pub(crate) mod services;
 pub mod store;
+pub(crate) mod webhook;
 pub(crate) mod writer;

@@ -41,6 +41,7 @@ use crate::query::barrier::Barrier;
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
+use crate::webhook::Webhooks;
 use crate::writer::Writer;
 
 /// How long each step of stopping may take, besides the drain. All steps together take at most ten seconds.
@@ -100,7 +101,8 @@ async fn run(
         logging::report_fatal(&error, services.config.log.json);
         return Ok(ExitCode::from(cli::EX_CONFIG));
     }
-    let daemon = Daemon::start(services.clone(), listeners, tls, &stop);
+    let webhooks = webhooks(&services)?;
+    let daemon = Daemon::start(services.clone(), listeners, (tls, webhooks), &stop);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
     daemon.stop().await;
@@ -128,7 +130,7 @@ impl Daemon {
     fn start(
         services: Arc<Services>,
         listeners: Listeners,
-        tls: Option<Arc<Tls>>,
+        (tls, webhooks): (Option<Arc<Tls>>, Option<Webhooks>),
         stop: &CancellationToken,
     ) -> Self {
         let Services { config, .. } = &*services;
@@ -146,6 +148,9 @@ impl Daemon {
         if let Some(notify) = config.notify {
             let notifier = Notifier::new(services.clone(), lease.clone(), notify);
             writer.spawn(notifier.run(stop_writer.clone()));
+        }
+        if let Some(webhooks) = webhooks {
+            writer.spawn(webhooks.run(stop_writer.clone()));
         }
 
         let connected = TaskTracker::new();
@@ -217,6 +222,15 @@ impl Daemon {
         }
         tracing::info!("stopped");
     }
+}
+
+/// What tells the application of users who are due, if it is to be told.
+fn webhooks(services: &Arc<Services>) -> anyhow::Result<Option<Webhooks>> {
+    let Config { notify: Some(notify), webhook: Some(webhook), .. } = &services.config else {
+        return Ok(None);
+    };
+    let webhooks = Webhooks::new(services.clone(), services.lease(), *notify, webhook.clone());
+    Ok(Some(webhooks.context("webhook.url")?))
 }
 
 fn bounds(limits: &Limits) -> Bounds {

@@ -25,6 +25,8 @@ mod limits;
 mod many;
 /// Users of whom somebody is to be told that messages wait.
 mod notify;
+/// Webhooks of users for whom messages wait.
+mod webhooks;
 mod memory;
 /// The PROXY protocol.
 mod poison;

@@ -151,11 +151,19 @@ pub(crate) static CERTIFICATE_RELOADS: LabelledCounter = LabelledCounter::new(
     &["ok", "failed"],
 );
 
+/// Webhooks, by what became of them.
+pub(crate) static WEBHOOKS: LabelledCounter = LabelledCounter::new(
+    "chatpush_webhooks_total",
+    "Requests to the application's webhook, by what became of them.",
+    "outcome",
+    &["delivered", "failed", "gone", "given_up"],
+);
+
 const COUNTERS: [&Counter; 11] =
     [&CONNECTED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &UNANSWERED, &BATCHES, &ENTRIES, &DEAD, &TERMS];
 
-const LABELLED_COUNTERS: [&LabelledCounter; 4] =
-    [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED];
+const LABELLED_COUNTERS: [&LabelledCounter; 5] =
+    [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED, &WEBHOOKS];
 
 /// All counters, the number of open connections, and the bytes queued for them.
 pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {

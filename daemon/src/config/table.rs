@@ -1,10 +1,12 @@
 //! The table of settings. The parser, `--help`, chatpush.toml.example and the book are made from it.
 
 use super::setting::Setting;
-use super::{general, history, limits, logging, mysql, names, notify, origins, redis, tls, tokens, values};
+use super::{
+    general, history, limits, logging, mysql, names, notify, origins, redis, tls, tokens, values, webhook,
+};
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 13] = [
+const PARTS: [&[Setting]; 14] = [
     tokens::SETTINGS,
     general::SETTINGS,
     mysql::STORAGE,
@@ -17,6 +19,7 @@ const PARTS: [&[Setting]; 13] = [
     history::SETTINGS,
     values::SETTINGS,
     notify::SETTINGS,
+    webhook::SETTINGS,
     logging::SETTINGS,
 ];
 

@@ -108,7 +108,14 @@ mod tests {
     fn judge(when: When, candidate: (u64, Option<u64>), known: Known) -> Verdict {
         let notify = Notify { when, after: Duration::from_secs(60), show_content: false };
         let (since, connected_at) = candidate;
-        let candidate = Candidate { user: UserId::try_from(7).unwrap(), at: NOW, since, connected_at };
+        let candidate = Candidate {
+            user: UserId::try_from(7).unwrap(),
+            at: NOW,
+            since,
+            connected_at,
+            due_at: NOW,
+            tries: 0,
+        };
         verdict(notify, &candidate, known, NOW)
     }
 

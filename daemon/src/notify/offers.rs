@@ -23,8 +23,21 @@ const CONTENT_BYTES: usize = 1024 * 1024;
 /// Most attempts to find users who are still due.
 const ATTEMPTS: usize = 10;
 
-/// Leases users who are due, at most `limit`, those first who are due longest. Nobody else is offered them until the
-/// lease ends.
+/// A user who is leased.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// What waits.
+    pub(crate) waiting: Waiting,
+    /// Since when the user is due, in milliseconds since 1970. It is the same in every lease.
+    pub(crate) due_at: u64,
+    /// How often it was tried to tell somebody.
+    pub(crate) tries: u32,
+    /// When the lease ends.
+    until: u64,
+}
+
+/// Leases users who are due, at most `limit`, those first who are due longest, as PHP gets them. Nobody else is
+/// offered them until the lease ends.
 ///
 /// # Errors
 ///
@@ -36,6 +49,18 @@ pub(crate) async fn take(
     limit: u32,
     lease: Duration,
 ) -> Result<Vec<DueUser>, NotifyError> {
+    let offers = claim(services, store, notify, limit, lease).await?;
+    Ok(offers.into_iter().map(|offer| due_user(offer.waiting, &services.config.default_type)).collect())
+}
+
+/// As [`take`].
+pub(crate) async fn claim(
+    services: &Services,
+    store: &Store,
+    notify: Notify,
+    limit: u32,
+    lease: Duration,
+) -> Result<Vec<Offer>, NotifyError> {
     let judge = Judge::new(services, store, notify);
     for _ in 0..ATTEMPTS {
         let now = clock::unix_milliseconds();
@@ -51,8 +76,8 @@ pub(crate) async fn take(
         store.take_back(&over, now).await?;
         let due: Vec<&Candidate> = due.into_iter().map(|(candidate, _)| candidate).collect();
         let until = now + u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        let leased = lease_with_messages(store, &services.config.default_type, &due, until).await?;
-        if !leased.is_empty() || due.is_empty() && over.is_empty() {
+        let leased = lease_with_messages(store, &due, until).await?;
+        if !leased.is_empty() {
             return Ok(leased);
         }
     }
@@ -65,18 +90,29 @@ pub(crate) async fn mark(store: &Store, users: &[UserId]) -> Result<u64, NotifyE
     Ok(store.mark_told(&users, clock::unix_milliseconds()).await?)
 }
 
+/// Somebody was told of a user who is leased.
+pub(crate) async fn told(store: &Store, offer: &Offer) -> Result<(), NotifyError> {
+    let now = clock::unix_milliseconds();
+    Ok(store.mark_leased_told(&offer.waiting.user, offer.until, now).await?)
+}
+
+/// Nobody could be told of a user who is leased: offers the user again after a pause.
+pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> Result<(), NotifyError> {
+    let offer_at = clock::unix_milliseconds() + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    Ok(store.postpone(&offer.waiting.user, offer.until, offer_at).await?)
+}
+
 /// Leases as many as their contents may be returned together.
 async fn lease_with_messages(
     store: &Store,
-    default_type: &MessageType,
     due: &[&Candidate],
     until: u64,
-) -> Result<Vec<DueUser>, NotifyError> {
+) -> Result<Vec<Offer>, NotifyError> {
     let mut leased = Vec::new();
     let mut bytes = 0;
     for part in due.chunks(USERS_AT_ONCE) {
         let users: Vec<_> = part.iter().map(|candidate| &candidate.user).collect();
-        let mut waiting = store.waiting_of_each(&users).await?;
+        let waiting = store.waiting_of_each(&users).await?;
         let size = |waiting: &Waiting| waiting.last.as_ref().map_or(0, |last| last.row.content.len());
         let fitting = waiting
             .iter()
@@ -86,10 +122,13 @@ async fn lease_with_messages(
                 fits
             })
             .count();
-        waiting.truncate(fitting);
         let mine = store.lease(&part[..fitting], until).await?;
-        let mine = waiting.into_iter().filter(|waiting| mine.contains(&waiting.user));
-        leased.extend(mine.map(|waiting| due_user(waiting, default_type)));
+        let offers =
+            waiting.into_iter().take(fitting).zip(part).filter(|(waiting, _)| mine.contains(&waiting.user));
+        leased.extend(offers.map(|(waiting, candidate)| {
+            let Candidate { due_at, tries, .. } = candidate;
+            Offer { waiting, due_at: *due_at, tries: *tries, until }
+        }));
         if fitting < part.len() {
             break;
         }

@@ -24,6 +24,10 @@ pub(crate) struct Candidate {
     pub(crate) since: u64,
     /// The end of the last connection, as far as it is known.
     pub(crate) connected_at: Option<u64>,
+    /// Since when the user is due, if that is so.
+    pub(crate) due_at: u64,
+    /// How often it was tried to tell somebody.
+    pub(crate) tries: u32,
 }
 
 /// What was found of a candidate.
@@ -275,6 +279,21 @@ impl Store {
         Ok(all::<u64>(rows).next().unwrap_or(0))
     }
 
+    /// Somebody was told of a user, unless the user has come back since the lease until `until` began.
+    pub(crate) async fn mark_leased_told(
+        &self,
+        user: &UserId,
+        until: u64,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        self.read(&[notified::told_in_lease(&[(user, until)], now)]).await.map(drop)
+    }
+
+    /// Offers a user again at a time, if the lease until `until` is still there.
+    pub(crate) async fn postpone(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
+        self.read(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
+    }
+
     /// Whether anything is noted of a user.
     pub(crate) async fn is_noted(&self, user: &UserId) -> Result<bool, StoreError> {
         Ok(!self.read_one(notified::select_one(user)).await?.is_empty())
@@ -296,9 +315,10 @@ impl Store {
 
     fn candidates(&self, rows: Vec<Row>) -> Vec<Candidate> {
         let ids = self.names().user_id_type;
-        all::<(String, u64, Option<u64>, Option<u64>)>(rows)
-            .filter_map(|(user, at, since, connected_at)| {
-                Some(Candidate { user: ids.text(&user).ok()?, at, since: since.unwrap_or(at), connected_at })
+        all::<(String, u64, Option<u64>, Option<u64>, Option<u64>, u32)>(rows)
+            .filter_map(|(user, at, since, connected_at, due_at, tries)| {
+                let (since, due_at) = (since.unwrap_or(at), due_at.unwrap_or(at));
+                Some(Candidate { user: ids.text(&user).ok()?, at, since, connected_at, due_at, tries })
             })
             .collect()
     }

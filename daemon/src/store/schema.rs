@@ -167,6 +167,8 @@ fn notified(names: &Names) -> Table {
          `since_ms` bigint unsigned DEFAULT NULL,\n  \
          `check_at` bigint unsigned DEFAULT NULL,\n  \
          `offer_at` bigint unsigned DEFAULT NULL,\n  \
+         `due_at` bigint unsigned DEFAULT NULL,\n  \
+         `tries` int unsigned NOT NULL DEFAULT 0,\n  \
          `lease` bigint unsigned DEFAULT NULL,\n  \
          `told_at` bigint unsigned DEFAULT NULL,\n  \
          `connected_at` bigint unsigned DEFAULT NULL,\n  \

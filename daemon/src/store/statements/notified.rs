@@ -116,7 +116,7 @@ pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec
 /// Users who are to be looked at: when, since when something waits, and the end of their last connection.
 pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     format!(
-        "SELECT `user_id`, `check_at`, `since_ms`, `connected_at` FROM `{NOTIFIED}` \
+        "SELECT `user_id`, `check_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
          WHERE `check_at` <= {now} ORDER BY `check_at` LIMIT {limit}"
     )
 }
@@ -124,7 +124,7 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
 /// Users who are due and not leased, those first who are due longest.
 pub(in crate::store) fn select_offered(now: u64, limit: u32) -> String {
     format!(
-        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at` FROM `{NOTIFIED}` \
+        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
          WHERE `offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
     )
 }
@@ -188,7 +188,10 @@ pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Optio
 
 /// These users are due.
 pub(in crate::store) fn offer(users: &[At<'_>], now: u64) -> String {
-    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `check_at` = NULL WHERE {}", at("check_at", users))
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `check_at` = NULL WHERE {}",
+        at("check_at", users)
+    )
 }
 
 /// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
@@ -218,6 +221,22 @@ pub(in crate::store) fn told(users: &[&UserId], now: u64) -> String {
         "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL \
          WHERE `user_id` IN ({}) AND `offer_at` IS NOT NULL",
         id_list(users)
+    )
+}
+
+/// Somebody was told of these users, unless they have come back since they were leased.
+pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// Nobody could be told: these users are offered again at a time.
+pub(in crate::store) fn postpone(users: &[At<'_>], offer_at: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1 WHERE {}",
+        at("offer_at", users)
     )
 }
 

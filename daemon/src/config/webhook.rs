@@ -1,0 +1,158 @@
+//! Where the application is told what happens.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::{Host, Url};
+
+use super::setting::Setting;
+use super::source::Source;
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::text("webhook.url", "", "Address that is told of users for whom messages wait")
+        .details("`https`, or `http` to this machine alone. Empty: none. Signed as Standard Webhooks."),
+    Setting::text("webhook.secret", "", "Keys that sign the webhooks, separated by spaces").details(
+        "Each is `whsec_` and 24 to 64 bytes in Base64; all of them sign side by side while one is replaced. \
+         `echo whsec_$(openssl rand -base64 32)` makes one.",
+    ),
+    Setting::text("webhook.events", "message.waiting", "Events that are sent, separated by spaces")
+        .details("`message.waiting`: somebody is to be told that messages wait; needs `notify.after`."),
+    Setting::integer(
+        "webhook.timeout_ms",
+        "5000",
+        100..=60_000,
+        "milliseconds",
+        "Longest time until the application has answered",
+    ),
+];
+
+/// Bytes of a key (Standard Webhooks, "Symmetric").
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// Where the application is told what happens.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The address.
+    pub url: Url,
+    /// Each of them signs.
+    pub keys: Vec<Key>,
+    /// Longest time until it has answered.
+    pub timeout: Duration,
+}
+
+/// A key that signs. It is not printed.
+#[derive(Clone)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    fn new(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            "must be whsec_ and 24 to 64 bytes in Base64: echo whsec_$(openssl rand -base64 32) makes one"
+                .to_owned()
+        };
+        let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+        key.filter(|key| KEY_BYTES.contains(&key.len())).map(Self).ok_or_else(wrong)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl Webhook {
+    /// None if there is no address, or after an error. `notifies`: whether anybody becomes due.
+    pub(super) fn read(source: &mut Source, notifies: bool) -> Option<Self> {
+        let url = source.parse("webhook.url", |text| match text {
+            "" => Ok(None),
+            text => address(text).map(Some),
+        });
+        let keys: Option<Vec<_>> =
+            source.parse("webhook.secret", |text| text.split_whitespace().map(Key::new).collect());
+        let events = source.parse("webhook.events", events);
+        let timeout = source.milliseconds("webhook.timeout_ms");
+        let (url, keys) = (url??, keys?);
+        if keys.is_empty() {
+            source.error("webhook.secret", "is required with webhook.url");
+        }
+        events?;
+        if !notifies {
+            source.error("webhook.events", "has message.waiting, which needs notify.after");
+        }
+        Some(Self { url, keys, timeout: timeout? })
+    }
+}
+
+fn events(text: &str) -> Result<(), String> {
+    match text.split_whitespace().find(|event| *event != "message.waiting") {
+        Some(event) => Err(format!("{event:?} is no event: there is message.waiting")),
+        None if text.trim().is_empty() => Err("must name an event, such as message.waiting".to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    const FORM: &str = "must be an address such as https://chat.example/webhook.php";
+    let url = Url::parse(text).map_err(|error| format!("{FORM} ({error})"))?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" if url.host().is_some() => {}
+        "http" if is_loopback => {}
+        "http" => {
+            return Err("must be https: http is for this machine (127.0.0.1, localhost) alone".to_owned());
+        }
+        _ => return Err(FORM.to_owned()),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a password: the signature shows who has sent it".to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_safe_addresses_are_used() {
+        for good in [
+            "https://a.example/x?y=z",
+            "https://[2001:db8::1]:8443/",
+            "http://127.0.0.1:8080/",
+            "http://[::1]/",
+            "http://localhost/x",
+        ] {
+            assert!(address(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.example/",
+            "ftp://a.example/",
+            "a.example",
+            "https://",
+            "https://u:p@a.example/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_have_their_form_and_are_not_printed() {
+        let key = Key::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!((key.bytes().len(), format!("{key:?}")), (24, "Key".to_owned()));
+        for bad in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_%%%"] {
+            assert!(Key::new(bad).is_err(), "{bad}");
+        }
+    }
+}

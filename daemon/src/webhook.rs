@@ -1,0 +1,167 @@
+//! Tells the application, by HTTP, of users for whom messages wait (Standard Webhooks,
+//! <https://www.standardwebhooks.com/>).
+//!
+//! Nothing is queued here: who is due stands in `chatpush_notified`, and a lease covers the time of a request. So a
+//! request that was not answered comes again, under the same id, and what was read meanwhile is not told.
+
+mod body;
+mod client;
+mod pause;
+mod signature;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::client::{Answer, Client};
+use crate::base::backoff::Backoff;
+use crate::base::{clock, metrics};
+use crate::broker::lease::Lease;
+use crate::config::{Notify, Webhook};
+use crate::notify::NotifyError;
+use crate::notify::offers::{self, Offer};
+use crate::services::Services;
+
+pub(crate) use self::client::ClientError;
+
+/// The time between two looks for who is due.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Requests at the same time.
+const REQUESTS: usize = 32;
+
+/// How much longer than a request its lease lasts.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+
+/// How long a user is told of one reason.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sends webhooks while this daemon is the one that writes. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhooks {
+    services: Arc<Services>,
+    lease: Lease,
+    notify: Notify,
+    webhook: Arc<Webhook>,
+    client: Client,
+    permits: Arc<Semaphore>,
+    requests: TaskTracker,
+}
+
+impl Webhooks {
+    /// # Errors
+    ///
+    /// When the system's certificates cannot be used.
+    pub(crate) fn new(
+        services: Arc<Services>,
+        lease: Lease,
+        notify: Notify,
+        webhook: Webhook,
+    ) -> Result<Self, ClientError> {
+        Ok(Self {
+            services,
+            lease,
+            notify,
+            client: Client::new(webhook.timeout)?,
+            webhook: Arc::new(webhook),
+            permits: Arc::new(Semaphore::new(REQUESTS)),
+            requests: TaskTracker::new(),
+        })
+    }
+
+    /// Sends, until `stop` is cancelled. Requests under way are finished then.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = self.send_again_and_again() => {}
+            () = stop.cancelled() => {}
+        }
+        self.requests.close();
+        self.requests.wait().await;
+    }
+
+    async fn send_again_and_again(&self) {
+        let mut failures = Backoff::new("Redis and MySQL (webhooks)");
+        loop {
+            match self.send_some().await {
+                Ok(is_more) => {
+                    failures.recovered();
+                    if !is_more {
+                        sleep(INTERVAL).await;
+                    }
+                }
+                Err(error) => failures.failed(&error).await,
+            }
+        }
+    }
+
+    /// Starts requests for users who are due. True if there may be more.
+    async fn send_some(&self) -> Result<bool, NotifyError> {
+        let Some(store) = &self.services.store else { return Ok(false) };
+        // The semaphore is never closed, so this always succeeds.
+        let first = self.permits.clone().acquire_owned().await.ok();
+        if !self.lease.is_mine().await? {
+            return Ok(false);
+        }
+        let free = 1 + self.permits.available_permits();
+        let limit = u32::try_from(free).unwrap_or(1);
+        let time = self.webhook.timeout + LEASE_MARGIN;
+        let offers = offers::claim(&self.services, store, self.notify, limit, time).await?;
+        let is_more = offers.len() == free;
+        let mut first = first;
+        for offer in offers {
+            let permit = match first.take() {
+                Some(permit) => Some(permit),
+                None => self.permits.clone().acquire_owned().await.ok(),
+            };
+            let webhooks = self.clone();
+            self.requests.spawn(async move {
+                webhooks.send(offer).await;
+                drop(permit);
+            });
+        }
+        Ok(is_more)
+    }
+
+    /// One request, and what follows from its answer.
+    async fn send(&self, offer: Offer) {
+        let Some(store) = &self.services.store else { return };
+        let body = body::waiting(&offer, self.notify.show_content);
+        let id = format!("waiting-{}-{}", offer.waiting.user, offer.due_at);
+        let answer = self.client.post(&self.webhook, &id, body).await;
+        let told = |outcome: &'static str| {
+            metrics::WEBHOOKS.increment(outcome);
+            offers::told(store, &offer)
+        };
+        let recorded = match answer {
+            Answer::Accepted => told("delivered").await,
+            Answer::Gone => {
+                tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
+                told("gone").await
+            }
+            Answer::Failed { reason, .. } if is_old(&offer) => {
+                tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
+                told("given_up").await
+            }
+            Answer::Failed { reason, retry_after } => {
+                tracing::info!(id, reason, tries = offer.tries + 1, "a webhook was not accepted");
+                metrics::WEBHOOKS.increment("failed");
+                let pause = retry_after.unwrap_or_else(|| pause::after(offer.tries));
+                offers::postpone(store, &offer, pause).await
+            }
+        };
+        if let Err(error) = recorded {
+            // The lease ends, and the same webhook comes again.
+            tracing::debug!(id, %error, "cannot record the answer to a webhook");
+        }
+    }
+}
+
+/// Whether it was tried for too long.
+fn is_old(offer: &Offer) -> bool {
+    let age = clock::unix_milliseconds().saturating_sub(offer.due_at);
+    Duration::from_millis(age) > LONGEST
+}

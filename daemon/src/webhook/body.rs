@@ -1,0 +1,71 @@
+//! The body of a webhook.
+
+use chatpush_wire::frame::MessageType;
+use chatpush_wire::id::Sender;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::base::clock;
+use crate::notify::offers::Offer;
+
+/// Somebody is to be told that messages wait for a user. The content is in it only if `shows_content`.
+pub(super) fn waiting(offer: &Offer, shows_content: bool) -> String {
+    let waiting = &offer.waiting;
+    let last = waiting.last.as_ref().map(|stored| {
+        let mut last = json!({
+            "message_id": stored.row.message_id,
+            "sender_id": sender(&stored.row.sender),
+            "type": stored.message_type.as_ref().map_or(Value::Null, message_type),
+            "time": stored.row.time_ms,
+        });
+        if shows_content {
+            last["content"] = Value::from(stored.row.content.as_str());
+        }
+        last
+    });
+    let data = json!({
+        "user_id": waiting.user,
+        "waiting": waiting.count,
+        "unread": waiting.unread,
+        "first_time": waiting.first_time,
+        "last": last,
+    });
+    let body =
+        json!({ "type": "message.waiting", "timestamp": rfc3339(clock::unix_milliseconds()), "data": data });
+    body.to_string()
+}
+
+/// As in a frame: a number only if ids are of type `int`.
+fn sender(sender: &Sender) -> Value {
+    match sender {
+        Sender::Int(id) => Value::from(*id),
+        Sender::BigInt(id) => Value::from(id.to_string()),
+        Sender::Text(id) => Value::from(id.as_str()),
+    }
+}
+
+fn message_type(message_type: &MessageType) -> Value {
+    match message_type {
+        MessageType::Name(name) => Value::from(name.as_str()),
+        MessageType::Number(number) => Value::from(*number),
+    }
+}
+
+/// A time in UTC (RFC 3339). Of one outside of the years 0 to 9999 it is that of 1970.
+fn rfc3339(unix_milliseconds: u64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_milliseconds) * 1_000_000);
+    time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_in_utc() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+        assert_eq!(rfc3339(u64::MAX), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,115 @@
+//! The HTTP client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::{pause, signature};
+use crate::base::clock;
+use crate::config::Webhook;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(super) struct Client(reqwest::Client);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The client cannot be made.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What the application has answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A status of 200 to 299.
+    Accepted,
+    /// 410: it wants none of this any more.
+    Gone,
+    /// Another status, or none.
+    Failed {
+        /// Why.
+        reason: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Client {
+    /// A client whose requests take at most `timeout`. It follows no redirects, and uses the certificates of the
+    /// system (`SSL_CERT_FILE` names others).
+    pub(super) fn new(timeout: Duration) -> Result<Self, ClientError> {
+        let mut roots = RootCertStore::empty();
+        // Without any, requests fail, and say so.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .timeout(timeout)
+            .user_agent(concat!("chatpushd/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// Sends a body, signed with each key. What the answer says beside its status is not read.
+    pub(super) async fn post(&self, webhook: &Webhook, id: &str, body: String) -> Answer {
+        let timestamp = clock::unix_seconds();
+        let signature = signature::header(&webhook.keys, id, timestamp, &body);
+        let request = self
+            .0
+            .post(webhook.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(body);
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Answer::Failed { reason: reason(&error), retry_after: None },
+        };
+        match response.status() {
+            status if status.is_success() => Answer::Accepted,
+            StatusCode::GONE => Answer::Gone,
+            status => {
+                let seconds =
+                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let retry_after =
+                    seconds.map(|seconds| Duration::from_secs(seconds).clamp(MIN_PAUSE, pause::LONGEST));
+                Answer::Failed { reason: format!("it has answered {status}"), retry_after }
+            }
+        }
+    }
+}
+
+/// The shortest pause that the application can ask for.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+
+/// An error and its causes, without the address: it may have a key in it.
+fn reason(error: &reqwest::Error) -> String {
+    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,74 @@
+<?php
+
+/**
+ * Receives the webhooks of chatpushd, and mails users for whom messages wait.
+ *
+ * CHAT_WEBHOOK_SECRET is the daemon's webhook.secret.
+ */
+
+declare(strict_types=1);
+
+/** How old a webhook may be, in seconds: an older one may have been recorded and sent again by somebody else. */
+const TOLERANCE = 300;
+
+// Until it is done: with display_errors PHP answers 200 after an error.
+http_response_code(500);
+
+$body = (string) file_get_contents('php://input');
+$id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
+$timestamp = $_SERVER['HTTP_WEBHOOK_TIMESTAMP'] ?? '';
+$signatures = $_SERVER['HTTP_WEBHOOK_SIGNATURE'] ?? '';
+if (!is_signed($id, $timestamp, $body, $signatures, (string) getenv('CHAT_WEBHOOK_SECRET'))) {
+    http_response_code(401);
+    exit('The signature is wrong.');
+}
+
+['type' => $type, 'data' => $data] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
+if ($type === 'message.waiting' && !mail_once($id, $data['user_id'], $data['waiting'])) {
+    // Any other status than 2xx: chatpushd sends it again later.
+    http_response_code(503);
+    exit;
+}
+http_response_code(204);
+
+/** Whether chatpushd has sent this (Standard Webhooks, "Verifying webhook authenticity"). */
+function is_signed(string $id, string $timestamp, string $body, string $signatures, string $secret): bool
+{
+    $key = base64_decode(substr($secret, strlen('whsec_')), true);
+    if ($key === false || $key === '' || abs(time() - (int) $timestamp) > TOLERANCE) {
+        return false;
+    }
+    $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$timestamp.$body", $key, true));
+    // While a key is replaced, there is a signature by each.
+    foreach (explode(' ', $signatures) as $signature) {
+        if (hash_equals($expected, $signature)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/**
+ * Mails a user, unless this webhook was received before: the same one comes again if our answer was lost.
+ * Returns false if the mail was not accepted.
+ */
+function mail_once(string $id, int|string $user, int $waiting): bool
+{
+    $pdo = new PDO(
+        'mysql:unix_socket=' . getenv('CHAT_MYSQL_SOCKET') . ';dbname=' . getenv('CHAT_MYSQL_DATABASE'),
+        (string) getenv('CHAT_MYSQL_USER'),
+        (string) getenv('CHAT_MYSQL_PASSWORD'),
+    );
+    $pdo->exec('CREATE TABLE IF NOT EXISTS webhook_seen (id VARCHAR(190) PRIMARY KEY, seen_at DATETIME NOT NULL)');
+    $seen = $pdo->prepare('SELECT 1 FROM webhook_seen WHERE id = ?');
+    $seen->execute([$id]);
+    if ($seen->fetchColumn() !== false) {
+        return true;
+    }
+    $text = $waiting === 1 ? 'A message waits for you.' : "$waiting messages wait for you.";
+    if (!mail("user$user@chat.example", 'New messages', $text, ['From' => 'chat@chat.example'])) {
+        return false;
+    }
+    $pdo->prepare('INSERT IGNORE INTO webhook_seen (id, seen_at) VALUES (?, NOW())')->execute([$id]);
+    return true;
+}

@@ -1,0 +1,267 @@
+//! Webhooks of users for whom messages wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use chatpush_stack::mariadb::{PASSWORD, USER};
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
+
+/// A request that was received: its headers and its body.
+#[derive(Clone, Debug)]
+struct Request {
+    headers: HashMap<String, String>,
+    body: String,
+}
+
+impl Request {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    fn user(&self) -> u64 {
+        self.json()["data"]["user_id"].as_u64().expect("a number")
+    }
+}
+
+/// An application that answers every request as it is told, and keeps them.
+#[derive(Clone, Debug)]
+struct Application {
+    port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+    /// The head of the answer; empty: none is given.
+    answer: Arc<Mutex<String>>,
+}
+
+impl Application {
+    async fn start(answer: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        let answer = Arc::new(Mutex::new(answer.to_owned()));
+        let application = Self { port, requests: Arc::default(), answer };
+        let serving = application.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().serve(stream));
+            }
+        });
+        application
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut received = Vec::new();
+        while let Ok(byte) = stream.read_u8().await {
+            received.push(byte);
+            if !received.ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            let head = String::from_utf8(std::mem::take(&mut received)).expect("text");
+            let headers: HashMap<_, _> = head
+                .lines()
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .collect();
+            let mut body = vec![0; headers["content-length"].parse().expect("a length")];
+            stream.read_exact(&mut body).await.expect("the body comes");
+            let body = String::from_utf8(body).expect("text");
+            self.requests.lock().expect("it is locked").push(Request { headers, body });
+            let answer = self.answer.lock().expect("it is locked").clone();
+            if answer.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
+        }
+    }
+
+    fn answer(&self, answer: &str) {
+        answer.clone_into(&mut self.answer.lock().expect("it is locked"));
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().expect("it is locked").clone()
+    }
+
+    async fn received(&self, count: usize) -> Vec<Request> {
+        let what = format!("{count} requests");
+        eventually(&what, || async { self.requests() }, |requests| requests.len() >= count).await
+    }
+}
+
+/// An installation whose application is told of users who are due a second after a message.
+async fn installation(port: u16) -> TestEnv {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    let env = env
+        .with("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{port}/hook?a=b"))
+        .with("CHATPUSH_WEBHOOK_SECRET", format!("{SECRET} {OTHER_SECRET}"))
+        .with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "500");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2, 3]).await;
+    env
+}
+
+async fn nobody_is_due(env: &TestEnv) {
+    let due = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    eventually("nobody is due", due, |count| *count == [0]).await;
+}
+
+/// A webhook has what the contract says, and each key signs it.
+#[tokio::test]
+async fn application_is_told_once() {
+    let application = Application::start("204 No Content").await;
+    let env = installation(application.port).await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'secret text', 'chat', 'a');").await;
+    let request = application.received(1).await.remove(0);
+    let Request { headers, body } = &request;
+    let (id, timestamp) = (&headers["webhook-id"], &headers["webhook-timestamp"]);
+    assert!(id.starts_with("waiting-2-"), "{id}");
+    let sign = |secret: &str| {
+        format!(
+            "echo 'v1,', base64_encode(hash_hmac('sha256', '{id}.{timestamp}.' . $argv[1], base64_decode(substr('{secret}', 6)), true));"
+        )
+    };
+    for secret in [SECRET, OTHER_SECRET] {
+        let output = env.php().program(["-r", &sign(secret), "--", body]).output().await.expect("php starts");
+        let signature = String::from_utf8(output.stdout).expect("text");
+        assert!(headers["webhook-signature"].split(' ').any(|given| given == signature), "{headers:?}");
+    }
+    assert_eq!(headers["content-type"], "application/json");
+    let mut sent = request.json();
+    let time = sent["data"]["first_time"].as_u64().expect("milliseconds");
+    assert_eq!(sent["data"]["last"]["time"], time);
+    assert!(sent["timestamp"].as_str().is_some_and(|text| text.ends_with('Z')), "{sent}");
+    sent["timestamp"] = Value::Null;
+    let last = json!({"message_id": "1:a", "sender_id": 1, "type": "chat", "time": time});
+    let data = json!({"user_id": 2, "waiting": 1, "unread": 1, "first_time": time, "last": last});
+    assert_eq!(sent, json!({"type": "message.waiting", "timestamp": null, "data": data}));
+    nobody_is_due(&env).await;
+    env.php().get("storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 3, 'c');").await;
+    let requests = application.received(2).await;
+    assert_eq!((requests.len(), requests[1].user()), (2, 3), "2 was told");
+    assert_eq!(daemon.metric("chatpush_webhooks_total{outcome=\"delivered\"}").await, 2);
+}
+
+/// After an error, a redirect or no answer it comes again under the same id, also from another daemon. What is read
+/// meanwhile does not come any more.
+#[tokio::test]
+async fn what_is_not_accepted_comes_again() {
+    let application = Application::start("500 Internal Server Error").await;
+    let env = installation(application.port).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    application.received(1).await;
+    application.answer(&format!("302 Found\r\nLocation: http://127.0.0.1:{}/elsewhere", application.port));
+    application.received(2).await;
+    application.answer("");
+    application.received(3).await;
+    daemon.kill();
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 3, 'x', 'chat', 'x');").await;
+    let requests = eventually(
+        "3 is told of",
+        || async { application.requests() },
+        |all| all.iter().any(|one| one.user() == 3),
+    );
+    drop(requests.await);
+    let mut browser = daemon.connect_with(3, "chatpush.v1").await;
+    while browser.json().await["type"] != "unread_count" {}
+    browser.send_text(&json!({"ack": ["1:x"]}).to_string()).await;
+    eventually("it is confirmed", || env.stored_count(3), |count| *count == 0).await;
+    let noted = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE user_id = 3");
+    eventually("3 is not noted any more", noted, |count| *count == [0]).await;
+    let told = |requests: &[Request], user| requests.iter().filter(|request| request.user() == user).count();
+    let before = told(&application.requests(), 3);
+    application.answer("200 OK");
+    nobody_is_due(&env).await;
+    let requests = application.requests();
+    assert_eq!(told(&requests, 3), before, "3 has read");
+    let ids: Vec<_> = requests
+        .iter()
+        .filter(|request| request.user() == 2)
+        .map(|request| request.headers["webhook-id"].clone())
+        .collect();
+    assert!(ids.len() >= 4 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert!(requests.iter().all(|request| !request.body.contains("elsewhere")));
+}
+
+/// 410 ends it.
+#[tokio::test]
+async fn gone_ends_it() {
+    let application = Application::start("410 Gone").await;
+    let env = installation(application.port).await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    application.received(1).await;
+    nobody_is_due(&env).await;
+    assert_eq!(daemon.metric("chatpush_webhooks_total{outcome=\"gone\"}").await, 1);
+    assert_eq!(application.requests().len(), 1);
+}
+
+/// An application that does not answer holds up neither stores nor whoever else takes users.
+#[tokio::test]
+async fn dead_application_holds_nothing_up() {
+    let application = Application::start("").await;
+    let env = installation(application.port).await;
+    let daemon = env.daemon().await;
+    env.php().get("foreach (range(1, 3) as $user) storeOfflineMessage(9, $user, 'a');").await;
+    application.received(3).await;
+    let store = "var_dump(storeOfflineMessage(1, 2, 'b')); echo getUnreadCount(2);";
+    assert_eq!(env.php().get(store).await, "bool(true)\n2");
+    let taken = || async {
+        env.php().get("echo count(ChatPush\\getDueNotifications(100, 600)) ? 'some' : 'none';").await
+    };
+    eventually("PHP gets one between two requests", taken, |count| count == "some").await;
+    eventually(
+        "a failure is counted",
+        || daemon.metric("chatpush_webhooks_total{outcome=\"failed\"}"),
+        |count| *count > 0,
+    )
+    .await;
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// The example checks the signature, and mails once although its answer was lost.
+#[tokio::test]
+async fn example_mails_once() {
+    let port = chatpush_stack::port::free().expect("a port is free");
+    let env = installation(port).await;
+    let _daemon = env.daemon().await;
+    let script = format!("{}/../examples/webhook/webhook.php", env!("CARGO_MANIFEST_DIR"));
+    let mails = env.servers().folder().join(format!("{}.mails", env.name()));
+    let sendmail = format!("sendmail_path=tee -a {}", mails.display());
+    let server = || {
+        let mut command = env.php().with(&sendmail).program(["-S", &format!("127.0.0.1:{port}"), &script]);
+        command
+            .env("CHAT_MYSQL_SOCKET", env.servers().mysql_socket())
+            .env("CHAT_MYSQL_DATABASE", env.name())
+            .env("CHAT_MYSQL_USER", USER)
+            .env("CHAT_MYSQL_PASSWORD", PASSWORD)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true);
+        command
+    };
+    let forged = server().env("CHAT_WEBHOOK_SECRET", "whsec_").spawn().expect("php starts");
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    let tries = || env.query::<u32>("SELECT tries FROM chatpush_notified WHERE tries > 0");
+    eventually("it is refused", tries, |tries| !tries.is_empty()).await;
+    assert!(!mails.exists(), "another key");
+    drop(forged);
+    let server = || server().env("CHAT_WEBHOOK_SECRET", OTHER_SECRET).spawn().expect("php starts");
+    let running = server();
+    nobody_is_due(&env).await;
+    drop(running);
+    env.execute("UPDATE chatpush_notified SET offer_at = 1, told_at = NULL").await;
+    let _running = server();
+    nobody_is_due(&env).await;
+    let mails = std::fs::read_to_string(&mails).expect("there are mails");
+    assert_eq!(mails.matches("To: user2@chat.example").count(), 1, "{mails}");
+}
