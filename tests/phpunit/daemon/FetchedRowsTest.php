@@ -43,10 +43,13 @@ final class FetchedRowsTest extends ChatPushTestCase
         $socket = new WebSocket(self::token($user));
         [$flushed] = $socket->untilUnreadCount();
         self::assertSame($contents, array_column($flushed, 'data'));
-        foreach ($rows as $row) {
-            pushMessage($user, $row['content'], 'chat');
+        // At most 512 frames may wait for a client that does not read.
+        foreach (array_chunk($rows, 200) as $some) {
+            foreach ($some as $row) {
+                pushMessage($user, $row['content'], 'chat');
+            }
+            self::assertSame([], self::shown($socket, $user));
         }
-        self::assertSame([], self::shown($socket, $user));
     }
 
     /** @dataProvider survivors */

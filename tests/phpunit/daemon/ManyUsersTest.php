@@ -72,6 +72,7 @@ final class ManyUsersTest extends ChatPushTestCase
     public function testAnEmptyListTakesNoTrip(): void
     {
         ini_set('chatpush.redis_url', 'redis://127.0.0.1:1');
+        ini_set('chatpush.timeout_ms', '300');
         self::assertSame([], ChatPush\pushToUsers([], 'x', 'text'));
         self::assertSame([], ChatPush\getOnlineUsers([]));
         self::expectThrown(ChatPush\ConnectionException::class, fn () => ChatPush\getOnlineUsers([1]));
@@ -80,6 +81,7 @@ final class ManyUsersTest extends ChatPushTestCase
     public function testFailuresAsWarningsGiveEmptyLists(): void
     {
         ini_set('chatpush.redis_url', 'redis://127.0.0.1:1');
+        ini_set('chatpush.timeout_ms', '300');
         ini_set('chatpush.errors', 'warning');
         self::assertSame([], @ChatPush\pushToUsers([1, 2], 'x', 'text'));
         self::assertStringContainsString('chatpush: Redis at', error_get_last()['message']);

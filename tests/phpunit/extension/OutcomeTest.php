@@ -17,6 +17,7 @@ final class OutcomeTest extends ChatPushTestCase
     public function testNothingIsQueuedWithoutRedis(): void
     {
         ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
+        ini_set('chatpush.timeout_ms', '300');
         foreach (self::calls() as $name => $call) {
             self::assertOutcome(ChatPush\ConnectionException::class, Outcome::NotQueued, true, $call, $name);
         }
@@ -168,6 +169,7 @@ final class OutcomeTest extends ChatPushTestCase
     {
         $server = new AnsweringServer("-$error\r\n");
         ini_set('chatpush.redis_url', $server->url());
+        ini_set('chatpush.timeout_ms', '3000');
         $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
         self::assertSame($retryable, $thrown->isRetryable(), $thrown->getMessage());
     }

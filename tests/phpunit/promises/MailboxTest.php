@@ -63,6 +63,7 @@ final class MailboxTest extends PromisesTestCase
     {
         $user = $this->installation->newUser();
         $this->installation->connect($user);
+        self::assertSame([], $this->installation->messages($user), 'what waits is read before it is sent');
         self::assertSame(Delivery::Live, ChatPush\sendMessage(1, $user, 'hello'));
         [$message] = $this->installation->messages($user);
         self::assertSame(['hello', 'text', 1], [$message['data'], $message['type'], $message['from']]);

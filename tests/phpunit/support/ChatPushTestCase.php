@@ -7,10 +7,10 @@ use PHPUnit\Framework\TestCase;
 /** Polls until the probe returns true. The deadline is long, because the machine may be busy. */
 function eventually(string $what, callable $probe): void
 {
-    $deadline = microtime(true) + 20;
+    $deadline = microtime(true) + 60;
     while (!$probe()) {
         if (microtime(true) > $deadline) {
-            throw new RuntimeException("$what: not within 20 s");
+            throw new RuntimeException("$what: not within 60 s");
         }
         usleep(10_000);
     }
@@ -22,8 +22,8 @@ abstract class ChatPushTestCase extends TestCase
     {
         ini_set('chatpush.redis_url', Stack::redisUrl());
         ini_set('chatpush.prefix', Stack::prefix());
-        // The machine may be busy. Tests of the timeout set their own.
-        ini_set('chatpush.timeout_ms', '15000');
+        // The machine may be busy. Tests in which a call waits in vain set their own.
+        ini_set('chatpush.timeout_ms', '60000');
         ini_set('chatpush.durability', 'committed');
         ini_set('chatpush.errors', 'exception');
     }
@@ -83,7 +83,7 @@ abstract class ChatPushTestCase extends TestCase
     {
         return [
             '-d', 'extension=' . getenv('CHATPUSH_EXTENSION'),
-            '-d', 'chatpush.timeout_ms=15000',
+            '-d', 'chatpush.timeout_ms=60000',
             '-d', 'chatpush.redis_url=' . Stack::redisUrl(),
         ];
     }

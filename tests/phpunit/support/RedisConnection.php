@@ -12,7 +12,7 @@ final class RedisConnection
     {
         $stream = stream_socket_client($address, $code, $why, 5);
         $this->stream = $stream ?: throw new RuntimeException("Redis at $address: $why");
-        stream_set_timeout($this->stream, 10);
+        stream_set_timeout($this->stream, 60);
     }
 
     /** Executes one command. */

@@ -17,7 +17,7 @@ final class WebSocket
         $url = parse_url(Stack::webSocketUrl());
         $this->stream = stream_socket_client("tcp://{$url['host']}:{$url['port']}", $code, $why, 5)
             ?: throw new RuntimeException($why);
-        stream_set_timeout($this->stream, 10);
+        stream_set_timeout($this->stream, 60);
         fwrite($this->stream, "GET {$url['path']}?token=$token HTTP/1.1\r\n"
             . "Host: {$url['host']}:{$url['port']}\r\n"
             . "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
