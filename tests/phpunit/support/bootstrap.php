@@ -8,6 +8,7 @@ if (!extension_loaded('chatpush') || getenv('CHATPUSH_TEST_REDIS_URL') === false
     exit(1);
 }
 require __DIR__ . '/AnsweringServer.php';
+require __DIR__ . '/CuttingProxy.php';
 require __DIR__ . '/RedisConnection.php';
 require __DIR__ . '/RedisServer.php';
 require __DIR__ . '/Script.php';

@@ -1,0 +1,272 @@
+<?php
+declare(strict_types=1);
+
+/**
+ * Every parameter of every function, with every kind of wrong value. A function or a parameter that is not in the
+ * tables here fails.
+ */
+final class BadInputTest extends ChatPushTestCase
+{
+    /** Whose user ids may be of any type: PHP writes nothing, and the daemon refuses the token. */
+    private const TOKENS = ['ChatPush\connectToken', 'ChatPush\grantToken'];
+
+    /**
+     * @dataProvider parameters
+     * A wrong value is a `ValueError` that names the parameter, also where errors are warnings.
+     */
+    public function testWrongValueIsNamed(string $function, int $position, string $parameter): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        foreach (['exception', 'warning'] as $errors) {
+            ini_set('chatpush.errors', $errors);
+            foreach (self::wrongValues($function, $parameter) as $name => $value) {
+                $thrown = self::expectThrown(ValueError::class, self::call($function, $parameter, $value));
+                $start = "$function(): Argument #$position (\$$parameter) must ";
+                self::assertStringStartsWith($start, $thrown->getMessage(), (string) $name);
+                $element = is_array($value) && count($value) === 1 ? "\${$parameter}['key']" : '';
+                self::assertStringContainsString($element, $thrown->getMessage());
+            }
+        }
+        self::assertSame(["$prefix:installation"], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
+    /**
+     * @dataProvider parameters
+     * A wrong type is a `TypeError` that names the parameter, also where errors are warnings.
+     */
+    public function testWrongTypeIsNamed(string $function, int $position, string $parameter): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        foreach (['exception', 'warning'] as $errors) {
+            ini_set('chatpush.errors', $errors);
+            foreach (self::wrongTypes($parameter) as $value) {
+                $thrown = self::expectThrown(TypeError::class, self::call($function, $parameter, $value));
+                $start = "$function(): Argument #$position (\$$parameter) must be ";
+                self::assertStringStartsWith($start, $thrown->getMessage());
+            }
+        }
+        self::assertSame(["$prefix:installation"], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
+    /**
+     * @dataProvider parameters
+     * A reference and a value in one mean the same.
+     */
+    public function testReferenceIsReadAndKept(string $function, int $position, string $parameter): void
+    {
+        self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        ini_set('chatpush.errors', 'warning');
+        $arguments = self::arguments($function);
+        $value = &$arguments[$parameter];
+        if (is_array($value) && $value !== []) {
+            $element = &$value[array_key_first($value)];
+        }
+        $before = unserialize(serialize($arguments));
+        $expected = @$function(...$before);
+        self::assertEquals($expected, @$function(...$arguments));
+        self::assertSame($before, unserialize(serialize($arguments)));
+    }
+
+    /** @dataProvider idTypes */
+    public function testIdsOfTheOtherTypesAreValueErrors(string $type, array $ids): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $key = "$prefix:installation";
+        $record = Stack::redis()->call('GET', $key);
+        Stack::redis()->call('SET', $key, str_replace('"user_id_type":"int"', "\"user_id_type\":\"$type\"", $record));
+        foreach (['exception', 'warning'] as $errors) {
+            ini_set('chatpush.errors', $errors);
+            foreach (self::parameters() as [$function, , $parameter]) {
+                if (in_array($function, self::TOKENS, true)) {
+                    continue;
+                }
+                foreach ($ids as $id) {
+                    $value = match ($parameter) {
+                        'user_id', 'receiver_id', 'sender_id' => $id,
+                        'user_ids', 'receiver_ids' => [self::good($type), 'key' => $id],
+                        default => null,
+                    };
+                    if ($value !== null) {
+                        $call = self::call($function, $parameter, $value, self::good($type));
+                        $message = self::expectThrown(ValueError::class, $call)->getMessage();
+                        self::assertStringContainsString("(\$$parameter) must ", $message);
+                        self::assertStringContainsString(is_array($value) ? "['key']" : '', $message);
+                    }
+                }
+            }
+        }
+        self::assertSame([$key], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
+    public function idTypes(): iterable
+    {
+        yield 'int' => ['int', [0, -1, 2147483648, '2147483648', 'Bob', '5.0', '007x', '']];
+        yield 'bigint' => ['bigint', [0, '0', '9223372036854775808', '-9223372036854775809', 'Bob', '1e3']];
+        yield 'text' => ['text', ['a:b', 'a b', 'é', '', "a\0", str_repeat('x', 65)]];
+    }
+
+    /** A NUL is a character of a content and of a type like any other. */
+    public function testNulsInTextsArrive(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        self::assertCount(2, ChatPush\sendToUsers(1, [2, 66], "a\0b", "c\0d"));
+        self::assertNotNull(ChatPush\sendMessage(1, 2, "\0", "\0"));
+        self::assertTrue(storeOfflineMessage(1, 2, "\0\0"));
+        $entries = Stack::redis()->call('XRANGE', self::log($prefix, 2), '-', '+');
+        $values = array_map(fn (array $entry) => array_column(array_chunk($entry[1], 2), 1, 0), $entries);
+        self::assertSame(["a\0b", "\0", "\0\0"], array_column($values, 'c'));
+        self::assertSame(["s:c\0d", "s:\0"], array_column($values, 't'));
+    }
+
+    /** @dataProvider functions */
+    public function testFailureAsAWarningGivesTheEmptyValueOfTheType(string $function): void
+    {
+        ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
+        ini_set('chatpush.timeout_ms', '300');
+        ini_set('chatpush.errors', 'warning');
+        $warnings = [];
+        set_error_handler(function (int $level, string $text) use (&$warnings) {
+            $warnings[] = [$level, $text];
+            return true;
+        });
+        try {
+            $result = $function(...self::arguments($function));
+        } finally {
+            restore_error_handler();
+        }
+        $type = (string) (new ReflectionFunction($function))->getReturnType();
+        $empty = ['array' => [], 'bool' => false, 'int' => 0, 'string' => '', 'void' => null];
+        self::assertSame(($empty + ['?ChatPush\Delivery' => null])[$type], $result, $type);
+        $silent = in_array($function, ['ChatPush\ping', 'ChatPush\close'], true);
+        self::assertCount($silent ? 0 : 1, $warnings);
+        foreach ($warnings as [$level, $text]) {
+            self::assertSame(E_WARNING, $level);
+            self::assertStringStartsWith('chatpush: ', $text);
+        }
+    }
+
+    public function functions(): iterable
+    {
+        foreach ((new ReflectionExtension('chatpush'))->getFunctions() as $function) {
+            yield $function->getName() => [self::name($function)];
+        }
+    }
+
+    public function parameters(): iterable
+    {
+        foreach ((new ReflectionExtension('chatpush'))->getFunctions() as $function) {
+            foreach ($function->getParameters() as $i => $parameter) {
+                $name = self::name($function);
+                yield "$name \${$parameter->getName()}" => [$name, $i + 1, $parameter->getName()];
+            }
+        }
+    }
+
+    /** The name as PHP's errors spell it. */
+    private static function name(ReflectionFunction $function): string
+    {
+        return preg_replace('/^chatpush\\\\/i', 'ChatPush\\', $function->getName());
+    }
+
+    private static function wrongValues(string $function, string $parameter): iterable
+    {
+        $names = ['', 'a b', 'a/b', 'é', "a\0", "\xFF", str_repeat('r', 65)];
+        $ids = in_array($function, self::TOKENS, true)
+            ? ['', 'a:b', 'a b', "1\0", str_repeat('x', 65)]
+            : [0, -1, 2147483648, PHP_INT_MIN, '', '0', 'Bob', 'a:b', "1\0", ' 1', '1.0', str_repeat('9', 65)];
+        $wrong = [
+            'user_id' => $ids,
+            'receiver_id' => $ids,
+            'sender_id' => $ids,
+            'content' => [str_repeat('x', 65_536), "\xFF", "half \xF0\x9F\x91"],
+            'type' => [str_repeat('t', 65), "\xFF"],
+            'message_id' => ['', "a\n", 'é', "a\0", "\x7F", str_repeat('x', 130)],
+            'conversation' => $names,
+            'room' => $names,
+            'limit' => [0, -1, 100_001, PHP_INT_MAX],
+            'after_id' => [-1, PHP_INT_MIN],
+            'ttl_seconds' => [0, -1, 31_536_001, PHP_INT_MAX],
+            'ids' => [['key' => 0], ['key' => -1], range(1, 10_001)],
+            'user_ids' => [...self::inLists($ids), range(1, 10_001)],
+            'receiver_ids' => [...self::inLists($ids), range(1, 10_001), array_fill(0, 10_001, 1)],
+            'peers' => [...self::inLists(['', 'a:b', 'é', "1\0", str_repeat('x', 65)]), range(1, 501)],
+            'rooms' => [...self::inLists($names), array_fill(0, 101, 'a')],
+        ];
+        return $wrong[$parameter];
+    }
+
+    private static function wrongTypes(string $parameter): iterable
+    {
+        $texts = [5, 1.5, true, [], new stdClass()];
+        $ids = [1.5, true, null, [], new stdClass()];
+        $wrong = [
+            'user_id' => $ids,
+            'receiver_id' => $ids,
+            'sender_id' => $ids,
+            'content' => [...$texts, null],
+            'type' => $ids,
+            'message_id' => $texts,
+            'conversation' => $texts,
+            'room' => [...$texts, null],
+            'limit' => ['5', 1.5, true, null, []],
+            'after_id' => ['5', 1.5, true, null, []],
+            'ttl_seconds' => ['5', 1.5, true, null, []],
+            'ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists(['two', 1.5, null, [], new stdClass()])],
+            'user_ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists($ids)],
+            'receiver_ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists($ids)],
+            'peers' => [5, '5', null, new ArrayObject([1]), ...self::inLists($ids)],
+            // A number is taken for a name, since PHP makes numbers of keys that look like one.
+            'rooms' => [5, 'a', null, new ArrayObject(['a']), ...self::inLists([1.5, true, null, []])],
+        ];
+        return $wrong[$parameter];
+    }
+
+    private static function inLists(array $values): array
+    {
+        return array_map(fn (mixed $value) => ['key' => $value], $values);
+    }
+
+    /** A user id of a type. */
+    private static function good(string $type): int|string
+    {
+        return $type === 'text' ? 'ann' : 7;
+    }
+
+    private static function call(string $function, string $parameter, mixed $value, int|string $user = 7): Closure
+    {
+        return fn () => $function(...[$parameter => $value] + self::arguments($function, $user));
+    }
+
+    /** Good arguments by name. */
+    private static function arguments(string $function, int|string $user = 7): array
+    {
+        $good = [
+            'user_id' => $user,
+            'receiver_id' => $user,
+            'sender_id' => $user,
+            'content' => 'x',
+            'type' => 'text',
+            'message_id' => 'id',
+            'conversation' => 'team',
+            'room' => 'room',
+            'limit' => 10,
+            'after_id' => 0,
+            'ttl_seconds' => 60,
+            'ids' => [5, 6],
+            'user_ids' => [$user],
+            'receiver_ids' => [$user],
+            'peers' => [],
+            'rooms' => [],
+        ];
+        $arguments = [];
+        foreach ((new ReflectionFunction($function))->getParameters() as $parameter) {
+            $arguments[$parameter->getName()] = $good[$parameter->getName()];
+        }
+        return $arguments;
+    }
+}
