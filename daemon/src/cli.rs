@@ -64,6 +64,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
+    /// Manage webhooks that were not accepted yet
+    Webhook {
+        /// What to do with them
+        #[command(subcommand)]
+        command: WebhookCommand,
+    },
     /// Print a connect token, like `ChatPush\connectToken()` in PHP
     Token {
         /// The user who connects with the token
@@ -111,6 +117,33 @@ pub struct DeadLetterSelection {
     /// Numbers that `dead list` prints
     #[arg(value_name = "NUMBER")]
     pub numbers: Vec<u64>,
+    /// Select all of them
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What to do with webhooks that were not accepted yet.
+#[derive(Debug, Subcommand)]
+pub enum WebhookCommand {
+    /// Print them: id, user, how long due, how often tried, when next
+    List {
+        /// Print JSON: a list of objects; times in milliseconds
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try them now, after the cause is fixed
+    Retry(WebhookSelection),
+    /// Drop them: the users count as told
+    Drop(WebhookSelection),
+}
+
+/// Some webhooks, or all.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct WebhookSelection {
+    /// Ids that `webhook list` prints
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
     /// Select all of them
     #[arg(long)]
     pub all: bool,

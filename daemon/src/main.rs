@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
-use chatpush_daemon::ops::{adopt, check, dead_letters, logging};
+use chatpush_daemon::ops::{adopt, check, dead_letters, logging, webhooks};
 use chatpush_daemon::{cli, run, store};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
@@ -58,6 +58,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Migrate => store::migrate::print(&config).await,
         Command::Adopt { choice, json } => adopt::perform(&config, choice, json).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
+        Command::Webhook { command } => webhooks::perform(&config, command).await,
         Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, &user, ttl),
     }

@@ -4,7 +4,7 @@
 //!
 //! - `admin`: the admin listener, with health, readiness and metrics.
 //! - [`check`]: `chatpushd check`.
-//! - [`dead_letters`]: `chatpushd dead`.
+//! - [`dead_letters`]: `chatpushd dead`. [`webhooks`]: `chatpushd webhook`.
 //! - [`logging`]: structured logs.
 //! - `rlimit`: the open-file limit.
 //! - `signals`: SIGTERM, SIGINT, SIGHUP.
@@ -16,3 +16,4 @@ pub mod dead_letters;
 pub mod logging;
 pub(crate) mod rlimit;
 pub(crate) mod signals;
+pub mod webhooks;

@@ -12,6 +12,7 @@ mod signature;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::id::UserId;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -130,7 +131,7 @@ impl Webhooks {
     async fn send(&self, offer: Offer) {
         let Some(store) = &self.services.store else { return };
         let body = body::waiting(&offer, self.notify.show_content);
-        let id = format!("waiting-{}-{}", offer.waiting.user, offer.due_at);
+        let id = id(&offer.waiting.user, offer.due_at);
         let answer = self.client.post(&self.webhook, &id, body).await;
         let told = |outcome: &'static str| {
             metrics::WEBHOOKS.increment(outcome);
@@ -158,6 +159,11 @@ impl Webhooks {
             tracing::debug!(id, %error, "cannot record the answer to a webhook");
         }
     }
+}
+
+/// The id of the webhook of a user who is due since a time. It is the same in every try.
+pub(crate) fn id(user: &UserId, due_at: u64) -> String {
+    format!("waiting-{user}-{due_at}")
 }
 
 /// Whether it was tried for too long.

@@ -25,7 +25,7 @@ const DAEMON: &[(&str, &[&str])] = &[
         "edge",
         &["base", "broker", "config", "fanout", "hub", "log", "net", "notify", "query", "services", "store"],
     ),
-    ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store"]),
+    ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store", "webhook"]),
     (
         "run",
         &[

@@ -205,6 +205,44 @@ async fn gone_ends_it() {
     assert_eq!(application.requests().len(), 1);
 }
 
+/// The operator sees what was not accepted, tries it at once, and gives it up.
+#[tokio::test]
+async fn operator_lists_retries_and_drops() {
+    let application = Application::start("503 Service Unavailable\r\nRetry-After: 3000").await;
+    let env = installation(application.port).await;
+    let _daemon = env.daemon().await;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    let tried = || async {
+        let output = Daemon::command(&env, &["webhook", "list", "--json"]).await;
+        let list: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        list.first().filter(|webhook| webhook["tries"] == 1).cloned()
+    };
+    let listed = eventually("it was tried", tried, Option::is_some).await.expect("it is listed");
+    let id = listed["id"].as_str().expect("a text").to_owned();
+    assert_eq!(id, application.requests()[0].headers["webhook-id"]);
+    let pause = |webhook: &Value| webhook["next_at"].as_u64().zip(webhook["due_at"].as_u64());
+    assert!(pause(&listed).is_some_and(|(next, due)| next > due + 2_900_000), "{listed}");
+    let list = Daemon::command(&env, &["webhook", "list"]).await;
+    let (lines, errors) = (text(&list.stdout), text(&list.stderr));
+    assert!(lines.starts_with(&format!("{id}  message.waiting of user 2, due for ")), "{lines}");
+    assert!(lines.contains("tried 1 times, next in ") && errors.contains("1 waiting"), "{lines}{errors}");
+    let retried = Daemon::command(&env, &["webhook", "retry", &id]).await;
+    assert!(retried.status.success() && text(&retried.stdout).starts_with("retried "), "{retried:?}");
+    application.received(2).await;
+    let unknown = Daemon::command(&env, &["webhook", "drop", "nothing"]).await;
+    assert!(
+        !unknown.status.success() && text(&unknown.stderr).contains("1 of 1 are not waiting"),
+        "{unknown:?}"
+    );
+    let waits = || env.query::<u32>("SELECT tries FROM chatpush_notified WHERE tries = 2");
+    eventually("it was refused again", waits, |found| found.len() == 1).await;
+    let dropped = Daemon::command(&env, &["webhook", "drop", "--all"]).await;
+    assert!(dropped.status.success() && text(&dropped.stdout).contains("of user 2"), "{dropped:?}");
+    nobody_is_due(&env).await;
+    assert_eq!(application.requests().len(), 2);
+}
+
 /// An application that does not answer holds up neither stores nor whoever else takes users.
 #[tokio::test]
 async fn dead_application_holds_nothing_up() {

@@ -156,6 +156,17 @@ impl Store {
         Ok(self.candidates(rows))
     }
 
+    /// Users who are due, leased or not, at most `limit`, those first whose turn comes first.
+    pub(crate) async fn undelivered(&self, limit: u32) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(notified::select_offered(u64::MAX, limit)).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// Offers a user at once, unless somebody has begun to tell.
+    pub(crate) async fn offer_now(&self, offered: &Candidate, now: u64) -> Result<(), StoreError> {
+        self.read(&[notified::offer_now((&offered.user, offered.at), now)]).await.map(drop)
+    }
+
     /// When the oldest message that waits for each of these users was accepted. Who has none is not in it.
     pub(crate) async fn first_times(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
         if users.is_empty() {

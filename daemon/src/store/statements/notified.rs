@@ -240,6 +240,11 @@ pub(in crate::store) fn postpone(users: &[At<'_>], offer_at: u64) -> String {
     )
 }
 
+/// Offers a user at once who is offered at another time.
+pub(in crate::store) fn offer_now(user: At<'_>, now: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {}", at("offer_at", &[user]))
+}
+
 /// How many of these users were told at this time.
 pub(in crate::store) fn count_told(users: &[&UserId], now: u64) -> String {
     format!("SELECT COUNT(*) FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `told_at` = {now}", id_list(users))
