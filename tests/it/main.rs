@@ -53,6 +53,8 @@ mod user_ids;
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.
 mod refused;
+/// Who of many receivers is refused.
+mod refused_receivers;
 /// Messages that are taken back.
 mod recall;
 /// What is removed when a user is forgotten.

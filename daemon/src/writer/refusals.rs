@@ -45,6 +45,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     waiting: HashMap<Partition, Tried>,
+    /// Those that are tried for some of their receivers, because MySQL refuses them for others.
+    parts: HashMap<Partition, Tried>,
     /// The errors of the entries that were given up.
     given_up: HashMap<u16, Instant>,
     /// When an entry of each kind was committed last.
@@ -63,6 +65,24 @@ struct Tried {
     since: Instant,
 }
 
+impl Tried {
+    /// Counts one more try, or the first one of `new` if that is something else. True if that is often enough
+    /// for an error that is treated like this.
+    fn again(&mut self, new: Self, treatment: Treatment) -> bool {
+        let (min_tries, min_time) = match treatment {
+            Treatment::Suspect => (MIN_TRIES, MIN_TIME),
+            Treatment::SuspectLast => (MIN_TRIES_LAST, MIN_TIME_LAST),
+            Treatment::SuspectSlow => (MIN_TRIES_SLOW, MIN_TIME),
+            Treatment::Wait | Treatment::End => return false,
+        };
+        if (self.position, self.code) != (new.position, new.code) {
+            *self = new;
+        }
+        self.tries = self.tries.saturating_add(1);
+        self.tries >= min_tries && new.since - self.since >= min_time
+    }
+}
+
 impl Refusals {
     /// Records that the entry at `position` met the error `code`, which is to be treated like that.
     pub(super) fn refused(
@@ -72,25 +92,26 @@ impl Refusals {
         code: u16,
         treatment: Treatment,
     ) -> Verdict {
-        let (min_tries, min_time) = match treatment {
-            Treatment::Suspect => (MIN_TRIES, MIN_TIME),
-            Treatment::SuspectLast => (MIN_TRIES_LAST, MIN_TIME_LAST),
-            Treatment::SuspectSlow => (MIN_TRIES_SLOW, MIN_TIME),
-            Treatment::Wait | Treatment::End => return Verdict::TryAgain,
-        };
         let now = Instant::now();
         let new = Tried { position, code, tries: 0, since: now };
         let tried = self.waiting.entry(partition).or_insert(new);
-        if (tried.position, tried.code) != (position, code) {
-            *tried = new;
-        }
-        tried.tries = tried.tries.saturating_add(1);
         let known = treatment == Treatment::Suspect
             && self.given_up.get(&code).is_some_and(|at| now - *at < SAME_ERROR_TIME);
-        if known || (tried.tries >= min_tries && now - tried.since >= min_time) {
-            return Verdict::GiveUp(tried.tries);
-        }
-        Verdict::TryAgain
+        let enough = tried.again(new, treatment);
+        if known || enough { Verdict::GiveUp(tried.tries) } else { Verdict::TryAgain }
+    }
+
+    /// Records that the entry at `position` met an error when it was tried for some of its receivers. Which
+    /// error does not matter: with many receivers it may be another one each time.
+    pub(super) fn part_refused(
+        &mut self,
+        partition: Partition,
+        position: Position,
+        treatment: Treatment,
+    ) -> Verdict {
+        let new = Tried { position, code: 0, tries: 0, since: Instant::now() };
+        let tried = self.parts.entry(partition).or_insert(new);
+        if tried.again(new, treatment) { Verdict::GiveUp(tried.tries) } else { Verdict::TryAgain }
     }
 
     /// Records that the entry of this partition that was refused last was given up because of the error
@@ -151,6 +172,7 @@ impl Refusals {
     pub(super) fn applied(&mut self, partition: Partition) {
         self.suspected.remove(&partition);
         self.stuck.remove(&partition);
+        self.parts.remove(&partition);
     }
 }
 
@@ -207,6 +229,21 @@ mod tests {
         assert_eq!(last(), Verdict::GiveUp(MIN_TRIES_LAST + 1), "until it is given up");
         let mut locked = || refusals.refused(partition, position, 1205, Treatment::Wait);
         assert!((0..1_000).all(|_| locked() == Verdict::TryAgain), "a lock is waited for");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_of_an_entry_is_given_up_whatever_its_errors_are() {
+        let partition = Partition::new(3).unwrap();
+        let mut refusals = Refusals::default();
+        let mut refused = |position: &str, treatment| {
+            refusals.part_refused(partition, position.parse().unwrap(), treatment)
+        };
+        assert_eq!(refused("5-0", Treatment::Suspect), Verdict::TryAgain);
+        tokio::time::advance(MIN_TIME).await;
+        assert_eq!(refused("5-0", Treatment::Wait), Verdict::TryAgain, "a lock is waited for");
+        assert_eq!(refused("5-0", Treatment::SuspectLast), Verdict::TryAgain);
+        assert_eq!(refused("5-0", Treatment::SuspectSlow), Verdict::GiveUp(3));
+        assert_eq!(refused("6-0", Treatment::SuspectSlow), Verdict::TryAgain, "another entry");
     }
 
     #[tokio::test(start_paused = true)]

@@ -413,7 +413,7 @@ impl<'a> Term<'a> {
         tries: u32,
     ) -> Result<bool, StoreError> {
         let is_slow = error.treatment() == Treatment::SuspectSlow;
-        let halving = if is_slow { Halving::Never } else { Halving::AfterTries };
+        let halving = if is_slow { Halving::Never } else { Halving::AfterTries(error.code()) };
         let rejection = Rejection::Repeated(error.reason(), tries);
         let done = self.refuse(logged, &rejection, halving).await?;
         if done {

@@ -14,6 +14,7 @@ use crate::log::batch::{Batch, LogEntry, Outcome};
 use crate::store::StoreError;
 use crate::store::apply::NewDeadLetter;
 use crate::store::error::{Rejection, Treatment};
+use crate::writer::refusals::Verdict;
 
 /// A receiver whose message MySQL refuses, and the error.
 type Refused = (Addressee, String);
@@ -21,10 +22,10 @@ type Refused = (Addressee, String);
 /// Whether those who are refused are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Halving {
-    /// The data was refused. An error that may pass says nothing of a receiver.
+    /// The data was refused. Any other error may pass, and says nothing of a receiver.
     AfterRejection,
-    /// The entry has met errors again and again, perhaps such as may pass.
-    AfterTries,
+    /// The entry has met an error again and again, with this code if it has one.
+    AfterTries(Option<u16>),
     /// Each try takes seconds, and everybody waits: all are refused.
     Never,
 }
@@ -39,23 +40,52 @@ impl Term<'_> {
         rejection: &Rejection,
         halving: Halving,
     ) -> Result<bool, StoreError> {
-        let Ok(Entry::MessageToMany { receivers, .. }) = &logged.entry else { return Ok(false) };
-        let new: Vec<_> = receivers.iter().filter(|receiver| !receiver.repeated).cloned().collect();
+        let Ok(Entry::MessageToMany { receivers, id, .. }) = &logged.entry else { return Ok(false) };
         let stored = self.stored(std::slice::from_ref(logged), true).await?;
+        // Nothing is refused of what is in MySQL already.
+        let is_new = |receiver: &&Addressee| {
+            !receiver.repeated && !stored.contains(&(receiver.user.clone(), id.clone()))
+        };
+        let new: Vec<_> = receivers.iter().filter(is_new).cloned().collect();
         let error = rejection.to_string();
         if halving != Halving::Never {
             let refused = self.refused(logged, &new, error.clone(), halving, &stored).await?;
             let Some(refused) = refused else { return Ok(false) };
             match self.apply_without(logged, &refused, &stored).await {
                 Ok(()) => return Ok(true),
-                Err(error) if error.is_locked() => return Ok(false),
+                Err(error) if !error.concerns_entries() => return Err(error),
                 // Each is accepted alone, but not together with the others.
-                Err(error) if error.concerns_entries() => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if !self.is_telling(logged, &error, halving).await? {
+                        return Ok(false);
+                    }
+                }
             }
         }
         let refused: Vec<_> = new.into_iter().map(|receiver| (receiver, error.clone())).collect();
         self.apply_without(logged, &refused, &stored).await.map(|()| true)
+    }
+
+    /// Whether an error that the entry meets for some of its receivers says that MySQL refuses one of them. One
+    /// that may pass does only if it does not pass, and others succeed.
+    async fn is_telling(
+        &mut self,
+        logged: &LogEntry,
+        error: &StoreError,
+        halving: Halving,
+    ) -> Result<bool, StoreError> {
+        let treatment = error.treatment();
+        let known = match halving {
+            _ if matches!(error, StoreError::Rejected(_)) => true,
+            // It has met this one often enough, and others succeed.
+            Halving::AfterTries(code) => code.is_some() && error.code() == code,
+            Halving::AfterRejection | Halving::Never => false,
+        };
+        if known {
+            return Ok(true);
+        }
+        let verdict = self.refusals.part_refused(logged.partition, logged.position, treatment);
+        Ok(verdict != Verdict::TryAgain && self.others_succeed(logged, error).await?)
     }
 
     /// Those of the receivers whose messages MySQL refuses. None: that cannot be found out now.
@@ -78,13 +108,11 @@ impl Term<'_> {
             let (first, second) = part.split_at(part.len() / 2);
             for half in [second, first].into_iter().filter(|half| !half.is_empty()) {
                 let Err(error) = self.rehearse(logged, half, stored).await else { continue };
-                let may_pass =
-                    error.is_locked() || error.is_transient() && halving == Halving::AfterRejection;
-                if may_pass {
-                    return Ok(None);
-                }
                 if !error.concerns_entries() {
                     return Err(error);
+                }
+                if !self.is_telling(logged, &error, halving).await? {
+                    return Ok(None);
                 }
                 if error.treatment() == Treatment::SuspectSlow {
                     // It takes seconds to find out more.
@@ -105,7 +133,16 @@ impl Term<'_> {
     ) -> Result<(), StoreError> {
         let part = [for_receivers(logged, receivers)];
         let batch = self.plan(&part, stored);
-        self.mysql.rehearse(&batch).await
+        let done = self.mysql.rehearse(&batch).await;
+        self.note_stuck(logged, &done);
+        done
+    }
+
+    /// An entry that cannot be ended for some of its receivers cannot be ended as a whole either.
+    fn note_stuck<T>(&mut self, logged: &LogEntry, done: &Result<T, StoreError>) {
+        if done.as_ref().is_err_and(StoreError::is_stuck) {
+            self.refusals.stuck(std::slice::from_ref(logged));
+        }
     }
 
     /// Stores the messages of those who are not refused, and a dead letter for each who is.
@@ -126,7 +163,9 @@ impl Term<'_> {
         let letters = entries.iter().zip(refused);
         let letters =
             letters.map(|(fields, (_, error))| NewDeadLetter { partition, position, fields, error });
-        let done = self.mysql.apply_with_dead_letters(&batch, &letters.collect::<Vec<_>>()).await?;
+        let done = self.mysql.apply_with_dead_letters(&batch, &letters.collect::<Vec<_>>()).await;
+        self.note_stuck(logged, &done);
+        let done = done?;
         let outcomes = batch.replies.first().map(|pending| pending.outcome.clone());
         let batch = Batch { replies: Vec::new(), ..batch.clone() };
         self.committed(&part, &batch, stored, &done);
