@@ -213,6 +213,17 @@ pub fn unattended(fields: &[(String, String)]) -> Option<&str> {
     get(fields, field::UNATTENDED)
 }
 
+/// The receivers and the id of a message, even if the rest of the entry is malformed: those receivers that can be
+/// read, and for whom the call was not repeated. User ids have this type.
+pub fn message(fields: &[(String, String)], ids: UserIdType) -> Option<(Vec<UserId>, MessageId)> {
+    get(fields, field::KIND).filter(|kind| [kind::MESSAGE, kind::MESSAGE_TO_MANY].contains(kind))?;
+    let id = MessageId::try_from(get(fields, field::ID)?.to_owned()).ok()?;
+    let marks = get(fields, field::RECEIVER_ONLINE).unwrap_or_default();
+    let receivers = get(fields, field::RECEIVER)?.split('\n').enumerate();
+    let new = receivers.filter(|(at, _)| !marks.get(*at..).is_some_and(|mark| mark.starts_with(['d', 'D'])));
+    Some((new.filter_map(|(_, text)| ids.text(text).ok()).collect(), id))
+}
+
 /// The fields without the one that says where the answer goes.
 pub fn without_reply_to(fields: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
     fields.iter().filter(|(name, _)| name != field::REPLY_TO)
@@ -437,6 +448,22 @@ mod tests {
         for bad in [entry("g", "", ""), entry("g", "2\n", "10"), entry("g", "2\n0", "10")] {
             assert_eq!(bad, Err(Malformed::Field("r")));
         }
+    }
+
+    #[test]
+    fn message_of_a_malformed_entry_is_known() {
+        let entry = |kind, receivers, marks| {
+            let pairs = [("v", "9"), ("k", kind), ("r", receivers), ("i", "7:a"), ("l", marks), ("o", "? ?")];
+            message(&fields(pairs), UserIdType::Int).map(|(receivers, id)| {
+                let receivers: Vec<_> = receivers.iter().map(ToString::to_string).collect();
+                (receivers.join(" "), id.as_str().to_owned())
+            })
+        };
+        let known = |receivers: &str| Some((receivers.to_owned(), "7:a".to_owned()));
+        assert_eq!(entry("m", "2", "0"), known("2"));
+        assert_eq!(entry("g", "2\n66\n130\n?", "0dD1"), known("2"));
+        assert_eq!(entry("g", "2\n66", ""), known("2 66"));
+        assert_eq!(entry("h", "2", "d"), None, "a repeated call has no message of its own");
     }
 
     #[test]

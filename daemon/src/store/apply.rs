@@ -202,10 +202,13 @@ impl WriterConnection {
         let ids = self.tables.user_id_type;
         let found = self.select(dead_letter::refused_messages(most)).await?;
         let messages = found.into_iter().rev().filter_map(|row| {
-            let (receiver, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
-            Some(((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?), error))
+            let (receivers, id, error) = mysql_async::from_row_opt::<(String, String, String)>(row).ok()?;
+            let id = MessageId::try_from(id).ok()?;
+            let receivers = receivers.split('\n').filter_map(|text| ids.text(text).ok());
+            let messages = receivers.map(|receiver| ((receiver, id.clone()), error.clone()));
+            Some(messages.collect::<Vec<_>>())
         });
-        Ok(messages.collect())
+        Ok(messages.flatten().collect())
     }
 
     /// Applies one batch: exactly once or not at all.

@@ -536,11 +536,13 @@ impl<'a> Term<'a> {
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update, 1, logged.bytes());
         let refused = Reply::Refused(Refusal::Rejected(error.clone()));
-        for (receiver, id) in logged.messages() {
+        let Services { prefix, config, .. } = self.services;
+        let message = entry::message(&logged.fields, config.user_id_type);
+        for (receiver, id) in message.iter().flat_map(|(users, id)| users.iter().map(move |user| (user, id)))
+        {
             self.refused_messages.add((receiver.clone(), id.clone()), error.clone());
             self.queue_refusal(receiver, id, &refused);
             // Clients that were connected have been shown it.
-            let Services { prefix, .. } = self.services;
             replies::publish_recall(&mut self.after_commit, prefix, receiver, std::slice::from_ref(id));
         }
         if let Some(reply_to) = entry::reply_to(&logged.fields) {

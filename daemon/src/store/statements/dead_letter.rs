@@ -18,12 +18,12 @@ pub(in crate::store) fn insert(letter: &NewDeadLetter<'_>) -> String {
     )
 }
 
-/// The messages among the last dead letters: receiver, id and error, newest first. An entry is a JSON list of
-/// names and values, and a message's begins with version, kind, receiver and id.
+/// The messages among the last dead letters: receivers, id and error, newest first. An entry is a JSON list of
+/// names and values, and a message's begins with version, kind, receivers and id.
 pub(in crate::store) fn refused_messages(most: usize) -> String {
     let value = |path: &str| format!("JSON_UNQUOTE(JSON_EXTRACT(`entry`, '{path}'))");
     format!(
-        "SELECT {}, {}, `error` FROM `{}` WHERE {} = 'm' AND {} = 'i' ORDER BY `id` DESC LIMIT {most}",
+        "SELECT {}, {}, `error` FROM `{}` WHERE {} IN ('m', 'g') AND {} = 'i' ORDER BY `id` DESC LIMIT {most}",
         value("$[2][1]"),
         value("$[3][1]"),
         DEAD_LETTER,
