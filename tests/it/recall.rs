@@ -1,5 +1,6 @@
 //! Messages that are taken back: by their sender, or because MySQL has refused them.
 
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::grants::next_of;
 use chatpush_tests::test_env::TestEnv;
@@ -185,4 +186,77 @@ async fn message_to_many_that_mysql_refuses_for_one_disappears_there() {
     assert_eq!(env.php().get(code).await, "[66]");
     let shown = next_of(&mut page, "chat").await["id"].clone();
     assert_eq!(next_of(&mut page, "recall").await["ids"], json!([shown]));
+}
+
+/// The entries have one time, that of a Redis whose clock was ahead; their order decides.
+#[tokio::test]
+async fn message_behind_a_clear_of_the_same_millisecond_counts() {
+    for conversation in [None, Some("1")] {
+        let env = TestEnv::new().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true");
+        assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+        env.users(&[2]).await;
+        let daemon = env.daemon().await;
+        let log = env.log(2);
+        let append = async |seq: u32, fields: &[&str]| {
+            let id = format!("1900000000000-{seq}");
+            let head = ["XADD", &log, &id, "v", "1", "r", "2"];
+            let _: String = env.redis(&[&head, fields].concat()).await;
+            let applied = async || env.log_length(2).await;
+            eventually("it is applied", applied, |length| *length == 0).await;
+        };
+        let message = async |seq: u32, id: &str| {
+            append(seq, &["k", "m", "i", id, "s", "1", "c", "x", "l", "0"]).await;
+        };
+        let mut clear = vec!["k", "z"];
+        clear.extend(conversation.map(|name| ["o", name]).into_iter().flatten());
+        message(0, "1:before").await;
+        append(7, &clear).await;
+        message(8, "1:a").await;
+        message(9, "1:b").await;
+        let counts = async || {
+            let code = "echo json_encode([getUnreadCount(2), ChatPush\\getUnreadCounts(2)]);";
+            env.php().get(code).await
+        };
+        assert_eq!(counts().await, r#"[2,{"1":2}]"#, "{conversation:?}");
+        assert_eq!(env.php().get(&recall("a")).await, "true");
+        assert_eq!(counts().await, r#"[1,{"1":1}]"#, "it came after the clear ({conversation:?})");
+        assert_eq!(env.php().get(&recall("before")).await, "true");
+        assert_eq!(counts().await, r#"[1,{"1":1}]"#, "it came before the clear ({conversation:?})");
+        drop(daemon);
+    }
+}
+
+/// Each receiver has a message of its own.
+#[tokio::test]
+async fn message_to_many_is_taken_back_from_one() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3, 66]).await;
+    let daemon = env.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    page.until_unread_count().await;
+    let send = "ChatPush\\sendToUsers(1, [2, 66, 3], 'to many', 'chat', 'a');";
+    env.php().get(send).await;
+    assert_eq!(next_of(&mut page, "chat").await["id"], "1:a");
+    assert_eq!(env.php().get(&recall("a")).await, "true");
+    assert_eq!(next_of(&mut page, "recall").await["ids"], json!(["1:a"]));
+    env.php().get(send).await;
+    assert_eq!(env.php().get(&recall("a")).await, "false", "a repeated call does not revive it");
+    assert_eq!((env.stored_count(2).await, env.unread(2).await), (0, 0));
+    for user in [3, 66] {
+        assert_eq!((env.stored_count(user).await, env.unread(user).await), (1, 1));
+    }
+    // In the batch that stores it, too.
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM `user` WHERE id = 66 FOR UPDATE").await.expect("the row is free");
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("ChatPush\\sendToUsers(1, [2, 66, 130], 'again', 'chat', 'b');").await;
+    let php = env.php();
+    let waiting = tokio::spawn(async move { php.get(&recall("b")).await });
+    eventually("both are in the log", || env.log_length(2), |length| *length == 2).await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    assert_eq!(waiting.await.expect("it is answered"), "true");
+    assert_eq!((env.stored_count(2).await, env.unread(2).await), (0, 0));
+    assert_eq!((env.stored_count(66).await, env.unread(66).await), (2, 2));
+    assert_eq!(env.stored_count(130).await, 1);
 }

@@ -170,8 +170,8 @@ pub(crate) struct Insert<'a> {
     pub(crate) message_type: Option<&'a MessageType>,
     /// The conversation, if it belongs to one.
     pub(crate) conversation: Option<&'a Conversation>,
-    /// When it was accepted, in milliseconds since 1970.
-    pub(crate) time_ms: u64,
+    /// The id of its entry, which is also the time of acceptance.
+    pub(crate) position: Position,
 }
 
 /// Rows that the application deletes (`ackOfflineMessage`).
@@ -278,8 +278,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) withdrawn: Vec<(&'a UserId, &'a MessageId)>,
     /// Users of whom nothing is kept any more.
     pub(crate) forgets: Vec<(Partition, &'a UserId)>,
-    /// When counters were cleared last, in milliseconds since 1970.
-    pub(crate) clears: BTreeMap<&'a UserId, u64>,
+    /// The entries that cleared counters last.
+    pub(crate) clears: BTreeMap<&'a UserId, Position>,
     /// Changes of counters, by user.
     pub(crate) counters: BTreeMap<&'a UserId, Counter>,
     /// Changes of what conversations count, by user. Empty unless that is counted.
@@ -338,7 +338,7 @@ impl<'a> Batch<'a> {
                         content,
                         message_type: message_type.as_ref(),
                         conversation: conversation.as_ref(),
-                        time_ms: logged.position.time_ms(),
+                        position: logged.position,
                     };
                     inserts.add(&mut batch, insert, *receiver_online)
                 }
@@ -356,7 +356,7 @@ impl<'a> Batch<'a> {
                             content,
                             message_type: message_type.as_ref(),
                             conversation: conversation.as_ref(),
-                            time_ms: logged.position.time_ms(),
+                            position: logged.position,
                         };
                         inserts.add(&mut batch, insert, receiver.online)
                     });
@@ -390,10 +390,10 @@ impl<'a> Batch<'a> {
                     Outcome::NotCounted
                 }
                 Entry::Clear { receiver, conversation, .. } => {
-                    let (time_ms, messages) = (logged.position.time_ms(), inserts.rows.len());
+                    let (at, messages) = (logged.position, inserts.rows.len());
                     match conversation {
-                        None => batch.clear(receiver, time_ms, messages, &mut clears),
-                        Some(name) => batch.clear_part(receiver, name, time_ms, messages, &mut clears),
+                        None => batch.clear(receiver, at, messages, &mut clears),
+                        Some(name) => batch.clear_part(receiver, name, at, messages, &mut clears),
                     }
                     Outcome::Cleared
                 }

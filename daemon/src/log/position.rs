@@ -18,6 +18,16 @@ pub struct Position {
 }
 
 impl Position {
+    /// The entry with this time, in milliseconds since 1970, and this number within the millisecond.
+    pub(crate) const fn new(ms: u64, seq: u64) -> Self {
+        Self { ms, seq }
+    }
+
+    /// Its number among the entries of its millisecond.
+    pub(crate) const fn seq(self) -> u64 {
+        self.seq
+    }
+
     /// When the entry was appended, in milliseconds since 1970 by Redis's clock.
     pub const fn time_ms(self) -> u64 {
         self.ms

@@ -4,7 +4,9 @@
 use chatpush_wire::id::MessageId;
 
 use crate::config::Names;
-use crate::store::schema::{self, CLEARED, CONFIRMED, DEAD_LETTER, INSTALLATION, MESSAGE};
+use crate::store::schema::{
+    self, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE,
+};
 use crate::store::user_columns;
 
 /// One change.
@@ -42,10 +44,11 @@ pub(crate) const ALL: &[Migration] = &[
         statements: allow_dead_letters_of_one_entry,
     },
     Migration { version: 6, summary: "recorded the type of user ids", statements: record_user_id_type },
+    Migration { version: 7, summary: "recorded the order of clears and messages", statements: add_order },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 6;
+pub(crate) const LATEST: u16 = 7;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -107,14 +110,29 @@ fn record_user_id_type(NewInstallation { names, .. }: &NewInstallation<'_>) -> V
     statements
 }
 
-/// Adds a column, unless it is there. MySQL has no `ADD COLUMN IF NOT EXISTS`.
+/// The number of an entry within its millisecond, which with its time is its id in the log.
+fn add_order(_: &NewInstallation<'_>) -> Vec<String> {
+    let number = "bigint unsigned NOT NULL DEFAULT 0 AFTER";
+    [
+        add_column(MESSAGE, "log_seq", &format!("{number} `time_ms`")),
+        add_column(CLEARED, "cleared_seq", &format!("{number} `cleared_ms`")),
+        add_column(CONVERSATION_CLEARED, "cleared_seq", &format!("{number} `cleared_ms`")),
+    ]
+    .concat()
+}
+
+/// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.
 fn add_column(table: &str, column: &str, definition: &str) -> Vec<String> {
     let found = format!(
         "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() \
          AND table_name = '{table}' AND column_name = '{column}'"
     );
+    let table_exists = format!(
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() \
+         AND table_name = '{table}'"
+    );
     conditional(
-        &format!("({found}) = 0"),
+        &format!("({found}) = 0 AND ({table_exists}) > 0"),
         &format!("ALTER TABLE `{table}` ADD COLUMN `{column}` {definition}"),
     )
 }

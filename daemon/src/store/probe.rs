@@ -10,6 +10,7 @@ use super::statements::{confirm, counter, id_literal, insert, recall};
 use super::tables::Tables;
 use crate::base::clock;
 use crate::log::batch::{Batch, Counter, Counting, Insert, PartClear, Parts};
+use crate::log::position::Position;
 
 /// What a probe is like.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +66,11 @@ impl Probe<'_> {
             is_message = true;
         }
         let now = clock::unix_milliseconds();
+        let at = Position::new(now, 0);
         let id = MessageId::generate(now, std::array::from_fn(|_| fastrand::u8(..)));
         let (content, message_type, conversation) = ("x".repeat(length), None, None);
         let row =
-            Insert { id: &id, sender, receiver, content: &content, message_type, conversation, time_ms: now };
+            Insert { id: &id, sender, receiver, content: &content, message_type, conversation, position: at };
         add(time_zone.to_owned());
         add(insert::rows(tables, &[row]));
         add(insert::delete_stale_records(&row));
@@ -84,9 +86,9 @@ impl Probe<'_> {
         }
         let counts = is_message && self.counting != Counting::Off;
         if counts || matches!(self.entry, Entry::Clear { .. }) {
-            let (counter, parts) = self.changes(now);
+            let (counter, parts) = self.changes(at);
             if counter.cleared {
-                add(recall::record_clears([(&receiver, &now)]));
+                add(recall::record_clears([(&receiver, &at)]));
             }
             let counters = [(receiver, counter)].into();
             let parts = parts.map(|parts| (receiver, parts)).into_iter().collect();
@@ -102,7 +104,7 @@ impl Probe<'_> {
     }
 
     /// What the entry changes of the receiver's counter, and of what conversations count.
-    fn changes(&self, now_ms: u64) -> (Counter, Option<Parts>) {
+    fn changes(&self, at: Position) -> (Counter, Option<Parts>) {
         let mut parts = Parts::default();
         let mut counter = Counter::default();
         match self.entry {
@@ -117,7 +119,7 @@ impl Probe<'_> {
             }
             Entry::Clear { conversation: Some(name), .. } => {
                 parts.cleared.insert(name.as_str().to_owned());
-                let clear = PartClear { time_ms: now_ms, counted: true };
+                let clear = PartClear { position: at, counted: true };
                 parts.clears.insert(name.as_str().to_owned(), clear);
             }
             _ => counter.cleared = true,

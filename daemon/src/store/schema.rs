@@ -32,10 +32,10 @@ pub(crate) const MESSAGE: &str = "chatpush_message";
 /// Messages that were confirmed a short time ago: a repeated call must not store them again.
 pub(crate) const CONFIRMED: &str = "chatpush_confirmed";
 
-/// When each user's counter was cleared last: a message from before it does not count any more.
+/// Which entry of the log has cleared each user's counter last: a message before it does not count any more.
 pub(crate) const CLEARED: &str = "chatpush_cleared";
 
-/// When each conversation of a user was cleared last, if some of its messages may still wait.
+/// The same for each conversation of a user, if some of its messages may still wait.
 pub(crate) const CONVERSATION_CLEARED: &str = "chatpush_conversation_cleared";
 
 /// Dead letters: entries that MySQL refused, with the reason.
@@ -154,6 +154,7 @@ fn conversation_cleared(names: &Names) -> Table {
         "  `user_id` {user} NOT NULL,\n  \
          `conversation` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
          `cleared_ms` bigint unsigned NOT NULL,\n  \
+         `cleared_seq` bigint unsigned NOT NULL DEFAULT 0,\n  \
          PRIMARY KEY (`user_id`,`conversation`)",
     );
     ours(CONVERSATION_CLEARED, &columns)

@@ -6,6 +6,7 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::id::UserId;
 
 use super::{Batch, Insert};
+use crate::log::position::Position;
 
 /// What is counted as unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +42,8 @@ pub(crate) struct Parts {
 /// The clear of one conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartClear {
-    /// When, in milliseconds since 1970.
-    pub(crate) time_ms: u64,
+    /// The id of its entry.
+    pub(crate) position: Position,
     /// Whether it has cleared messages of this batch. If not, the conversation may have counted nothing.
     pub(crate) counted: bool,
 }
@@ -98,10 +99,16 @@ impl<'a> Batch<'a> {
     }
 
     /// Clears the counter of a user, with all conversations, behind so many messages.
-    pub(super) fn clear(&mut self, user: &'a UserId, time_ms: u64, messages: usize, clears: &mut Clears<'a>) {
+    pub(super) fn clear(
+        &mut self,
+        user: &'a UserId,
+        position: Position,
+        messages: usize,
+        clears: &mut Clears<'a>,
+    ) {
         self.parts.remove(user);
         self.counters.insert(user, Counter { cleared: true, added: 0 });
-        self.clears.insert(user, time_ms);
+        self.clears.insert(user, position);
         clears.0.insert((user, None), messages);
         self.notify_unread.push(user);
     }
@@ -111,7 +118,7 @@ impl<'a> Batch<'a> {
         &mut self,
         user: &'a UserId,
         conversation: &Conversation,
-        time_ms: u64,
+        position: Position,
         messages: usize,
         clears: &mut Clears<'a>,
     ) {
@@ -124,7 +131,7 @@ impl<'a> Batch<'a> {
             parts.cleared.insert(name());
         }
         let clear = parts.clears.entry(name()).or_default();
-        clear.time_ms = time_ms;
+        clear.position = position;
         clear.counted |= added.is_some();
         clears.0.insert((user, Some(name())), messages);
         self.notify_unread.push(user);

@@ -227,7 +227,7 @@ fn a_recall_behind_a_clear_takes_no_count_that_is_gone() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(2, 1, 5)]);
     let batch = plan(&entries);
     assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 0 });
-    assert_eq!(batch.clears[&user(5)], 2);
+    assert_eq!(batch.clears[&user(5)], Position::new(2, 0));
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn conversations_are_counted_and_cleared_in_order() {
         clears: clears
             .iter()
             .map(|(name, time_ms, counted)| {
-                ((*name).to_owned(), PartClear { time_ms: *time_ms, counted: *counted })
+                ((*name).to_owned(), PartClear { position: Position::new(*time_ms, 0), counted: *counted })
             })
             .collect(),
     };

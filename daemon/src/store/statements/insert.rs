@@ -11,7 +11,8 @@ use crate::store::schema::{CONFIRMED, MESSAGE};
 use crate::store::tables::{Tables, TimeColumn};
 
 /// The columns of a record.
-const RECORD: &str = "`offline_id`, `receiver_id`, `message_id`, `type`, `conversation`, `time_ms`, `digest`";
+const RECORD: &str =
+    "`offline_id`, `receiver_id`, `message_id`, `type`, `conversation`, `time_ms`, `log_seq`, `digest`";
 
 /// How a record is inserted. Its unique key catches a message that is stored twice, so the fault test, which shows
 /// that it notices a missing fence, has to do without.
@@ -45,7 +46,7 @@ pub(in crate::store) fn rows(tables: &Tables, inserts: &[Insert<'_>]) -> String 
     let rows: Vec<_> = inserts
         .iter()
         .map(|insert| {
-            let seconds = insert.time_ms / 1000;
+            let seconds = insert.position.time_ms() / 1000;
             let time = match tables.time {
                 TimeColumn::DateTime => format!(", FROM_UNIXTIME({seconds})"),
                 TimeColumn::Seconds => format!(", {seconds}"),
@@ -103,7 +104,12 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
     } else {
         each(&conversation)
     };
-    let time_ms = each(&|insert| insert.time_ms.to_string());
+    let time_ms = each(&|insert| insert.position.time_ms().to_string());
+    let log_seq = if inserts.iter().all(|insert| insert.position.seq() == 0) {
+        "0".to_owned()
+    } else {
+        each(&|insert| insert.position.seq().to_string())
+    };
     let receiver = each(&|insert| id_literal(insert.receiver).to_string());
     let sender = each(&|insert| id_literal(insert.sender).to_string());
     let own = if guessed {
@@ -112,7 +118,7 @@ pub(in crate::store) fn records(names: &Names, inserts: &[Insert<'_>]) -> String
         format!(" AND o.{receiver_id} = {receiver} AND o.{sender_id} = {sender}")
     };
     format!(
-        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
+        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {log_seq}, {digest} \
          FROM {offline_message} o WHERE {range}{own}",
         verb = verb(),
         digest = identity::digest(names, "o."),
@@ -135,14 +141,15 @@ pub(in crate::store) const FORGET_LAST_ID: &str = "DO LAST_INSERT_ID(0)";
 /// Inserts the record of the one row that the statement before has inserted, whatever a trigger has made of it.
 pub(in crate::store) fn record(names: &Names, insert: &Insert<'_>) -> String {
     format!(
-        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {digest} \
+        "{verb} INTO `{MESSAGE}` ({RECORD}) SELECT o.{id}, {receiver}, {message_id}, {message_type}, {conversation}, {time_ms}, {log_seq}, {digest} \
          FROM {table} o WHERE o.{id} = LAST_INSERT_ID()",
         id = names.id,
         receiver = id_literal(insert.receiver),
         message_id = quoted(insert.id.as_str()),
         message_type = message_type(insert),
         conversation = conversation(insert),
-        time_ms = insert.time_ms,
+        time_ms = insert.position.time_ms(),
+        log_seq = insert.position.seq(),
         verb = verb(),
         digest = identity::digest(names, "o."),
         table = names.offline_message,

@@ -5,9 +5,13 @@ use chatpush_wire::id::UserId;
 use super::{id_list, id_literal, quoted};
 use crate::config::UNREAD;
 use crate::log::batch::{Batch, PartClear, Recall};
+use crate::log::position::Position;
 use crate::store::identity;
 use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, MESSAGE};
 use crate::store::tables::Tables;
+
+/// The condition that the clear `c` is behind the record `m` in the log.
+const AFTER: &str = "(c.`cleared_ms`, c.`cleared_seq`) >= (m.`time_ms`, m.`log_seq`)";
 
 /// Takes a message out of the counter, and out of what its conversation counts, unless that was cleared after
 /// it.
@@ -42,15 +46,14 @@ fn counts(tables: &Tables, recall: &Recall<'_>) -> String {
     let not_cleared = if tables.unread_by_conversation {
         format!(
             " AND NOT EXISTS (SELECT 1 FROM `{CONVERSATION_CLEARED}` c WHERE c.`user_id` = {receiver} \
-             AND c.`conversation` = {} AND c.`cleared_ms` >= m.`time_ms`)",
+             AND c.`conversation` = {} AND {AFTER})",
             counts_for(tables)
         )
     } else {
         String::new()
     };
     format!(
-        "{} AND m.`time_ms` > \
-         COALESCE((SELECT `cleared_ms` FROM `{CLEARED}` WHERE `user_id` = {receiver}), 0){not_cleared}",
+        "{} AND NOT EXISTS (SELECT 1 FROM `{CLEARED}` c WHERE c.`user_id` = {receiver} AND {AFTER}){not_cleared}",
         tables.waits("o."),
     )
 }
@@ -92,16 +95,16 @@ pub(in crate::store) fn delete_record(tables: &Tables, recall: &Recall<'_>) -> O
     Some(format!("DELETE m FROM {} WHERE {}", records_and_rows(tables), named_by(tables, recall)))
 }
 
-/// Records when counters were cleared.
+/// Records where in the log counters were cleared.
 pub(in crate::store) fn record_clears<'a>(
-    clears: impl IntoIterator<Item = (&'a &'a UserId, &'a u64)>,
+    clears: impl IntoIterator<Item = (&'a &'a UserId, &'a Position)>,
 ) -> String {
-    let rows: Vec<_> =
-        clears.into_iter().map(|(user, time_ms)| format!("({}, {time_ms})", id_literal(user))).collect();
-    format!("REPLACE INTO `{CLEARED}` (`user_id`, `cleared_ms`) VALUES {}", rows.join(", "))
+    let rows = clears.into_iter().map(|(user, at)| format!("({}, {})", id_literal(user), of(*at)));
+    let rows: Vec<_> = rows.collect();
+    format!("REPLACE INTO `{CLEARED}` (`user_id`, `cleared_ms`, `cleared_seq`) VALUES {}", rows.join(", "))
 }
 
-/// Records when conversations were cleared. A clear of everything goes for all of them.
+/// Records where in the log conversations were cleared. A clear of everything goes for all of them.
 ///
 /// Only what has counted something is recorded, and only for a user for whom messages wait: pages may name
 /// any conversation, and nothing else can be taken back.
@@ -130,11 +133,16 @@ fn record_part_clear(user: &UserId, conversation: &str, clear: PartClear) -> Str
         )
     };
     format!(
-        "REPLACE INTO `{CONVERSATION_CLEARED}` (`user_id`, `conversation`, `cleared_ms`) \
+        "REPLACE INTO `{CONVERSATION_CLEARED}` (`user_id`, `conversation`, `cleared_ms`, `cleared_seq`) \
          SELECT {user}, {conversation}, {} FROM DUAL \
          WHERE EXISTS (SELECT 1 FROM `{MESSAGE}` WHERE `receiver_id` = {user}){has_counted}",
-        clear.time_ms
+        of(clear.position)
     )
+}
+
+/// The two columns of a position.
+fn of(position: Position) -> String {
+    format!("{}, {}", position.time_ms(), position.seq())
 }
 
 /// The records `m` with their rows `o`.
