@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::grants;
 use chatpush_tests::test_env::TestEnv;
+use mysql_async::prelude::Queryable as _;
 
 /// The process id of the writer, which is a part of its name in Redis.
 async fn writer(env: &TestEnv) -> Option<u32> {
@@ -260,4 +262,49 @@ async fn lease_is_renewed_after_redis_loses_its_scripts() {
     let ttl = async || env.redis::<i64>(&["PTTL", &lease]).await;
     eventually("the lease is renewed", ttl, |ttl| (1..=6_000).contains(ttl)).await;
     assert_eq!(writer(&env).await, Some(daemon.process().pid()));
+}
+
+/// As above. The receiver connects before the writer gets to the messages, which their ids count as applied.
+#[tokio::test]
+async fn rescued_message_is_shown_to_a_client_that_is_connected() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2, 66]).await;
+    let first = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'before');").await;
+    first.stop();
+    let _: u64 = env.redis(&["DEL", &env.log(2)]).await;
+    env.servers().kill_redis().await;
+    env.servers().start_redis().await;
+    // The next ids are behind the position, as if its clock had been ahead.
+    env.execute("UPDATE chatpush_position SET log_id = '1900000000000-0'").await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("ChatPush\\sendMessage(1, 2, 'alone', 'chat', conversation: 'team');").await;
+    queued.get("ChatPush\\sendToUsers(1, [2, 66], 'to many');").await;
+    queued.get("storeOfflineMessage(1, 2, 'untyped');").await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM `user` WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    let daemon = env.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(page.until_unread_count().await, (vec!["before".to_owned()], 1));
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    let mut shown = Vec::new();
+    while shown.len() < 3 {
+        let frame = page.json().await;
+        if frame["type"] != "unread_count" {
+            shown.push(frame);
+        }
+    }
+    let fields = |frame: &serde_json::Value| {
+        ["data", "type", "conversation"].map(|name| frame[name].as_str().unwrap_or_default().to_owned())
+    };
+    let expected = [["alone", "chat", "team"], ["to many", "text", ""], ["untyped", "text", ""]];
+    assert_eq!(shown.iter().map(fields).collect::<Vec<_>>(), expected);
+    let rows = "echo json_encode(array_column(getOfflineMessage(2), 'message_id'));";
+    let ids: Vec<_> = shown.iter().map(|frame| frame["id"].clone()).collect();
+    let known: Vec<serde_json::Value> =
+        serde_json::from_str(&env.php().get(rows).await).expect("a list of ids");
+    assert_eq!(known[1..], ids, "a client confirms the rows by them");
+    assert_eq!(env.unread(2).await, 4);
+    assert_eq!(grants::next_of(&mut page, "unread_count").await["data"], 4);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chatpush_wire::envelope;
-use chatpush_wire::frame::{self, sent};
+use chatpush_wire::frame::{self, Message, sent};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -36,6 +36,19 @@ pub(crate) fn publish_unread(
 ) {
     let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count, by));
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
+}
+
+/// Adds the command that publishes a stored message to a pipeline, as the script does that accepts one.
+pub(crate) fn publish_message(
+    pipeline: &mut Pipeline,
+    prefix: &Prefix,
+    receiver: &UserId,
+    message: &Message<'_>,
+    time_ms: u64,
+) {
+    let head = envelope::tracked(message.id, message.message_type.is_none());
+    let envelope = head + &message.live(time_ms);
+    pipeline.cmd("SPUBLISH").arg(prefix.user_channel(receiver)).arg(envelope).ignore();
 }
 
 /// Adds the command that publishes to a pipeline that messages to `receiver` are taken back.

@@ -319,6 +319,8 @@ impl<'a> Batch<'a> {
         let mut clears = Clears::default();
         for logged in entries {
             ends.insert(logged.partition, logged.position);
+            // Nobody was connected then. Whoever is now has read the mailbox already.
+            let is_rescued = logged.position <= from(logged.partition);
             let Ok(entry) = &logged.entry else { continue };
             let outcome = match entry {
                 Entry::Message {
@@ -340,7 +342,7 @@ impl<'a> Batch<'a> {
                         conversation: conversation.as_ref(),
                         position: logged.position,
                     };
-                    inserts.add(&mut batch, insert, *receiver_online)
+                    inserts.add(&mut batch, insert, *receiver_online || is_rescued)
                 }
                 Entry::MessageToMany {
                     id, sender, receivers, content, message_type, conversation, ..
@@ -358,7 +360,7 @@ impl<'a> Batch<'a> {
                             conversation: conversation.as_ref(),
                             position: logged.position,
                         };
-                        inserts.add(&mut batch, insert, receiver.online)
+                        inserts.add(&mut batch, insert, receiver.online || is_rescued)
                     });
                     Outcome::Each(each.collect())
                 }

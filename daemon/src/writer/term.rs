@@ -521,6 +521,9 @@ impl<'a> Term<'a> {
         for (receiver, id) in entries.iter().flat_map(LogEntry::messages) {
             self.refused_messages.stored(receiver, id);
         }
+        if !self.rescan.is_done() {
+            self.queue_rescued(batch);
+        }
         self.queue_replies(batch, done);
         self.queue_copies(entries, batch, stored, done);
     }

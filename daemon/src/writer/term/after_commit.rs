@@ -1,6 +1,7 @@
 //! What follows a commit: replies to callers, counters, and records of refusals.
 
-use chatpush_wire::id::{MessageId, UserId};
+use chatpush_wire::frame::Message;
+use chatpush_wire::id::{MessageId, Sender, UserId};
 use chatpush_wire::limit::CHOSEN_SEEN_TTL;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Each, NO_CONVERSATIONS, Refusal, Reply};
@@ -22,6 +23,26 @@ impl Term<'_> {
         for (user, unread) in &done.counters {
             let by = unread.by.as_ref();
             replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, unread.count, by);
+        }
+    }
+
+    /// Shows clients the messages that were queued while no daemon was there, and whose ids count as applied:
+    /// the barrier of a client that connected meanwhile did not wait for them.
+    pub(super) fn queue_rescued(&mut self, batch: &Batch<'_>) {
+        for insert in &batch.inserts {
+            let at = batch.positions.iter().find(|update| update.partition == Partition::of(insert.receiver));
+            if at.is_none_or(|update| insert.position > update.from) {
+                continue;
+            }
+            let message = Message {
+                id: insert.id,
+                message_type: insert.message_type,
+                data: insert.content,
+                from: Some(&Sender::from(insert.sender)),
+                conversation: insert.conversation,
+            };
+            let (prefix, time_ms) = (&self.services.prefix, insert.position.time_ms());
+            replies::publish_message(&mut self.after_commit, prefix, insert.receiver, &message, time_ms);
         }
     }
 
