@@ -3,6 +3,8 @@
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{token, token_of};
 use chatpush_tests::test_env::{SECRET, TestEnv};
+use chatpush_wire::id::UserIdType;
+use chatpush_wire::partition::Partition;
 
 /// How many rows each of our tables has for a user.
 async fn kept(env: &TestEnv, user: u32) -> Vec<u64> {
@@ -59,4 +61,31 @@ async fn everything_of_a_user_goes_and_nothing_of_another() {
     let new = token_of(SECRET, 2, 3600);
     let mut page = Client::connect(daemon.port(), &new, None).await.expect("a new token is accepted");
     assert_eq!(page.until_unread_count().await, (vec!["new".to_owned()], 1));
+}
+
+/// Two users whose ids differ in their case alone, of one partition.
+#[tokio::test]
+async fn dead_letters_of_a_user_whose_id_differs_in_case_stay() {
+    let partition = |id: &str| Partition::of(&UserIdType::Text.text(id).expect("a user id"));
+    let other = "bobbybobby".to_owned();
+    let capitals = |mask: u32| {
+        let letters = other.chars().enumerate();
+        let one = letters
+            .map(|(at, letter)| if mask >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter });
+        one.collect::<String>()
+    };
+    let same = |one: &String| partition(one) == partition(&other);
+    let one = (1..1024).map(capitals).find(same).expect("CRC-32 is linear: ten bits become six");
+    let env = TestEnv::with_user_ids(UserIdType::Text).await;
+    env.refuse_rows("NEW.content = 'poison'", "45000").await;
+    let _daemon = env.daemon().await;
+    let code = format!(
+        "foreach (['{one}', '{other}'] as $user)
+            try {{ storeOfflineMessage('ann', $user, 'poison'); }} catch (ChatPush\\Exception) {{}}
+        ChatPush\\forgetUser('{other}');"
+    );
+    env.php().get(&code).await;
+    let left: Vec<String> =
+        env.query("SELECT JSON_UNQUOTE(JSON_EXTRACT(entry, '$[2][1]')) FROM chatpush_dead").await;
+    assert_eq!(left, [one]);
 }

@@ -35,7 +35,7 @@ pub(in crate::store) fn rows(
         format!("DELETE FROM `{MESSAGE}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
         format!("DELETE FROM `{CONFIRMED}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
         format!(
-            "DELETE FROM `{DEAD_LETTER}` WHERE `partition_id` = {partition} AND {entry_of} = {}{}",
+            "DELETE FROM `{DEAD_LETTER}` WHERE `partition_id` = {partition} AND {entry_of} = {} COLLATE utf8mb4_bin{}",
             quoted(&user.to_string()),
             first("`id`")
         ),
