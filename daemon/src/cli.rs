@@ -54,6 +54,9 @@ pub enum Command {
         /// What becomes of them
         #[command(flatten)]
         choice: AdoptChoice,
+        /// Decide again, about what the application has inserted since then
+        #[arg(long)]
+        again: bool,
         /// Print JSON: table, decision, rows and highest id
         #[arg(long)]
         json: bool,

@@ -56,7 +56,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Run => run::until_signalled(config).await,
         Command::Check { json } => check::print(&config, json).await,
         Command::Migrate => store::migrate::print(&config).await,
-        Command::Adopt { choice, json } => adopt::perform(&config, choice, json).await,
+        Command::Adopt { choice, again, json } => adopt::perform(&config, choice, again, json).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::Webhook { command } => webhooks::perform(&config, command).await,
         Command::DefaultConfig => Ok(cli::print_default_config()),

@@ -140,3 +140,44 @@ async fn another_table_needs_a_decision_of_its_own() {
     let run = env.with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
     assert_eq!(Daemon::command(&run, &["run"]).await.status.code(), Some(78));
 }
+
+/// On a live installation the rows that wait are not old ones: a second decision must be meant.
+#[tokio::test]
+async fn another_decision_must_be_meant() {
+    let env = with_rows(2).await;
+    adopted(&env, "--keep").await;
+    let daemon = env.daemon().await;
+    env.php().get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
+    insert(&env, 1, "theirs").await;
+    for option in ["--mark", "--keep", "--deliver"] {
+        let refused = adopt(&env, &[option]).await;
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        let named = text.contains("--again") && text.contains("keep");
+        assert!(refused.status.code() == Some(78) && named, "{option}: {text}");
+    }
+    assert_eq!(env.stored_count(2).await, 5);
+    let shown = "echo implode(' ', array_column(getOfflineMessage(2), 'content'));";
+    assert_eq!(env.php().get(shown).await, "a b theirs");
+
+    // What chatpush has stored is delivered, whatever becomes of the others.
+    let again = adopt(&env, &["--keep", "--again", "--json"]).await;
+    assert!(again.status.success(), "{again:?}");
+    let daemon = daemon.restart(&env).await;
+    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
+    assert_eq!(env.php().get(shown).await, "a b c");
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.until_unread_count().await.0, ["a", "b", "c"]);
+    let reading = browser.keep_reading();
+    let left = ["old", "old", "theirs"];
+    eventually("they are gone", || env.stored(2), |stored| *stored == left).await;
+    reading.abort();
+    env.php().get("storeOfflineMessage(1, 2, 'd');").await;
+    assert!(adopt(&env, &["--keep", "--again"]).await.status.success());
+    let daemon = daemon.restart(&env).await;
+    env.php().get("ChatPush\\forgetUser(2);").await;
+    assert_eq!(env.stored(2).await, left, "they are the application's");
+    env.php().get("storeOfflineMessage(1, 2, 'e');").await;
+    assert!(adopt(&env, &["--mark", "--again"]).await.status.success());
+    drop(daemon);
+    assert_eq!(env.stored(2).await, ["e"], "what chatpush has stored waits on");
+}

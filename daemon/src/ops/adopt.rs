@@ -4,17 +4,23 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::AdoptChoice;
+use crate::cli::{AdoptChoice, EX_CONFIG};
 use crate::config::Config;
-use crate::store::Store;
 use crate::store::adoption::Decision;
+use crate::store::{Store, StoreError};
 
-/// Decides, and prints what was decided; with `json` as one object. Progress goes to standard error.
+/// Decides, and prints what was decided; with `json` as one object. Progress goes to standard error. `again`: also if
+/// it was decided before.
 ///
 /// # Errors
 ///
 /// When MySQL cannot be reached, or its tables cannot be used.
-pub async fn perform(config: &Config, choice: AdoptChoice, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn perform(
+    config: &Config,
+    choice: AdoptChoice,
+    again: bool,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let Some(mysql) = &config.mysql else {
         println!("nothing to do: storage = \"none\" uses no tables");
         return Ok(ExitCode::SUCCESS);
@@ -22,8 +28,15 @@ pub async fn perform(config: &Config, choice: AdoptChoice, json: bool) -> anyhow
     let decision = decision(choice);
     let store = Store::new(mysql, &config.prefix);
     let progress = |done| eprintln!("{done} rows are done");
-    let rows = store.adopt(decision, progress).await?;
+    let adopted = store.adopt(decision, again, progress).await;
     store.close().await;
+    let rows = match adopted {
+        Err(error @ StoreError::Unfit(_)) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(EX_CONFIG));
+        }
+        adopted => adopted?,
+    };
     let table = mysql.names.offline_message.bare();
     if json {
         let printed = json!({

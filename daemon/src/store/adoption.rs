@@ -60,6 +60,25 @@ pub(crate) struct OldRows {
 }
 
 impl Adoption {
+    /// Why another decision is refused.
+    fn stands(&self, table: &str, decision: Decision) -> String {
+        let known = if self.decision == Decision::New.word() {
+            "chatpush has used it since it had no rows that waited".to_owned()
+        } else {
+            format!("`chatpushd adopt --{}` was given for it, up to row {}", self.decision, self.highest)
+        };
+        let becomes = match decision {
+            Decision::Mark => "count as delivered and are never sent",
+            Decision::Keep => "are left alone and never sent",
+            Decision::New | Decision::Deliver => "are sent",
+        };
+        format!(
+            "it was decided before what becomes of the rows in {table}: {known}. With --again, all rows that the \
+             application has inserted since then and that wait {becomes}. Messages that chatpush has stored are \
+             delivered as ever"
+        )
+    }
+
     /// The decision for a message table, if there is one.
     pub(crate) async fn read(connection: &mut Conn, table: &str) -> Result<Option<Self>, StoreError> {
         let sql = format!("SELECT `decision`, `highest_id` FROM `{ADOPTION}` WHERE `table_name` = ?");
@@ -92,6 +111,16 @@ impl Adoption {
         }
         record(connection, table.bare(), Decision::Deliver, 0).await?;
         Ok(0)
+    }
+
+    /// Whether chatpush has stored rows up to the id `kept`: that was decided again while they waited.
+    pub(super) async fn has_own(connection: &mut Conn, kept: u64) -> Result<bool, StoreError> {
+        if kept == 0 {
+            return Ok(false);
+        }
+        let sql = format!("SELECT 1 FROM `{MESSAGE}` WHERE `offline_id` <= {kept} LIMIT 1");
+        let found: Option<u8> = bounded(connection.query_first(sql)).await?;
+        Ok(found.is_some())
     }
 }
 
@@ -181,16 +210,25 @@ impl Store {
         )))
     }
 
-    /// Decides about the rows that are in the message table now. `progress` is called after each step, with the
-    /// number of rows that are done.
+    /// Decides about the rows that are in the message table now and that chatpush has not stored. `progress` is
+    /// called after each step, with the number of rows that are done.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unfit`] if that was decided before, unless `again` is set.
     pub(crate) async fn adopt(
         &self,
         decision: Decision,
+        again: bool,
         progress: impl Fn(u64),
     ) -> Result<OldRows, StoreError> {
         let mut connection = self.connection().await?;
         self.installation_row(&mut connection).await?;
         let (tables, _) = Tables::inspect(&mut connection, self.mysql()).await?;
+        let table = tables.offline_message.bare();
+        if let Some(before) = Adoption::read(&mut connection, table).await?.filter(|_| !again) {
+            return Err(StoreError::Unfit(before.stands(table, decision)));
+        }
         let mut rows = count(&mut connection, &tables, u64::MAX).await?;
         if decision == Decision::Mark {
             rows.waiting = mark(&mut connection, &tables, rows.highest, progress).await?;

@@ -254,23 +254,42 @@ fn page(
 }
 
 fn select_rows(tables: &Tables, user: &UserId, after: u64, limit: u32) -> String {
-    select(tables, user, after, &format!("ORDER BY o.{} LIMIT {limit}", tables.id))
+    select(tables, user, after, "", limit)
 }
 
 /// The newest row of a user that waits.
 pub(super) fn select_last(tables: &Tables, user: &UserId) -> String {
-    select(tables, user, 0, &format!("ORDER BY o.{} DESC LIMIT 1", tables.id))
+    select(tables, user, 0, " DESC", 1)
 }
 
-/// Rows of a user that wait, with keys above `after`.
-fn select(tables: &Tables, user: &UserId, after: u64, which: &str) -> String {
+/// Rows of a user that wait, with keys above `after`, in this direction of the keys.
+fn select(tables: &Tables, user: &UserId, after: u64, direction: &str, limit: u32) -> String {
+    let which = |column: &str| format!("ORDER BY {column}{direction} LIMIT {limit}");
+    let of_rows = which(&format!("o.{}", tables.id));
+    let newer = select_joined(tables, user, ("LEFT JOIN", after.max(tables.kept), None), &of_rows);
+    if !tables.has_own_kept || after >= tables.kept {
+        return newer;
+    }
+    // Of the rows that are left alone, only what chatpush has stored: the index of its records finds them.
+    let own = select_joined(tables, user, ("JOIN", after, Some(tables.kept)), &of_rows);
+    format!("({own}) UNION ALL ({newer}) {}", which("`id`"))
+}
+
+/// Selects rows with ids above `after` and up to `until`, and their records, which are joined in this way.
+fn select_joined(
+    tables: &Tables,
+    user: &UserId,
+    (join, after, until): (&str, u64, Option<u64>),
+    which: &str,
+) -> String {
     let names: &Names = tables;
+    let own = |until| format!(" AND m.`receiver_id` = {} AND m.`offline_id` <= {until}", id_literal(user));
     format!(
         "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
          o.{content} AS `content`, {time}, {digest} AS `digest`, \
          m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
-         FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record_of_row} \
-         WHERE o.{receiver} = {} AND o.{id} > {after}{waits} {which}",
+         FROM {table} o {join} `{MESSAGE}` m ON {record_of_row} \
+         WHERE o.{receiver} = {} AND o.{id} > {after}{until}{waits} {which}",
         id_literal(user),
         MESSAGE = schema::MESSAGE,
         table = names.offline_message,
@@ -282,7 +301,7 @@ fn select(tables: &Tables, user: &UserId, after: u64, which: &str) -> String {
         digest = identity::digest(names, "o."),
         record_of_row = identity::record_of_row(tables),
         waits = tables.waits("o."),
-        after = after.max(tables.kept),
+        until = until.map_or_else(String::new, own),
     )
 }
 

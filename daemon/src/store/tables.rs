@@ -9,6 +9,7 @@ use mysql_async::prelude::Queryable;
 
 use super::adoption::{Adoption, Decision};
 use super::error::UnavailableCause;
+use super::schema::MESSAGE;
 use super::statements::quoted;
 use super::{StoreError, bounded};
 use crate::config::{Identifier, Mysql, Names};
@@ -25,8 +26,11 @@ pub(crate) struct Tables {
     pub(super) constant_columns: String,
     /// The values of these, each after a comma.
     pub(super) constants: String,
-    /// Rows up to this id are left alone, because the operator has said so.
+    /// Rows up to this id are left alone, because the operator has said so; but not those that chatpush has
+    /// stored.
     pub(super) kept: u64,
+    /// Whether there are such.
+    pub(super) has_own_kept: bool,
 }
 
 /// What the column of times holds.
@@ -80,6 +84,19 @@ impl Tables {
         })
     }
 
+    /// The condition that a row of a receiver is not left alone. `receiver` is an SQL literal.
+    pub(super) fn not_kept(&self, receiver: &str) -> String {
+        let Self { kept, .. } = self;
+        let id = &self.id;
+        if !self.has_own_kept {
+            return format!("{id} > {kept}");
+        }
+        format!(
+            "({id} > {kept} OR {id} IN \
+             (SELECT `offline_id` FROM `{MESSAGE}` WHERE `receiver_id` = {receiver} AND `offline_id` <= {kept}))"
+        )
+    }
+
     /// Counts no rows that are left alone.
     pub(crate) fn keep(&mut self, adoption: &Adoption) {
         if adoption.decision == Decision::Keep.word() {
@@ -105,6 +122,7 @@ impl Tables {
             return Err(StoreError::Unavailable(UnavailableCause::NotAdopted(table.to_owned())));
         };
         tables.kept = adoption.kept(connection, &tables).await?;
+        tables.has_own_kept = Adoption::has_own(connection, tables.kept).await?;
         Ok((tables, content))
     }
 
@@ -163,6 +181,7 @@ impl Tables {
             constant_columns: behind_commas(constants.iter().map(|(name, _)| name.to_string())),
             constants: behind_commas(constants.iter().map(|(_, value)| value.clone())),
             kept: 0,
+            has_own_kept: false,
         };
         Ok((tables, content))
     }

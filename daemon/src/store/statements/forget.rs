@@ -22,17 +22,17 @@ pub(in crate::store) fn rows(
     let receiver = id_literal(user);
     // An entry is a JSON list of names and values. It begins with version, kind and receiver.
     let entry_of = "JSON_UNQUOTE(JSON_EXTRACT(`entry`, '$[2][1]'))";
+    // Records go in the order of their rows: a row that would be left alone is known by its record.
     [
         format!(
-            "{} WHERE {} = {receiver} AND {} > {}{}{}",
+            "{} WHERE {} = {receiver} AND {}{}{}",
             confirm::remove(tables),
             tables.receiver_id,
-            tables.id,
-            tables.kept,
+            tables.not_kept(&receiver.to_string()),
             tables.waits(""),
             first(&tables.id.to_string())
         ),
-        format!("DELETE FROM `{MESSAGE}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
+        format!("DELETE FROM `{MESSAGE}` WHERE `receiver_id` = {receiver}{}", first("`offline_id`")),
         format!("DELETE FROM `{CONFIRMED}` WHERE `receiver_id` = {receiver}{}", first("`message_id`")),
         format!(
             "DELETE FROM `{DEAD_LETTER}` WHERE `partition_id` = {partition} AND {entry_of} = {} COLLATE utf8mb4_bin{}",
