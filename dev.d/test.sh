@@ -1,4 +1,4 @@
-# Runs the tests, one part after the other, and counts the results.
+# Runs the tests, one part after the other or some side by side, and counts the results.
 
 parts=(
     format lint docs unit instructions stubs extension daemon fpm testing end-to-end client browser demo
@@ -59,7 +59,7 @@ run_tests() {
     log=$(mktemp -d)
     trap 'exit 130' INT
     passed=0 failed=0
-    for part in "${parts[@]}"; do run_part "$part"; done
+    run_parts "${parts[@]}"
     if [ "$failed" = 0 ]; then rm -rf "$log"; else echo "The complete output of each part is in $log"; fi
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
@@ -91,17 +91,63 @@ needs() {
     case "$*" in lint | docs | testing) ;; *) build ;; esac
 }
 
+# Runs parts in order. Neighbours of one kind run side by side: each has servers of its own, and mostly waits.
+run_parts() {
+    local alike part pids
+    while [ $# -gt 0 ]; do
+        alike=("$1")
+        while [ $# -gt 1 ] && [ "$(kind "$1")" = "$(kind "$2")" ]; do
+            alike+=("$2")
+            shift
+        done
+        shift
+        if [ ${#alike[@]} = 1 ]; then
+            printf '%-12s ' "${alike[0]}"
+            run_part "${alike[0]}"
+            report "${alike[0]}"
+            continue
+        fi
+        # Each in a process group of its own, so that Ctrl-C ends what it has started too.
+        pids=()
+        set -m
+        for part in "${alike[@]}"; do
+            run_part "$part" </dev/null &
+            pids+=($!)
+        done
+        set +m
+        # shellcheck disable=SC2064 # The current values are meant.
+        trap "kill -- ${pids[*]/#/-} 2>/dev/null; exit 130" INT
+        wait "${pids[@]}" || true
+        trap 'exit 130' INT
+        for part in "${alike[@]}"; do
+            printf '%-12s ' "$part"
+            report "$part"
+        done
+    done
+}
+
+kind() {
+    case "$1" in extension | daemon | fpm | testing) echo phpunit ;; *) echo "$1" ;; esac
+}
+
+# Runs a part. Keeps its output, and its exit code and time beside that.
 run_part() {
-    local part=$1 start=$SECONDS file="$log/$1" status=0 good bad
-    printf '%-12s ' "$part"
-    ("part_${part//-/_}") >"$file" 2>&1 || status=$?
+    local part=$1 start=$SECONDS status=0
+    ("part_${part//-/_}") >"$log/$part" 2>&1 || status=$?
+    echo "$status $((SECONDS - start))" >"$log/$part.status"
+}
+
+report() {
+    local part=$1 file="$log/$1" status seconds good bad
+    read -r status seconds <"$file.status"
+    rm "$file.status"
     read -r good bad < <(count "$file" "$status")
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" = 0 ]; then
-        echo "ok, $good passed ($((SECONDS - start)) s)"
+        echo "ok, $good passed ($seconds s)"
         sed -n 's/^target \(.*\): ok, /             \1: /p' "$file"
     else
-        echo "FAILED, $good passed, $bad failed ($((SECONDS - start)) s):"
+        echo "FAILED, $good passed, $bad failed ($seconds s):"
         tail -n 80 "$file" | sed 's/^/    /'
     fi
 }
