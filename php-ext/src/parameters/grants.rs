@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use chatpush_wire::limit::{GRANT_PEERS, GRANT_ROOMS};
+use chatpush_wire::room::Room;
+use ext_php_rs::zend::BailoutGuard;
+
 use super::{user_ids, valid};
 use crate::declaration::Kind;
 use crate::users::UserArguments;
 use crate::zend::{self, List};
-use chatpush_wire::limit::{GRANT_PEERS, GRANT_ROOMS};
-use chatpush_wire::room::Room;
 
 /// The lists of a grant that names none.
 pub(crate) const NONE: List<'_> = List(None);
@@ -54,15 +56,17 @@ impl<'a> Kind<'a> for Rooms {
             zend::value_error(position, &format!("must have at most {GRANT_ROOMS} elements"));
             return None;
         }
-        let mut collected = Collected::default();
+        // Throwing can meet memory_limit, which leaves by longjmp. The guard frees the names.
+        let mut collected = BailoutGuard::new(Collected::default());
         // A key that is not UTF-8 would be a panic in the iterators that convert keys.
         let mut elements = table.iter();
         while let Some((key, value)) = elements.next_zval() {
             let name = zend::element_as_text(value, position, &key)?;
             match Room::try_from(name) {
                 Ok(room) => {
-                    if collected.known.insert(room.clone()) {
-                        collected.rooms.push(room);
+                    let Collected { rooms, known } = &mut *collected;
+                    if known.insert(room.clone()) {
+                        rooms.push(room);
                     }
                 }
                 Err(error) => {
@@ -75,6 +79,6 @@ impl<'a> Kind<'a> for Rooms {
                 }
             }
         }
-        Some(collected.rooms)
+        Some(collected.into_inner().rooms)
     }
 }

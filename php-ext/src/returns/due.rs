@@ -40,8 +40,9 @@ fn due(user: &DueUser) -> Option<ext_php_rs::boxed::ZBox<ZendHashTable>> {
         Some(time) => columns.insert("first_time", saturating(time)).ok()?,
         None => columns.insert("first_time", Zval::null()).ok()?,
     }
-    match &user.last {
-        Some(last) => columns.insert("last", message(last)?).ok()?,
+    // Whoever is leased is told, also where the type of the message was damaged in the database.
+    match user.last.as_ref().and_then(message) {
+        Some(last) => columns.insert("last", last).ok()?,
         None => columns.insert("last", Zval::null()).ok()?,
     }
     Some(columns)

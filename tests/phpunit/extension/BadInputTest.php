@@ -109,6 +109,37 @@ final class BadInputTest extends ChatPushTestCase
         yield 'text' => ['text', ['a:b', 'a b', 'é', '', "a\0", str_repeat('x', 65)]];
     }
 
+    /** An empty list needs no Redis: nobody is reached, and nothing is changed. */
+    public function testAnEmptyListTakesNoTrip(): void
+    {
+        ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
+        $lists = array_filter(
+            iterator_to_array($this->parameters()),
+            fn (array $parameter) => in_array($parameter[2], ['ids', 'user_ids', 'receiver_ids'], true),
+        );
+        self::assertGreaterThanOrEqual(4, count($lists));
+        foreach ($lists as [$function, , $parameter]) {
+            $type = (string) (new ReflectionFunction($function))->getReturnType();
+            $empty = ['array' => [], 'int' => 0][$type];
+            self::assertSame($empty, self::call($function, $parameter, [])(), $function);
+        }
+    }
+
+    /** Whose id fits no type of this installation gets a token all the same; the daemon refuses it. */
+    public function testTokensNeedNoRedisAndTakeIdsOfAnyType(): void
+    {
+        $code = 'foreach ([-7, "Bob", "9223372036854775807", "a@b.c-d_e", str_repeat("x", 64)] as $id) {
+            foreach (["connectToken", "grantToken"] as $name) {
+                [, $claims] = explode(".", "ChatPush\\\\$name"($id));
+                assert(json_decode(base64_decode(strtr($claims, "-_", "+/")), true)["sub"] === (string) $id);
+                echo "token ";
+            }
+        }';
+        $settings = ['chatpush.redis_url' => 'unix:///nowhere/redis.sock', 'chatpush.secret' => str_repeat('s', 32)];
+        $script = new Script($code, $settings + ['zend.assertions' => '1', 'assert.exception' => '1']);
+        self::assertSame(str_repeat('token ', 10), $script->output);
+    }
+
     /** A NUL is a character of a content and of a type like any other. */
     public function testNulsInTextsArrive(): void
     {
@@ -191,6 +222,7 @@ final class BadInputTest extends ChatPushTestCase
             'limit' => [0, -1, 100_001, PHP_INT_MAX],
             'after_id' => [-1, PHP_INT_MIN],
             'ttl_seconds' => [0, -1, 31_536_001, PHP_INT_MAX],
+            'lease_seconds' => [0, -1, 86_401, PHP_INT_MAX],
             'ids' => [['key' => 0], ['key' => -1], range(1, 10_001)],
             'user_ids' => [...self::inLists($ids), range(1, 10_001)],
             'receiver_ids' => [...self::inLists($ids), range(1, 10_001), array_fill(0, 10_001, 1)],
@@ -216,6 +248,7 @@ final class BadInputTest extends ChatPushTestCase
             'limit' => ['5', 1.5, true, null, []],
             'after_id' => ['5', 1.5, true, null, []],
             'ttl_seconds' => ['5', 1.5, true, null, []],
+            'lease_seconds' => ['5', 1.5, true, null, []],
             'ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists(['two', 1.5, null, [], new stdClass()])],
             'user_ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists($ids)],
             'receiver_ids' => [5, '5', null, new ArrayObject([1]), ...self::inLists($ids)],
@@ -257,6 +290,7 @@ final class BadInputTest extends ChatPushTestCase
             'limit' => 10,
             'after_id' => 0,
             'ttl_seconds' => 60,
+            'lease_seconds' => 60,
             'ids' => [5, 6],
             'user_ids' => [$user],
             'receiver_ids' => [$user],
