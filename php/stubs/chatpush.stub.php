@@ -115,6 +115,7 @@ namespace ChatPush {
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
     function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}
@@ -215,6 +216,7 @@ namespace ChatPush {
      * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time
      */
     function isOnline(string|int $user_id): bool {}
@@ -230,6 +232,7 @@ namespace ChatPush {
      * @return list<string|int> those who were reached, in the order given: a daemon with a connection of theirs got it
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
      */
     function pushToUsers(array $receiver_ids, string $content, string|int $type): array {}
@@ -268,6 +271,7 @@ namespace ChatPush {
      * @return list<string|int> in the order given; texts with `user_id_type` = `text`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time
      */
     function getOnlineUsers(array $user_ids): array {}
@@ -504,6 +508,7 @@ namespace {
      * @return bool true: a daemon with a connection of the user got it; false: the user is not connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
     function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool {}

@@ -148,22 +148,83 @@ async fn tables_of_a_development_version_are_named() {
 }
 
 /// PHP and the daemon use different database numbers of one Redis. Channels ignore the number, so the daemon
-/// seems to be there.
+/// seems to be there, and so do its clients.
 #[tokio::test]
 async fn php_on_another_database_number_is_refused() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    let _daemon = env.daemon().await;
-    let code = "ini_set('chatpush.redis_url', ini_get('chatpush.redis_url') . '?db=3');
-        foreach (['committed', 'queued'] as $durability) {
-            ini_set('chatpush.durability', $durability);
-            try { storeOfflineMessage(1, 2, 'x'); echo 'stored'; }
-            catch (ChatPush\\UnavailableException $e) { echo $e->getMessage(), \"\\n\"; }
-        }";
-    let text = env.php().get(code).await;
-    let named = |line: &str| line.contains("database 3") && line.contains("nothing was queued");
-    assert!(text.lines().count() == 2 && text.lines().all(named), "{text}");
-    assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+    let daemon = env.daemon().await;
+    let _client = daemon.connect(2).await.keep_reading();
+    let php = env.php();
+    let online = async || php.get("var_dump(ChatPush\\isOnline(2));").await;
+    eventually("the user is connected", online, |text| text.trim() == "bool(true)").await;
+
+    let other = env.php().with(&format!("chatpush.redis_url=\"{}?db=3\"", env.servers().redis_url()));
+    for call in
+        ["storeOfflineMessage(1, 2, 'x')", "ChatPush\\sendToUsers(1, [2], 'x')"].iter().chain(&LIVE_CALLS)
+    {
+        for durability in ["committed", "queued"] {
+            let text =
+                other.clone().with(&format!("chatpush.durability={durability}")).get(&refusal(call)).await;
+            assert!(
+                text.starts_with("ChatPush\\UnavailableException NotQueued ")
+                    && text.contains("database 3")
+                    && text.contains("nothing was queued"),
+                "{call}: {text}"
+            );
+        }
+    }
+    assert_eq!(php.get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+}
+
+/// Redis has lost the record, and the daemon has not restored it yet. Nobody seems to be absent meanwhile.
+#[tokio::test]
+async fn nobody_counts_as_absent_while_the_record_is_lost() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let mut client = daemon.connect(2).await;
+    client.until_unread_count().await;
+    daemon.process().signal("STOP");
+    let _: u64 = env.redis(&["DEL", &env.prefix().installation()]).await;
+    let php = env.php();
+    for call in LIVE_CALLS {
+        let text = php.get(&refusal(call)).await;
+        assert!(
+            text.starts_with("ChatPush\\UnavailableException NotQueued ") && text.contains("no installation"),
+            "{call}: {text}"
+        );
+    }
+    daemon.process().signal("CONT");
+    let pushed = async || php.get(&refusal("pushMessage(2, 'back', 'text')")).await;
+    eventually("it is restored", pushed, |text| text == "true").await;
+    assert_eq!(client.json().await["data"], "back");
+
+    // Without a daemon nobody is connected.
+    drop(client);
+    daemon.stop();
+    let _: u64 = env.redis(&["DEL", &env.prefix().installation()]).await;
+    for (call, nobody) in LIVE_CALLS.iter().zip(["false", "false", "[]", "[]"]) {
+        assert_eq!(php.get(&refusal(call)).await, nobody, "{call}");
+    }
+}
+
+/// Calls whose answer could be that nobody is connected.
+const LIVE_CALLS: [&str; 4] = [
+    "pushMessage(2, 'x', 'text')",
+    "ChatPush\\isOnline(2)",
+    "ChatPush\\pushToUsers([2], 'x', 'text')",
+    "ChatPush\\getOnlineUsers([2])",
+];
+
+/// Code that prints the result of a call as JSON, or why it was refused.
+fn refusal(call: &str) -> String {
+    format!(
+        "try {{ echo json_encode({call}); }}
+         catch (ChatPush\\Exception $e) {{
+             echo get_class($e), ' ', $e->getOutcome()->name, ' ', $e->getMessage();
+         }}"
+    )
 }
 
 /// Two daemons that each found no record would each write one, and end each other's writer for ever.

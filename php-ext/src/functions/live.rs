@@ -28,6 +28,7 @@ function! {
     /// @return bool true: a daemon with a connection of the user got it; false: the user is not connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushMessage(
         receiver_id: UserArgument,
@@ -51,6 +52,7 @@ function! {
     /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time
     fn isOnline(user_id: UserArgument) -> bool {
         let Some(ids) = users::id_type_if_installed()? else { return Ok(false) };

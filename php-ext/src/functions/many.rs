@@ -22,6 +22,7 @@ function! {
     /// @return list<string|int> those who were reached, in the order given: a daemon with a connection of theirs got it
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time: it is not known who was reached
     fn pushToUsers(receiver_ids: UserArguments, content: Content<'_>, r#type: MessageType) -> Vec<UserId> {
         if receiver_ids.is_empty() {
@@ -41,6 +42,7 @@ function! {
     /// @return list<string|int> in the order given; texts with `user_id_type` = `text`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getOnlineUsers(user_ids: UserArguments) -> Vec<UserId> {
         if user_ids.is_empty() {

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
 
+use super::answer::Answer;
+use super::command;
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute::{Exchange, execute};
@@ -15,7 +18,12 @@ use super::slot;
 use crate::settings::Settings;
 
 /// The type of the installation's user ids. Usually it is known of the kept connection, and nothing is sent. `None`:
-/// Redis has no installation, so nobody is connected.
+/// Redis has no installation and no daemon, so nobody is connected.
+///
+/// # Errors
+///
+/// Also if daemons are there and the record is not: they use another database number, since channels have none; or
+/// Redis has lost its data, and they restore the record with their next heartbeat.
 pub(crate) fn user_id_type(
     settings: &Settings,
     deadline: Instant,
@@ -23,15 +31,29 @@ pub(crate) fn user_id_type(
     if let Some(known) = slot::user_id_type(settings) {
         return Ok(Some(known));
     }
-    match execute(settings, &mut Reading(&settings.prefix), deadline) {
-        Err(ExecuteError::Installation { cause, .. })
-            if matches!(&*cause, LinkError::Installation(InstallationError::Missing { .. })) =>
-        {
-            Ok(None)
+    let mut reading = Reading(&settings.prefix);
+    match execute(settings, &mut reading, deadline) {
+        Err(missing) if is_missing(&missing) => {
+            if execute(settings, &mut Daemons(&settings.prefix), deadline)? == 0 {
+                return Ok(None);
+            }
+            // One that has just started wrote the record before it subscribed.
+            execute(settings, &mut reading, deadline).map(Some)
         }
         read => read.map(Some),
     }
 }
+
+fn is_missing(error: &ExecuteError) -> bool {
+    matches!(
+        error,
+        ExecuteError::Installation { cause, .. }
+            if matches!(**cause, LinkError::Installation(InstallationError::Missing { .. }))
+    )
+}
+
+/// What is known when either question has no answer.
+const UNANSWERED: &Unanswered = &Unanswered { known: Known::NotQueued, text: "Redis did not answer" };
 
 /// Needs the record and no command of its own.
 struct Reading<'a>(&'a Prefix);
@@ -59,6 +81,40 @@ impl Exchange for Reading<'_> {
     }
 
     fn unanswered(&self) -> &'static Unanswered {
-        &Unanswered { known: Known::NotQueued, text: "Redis did not answer" }
+        UNANSWERED
+    }
+}
+
+/// How many daemons of the installation are subscribed. Each has a channel in every partition.
+struct Daemons<'a>(&'a Prefix);
+
+impl Exchange for Daemons<'_> {
+    type Outcome = i64;
+
+    fn commands(&mut self, _connection: &mut Connection, commands: &mut Vec<u8>) {
+        // Any partition does.
+        let channel = self.0.daemons_channel(Partition::of_text(""));
+        command(commands, &[b"PUBSUB", b"SHARDNUMSUB", channel.as_bytes()]);
+    }
+
+    fn answers(&mut self, connection: &mut Connection, deadline: Instant) -> Result<i64, LinkError> {
+        let count = connection.receive(deadline)?.into_array()?.into_iter().nth(1);
+        count.map_or(Err(LinkError::TooShort), Answer::into_number)
+    }
+
+    fn is_refusal(_outcome: &i64) -> bool {
+        false
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn needs(&self) -> Option<Needs<'_>> {
+        None
+    }
+
+    fn unanswered(&self) -> &'static Unanswered {
+        UNANSWERED
     }
 }
