@@ -8,11 +8,13 @@ use chatpush_stack::folder::Folder;
 use chatpush_stack::port;
 use chatpush_stack::redis::{self, Redis};
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
+use chatpush_tests::grants::connect_granted;
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
+use chatpush_wire::room::Room;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines, copy_bidirectional,
 };
@@ -278,8 +280,21 @@ async fn unasked_messages_and_attributes_are_skipped() {
     daemon.stop();
 }
 
+/// A call that waits for a daemon.
+#[derive(Clone, Copy)]
+struct WaitingCall {
+    code: &'static str,
+    /// What it says when no daemon has answered.
+    late: &'static str,
+}
+
+const QUEUED: &str = "is queued and will be stored once";
+
+const STORE: WaitingCall = WaitingCall { code: "storeOfflineMessage(1, 2, 'x')", late: QUEUED };
+
 /// A PHP process whose calls meet a daemon that answers, then none that does, then one that does again.
 struct Breaking {
+    call: WaitingCall,
     _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -287,10 +302,10 @@ struct Breaking {
 
 impl Breaking {
     /// Starts it, and waits until its first call has succeeded.
-    async fn start(php: &Php) -> Self {
-        let code = r"
+    async fn start(php: &Php, call: WaitingCall) -> Self {
+        const CODE: &str = r"
             function call(): void {
-                try { echo json_encode(storeOfflineMessage(1, 2, 'x')), PHP_EOL; }
+                try { echo json_encode(CALL), PHP_EOL; }
                 catch (ChatPush\TimeoutException $e) { echo $e->getMessage(), PHP_EOL; }
             }
             call();
@@ -303,16 +318,17 @@ impl Breaking {
             call();
             fgets(STDIN);
             for (;;) {
-                try { storeOfflineMessage(1, 2, 'x'); break; } catch (ChatPush\TimeoutException) { }
+                try { CALL; break; } catch (ChatPush\TimeoutException) { }
             }
             echo 'answered', PHP_EOL;
         ";
-        let mut command = php.program(["-r", code]);
+        let mut command = php.program(["-r", &CODE.replace("CALL", call.code)]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("php starts");
         let input = child.stdin.take().expect("it is piped");
         let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let mut breaking = Self { _child: child, input, output };
-        assert_eq!(breaking.line().await, "true");
+        let mut breaking = Self { call, _child: child, input, output };
+        let first = breaking.line().await;
+        assert!(!first.contains(call.late), "{first}");
         breaking
     }
 
@@ -327,14 +343,11 @@ impl Breaking {
         self.input.write_all(b"\n").await.expect("php reads");
         for _ in 0..2 {
             let text = self.line().await;
-            assert!(
-                text.contains("is queued and will be stored once") && !text.contains("answered"),
-                "{text}"
-            );
+            assert!(text.contains(self.call.late) && !text.contains("answered"), "{text}");
         }
         for missed in [2, 3] {
             let text = self.line().await;
-            assert!(text.contains("is queued and will be stored once"), "{text}");
+            assert!(text.contains(self.call.late), "{text}");
             assert!(text.contains(&format!("no chatpushd has answered the last {missed} calls")), "{text}");
         }
     }
@@ -351,14 +364,55 @@ impl Breaking {
 #[tokio::test]
 async fn silent_daemon_costs_each_process_two_timeouts() {
     let env = TestEnv::new().await;
-    env.users(&[2]).await;
+    env.users(&[2, 3]).await;
     let daemon = env.daemon().await;
-    let mut breaking = Breaking::start(&env.php()).await;
+    let _member = connect_granted(&daemon, 2, &[], &["a"]).await.keep_reading();
+    let calls = [
+        STORE,
+        WaitingCall { code: "ChatPush\\sendToUsers(1, [3], 'x')", late: QUEUED },
+        WaitingCall { code: "getUnreadCount(2)", late: "chatpushd did not answer in time" },
+        WaitingCall { code: "ChatPush\\getRoomUsers('a')", late: "a chatpushd did not answer in time" },
+    ];
+    let mut breaking = Vec::new();
+    for call in calls {
+        breaking.push(Breaking::start(&env.php(), call).await);
+    }
     daemon.process().signal("STOP");
-    breaking.fails_fast().await;
+    for breaking in &mut breaking {
+        breaking.fails_fast().await;
+    }
     daemon.process().signal("CONT");
-    eventually("the daemon goes on", || env.stored_count(2), |count| *count == 5).await;
-    breaking.recovers().await;
+    eventually("the daemon goes on", || env.stored_count(3), |count| *count == 5).await;
+    for breaking in &mut breaking {
+        breaking.recovers().await;
+    }
+}
+
+/// One of several daemons in a room that never answers costs no more, and the others are not said to be silent.
+#[tokio::test]
+async fn silent_daemon_beside_others_costs_each_process_two_timeouts() {
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    let _member = connect_granted(&daemon, 2, &[], &["a"]).await.keep_reading();
+    let channel = env.prefix().room_channel(&Room::try_from("a").expect("a room"));
+    let mut silent = UnixStream::connect(redis::socket(env.servers().folder())).await.expect("Redis listens");
+    silent.write_all(format!("SSUBSCRIBE {channel}\r\n").as_bytes()).await.expect("Redis reads");
+    silent.read_u8().await.expect("it is subscribed");
+    let code = r"
+        foreach ([100, 100, 3600000] as $timeout) {
+            ini_set('chatpush.timeout_ms', (string) $timeout);
+            try { echo json_encode(ChatPush\getRoomUsers('a')), PHP_EOL; }
+            catch (ChatPush\TimeoutException $e) { echo $e->getMessage(), PHP_EOL; }
+        }
+    ";
+    let text = env.php().get(code).await;
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.iter().all(|line| line.contains("a chatpushd did not answer in time")), "{text}");
+    let named: Vec<_> = lines.iter().map(|line| line.contains("not every chatpushd has answered")).collect();
+    assert_eq!(named, [false, false, true], "{text}");
+    drop(silent);
+    let members = async || env.php().get("echo json_encode(ChatPush\\getRoomUsers('a'));").await;
+    eventually("the other one answers", members, |text| text == "[2]").await;
 }
 
 /// A database that hangs costs no more, and what was queued meanwhile is stored once.
@@ -367,7 +421,7 @@ async fn hung_database_costs_each_process_two_timeouts() {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let _daemon = env.daemon().await;
-    let mut breaking = Breaking::start(&env.php()).await;
+    let mut breaking = Breaking::start(&env.php(), STORE).await;
     env.servers().signal_mariadb("STOP").await;
     breaking.fails_fast().await;
     env.servers().signal_mariadb("CONT").await;

@@ -9,6 +9,7 @@ use chatpush_wire::reply_to;
 
 use super::NO_ANSWER;
 use super::script_call::parse_reply;
+use crate::link::breaker::{self, Awaited};
 use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, command};
 
 /// What is known when a daemon has not answered.
@@ -62,9 +63,19 @@ impl Exchange for Gather<'_> {
         let daemons = connection.receive(deadline)?.into_number()?;
         self.progress.published = true;
         let mut replies = Vec::new();
-        for _ in 0..daemons {
-            replies.push(self.next(connection, deadline)?);
+        if daemons == 0 {
+            return Ok(replies);
         }
+        let wait = breaker::begin(Awaited::Each, connection.address(), self.prefix, deadline);
+        for _ in 0..daemons {
+            match self.next(connection, wait.deadline()) {
+                Err(LinkError::Timeout) => {
+                    return Err(LinkError::Unanswered(wait.missed(!replies.is_empty())));
+                }
+                reply => replies.push(reply?),
+            }
+        }
+        wait.answered();
         Ok(replies)
     }
 

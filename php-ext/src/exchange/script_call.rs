@@ -10,7 +10,8 @@ use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::reply_to;
 
 use super::{NO_ANSWER, UNKNOWN};
-use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, breaker, command};
+use crate::link::breaker::{self, Awaited};
+use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, command};
 
 /// A call of a script.
 pub(crate) struct ScriptCall<'a> {
@@ -152,10 +153,10 @@ impl Exchange for ScriptCall<'_> {
 impl ScriptCall<'_> {
     /// Waits for the answer to this call. Answers to earlier calls, which timed out, are dropped.
     fn wait(&self, connection: &mut Connection, deadline: Instant) -> Result<Reply, LinkError> {
-        let wait = breaker::begin(connection.address(), self.prefix, deadline);
+        let wait = breaker::begin(Awaited::Any, connection.address(), self.prefix, deadline);
         loop {
             let message = match connection.receive_message(wait.deadline()) {
-                Err(LinkError::Timeout) => return Err(LinkError::Unanswered(wait.missed())),
+                Err(LinkError::Timeout) => return Err(LinkError::Unanswered(wait.missed(false))),
                 other => other?,
             };
             let message = String::from_utf8(message).map_err(|_| LinkError::OtherVersion(None))?;

@@ -13,7 +13,7 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
 use super::UNKNOWN;
-use crate::link::breaker::{self, DaemonWait, Silence};
+use crate::link::breaker::{self, Awaited, DaemonWait, Silence};
 use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
 
 /// A write ends with the call that reaches this many bytes. Each call repeats the content, so that all of them
@@ -262,7 +262,7 @@ struct Wait {
 
 impl Wait {
     fn new(connection: &Connection, prefix: &Prefix, deadline: Instant) -> Self {
-        Self { first: Some(breaker::begin(connection.address(), prefix, deadline)), deadline }
+        Self { first: Some(breaker::begin(Awaited::Any, connection.address(), prefix, deadline)), deadline }
     }
 
     fn deadline(&self) -> Instant {
@@ -276,6 +276,6 @@ impl Wait {
     }
 
     fn missed(self) -> Option<Silence> {
-        self.first.and_then(DaemonWait::missed)
+        self.first.and_then(|first| first.missed(false))
     }
 }

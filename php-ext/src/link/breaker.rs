@@ -35,12 +35,38 @@ struct Breaker {
 }
 
 thread_local! {
-    static BREAKER: RefCell<Option<Breaker>> = const { RefCell::new(None) };
+    static BREAKERS: RefCell<Breakers> = const { RefCell::new(Breakers { any: None, each: None }) };
 }
 
-/// The wait of one call for a daemon.
+/// One for each [`Awaited`].
+#[derive(Debug)]
+struct Breakers {
+    any: Option<Breaker>,
+    each: Option<Breaker>,
+}
+
+impl Breakers {
+    const fn of(&mut self, awaited: Awaited) -> &mut Option<Breaker> {
+        match awaited {
+            Awaited::Any => &mut self.any,
+            Awaited::Each => &mut self.each,
+        }
+    }
+}
+
+/// Whose answer a call needs. Where one daemon of several hangs, others still do what any of them can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// That of any daemon.
+    Any,
+    /// That of each daemon that was asked.
+    Each,
+}
+
+/// The wait of one call for daemons.
 #[derive(Debug)]
 pub(crate) struct DaemonWait {
+    awaited: Awaited,
     began: Instant,
     deadline: Instant,
     cut: bool,
@@ -52,12 +78,15 @@ pub(crate) struct Silence {
     missed: u32,
     lasts: Duration,
     waited: Duration,
+    /// Whether some daemon has answered this call.
+    partial: bool,
 }
 
 /// Begins the wait of a call that may last until the deadline.
-pub(crate) fn begin(address: &Address, prefix: &Prefix, deadline: Instant) -> DaemonWait {
+pub(crate) fn begin(awaited: Awaited, address: &Address, prefix: &Prefix, deadline: Instant) -> DaemonWait {
     let began = Instant::now();
-    BREAKER.with_borrow_mut(|breaker| {
+    BREAKERS.with_borrow_mut(|breakers| {
+        let breaker = breakers.of(awaited);
         let known = breaker.as_ref().filter(|known| {
             let (known_address, known_prefix) = &known.installation;
             known_address == address && known_prefix == prefix
@@ -69,12 +98,12 @@ pub(crate) fn begin(address: &Address, prefix: &Prefix, deadline: Instant) -> Da
                 missed: None,
                 probed: began,
             });
-            return DaemonWait { began, deadline, cut: false };
+            return DaemonWait { awaited, began, deadline, cut: false };
         };
         let is_open = known.missed.is_some_and(|(missed, _)| missed >= MISSES);
         let short = began + (known.usual * USUAL_TIMES).max(SHORTEST);
         let cut = is_open && began.saturating_duration_since(known.probed) < PROBE && short < deadline;
-        DaemonWait { began, deadline: if cut { short } else { deadline }, cut }
+        DaemonWait { awaited, began, deadline: if cut { short } else { deadline }, cut }
     })
 }
 
@@ -84,10 +113,10 @@ impl DaemonWait {
         self.deadline
     }
 
-    /// A daemon has answered.
+    /// Every answer that the call needs has come.
     pub(crate) fn answered(self) {
-        BREAKER.with_borrow_mut(|breaker| {
-            if let Some(breaker) = breaker {
+        BREAKERS.with_borrow_mut(|breakers| {
+            if let Some(breaker) = breakers.of(self.awaited) {
                 breaker.missed = None;
                 let took = self.began.elapsed();
                 breaker.usual = if breaker.usual.is_zero() { took } else { (breaker.usual * 7 + took) / 8 };
@@ -95,17 +124,17 @@ impl DaemonWait {
         });
     }
 
-    /// No daemon has. Returns why the wait was shorter than the call, if it was.
-    pub(crate) fn missed(self) -> Option<Silence> {
+    /// It has not. `partial`: some daemon has answered. Returns why the wait was shorter than the call, if it was.
+    pub(crate) fn missed(self, partial: bool) -> Option<Silence> {
         let now = Instant::now();
-        BREAKER.with_borrow_mut(|breaker| {
-            let breaker = breaker.as_mut()?;
+        BREAKERS.with_borrow_mut(|breakers| {
+            let breaker = breakers.of(self.awaited).as_mut()?;
             let (missed, since) = breaker.missed.unwrap_or((0, self.began));
             breaker.missed = Some((missed.saturating_add(1), since));
             if !self.cut {
                 breaker.probed = now;
             }
-            self.cut.then(|| Silence { missed, lasts: now - since, waited: now - self.began })
+            self.cut.then(|| Silence { missed, lasts: now - since, waited: now - self.began, partial })
         })
     }
 }
@@ -114,7 +143,8 @@ impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "no chatpushd has answered the last {} calls, for {} s, so this one waited only {} ms",
+            "{} chatpushd has answered the last {} calls, for {} s, so this one waited only {} ms",
+            if self.partial { "not every" } else { "no" },
             self.missed,
             self.lasts.as_secs(),
             self.waited.as_millis()
