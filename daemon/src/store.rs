@@ -3,8 +3,9 @@
 //! `rows` reads. `apply` is the writer's transaction, `statements` its SQL, and `multi_statement` sends it in
 //! one round trip. `probe` shows whether others succeed where an entry fails. `schema` has the tables,
 //! `migrations` their numbered changes, which `migrate` applies. `tables` finds what the application's tables
-//! hold, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from before chatpush.
-//! `installation` compares what the database was made for. `notified` keeps whom to tell that messages wait. `dead_letters` reads and deletes dead letters.
+//! hold, `character_sets` which characters, `user_columns` whether those of user ids serve, and `adoption` what becomes
+//! of rows from before chatpush. `installation` compares what the database was made for. `notified` keeps whom to tell
+//! that messages wait. `dead_letters` reads and deletes dead letters.
 
 pub(crate) mod error;
 pub(crate) mod schema;
@@ -18,6 +19,7 @@ pub(crate) mod identity;
 mod statements;
 mod multi_statement;
 pub(crate) mod tables;
+mod character_sets;
 pub(crate) mod adoption;
 pub(crate) mod server;
 mod probe;
@@ -36,6 +38,7 @@ use tokio::time::timeout;
 
 use crate::config::{Mysql, Names};
 
+use self::character_sets::CharacterSets;
 use self::error::UnavailableCause;
 use self::read_pool::ReadPool;
 use self::tables::Tables;
@@ -77,6 +80,7 @@ pub(crate) struct Store {
     prefix: Prefix,
     /// The application's tables, as they were found last.
     tables: Arc<Mutex<Option<Arc<Tables>>>>,
+    character_sets: CharacterSets,
 }
 
 impl Store {
@@ -96,6 +100,7 @@ impl Store {
             mysql: Arc::new(mysql.clone()),
             prefix: prefix.clone(),
             tables: Arc::default(),
+            character_sets: CharacterSets::default(),
         }
     }
 

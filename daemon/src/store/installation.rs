@@ -134,7 +134,8 @@ impl Store {
     ) -> Result<FoundInstallation, StoreError> {
         let row = self.installation_row(connection).await?;
         user_columns::check(connection, self.names()).await?;
-        let (tables, content) = Tables::load(connection, self.mysql()).await?;
+        let (tables, mut content) = Tables::load(connection, self.mysql()).await?;
+        self.character_sets.describe(connection, &mut content).await?;
         let tables = Arc::new(tables);
         *self.found_tables() = Some(tables.clone());
         Ok(FoundInstallation { row, content, tables })

@@ -260,7 +260,7 @@ async fn columns(connection: &mut Conn, table: &Identifier) -> Result<BTreeMap<S
         .map(|(name, data_type, charset, bytes, characters)| {
             let content = match (charset, bytes, characters) {
                 (Some(charset), Some(most_bytes), Some(most_characters)) => {
-                    ContentColumn { charset, most_bytes, most_characters }
+                    ContentColumn { charset, most_bytes, most_characters, characters: None }
                 }
                 _ => ContentColumn::default(),
             };
