@@ -23,8 +23,13 @@ export default async function (browser) {
   assert.deepEqual([await name.inputValue(), await password.inputValue()], ['Mira', '']);
 
   const register = page.getByRole('button', { name: 'Register' });
-  const lines = await register.evaluate((button) => getComputedStyle(button).borderTopColor);
-  assert.doesNotMatch(lines, /, 0\)$/, 'the second button has a visible edge');
+  const look = await register.evaluate((button) => {
+    const { borderTopStyle: style, borderTopWidth: width, borderTopColor: edge, color } = getComputedStyle(button);
+    return { style, width: parseFloat(width), edge, color, text: getComputedStyle(document.body).color };
+  });
+  assert.ok(look.style === 'solid' && look.width > 0, `the second button has an edge: ${JSON.stringify(look)}`);
+  assert.doesNotMatch(look.edge, /[,/] 0\)$/, 'the edge is visible');
+  assert.equal(look.color, look.text, 'its text is no link');
   await password.fill('long enough');
   await register.click();
   await page.getByRole('alert').getByText('That name is taken.').waitFor();
