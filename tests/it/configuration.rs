@@ -33,6 +33,28 @@ async fn fatal_errors_are_json_where_the_log_is() {
     }
 }
 
+/// Also where the daemon does not fit its database, which it finds out after it has started.
+#[tokio::test]
+async fn a_daemon_that_does_not_fit_says_so_in_json() {
+    let other = TestEnv::new()
+        .await
+        .with("CHATPUSH_PREFIX", "another")
+        .with("CHATPUSH_LISTEN", "127.0.0.1:0")
+        .with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0")
+        .with("CHATPUSH_LOG_FORMAT", "json");
+    let output = Daemon::command(&other, &["run"]).await;
+    assert_eq!(output.status.code(), Some(78));
+    let errors = errors(&output);
+    let lines: Vec<Value> =
+        errors.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
+    let fatal: Vec<_> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
+    let [fatal] = fatal.as_slice() else { panic!("one error: {errors}") };
+    assert!(
+        fatal["fields"]["error"].as_str().is_some_and(|error| error.contains("CHATPUSH_PREFIX")),
+        "{errors}"
+    );
+}
+
 #[tokio::test]
 async fn an_unknown_variable_is_named_at_the_start() {
     let (env, _taken) = without_a_port().await;

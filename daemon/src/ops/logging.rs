@@ -64,3 +64,43 @@ fn unfiltered_json(log: impl FnOnce()) {
     let lines = tracing_subscriber::fmt().json().with_writer(std::io::stderr).finish();
     tracing::subscriber::with_default(lines, log);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// What a process that panics writes to standard error. The process is this test.
+    #[test]
+    fn a_panic_is_json_where_the_log_is() {
+        const CHILD: &str = "CHATPUSH_TEST_PANICS";
+        if std::env::var_os(CHILD).is_some() {
+            let variables = [
+                ("CHATPUSH_LOG_FORMAT", "json"),
+                ("CHATPUSH_LOG", "off"),
+                ("CHATPUSH_MYSQL_URL", "mysql://app@127.0.0.1/app"),
+                ("CHATPUSH_SECRET", "0123456789abcdef0123456789abcdef"),
+            ];
+            let config = Config::load(None, variables.map(|(name, value)| (name.into(), value.into())));
+            start(&config.unwrap());
+            panic!("broken: {}", 7);
+        }
+        let name = "ops::logging::tests::a_panic_is_json_where_the_log_is";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
+        assert!(!output.status.success());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<serde_json::Value> =
+            errors.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let [line] = lines.as_slice() else { panic!("one line: {errors}") };
+        assert_eq!(
+            (line["level"].as_str(), line["fields"]["message"].as_str()),
+            (Some("ERROR"), Some("panic"))
+        );
+        assert!(
+            line["fields"]["error"].as_str().is_some_and(|error| error.contains("broken: 7")),
+            "{errors}"
+        );
+    }
+}
