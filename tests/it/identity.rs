@@ -140,6 +140,40 @@ async fn messages_keep_id_and_type_when_their_send_time_changes() {
     assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_message").await, [0]);
 }
 
+/// The same of a row that the application has inserted. It is known by its id and its words alone.
+#[tokio::test]
+async fn row_of_the_application_stays_the_same_when_its_send_time_changes() {
+    let insert = "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+                  VALUES (1, 2, 'inserted', NOW() - INTERVAL 1 DAY)";
+    let on_update = "ALTER TABLE offline_message ADD seen tinyint NOT NULL DEFAULT 0, \
+         MODIFY send_time timestamp NOT NULL DEFAULT '2001-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP";
+    let trigger = "CREATE TRIGGER old BEFORE INSERT ON offline_message FOR EACH ROW \
+                   SET NEW.send_time = '2001-01-01 00:00:00'";
+    for triggers in [false, true] {
+        let env = TestEnv::new().await;
+        env.users(&[2]).await;
+        env.execute(on_update).await;
+        if triggers {
+            env.execute(trigger).await;
+        }
+        let daemon = env.daemon().await;
+        env.execute(insert).await;
+        let sent = "SELECT CAST(send_time AS CHAR) FROM offline_message";
+        let before: Vec<String> = env.query(sent).await;
+        let known = fetched_ids(&env).await;
+        let mut client = daemon.connect_with(2, "chatpush.v1").await;
+        let frame = client.json().await;
+        let id = frame["id"].as_str().expect("an id").to_owned();
+        assert_eq!((frame["data"].as_str(), id.as_str()), (Some("inserted"), known.as_str()));
+        env.execute("UPDATE offline_message SET seen = 1").await;
+        assert_ne!(env.query::<String>(sent).await, before, "the time has changed");
+        assert_eq!(fetched_ids(&env).await, known);
+        client.send_text(&format!(r#"{{"ack":["{id}"]}}"#)).await;
+        eventually("it is deleted", || env.stored(2), Vec::is_empty).await;
+        assert_eq!(contents(&shown(&daemon).await), Vec::<&str>::new());
+    }
+}
+
 /// A trigger that changes a message must not separate it from its record.
 #[tokio::test]
 async fn message_changed_by_a_trigger_keeps_its_type() {

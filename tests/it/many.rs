@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chatpush_stack::redis;
+use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
@@ -162,4 +163,44 @@ async fn push_that_broke_in_the_middle_is_not_repeated() {
     assert_eq!(first.json().await["data"], "once");
     assert_eq!(first.json().await["data"], "end");
     assert_eq!(second.json().await["data"], "end");
+}
+
+/// Redis has forgotten that it accepted the call, and the clients of both have confirmed the message.
+#[tokio::test]
+async fn confirmed_messages_are_not_stored_again_after_redis_lost_its_tail() {
+    let env = TestEnv::new().await;
+    // Both are of one partition.
+    env.users(&[2, 66]).await;
+    let daemon = env.daemon().await;
+    let mut reading = Vec::new();
+    for user in [2, 66] {
+        let mut client = daemon.connect(user).await;
+        client.until_unread_count().await;
+        reading.push((user, client.keep_reading()));
+    }
+    let send = "echo implode(' ', array_keys(ChatPush\\sendToUsers(1, [2, 66], 'x', message_id: 'm')));";
+    assert_eq!(env.php().get(send).await, "2 66");
+    for user in [2, 66] {
+        eventually("it is confirmed", || env.stored(user), Vec::is_empty).await;
+    }
+    let seen: Vec<String> = env.redis(&["KEYS", &format!("{}:*:seen:*", env.name())]).await;
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    for key in seen {
+        let _: u64 = env.redis(&["DEL", &key]).await;
+    }
+    assert_eq!(env.php().get(send).await, "2 66");
+    for user in [2, 66] {
+        assert_eq!((env.stored(user).await, env.unread(user).await), (Vec::<String>::new(), 1));
+    }
+    env.php().get("ChatPush\\pushToUsers([2, 66], 'end', 'text'); foreach ([2, 66] as $user) ChatPush\\disconnectUser($user);").await;
+    for (user, client) in reading {
+        let frames = client.await.expect("it reads to the end");
+        let shown: Vec<_> = frames
+            .iter()
+            .filter_map(|frame| serde_json::from_str::<serde_json::Value>(frame).ok())
+            .filter(|frame| frame["type"] != "unread_count")
+            .map(|frame| frame["data"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(shown, ["x", "end"], "user {user}");
+    }
 }

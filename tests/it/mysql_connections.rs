@@ -36,6 +36,43 @@ async fn connections_that_died_without_a_word_are_replaced() {
     eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
 }
 
+/// One of the connections dies without a word. The others are of the same age, and none of them is used again.
+#[tokio::test]
+async fn one_dead_connection_replaces_all_that_are_idle() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let address = env.servers().folder().join("proxy.sock");
+    let proxy = Proxy::start(&address, mariadb::socket(env.servers().folder())).expect("the proxy listens");
+    let env = env.clone().with("CHATPUSH_MYSQL_URL", mariadb::url(&address, env.name()));
+    let daemon = env.daemon().await;
+    let callers = (0..8).map(|_| {
+        let php = env.php();
+        tokio::spawn(async move { php.get("foreach (range(1, 20) as $i) getUnreadCount(2);").await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("PHP ran");
+    }
+    // Those for reading. The writer's holds a lock, and the others are not the daemon's.
+    let noted: Vec<u64> = env
+        .query(
+            "SELECT p.id FROM information_schema.processlist p WHERE p.user = 'chatpush' \
+             AND p.id NOT IN (CONNECTION_ID(), COALESCE(IS_USED_LOCK(CONCAT('chatpush:', MD5(DATABASE()))), 0))",
+        )
+        .await;
+    assert!(noted.len() > 1, "{noted:?}");
+    proxy.silence_senders_of(b" = 777");
+    let code = "try { getUnreadCount(777); echo 'answered'; } catch (ChatPush\\Exception) { echo 'late'; }";
+    assert_eq!(env.php().get(code).await, "late");
+    let list: Vec<_> = noted.iter().map(u64::to_string).collect();
+    let left =
+        format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id IN ({})", list.join(", "));
+    // The server does not know that the dead one is dead.
+    eventually("the others are closed", || env.query::<u64>(&left), |left| left[0] <= 1).await;
+    proxy.silence_nobody();
+    eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+    assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+}
+
 /// A server that refuses writes is asked again and again, over connections that are closed.
 #[tokio::test]
 async fn read_only_server_is_not_filled_with_connections() {

@@ -170,3 +170,32 @@ async fn refused_clear_keeps_the_counter_and_stops_no_other() {
     let _browser = says_read().await;
     eventually("the next clear is applied", || env.unread(2), |unread| *unread == 0).await;
 }
+
+/// The other changes that delete rows. Who called hears why, and the term goes on.
+#[tokio::test]
+async fn refused_recall_and_forget_stop_no_other() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    env.execute(
+        "CREATE TRIGGER keep BEFORE DELETE ON offline_message FOR EACH ROW \
+         IF OLD.content = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'kept'; END IF",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    let php = env.php().with("chatpush.timeout_ms=60000");
+    php.get("ChatPush\\sendMessage(1, 2, 'poison', 'text', 'p');").await;
+    let terms = daemon.metric("chatpush_terms_total").await;
+    for (dead, call) in [(1, "ChatPush\\recallMessage(1, 2, 'p')"), (2, "ChatPush\\forgetUser(2)")] {
+        let code = format!(
+            "try {{ {call}; echo 'done'; }} catch (ChatPush\\Exception $e) {{ echo $e->getMessage(); }}"
+        );
+        let refused = php.clone();
+        let refused = tokio::spawn(async move { refused.get(&code).await });
+        assert_eq!(php.get("var_dump(storeOfflineMessage(1, 3, 'x'));").await.trim(), "bool(true)");
+        let text = refused.await.expect("PHP ran");
+        assert!(text.contains("chatpush_dead") && text.contains("kept"), "{call}: {text}");
+        assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [dead]);
+    }
+    assert_eq!((env.stored(2).await, env.stored_count(3).await), (vec!["poison".to_owned()], 2));
+    assert_eq!(daemon.metric("chatpush_terms_total").await, terms);
+}

@@ -82,18 +82,23 @@ async fn entry_refused_for_a_full_table_of_a_trigger_is_set_aside() {
     refused_alone(&env, "is full").await;
 }
 
-/// The table is at fault, not the entries: they wait, and none is set aside.
+/// The table is at fault, not the entries: they wait, and none is set aside. What does not need it goes on.
 #[tokio::test]
 async fn missing_table_sets_nothing_aside() {
     let env = TestEnv::new().await;
-    env.users(&[2]).await;
+    env.users(&[2, 3]).await;
+    env.execute("UPDATE `user` SET unread_count = 5 WHERE id = 3").await;
     let _daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'first');").await;
     env.execute("RENAME TABLE offline_message TO away").await;
     let hurried = env.php().with("chatpush.timeout_ms=6000");
     let code =
         "try { storeOfflineMessage(1, 2, 'second'); } catch (ChatPush\\TimeoutException) { echo 'late'; }";
-    assert_eq!(hurried.get(code).await, "late", "longer than an entry is tried");
+    let late = tokio::spawn(async move { hurried.get(code).await });
+    eventually("it waits", || env.log_length(2), |length| *length == 1).await;
+    env.php().get("ChatPush\\clearUnreadCount(3);").await;
+    assert_eq!(env.unread(3).await, 0, "of another partition");
+    assert_eq!(late.await.expect("PHP ran"), "late", "longer than an entry is tried");
     env.execute("RENAME TABLE away TO offline_message").await;
     eventually("it is stored", || env.stored(2), |rows| *rows == ["first", "second"]).await;
     assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0]);
