@@ -169,8 +169,11 @@ export interface Chat {
   on<E extends keyof Events>(event: E, handler: Events[E]): () => void;
 
   /**
-   * Sets the user's unread counter to 0, or takes away what one conversation counts, now or as soon as the chat is connected. All devices of the user get
-   * an `unread` event. Does nothing after the chat has closed.
+   * Sets the user's unread counter to 0, or takes away what one conversation counts, now or as soon as the chat
+   * is connected. All devices of the user get an `unread` event. Does nothing after the chat has closed.
+   *
+   * Reads of conversations are sent at most 50 times a second, each conversation once. One that waits for a connection
+   * for 10 seconds is dropped: it would also clear what came since.
    */
   markRead(conversation?: string | number): void;
 

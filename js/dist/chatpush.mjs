@@ -124,7 +124,8 @@ function read(text) {
     if (type === "grant" && (until || error)) return { event: "grant", value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
-  if (count !== void 0) return { event: "unread", id, value: count, ...frame.by && { by: frame.by } };
+  const { by, more } = frame;
+  if (count !== void 0) return { event: "unread", id, value: count, ...by && { by }, ...more && { more } };
   return typeof frame.data === "string" ? { event: "message", id, value: frame } : void 0;
 }
 function countIn(object) {
@@ -567,6 +568,10 @@ var Handled = class {
 
 // src/inbox.js
 var HELD = 1024;
+function counted(value, by, more) {
+  if (!by) return [value];
+  return more ? [value, by, more] : [value, by];
+}
 var Inbox = class {
   /** @param settle Called with id and socket of each message that is handled now or was handled before. */
   constructor(events, handled, settle) {
@@ -600,8 +605,8 @@ var Inbox = class {
     }
     this.running = false;
   }
-  async handle({ event, id, value, by }, socket) {
-    const done = this.handled.has(id) || await this.events.emit(event, value, ...by ? [by] : []);
+  async handle({ event, id, value, by, more }, socket) {
+    const done = this.handled.has(id) || await this.events.emit(event, ...counted(value, by, more));
     if (!done || id === void 0) return;
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);
@@ -649,6 +654,47 @@ function listen(world, { wake, leave }) {
     for (const [target, event, handler] of heard) target?.removeEventListener?.(event, handler);
   };
 }
+
+// src/reads.js
+var INTERVAL = 20;
+var LIFETIME = 1e4;
+var Reads = class {
+  /** @param send Sends the read of a conversation, and returns whether it could. */
+  constructor(world, send) {
+    Object.assign(this, { world, send });
+    this.waiting = /* @__PURE__ */ new Map();
+  }
+  /** Adds a conversation that was read at this time. Returns whether that is not too long ago. */
+  add(conversation, time = this.world.Date.now()) {
+    if (!this.isFresh(time)) return false;
+    this.waiting.set(conversation, time);
+    return true;
+  }
+  remove(conversation) {
+    this.waiting.delete(conversation);
+  }
+  isFresh(time) {
+    return this.world.Date.now() - time < LIFETIME;
+  }
+  /** Those that wait, with the time when they were read. */
+  fresh() {
+    for (const [conversation, time] of this.waiting) {
+      if (!this.isFresh(time)) this.remove(conversation);
+    }
+    return [...this.waiting];
+  }
+  /** Sends one now and the others one after the other; or all of them, since the page is left. */
+  flush(all = false) {
+    for (const [conversation] of this.fresh()) {
+      if (this.timer && !all || !this.send(conversation)) return;
+      this.remove(conversation);
+      this.timer ?? (this.timer = this.world.setTimeout(() => {
+        this.timer = void 0;
+        this.flush();
+      }, INTERVAL));
+    }
+  }
+};
 
 // src/tabs.js
 var ASK_INTERVAL = 25e3;
@@ -716,11 +762,11 @@ var Tabs = class {
   }
   /**
    * Asks the leader for its `status`, to `wake` the connection, to renew the `grant`, or to mark all as `read`.
-   * It answers each.
+   * It answers each. `more` goes along.
    */
-  ask(what) {
+  ask(what, more) {
     if (this.leading) return;
-    this.post({ ask: what });
+    this.post({ ask: what, ...more });
     this.clear("next");
     this.next = this.world.setTimeout(() => this.ask("status"), ASK_INTERVAL);
     if (this.visible()) this.deadline ?? (this.deadline = this.world.setTimeout(() => this.takeOver(), ANSWER_TIMEOUT));
@@ -754,7 +800,7 @@ var Tabs = class {
 };
 
 // src/chat.js
-var TABS_VERSION = 3;
+var TABS_VERSION = 4;
 var EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
 var EVENT_BYTES = 1024;
 var CONVERSATION = /^[A-Za-z0-9._:@-]{1,64}$/;
@@ -763,7 +809,7 @@ var Chat = class {
     this.world = world;
     this.state = "connecting";
     this.presence = {};
-    this.readingOf = /* @__PURE__ */ new Set();
+    this.reads = new Reads(world, (conversation) => this.sendReadOf(conversation));
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -786,8 +832,8 @@ var Chat = class {
     this.address = addressOf(world, url);
     this.name = String(name);
     this.share = share && Tabs.possible(world);
-    this.events.on("unread", (count, by) => {
-      Object.assign(this, { unread: count, by });
+    this.events.on("unread", (count, by, more) => {
+      Object.assign(this, { unread: count, by, more });
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -801,7 +847,10 @@ var Chat = class {
         if (this.tabs && !this.tabs.leading) this.tabs.ask("wake");
         else this.connection.wake();
       },
-      leave: () => this.acks?.flush()
+      leave: () => {
+        this.acks?.flush();
+        this.reads.flush(true);
+      }
     });
     this.connection.start();
   }
@@ -855,9 +904,27 @@ var Chat = class {
       throw new TypeError(`chatpush has no conversation '${conversation}'`);
     }
     if (this.state === "closed") return;
-    if (conversation === void 0) this.reading = true;
-    else this.readingOf.add(String(conversation));
-    this.sendRead();
+    if (conversation === void 0) {
+      this.reading = true;
+      this.sendRead();
+    } else {
+      this.markReadOf(String(conversation));
+    }
+  }
+  /** Marks a conversation that was read at this time, unless that is too long ago. */
+  markReadOf(conversation, time) {
+    if (!this.reads.add(conversation, time)) return;
+    if (this.tabs && !this.tabs.leading) this.askToRead(conversation);
+    else this.reads.flush();
+  }
+  /** Asks the leader, which may be frozen: if it does not answer, this tab takes over. */
+  askToRead(conversation, at = this.world.Date.now()) {
+    this.tabs.ask("status", { readOf: conversation, at });
+  }
+  sendReadOf(conversation) {
+    const sent = this.connection.send(JSON.stringify({ read: { conversation } }));
+    if (sent) this.tabs?.post({ haveRead: conversation });
+    return sent;
   }
   event(to, name, value = null) {
     if (typeof name !== "string" || !EVENT_NAME.test(name)) throw new TypeError(`chatpush cannot send an event '${name}'`);
@@ -917,8 +984,8 @@ var Chat = class {
     return false;
   }
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled, event, readOf }) {
-    if (readOf) this.markRead(readOf);
+  answer({ ask, handled, event, readOf, at }) {
+    if (readOf) this.markReadOf(readOf, at);
     if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === "read") this.markRead();
@@ -927,21 +994,21 @@ var Chat = class {
     if (ask) this.tell();
   }
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, by, presence, error, read: read2, haveRead }) {
+  follow({ frame, state, unread, by, more, presence, error, read: read2, haveRead }) {
     if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read2) this.reading = false;
-    this.readingOf.delete(haveRead);
-    if (unread !== void 0 && unread !== this.unread) this.events.emit("unread", unread, ...by ? [by] : []);
+    this.reads.remove(haveRead);
+    if (unread !== void 0 && !this.knows(unread, by, more)) this.events.emit("unread", ...counted(unread, by, more));
     if (presence) this.catchUp(presence);
     if (!state) return;
-    if (state === "open" && state !== this.state) this.sendRead();
+    if (state === "open" && state !== this.state) this.sendReads();
     this.become(state);
   }
   /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
     if (state === "open") {
-      this.sendRead();
+      this.sendReads();
       this.grant?.begin();
     } else {
       this.grant?.end();
@@ -950,7 +1017,12 @@ var Chat = class {
     this.tell();
   }
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, by: this.by, presence: this.presence });
+    const { state, unread, by, more, presence } = this;
+    if (this.tabs?.leading) this.tabs.post({ state, unread, by, more, presence });
+  }
+  /** Whether this is the last unread counter that this tab had. The daemon sorts the names in it. */
+  knows(...unread) {
+    return JSON.stringify(unread) === JSON.stringify([this.unread, this.by, this.more]);
   }
   /** Learns from the leader of the peers that came before this tab was there. */
   catchUp(presence) {
@@ -964,15 +1036,13 @@ var Chat = class {
     this.state = state;
     this.events.emit("state", state);
   }
+  /** Sends all that was read before the connection was there, or the leader. */
+  sendReads() {
+    if (this.tabs && !this.tabs.leading) this.reads.fresh().forEach(([name, time]) => this.askToRead(name, time));
+    else this.reads.flush();
+    this.sendRead();
+  }
   sendRead() {
-    for (const conversation of this.readingOf) {
-      if (this.tabs && !this.tabs.leading) {
-        this.tabs.post({ readOf: conversation });
-      } else if (this.connection.send(JSON.stringify({ read: { conversation } }))) {
-        this.readingOf.delete(conversation);
-        this.tabs?.post({ haveRead: conversation });
-      }
-    }
     if (!this.reading) return;
     if (this.tabs && !this.tabs.leading) {
       this.tabs.ask("read");
@@ -993,6 +1063,7 @@ var Chat = class {
   end() {
     if (this.state === "closed") return;
     this.acks?.flush();
+    this.reads.flush(true);
     this.connection.stop();
     this.grant?.end();
     this.tabs?.leave();

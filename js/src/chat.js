@@ -4,15 +4,16 @@ import { Connection } from './connection.js';
 import { Events } from './events.js';
 import { Grant } from './grant.js';
 import { Handled } from './handled.js';
-import { Inbox } from './inbox.js';
+import { Inbox, counted } from './inbox.js';
 import { listen } from './page.js';
+import { Reads } from './reads.js';
 import { Tabs } from './tabs.js';
 
 /**
  * The version of the messages between tabs. Tabs with another version of this client must not share a
  * channel.
  */
-const TABS_VERSION = 3;
+const TABS_VERSION = 4;
 
 /** The name of a client event, and the longest value in bytes of JSON. The daemon drops what differs. */
 const EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
@@ -30,8 +31,7 @@ export class Chat {
     this.state = 'connecting';
     /** What is known of the peers, by their ids. */
     this.presence = {};
-    /** Conversations that were read, until that is sent. */
-    this.readingOf = new Set();
+    this.reads = new Reads(world, (conversation) => this.sendReadOf(conversation));
     this.events = new Events(world);
     try {
       this.begin(options);
@@ -57,8 +57,8 @@ export class Chat {
     this.name = String(name);
     this.share = share && Tabs.possible(world);
     // Kept for tabs that begin to follow this one.
-    this.events.on('unread', (count, by) => {
-      Object.assign(this, { unread: count, by });
+    this.events.on('unread', (count, by, more) => {
+      Object.assign(this, { unread: count, by, more });
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -72,7 +72,10 @@ export class Chat {
         if (this.tabs && !this.tabs.leading) this.tabs.ask('wake');
         else this.connection.wake();
       },
-      leave: () => this.acks?.flush(),
+      leave: () => {
+        this.acks?.flush();
+        this.reads.flush(true);
+      },
     });
     this.connection.start();
   }
@@ -134,9 +137,30 @@ export class Chat {
       throw new TypeError(`chatpush has no conversation '${conversation}'`);
     }
     if (this.state === 'closed') return;
-    if (conversation === undefined) this.reading = true;
-    else this.readingOf.add(String(conversation));
-    this.sendRead();
+    if (conversation === undefined) {
+      this.reading = true;
+      this.sendRead();
+    } else {
+      this.markReadOf(String(conversation));
+    }
+  }
+
+  /** Marks a conversation that was read at this time, unless that is too long ago. */
+  markReadOf(conversation, time) {
+    if (!this.reads.add(conversation, time)) return;
+    if (this.tabs && !this.tabs.leading) this.askToRead(conversation);
+    else this.reads.flush();
+  }
+
+  /** Asks the leader, which may be frozen: if it does not answer, this tab takes over. */
+  askToRead(conversation, at = this.world.Date.now()) {
+    this.tabs.ask('status', { readOf: conversation, at });
+  }
+
+  sendReadOf(conversation) {
+    const sent = this.connection.send(JSON.stringify({ read: { conversation } }));
+    if (sent) this.tabs?.post({ haveRead: conversation });
+    return sent;
   }
 
   event(to, name, value = null) {
@@ -205,8 +229,8 @@ export class Chat {
   }
 
   /** Handles a message from a follower; this tab is the leader. */
-  answer({ ask, handled, event, readOf }) {
-    if (readOf) this.markRead(readOf);
+  answer({ ask, handled, event, readOf, at }) {
+    if (readOf) this.markReadOf(readOf, at);
     if (event) this.connection.send(event);
     if (handled) this.inbox.handledElsewhere(handled);
     if (ask === 'read') this.markRead();
@@ -216,23 +240,23 @@ export class Chat {
   }
 
   /** Handles a message from the leader; this tab is a follower. */
-  follow({ frame, state, unread, by, presence, error, read, haveRead }) {
+  follow({ frame, state, unread, by, more, presence, error, read, haveRead }) {
     if (frame) this.take(frame);
     if (error) this.events.fail(new Error(error));
     if (read) this.reading = false;
-    this.readingOf.delete(haveRead);
-    if (unread !== undefined && unread !== this.unread) this.events.emit('unread', unread, ...(by ? [by] : []));
+    this.reads.remove(haveRead);
+    if (unread !== undefined && !this.knows(unread, by, more)) this.events.emit('unread', ...counted(unread, by, more));
     if (presence) this.catchUp(presence);
     if (!state) return;
     // The previous leader may have closed before it sent our request.
-    if (state === 'open' && state !== this.state) this.sendRead();
+    if (state === 'open' && state !== this.state) this.sendReads();
     this.become(state);
   }
 
   /** The state of this tab's connection, and so of all tabs, has changed. */
   changed(state) {
     if (state === 'open') {
-      this.sendRead();
+      this.sendReads();
       this.grant?.begin();
     } else {
       this.grant?.end();
@@ -242,7 +266,13 @@ export class Chat {
   }
 
   tell() {
-    if (this.tabs?.leading) this.tabs.post({ state: this.state, unread: this.unread, by: this.by, presence: this.presence });
+    const { state, unread, by, more, presence } = this;
+    if (this.tabs?.leading) this.tabs.post({ state, unread, by, more, presence });
+  }
+
+  /** Whether this is the last unread counter that this tab had. The daemon sorts the names in it. */
+  knows(...unread) {
+    return JSON.stringify(unread) === JSON.stringify([this.unread, this.by, this.more]);
   }
 
   /** Learns from the leader of the peers that came before this tab was there. */
@@ -259,15 +289,14 @@ export class Chat {
     this.events.emit('state', state);
   }
 
+  /** Sends all that was read before the connection was there, or the leader. */
+  sendReads() {
+    if (this.tabs && !this.tabs.leading) this.reads.fresh().forEach(([name, time]) => this.askToRead(name, time));
+    else this.reads.flush();
+    this.sendRead();
+  }
+
   sendRead() {
-    for (const conversation of this.readingOf) {
-      if (this.tabs && !this.tabs.leading) {
-        this.tabs.post({ readOf: conversation });
-      } else if (this.connection.send(JSON.stringify({ read: { conversation } }))) {
-        this.readingOf.delete(conversation);
-        this.tabs?.post({ haveRead: conversation });
-      }
-    }
     if (!this.reading) return;
     if (this.tabs && !this.tabs.leading) {
       this.tabs.ask('read');
@@ -292,6 +321,7 @@ export class Chat {
   end() {
     if (this.state === 'closed') return;
     this.acks?.flush();
+    this.reads.flush(true);
     this.connection.stop();
     this.grant?.end();
     this.tabs?.leave();

@@ -3,7 +3,7 @@
 /**
  * Reads one frame.
  * @param {unknown} text The data of a WebSocket message event.
- * @returns {{event: string, id?: string, value?: object|number, by?: object}|undefined} The event is `message`,
+ * @returns {{event: string, id?: string, value?: object|number, by?: object, more?: boolean}|undefined} The event is `message`,
  *   `unread`, `presence`, `event`, `recall`, `delivered`, `grant` or `pong`; `undefined` for an unknown kind of
  *   frame, so that a newer daemon may send more than this client knows.
  */
@@ -22,7 +22,8 @@ export function read(text) {
     if (type === 'grant' && (until || error)) return { event: 'grant', value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
-  if (count !== undefined) return { event: 'unread', id, value: count, ...(frame.by && { by: frame.by }) };
+  const { by, more } = frame;
+  if (count !== undefined) return { event: 'unread', id, value: count, ...(by && { by }), ...(more && { more }) };
   return typeof frame.data === 'string' ? { event: 'message', id, value: frame } : undefined;
 }
 

@@ -1,6 +1,12 @@
 /** How many messages wait for a page that has no message handler yet. Beyond that the oldest are dropped. */
 const HELD = 1024;
 
+/** What the handlers of an event get: its value, and of an unread counter what conversations count. */
+export function counted(value, by, more) {
+  if (!by) return [value];
+  return more ? [value, by, more] : [value, by];
+}
+
 /**
  * Hands received messages to the handlers, strictly one after the other.
  *
@@ -43,9 +49,9 @@ export class Inbox {
     this.running = false;
   }
 
-  async handle({ event, id, value, by }, socket) {
+  async handle({ event, id, value, by, more }, socket) {
     // The same message may have come twice, on two connections, while it was queued.
-    const done = this.handled.has(id) || (await this.events.emit(event, value, ...(by ? [by] : [])));
+    const done = this.handled.has(id) || (await this.events.emit(event, ...counted(value, by, more)));
     if (!done || id === undefined) return;
     if (!this.handled.has(id)) this.handled.add(id);
     this.settle(id, socket);

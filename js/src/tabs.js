@@ -83,11 +83,11 @@ export class Tabs {
 
   /**
    * Asks the leader for its `status`, to `wake` the connection, to renew the `grant`, or to mark all as `read`.
-   * It answers each.
+   * It answers each. `more` goes along.
    */
-  ask(what) {
+  ask(what, more) {
     if (this.leading) return;
-    this.post({ ask: what });
+    this.post({ ask: what, ...more });
     this.clear('next');
     this.next = this.world.setTimeout(() => this.ask('status'), ASK_INTERVAL);
     if (this.visible()) this.deadline ??= this.world.setTimeout(() => this.takeOver(), ANSWER_TIMEOUT);

@@ -321,12 +321,54 @@ test('a conversation is marked as read, and counted apart', async () => {
   await settle();
   tab.socket.accept();
   chat.markRead(7);
+  await tab.browser.clock.advance(20);
   const reads = tab.socket.sent.filter(({ read }) => read);
   assert.deepEqual(reads, [{ read: { conversation: 'team' } }, { read: { conversation: '7' } }]);
   tab.socket.say({ type: 'unread_count', data: 3, by: { 7: 2, team: 1 } });
   tab.socket.say({ type: 'unread_count', data: 1 });
   await settle();
-  assert.deepEqual(counts, [[3, { 7: 2, team: 1 }], [1]]);
+  tab.socket.say({ type: 'unread_count', data: 9, by: { 7: 2 }, more: true });
+  await settle();
+  assert.deepEqual(counts, [[3, { 7: 2, team: 1 }], [1], [9, { 7: 2 }, true]]);
+});
+
+test('reads of conversations are fewer than the daemon drops, and the last one is sent', async () => {
+  const tab = new Browser().tab();
+  const chat = await tab.open(alone);
+  const { clock } = tab.browser;
+  const reads = () => tab.socket.sent.filter(({ read }) => read).map(({ read }) => read.conversation);
+  for (let number = 0; number < 200; number++) {
+    chat.markRead('open');
+    chat.markRead('open');
+    await clock.advance(5);
+  }
+  await clock.advance(20);
+  assert.ok(reads().length > 40 && reads().length <= 51, `${reads().length} in a second`);
+  assert.deepEqual(new Set(reads()), new Set(['open']));
+  const before = reads().length;
+  for (let number = 0; number < 10; number++) chat.markRead(number);
+  await clock.advance(200);
+  assert.deepEqual(reads().slice(before), ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+  chat.markRead('a');
+  chat.markRead('b');
+  chat.close();
+  assert.deepEqual(reads().slice(-2), ['a', 'b'], 'what waits is sent when the page closes the chat');
+});
+
+test('a conversation that was read long before the connection is there is not cleared', async () => {
+  const tab = new Browser().tab();
+  const chat = await tab.open(alone);
+  const { clock } = tab.browser;
+  tab.socket.end(1006);
+  chat.markRead('old');
+  await clock.advance(9_000);
+  chat.markRead('new');
+  await clock.advance(2_000);
+  while (tab.socket.readyState !== 0) await clock.advance(1_000);
+  tab.socket.accept();
+  await clock.advance(100);
+  const reads = tab.socket.sent.filter(({ read }) => read);
+  assert.deepEqual(reads, [{ read: { conversation: 'new' } }]);
 });
 
 test('closing or leaving the page sends the queued acks and hands out nothing more', async () => {

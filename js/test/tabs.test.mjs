@@ -132,6 +132,47 @@ test('a conversation that a follower has read is sent by the leader, once', asyn
   assert.deepEqual(reads(follower), []);
 });
 
+test('a read that a frozen leader does not send is sent by the tab that takes over', async () => {
+  const [leader, follower] = await tabs(2);
+  const { clock } = leader.browser;
+  const reads = ({ socket }) => socket.sent.filter(({ read }) => read);
+  leader.asleep = true;
+  follower.api.markRead('team');
+  await clock.advance(5_000);
+  follower.socket.accept();
+  await settle();
+  assert.deepEqual(reads(follower), [{ read: { conversation: 'team' } }]);
+});
+
+test('a leader that was frozen does not send a read that is old', async () => {
+  const [leader] = await tabs(1);
+  const { clock } = leader.browser;
+  const at = clock.now;
+  await clock.advance(20_000);
+  const channel = [...leader.browser.channels][0];
+  channel.onmessage({ data: { ask: 'status', readOf: 'old', at } });
+  channel.onmessage({ data: { ask: 'status', readOf: 'new', at: clock.now } });
+  await clock.advance(100);
+  const reads = leader.socket.sent.filter(({ read }) => read);
+  assert.deepEqual(reads, [{ read: { conversation: 'new' } }]);
+});
+
+test('a tab learns of other conversations at the same total', async () => {
+  const [leader, follower] = await tabs(2);
+  const counts = [];
+  follower.api.on('unread', (...count) => counts.push(count));
+  leader.socket.say({ type: 'unread_count', data: 2, by: { 7: 2 } });
+  await settle();
+  follower.asleep = true;
+  leader.socket.say({ type: 'unread_count', data: 2, by: { 8: 2 } });
+  await settle();
+  follower.asleep = false;
+  follower.world.dispatchEvent(new Event('online'));
+  follower.world.dispatchEvent(new Event('online'));
+  await settle();
+  assert.deepEqual(counts, [[2, { 7: 2 }], [2, { 8: 2 }]]);
+});
+
 test('markRead is sent by the leader and is not lost when the leader closes', async () => {
   const [leader, follower, third] = await tabs(3);
   const reads = ({ socket }) => socket.sent.filter(({ read }) => read).length;

@@ -166,6 +166,7 @@ class Tab {
       console: { error: (...words) => this.logged.push(words.map(String).join(' ')) },
       Math: { random: () => browser.random },
       performance: { now: () => clock.now },
+      Date: { now: () => clock.now },
       setTimeout: (call, delay) => clock.set(call, delay),
       clearTimeout: (timer) => clock.clear(timer),
       localStorage: browser.storage,
