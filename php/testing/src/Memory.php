@@ -160,6 +160,7 @@ final class Memory
         }
         $delivery = $this->show($message->receiver, $message) ? Delivery::Live : Delivery::Stored;
         $this->known[$key] = $delivery;
+        $this->emptyConversations($message->receiver);
         $this->rows[++$this->lastRow] = $message->asRow($this->lastRow);
         $by = $this->conversations($message->receiver);
         $conversation = $message->conversation ?? $message->sender;
@@ -182,6 +183,17 @@ final class Memory
         return $by;
     }
 
+    /**
+     * A total that the application has set to 0 is a clear: no older message is taken out of a counter later.
+     */
+    private function emptyConversations(int|string $user): void
+    {
+        if (($this->unread[$user] ?? 0) <= 0 && ($this->unreadBy[$user] ?? []) !== []) {
+            $this->cleared[$user] = $this->lastRow;
+            unset($this->unreadBy[$user]);
+        }
+    }
+
     /** Sets the counter of a user to 0, or takes away what one conversation counts. */
     public function clearUnread(int|string $user, ?string $conversation): void
     {
@@ -192,6 +204,7 @@ final class Memory
             unset($this->unreadBy[$user], $this->clearedBy[$user]);
             return;
         }
+        $this->emptyConversations($user);
         $by = $this->conversations($user);
         $this->unread[$user] = max(0, ($this->unread[$user] ?? 0) - ($by[$conversation] ?? 0));
         unset($by[$conversation]);
@@ -209,6 +222,7 @@ final class Memory
         if ($this->isOnline($receiver)) {
             $this->recalled[$receiver] = [...($this->recalled[$receiver] ?? []), ...$ids];
         }
+        $this->emptyConversations($receiver);
         foreach ($this->rowsOf($receiver) as $number => $row) {
             if ($row->sender == $sender && in_array($row->id, $ids, true)) {
                 unset($this->rows[$number]);

@@ -43,6 +43,20 @@ final class ConversationsInMemoryTest extends PromisesTestCase
         self::assertSame([], ChatPush\getUnreadCounts($user));
     }
 
+    /** A message from before the application's 0 is not counted, so that its recall takes nothing from others. */
+    public function testRecallOfWhatTheApplicationHasClearedTakesNothing(): void
+    {
+        $user = $this->installation->newUser();
+        ChatPush\sendMessage(1, $user, 'first', message_id: 'a');
+        $this->installation->setUnread($user, 0);
+        ChatPush\sendMessage(3, $user, 'second', message_id: 'b');
+        self::assertTrue(ChatPush\recallMessage(1, $user, 'a'));
+        self::assertSame([3 => 1], ChatPush\getUnreadCounts($user));
+        self::assertSame(1, getUnreadCount($user));
+        self::assertTrue(ChatPush\recallMessage(3, $user, 'b'));
+        self::assertSame(0, getUnreadCount($user));
+    }
+
     public function testMessageToManyCountsForEachReceiver(): void
     {
         [$one, $two] = [$this->installation->newUser(), $this->installation->newUser()];
