@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use chatpush_wire::reply::Refusal;
 
+use crate::fault_injection::{self, Promise};
 use crate::link::ExecuteError;
 use crate::outcome::Outcome;
 use crate::settings::{InvalidDirective, InvalidDirectives};
@@ -75,7 +76,10 @@ impl Error {
             | Self::NoSecret
             | Self::NoEntropy(_)
             | Self::Refused(_) => Outcome::NotQueued,
-            Self::Execute(error) => error.known().into(),
+            Self::Execute(error) => match error.known().into() {
+                Outcome::Queued if fault_injection::breaks(Promise::Queued) => Outcome::NotQueued,
+                outcome => outcome,
+            },
             Self::Idempotent(error) => error.outcome(),
             Self::Partial(partial) => partial.outcome,
             Self::NotAwaited => Outcome::Queued,

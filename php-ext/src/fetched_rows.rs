@@ -73,6 +73,14 @@ pub(crate) fn with_content(user: &UserId, content: StringIdentity) -> Option<Rc<
     })
 }
 
+/// The row of `user` whose content has these words.
+pub(crate) fn with_words(user: &UserId, words: &str) -> Option<Rc<FetchedRow>> {
+    MEMORY.with_borrow(|memory| {
+        let mut rows = memory.by_content.values().filter(|(_, row)| row.user == *user);
+        rows.find(|(strings, _)| strings.content.to_zval().str() == Some(words)).map(|(_, row)| row.clone())
+    })
+}
+
 /// The row of `user` with this message id. If this request does not hold it, as much as the id says.
 pub(crate) fn with_id(user: &UserId, id: MessageId, ids: UserIdType) -> Rc<FetchedRow> {
     let key = (user.clone(), id);

@@ -16,6 +16,7 @@
 //! | `exchange` | exchanges with Redis: a command, and a script and the wait for its answer |
 //! | `link` | the connection: socket, TLS, RESP, what is kept between calls, the retry |
 //! | `error` | why a call failed |
+//! | `fault_injection` | promises that the fault tests break, in a build of their own |
 //! | `exception` | the exception classes, and how an error becomes an exception or a warning |
 //! | `settings` | the INI directives |
 //! | `info` | the section of `phpinfo()` |
@@ -30,6 +31,7 @@ mod delivery;
 mod error;
 mod exception;
 mod exchange;
+mod fault_injection;
 mod fetched_rows;
 mod functions;
 mod info;

@@ -8,6 +8,8 @@ mod connect;
 mod delivery;
 /// Whoever connects while entries of others wait, or while MySQL is away.
 mod barrier;
+/// What is installed has no fault injection.
+mod fault_injection;
 /// Rooms, grants, and what is pushed to all.
 mod rooms;
 /// Presence of peers, and client events.

@@ -18,6 +18,22 @@ pub(crate) enum Promise {
     Memory,
     /// A transaction that the server takes away in the middle is noticed: `last_fence`.
     LastFence,
+    /// A clear takes away what its conversation counts: `by`.
+    By,
+    /// Every receiver in a list gets a row: `receivers`.
+    Receivers,
+    /// A row of a history is marked when it was delivered: `mark`.
+    Mark,
+    /// And only once: `mark_once`.
+    MarkOnce,
+    /// A repeated call of a message that MySQL refused is told so: `refusals`.
+    Refusals,
+    /// And nobody sees it again: `shown_once`.
+    ShownOnce,
+    /// What a database that is not durable has lost is applied again: `replay`.
+    Replay,
+    /// Two installations do not share a database: `prefix`.
+    Prefix,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -31,6 +47,14 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Identity => "identity",
         Promise::Memory => "memory",
         Promise::LastFence => "last_fence",
+        Promise::By => "by",
+        Promise::Receivers => "receivers",
+        Promise::Mark => "mark",
+        Promise::MarkOnce => "mark_once",
+        Promise::Refusals => "refusals",
+        Promise::ShownOnce => "shown_once",
+        Promise::Replay => "replay",
+        Promise::Prefix => "prefix",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

@@ -67,7 +67,8 @@ impl Environment {
     pub(super) fn unknown(self, settings: &[&'static Setting]) -> Vec<UnknownVariable> {
         let others = [
             Some("CHATPUSH_CONFIG"),
-            cfg!(feature = "fault_injection").then_some("CHATPUSH_FAULT_INJECTION"),
+            #[cfg(feature = "fault_injection")]
+            Some("CHATPUSH_FAULT_INJECTION"),
         ];
         let unknown = self.values.into_keys().filter(|name| !others.contains(&Some(name)));
         unknown.map(|name| UnknownVariable { nearest: nearest(&name, settings), name }).collect()

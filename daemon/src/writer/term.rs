@@ -27,6 +27,7 @@ use super::refused_messages::RefusedMessages;
 use super::sweeping::Sweeping;
 use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
+use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
@@ -483,7 +484,15 @@ impl<'a> Term<'a> {
 
     fn plan<'e>(&self, entries: &'e [LogEntry], stored: &HashSet<(UserId, MessageId)>) -> Batch<'e> {
         let is_history = self.services.config.mysql.as_ref().is_some_and(|mysql| mysql.history.is_some());
-        Batch::plan(entries, |partition| self.position(partition), (self.counting(), is_history), stored)
+        let counting = (self.counting(), is_history);
+        let mut batch = Batch::plan(entries, |partition| self.position(partition), counting, stored);
+        if fault_injection::breaks(Promise::Receivers) {
+            // The second of many.
+            let second =
+                (1..batch.inserts.len()).find(|at| batch.inserts[*at].id == batch.inserts[at - 1].id);
+            second.map(|at| batch.inserts.remove(at));
+        }
+        batch
     }
 
     /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its

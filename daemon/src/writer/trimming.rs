@@ -10,6 +10,7 @@ use chatpush_wire::partition::Partition;
 use redis::Pipeline;
 use tokio::time::Instant;
 
+use crate::base::fault_injection::{self, Promise};
 use crate::broker::log;
 use crate::log::position::Position;
 
@@ -92,7 +93,7 @@ impl Trimming {
             let mut entries: usize = spans.iter().map(|span| span.entries).sum();
             let mut end = None;
             while let Some(span) = spans.front().copied() {
-                let old = span.since + KEEP_TIME <= answered;
+                let old = span.since + KEEP_TIME <= answered || fault_injection::breaks(Promise::Replay);
                 // The newest span still grows.
                 let many = spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES);
                 if !old && !many {

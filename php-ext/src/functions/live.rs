@@ -5,6 +5,7 @@ use chatpush_wire::id::MessageId;
 
 use crate::calls::live;
 use crate::declaration::function;
+use crate::fault_injection::{self, Promise};
 use crate::fetched_rows;
 use crate::parameters::Content;
 use crate::users::{self, UserArgument};
@@ -40,6 +41,9 @@ function! {
         let receiver = receiver_id.of_type(ids)?;
         let row = match message_id {
             Some(id) => Some(fetched_rows::with_id(&receiver, id, ids)),
+            None if fault_injection::breaks(Promise::Words) => {
+                fetched_rows::with_words(&receiver, content.text)
+            }
             None => fetched_rows::with_content(&receiver, content.string),
         };
         live::push(&receiver, content.text, &r#type, row)

@@ -3,6 +3,7 @@
 use chatpush_wire::id::{MessageId, UserId};
 
 use super::{id_literal, in_statements, list, quoted};
+use crate::base::fault_injection::{self, Promise};
 use crate::config::Names;
 use crate::log::batch::{AppDelete, Batch};
 use crate::store::tables::Tables;
@@ -43,14 +44,19 @@ pub(in crate::store) fn confirm_acked(tables: &Tables, batch: &Batch<'_>, most: 
             None => statements.push(format!(
                 "DELETE m, o FROM `{records}` m LEFT JOIN {offline_message} o ON {same} WHERE {wanted}"
             )),
-            Some(marking) => statements.extend([
-                format!(
-                    "UPDATE `{records}` m JOIN {offline_message} o ON {same} SET {} WHERE {wanted}{}",
-                    marking.set("o."),
-                    tables.waits("o.")
-                ),
-                format!("DELETE m FROM `{records}` m WHERE {wanted}"),
-            ]),
+            Some(marking) => {
+                let mark = format!(
+                    "UPDATE `{records}` m JOIN {offline_message} o ON {same} SET {} WHERE {wanted}",
+                    marking.set("o.")
+                );
+                if !fault_injection::breaks(Promise::Mark) {
+                    statements.push(mark.clone() + &tables.waits("o."));
+                }
+                if fault_injection::breaks(Promise::MarkOnce) {
+                    statements.push(mark);
+                }
+                statements.push(format!("DELETE m FROM `{records}` m WHERE {wanted}"));
+            }
         }
     }
     statements

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use chatpush_wire::id::UserId;
 
 use super::{ID_BYTES, id_list, id_literal, in_statements, quoted};
+use crate::base::fault_injection::{self, Promise};
 use crate::config::{Names, UNREAD};
 use crate::log::batch::Batch;
 
@@ -44,9 +45,10 @@ pub(super) fn without(total: &str, user: &UserId, conversations: &BTreeSet<Strin
 /// Deletes what is cleared, and adds what is added.
 pub(super) fn change(batch: &Batch<'_>, most: usize) -> Vec<String> {
     let mut statements = Vec::new();
+    let clears = !fault_injection::breaks(Promise::By);
     let cleared_all = batch.counters.iter().filter(|(_, counter)| counter.cleared);
     let cleared_all: Vec<_> = cleared_all.map(|(user, _)| *user).collect();
-    if !cleared_all.is_empty() {
+    if clears && !cleared_all.is_empty() {
         statements.push(format!(
             "DELETE FROM `{UNREAD}` WHERE `user_id` IN ({}) AND {IS_PART}",
             id_list(&cleared_all)
@@ -56,8 +58,8 @@ pub(super) fn change(batch: &Batch<'_>, most: usize) -> Vec<String> {
     let mut added = Vec::new();
     for (user, parts) in &batch.parts {
         let user = id_literal(user).to_string();
-        cleared
-            .extend(parts.cleared.iter().map(|name| (user.clone(), format!("({user}, {})", quoted(name)))));
+        let cleared_parts = parts.cleared.iter().filter(|_| clears);
+        cleared.extend(cleared_parts.map(|name| (user.clone(), format!("({user}, {})", quoted(name)))));
         added.extend(parts.added.iter().map(|(name, count)| format!("({user}, {}, {count})", quoted(name))));
     }
     for rows in in_statements(&cleared, most, |_| ROW_BYTES + ID_BYTES) {

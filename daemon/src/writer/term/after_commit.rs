@@ -9,6 +9,7 @@ use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
 use super::Term;
+use crate::base::fault_injection::{self, Promise};
 use crate::broker::{BrokerError, replies};
 use crate::log::batch::{Batch, Outcome};
 use crate::services::Services;
@@ -87,7 +88,8 @@ impl Term<'_> {
 
     /// The reply to a call whose message is in an earlier batch.
     fn repeated(&mut self, receiver: &UserId, id: &MessageId, receiver_online: bool) -> Reply {
-        let Some(error) = self.refused_messages.error(receiver, id) else {
+        let error = self.refused_messages.error(receiver, id);
+        let Some(error) = error.filter(|_| !fault_injection::breaks(Promise::Refusals)) else {
             return Reply::Stored { receiver_online };
         };
         let refused = Reply::Refused(Refusal::Rejected(error.to_owned()));
@@ -100,6 +102,13 @@ impl Term<'_> {
     pub(super) fn queue_refusal(&mut self, receiver: &UserId, id: &MessageId, refused: &Reply) {
         let json = serde_json::to_string(refused).unwrap_or_default();
         let seen = self.services.prefix.seen(receiver, id);
+        if fault_injection::breaks(Promise::Refusals) {
+            return;
+        }
+        if fault_injection::breaks(Promise::ShownOnce) {
+            self.after_commit.cmd("DEL").arg(seen).ignore();
+            return;
+        }
         let lifetime = CHOSEN_SEEN_TTL.as_millis();
         self.after_commit.cmd("SET").arg(seen).arg(json).arg("PX").arg(lifetime).ignore();
     }
