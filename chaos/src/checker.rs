@@ -1,26 +1,59 @@
 //! Checks each message: was it delivered, once, in order, and counted?
 
+mod conversations;
+mod recalls;
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::history::{Connection, History, Key, Message, Outcome};
+use crate::history::{Connection, Frame, History, Key, Message, Outcome};
+use crate::schema::Row;
 
 /// The contents of the tables after the last fault, when all logs were applied.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// `offline_message` before the final delivery: contents by receiver, oldest first.
-    pub(crate) before: BTreeMap<u32, Vec<Key>>,
-    /// Rows that are left after the final delivery.
+    /// Whether the table of messages is a history, and conversations are counted.
+    pub(crate) is_application: bool,
+    /// The rows with their keys before the final delivery, oldest first.
+    pub(crate) before: Vec<(Key, Row)>,
+    /// The rows of a history after it.
+    pub(crate) after: Vec<(Key, Row)>,
+    /// How many rows were deleted from a history.
+    pub(crate) deleted: u64,
+    /// Rows that still wait after the final delivery.
     pub(crate) left: u64,
-    /// Contents in `chatpush_dead`.
+    /// Keys of messages in `chatpush_dead`.
     pub(crate) dead: HashSet<Key>,
-    /// `user.unread_count`.
+    /// The unread counter of each user.
     pub(crate) counters: BTreeMap<u32, u64>,
+    /// What each conversation of a user counts.
+    pub(crate) parts: BTreeMap<(u32, String), u64>,
+}
+
+/// For each message, the connections on which it was received.
+type Shown<'a> = HashMap<&'a Key, Vec<usize>>;
+
+/// Returns the violations that no later event can explain, in a history that goes on.
+pub(crate) fn early_violations(history: &History) -> Vec<String> {
+    let mut found = history.wrong.clone();
+    let mut known = HashSet::new();
+    for connection in &history.connections {
+        connection_violations(connection, history, &mut known, &mut found);
+    }
+    for (key, frames) in &history.frames {
+        if let Some(message) = history.messages.get(key) {
+            identity_violations(key, message, frames, &mut |what| found.push(format!("{what}: {key}")));
+        }
+    }
+    found
 }
 
 /// Returns all violations, each with the calls and connections of its message.
 pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut shown: HashMap<&Key, Vec<usize>> = HashMap::new();
+    let mut found = history.wrong.clone();
+    let mut shown = Shown::new();
     let mut known = HashSet::new();
     for (number, connection) in history.connections.iter().enumerate() {
         for key in &connection.shown {
@@ -35,15 +68,11 @@ pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
             && message.outcome == Outcome::Accepted
             && seen == 0
             && !tables.dead.contains(key)
+            && !message.may_be_recalled()
         {
             found.push(report("lost"));
         }
-        if seen > 0 && tables.dead.contains(key) {
-            found.push(report("delivered although MySQL refused it"));
-        }
-        if message.outcome == Outcome::Refused && message.is_stored() && seen > 0 {
-            found.push(report("refused but delivered"));
-        }
+        refusal_violations(key, message, history, tables, seen, &mut |what| found.push(report(what)));
         let receivers: HashSet<_> = shown
             .get(key)
             .into_iter()
@@ -58,49 +87,80 @@ pub(crate) fn violations(history: &History, tables: &Tables) -> Vec<String> {
             identity_violations(key, message, frames, &mut |what| found.push(report(&what)));
         }
     }
-    for (user, rows) in &tables.before {
-        let mut twice = HashSet::new();
-        for key in rows.iter().filter(|key| !twice.insert(*key)) {
-            found.push(format!("stored twice for {user}: {key}"));
-        }
-        let stored: Vec<_> = rows.iter().filter(|key| history.messages.contains_key(*key)).collect();
-        order_violations(&format!("rows of {user}"), &stored, history, &mut found);
+    for key in shown.keys().filter(|key| key.contains('@') && !history.messages.contains_key(**key)) {
+        found.push(format!("delivered to a user who is not in the list: {key}"));
     }
     if tables.left > 0 {
         found.push(format!("{} rows were never confirmed", tables.left));
     }
-    counter_violations(history, tables, &shown, &mut found);
+    found.extend(rows::violations(history, tables, &shown));
+    found.extend(recalls::violations(history, &shown));
+    if tables.is_application {
+        found.extend(conversations::violations(history, tables, &shown));
+    } else {
+        counter_violations(history, tables, &shown, &mut found);
+    }
     found
 }
 
-/// A message has one id, which is the sender's if one was chosen, and no type of another message.
+/// A message that was refused is not delivered. One with an id may be shown before MySQL refuses it: once,
+/// however often it is sent, and every call hears that it was refused, unless Redis has lost what it knew.
+fn refusal_violations(
+    key: &Key,
+    message: &Message,
+    history: &History,
+    tables: &Tables,
+    seen: usize,
+    report: &mut impl FnMut(&str),
+) {
+    let words = || message.calls.iter().map(|(_, word)| word.as_str());
+    let is_rejected = words().any(|word| word == "rejected");
+    let (Some((from, _)), Some((to, _))) = (message.calls.first(), message.calls.last()) else { return };
+    let has_id = message.chosen_id(key).is_some();
+    if seen > 0 && tables.dead.contains(key) && !has_id {
+        report("delivered although MySQL refused it");
+    }
+    if seen > 1 && is_rejected && has_id && !history.has_lost(*from, *to) {
+        report("shown again although MySQL refused it");
+    }
+    if is_rejected && words().skip_while(|word| *word != "rejected").any(|word| word == "ok") {
+        report("told that it is stored although MySQL refused it");
+    }
+    if message.outcome == Outcome::Refused && message.is_stored() && seen > 0 && !is_rejected {
+        report("refused but delivered");
+    }
+}
+
+/// A message has one id, which is the sender's if one was chosen, and no type or conversation of another
+/// message.
 fn identity_violations(
     key: &Key,
     message: &Message,
-    frames: &HashSet<(String, String)>,
+    frames: &HashSet<Frame>,
     report: &mut impl FnMut(String),
 ) {
-    let ids: HashSet<_> = frames.iter().map(|(id, _)| id.as_str()).collect();
+    let ids: HashSet<_> = frames.iter().map(|frame| frame.id.as_str()).collect();
     let chosen = message.chosen_id(key);
     if ids.len() > 1 || chosen.is_some_and(|chosen| !ids.contains(chosen.as_str())) {
         report(format!("received with the ids {ids:?}"));
     }
-    for (_, found) in frames.iter().filter(|(_, found)| !message.may_have_type(key, found)) {
-        report(format!("received with the type {found}"));
+    for frame in frames {
+        let Frame { message_type, conversation, .. } = frame;
+        if !message.may_have_type(key, message_type) {
+            report(format!("received with the type {message_type}"));
+        }
+        if conversation.is_some() && *conversation != message.conversation {
+            report(format!("received in the conversation {conversation:?}"));
+        }
     }
 }
 
 /// A counter is the number of messages that were stored, which were all shown in the end. What Redis has lost
 /// may have been shown and not stored.
-fn counter_violations(
-    history: &History,
-    tables: &Tables,
-    shown: &HashMap<&Key, Vec<usize>>,
-    found: &mut Vec<String>,
-) {
+fn counter_violations(history: &History, tables: &Tables, shown: &Shown<'_>, found: &mut Vec<String>) {
     let mut counted: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     for (key, message) in &history.messages {
-        if message.is_stored() && shown.contains_key(key) {
+        if message.is_stored() && shown.contains_key(key) && !tables.dead.contains(key) {
             let (least, most) = counted.entry(message.receiver).or_default();
             *least += u64::from(!message.may_be_lost);
             *most += 1;
@@ -158,7 +218,7 @@ fn order_violations(place: &str, keys: &[&Key], history: &History, found: &mut V
     }
 }
 
-fn describe(key: &Key, message: &Message, history: &History, shown: &HashMap<&Key, Vec<usize>>) -> String {
+fn describe(key: &Key, message: &Message, history: &History, shown: &Shown<'_>) -> String {
     let connections: Vec<_> = shown
         .get(key)
         .into_iter()
@@ -178,121 +238,4 @@ fn describe(key: &Key, message: &Message, history: &History, shown: &HashMap<&Ke
         message.outcome,
         connections.join(", ")
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn history(lines: &[&str]) -> History {
-        let mut history = History::default();
-        for line in lines {
-            history.line(&line.replace(' ', "\t"));
-        }
-        history.close();
-        history
-    }
-
-    fn shown(mut history: History, user: u32, keys: &[&str]) -> History {
-        let connection = history.connected(user, "plain".to_owned());
-        for key in keys {
-            history.shown(connection, (*key).to_owned(), None);
-        }
-        history
-    }
-
-    const TWO: [&str; 4] = ["> a-s-1 store 1", "< a-s-1 ok", "> a-s-2 store 1", "< a-s-2 queued"];
-
-    fn tables(counter: u64) -> Tables {
-        Tables { counters: [(1, counter)].into(), ..Tables::default() }
-    }
-
-    fn words(found: &[String]) -> Vec<&str> {
-        let mut words: Vec<_> = found.iter().filter_map(|text| text.split(' ').next()).collect();
-        words.sort_unstable();
-        words
-    }
-
-    #[test]
-    fn correct_history_has_no_violation() {
-        let history = shown(history(&TWO), 1, &["a-s-1", "a-s-2"]);
-        assert_eq!(violations(&history, &tables(2)), Vec::<String>::new());
-    }
-
-    #[test]
-    fn each_kind_of_violation_is_found() {
-        let found = violations(&shown(history(&TWO), 1, &["a-s-1"]), &tables(1));
-        assert_eq!(words(&found), ["lost:"], "{found:?}");
-        let found = violations(&shown(history(&TWO), 1, &["a-s-2", "a-s-1"]), &tables(2));
-        assert_eq!(words(&found), ["out"], "{found:?}");
-        let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2", "a-s-1"]), &tables(2));
-        assert_eq!(words(&found), ["received"], "{found:?}");
-        let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2"]), &tables(3));
-        assert_eq!(words(&found), ["the"], "{found:?}");
-        let found =
-            violations(&shown(shown(history(&TWO), 1, &["a-s-1", "a-s-2"]), 2, &["a-s-1"]), &tables(2));
-        assert_eq!(words(&found), ["delivered"], "{found:?}");
-        let refused = history(&["> a-s-1 store 1", "< a-s-1 refused"]);
-        let found = violations(&shown(refused, 1, &["a-s-1"]), &tables(1));
-        assert_eq!(words(&found), ["refused"], "{found:?}");
-        let mut doubled = tables(2);
-        doubled.before.insert(1, vec!["a-s-1".to_owned(), "a-s-1".to_owned()]);
-        doubled.left = 1;
-        let found = violations(&shown(history(&TWO), 1, &["a-s-1", "a-s-2"]), &doubled);
-        assert_eq!(words(&found), ["1", "stored"], "{found:?}");
-    }
-
-    #[test]
-    fn another_id_or_type_is_found() {
-        let receive = |frames: &[(&str, &str)]| {
-            let mut history = history(&["> a-m-1 send 1", "< a-m-1 ok"]);
-            for (id, found) in frames {
-                let connection = history.connected(1, "plain".to_owned());
-                let frame = ((*id).to_owned(), (*found).to_owned());
-                history.shown(connection, "a-m-1".to_owned(), Some(frame));
-            }
-            violations(&history, &tables(1))
-        };
-        assert_eq!(receive(&[("1:a-m-1", "a-m-1"), ("1:a-m-1", "chat")]), Vec::<String>::new());
-        for frames in
-            [&[("1:a-m-2", "a-m-1")][..], &[("1:a-m-1", "a-m-2")], &[("1:a-m-1", "a-m-1"), ("x", "a-m-1")]]
-        {
-            let found = receive(frames);
-            assert_eq!(words(&found), ["received"], "{found:?}");
-        }
-    }
-
-    #[test]
-    fn what_redis_has_lost_may_be_missing_unless_it_was_committed() {
-        let lines: Vec<_> = TWO.iter().map(|line| line.replace(' ', "\t")).collect();
-        let lost = |from_start: bool| {
-            let mut history = History::default();
-            let start = history.started;
-            for line in &lines {
-                history.line(line);
-            }
-            history.lost_tail(if from_start { start } else { std::time::Instant::now() });
-            history.close();
-            history
-        };
-        let found = violations(&shown(lost(true), 1, &["a-s-1"]), &tables(1));
-        assert_eq!(found, Vec::<String>::new());
-        // It was shown before, and is not stored.
-        let found = violations(&shown(lost(true), 1, &["a-s-1", "a-s-2"]), &tables(1));
-        assert_eq!(found, Vec::<String>::new());
-        let found = violations(&shown(lost(true), 1, &["a-s-2"]), &tables(1));
-        assert_eq!(words(&found), ["lost:"], "{found:?}");
-        let found = violations(&shown(lost(true), 1, &["a-s-1", "a-s-2"]), &tables(3));
-        assert_eq!(words(&found), ["the"], "{found:?}");
-        // It was queued before.
-        let found = violations(&shown(lost(false), 1, &["a-s-1"]), &tables(1));
-        assert_eq!(words(&found), ["lost:"], "{found:?}");
-    }
-
-    #[test]
-    fn unknown_calls_may_have_been_executed_or_not() {
-        let unknown = ["> a-s-1 store 1", "> a-s-2 store 1", "< a-s-2 unknown"];
-        assert!(violations(&history(&unknown), &tables(0)).is_empty());
-        assert!(violations(&shown(history(&unknown), 1, &["a-s-2", "a-s-1"]), &tables(2)).is_empty());
-    }
 }

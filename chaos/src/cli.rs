@@ -18,6 +18,10 @@ pub struct Arguments {
     /// The faults to inject, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "FAULT")]
     pub faults: Vec<FaultKind>,
+    /// Use the tables of an application that has a history, counts conversations and sends to groups; the
+    /// seed chooses the types of ids and columns, and where the counters are
+    #[arg(long, conflicts_with = "galera")]
+    pub applications: bool,
     /// Use a Galera cluster, on another node of which the application writes the rows of the same users
     #[arg(long)]
     pub galera: bool,
@@ -27,9 +31,9 @@ pub struct Arguments {
     /// Number of PHP workers
     #[arg(long, default_value_t = 6)]
     pub workers: u32,
-    /// Number of users, each with one client
-    #[arg(long, default_value_t = 40)]
-    pub users: u32,
+    /// Number of users, each with one client [default: 40, with --applications 60]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=6_000))]
+    pub users: Option<u32>,
     /// Keep the folder with data and logs, also without violations
     #[arg(long)]
     pub keep: bool,
@@ -39,4 +43,11 @@ pub struct Arguments {
     /// Run daemons that break this guarantee (built with the feature `fault_injection`)
     #[arg(long, hide = true)]
     pub fault_injection: Option<String>,
+}
+
+impl Arguments {
+    /// The number of users. A group of an application has fifty.
+    pub fn users(&self) -> u32 {
+        self.users.unwrap_or(if self.applications { 60 } else { 40 })
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use chatpush_wire::id::UserId;
 use chatpush_wire::token::{self, Secret};
 use fastrand::Rng;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -19,11 +18,14 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Ports, SECRET};
-use crate::history::{History, lock};
+use crate::history::{Frame, History, Key, lock};
+use crate::schema::Schema;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const PROTOCOLS: [Option<&str>; 3] = [None, Some("chatpush.raw"), Some("chatpush.v1")];
+
+const WITH_IDS: [Option<&str>; 2] = [None, Some("chatpush.v1")];
 
 /// The ways in which a connection ends.
 const ENDS: [&str; 4] = ["close", "vanish", "half-close", "stall"];
@@ -31,6 +33,8 @@ const ENDS: [&str; 4] = ["close", "vanish", "half-close", "stall"];
 /// What all clients share.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
+    /// The ids of users.
+    pub(crate) schema: Arc<Schema>,
     /// The ports of the running daemons.
     pub(crate) ports: Ports,
     /// The record of connections and messages.
@@ -48,7 +52,9 @@ impl Clients {
         let mut rng = Rng::with_seed(seed ^ u64::from(user));
         while !self.stop.is_cancelled() {
             let draining = self.drain.is_cancelled();
-            let protocol = if draining { None } else { PROTOCOLS[rng.usize(..PROTOCOLS.len())] };
+            // Some never use the protocol that shows neither id nor type.
+            let protocols: &[_] = if user.is_multiple_of(3) { &WITH_IDS } else { &PROTOCOLS };
+            let protocol = if draining { None } else { protocols[rng.usize(..protocols.len())] };
             // Some are online all the time, and confirm what they get while servers change.
             let stays = draining || user.is_multiple_of(4);
             let stay = if stays { Duration::MAX } else { Duration::from_millis(rng.u64(100..4_000)) };
@@ -64,12 +70,32 @@ impl Clients {
         }
     }
 
+    /// Records a frame that is no message.
+    fn note(&self, text: &str, connection: usize) {
+        let Ok(frame) = serde_json::from_str::<Value>(text) else { return };
+        let mut history = lock(&self.history);
+        match frame["type"].as_str() {
+            Some("recall") => {
+                let ids = frame["ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                ids.for_each(|id| history.told(connection, id));
+            }
+            Some("unread_count") => {
+                let Some(by) = frame["by"].as_object() else { return };
+                let sum: u64 = by.values().filter_map(Value::as_u64).sum();
+                if frame["data"].as_u64() != Some(sum) {
+                    history.wrong.push(format!("a counter is not what its conversations count: {text}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
     async fn connect(&self, user: u32, protocol: Option<&str>, rng: &mut Rng) -> anyhow::Result<Socket> {
         let ports: Vec<u16> =
             self.ports.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect();
         let port = *rng.choice(&ports).context("no daemon runs")?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let token = token::sign(&Secret::new(SECRET)?, UserId::try_from(i64::from(user))?, None, now, 60);
+        let token = token::sign(&Secret::new(SECRET)?, self.schema.id(user)?, None, now, 60);
         let mut request = format!("ws://127.0.0.1:{port}/ws?token={token}").into_client_request()?;
         if let Some(protocol) = protocol {
             request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_str(protocol)?);
@@ -84,8 +110,11 @@ impl Clients {
         let reading = async {
             while let Some(Ok(message)) = socket.next().await {
                 let Message::Text(text) = message else { continue };
-                let Some((key, frame)) = read(&text, protocol) else { continue };
-                let id = frame.as_ref().map(|(id, _)| id.clone());
+                let Some((key, frame)) = read(&text, protocol, user) else {
+                    self.note(&text, connection);
+                    continue;
+                };
+                let id = frame.as_ref().map(|frame| frame.id.clone());
                 lock(&self.history).shown(connection, key, frame);
                 if let (Some("chatpush.v1"), Some(id)) = (protocol, id) {
                     let ack = serde_json::json!({ "ack": [id] }).to_string();
@@ -123,14 +152,31 @@ impl Clients {
     }
 }
 
-/// Returns the content of a frame that is a message, with its id and type if it has them.
-fn read(text: &str, protocol: Option<&str>) -> Option<(String, Option<(String, String)>)> {
+/// Returns the key of the message in a frame, with the other fields if it has them. None: the frame is no
+/// message, or one whose words come again and which has no id.
+fn read(text: &str, protocol: Option<&str>, user: u32) -> Option<(Key, Option<Frame>)> {
     if protocol == Some("chatpush.raw") {
-        let counter = text.starts_with("{\"type\":\"unread_count\"");
-        return (!counter).then(|| (text.to_owned(), None));
+        return is_content(text).then(|| (key(text, user), None));
     }
     let frame: Value = serde_json::from_str(text).ok()?;
     let field = |name: &str| frame[name].as_str().map(str::to_owned);
     // Only messages have an id.
-    Some((field("data")?, Some((field("id")?, field("type")?))))
+    let (content, id, message_type) = (field("data")?, field("id")?, field("type")?);
+    let own = if is_content(&content) {
+        content
+    } else {
+        // The sender's id, or the type of a push.
+        id.split_once(':').map_or_else(|| message_type.clone(), |(_, id)| id.to_owned())
+    };
+    Some((key(&own, user), Some(Frame { id, message_type, conversation: field("conversation") })))
+}
+
+/// Whether a content is unique: it names its worker.
+fn is_content(text: &str) -> bool {
+    text.starts_with('w') && text.contains('-')
+}
+
+/// A message to many has a key for each of them.
+pub(crate) fn key(content: &str, user: u32) -> Key {
+    if content.contains("-g-") { format!("{content}@{user}") } else { content.to_owned() }
 }

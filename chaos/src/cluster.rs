@@ -9,19 +9,24 @@ use anyhow::{Context as _, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb;
+use chatpush_stack::port;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::database::{Database, FOREIGN_KEY, POISON_TRIGGER};
+use crate::cli::Arguments;
+use crate::database::Database;
+use crate::fault::FaultKind;
 use crate::redis_pair::RedisPair;
+use crate::schema::Schema;
 
 /// The name of the database, and the prefix in Redis.
 pub(crate) const NAME: &str = "chaos";
-/// A user's id and this is the id of another user of the same partition, who never connects.
-pub(crate) const OFFLINE: u32 = 6_400;
 /// The secret that signs tokens.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// How long a daemon that must not run may take to notice.
+const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The port of each daemon, `None` while it is down.
 pub(crate) type Ports = Arc<Mutex<Vec<Option<u16>>>>;
@@ -37,24 +42,26 @@ pub(crate) struct Cluster {
     pub(crate) proxies: Vec<Proxy>,
     /// The ports of the daemons.
     pub(crate) ports: Ports,
+    /// The application's tables and the ids of its users.
+    pub(crate) schema: Arc<Schema>,
     fault_injection: Option<String>,
     folder: Folder,
 }
 
 impl Cluster {
-    /// Starts Redis, with a replica if there are to be failovers, the database with `users` users, and
-    /// `daemons` daemons.
-    pub(crate) async fn start(
-        daemons: usize,
-        users: u32,
-        redis_replica: bool,
-        fault_injection: Option<String>,
-        galera: bool,
-    ) -> anyhow::Result<Self> {
+    /// Starts Redis, with a replica if there are to be failovers, the database with users, and the daemons.
+    pub(crate) async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
+        let (daemons, users) = (usize::from(arguments.daemons), arguments.users());
+        let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
+        let schema = if arguments.applications {
+            Schema::of_application(users, arguments.seed)?
+        } else {
+            Schema::of_article(users)?
+        };
         let temporary = Folder::new()?;
         let folder = temporary.path();
         let redis = RedisPair::start(folder, redis_replica).await?;
-        let database = Database::start(galera).await?;
+        let database = Database::start(arguments).await?;
         mariadb::create_database(database.folder(), NAME).await?;
         let mut proxies = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
         for number in 0..daemons {
@@ -68,23 +75,23 @@ impl Cluster {
             database,
             proxies,
             ports: Arc::new(Mutex::new(vec![None; daemons])),
-            fault_injection,
+            schema: Arc::new(schema),
+            fault_injection: arguments.fault_injection.clone(),
             folder: temporary,
         };
+        cluster.execute(&cluster.schema.before_migration()).await?;
         let migrated = Daemon::command(cluster.folder(), &cluster.environment(0), &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        let insert = format!(
-            "USE {NAME}; INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' \
-             FROM seq_1_to_{users}; \
-             INSERT INTO `user` (id, username, password) SELECT id + {OFFLINE}, CONCAT('o', id), '' FROM `user`; \
-             {POISON_TRIGGER}; {}",
-            if galera { FOREIGN_KEY } else { "" }
-        );
-        mariadb::sql(cluster.database.folder(), &insert).await?;
+        cluster.execute(&cluster.schema.after_migration(arguments.galera)).await?;
         for number in 0..daemons {
             cluster.start_daemon(number)?;
         }
         Ok(cluster)
+    }
+
+    /// Whether a promise is broken on purpose.
+    pub(crate) fn breaks_a_promise(&self) -> bool {
+        self.fault_injection.is_some()
     }
 
     /// The folder with data and logs.
@@ -132,6 +139,21 @@ impl Cluster {
         self.announce(number, Some(daemon.port()));
         self.daemons[number] = Some(daemon);
         Ok(())
+    }
+
+    /// Starts another daemon with another prefix. Returns whether it runs on.
+    pub(crate) async fn admits_another_prefix(&self, number: usize) -> anyhow::Result<bool> {
+        let mut environment = self.environment(number);
+        environment.retain(|(name, _)| *name != "CHATPUSH_PREFIX");
+        environment.push(("CHATPUSH_PREFIX", format!("other-{NAME}")));
+        for listener in ["CHATPUSH_LISTEN", "CHATPUSH_ADMIN_LISTEN"] {
+            environment.push((listener, format!("127.0.0.1:{}", port::free()?)));
+        }
+        let running = Daemon::command(self.folder(), &environment, &["run"]);
+        match timeout(REFUSED_WITHIN, running).await {
+            Ok(ended) => ended.map(|_| false),
+            Err(_) => Ok(true),
+        }
     }
 
     /// Removes a daemon from the cluster, so that the caller can kill or stop it.
@@ -185,9 +207,14 @@ impl Cluster {
         self.proxies.iter().skip(2).step_by(2)
     }
 
+    /// Executes statements, and returns what the client prints.
+    async fn execute(&self, statements: &str) -> anyhow::Result<String> {
+        mariadb::sql(self.database.folder(), &format!("USE {NAME}; {statements}")).await
+    }
+
     /// Returns the rows of a query as lists of columns.
     pub(crate) async fn query(&self, select: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let text = mariadb::sql(self.database.folder(), &format!("USE {NAME}; {select}")).await?;
+        let text = self.execute(select).await?;
         Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 
@@ -211,6 +238,7 @@ impl Cluster {
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             ("CHATPUSH_PREFIX", NAME.to_owned()),
         ];
+        environment.extend(self.schema.environment());
         if let Some(fault_injection) = &self.fault_injection {
             environment.push(("CHATPUSH_FAULT_INJECTION", fault_injection.clone()));
         }

@@ -1,11 +1,15 @@
-//! The database of the cluster: a primary with its replica, or a Galera cluster.
+//! The database of the cluster: one server, a primary with its replica, or a Galera cluster.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use chatpush_stack::folder::Folder;
 use chatpush_stack::galera::Galera;
-use chatpush_stack::mariadb;
+use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::replicated_mariadb::ReplicatedMariaDb;
+
+use crate::cli::Arguments;
+use crate::fault::FaultKind;
 
 /// The nodes of a Galera cluster. The daemons use the first, the application the second.
 const NODES: usize = 3;
@@ -22,6 +26,8 @@ pub(crate) const FOREIGN_KEY: &str =
 /// Its servers.
 #[derive(Debug)]
 pub(crate) enum Database {
+    /// One server. It ends before its folder is removed.
+    Single(Option<MariaDb>, Folder),
     /// A primary and a replica.
     Pair(Box<ReplicatedMariaDb>),
     /// Nodes that can all be written to.
@@ -30,20 +36,27 @@ pub(crate) enum Database {
 
 impl Database {
     /// Starts all servers, with empty databases.
-    pub(crate) async fn start(galera: bool) -> anyhow::Result<Self> {
-        if !galera {
+    pub(crate) async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
+        if arguments.galera {
+            let mut cluster = Galera::start().await?;
+            for _ in 1..NODES {
+                cluster.join().await?;
+            }
+            return Ok(Self::Galera(Box::new(cluster)));
+        }
+        if arguments.faults.contains(&FaultKind::MysqlFailover) {
             return Ok(Self::Pair(Box::new(ReplicatedMariaDb::start().await?)));
         }
-        let mut cluster = Galera::start().await?;
-        for _ in 1..NODES {
-            cluster.join().await?;
-        }
-        Ok(Self::Galera(Box::new(cluster)))
+        let folder = Folder::new()?;
+        MariaDb::install(folder.path()).await?;
+        let server = MariaDb::start(folder.path()).await?;
+        Ok(Self::Single(Some(server), folder))
     }
 
     /// The folder of the server that daemons write to.
     pub(crate) fn folder(&self) -> &Path {
         match self {
+            Self::Single(_, folder) => folder.path(),
             Self::Pair(pair) => pair.primary_folder(),
             Self::Galera(cluster) => cluster.folder(0),
         }
@@ -57,20 +70,50 @@ impl Database {
     /// The folder of the node that the application writes to at the same time.
     pub(crate) fn other_node(&self) -> Option<&Path> {
         match self {
-            Self::Pair(_) => None,
             Self::Galera(cluster) => Some(cluster.folder(1)),
+            _ => None,
         }
+    }
+
+    /// Kills the server that daemons write to with SIGKILL.
+    ///
+    /// # Errors
+    ///
+    /// In a Galera cluster.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Single(server, _) => {
+                if let Some(server) = server.take() {
+                    server.kill();
+                }
+            }
+            _ => self.pair()?.kill_primary(),
+        }
+        Ok(())
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Single(server, folder) => *server = Some(MariaDb::start(folder.path()).await?),
+            _ => self.pair()?.start_primary().await?,
+        }
+        Ok(())
     }
 
     /// The primary and its replica.
     ///
     /// # Errors
     ///
-    /// In a Galera cluster.
+    /// If there is no replica.
     pub(crate) fn pair(&mut self) -> anyhow::Result<&mut ReplicatedMariaDb> {
         match self {
             Self::Pair(pair) => Ok(pair),
-            Self::Galera(_) => bail!("this fault needs a primary with a replica"),
+            _ => bail!("this fault needs a primary with a replica"),
         }
     }
 }

@@ -45,10 +45,16 @@ pub enum FaultKind {
     Silence,
     /// Connections between two parts are slow for a while.
     Slow,
+    /// A PHP process uses another database of Redis than the daemons.
+    OtherDatabase,
+    /// A daemon starts with another prefix on the same database.
+    OtherPrefix,
+    /// MariaDB does not sync its commits, and is killed: it loses the last second.
+    LoseCommits,
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 18] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 21] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
@@ -67,12 +73,17 @@ pub const FAULT_KINDS: [(FaultKind, &str); 18] = [
     (FaultKind::Freeze, "freeze"),
     (FaultKind::Silence, "silence"),
     (FaultKind::Slow, "slow"),
+    (FaultKind::OtherDatabase, "other-database"),
+    (FaultKind::OtherPrefix, "other-prefix"),
+    (FaultKind::LoseCommits, "lose-commits"),
 ];
 
 impl FaultKind {
-    /// Whether it also applies to a Galera cluster.
-    pub fn suits_galera(self) -> bool {
-        !matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment)
+    /// Whether it belongs to the faults that are injected unless some are named. A primary that has lost
+    /// commits has no replica any more that could take its place.
+    pub fn is_default(self, galera: bool) -> bool {
+        self != Self::LoseCommits
+            && !(galera && matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment))
     }
 }
 

@@ -1,40 +1,36 @@
 //! The record of all calls and their results, and of all connections and what they received.
 
-use std::collections::{HashMap, HashSet};
+mod lines;
+mod message;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Identifies a message: its content, which is unique.
+pub(crate) use self::message::{Message, Outcome, Recall};
+
+/// Identifies a message to one receiver: its content, or its id where the content comes again. A message to
+/// many has `@` and the receiver's number behind it.
 pub(crate) type Key = String;
 
-/// Whether a message was accepted, by the results of all calls that sent it. A later variant wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Outcome {
-    /// Every call reported that nothing was queued.
-    Refused,
-    /// A call did not report, or its process was killed.
-    Unknown,
-    /// A call reported that the message is stored or queued.
-    Accepted,
-}
+/// How long a call that did not report may still take effect: its command may be on its way, and a paused
+/// process may hold it.
+pub(crate) const LATE: Duration = Duration::from_secs(20);
 
-/// One message.
+/// What changes the count of a conversation of a user, in the order of the calls. Only one worker does.
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
-    /// Its place in the order of first calls, over all workers.
-    pub(crate) number: usize,
-    /// `store`, `send`, `push` or `loop`.
-    pub(crate) operation: String,
-    /// The user id of the receiver.
-    pub(crate) receiver: u32,
-    /// The combined result of its calls.
-    pub(crate) outcome: Outcome,
-    /// The start of each call, and its result, with the time since the start of the history.
-    pub(crate) calls: Vec<(Duration, String)>,
-    /// Whether Redis may have lost it: it was not committed when Redis lost its tail.
-    pub(crate) may_be_lost: bool,
-    /// Calls that have started and not ended.
-    pending: u32,
+pub(crate) enum Counted {
+    /// The first call that sent a message.
+    Sent(Key),
+    /// A clear: its end, and whether it was certainly done.
+    Cleared {
+        /// When it began.
+        from: Duration,
+        /// When it reported.
+        to: Duration,
+        /// Whether it was certainly done, or certainly not.
+        done: Option<bool>,
+    },
 }
 
 /// One connection of a client.
@@ -48,6 +44,21 @@ pub(crate) struct Connection {
     pub(crate) at: Duration,
     /// The messages that it received, in order.
     pub(crate) shown: Vec<Key>,
+    /// When it received each.
+    pub(crate) times: Vec<Duration>,
+    /// The ids of recall frames, with the number of messages that it had received before.
+    pub(crate) recalled: Vec<(String, usize)>,
+}
+
+/// The fields of a message frame.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Frame {
+    /// The message id.
+    pub(crate) id: String,
+    /// The type.
+    pub(crate) message_type: String,
+    /// The conversation, if it names one.
+    pub(crate) conversation: Option<String>,
 }
 
 /// The whole record.
@@ -56,11 +67,17 @@ pub(crate) struct History {
     /// When it began.
     pub(crate) started: Instant,
     /// Messages by key.
-    pub(crate) messages: HashMap<Key, Message>,
+    pub(crate) messages: BTreeMap<Key, Message>,
     /// Connections, in the order of their start.
     pub(crate) connections: Vec<Connection>,
-    /// The ids and types that a message was received with. A frame of `chatpush.raw` has neither.
-    pub(crate) frames: HashMap<Key, HashSet<(String, String)>>,
+    /// What a message was received with. A frame of `chatpush.raw` has nothing of it.
+    pub(crate) frames: HashMap<Key, HashSet<Frame>>,
+    /// What changed the count of a conversation of a user.
+    pub(crate) counted: HashMap<(u32, String), Vec<Counted>>,
+    /// Users whose whole counter was cleared.
+    pub(crate) cleared: HashSet<u32>,
+    /// What was seen to be wrong at once.
+    pub(crate) wrong: Vec<String>,
     /// When the last store succeeded.
     pub(crate) last_success: Option<Instant>,
     /// The longest time between two successful stores since it was last reset to zero.
@@ -69,6 +86,10 @@ pub(crate) struct History {
     lost_tails: Vec<(Duration, Duration)>,
     /// The number of calls by result.
     pub(crate) outcomes: HashMap<String, u64>,
+    /// Clears that have not reported: when they began.
+    clearing: HashMap<(u32, String), Duration>,
+    /// Recalls that have not reported: when they began.
+    recalling: HashMap<Key, Duration>,
 }
 
 /// Locks the shared history. The lock is never held across an await.
@@ -80,60 +101,23 @@ impl Default for History {
     fn default() -> Self {
         Self {
             started: Instant::now(),
-            messages: HashMap::new(),
+            messages: BTreeMap::new(),
             connections: Vec::new(),
             frames: HashMap::new(),
             last_success: None,
             longest_gap: Duration::ZERO,
             lost_tails: Vec::new(),
             outcomes: HashMap::new(),
+            counted: HashMap::new(),
+            cleared: HashSet::new(),
+            wrong: Vec::new(),
+            clearing: HashMap::new(),
+            recalling: HashMap::new(),
         }
     }
 }
 
 impl History {
-    /// Records a line that a worker wrote: `>` starts a call, `<` ends it (see `worker.php`).
-    pub(crate) fn line(&mut self, line: &str) {
-        let fields: Vec<_> = line.split('\t').collect();
-        let since = self.started.elapsed();
-        match fields[..] {
-            [">", key, operation, receiver] => {
-                let number = self.messages.len();
-                let message = self.messages.entry(key.to_owned()).or_insert_with(|| Message {
-                    number,
-                    operation: operation.to_owned(),
-                    receiver: receiver.parse().unwrap_or(0),
-                    outcome: Outcome::Refused,
-                    calls: Vec::new(),
-                    may_be_lost: false,
-                    pending: 0,
-                });
-                message.pending += 1;
-                message.calls.push((since, "called".to_owned()));
-            }
-            ["<", key, word] => {
-                *self.outcomes.entry(word.to_owned()).or_default() += 1;
-                let Some(message) = self.messages.get_mut(key) else { return };
-                message.pending -= 1;
-                message.calls.push((since, word.to_owned()));
-                let outcome = match word {
-                    "ok" | "queued" => Outcome::Accepted,
-                    "refused" | "rejected" => Outcome::Refused,
-                    _ => Outcome::Unknown,
-                };
-                message.outcome = message.outcome.max(outcome);
-                if word == "ok" && message.is_stored() {
-                    let now = Instant::now();
-                    let gap = self.last_success.map_or(Duration::ZERO, |last| now - last);
-                    self.longest_gap = self.longest_gap.max(gap);
-                    self.last_success = Some(now);
-                }
-            }
-            // A killed worker may leave half a line; its call counts as not reported.
-            _ => {}
-        }
-    }
-
     /// Records that Redis has lost what it has written since `from`.
     pub(crate) fn lost_tail(&mut self, from: Instant) {
         self.lost_tails.push((from - self.started, self.started.elapsed()));
@@ -143,55 +127,62 @@ impl History {
     /// queued when Redis lost its tail.
     pub(crate) fn close(&mut self) {
         let ended = self.started.elapsed();
+        for (counted, from) in std::mem::take(&mut self.clearing) {
+            self.clear(counted, from, "unknown");
+        }
+        for (key, from) in std::mem::take(&mut self.recalling) {
+            if let Some(message) = self.messages.get_mut(&key) {
+                message.recalls.push((from, ended, Recall::Unknown));
+            }
+        }
+        let lost_tails = std::mem::take(&mut self.lost_tails);
         for message in self.messages.values_mut() {
+            if message.pending > 0 {
+                message.outcome = message.outcome.max(Outcome::Unknown);
+            }
             if message.calls.iter().any(|(_, word)| word == "ok") {
                 continue;
             }
             let first = message.calls.first().map_or(ended, |(at, _)| *at);
             let last =
                 if message.pending > 0 { ended } else { message.calls.last().map_or(first, |(at, _)| *at) };
-            message.may_be_lost = self.lost_tails.iter().any(|(from, to)| first <= *to && *from <= last);
+            message.may_be_lost = lost_tails.iter().any(|(from, to)| first <= *to && *from <= last);
             if message.may_be_lost {
                 message.outcome = message.outcome.min(Outcome::Unknown);
             }
         }
-        for message in self.messages.values_mut().filter(|message| message.pending > 0) {
-            message.outcome = message.outcome.max(Outcome::Unknown);
-        }
+        self.lost_tails = lost_tails;
     }
 
     /// Records a new connection and returns its number.
     pub(crate) fn connected(&mut self, user: u32, what: String) -> usize {
         let at = self.started.elapsed();
-        self.connections.push(Connection { user, what, at, shown: Vec::new() });
+        let (shown, times, recalled) = (Vec::new(), Vec::new(), Vec::new());
+        self.connections.push(Connection { user, what, at, shown, times, recalled });
         self.connections.len() - 1
     }
 
-    /// Records a message that a connection received, with its id and type if the frame has them.
-    pub(crate) fn shown(&mut self, connection: usize, key: Key, frame: Option<(String, String)>) {
+    /// Records a message that a connection received, with the other fields of its frame if it has them.
+    pub(crate) fn shown(&mut self, connection: usize, key: Key, frame: Option<Frame>) {
+        let at = self.started.elapsed();
         if let Some(frame) = frame {
             self.frames.entry(key.clone()).or_default().insert(frame);
         }
         if let Some(connection) = self.connections.get_mut(connection) {
             connection.shown.push(key);
+            connection.times.push(at);
         }
     }
-}
 
-impl Message {
-    /// Whether a frame of it may have this type. The loop pushes rows with a type of its own.
-    pub(crate) fn may_have_type(&self, key: &Key, found: &str) -> bool {
-        let own = if self.operation == "store" { "text" } else { key };
-        found == own || self.is_stored() && found == "chat"
+    /// Records that a connection was told that a message was taken back.
+    pub(crate) fn told(&mut self, connection: usize, id: &str) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.recalled.push((id.to_owned(), connection.shown.len()));
+        }
     }
 
-    /// The id that the sender has chosen, if there is one.
-    pub(crate) fn chosen_id(&self, key: &Key) -> Option<String> {
-        (self.operation == "send").then(|| format!("1:{key}"))
-    }
-
-    /// Whether its calls store it; a push or a delivery loop does not.
-    pub(crate) fn is_stored(&self) -> bool {
-        self.operation == "store" || self.operation == "send"
+    /// Whether Redis has lost what was written at some time from `from` to `to`.
+    pub(crate) fn has_lost(&self, from: Duration, to: Duration) -> bool {
+        self.lost_tails.iter().any(|(first, last)| from <= *last && *first <= to)
     }
 }

@@ -8,8 +8,9 @@
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
 //! - `cluster`: Redis, the database and the daemons; each can be killed and started again
 //! - `redis_pair`: a master of Redis and its replica
-//! - `database`: a primary with its replica, or a Galera cluster
-//! - `mysql_faults`: faults of the database that its servers survive
+//! - `schema`: the application's tables, and the ids of its users
+//! - `database`: one server, a primary with its replica, or a Galera cluster
+//! - `mysql_faults`: faults of the database
 //! - `application`: the application's own writes on another node of Galera
 //! - `workers`: PHP processes that call the extension
 //! - `clients`: WebSocket clients
@@ -22,6 +23,7 @@ pub mod fault;
 mod cluster;
 mod redis_pair;
 mod database;
+mod schema;
 mod mysql_faults;
 mod application;
 mod workers;

@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
     if arguments.faults.is_empty() {
         let kinds = FAULT_KINDS.map(|(kind, _)| kind).into_iter();
-        arguments.faults = kinds.filter(|kind| !arguments.galera || kind.suits_galera()).collect();
+        arguments.faults = kinds.filter(|kind| kind.is_default(arguments.galera)).collect();
     }
     let done = tokio::select! {
         done = run::run(arguments) => done,

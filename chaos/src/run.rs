@@ -1,6 +1,9 @@
 //! One run: starts the cluster, injects faults, waits for the final delivery, checks the history and reports.
 
-use std::collections::{BTreeMap, HashSet};
+mod report;
+mod tables;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,17 +17,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::application::Application;
-use crate::checker::{Tables, violations};
+use crate::checker::{Tables, early_violations, violations};
 use crate::cli::Arguments;
 use crate::clients::Clients;
-use crate::cluster::{Cluster, NAME, OFFLINE};
+use crate::cluster::{Cluster, NAME};
 use crate::fault::{Fault, FaultKind, schedule};
 use crate::history::{History, lock};
 use crate::mysql_faults;
-use crate::workers::{Message, Worker};
+use crate::schema::{OFFLINE, Schema};
+use crate::workers::{Identity, Message, Worker};
 
 /// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// The same if a promise is broken, so that some of it may never come.
+const BROKEN_SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// For each kind of fault, the times in which no store succeeded.
 type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
@@ -38,17 +45,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     let daemons = usize::from(arguments.daemons);
     eprintln!(
         "Starting Redis, the database, {daemons} daemons, {} PHP workers, {} clients",
-        arguments.workers, arguments.users
+        arguments.workers,
+        arguments.users()
     );
-    let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
-    let mut cluster = Cluster::start(
-        daemons,
-        arguments.users,
-        redis_replica,
-        arguments.fault_injection.clone(),
-        arguments.galera,
-    )
-    .await?;
+    let mut cluster = Cluster::start(&arguments).await?;
     eprintln!("Data and logs: {}", cluster.folder().display());
     let history = Arc::new(Mutex::new(History::default()));
     wait_until_settled(&cluster).await.context("before the first fault")?;
@@ -59,20 +59,28 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         pool.start_worker(&cluster)?;
     }
     let clients = Clients {
+        schema: cluster.schema.clone(),
         ports: cluster.ports.clone(),
         history: history.clone(),
         drain: CancellationToken::new(),
         stop: CancellationToken::new(),
     };
     let crowd = TaskTracker::new();
-    for user in 1..=arguments.users {
+    for user in 1..=arguments.users() {
         crowd.spawn(clients.clone().run(user, arguments.seed));
     }
 
     let node = cluster.database.other_node();
     let application =
-        node.map(|node| Application::start(node, arguments.seed, arguments.users)).transpose()?;
+        node.map(|node| Application::start(node, arguments.seed, arguments.users())).transpose()?;
     let recoveries = inject_faults(&arguments, &mut cluster, &mut pool, &history).await?;
+    if arguments.fault_injection.is_some() {
+        let found = early_violations(&lock(&history));
+        if !found.is_empty() {
+            report::report(&arguments, &lock(&history), &recoveries, &Tables::default(), &found);
+            return Ok(found.len());
+        }
+    }
 
     eprintln!("No more faults: waiting until the logs are applied");
     for proxy in &cluster.proxies {
@@ -82,24 +90,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     drop(application);
     lock(&history).close();
     wait_until_settled(&cluster).await.context("after the last fault")?;
-    let mut tables = Tables { before: stored(&cluster).await?, ..Tables::default() };
+    let is_application = cluster.schema.is_application();
+    let mut tables = Tables { is_application, before: tables::rows(&cluster).await?, ..Tables::default() };
     clients.drain.cancel();
     tables.left = wait_until_drained(&cluster).await?;
     wait_until_settled(&cluster).await.context("after the last delivery")?;
     clients.stop.cancel();
     crowd.close();
     crowd.wait().await;
-    for row in cluster.query("SELECT entry FROM chatpush_dead").await? {
-        let fields: Vec<(String, String)> =
-            serde_json::from_str(&row[0].replace("\\\\", "\\")).unwrap_or_default();
-        tables.dead.extend(fields.into_iter().filter(|(name, _)| name == "c").map(|(_, content)| content));
-    }
-    for row in cluster.query("SELECT id, unread_count FROM `user`").await? {
-        tables.counters.insert(row[0].parse()?, row[1].parse()?);
-    }
+    tables::read(&cluster, &mut tables).await?;
     let mut found = violations(&lock(&history), &tables);
-    found.extend(keys_without_ttl(&cluster).await?);
-    report(&arguments, &lock(&history), &recoveries, &tables, &found);
+    found.extend(tables::keys_without_ttl(&cluster).await.context("keys of Redis")?);
+    report::report(&arguments, &lock(&history), &recoveries, &tables, &found);
     if arguments.keep || !found.is_empty() && !arguments.discard {
         cluster.keep();
         println!("Data and logs are kept in {}", cluster.folder().display());
@@ -119,18 +121,36 @@ impl WorkerPool {
     fn start_worker(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
         self.next += 1;
         let seed = self.arguments.seed.wrapping_mul(1_000_003).wrapping_add(self.next);
-        let name = format!("w{}", self.next);
-        let users = self.arguments.users;
-        self.workers.push(Worker::start(&name, seed, users, &cluster.php_redis_url(), self.history.clone())?);
+        let identity = Identity { number: self.next, seed, schema: &cluster.schema };
+        let users = self.arguments.users();
+        let (url, broken) = (cluster.php_redis_url(), self.arguments.fault_injection.as_deref());
+        self.workers.push(Worker::start(identity, users, (&url, broken), self.history.clone())?);
         Ok(())
     }
 
-    /// A message that MySQL refuses, to somebody who never connects: what a client has confirmed is not
-    /// stored.
-    fn poison(&mut self, number: usize) -> Message<'_> {
+    /// A message from a worker that sends nothing else.
+    fn message<'a>(&'a mut self, number: usize, schema: &'a Schema) -> Message<'a> {
         self.next += 1;
-        let receiver = u32::try_from(number).unwrap_or(0) % self.arguments.users + 1 + OFFLINE;
-        Message { name: format!("w{}", self.next), receiver, history: &self.history }
+        Message {
+            identity: Identity { number: self.next, seed: 0, schema },
+            receiver: u32::try_from(number).unwrap_or(0) % self.arguments.users() + 1,
+            operation: "store",
+            suffix: "",
+            tries: 1,
+            fault_injection: self.arguments.fault_injection.clone(),
+            history: &self.history,
+        }
+    }
+
+    /// A message that MySQL refuses: to somebody who never connects, or, several times with one id, to
+    /// somebody who may see it before MySQL has refused it.
+    fn poison<'a>(&'a mut self, number: usize, schema: &'a Schema) -> Message<'a> {
+        let message = Message { suffix: "-poison", ..self.message(number, schema) };
+        if number.is_multiple_of(2) {
+            Message { receiver: message.receiver + OFFLINE, ..message }
+        } else {
+            Message { operation: "send", tries: 3, ..message }
+        }
     }
 
     async fn kill(&mut self, number: usize) {
@@ -155,7 +175,8 @@ async fn inject_faults(
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut last_progress = Instant::now();
     for fault in schedule(arguments.seed, &arguments.faults) {
-        if Instant::now() + fault.after >= end {
+        let is_shown = arguments.fault_injection.is_some() && !early_violations(&lock(history)).is_empty();
+        if is_shown || Instant::now() + fault.after >= end {
             break;
         }
         sleep(fault.after).await;
@@ -166,8 +187,9 @@ async fn inject_faults(
         while lock(history).last_success.is_none_or(|at| at < ended) {
             sleep(Duration::from_millis(5)).await;
             ensure!(
-                ended.elapsed() < SETTLE_TIMEOUT,
-                "no store has succeeded for {SETTLE_TIMEOUT:?} after {}",
+                ended.elapsed() < settle_timeout(cluster),
+                "no store has succeeded for {:?} after {}",
+                settle_timeout(cluster),
                 fault.kind
             );
         }
@@ -233,15 +255,23 @@ async fn inject(
         FaultKind::Silence => {
             cluster.proxies[fault.target % cluster.proxies.len()].silence();
         }
-        FaultKind::KillMariaDb => {
-            cluster.database.pair()?.kill_primary();
-            sleep(fault.lasts).await;
-            cluster.database.pair()?.start_primary().await?;
+        FaultKind::KillMariaDb
+        | FaultKind::MysqlFailover
+        | FaultKind::Increment
+        | FaultKind::TimeZone
+        | FaultKind::LoseCommits => mysql_faults::inject(fault, cluster).await?,
+        FaultKind::Poison => {
+            mysql_faults::send_poison(cluster, pool.poison(fault.target, &cluster.schema)).await?;
         }
-        FaultKind::MysqlFailover => mysql_faults::fail_over(cluster, fault.lasts).await?,
-        FaultKind::Increment => mysql_faults::change_increment(cluster, fault.target).await?,
-        FaultKind::TimeZone => mysql_faults::change_time_zone(cluster, fault.target).await?,
-        FaultKind::Poison => mysql_faults::send_poison(cluster, pool.poison(fault.target)).await?,
+        FaultKind::OtherDatabase => {
+            let url = format!("{}?db=3", cluster.php_redis_url());
+            pool.message(fault.target, &cluster.schema).send(&url, 3_000).await?;
+        }
+        FaultKind::OtherPrefix => {
+            if cluster.admits_another_prefix(daemon).await? {
+                lock(history).wrong.push("a daemon with another prefix used the same database".to_owned());
+            }
+        }
         FaultKind::EndSubscriptions => {
             let client = redis::Client::open(cluster.redis_url())?;
             let mut connection = client.get_multiplexed_async_connection().await?;
@@ -265,9 +295,13 @@ async fn inject(
     Ok(())
 }
 
+fn settle_timeout(cluster: &Cluster) -> Duration {
+    if cluster.breaks_a_promise() { BROKEN_SETTLE_TIMEOUT } else { SETTLE_TIMEOUT }
+}
+
 /// Waits until all daemons are ready and all logs are applied.
 async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
-    let deadline = Instant::now() + SETTLE_TIMEOUT;
+    let deadline = Instant::now() + settle_timeout(cluster);
     let client = redis::Client::open(cluster.redis_url())?;
     loop {
         let mut settled = true;
@@ -294,77 +328,20 @@ async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            bail!("not every daemon is ready, or a log is not applied, after {SETTLE_TIMEOUT:?}");
+            bail!("not every daemon is ready, or a log is not applied, after {:?}", settle_timeout(cluster));
         }
         sleep(Duration::from_millis(100)).await;
     }
-}
-
-async fn stored(cluster: &Cluster) -> anyhow::Result<BTreeMap<u32, Vec<String>>> {
-    let mut stored: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for row in cluster.query("SELECT receiver_id, content FROM offline_message ORDER BY id").await? {
-        stored.entry(row[0].parse()?).or_default().push(row[1].clone());
-    }
-    Ok(stored)
 }
 
 /// Waits until the clients have confirmed all rows. Returns the number of rows that are left at the deadline.
 async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
-    let deadline = Instant::now() + SETTLE_TIMEOUT;
+    let deadline = Instant::now() + settle_timeout(cluster);
     loop {
-        let left = cluster.number("SELECT COUNT(*) FROM offline_message").await?;
+        let left = cluster.number(&cluster.schema.count_waiting()).await?;
         if left == 0 || Instant::now() > deadline {
             return Ok(left);
         }
         sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Reports keys in Redis without a time to live, except the logs and the installation record.
-async fn keys_without_ttl(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
-    let mut connection = redis::Client::open(cluster.redis_url())?.get_multiplexed_async_connection().await?;
-    let keys: HashSet<String> = connection.keys("*").await?;
-    let mut found = Vec::new();
-    for key in keys.iter().filter(|key| !key.ends_with(":log") && !key.ends_with(":installation")) {
-        let ttl: i64 = connection.pttl(key).await?;
-        if ttl == -1 {
-            found.push(format!("the key {key} has no time to live"));
-        }
-    }
-    Ok(found)
-}
-
-fn report(
-    arguments: &Arguments,
-    history: &History,
-    recoveries: &Recoveries,
-    tables: &Tables,
-    found: &[String],
-) {
-    println!(
-        "\nseed {}, {} s, {} daemons, {} workers, {} users\n",
-        arguments.seed, arguments.seconds, arguments.daemons, arguments.workers, arguments.users
-    );
-    println!("{:<18} {:>6} {:>12} {:>12}", "fault", "times", "median", "longest");
-    for (kind, times) in recoveries {
-        let mut times = times.clone();
-        times.sort_unstable();
-        let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
-        println!("{kind:<18} {:>6} {:>9} ms {:>9} ms", times.len(), median.as_millis(), longest.as_millis());
-    }
-    let mut operations: BTreeMap<&str, u64> = BTreeMap::new();
-    for message in history.messages.values() {
-        *operations.entry(message.operation.as_str()).or_default() += 1;
-    }
-    let stored = history.messages.values().filter(|message| message.is_stored()).count();
-    let shown: usize = history.connections.iter().map(|connection| connection.shown.len()).sum();
-    println!("\n(median and longest time without a successful store, over all workers)\n");
-    println!("messages   {stored} ({operations:?})");
-    println!("calls      {:?}", history.outcomes.iter().collect::<BTreeMap<_, _>>());
-    println!("clients    {} connections, {shown} messages received", history.connections.len());
-    println!("refused    {} by MySQL", tables.dead.len());
-    println!("violations {}", found.len());
-    for violation in found.iter().take(40) {
-        println!("  {violation}");
     }
 }

@@ -1,0 +1,24 @@
+<?php
+// Sends one message to the first of the users, as often as told: stored without an id, or with one.
+declare(strict_types=1);
+
+require __DIR__ . '/calls.php';
+
+['operation' => $operation, 'suffix' => $suffix, 'tries' => $tries] = $config;
+$key = "$name-s-1$suffix";
+for (; $tries > 0; $tries--) {
+    match ($operation) {
+        'store' => attempt(
+            $key,
+            'store',
+            $config['receiver'],
+            fn () => storeOfflineMessage($sender, $ids[1], $key),
+        ),
+        'send' => attempt(
+            $key,
+            'send',
+            $config['receiver'],
+            fn () => ChatPush\sendMessage($sender, $ids[1], $key, $key, $key),
+        ),
+    };
+}
