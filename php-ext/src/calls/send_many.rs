@@ -104,6 +104,12 @@ const fn is_listed(mark: u8) -> bool {
     matches!(mark, b'1' | b'0' | b'D' | b'd')
 }
 
+/// Whether the first of several answers says that the message for this receiver was accepted.
+fn was_accepted(part: &Part<'_>, at: usize) -> bool {
+    let mark = part.first_answer().and_then(|answer| answer.first()?.get(at));
+    mark.is_some_and(|mark| is_listed(*mark) || matches!(mark, b'W' | b'w'))
+}
+
 /// What became of the message for one receiver: delivered, or what is known and why.
 type Sent = Result<Delivery, (Outcome, Cause)>;
 
@@ -134,13 +140,15 @@ impl Known<'_> {
             results.0.extend(group.places.iter().map(|place| (*place, Err((outcome, Cause::Exchange)))));
             return;
         };
-        let not_queued = if unknown { Outcome::Unknown } else { Outcome::NotQueued };
         let mut refusals = refusals.iter();
         let mut each = match part.reply() {
             Some(Reply::Each(each)) => Some(each.outcomes()),
             _ => None,
         };
-        for (place, mark) in group.places.iter().zip(marks) {
+        for (at, (place, mark)) in group.places.iter().zip(marks).enumerate() {
+            // Redis has lost what it accepted before the connection broke. A daemon may have stored it.
+            let unknown = unknown || was_accepted(part, at);
+            let not_queued = if unknown { Outcome::Unknown } else { Outcome::NotQueued };
             let result = match mark {
                 mark if is_listed(*mark) && self.waits => match (part.reply(), &mut each) {
                     (Some(_), Some(each)) => match each.next() {

@@ -61,19 +61,26 @@ pub(crate) struct Part<'a> {
     lost: bool,
     /// What the script answered last.
     answer: Option<Vec<Vec<u8>>>,
+    /// What it answered first, if it was asked again because no daemon had answered.
+    first: Option<Vec<Vec<u8>>>,
     /// What a daemon answered.
     reply: Option<Reply>,
 }
 
 impl<'a> Part<'a> {
     pub(crate) const fn new(partition: Partition, keys: Vec<String>, arguments: Vec<Cow<'a, str>>) -> Self {
-        let (answer, reply) = (None, None);
-        Self { partition, keys, arguments, call: 0, pending: false, lost: false, answer, reply }
+        let (answer, first, reply) = (None, None, None);
+        Self { partition, keys, arguments, call: 0, pending: false, lost: false, answer, first, reply }
     }
 
     /// What the script answered last.
     pub(crate) fn answer(&self) -> Option<&[Vec<u8>]> {
         self.answer.as_deref()
+    }
+
+    /// What the script answered first, if it has answered several times.
+    pub(crate) fn first_answer(&self) -> Option<&[Vec<u8>]> {
+        self.first.as_deref()
     }
 
     /// What a daemon answered.
@@ -211,7 +218,9 @@ impl ScriptCalls<'_> {
         for part in self.parts.iter_mut().filter(|part| part.pending) {
             match connection.receive_among(messages, deadline)?.into_array() {
                 Ok(answer) => {
-                    part.answer = Some(answer.into_iter().map(Answer::into_bytes).collect::<Result<_, _>>()?);
+                    let answer = answer.into_iter().map(Answer::into_bytes).collect::<Result<_, _>>()?;
+                    let before = part.answer.replace(answer);
+                    part.first = part.first.take().or(before);
                     part.pending = false;
                     executed = true;
                 }
