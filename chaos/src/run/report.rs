@@ -49,7 +49,19 @@ pub(super) fn report(
         );
     }
     println!("violations {}", found.len());
-    for violation in found.iter().take(40) {
-        println!("  {violation}");
+    // Some of each kind.
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for violation in found {
+        // What is left without names and numbers.
+        let words =
+            violation.split(' ').filter(|word| !word.contains(|letter: char| letter.is_ascii_digit()));
+        let number = kinds.entry(words.take(3).collect::<Vec<_>>().join(" ")).or_default();
+        *number += 1;
+        if *number <= 10 {
+            println!("  {violation}");
+        }
+    }
+    for (kind, number) in kinds.iter().filter(|(_, number)| **number > 10) {
+        println!("  … {number} in all: {kind}");
     }
 }

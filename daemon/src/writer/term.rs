@@ -490,7 +490,9 @@ impl<'a> Term<'a> {
             // The second of many.
             let second =
                 (1..batch.inserts.len()).find(|at| batch.inserts[*at].id == batch.inserts[at - 1].id);
-            second.map(|at| batch.inserts.remove(at));
+            if let Some(at) = second {
+                batch.inserts.remove(at);
+            }
         }
         batch
     }
