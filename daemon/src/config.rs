@@ -11,6 +11,7 @@ mod general;
 mod history;
 mod limits;
 mod logging;
+mod mailbox;
 mod mysql;
 mod names;
 mod notify;
@@ -44,6 +45,7 @@ pub use self::error::{ConfigError, ConfigErrors};
 pub use self::history::History;
 pub use self::limits::Limits;
 pub use self::logging::Log;
+pub use self::mailbox::Mailbox;
 pub use self::mysql::Mysql;
 pub(crate) use self::names::UNREAD;
 pub use self::names::{Column, Identifier, Names};
@@ -102,6 +104,8 @@ pub struct Config {
     pub notify: Option<Notify>,
     /// Where the application is told; none: nowhere.
     pub webhook: Option<Webhook>,
+    /// How much waits for users who are away.
+    pub mailbox: Mailbox,
     /// What is logged, and how.
     pub log: Log,
     /// Environment variables that look like settings and are none.
@@ -148,11 +152,13 @@ impl Config {
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
         let webhook = Webhook::read(source, notify.is_some());
+        let mailbox = if stores == Some(true) { Mailbox::read(source) } else { Some(Mailbox::UNLIMITED) };
         let mysql = if stores == Some(true) {
             let when = notify.map(|notify| notify.when);
             Mysql::read(source, user_id_type.unwrap_or_default(), when)
         } else {
             source.skip("notify.");
+            source.skip("mailbox.");
             source.skip("mysql.");
             source.skip("unread_by_conversation");
             None
@@ -187,6 +193,7 @@ impl Config {
             mysql: if stores? { Some(mysql?) } else { None },
             notify,
             webhook,
+            mailbox: mailbox?,
             log: log?,
             unknown_variables: Vec::new(),
         })

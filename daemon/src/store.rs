@@ -26,6 +26,7 @@ mod probe;
 mod read_pool;
 pub(crate) mod apply;
 mod sweep;
+mod mailbox;
 pub(crate) mod dead_letters;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,6 +4,8 @@
 //! During the commit the next batch gathers, so batches grow with the load, and no timer delays a message.
 
 mod deferred;
+mod expiry;
+mod mailboxes;
 mod refusals;
 mod refused_messages;
 mod sweeping;

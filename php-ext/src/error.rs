@@ -107,9 +107,10 @@ impl Error {
             | Self::NoEntropy(_)
             | Self::UnexpectedReply
             | Self::Refused(Refusal::Rejected(_) | Refusal::NotConfigured(_)) => false,
-            Self::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) | Self::NotAwaited => {
-                true
-            }
+            Self::Refused(
+                Refusal::NoDaemon | Refusal::Backlog | Refusal::MailboxFull(_) | Refusal::Failed(_),
+            )
+            | Self::NotAwaited => true,
             Self::Execute(error) => error.is_passing(),
             Self::Idempotent(error) => error.may_pass(),
             Self::Partial(partial) => partial.cause.may_pass(),

@@ -75,7 +75,9 @@ impl Class {
             | Error::Refused(Refusal::Rejected(_) | Refusal::NotConfigured(_)) => &BASE,
             Error::Execute(ExecuteError::TimedOut { .. }) | Error::NotAwaited => &TIMEOUT,
             Error::Execute(ExecuteError::Installation { .. })
-            | Error::Refused(Refusal::NoDaemon | Refusal::Backlog | Refusal::Failed(_)) => &UNAVAILABLE,
+            | Error::Refused(
+                Refusal::NoDaemon | Refusal::Backlog | Refusal::MailboxFull(_) | Refusal::Failed(_),
+            ) => &UNAVAILABLE,
             Error::Execute(_) | Error::UnexpectedReply => &CONNECTION,
             Error::Idempotent(error) => Self::of(error),
             Error::Partial(partial) if partial.is_whole() => Self::of(&partial.cause),

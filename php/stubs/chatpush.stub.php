@@ -133,7 +133,7 @@ namespace ChatPush {
      *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
-     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
@@ -204,7 +204,7 @@ namespace ChatPush {
      *     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
-     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
@@ -256,7 +256,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range: nothing was sent
      * @throws \ChatPush\PartialException it failed for some of them
      * @throws \ChatPush\ConnectionException Redis cannot be reached
-     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
      */
@@ -526,7 +526,7 @@ namespace {
      *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
-     * @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+     * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */

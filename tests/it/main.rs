@@ -59,6 +59,8 @@ mod refused;
 mod refused_receivers;
 /// Messages that are taken back.
 mod recall;
+/// Limits on what waits for a user who is away.
+mod mailbox_limits;
 /// What is removed when a user is forgotten.
 mod forget;
 /// What senders are told of their own messages.

@@ -341,6 +341,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is of a kind with many receivers.
+    pub const fn has_many_receivers(&self) -> bool {
+        matches!(self, Self::MessageToMany { .. } | Self::DuplicateToMany { .. })
+    }
+
     /// Where the answer goes after the commit, if anybody waits for one.
     pub fn reply_to(&self) -> Option<&str> {
         match self {

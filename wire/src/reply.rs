@@ -57,29 +57,39 @@ pub enum Reply {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Each {
     /// One mark for each receiver, in the order of the entry: `1` or `0` stored, whether the receiver was
-    /// connected; `x` refused.
+    /// connected; `x` refused by MySQL; `f` the mailbox is full.
     marks: String,
-    /// MySQL's error for each refused one, in order.
+    /// MySQL's error for each message that it refused, and the user of each full mailbox, in order.
     errors: Vec<String>,
 }
 
 impl Each {
-    /// Adds what became of it for the next receiver: whether the receiver was connected, or MySQL's error.
-    pub fn add(&mut self, outcome: Result<bool, String>) {
+    /// Adds what became of it for the next receiver: whether the receiver was connected, or why it was refused. A
+    /// message has no other reason than MySQL's error and a full mailbox.
+    pub fn add(&mut self, outcome: Result<bool, Refusal>) {
         match outcome {
             Ok(online) => self.marks.push(if online { '1' } else { '0' }),
-            Err(error) => {
+            Err(Refusal::MailboxFull(user)) => {
+                self.marks.push('f');
+                self.errors.push(user);
+            }
+            Err(Refusal::Rejected(error)) => {
                 self.marks.push('x');
                 self.errors.push(error);
+            }
+            Err(other) => {
+                self.marks.push('x');
+                self.errors.push(other.to_string());
             }
         }
     }
 
     /// What became of it for each receiver, in the order of the entry.
-    pub fn outcomes(&self) -> impl Iterator<Item = Result<bool, &str>> {
-        let mut errors = self.errors.iter();
+    pub fn outcomes(&self) -> impl Iterator<Item = Result<bool, Refusal>> {
+        let mut errors = self.errors.iter().cloned();
         self.marks.bytes().map(move |mark| match mark {
-            b'x' => Err(errors.next().map_or("", String::as_str)),
+            b'x' => Err(Refusal::Rejected(errors.next().unwrap_or_default())),
+            b'f' => Err(Refusal::MailboxFull(errors.next().unwrap_or_default())),
             mark => Ok(mark == b'1'),
         })
     }
@@ -100,6 +110,9 @@ pub enum Refusal {
     /// MySQL refused the data, with its error.
     #[error("MySQL refused the message, it is kept in chatpush_dead: {0}")]
     Rejected(String),
+    /// As many messages wait for this user as may.
+    #[error("mailbox of user {0} is full")]
+    MailboxFull(String),
     /// The settings of the daemon do not allow the call.
     #[error("{0}")]
     NotConfigured(String),
@@ -152,12 +165,14 @@ mod tests {
     #[test]
     fn the_outcome_for_each_reads_back() {
         let mut each = Each::default();
-        let outcomes = [Ok(true), Err("a"), Ok(false), Err("b")];
-        for outcome in outcomes {
-            each.add(outcome.map_err(str::to_owned));
+        let rejected = |error: &str| Err(Refusal::Rejected(error.to_owned()));
+        let full = Err(Refusal::MailboxFull("9".to_owned()));
+        let outcomes = [Ok(true), rejected("a"), Ok(false), full, rejected("b")];
+        for outcome in &outcomes {
+            each.add(outcome.clone());
         }
         let json = serde_json::to_string(&Reply::Each(each)).unwrap();
-        assert_eq!(json, r#"{"each":{"marks":"1x0x","errors":["a","b"]}}"#);
+        assert_eq!(json, r#"{"each":{"marks":"1x0fx","errors":["a","9","b"]}}"#);
         let Ok(Reply::Each(read)) = serde_json::from_str(&json) else { panic!("{json}") };
         assert!(read.outcomes().eq(outcomes));
     }

@@ -132,6 +132,9 @@ pub(crate) static ENTRIES: Counter =
 /// Log entries that MySQL refused; they are kept as dead letters.
 pub(crate) static DEAD: Counter =
     Counter::new("chatpush_dead_total", "Log entries that MySQL refused, kept in chatpush_dead.");
+/// Messages that had waited for too long.
+pub(crate) static EXPIRED: Counter =
+    Counter::new("chatpush_expired_total", "Messages that were removed after mailbox.max_age_days.");
 
 /// Terms as the writer.
 pub(crate) static TERMS: Counter =
@@ -159,8 +162,20 @@ pub(crate) static WEBHOOKS: LabelledCounter = LabelledCounter::new(
     &["delivered", "failed", "gone", "given_up"],
 );
 
-const COUNTERS: [&Counter; 11] =
-    [&CONNECTED, &LATE, &DELIVERED, &CONFIRMED, &SLOW, &GAPS, &UNANSWERED, &BATCHES, &ENTRIES, &DEAD, &TERMS];
+const COUNTERS: [&Counter; 12] = [
+    &CONNECTED,
+    &LATE,
+    &DELIVERED,
+    &CONFIRMED,
+    &SLOW,
+    &GAPS,
+    &UNANSWERED,
+    &BATCHES,
+    &ENTRIES,
+    &DEAD,
+    &EXPIRED,
+    &TERMS,
+];
 
 const LABELLED_COUNTERS: [&LabelledCounter; 5] =
     [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED, &WEBHOOKS];

@@ -11,6 +11,8 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to::ReplyTo;
 use redis::Pipeline;
 
+use super::{BrokerError, Commands};
+
 /// Adds the command that publishes a reply to a pipeline. If the caller is gone, the reply is lost.
 pub(crate) fn publish_reply(
     pipeline: &mut Pipeline,
@@ -24,6 +26,42 @@ pub(crate) fn publish_reply(
     let json = serde_json::to_string(reply).unwrap_or_default();
     let channel = prefix.reply_channel(partition, reply_to.caller);
     pipeline.cmd("SPUBLISH").arg(channel).arg(reply_to.answer(daemon, &json)).ignore();
+}
+
+/// Which of these callers still wait for their answers: a connection whose call has timed out is closed.
+///
+/// # Errors
+///
+/// When Redis cannot be reached.
+pub(crate) async fn waiting(
+    commands: &Commands,
+    prefix: &Prefix,
+    callers: &[(Partition, ReplyTo<'_>)],
+) -> Result<Vec<bool>, BrokerError> {
+    let mut pipeline = redis::pipe();
+    for (partition, reply_to) in callers {
+        let channel = prefix.reply_channel(*partition, reply_to.caller);
+        pipeline.cmd("PUBSUB").arg("SHARDNUMSUB").arg(channel);
+    }
+    let counts: Vec<Vec<(String, u64)>> = commands.send(&pipeline).await?;
+    Ok(counts.into_iter().map(|counts| counts.into_iter().any(|(_, count)| count > 0)).collect())
+}
+
+/// Forgets that messages were accepted: their calls are refused, and may be repeated under the same ids.
+///
+/// # Errors
+///
+/// When Redis cannot be reached, or takes no writes.
+pub(crate) async fn forget_accepted(
+    commands: &Commands,
+    prefix: &Prefix,
+    messages: &[(&UserId, &MessageId)],
+) -> Result<(), BrokerError> {
+    let mut pipeline = redis::pipe();
+    for (receiver, id) in messages {
+        pipeline.cmd("DEL").arg(prefix.seen(receiver, id)).ignore();
+    }
+    commands.send(&pipeline).await
 }
 
 /// Adds the command that publishes a user's unread counter to a pipeline.

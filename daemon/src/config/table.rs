@@ -2,11 +2,12 @@
 
 use super::setting::Setting;
 use super::{
-    general, history, limits, logging, mysql, names, notify, origins, redis, tls, tokens, values, webhook,
+    general, history, limits, logging, mailbox, mysql, names, notify, origins, redis, tls, tokens, values,
+    webhook,
 };
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 14] = [
+const PARTS: [&[Setting]; 15] = [
     tokens::SETTINGS,
     general::SETTINGS,
     mysql::STORAGE,
@@ -18,6 +19,7 @@ const PARTS: [&[Setting]; 14] = [
     names::SETTINGS,
     history::SETTINGS,
     values::SETTINGS,
+    mailbox::SETTINGS,
     notify::SETTINGS,
     webhook::SETTINGS,
     logging::SETTINGS,

@@ -216,6 +216,26 @@ pub(crate) struct PendingReply<'a> {
     pub(crate) outcome: Outcome<'a>,
 }
 
+/// A message that is not stored, because its receiver's mailbox is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full<'a> {
+    /// The index of its entry.
+    pub(crate) entry: usize,
+    /// The receiver.
+    pub(crate) receiver: &'a UserId,
+    /// The message.
+    pub(crate) id: &'a MessageId,
+}
+
+/// What MySQL holds that a batch depends on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Messages that are stored already, because their sender sent them again.
+    pub(crate) stored: HashSet<(UserId, MessageId)>,
+    /// How many messages each user may get who is not connected. Whoever is missing has no limit.
+    pub(crate) room: HashMap<UserId, u32>,
+}
+
 /// The result that a reply reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<'a> {
@@ -233,6 +253,8 @@ pub(crate) enum Outcome<'a> {
         /// Whether the receiver was connected when the message was accepted.
         receiver_online: bool,
     },
+    /// The mailbox of this user is full.
+    Full(&'a UserId),
     /// The same for each of many receivers.
     Each(Vec<Self>),
     /// The counter is cleared.
@@ -264,6 +286,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) positions: Vec<PositionUpdate>,
     /// Rows to insert, in the order of acceptance within each partition.
     pub(crate) inserts: Vec<Insert<'a>>,
+    /// Messages that are not stored.
+    pub(crate) full: Vec<Full<'a>>,
     /// Messages that a client has confirmed, with their receiver. Their rows are deleted.
     pub(crate) client_acks: Vec<(&'a UserId, &'a MessageId)>,
     /// All messages that a client has confirmed, also those that never become rows.
@@ -303,21 +327,20 @@ impl<'a> Batch<'a> {
     /// that could not be decoded are skipped, so the caller must reject them first.
     ///
     /// With [`Counting::Off`] the application counts messages itself. In a history every message becomes a row,
-    /// also one that was confirmed or taken back before. Messages in `stored` are in MySQL already, because
-    /// their sender sent them again.
+    /// also one that was confirmed or taken back before.
     #[expect(clippy::too_many_lines, reason = "it has an arm for each kind of entry, and each is short")]
     pub(crate) fn plan(
         entries: &'a [LogEntry],
         from: impl Fn(Partition) -> Position,
         (counting, is_history): (Counting, bool),
-        stored: &HashSet<(UserId, MessageId)>,
+        known: &Known,
     ) -> Self {
         let mut batch = Self::default();
         let mut ends = BTreeMap::new();
-        let mut inserts = Inserts { rows: Vec::new(), places: HashMap::new(), counting };
-        inserts.places.extend(stored.iter().map(|(receiver, id)| ((receiver, id), None)));
+        let mut inserts = Inserts::new(known, counting);
         let mut clears = Clears::default();
-        for logged in entries {
+        for (index, logged) in entries.iter().enumerate() {
+            inserts.entry = index;
             ends.insert(logged.partition, logged.position);
             // Nobody was connected then. Whoever is now has read the mailbox already.
             let is_rescued = logged.position <= from(logged.partition);
@@ -369,6 +392,7 @@ impl<'a> Batch<'a> {
                         if id.as_row().is_none() {
                             batch.confirmed.push((receiver, id));
                         }
+                        inserts.make_room(receiver);
                         // A message that was confirmed before it was stored becomes a row in a history alone.
                         let place = inserts.places.get(&(receiver, id)).copied().flatten();
                         match place.and_then(|at| inserts.rows.get_mut(at)) {
@@ -419,6 +443,7 @@ impl<'a> Batch<'a> {
                         if is_history {
                             batch.withdrawn.push((receiver, id));
                         }
+                        inserts.make_room(receiver);
                         batch.confirmed.push((receiver, id));
                         // A clear that came after the message has reset its count.
                         if counting != Counting::Off && clears.leave(&taken, at) {
@@ -464,9 +489,13 @@ impl<'a> Batch<'a> {
 
 /// The rows of a batch that is being planned.
 struct Inserts<'a, 'k> {
+    /// The index of the entry that is planned.
+    entry: usize,
     rows: Vec<NewRow<'a>>,
     /// The index of each message in `rows`; none if it was stored before.
     places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
+    /// How many messages users may still get.
+    room: HashMap<&'k UserId, u32>,
     counting: Counting,
 }
 
@@ -487,14 +516,35 @@ impl<'a> NewRow<'a> {
 }
 
 impl<'a: 'k, 'k> Inserts<'a, 'k> {
-    /// Adds a message, unless it is there.
+    fn new(known: &'k Known, counting: Counting) -> Self {
+        let places = known.stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
+        let room = known.room.iter().map(|(user, room)| (user, *room)).collect();
+        Self { entry: 0, rows: Vec::new(), places, room, counting }
+    }
+
+    /// Adds a message, unless it is there, or no more may wait for its receiver, who was not connected.
     fn add(&mut self, batch: &mut Batch<'a>, insert: Insert<'a>, receiver_online: bool) -> Outcome<'a> {
-        if let MapEntry::Vacant(place) = self.places.entry((insert.receiver, insert.id)) {
+        let Insert { id, receiver, .. } = insert;
+        if let MapEntry::Vacant(place) = self.places.entry((receiver, id)) {
+            if let Some(room) = self.room.get_mut(receiver) {
+                if *room == 0 && !receiver_online {
+                    batch.full.push(Full { entry: self.entry, receiver, id });
+                    return Outcome::Full(receiver);
+                }
+                *room = room.saturating_sub(1);
+            }
             place.insert(Some(self.rows.len()));
             batch.count(&insert, receiver_online, self.counting);
             self.rows.push(NewRow { insert, waits: true });
         }
         Outcome::Stored { receiver_online }
+    }
+
+    /// One message less waits for a user.
+    fn make_room(&mut self, user: &UserId) {
+        if let Some(room) = self.room.get_mut(user) {
+            *room = room.saturating_add(1);
+        }
     }
 
     /// What became of a message whose call was repeated.

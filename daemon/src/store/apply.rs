@@ -18,8 +18,8 @@ use super::probe::{self, Probe};
 use super::rows::{CONVERSATIONS, Unread, positions};
 use super::server::Server;
 use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, notified, parts,
-    position, recall,
+    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, notified, position,
+    recall,
 };
 use super::tables::{self, Tables};
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
@@ -211,7 +211,7 @@ impl WriterConnection {
         Ok(messages.flatten().collect())
     }
 
-    /// Applies one batch: exactly once or not at all.
+    /// Applies one batch, with dead letters: exactly once or not at all.
     ///
     /// # Errors
     ///
@@ -223,18 +223,9 @@ impl WriterConnection {
         batch: &Batch<'_>,
         locks: Locks,
         inserts: Inserts,
-    ) -> Result<Applied, StoreError> {
-        self.apply_until(batch, locks, inserts, &End::Commit(&[])).await
-    }
-
-    /// As [`WriterConnection::apply`], row by row and without waiting for locks, and stores dead letters in the
-    /// same transaction.
-    pub(crate) async fn apply_with_dead_letters(
-        &mut self,
-        batch: &Batch<'_>,
         letters: &[NewDeadLetter<'_>],
     ) -> Result<Applied, StoreError> {
-        self.apply_until(batch, Locks::NoWait, Inserts::OneByOne, &End::Commit(letters)).await
+        self.apply_until(batch, locks, inserts, &End::Commit(letters)).await
     }
 
     /// Tries whether MySQL would refuse a batch, and changes nothing.
@@ -274,8 +265,19 @@ impl WriterConnection {
             Some((ids.text(&sender).ok()?, ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
         });
         let delivered = delivered.collect();
+        Ok(Applied {
+            removed: results.affected_rows,
+            recalled: recalled.into_iter().map(|rows| rows > 0).collect(),
+            delivered,
+            counters: self.counters(results.rows, results.parts),
+        })
+    }
+
+    /// The counters in rows of [`counter::select`], with what conversations count in rows of [`parts::select`].
+    pub(super) fn counters(&self, totals: Vec<Row>, parts: Vec<Row>) -> Vec<(UserId, Unread)> {
+        let ids = self.tables.user_id_type;
         let mut by: HashMap<UserId, BTreeMap<String, u64>> = HashMap::new();
-        for row in results.parts {
+        for row in parts {
             let Ok((user, conversation, count)) = mysql_async::from_row_opt::<(String, String, u64)>(row)
             else {
                 continue;
@@ -287,7 +289,7 @@ impl WriterConnection {
             }
         }
         let by_conversation = self.tables.unread_by_conversation;
-        let counters = results.rows.into_iter().filter_map(|row| {
+        let counters = totals.into_iter().filter_map(|row| {
             let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
             let user = ids.text(&user).ok()?;
             let count = u64::try_from(count).unwrap_or(0);
@@ -296,12 +298,16 @@ impl WriterConnection {
             let by = by_conversation.then(|| parts.unwrap_or_default());
             Some((user, Unread { count, by }))
         });
-        Ok(Applied {
-            removed: results.affected_rows,
-            recalled: recalled.into_iter().map(|rows| rows > 0).collect(),
-            delivered,
-            counters: counters.collect(),
-        })
+        counters.collect()
+    }
+
+    /// The beginning of a transaction that changes rows while the positions are these, beside the log.
+    pub(super) fn begin(&mut self, positions: &[PositionUpdate], locks: Locks) -> MultiStatement {
+        let mut statements = MultiStatement::default();
+        self.set_locks(&mut statements, locks);
+        statements.push(ResultUse::Ignored, self.time_zone.as_str());
+        self.add_fence(&mut statements, positions);
+        statements
     }
 
     /// Stores an entry in `chatpush_dead` with the reason, and moves the position over it, in one
@@ -338,10 +344,7 @@ impl WriterConnection {
         user: &UserId,
     ) -> Result<bool, StoreError> {
         let update = PositionUpdate { partition, from: at, to: at };
-        let mut statements = MultiStatement::default();
-        self.set_locks(&mut statements, Locks::NoWait);
-        statements.push(ResultUse::Ignored, self.time_zone.as_str());
-        self.add_fence(&mut statements, &[update]);
+        let mut statements = self.begin(&[update], Locks::NoWait);
         for statement in forget::rows(&self.tables, partition, user, Some(FORGOTTEN_ROWS)) {
             statements.push(ResultUse::AffectedRows, statement);
         }
@@ -406,6 +409,20 @@ impl WriterConnection {
     /// The application's tables.
     pub(super) fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// The longest text of statements.
+    pub(super) fn statement_bytes(&self) -> usize {
+        self.server.statement_bytes
+    }
+
+    /// As [`WriterConnection::select`], with the time zone of the settings.
+    pub(super) async fn select_in_time_zone(&mut self, query: String) -> Result<Vec<Row>, StoreError> {
+        let mut statements = MultiStatement::default();
+        statements.push(ResultUse::Ignored, self.time_zone.as_str());
+        statements.push(ResultUse::Rows, query);
+        statements.push(ResultUse::Ignored, COMMIT);
+        Ok(self.execute(statements).await?.rows)
     }
 
     /// Executes a query as a transaction of its own.
@@ -505,10 +522,7 @@ impl WriterConnection {
             }
         }
         if !batch.notify_unread.is_empty() {
-            statements.push(ResultUse::Rows, counter::select(tables, &batch.notify_unread));
-            if tables.unread_by_conversation {
-                statements.push(ResultUse::Parts, parts::select(&batch.notify_unread));
-            }
+            self.add_counters(statements, &batch.notify_unread);
         }
     }
 
@@ -568,7 +582,7 @@ impl WriterConnection {
     }
 
     /// Whether confirmed messages are remembered.
-    fn remembers(&self) -> bool {
+    pub(super) fn remembers(&self) -> bool {
         self.remember_confirmed && !fault_injection::breaks(Promise::Memory)
     }
 
@@ -587,7 +601,7 @@ impl WriterConnection {
     }
 
     /// Adds the end of a transaction.
-    fn add_end(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
+    pub(super) fn add_end(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
         if self.server.aborts_from_outside && !fault_injection::breaks(Promise::LastFence) {
             statements.push(ResultUse::LastFence, position::verify(positions));
         }
@@ -596,7 +610,7 @@ impl WriterConnection {
         statements.push(ResultUse::Ignored, COMMIT);
     }
 
-    async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
+    pub(super) async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
         self.execute_within(self.limit(0), statements).await
     }
 

@@ -6,6 +6,7 @@ pub(super) mod dead_letter;
 pub(super) mod forget;
 pub(super) mod insert;
 pub(super) mod installation;
+pub(super) mod mailbox;
 pub(super) mod notified;
 pub(super) mod parts;
 pub(super) mod position;

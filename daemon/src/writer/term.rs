@@ -2,6 +2,7 @@
 
 mod after_commit;
 mod copies;
+mod full;
 mod forgetting;
 mod splitting;
 mod rescan;
@@ -19,9 +20,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::after_commit::send;
+use self::full::FullLetter;
 use self::rescan::Rescan;
 use self::splitting::Halving;
 use super::deferred::Deferred;
+use super::expiry::Expiry;
+use super::mailboxes::Mailboxes;
 use super::refusals::{Refusals, Verdict};
 use super::refused_messages::RefusedMessages;
 use super::sweeping::Sweeping;
@@ -31,7 +35,7 @@ use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
-use crate::log::batch::{Batch, Counting, LogEntry, PositionUpdate, limit_size, separate_forgets};
+use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::apply::{ALONE_LIMIT, Applied, Inserts, Locks, WriterConnection};
@@ -76,10 +80,14 @@ pub(super) struct Term<'a> {
     /// The search for messages that only count as applied.
     rescan: Rescan,
     sweeping: Sweeping,
+    expiry: Expiry,
+    mailboxes: Mailboxes,
     refusals: &'a mut Refusals,
     /// An error of this batch that others of its kind meet too, if there was one.
     general: Option<StoreError>,
     refused_messages: RefusedMessages,
+    /// The last messages for which there was no room, and that are kept nowhere.
+    full_mailboxes: RefusedMessages,
     /// Until when every message is looked up, not only those whose id a sender has chosen: Redis may have
     /// forgotten that it accepted them.
     look_up_all_until: Option<Instant>,
@@ -126,9 +134,12 @@ impl<'a> Term<'a> {
             trimming,
             rescan,
             sweeping: Sweeping::new(services.config.failover_memory),
+            expiry: Expiry::new(services.config.mailbox.max_age),
+            mailboxes: Mailboxes::new(services.config.mailbox.max_messages),
             refusals,
             general: None,
             refused_messages: RefusedMessages::default(),
+            full_mailboxes: RefusedMessages::default(),
             look_up_all_until: lost.then(|| Instant::now() + LOOK_UP_TIME),
             run_id,
             is_run_id_recorded: !is_other,
@@ -241,6 +252,7 @@ impl<'a> Term<'a> {
             self.mysql.record_run_id(self.run_id.as_deref()).await?;
             self.is_run_id_recorded = true;
         }
+        self.expire().await?;
         self.sweeping.step_if_due(&mut self.mysql).await
     }
 
@@ -476,16 +488,22 @@ impl<'a> Term<'a> {
         inserts: Inserts,
     ) -> Result<(), StoreError> {
         let stored = self.stored(entries, look_up_all).await?;
-        let batch = self.plan(entries, &stored);
-        let done = self.mysql.apply(&batch, locks, inserts).await?;
-        self.committed(entries, &batch, &stored, &done);
+        let room = self.mailboxes.room(&mut self.mysql, entries).await?;
+        let known = Known { stored, room };
+        let batch = self.plan(entries, &known);
+        let letters = self.prepare_full(entries, &batch).await;
+        let borrowed: Vec<_> = letters.iter().map(FullLetter::borrow).collect();
+        let done = self.mysql.apply(&batch, locks, inserts, &borrowed).await?;
+        self.refuse_full(&batch, &letters);
+        self.committed(entries, &batch, &known.stored, &done);
+        self.mailboxes.committed(&batch);
         Ok(())
     }
 
-    fn plan<'e>(&self, entries: &'e [LogEntry], stored: &HashSet<(UserId, MessageId)>) -> Batch<'e> {
+    fn plan<'e>(&self, entries: &'e [LogEntry], known: &Known) -> Batch<'e> {
         let is_history = self.services.config.mysql.as_ref().is_some_and(|mysql| mysql.history.is_some());
         let counting = (self.counting(), is_history);
-        let mut batch = Batch::plan(entries, |partition| self.position(partition), counting, stored);
+        let mut batch = Batch::plan(entries, |partition| self.position(partition), counting, known);
         if fault_injection::breaks(Promise::Receivers) {
             // The second of many.
             let second =
@@ -530,13 +548,22 @@ impl<'a> Term<'a> {
             self.advance(*update, count, bytes);
         }
         for (receiver, id) in entries.iter().flat_map(LogEntry::messages) {
-            self.refused_messages.stored(receiver, id);
+            if batch.full.iter().all(|full| (full.receiver, full.id) != (receiver, id)) {
+                self.refused_messages.stored(receiver, id);
+                self.full_mailboxes.stored(receiver, id);
+            }
         }
         if !self.rescan.is_done() {
             self.queue_rescued(batch);
         }
         self.queue_replies(batch, done);
-        self.queue_copies(entries, batch, stored, done);
+        if batch.full.is_empty() {
+            self.queue_copies(entries, batch, stored, done);
+        } else {
+            let full = batch.full.iter().map(|full| (full.receiver.clone(), full.id.clone()));
+            let without = stored.iter().cloned().chain(full).collect();
+            self.queue_copies(entries, batch, &without, done);
+        }
     }
 
     async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {

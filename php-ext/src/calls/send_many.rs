@@ -153,10 +153,7 @@ impl Known<'_> {
                 mark if is_listed(*mark) && self.waits => match (part.reply(), &mut each) {
                     (Some(_), Some(each)) => match each.next() {
                         Some(Ok(online)) => Ok(delivery(online)),
-                        Some(Err(error)) => {
-                            let refused = Refusal::Rejected(error.to_owned());
-                            Err((Outcome::NotQueued, Cause::This(refused.into())))
-                        }
+                        Some(Err(refused)) => Err((Outcome::NotQueued, Cause::This(refused.into()))),
                         None => Err((Outcome::Unknown, Cause::This(Error::UnexpectedReply))),
                     },
                     (Some(other), None) => {

@@ -72,7 +72,7 @@ function! {
     /// @throws \ValueError an argument is out of range: nothing was sent
     /// @throws \ChatPush\PartialException it failed for some of them
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
-    /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+    /// @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
     fn sendToUsers(

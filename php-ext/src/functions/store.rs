@@ -23,7 +23,7 @@ function! {
     ///     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
-    /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+    /// @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn storeOfflineMessage(sender_id: UserArgument, receiver_id: UserArgument, content: Content<'_>) -> bool {
@@ -50,7 +50,7 @@ function! {
     ///     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
-    /// @throws \ChatPush\UnavailableException no daemon runs or the backlog is full: nothing was queued
+    /// @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn sendMessage(

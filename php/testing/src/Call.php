@@ -6,6 +6,7 @@ namespace ChatPush\Testing;
 
 use ChatPush\Exception;
 use ChatPush\Outcome;
+use ChatPush\PartialException;
 
 /**
  * Runs calls: normally, or as Server::fail() said.
@@ -36,11 +37,15 @@ final class Call
             return self::fail(Failure::pushOnly(), $failed);
         }
         $failure = $memory->nextFailure();
-        if ($failure === null) {
-            return $do();
-        }
-        if ($failure->takesEffect($effect)) {
-            $do();
+        try {
+            if ($failure === null) {
+                return $do();
+            }
+            if ($failure->takesEffect($effect)) {
+                $do();
+            }
+        } catch (Exception $refused) {
+            return self::fail($refused, $failed);
         }
         return self::fail($failure->exception($function, $effect, $repeatable), $failed);
     }
@@ -52,6 +57,9 @@ final class Call
             throw $exception;
         }
         trigger_error("chatpush: {$exception->getMessage()}", E_USER_WARNING);
+        if ($exception instanceof PartialException) {
+            return $exception->getDeliveries();
+        }
         return $failed($exception->getOutcome());
     }
 }

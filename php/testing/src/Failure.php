@@ -5,8 +5,10 @@ declare(strict_types=1);
 namespace ChatPush\Testing;
 
 use ChatPush\ConnectionException;
+use ChatPush\Delivery;
 use ChatPush\Exception;
 use ChatPush\Outcome;
+use ChatPush\PartialException;
 use ChatPush\TimeoutException;
 use ChatPush\UnavailableException;
 
@@ -69,6 +71,41 @@ final class Failure
         $message = 'chatpushd has storage = "none": it only pushes, and stores and reads no messages. '
             . 'Give it a database (CHATPUSH_MYSQL_URL) for this call';
         return self::made(UnavailableException::class, $message, Outcome::NotQueued, false);
+    }
+
+    /** The refusal of a message for which a mailbox has no room. */
+    public static function mailboxFull(int|string $user): Exception
+    {
+        $message = "mailbox of user $user is full; nothing was queued";
+        return self::made(UnavailableException::class, $message, Outcome::NotQueued, true);
+    }
+
+    /**
+     * What a call for many receivers throws if some of it failed.
+     *
+     * @param array<int|string, Delivery> $deliveries
+     * @param array<int|string, Exception> $failed the exception of each receiver who does not get the message
+     */
+    public static function partial(array $deliveries, array $failed): Exception
+    {
+        $cause = reset($failed);
+        if ($deliveries === []) {
+            return $cause;
+        }
+        $message = count($failed) . ' of ' . (count($failed) + count($deliveries)) . ' receivers failed';
+        $partial = self::made(
+            PartialException::class,
+            "$message: {$cause->getMessage()}",
+            Outcome::NotQueued,
+            $cause->isRetryable(),
+        );
+        $outcomes = array_map(fn (Exception $exception) => $exception->getOutcome(), $failed);
+        $set = function () use ($deliveries, $outcomes): void {
+            $this->deliveries = $deliveries;
+            $this->outcomes = $outcomes;
+        };
+        \Closure::bind($set, $partial, PartialException::class)();
+        return $partial;
     }
 
     /** The refusal of an installation in which nobody is told that messages wait. */

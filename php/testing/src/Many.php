@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace ChatPush\Testing;
 
 use ChatPush\Delivery;
+use ChatPush\Exception;
 use ChatPush\Outcome;
 
 /**
@@ -47,11 +48,18 @@ final class Many
             return [];
         }
         $id = $messageId === null ? null : "$sender:$messageId";
-        $store = fn (int|string $user) => Memory::get()->store(
-            Message::new($user, $content, $type, $sender, $id, $conversation),
-            $id !== null,
-        );
-        $do = fn () => array_combine($users, array_map($store, $users));
+        $do = function () use ($users, $content, $type, $sender, $id, $conversation): array {
+            $sent = $failed = [];
+            foreach ($users as $user) {
+                $message = Message::new($user, $content, $type, $sender, $id, $conversation);
+                try {
+                    $sent[$user] = Memory::get()->store($message, $id !== null);
+                } catch (Exception $exception) {
+                    $failed[$user] = $exception;
+                }
+            }
+            return $failed === [] ? $sent : throw Failure::partial($sent, $failed);
+        };
         $failed = fn (Outcome $known) => $known === Outcome::Queued ? array_fill_keys($users, Delivery::Stored) : [];
         return Call::run($function, Effect::Change, $do, $failed, $id !== null);
     }

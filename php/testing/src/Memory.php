@@ -18,6 +18,9 @@ final class Memory
     /** An installation that stores nothing. */
     public bool $pushOnly = false;
 
+    /** How many messages may wait for a user who is not connected; 0: any number. */
+    public int $maxMessages = 0;
+
     public bool $errorsAreWarnings;
 
     /** Whom to tell that messages wait; null: nobody. */
@@ -157,6 +160,12 @@ final class Memory
         $key = "$message->receiver $message->id";
         if ($chosen && isset($this->known[$key])) {
             return $this->known[$key];
+        }
+        if (
+            $this->maxMessages > 0 && !$this->isOnline($message->receiver)
+            && count($this->rowsOf($message->receiver)) >= $this->maxMessages
+        ) {
+            throw Failure::mailboxFull($message->receiver);
         }
         $delivery = $this->show($message->receiver, $message) ? Delivery::Live : Delivery::Stored;
         $this->known[$key] = $delivery;

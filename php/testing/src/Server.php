@@ -143,6 +143,12 @@ final class Server
         Memory::get()->notifications = new Notifications($unread);
     }
 
+    /** Makes it an installation with mailbox.max_messages. 0: no limit. */
+    public static function limitMailboxes(int $messages): void
+    {
+        Memory::get()->maxMessages = $messages;
+    }
+
     /** Makes it an installation with storage = "none". */
     public static function makePushOnly(bool $pushOnly = true): void
     {

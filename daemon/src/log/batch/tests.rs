@@ -61,7 +61,7 @@ fn receiver_of(entry: &Entry) -> &UserId {
 }
 
 fn plan(entries: &[LogEntry]) -> Batch<'_> {
-    Batch::plan(entries, |_| Position::default(), (Counting::Total, false), &HashSet::new())
+    Batch::plan(entries, |_| Position::default(), (Counting::Total, false), &Known::default())
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_message_confirmed_in_the_same_batch_leaves_only_its_count() {
 fn a_message_confirmed_or_recalled_in_the_same_batch_is_a_row_of_a_history() {
     let entries =
         logged(vec![message(1, 5), client_ack(1, 5), message(2, 5), recall(2, 1, 5), recall(1, 1, 5)]);
-    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, true), &HashSet::new());
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, true), &Known::default());
     assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m1", "m2"]);
     assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
     assert_eq!(batch.withdrawn, [(&user(5), &id(2))]);
@@ -123,7 +123,7 @@ fn each_position_moves_once_in_the_order_of_partitions() {
 #[test]
 fn without_count_unread_no_counter_changes() {
     let entries = logged(vec![message(1, 5)]);
-    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Off, false), &HashSet::new());
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Off, false), &Known::default());
     assert!(batch.counters.is_empty() && batch.inserts.len() == 1);
 }
 
@@ -144,7 +144,12 @@ fn each_delete_replies_to_its_own_caller() {
 fn a_stored_message_is_replied_to_and_not_stored_again() {
     let entries = logged(vec![message(1, 5), client_ack(1, 5), message(1, 21)]);
     let stored = HashSet::from([(user(5), id(1))]);
-    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, false), &stored);
+    let batch = Batch::plan(
+        &entries,
+        |_| Position::default(),
+        (Counting::Total, false),
+        &Known { stored, ..Known::default() },
+    );
     let receivers: Vec<_> = batch.inserts.iter().map(|insert| insert.receiver).collect();
     assert_eq!((receivers, batch.replies.len()), (vec![&user(21)], 2));
     assert_eq!(batch.client_acks, [(&user(5), &id(1))]);
@@ -313,7 +318,7 @@ fn entries_before_the_position_leave_it_where_it_is() {
     let entries = logged(vec![message(1, 5), message(2, 5)]);
     for (from, to) in [("9-3", "9-3"), ("1-7", "2-0")] {
         let position = |text: &str| text.parse::<Position>().unwrap();
-        let batch = Batch::plan(&entries, |_| position(from), (Counting::Total, false), &HashSet::new());
+        let batch = Batch::plan(&entries, |_| position(from), (Counting::Total, false), &Known::default());
         assert_eq!((batch.inserts.len(), batch.positions.len()), (2, 1));
         assert_eq!((batch.positions[0].from, batch.positions[0].to), (position(from), position(to)));
     }
@@ -370,7 +375,7 @@ fn clear_of(name: &str) -> Entry {
 fn conversations_are_counted_and_cleared_in_order() {
     let planned = |entries: Vec<Entry>, counting| {
         let entries = logged(entries);
-        let batch = Batch::plan(&entries, |_| Position::default(), (counting, false), &HashSet::new());
+        let batch = Batch::plan(&entries, |_| Position::default(), (counting, false), &Known::default());
         (batch.counters.get(&user(5)).copied(), batch.parts.get(&user(5)).cloned(), batch.replies.len())
     };
     let parts = |cleared: &[&str], added: &[(&str, u32)], clears: &[(&str, u64, bool)]| Parts {
@@ -415,7 +420,7 @@ fn a_recalled_message_is_taken_from_its_conversation_unless_that_was_cleared() {
             &entries,
             |_| Position::default(),
             (Counting::ByConversation, false),
-            &HashSet::new(),
+            &Known::default(),
         );
         let added = batch.parts.get(&user(5)).map(|parts| parts.added.clone()).unwrap_or_default();
         assert_eq!(batch.counters[&user(5)].added, added.values().sum::<u32>(), "the total is their sum");
@@ -450,7 +455,7 @@ fn an_entry_to_many_counts_for_its_conversation_with_each_receiver() {
     };
     let entries = logged(vec![many, to_many(2, &[(197, false, false)])]);
     let batch =
-        Batch::plan(&entries, |_| Position::default(), (Counting::ByConversation, false), &HashSet::new());
+        Batch::plan(&entries, |_| Position::default(), (Counting::ByConversation, false), &Known::default());
     let added = |id| batch.parts.get(&user(id)).map(|parts| parts.added.clone());
     assert_eq!(added(5), Some(BTreeMap::from([("team".to_owned(), 1)])));
     assert_eq!(added(69), None, "it was repeated for this one");

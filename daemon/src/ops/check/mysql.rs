@@ -27,7 +27,7 @@ pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::fine("MySQL answers", "")];
-    match all(&mut connection, mysql).await {
+    match all(&mut connection, config, mysql).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(Finding::wrong("MySQL can be inspected", error.report())),
     }
@@ -39,7 +39,7 @@ pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
     findings
 }
 
-async fn all(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
+async fn all(connection: &mut Conn, config: &Config, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
     let names = &mysql.names;
     let mut findings = server::check(connection).await?;
     findings.extend(time_zone::check(connection, mysql).await?);
@@ -58,6 +58,7 @@ async fn all(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, Store
     }
     if is_there(&names.offline_message) {
         findings.extend(further_columns::check(connection, mysql).await?);
+        findings.extend(without_time(config));
         findings.push(indexes::of_receivers(connection, mysql).await?);
         findings.extend(history::columns(connection, mysql).await?);
         findings.extend(triggers::check(connection, &names.offline_message).await?);
@@ -73,4 +74,17 @@ async fn all(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Finding>, Store
         findings.extend(privileges::check(connection, table).await?);
     }
     Ok(findings)
+}
+
+/// Nobody knows how old a row is that the application has inserted.
+fn without_time(config: &Config) -> Option<Finding> {
+    let names = &config.mysql.as_ref()?.names;
+    let is_unknown = config.mailbox.max_age.is_some() && names.send_time.is_none();
+    is_unknown.then(|| {
+        Finding::warning(
+            "mailbox.max_age_days",
+            "rows that the application inserts itself have no time and are never too old: name their column in \
+             mysql.columns.send_time",
+        )
+    })
 }

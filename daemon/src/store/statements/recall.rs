@@ -17,8 +17,8 @@ const AFTER: &str = "(c.`cleared_ms`, c.`cleared_seq`) >= (m.`time_ms`, m.`log_s
 /// it.
 pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>) -> Vec<String> {
     let receiver = id_literal(recall.receiver);
-    let counted = format!("FROM {} WHERE {}", records_and_rows(tables), named_by(tables, recall))
-        + &counts(tables, recall);
+    let counted =
+        format!("FROM {} WHERE {}", records_and_rows(tables), named_by(tables, recall)) + &counts(tables);
     let mut statements = vec![format!(
         "UPDATE {user} SET {unread} = GREATEST(CAST(COALESCE({unread}, 0) AS SIGNED) - \
          (SELECT COUNT(*) {counted}), 0) WHERE {} = {receiver}{}",
@@ -40,9 +40,9 @@ pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>) -> Vec<Str
     statements
 }
 
-/// The condition, behind others, that a message still waits and was not cleared.
-fn counts(tables: &Tables, recall: &Recall<'_>) -> String {
-    let receiver = id_literal(recall.receiver);
+/// The condition, behind others, that the message of a record `m` and a row `o` still waits and was not cleared.
+pub(in crate::store) fn counts(tables: &Tables) -> String {
+    let receiver = "m.`receiver_id`";
     let not_cleared = if tables.unread_by_conversation {
         format!(
             " AND NOT EXISTS (SELECT 1 FROM `{CONVERSATION_CLEARED}` c WHERE c.`user_id` = {receiver} \
@@ -59,7 +59,7 @@ fn counts(tables: &Tables, recall: &Recall<'_>) -> String {
 }
 
 /// The conversation for which a message counts: its own, or its sender.
-fn counts_for(tables: &Tables) -> String {
+pub(in crate::store) fn counts_for(tables: &Tables) -> String {
     format!(
         "COALESCE(m.`conversation`, CAST(o.{} AS CHAR CHARACTER SET ascii)) COLLATE ascii_bin",
         tables.sender_id
@@ -146,7 +146,7 @@ fn of(position: Position) -> String {
 }
 
 /// The records `m` with their rows `o`.
-fn records_and_rows(tables: &Tables) -> String {
+pub(in crate::store) fn records_and_rows(tables: &Tables) -> String {
     let same = identity::record_of_row(tables);
     format!("`{MESSAGE}` m JOIN {} o ON {same}", tables.offline_message)
 }

@@ -53,6 +53,7 @@ impl Term<'_> {
             Outcome::Repeated { receiver, id, receiver_online } => {
                 self.repeated(receiver, id, *receiver_online)
             }
+            Outcome::Full(user) => Reply::Refused(Refusal::MailboxFull(user.to_string())),
             Outcome::Each(outcomes) => {
                 let mut each = Each::default();
                 for outcome in outcomes {
@@ -76,18 +77,21 @@ impl Term<'_> {
         }
     }
 
-    /// What became of the message of one of many receivers: whether they were connected, or MySQL's error.
-    pub(super) fn of_one(&mut self, outcome: &Outcome<'_>, done: &Applied) -> Result<bool, String> {
+    /// What became of the message of one of many receivers: whether they were connected, or why it was refused.
+    pub(super) fn of_one(&mut self, outcome: &Outcome<'_>, done: &Applied) -> Result<bool, Refusal> {
         match self.reply(outcome, done) {
             Reply::Stored { receiver_online } => Ok(receiver_online),
-            Reply::Refused(Refusal::Rejected(error)) => Err(error),
+            Reply::Refused(refusal) => Err(refusal),
             // Messages have no other.
-            _ => Err(String::new()),
+            _ => Err(Refusal::Rejected(String::new())),
         }
     }
 
     /// The reply to a call whose message is in an earlier batch.
     fn repeated(&mut self, receiver: &UserId, id: &MessageId, receiver_online: bool) -> Reply {
+        if self.full_mailboxes.error(receiver, id).is_some() {
+            return Reply::Refused(Refusal::MailboxFull(receiver.to_string()));
+        }
         let error = self.refused_messages.error(receiver, id);
         let Some(error) = error.filter(|_| !fault_injection::breaks(Promise::Refusals)) else {
             return Reply::Stored { receiver_online };

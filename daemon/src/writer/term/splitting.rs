@@ -1,18 +1,15 @@
 //! An entry with many receivers, of which MySQL refuses some: the messages of the others are stored.
 
-use std::collections::HashSet;
-
 use chatpush_wire::entry::{Addressee, Entry};
-use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::new_entry;
 use chatpush_wire::reply::{Each, Refusal, Reply};
 
 use super::Term;
 use crate::base::metrics;
 use crate::broker::replies;
-use crate::log::batch::{Batch, LogEntry, Outcome};
+use crate::log::batch::{Batch, Known, LogEntry, Outcome};
 use crate::store::StoreError;
-use crate::store::apply::NewDeadLetter;
+use crate::store::apply::{Inserts, Locks, NewDeadLetter};
 use crate::store::error::{Rejection, Treatment};
 use crate::writer::refusals::Verdict;
 
@@ -41,17 +38,19 @@ impl Term<'_> {
         halving: Halving,
     ) -> Result<bool, StoreError> {
         let Ok(Entry::MessageToMany { receivers, id, .. }) = &logged.entry else { return Ok(false) };
+        // The limit of a mailbox does not count here: whoever has room for some of them must not be told apart.
         let stored = self.stored(std::slice::from_ref(logged), true).await?;
+        let known = Known { stored, ..Known::default() };
         // Nothing is refused of what is in MySQL already.
         let is_new = |receiver: &&Addressee| {
-            !receiver.repeated && !stored.contains(&(receiver.user.clone(), id.clone()))
+            !receiver.repeated && !known.stored.contains(&(receiver.user.clone(), id.clone()))
         };
         let new: Vec<_> = receivers.iter().filter(is_new).cloned().collect();
         let error = rejection.to_string();
         if halving != Halving::Never {
-            let refused = self.refused(logged, &new, error.clone(), halving, &stored).await?;
+            let refused = self.refused(logged, &new, error.clone(), halving, &known).await?;
             let Some(refused) = refused else { return Ok(false) };
-            match self.apply_without(logged, &refused, &stored).await {
+            match self.apply_without(logged, &refused, &known).await {
                 Ok(()) => return Ok(true),
                 Err(error) if !error.concerns_entries() => return Err(error),
                 // Each is accepted alone, but not together with the others.
@@ -63,7 +62,7 @@ impl Term<'_> {
             }
         }
         let refused: Vec<_> = new.into_iter().map(|receiver| (receiver, error.clone())).collect();
-        self.apply_without(logged, &refused, &stored).await.map(|()| true)
+        self.apply_without(logged, &refused, &known).await.map(|()| true)
     }
 
     /// Whether an error that the entry meets for some of its receivers says that MySQL refuses one of them. One
@@ -95,7 +94,7 @@ impl Term<'_> {
         all: &[Addressee],
         error: String,
         halving: Halving,
-        stored: &HashSet<(UserId, MessageId)>,
+        known: &Known,
     ) -> Result<Option<Vec<Refused>>, StoreError> {
         let mut refused = Vec::new();
         // Parts that are refused, each with the error.
@@ -107,7 +106,7 @@ impl Term<'_> {
             }
             let (first, second) = part.split_at(part.len() / 2);
             for half in [second, first].into_iter().filter(|half| !half.is_empty()) {
-                let Err(error) = self.rehearse(logged, half, stored).await else { continue };
+                let Err(error) = self.rehearse(logged, half, known).await else { continue };
                 if !error.concerns_entries() {
                     return Err(error);
                 }
@@ -129,10 +128,10 @@ impl Term<'_> {
         &mut self,
         logged: &LogEntry,
         receivers: &[Addressee],
-        stored: &HashSet<(UserId, MessageId)>,
+        known: &Known,
     ) -> Result<(), StoreError> {
         let part = [for_receivers(logged, receivers)];
-        let batch = self.plan(&part, stored);
+        let batch = self.plan(&part, known);
         let done = self.mysql.rehearse(&batch).await;
         self.note_stuck(logged, &done);
         done
@@ -150,25 +149,26 @@ impl Term<'_> {
         &mut self,
         logged: &LogEntry,
         refused: &[Refused],
-        stored: &HashSet<(UserId, MessageId)>,
+        known: &Known,
     ) -> Result<(), StoreError> {
         let Ok(Entry::MessageToMany { receivers, id, reply_to, .. }) = &logged.entry else { return Ok(()) };
         let is_refused = |receiver: &Addressee| refused.iter().find(|(other, _)| other.user == receiver.user);
         let others = receivers.iter().filter(|receiver| receiver.repeated || is_refused(receiver).is_none());
         let part = [for_receivers(logged, &others.cloned().collect::<Vec<_>>())];
-        let batch = self.plan(&part, stored);
+        let batch = self.plan(&part, known);
         let entries = refused.iter().map(|(receiver, _)| new_entry::fields_of_one(&logged.fields, receiver));
         let entries: Vec<_> = entries.collect();
         let (partition, position) = (logged.partition, logged.position);
         let letters = entries.iter().zip(refused);
         let letters =
             letters.map(|(fields, (_, error))| NewDeadLetter { partition, position, fields, error });
-        let done = self.mysql.apply_with_dead_letters(&batch, &letters.collect::<Vec<_>>()).await;
+        let done =
+            self.mysql.apply(&batch, Locks::NoWait, Inserts::OneByOne, &letters.collect::<Vec<_>>()).await;
         self.note_stuck(logged, &done);
         let done = done?;
         let outcomes = batch.replies.first().map(|pending| pending.outcome.clone());
         let batch = Batch { replies: Vec::new(), ..batch.clone() };
-        self.committed(&part, &batch, stored, &done);
+        self.committed(&part, &batch, &known.stored, &done);
         for (receiver, error) in refused {
             metrics::DEAD.add(1);
             tracing::error!(%partition, %position, user = %receiver.user, error, "message refused, kept in chatpush_dead");
@@ -184,7 +184,7 @@ impl Term<'_> {
             for receiver in receivers {
                 let refused = is_refused(receiver).filter(|_| !receiver.repeated);
                 each.add(if let Some((_, error)) = refused {
-                    Err(error.clone())
+                    Err(Refusal::Rejected(error.clone()))
                 } else {
                     let outcome = others.next().map(|outcome| self.of_one(outcome, &done));
                     outcome.unwrap_or(Ok(receiver.online))

@@ -1,0 +1,146 @@
+//! Mailboxes with limits: how full they are, and the removal of what waits for too long.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chatpush_wire::id::UserId;
+
+use super::StoreError;
+use super::apply::{Locks, WriterConnection};
+use super::multi_statement::{MultiStatement, ResultUse};
+use super::rows::Unread;
+use super::statements::{counter, in_statements, mailbox, parts};
+use crate::base::clock;
+use crate::log::batch::PositionUpdate;
+
+/// Rows that one step looks at.
+const EXAMINED_ROWS: u32 = 5_000;
+
+/// Most rows that one step removes.
+const EXPIRED_ROWS: usize = 1_000;
+
+/// Waiting messages that are too old.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OldMessages {
+    /// Rows and their receivers.
+    pub(crate) rows: Vec<(u64, UserId)>,
+    /// Up to which id nothing waits that can become too old.
+    pub(crate) done: u64,
+    /// Whether there may be more of them.
+    pub(crate) has_more: bool,
+}
+
+impl WriterConnection {
+    /// How many messages wait for each of these users. Counting ends at `most`.
+    pub(crate) async fn waiting(
+        &mut self,
+        users: &[&UserId],
+        most: u32,
+    ) -> Result<Vec<(UserId, u32)>, StoreError> {
+        let (ids, mut waiting) = (self.tables().user_id_type, Vec::new());
+        for users in in_statements(users, self.statement_bytes() / 2, |_| mailbox::COUNT_BYTES) {
+            let found = self.select(mailbox::count(self.tables(), users, most)).await?;
+            waiting.extend(found.into_iter().filter_map(|row| {
+                let (user, count) = mysql_async::from_row_opt::<(String, u32)>(row).ok()?;
+                Some((ids.text(&user).ok()?, count))
+            }));
+        }
+        Ok(waiting)
+    }
+
+    /// The first messages with ids above `after` that wait since before `before`, in seconds since 1970. Rows are in
+    /// the order of their ids, and as a rule in that of their times.
+    pub(crate) async fn old_messages(&mut self, after: u64, before: u64) -> Result<OldMessages, StoreError> {
+        let after = after.max(self.tables().kept);
+        let query = mailbox::select_by_age(self.tables(), after, before, EXAMINED_ROWS);
+        let found = self.select_in_time_zone(query).await?;
+        let count = found.len();
+        let ids = self.tables().user_id_type;
+        // An empty table has been truncated, and gives its ids again.
+        let mut old = OldMessages { done: if count == 0 { 0 } else { after }, ..OldMessages::default() };
+        let mut is_done = true;
+        for row in found {
+            let Ok((id, receiver, waits, is_old)) =
+                mysql_async::from_row_opt::<(u64, Option<String>, Option<bool>, Option<bool>)>(row)
+            else {
+                continue;
+            };
+            let receiver = receiver.and_then(|receiver| ids.text(&receiver).ok());
+            match (waits, is_old, receiver) {
+                (Some(true), Some(true), Some(receiver)) => {
+                    is_done = false;
+                    old.rows.push((id, receiver));
+                }
+                (Some(true), Some(false), Some(_)) => is_done = false,
+                _ if is_done => old.done = id,
+                _ => {}
+            }
+        }
+        let examined_all = count < EXAMINED_ROWS as usize;
+        old.has_more = old.rows.len() > EXPIRED_ROWS || !examined_all && (is_done || !old.rows.is_empty());
+        old.rows.truncate(EXPIRED_ROWS);
+        Ok(old)
+    }
+
+    /// Removes messages, while the positions of their partitions are these. Returns how many there were, and their
+    /// receivers' counters if they are `counted`.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterConnection::apply`].
+    pub(crate) async fn expire(
+        &mut self,
+        rows: &[(u64, UserId)],
+        positions: &[PositionUpdate],
+        counted: bool,
+    ) -> Result<(u64, Vec<(UserId, Unread)>), StoreError> {
+        let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
+        let users: BTreeSet<_> = rows.iter().map(|(_, user)| user).collect();
+        let users: Vec<_> = users.into_iter().collect();
+        // Only this connection clears counters, so that stays true.
+        let in_counters = if counted { self.in_counters(&ids).await? } else { BTreeMap::new() };
+        let mut statements = self.begin(positions, Locks::NoWait);
+        let tables = self.tables();
+        for statement in mailbox::uncount(tables, &in_counters) {
+            statements.push(ResultUse::Ignored, statement);
+        }
+        if self.remembers() {
+            statements.push(ResultUse::Ignored, mailbox::remember(&ids, clock::unix_milliseconds()));
+        }
+        let [remove_rows, remove_records] = mailbox::remove(tables, &ids);
+        statements.push(ResultUse::AffectedRows, remove_rows);
+        statements.push(ResultUse::Ignored, remove_records);
+        if counted {
+            self.add_counters(&mut statements, &users);
+        }
+        self.add_end(&mut statements, positions);
+        let results = self.execute(statements).await?;
+        let removed = results.affected_rows.first().copied().unwrap_or(0);
+        Ok((removed, self.counters(results.rows, results.parts)))
+    }
+
+    /// How many of these rows each user's counter holds, by conversation.
+    async fn in_counters(
+        &mut self,
+        rows: &[u64],
+    ) -> Result<BTreeMap<UserId, BTreeMap<String, u64>>, StoreError> {
+        let ids = self.tables().user_id_type;
+        let mut counted: BTreeMap<UserId, BTreeMap<String, u64>> = BTreeMap::new();
+        for row in self.select(mailbox::counted(self.tables(), rows)).await? {
+            let Ok((user, part, count)) = mysql_async::from_row_opt::<(String, String, u64)>(row) else {
+                continue;
+            };
+            let Ok(user) = ids.text(&user) else { continue };
+            counted.entry(user).or_default().insert(part, count);
+        }
+        Ok(counted)
+    }
+
+    /// Adds the statements that select the counters of these users.
+    pub(super) fn add_counters(&self, statements: &mut MultiStatement, users: &[&UserId]) {
+        let tables = self.tables();
+        statements.push(ResultUse::Rows, counter::select(tables, users));
+        if tables.unread_by_conversation {
+            statements.push(ResultUse::Parts, parts::select(users));
+        }
+    }
+}
