@@ -2,147 +2,24 @@
 //! no I/O, so every rule about order is tested without a database.
 
 mod counting;
+mod inserts;
+mod limits;
+mod logged;
 
-use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::conversation::Conversation;
-use chatpush_wire::entry::{Entry, Malformed};
+use chatpush_wire::entry::Entry;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 
 use self::counting::Clears;
 pub(crate) use self::counting::{Counter, Counting, PartClear, Parts};
+use self::inserts::Inserts;
+pub(crate) use self::limits::{BATCH_ROWS, limit_size, separate_forgets};
+pub(crate) use self::logged::LogEntry;
 use crate::log::position::Position;
-
-/// Most rows that one transaction touches, unless its first entry alone touches more.
-pub(crate) const BATCH_ROWS: usize = 4_096;
-
-/// Most bytes of entries in one transaction, unless its first entry alone has more. A statement takes up to twice
-/// as many.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
-
-/// An entry as it was read from a partition's log.
-#[derive(Clone, Debug)]
-pub(crate) struct LogEntry {
-    /// Whose log.
-    pub(crate) partition: Partition,
-    /// Its id in the log.
-    pub(crate) position: Position,
-    /// The decoded entry, or why this version cannot read it.
-    pub(crate) entry: Result<Entry, Malformed>,
-    /// The fields as they are in the log, for a dead letter.
-    pub(crate) fields: Vec<(String, String)>,
-}
-
-impl LogEntry {
-    /// How many rows the entry touches.
-    pub(crate) fn rows(&self) -> usize {
-        match &self.entry {
-            Ok(Entry::ClientAck { ids, .. } | Entry::Recall { ids, .. }) => ids.len(),
-            Ok(Entry::AppDelete { rows, .. }) => rows.len(),
-            Ok(Entry::MessageToMany { receivers, .. } | Entry::DuplicateToMany { receivers, .. }) => {
-                receivers.len()
-            }
-            _ => 1,
-        }
-    }
-
-    /// The size of its fields.
-    pub(crate) fn bytes(&self) -> usize {
-        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
-    }
-
-    /// About how much it takes in statements: a content that stands in the entry once becomes many rows.
-    pub(crate) fn statement_bytes(&self) -> usize {
-        match &self.entry {
-            Ok(Entry::MessageToMany { receivers, content, .. }) => {
-                self.bytes() + content.len() * receivers.len().saturating_sub(1)
-            }
-            _ => self.bytes(),
-        }
-    }
-
-    /// The user to forget.
-    pub(crate) fn forgotten(&self) -> Option<&UserId> {
-        match &self.entry {
-            Ok(Entry::Forget { receiver, .. }) => Some(receiver),
-            _ => None,
-        }
-    }
-
-    /// The receivers and id of the message of a repeated call.
-    pub(crate) fn repeated(&self) -> impl Iterator<Item = (&UserId, &MessageId)> {
-        let one = match &self.entry {
-            Ok(Entry::Duplicate { id, receiver, .. }) => Some((receiver, id)),
-            _ => None,
-        };
-        one.into_iter().chain(self.addressees(true))
-    }
-
-    /// The receivers and id of a message.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = (&UserId, &MessageId)> {
-        let one = match &self.entry {
-            Ok(Entry::Message { id, receiver, .. }) => Some((receiver, id)),
-            _ => None,
-        };
-        one.into_iter().chain(self.addressees(false))
-    }
-
-    /// The many receivers of an entry and the id of its message.
-    fn addressees(&self, repeated: bool) -> impl Iterator<Item = (&UserId, &MessageId)> {
-        let many = match &self.entry {
-            Ok(Entry::MessageToMany { id, receivers, .. } | Entry::DuplicateToMany { id, receivers, .. }) => {
-                Some((id, receivers))
-            }
-            _ => None,
-        };
-        many.into_iter().flat_map(move |(id, receivers)| {
-            let chosen = receivers.iter().filter(move |receiver| receiver.repeated == repeated);
-            chosen.map(move |receiver| (&receiver.user, id))
-        })
-    }
-}
-
-/// Drops the entries beyond [`BATCH_ROWS`] or [`BATCH_BYTES`], but never the first entry. Returns the partitions of the dropped
-/// entries, which have to be read again.
-pub(crate) fn limit_size(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
-    let (mut rows, mut bytes) = (0, 0);
-    let end = entries.iter().position(|logged| {
-        rows += logged.rows();
-        bytes += logged.statement_bytes();
-        rows > BATCH_ROWS || bytes > BATCH_BYTES
-    });
-    let cut = end.map_or_else(Vec::new, |end| entries.split_off(end.max(1)));
-    cut.iter().map(|logged| logged.partition).collect()
-}
-
-/// Leaves each forget alone in its partition, because it is done in steps: drops what follows it, and it and
-/// what follows it if something precedes it. Returns the partitions of the dropped entries, which have to be
-/// read again.
-pub(crate) fn separate_forgets(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
-    if entries.iter().all(|logged| logged.forgotten().is_none()) {
-        return Vec::new();
-    }
-    let mut cut = Vec::new();
-    // Whether a partition has an entry that stays, and whether that is a forget.
-    let mut kept = HashMap::new();
-    entries.retain(|logged| {
-        let is_forget = logged.forgotten().is_some();
-        let stays = match kept.get(&logged.partition) {
-            None => true,
-            Some(forget) => !forget && !is_forget && !cut.contains(&logged.partition),
-        };
-        if stays {
-            kept.insert(logged.partition, is_forget);
-        } else {
-            cut.push(logged.partition);
-        }
-        stays
-    });
-    cut
-}
 
 /// The move of a partition's position over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -484,76 +361,6 @@ impl<'a> Batch<'a> {
             })
             .collect();
         batch
-    }
-}
-
-/// The rows of a batch that is being planned.
-struct Inserts<'a, 'k> {
-    /// The index of the entry that is planned.
-    entry: usize,
-    rows: Vec<NewRow<'a>>,
-    /// The index of each message in `rows`; none if it was stored before.
-    places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
-    /// How many messages users may still get.
-    room: HashMap<&'k UserId, u32>,
-    counting: Counting,
-}
-
-/// A row of a batch that is being planned.
-struct NewRow<'a> {
-    insert: Insert<'a>,
-    /// Whether nobody has confirmed it or taken it back.
-    waits: bool,
-}
-
-impl<'a> NewRow<'a> {
-    /// Ends its waiting, if it waits and fits. Returns it if so.
-    fn take_if(&mut self, fits: impl FnOnce(&Insert<'a>) -> bool) -> Option<Insert<'a>> {
-        let taken = (self.waits && fits(&self.insert)).then_some(self.insert);
-        self.waits &= taken.is_none();
-        taken
-    }
-}
-
-impl<'a: 'k, 'k> Inserts<'a, 'k> {
-    fn new(known: &'k Known, counting: Counting) -> Self {
-        let places = known.stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
-        let room = known.room.iter().map(|(user, room)| (user, *room)).collect();
-        Self { entry: 0, rows: Vec::new(), places, room, counting }
-    }
-
-    /// Adds a message, unless it is there, or no more may wait for its receiver, who was not connected.
-    fn add(&mut self, batch: &mut Batch<'a>, insert: Insert<'a>, receiver_online: bool) -> Outcome<'a> {
-        let Insert { id, receiver, .. } = insert;
-        if let MapEntry::Vacant(place) = self.places.entry((receiver, id)) {
-            if let Some(room) = self.room.get_mut(receiver) {
-                if *room == 0 && !receiver_online {
-                    batch.full.push(Full { entry: self.entry, receiver, id });
-                    return Outcome::Full(receiver);
-                }
-                *room = room.saturating_sub(1);
-            }
-            place.insert(Some(self.rows.len()));
-            batch.count(&insert, receiver_online, self.counting);
-            self.rows.push(NewRow { insert, waits: true });
-        }
-        Outcome::Stored { receiver_online }
-    }
-
-    /// One message less waits for a user.
-    fn make_room(&mut self, user: &UserId) {
-        if let Some(room) = self.room.get_mut(user) {
-            *room = room.saturating_add(1);
-        }
-    }
-
-    /// What became of a message whose call was repeated.
-    fn repeated(&self, receiver: &'a UserId, id: &'a MessageId, receiver_online: bool) -> Outcome<'a> {
-        if self.places.contains_key(&(receiver, id)) {
-            Outcome::Stored { receiver_online }
-        } else {
-            Outcome::Repeated { receiver, id, receiver_online }
-        }
     }
 }
 

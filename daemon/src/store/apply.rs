@@ -9,7 +9,7 @@ use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::error::UnavailableCause;
 use super::installation::InstallationRow;
@@ -17,31 +17,13 @@ use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::probe::{self, Probe};
 use super::rows::{CONVERSATIONS, Unread, positions};
 use super::server::Server;
-use super::statements::{
-    ID_BYTES, confirm, counter, dead_letter, forget, in_statements, insert, installation, notified, position,
-    recall,
-};
+use super::statements::{ID_BYTES, dead_letter, forget, in_statements, insert, installation, position};
 use super::tables::{self, Tables};
-use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive};
-use crate::base::clock;
+use super::transaction::COMMIT;
+use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive, writer_lock};
 use crate::base::fault_injection::{self, Promise};
-use crate::config::When;
-use crate::log::batch::{Batch, Counting, Insert, LogEntry, PositionUpdate};
+use crate::log::batch::{Batch, Counting, LogEntry, PositionUpdate};
 use crate::log::position::Position;
-
-/// The named lock that the writer's connection holds, one per database.
-const WRITER_LOCK: &str = "CONCAT('chatpush:', MD5(DATABASE()))";
-
-const COMMIT: &str = "COMMIT";
-
-/// How long the statements of a batch may take. Then they are ended, and its partitions are tried alone.
-const JOINT_LIMIT: Duration = Duration::from_secs(7);
-
-/// The same for a partition or an entry that is tried alone. The others wait meanwhile.
-pub(crate) const ALONE_LIMIT: Duration = Duration::from_secs(3);
-
-/// What is added to that for each row, on a server that reads it from its disk.
-const LIMIT_PER_ROW: Duration = Duration::from_millis(5);
 
 /// How long a probe may take. It has one row: longer, and the server is slow.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
@@ -102,23 +84,23 @@ pub(crate) struct Applied {
 /// The writer's own connection and its transaction.
 #[derive(Debug)]
 pub(crate) struct WriterConnection {
-    connection: Conn,
+    pub(super) connection: Conn,
     /// Its id as the server has it. A proxy tells its clients other ids.
-    connection_id: u64,
+    pub(super) connection_id: u64,
     /// How to open another one.
-    opts: Opts,
+    pub(super) opts: Opts,
     /// When it has answered last.
     answered: Instant,
-    tables: Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
     /// The statement that sets the time zone.
-    time_zone: String,
-    server: Server,
+    pub(super) time_zone: String,
+    pub(super) server: Server,
     /// Whether confirmed messages are remembered.
-    remember_confirmed: bool,
+    pub(super) remember_confirmed: bool,
     /// Whether senders are told what clients have confirmed.
-    receipts: bool,
+    pub(super) receipts: bool,
     /// The current setting of the session.
-    locks: Locks,
+    pub(super) locks: Locks,
 }
 
 impl WriterConnection {
@@ -144,7 +126,7 @@ impl WriterConnection {
         bounded(connection.query_drop("SET SESSION lock_wait_timeout = 1")).await?;
         let connection_id: Option<u64> = bounded(connection.query_first("SELECT CONNECTION_ID()")).await?;
         if !fault_injection::breaks(Promise::Fence) {
-            take_lock(&mut connection).await?;
+            writer_lock::take(&mut connection).await?;
         }
         // Without autocommit, a statement of a transaction that the server has taken away is not committed on
         // its own. Every transaction begins with its first statement and ends with COMMIT or ROLLBACK.
@@ -441,185 +423,8 @@ impl WriterConnection {
         Ok(self.execute(statements).await?.affected_rows.first().copied().unwrap_or(0))
     }
 
-    /// Sets how locks are treated, if that is another way than now.
-    fn set_locks(&mut self, statements: &mut MultiStatement, locks: Locks) {
-        if self.locks != locks {
-            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
-            let seconds = u8::from(locks == Locks::Wait);
-            let setting =
-                format!("SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}");
-            statements.push(ResultUse::Ignored, setting);
-            self.locks = locks;
-        }
-    }
-
-    /// Adds the transaction of one batch, without its end.
-    fn add_batch(&self, statements: &mut MultiStatement, batch: &Batch<'_>, locks: Locks, inserts: Inserts) {
-        let (tables, most) = (&*self.tables, self.server.statement_bytes);
-        if !batch.inserts.is_empty() || tables.marking.is_some() {
-            // Somebody may have changed the zone since this session began.
-            statements.push(ResultUse::Ignored, self.time_zone.as_str());
-        }
-        // The positions come first: their row locks make a second writer wait until this transaction ends.
-        self.add_fence(statements, &batch.positions);
-        if locks == Locks::NoWait && !batch.counters.is_empty() {
-            let users: Vec<_> = batch.counters.keys().copied().collect();
-            statements.push(ResultUse::Ignored, counter::lock(tables, &users));
-        }
-        match inserts {
-            Inserts::Together => {
-                for rows in in_statements(&batch.inserts, most / 2, |insert| insert::bytes(tables, insert)) {
-                    self.add_rows(statements, rows, &batch.positions);
-                }
-            }
-            Inserts::OneByOne => {
-                for insert in &batch.inserts {
-                    self.add_row(statements, insert, &batch.positions);
-                }
-            }
-        }
-        if self.receipts {
-            for statement in confirm::delivered(tables, batch, most / 2) {
-                statements.push(ResultUse::Delivered, statement);
-            }
-        }
-        for statement in confirm::confirm_acked(tables, batch, most / 2) {
-            statements.push(ResultUse::Ignored, statement);
-        }
-        self.add_remembered(statements, batch);
-        for ack in &batch.app_deletes {
-            let [records, rows] = confirm::delete_by_application(tables, ack);
-            statements.push(ResultUse::Ignored, records);
-            statements.push(ResultUse::AffectedRows, rows);
-        }
-        self.add_recalls(statements, batch);
-        for (partition, user) in &batch.forgets {
-            for statement in forget::rows(tables, *partition, user, None) {
-                statements.push(ResultUse::Ignored, statement);
-            }
-        }
-        if !batch.clears.is_empty() {
-            statements.push(ResultUse::Ignored, recall::record_clears(&batch.clears));
-        }
-        if tables.unread_by_conversation {
-            for statement in recall::record_part_clears(batch) {
-                statements.push(ResultUse::Ignored, statement);
-            }
-        }
-        // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
-        // avoids deadlocks.
-        for statement in counter::change(tables, batch, self.server.most_unread, most / 2) {
-            statements.push(ResultUse::Ignored, statement);
-        }
-        if tables.notify == Some(When::Unread) {
-            for statement in notified::count(tables, batch, clock::unix_milliseconds()) {
-                statements.push(ResultUse::Ignored, statement);
-            }
-        }
-        for (_, user) in &batch.forgets {
-            for statement in forget::counters(tables, user) {
-                statements.push(ResultUse::Ignored, statement);
-            }
-        }
-        if !batch.notify_unread.is_empty() {
-            self.add_counters(statements, &batch.notify_unread);
-        }
-    }
-
-    /// Adds what takes messages back.
-    fn add_recalls(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
-        let tables = &*self.tables;
-        for taken in &batch.recalls {
-            if self.remembers() {
-                let now = clock::unix_milliseconds();
-                statements.push(ResultUse::Ignored, recall::remember(tables, taken, now));
-            }
-            // A clear in this batch leaves nothing of an older message to take out.
-            if batch.counters.get(taken.receiver).is_some_and(|counter| !counter.cleared) {
-                for statement in recall::uncount(tables, taken) {
-                    statements.push(ResultUse::Ignored, statement);
-                }
-            }
-            statements.push(ResultUse::AffectedRows, recall::remove_row(tables, taken));
-            if let Some(statement) = recall::delete_record(tables, taken) {
-                statements.push(ResultUse::Ignored, statement);
-            }
-        }
-    }
-
-    /// Adds the beginning of a transaction: nobody else has written, and this is still the primary.
-    fn add_fence(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
-        if fault_injection::breaks(Promise::LastFence) {
-            statements.push(ResultUse::Ignored, "START TRANSACTION");
-        }
-        if self.server.ignores_read_only {
-            statements.push(ResultUse::Fence, position::require_writable());
-        }
-        statements.push(ResultUse::Fence, position::advance(positions));
-    }
-
-    /// Adds the rows and their records in two statements. If the ids are not consecutive, the number of
-    /// records is another than that of rows.
-    fn add_rows(&self, statements: &mut MultiStatement, rows: &[Insert<'_>], positions: &[PositionUpdate]) {
-        statements.push(ResultUse::Ignored, insert::rows(&self.tables, rows));
-        statements.push(ResultUse::Record, insert::records(&self.tables, rows));
-        if let Some(position) = positions.first()
-            && !fault_injection::breaks(Promise::Ids)
-        {
-            statements.push(ResultUse::Record, position::verify_rows(position, rows.len()));
-        }
-    }
-
-    /// Adds one row and its record, whatever its id, and whatever record is in the way.
-    fn add_row(&self, statements: &mut MultiStatement, row: &Insert<'_>, positions: &[PositionUpdate]) {
-        statements.push(ResultUse::Ignored, insert::FORGET_LAST_ID);
-        statements.push(ResultUse::Ignored, insert::rows(&self.tables, std::slice::from_ref(row)));
-        statements.push(ResultUse::Ignored, insert::delete_stale_records(row));
-        statements.push(ResultUse::Ignored, insert::record(&self.tables, row));
-        if let Some(position) = positions.first() {
-            statements.push(ResultUse::RowId, position::verify_rows(position, 1));
-        }
-    }
-
-    /// Whether confirmed messages are remembered.
-    pub(super) fn remembers(&self) -> bool {
-        self.remember_confirmed && !fault_injection::breaks(Promise::Memory)
-    }
-
-    /// Adds the statements that remember confirmed messages.
-    fn add_remembered(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
-        if !self.remembers() {
-            return;
-        }
-        let now = clock::unix_milliseconds();
-        for statement in confirm::remember(&batch.confirmed, now, self.server.statement_bytes / 2) {
-            statements.push(ResultUse::Ignored, statement);
-        }
-        for ack in &batch.app_deletes {
-            statements.push(ResultUse::Ignored, confirm::remember_deleted(ack, now));
-        }
-    }
-
-    /// Adds the end of a transaction.
-    pub(super) fn add_end(&self, statements: &mut MultiStatement, positions: &[PositionUpdate]) {
-        if self.server.aborts_from_outside && !fault_injection::breaks(Promise::LastFence) {
-            statements.push(ResultUse::LastFence, position::verify(positions));
-        }
-        // Nothing may follow in the same text: Galera reports a transaction that it has taken away since the
-        // last fence with the last statement, and says that a COMMIT before it has succeeded.
-        statements.push(ResultUse::Ignored, COMMIT);
-    }
-
     pub(super) async fn execute(&mut self, statements: MultiStatement) -> Result<Results, StoreError> {
         self.execute_within(self.limit(0), statements).await
-    }
-
-    /// How long statements that touch that many rows may take.
-    fn limit(&self, rows: usize) -> Duration {
-        if self.locks == Locks::Wait {
-            return JOINT_LIMIT;
-        }
-        ALONE_LIMIT + LIMIT_PER_ROW * u32::try_from(rows).unwrap_or(u32::MAX)
     }
 
     async fn execute_within(
@@ -642,70 +447,4 @@ impl WriterConnection {
         }
         done
     }
-
-    /// Executes statements. Those that take longer than `limit` are ended, and the connection is kept.
-    async fn end_after(
-        &mut self,
-        limit: Duration,
-        statements: MultiStatement,
-    ) -> Result<Results, StoreError> {
-        let id = self.connection_id;
-        let running = statements.execute(&mut self.connection, self.server.statement_bytes);
-        tokio::pin!(running);
-        if let Ok(done) = timeout(limit, &mut running).await {
-            return done;
-        }
-        // Whatever prevents it, the statement still runs, and may succeed.
-        let stuck = || StoreError::Unavailable(UnavailableCause::Stuck(limit));
-        let ended = timeout(ALIVE_TIMEOUT, interrupt(&self.opts, id)).await;
-        if !matches!(ended, Ok(Ok(()))) {
-            tracing::debug!(?ended, "cannot end a statement");
-            return Err(stuck());
-        }
-        // It may have succeeded just before, or be a COMMIT, which is not interrupted.
-        match timeout(ALIVE_TIMEOUT, running).await.map_err(|_| stuck())? {
-            Err(error) if error.code().is_some() => Err(StoreError::Slow(limit)),
-            done => done,
-        }
-    }
-}
-
-/// Ends the statement that a connection executes, over another one, and keeps the connection.
-async fn interrupt(opts: &Opts, id: u64) -> Result<(), StoreError> {
-    let mut other = bounded(Conn::new(opts.clone())).await?;
-    // The address may lead to another server, where somebody else has this connection id.
-    let holder: Option<Option<u64>> =
-        bounded(other.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
-    if holder.flatten() == Some(id) {
-        tracing::debug!(connection = id, "ending a statement that takes too long");
-        bounded(other.query_drop(format!("KILL QUERY {id}"))).await?;
-    }
-    if let Err(error) = bounded(other.disconnect()).await {
-        tracing::debug!(%error, "cannot close a connection");
-    }
-    Ok(())
-}
-
-/// The connection that holds the writer's named lock. The server knows it (MySQL manual, "Locking Functions");
-/// a stored connection id could be stale.
-pub(super) async fn lock_holder(connection: &mut Conn) -> Result<Option<u64>, StoreError> {
-    let holder: Option<Option<u64>> =
-        bounded(connection.query_first(format!("SELECT IS_USED_LOCK({WRITER_LOCK})"))).await?;
-    Ok(holder.flatten())
-}
-
-/// Ends the connection of the last writer, if it exists, and takes its named lock.
-async fn take_lock(connection: &mut Conn) -> Result<(), StoreError> {
-    if let Some(holder) = lock_holder(connection).await? {
-        tracing::warn!(connection = holder, "ending the last writer's connection, which still exists");
-        if let Err(error) = bounded(connection.query_drop(format!("KILL CONNECTION {holder}"))).await {
-            tracing::debug!(%error, "cannot end it; it may have closed meanwhile");
-        }
-    }
-    let taken: Option<Option<bool>> =
-        bounded(connection.query_first(format!("SELECT GET_LOCK({WRITER_LOCK}, 5)"))).await?;
-    if taken.flatten() != Some(true) {
-        return Err(StoreError::Unavailable(UnavailableCause::LastWriterRemains));
-    }
-    Ok(())
 }

@@ -9,13 +9,12 @@ use chatpush_wire::installation::ContentColumn;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::apply::lock_holder;
 use super::error::UnavailableCause;
 use super::migrations::LATEST;
 use super::rows::column;
 use super::schema::INSTALLATION;
 use super::tables::Tables;
-use super::{Store, StoreError, bounded, user_columns};
+use super::{Store, StoreError, bounded, user_columns, writer_lock};
 use crate::base::fault_injection::{self, Promise};
 
 /// The row of `chatpush_installation`.
@@ -101,7 +100,7 @@ impl Store {
     /// When MySQL cannot be asked.
     pub(crate) async fn writer_connection(&self) -> Result<Option<WriterSession>, StoreError> {
         let (mut connection, generation) = self.pool.take().await?;
-        let writer = match lock_holder(&mut connection).await? {
+        let writer = match writer_lock::holder(&mut connection).await? {
             Some(id) => {
                 // Everybody may see the connections of their own account (MySQL manual, "SHOW PROCESSLIST").
                 let sql = format!("SELECT `time` FROM information_schema.processlist WHERE `id` = {id}");

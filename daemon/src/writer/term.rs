@@ -2,6 +2,8 @@
 
 mod after_commit;
 mod copies;
+mod isolation;
+mod reading;
 mod full;
 mod forgetting;
 mod splitting;
@@ -10,7 +12,7 @@ mod rescan;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use chatpush_wire::entry::{self, Entry};
+use chatpush_wire::entry;
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::limit::SEEN_TTL;
 use chatpush_wire::partition::Partition;
@@ -21,12 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::after_commit::send;
 use self::full::FullLetter;
+use self::reading::{FIRST_ENTRIES_PER_READ, next_entries_per_read};
 use self::rescan::Rescan;
-use self::splitting::Halving;
 use super::deferred::Deferred;
 use super::expiry::Expiry;
 use super::mailboxes::Mailboxes;
-use super::refusals::{Refusals, Verdict};
+use super::refusals::Refusals;
 use super::refused_messages::RefusedMessages;
 use super::sweeping::Sweeping;
 use super::trimming::{TRIM_INTERVAL, Trimming};
@@ -38,22 +40,13 @@ use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::apply::{ALONE_LIMIT, Applied, Inserts, Locks, WriterConnection};
-use crate::store::error::{Rejection, Treatment};
+use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
+use crate::store::error::Rejection;
 use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own
 /// timeout, so within [`SEEN_TTL`].
 const LOOK_UP_TIME: Duration = SEEN_TTL.saturating_mul(2);
-
-/// Most entries that the first read of a term takes from a partition. How long they are is not known yet.
-const FIRST_ENTRIES_PER_READ: usize = 8;
-
-/// Most entries that a read takes from a partition.
-const ENTRIES_PER_READ: usize = 64;
-
-/// A read beyond this size is followed by smaller ones.
-const READ_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a term failed.
 #[derive(Debug, thiserror::Error)]
@@ -226,16 +219,6 @@ impl<'a> Term<'a> {
         Ok(self.send_after_commit().await?)
     }
 
-    /// Records up to where each of these logs was read and written; none if nothing was left in it.
-    fn searched(&mut self, ends: &BTreeMap<Partition, Option<Position>>) {
-        for (partition, end) in ends {
-            let applied = self.position(*partition);
-            if self.rescan.reach(*partition, *end, applied) {
-                self.trimming.add(*partition, applied, 0, 0);
-            }
-        }
-    }
-
     /// Removes entries that were applied some time ago. If MySQL has crashed since then, it may have lost them
     /// again, and the next term needs them.
     async fn trim(&mut self) -> Result<(), StoreError> {
@@ -254,198 +237,6 @@ impl<'a> Term<'a> {
         }
         self.expire().await?;
         self.sweeping.step_if_due(&mut self.mysql).await
-    }
-
-    /// The partitions that may be read now, and after which entry. They are rotated each turn: the limit of a
-    /// batch cuts off the last ones.
-    fn ready_partitions(&self, deferred: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
-        let free = self.applied.iter().filter(|(partition, _)| deferred.is_ready(**partition));
-        let mut ready: Vec<_> = free
-            .map(|(partition, applied)| (*partition, self.rescan.reached(*partition, *applied)))
-            .collect();
-        let first = turn.checked_rem(ready.len()).unwrap_or(0);
-        ready.rotate_left(first);
-        ready
-    }
-
-    /// Applies what was read, as one transaction if possible. Deferred and suspected partitions get
-    /// transactions of their own. Returns the partitions that have to be read again later.
-    ///
-    /// # Errors
-    ///
-    /// Also if an entry met an error that others meet too, after each partition was tried.
-    async fn write(
-        &mut self,
-        entries: Vec<LogEntry>,
-        deferred: &Deferred,
-    ) -> Result<Vec<Partition>, StoreError> {
-        let (mut alone, joint): (Vec<_>, Vec<_>) = entries.into_iter().partition(|logged| {
-            deferred.contains(logged.partition) || self.refusals.suspects(logged.partition)
-        });
-        alone.sort_by_key(|logged| self.refusals.is_stuck(logged.partition));
-        let mut busy = Vec::new();
-        if !joint.is_empty() {
-            match self.commit(&joint, Locks::Wait).await {
-                Err(error) if error.concerns_entries() => {
-                    busy = self.each_partition(&joint, deferred).await?;
-                }
-                done => done?,
-            }
-        }
-        busy.extend(self.each_partition(&alone, deferred).await?);
-        match self.general.take() {
-            Some(error) => Err(error),
-            None => Ok(busy),
-        }
-    }
-
-    /// Applies each partition as a transaction of its own, without waiting for locks. Returns the locked
-    /// ones.
-    async fn each_partition(
-        &mut self,
-        entries: &[LogEntry],
-        deferred: &Deferred,
-    ) -> Result<Vec<Partition>, StoreError> {
-        let mut busy = Vec::new();
-        for own in entries.chunk_by(|one, next| one.partition == next.partition) {
-            let Some(partition) = own.first().map(|logged| logged.partition) else { continue };
-            if self.refusals.suspects(partition) {
-                if !self.one_by_one(own, None).await? {
-                    busy.push(partition);
-                }
-                continue;
-            }
-            let error = match self.commit(own, Locks::NoWait).await {
-                Ok(()) => continue,
-                Err(error) => error,
-            };
-            // A conflict may pass. If it does not, one of the entries is the reason.
-            let is_passing = error.is_transient() && !deferred.contains(partition);
-            if error.is_locked() || is_passing {
-                tracing::debug!(%partition, %error, "deferred");
-                busy.push(partition);
-            } else if error.concerns_entries() {
-                if !self.one_by_one(own, Some(error)).await? {
-                    busy.push(partition);
-                }
-            } else {
-                return Err(error);
-            }
-        }
-        Ok(busy)
-    }
-
-    /// Applies each entry as a transaction of its own; those that MySQL refuses become dead letters. False at
-    /// the first entry that has to be tried again: those after it have to wait, to keep the order. All
-    /// together have met `error`.
-    async fn one_by_one(
-        &mut self,
-        entries: &[LogEntry],
-        error: Option<StoreError>,
-    ) -> Result<bool, StoreError> {
-        // A single one has been tried alone.
-        let mut first = error.filter(|_| entries.len() == 1);
-        for logged in entries {
-            if !self.one(logged, first.take()).await? {
-                return Ok(false);
-            }
-        }
-        if let Some(logged) = entries.first() {
-            self.refusals.applied(logged.partition);
-        }
-        Ok(true)
-    }
-
-    /// Applies or gives up an entry, which has met `error` alone if that is set. False if it has to be tried
-    /// again.
-    async fn one(&mut self, logged: &LogEntry, error: Option<StoreError>) -> Result<bool, StoreError> {
-        if let Some(tries) = self.refusals.stuck_tries(logged) {
-            // Another try would end the term once more.
-            let error = StoreError::Slow(ALONE_LIMIT);
-            return Ok(
-                self.others_succeed(logged, &error).await? && self.give_up(logged, &error, tries).await?
-            );
-        }
-        let error = match error {
-            Some(error) => error,
-            None => match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
-                Ok(()) => return Ok(true),
-                Err(error) => error,
-            },
-        };
-        if let StoreError::Rejected(rejection) = &error {
-            return self.refuse(logged, rejection, Halving::AfterRejection).await;
-        }
-        let (treatment, code) = (error.treatment(), error.code());
-        if treatment == Treatment::End {
-            return Err(error);
-        }
-        let verdict = self.refusals.refused(logged.partition, logged.position, code.unwrap_or(0), treatment);
-        // The account, or the server as a whole: as a rule all others meet it too.
-        let is_general = matches!(error, StoreError::Denied(_) | StoreError::Unavailable(_));
-        if (verdict == Verdict::TryAgain && !is_general) || !self.others_succeed(logged, &error).await? {
-            return Ok(false);
-        }
-        let Verdict::GiveUp(tries) = verdict else { return Ok(false) };
-        // What all met may have passed just now.
-        match self.commit(std::slice::from_ref(logged), Locks::NoWait).await {
-            Ok(()) => Ok(true),
-            Err(again) if again.treatment() == Treatment::End => Err(again),
-            Err(again) if again.code() != code => Ok(false),
-            Err(again) => self.give_up(logged, &again, tries.saturating_add(1)).await,
-        }
-    }
-
-    /// Whether others of its kind succeed where an entry meets this error. Only then it is the reason. If
-    /// not, the error is kept: it ends the term.
-    async fn others_succeed(&mut self, logged: &LogEntry, error: &StoreError) -> Result<bool, StoreError> {
-        let Ok(entry) = &logged.entry else { return Ok(true) };
-        // A row of another user, or a shorter one, may find room where this one does not. And a server that
-        // is only slow finishes some.
-        let anyone = !error.lacks_resource();
-        let shown = anyone && error.treatment() != Treatment::SuspectSlow;
-        if shown && self.refusals.others_succeeded(logged.partition, entry) {
-            return Ok(true);
-        }
-        match self.mysql.probe(entry, self.counting(), anyone).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_locked() => Ok(false),
-            Err(error) if error.concerns_entries() => {
-                self.general.get_or_insert(error);
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Sets an entry aside whose error only it meets. False if that has to be tried again.
-    async fn give_up(
-        &mut self,
-        logged: &LogEntry,
-        error: &StoreError,
-        tries: u32,
-    ) -> Result<bool, StoreError> {
-        let is_slow = error.treatment() == Treatment::SuspectSlow;
-        let halving = if is_slow { Halving::Never } else { Halving::AfterTries(error.code()) };
-        let rejection = Rejection::Repeated(error.reason(), tries);
-        let done = self.refuse(logged, &rejection, halving).await?;
-        if done {
-            self.refusals.given_up(logged.partition, error.code().unwrap_or(0));
-        }
-        Ok(done)
-    }
-
-    /// Sets an entry aside that MySQL refuses. False if that has to be tried again.
-    async fn refuse(
-        &mut self,
-        logged: &LogEntry,
-        rejection: &Rejection,
-        halving: Halving,
-    ) -> Result<bool, StoreError> {
-        if let Ok(Entry::MessageToMany { .. }) = logged.entry {
-            return self.split(logged, rejection, halving).await;
-        }
-        self.dead_letter(logged, rejection).await.map(|()| true)
     }
 
     /// Commits one transaction and queues its replies.
@@ -603,17 +394,5 @@ impl<'a> Term<'a> {
         if update.to > update.from {
             self.trimming.add(update.partition, update.to, entries, bytes);
         }
-    }
-}
-
-/// How many entries the next read takes, so that it has about [`READ_BYTES`] at most.
-fn next_entries_per_read(count: usize, read: &[LogEntry]) -> usize {
-    let bytes: usize = read.iter().map(LogEntry::bytes).sum();
-    if bytes <= READ_BYTES / 4 {
-        (count * 2).min(ENTRIES_PER_READ)
-    } else if bytes > READ_BYTES {
-        (count / 2).max(1)
-    } else {
-        count
     }
 }
