@@ -2,9 +2,12 @@
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{token, token_of};
+use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::{SECRET, TestEnv};
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::partition::Partition;
+
+use crate::takeover::writer_and_standby;
 
 /// How many rows each of our tables has for a user.
 async fn kept(env: &TestEnv, user: u32) -> Vec<u64> {
@@ -88,4 +91,26 @@ async fn dead_letters_of_a_user_whose_id_differs_in_case_stay() {
     let left: Vec<String> =
         env.query("SELECT JSON_UNQUOTE(JSON_EXTRACT(entry, '$[2][1]')) FROM chatpush_dead").await;
     assert_eq!(left, [one]);
+}
+
+/// Each step takes more than a second, and its writer is killed after one.
+#[tokio::test]
+async fn successor_of_a_killed_writer_forgets_the_rest() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 66]).await;
+    let (writer, _standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("for ($i = 0; $i < 2000; $i++) storeOfflineMessage(1, 2, (string) $i);").await;
+    env.php().get("storeOfflineMessage(1, 66, 'of another');").await;
+    assert_eq!(env.stored_count(2).await, 2000);
+    env.execute("CREATE TRIGGER slow BEFORE DELETE ON offline_message FOR EACH ROW DO SLEEP(0.002)").await;
+    let php = env.php().with("chatpush.timeout_ms=60000");
+    let forgotten = tokio::spawn(async move { php.get("ChatPush\\forgetUser(2); echo 'done';").await });
+    eventually("a step is done", || env.stored_count(2), |count| *count < 2000).await;
+    writer.kill();
+    assert!(env.stored_count(2).await > 0, "it was killed in the middle");
+    assert_eq!(forgotten.await.expect("PHP ran"), "done");
+    assert_eq!(kept(&env, 2).await, [0; 5]);
+    assert_eq!(env.unread(2).await, 0);
+    assert_eq!((kept(&env, 66).await, env.unread(66).await), (vec![1, 1, 0, 0, 0], 1));
 }
