@@ -47,8 +47,8 @@ impl WriterConnection {
         Ok(waiting)
     }
 
-    /// The first messages with ids above `after` that wait since before `before`, in seconds since 1970. Rows are in
-    /// the order of their ids, and as a rule in that of their times.
+    /// The first messages with ids above `after` that wait since before `before`, in seconds since 1970. Rows are
+    /// in the order of their ids, and as a rule in that of their times.
     pub(crate) async fn old_messages(&mut self, after: u64, before: u64) -> Result<OldMessages, StoreError> {
         let after = after.max(self.tables().kept);
         let query = mailbox::select_by_age(self.tables(), after, before, EXAMINED_ROWS);
@@ -81,8 +81,8 @@ impl WriterConnection {
         Ok(old)
     }
 
-    /// Removes messages, while the positions of their partitions are these. Returns how many there were, and their
-    /// receivers' counters if they are `counted`.
+    /// Removes messages, while the positions of their partitions are these. Returns how many there were, and
+    /// their receivers' counters if they are `counted`.
     ///
     /// # Errors
     ///

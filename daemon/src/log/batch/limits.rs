@@ -13,8 +13,8 @@ pub(crate) const BATCH_ROWS: usize = 4_096;
 /// as many.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// Drops the entries beyond [`BATCH_ROWS`] or [`BATCH_BYTES`], but never the first entry. Returns the partitions of the dropped
-/// entries, which have to be read again.
+/// Drops the entries beyond [`BATCH_ROWS`] or [`BATCH_BYTES`], but never the first entry. Returns the partitions
+/// of the dropped entries, which have to be read again.
 pub(crate) fn limit_size(entries: &mut Vec<LogEntry>) -> Vec<Partition> {
     let (mut rows, mut bytes) = (0, 0);
     let end = entries.iter().position(|logged| {

@@ -38,7 +38,8 @@ pub(in crate::store) fn select_by_age(tables: &Tables, after: u64, before: u64, 
         (TimeColumn::Missing, _) | (_, None) => "NULL".to_owned(),
     };
     format!(
-        "SELECT o.{id}, CAST(o.{receiver} AS CHAR), (1 = 1{waits}), COALESCE(m.`time_ms` DIV 1000, {inserted}) < {before} \
+        "SELECT o.{id}, CAST(o.{receiver} AS CHAR), (1 = 1{waits}), \
+         COALESCE(m.`time_ms` DIV 1000, {inserted}) < {before} \
          FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} AND m.`receiver_id` = o.{receiver} \
          WHERE o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
         id = tables.id,

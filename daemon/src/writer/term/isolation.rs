@@ -1,5 +1,5 @@
-//! Transactions of their own for partitions and entries that others must not wait for, and what becomes of an entry
-//! that keeps failing.
+//! Transactions of their own for partitions and entries that others must not wait for, and what becomes of an
+//! entry that keeps failing.
 
 use chatpush_wire::entry::Entry;
 use chatpush_wire::partition::Partition;
