@@ -18,6 +18,12 @@ const size = { width: 360, height: 660 };
 const touch = at({ viewport: size, colorScheme: 'dark', hasTouch: true, isMobile: true });
 const tom = await Person.signIn(browser, 'Tom', CHATPUSH_TEST_TOM, touch);
 
+const group = await mira.createGroup('Garden party', [ada, jonas, tom]);
+for (const person of [ada, jonas, tom]) await person.entry(group).waitFor();
+await mira.send(group, 'Who brings the tables?');
+await jonas.send(group, 'I have two, and a lamp for later.');
+await ada.send(group, 'Then I make the cake!');
+await mira.reads('Then I make the cake!');
 await lena.send(mira, 'The photos are in the album now.');
 await mira.send(lena, 'They are beautiful, thank you.');
 await jonas.send(mira, 'See you on Friday!');
@@ -39,7 +45,7 @@ await ada.send(mira, 'It is about the concert on Sunday.');
 
 // The messages were written over two days, and it is half past nine.
 const now = new Date().setHours(9, 30, 0, 0);
-const minutesAgo = [1500, 1490, 1470, 830, 815, 806, 45, 44, 41, 12, 11];
+const minutesAgo = [190, 184, 180, 1500, 1490, 1470, 830, 815, 806, 45, 44, 41, 12, 11];
 for (const [row, minutes] of minutesAgo.entries()) {
   await sql(`UPDATE message SET sent_at = ${now - minutes * 60_000} WHERE id = ${row + 1}`);
 }
