@@ -73,7 +73,10 @@ const USABLE: [Shape; 6] = [
 
 /// The installation of a shape, and where its settings stand.
 async fn installation(columns: &str, rows: &str, settings: &str) -> TestEnv {
-    let env = TestEnv::bare().await;
+    on(TestEnv::bare().await, columns, rows, settings).await
+}
+
+async fn on(env: TestEnv, columns: &str, rows: &str, settings: &str) -> TestEnv {
     env.execute(&format!("CREATE TABLE message (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, {columns}"))
         .await;
     env.execute(rows).await;
@@ -117,6 +120,36 @@ async fn usable_tables_lose_no_row() {
         assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM message").await, [3], "{columns}");
         assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0], "{columns}");
         reading.abort();
+    }
+}
+
+/// A history whose ids are of another type than the setting, or compare without case, is refused.
+#[tokio::test]
+async fn tables_that_cannot_hold_text_ids_are_named_and_keep_their_rows() {
+    const REST: &str = "content text NOT NULL, send_time datetime NOT NULL DEFAULT NOW(), \
+                        delivered tinyint NOT NULL DEFAULT 0, KEY (receiver_id, delivered, id)) \
+                        ENGINE=InnoDB CHARSET=utf8mb4";
+    const ROWS: &str = "INSERT INTO message (sender_id, receiver_id, content) VALUES (1, 2, 'old 1')";
+    for (id, named) in [
+        ("varchar(64) COLLATE utf8mb4_unicode_ci", "utf8mb4_unicode_ci takes Bob and bob for one user"),
+        ("int", "int must be one of varchar, char for user ids of type text"),
+    ] {
+        let env = TestEnv::bare().await.with("CHATPUSH_USER_ID_TYPE", "text");
+        let columns = format!("sender_id {id} NOT NULL, receiver_id {id} NOT NULL, {REST}");
+        let env = on(env, &columns, ROWS, "").await;
+        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
+        let (fine, text) = check(&env).await;
+        for column in ["message.sender_id", "message.receiver_id"] {
+            let is_named =
+                |line: &str| line.starts_with("WRONG") && line.contains(column) && line.contains(named);
+            assert!(!fine && text.lines().any(is_named), "{column}: {text}");
+        }
+        let run =
+            env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+        let ran = Daemon::command(&run, &["run"]).await;
+        let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        assert!(ran.status.code() == Some(78) && said.contains(named), "{said}");
+        assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM message").await, [1]);
     }
 }
 

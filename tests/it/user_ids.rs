@@ -1,7 +1,9 @@
 //! User ids of the types `bigint` and `text`, through everything that a user has.
 
 mod bigint;
+mod live;
 mod refused;
+mod sending;
 mod text;
 
 use chatpush_tests::client::Client;

@@ -1,0 +1,107 @@
+//! What users whose ids are texts send: to many, receipts, counters, copies, and what is taken back.
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::grants::next_of;
+use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserIdType;
+use serde_json::{Value, json};
+
+/// Text ids with counters by conversation, and four users, of whom two differ in the case of a letter alone.
+pub(super) async fn installation() -> TestEnv {
+    let env = TestEnv::with_user_ids(UserIdType::Text)
+        .await
+        .with("CHATPUSH_UNREAD_BY_CONVERSATION", "true")
+        .with("CHATPUSH_RECEIPTS", "true")
+        .with("CHATPUSH_CARBONS", "true");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.execute(
+        "INSERT INTO `user` (id, username, password) VALUES \
+         ('Ann', '1', ''), ('Bob', '2', ''), ('bob', '3', ''), ('bob@example.org', '4', '')",
+    )
+    .await;
+    env
+}
+
+/// Receivers and contents of what waits.
+async fn waiting(env: &TestEnv) -> Vec<(String, String)> {
+    env.query("SELECT receiver_id, content FROM offline_message ORDER BY receiver_id, id").await
+}
+
+fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
+    rows.iter().map(|(receiver, content)| ((*receiver).to_owned(), (*content).to_owned())).collect()
+}
+
+/// Of each user `getUnreadCounts` and `getUnreadCount`.
+async fn counts(env: &TestEnv) -> Value {
+    let code = "foreach (['Bob', 'bob', 'bob@example.org'] as $id) {
+            $counts[$id] = [(object) ChatPush\\getUnreadCounts($id), getUnreadCount($id)];
+        }
+        echo json_encode($counts);";
+    serde_json::from_str(&env.php().get(code).await).expect("JSON")
+}
+
+const SEND: &str = "echo json_encode(ChatPush\\sendToUsers(
+    'Ann', ['bob@example.org', 'Bob', 'bob', 'Bob'], 'hi', 'chat', 'h1', 'team@example.org'));";
+
+/// Only the message of this sender to this receiver goes, and a repeated call does not bring it back.
+#[tokio::test]
+async fn recall_takes_the_message_of_one_sender_to_one_receiver() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    env.php().get(SEND).await;
+    env.php().get("ChatPush\\sendMessage('ann', 'bob', 'of another', 'chat', 'h1');").await;
+    let mut page = daemon.connect_as("bob").await;
+    assert_eq!(page.until_unread_count().await.0, ["hi", "of another"]);
+    let mut other = daemon.connect_as("Bob").await;
+    assert_eq!(other.until_unread_count().await.0, ["hi"]);
+
+    let recall = "foreach ([['ANN', 'bob', 'h1'], ['Ann', 'BOB', 'h1'], ['Ann', 'bob', 'h1'],
+            ['Ann', 'bob', 'Ann:h1'], ['Ann', 'bob@example.org', 'Ann:h1']] as $message) {
+            $recalled[] = ChatPush\\recallMessage(...$message);
+        }
+        echo json_encode($recalled);";
+    assert_eq!(env.php().get(recall).await, "[false,false,true,false,true]");
+    let told = json!({"type": "recall", "ids": ["Ann:h1"]});
+    // An id of a message that was never sent may be told too.
+    while next_of(&mut page, "recall").await != told {}
+    let left = owned(&[("Bob", "hi"), ("bob", "of another")]);
+    assert_eq!(waiting(&env).await, left);
+    let expected = json!({
+        "Bob": [{"team@example.org": 1}, 1], "bob": [{"ann": 1}, 1], "bob@example.org": [{}, 0],
+    });
+    assert_eq!(counts(&env).await, expected);
+    env.php().get(SEND).await;
+    assert_eq!(waiting(&env).await, left);
+    env.php().get("pushMessage('Bob', 'last', 'end');").await;
+    loop {
+        let frame = other.json().await;
+        assert_ne!(frame["type"], "recall", "{frame}");
+        if frame["type"] == "end" {
+            break;
+        }
+    }
+}
+
+/// A conversation without a name of its own is the sender's; reading it leaves that of the other.
+#[tokio::test]
+async fn conversations_are_named_by_senders_and_read_one_by_one() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let send = "foreach (['bob', 'Bob', 'bob', 'bob@example.org'] as $from) ChatPush\\sendMessage($from, 'Ann', 'x');
+        storeOfflineMessage('bob@example.org', 'Ann', 'y');";
+    env.php().get(send).await;
+    let mut page = daemon.connect_as("Ann").await;
+    let mut by = async |read: Option<&str>| {
+        if let Some(conversation) = read {
+            page.send_text(&json!({"read": {"conversation": conversation}}).to_string()).await;
+        }
+        let frame = next_of(&mut page, "unread_count").await;
+        (frame["by"].clone(), frame["data"].clone())
+    };
+    assert_eq!(by(None).await, (json!({"bob": 2, "Bob": 1, "bob@example.org": 2}), json!(5)));
+    assert_eq!(by(Some("bob")).await, (json!({"Bob": 1, "bob@example.org": 2}), json!(3)));
+    assert_eq!(by(Some("bob@example.org")).await, (json!({"Bob": 1}), json!(1)));
+    let clear = "ChatPush\\clearUnreadCount('Ann', 'bob'); ChatPush\\clearUnreadCount('Ann', 'Bob');
+        echo json_encode([ChatPush\\getUnreadCounts('Ann'), getUnreadCount('Ann')]);";
+    assert_eq!(env.php().get(clear).await, "[[],0]");
+}
