@@ -3,6 +3,7 @@
 //! Without it, a daemon and PHP that use different database numbers of one Redis would each look in a place
 //! of their own, and two installations on one database would end each other's writer.
 
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -108,7 +109,11 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
                 return Err(AgreementError::Store(error));
             }
             match commands.installation(prefix).await? {
-                Some(found) => Ok(Installation::decode(&found)?.fits()?),
+                Some(found) => {
+                    let found = Installation::decode(&found)?;
+                    services.generation.store(found.entries, Ordering::Relaxed);
+                    Ok(found.fits()?)
+                }
                 None => Err(AgreementError::Store(error)),
             }
         }
@@ -149,6 +154,7 @@ pub(crate) async fn compare(services: &Services, generation: u32) -> Result<(), 
     if entries > found.entries {
         let raised = Installation { entries, ..found };
         commands.replace_installation(prefix, &raised.encode()).await?;
+        services.generation.store(entries, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -193,9 +199,13 @@ async fn wait_for_others(services: &Services, store: &Store) -> Result<(), Agree
 /// The record in Redis, which admits `own`. None if there was none: then `own` is it now.
 async fn recorded(services: &Services, own: &Installation) -> Result<Option<Installation>, AgreementError> {
     let Services { commands, prefix, .. } = services;
-    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else { return Ok(None) };
+    let Some(found) = commands.record_installation(prefix, &own.encode()).await? else {
+        services.generation.store(own.entries, Ordering::Relaxed);
+        return Ok(None);
+    };
     let found = Installation::decode(&found)?;
     found.admits(own)?;
+    services.generation.store(found.entries, Ordering::Relaxed);
     Ok(Some(found))
 }
 

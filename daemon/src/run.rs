@@ -157,7 +157,9 @@ impl Daemon {
         let barrier = Barrier::new(services.clone());
         let conversations = config.mysql.as_ref().is_some_and(|mysql| mysql.names.unread_by_conversation);
         let stored = (services.store.is_some(), conversations);
-        let (acks, entries) = Acks::new(stored, barrier.clone(), hub.clone(), stop_connected.clone());
+        let generation = services.generation.clone();
+        let (acks, entries) =
+            Acks::new(stored, barrier.clone(), hub.clone(), stop_connected.clone(), generation);
         connected.spawn(acks::run(services.clone(), entries));
         let (queries, queue) = QueryQueue::new();
         let (room_queries, queued) = RoomQueries::new();

@@ -1,5 +1,6 @@
 //! What most parts of the daemon use, built once by `run`.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use chatpush_wire::installation::Installation;
@@ -26,6 +27,8 @@ pub(crate) struct Services {
     pub(crate) store: Option<Store>,
     /// The installation record of the database, as it was read last.
     pub(crate) installation: Mutex<Option<Installation>>,
+    /// The newest generation of log entries that may be written, as the record in Redis said last.
+    pub(crate) generation: Arc<AtomicU32>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
 }
@@ -39,6 +42,7 @@ impl Services {
             commands: Commands::new(client),
             store: config.mysql.as_ref().map(|mysql| Store::new(mysql, &config.prefix)),
             installation: Mutex::default(),
+            generation: Arc::default(),
             positions: Arc::default(),
             config,
         })

@@ -276,6 +276,23 @@ fn conversation(text: &str) -> Option<Conversation> {
 }
 
 impl Entry {
+    /// The generation that it is of (see [`GENERATION`]).
+    pub const fn generation(&self) -> u32 {
+        match self {
+            Self::MessageToMany { .. } | Self::DuplicateToMany { .. } => MANY_RECEIVERS,
+            Self::Message { conversation: Some(_), .. } | Self::Clear { conversation: Some(_), .. } => {
+                CONVERSATIONS
+            }
+            Self::Recall { .. } => RECALLS,
+            Self::Forget { .. } => FORGETS,
+            Self::Message { .. }
+            | Self::ClientAck { .. }
+            | Self::AppDelete { .. }
+            | Self::Clear { .. }
+            | Self::Duplicate { .. } => 1,
+        }
+    }
+
     /// Reads the fields of a stream entry, whose user ids have this type.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod conversation_clears;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use chatpush_wire::conversation::Conversation;
@@ -52,15 +53,18 @@ pub(crate) struct Acks {
 }
 
 impl Acks {
-    /// Both ends of a new queue. After `stop`, clears do not wait for those before them.
+    /// Both ends of a new queue. After `stop`, clears do not wait for those before them. `generation`: the newest
+    /// one of log entries that may be written.
     pub(crate) fn new(
         (stores, conversations): (bool, bool),
         barrier: Barrier,
         hub: Arc<Hub>,
         stop: CancellationToken,
+        generation: Arc<AtomicU32>,
     ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
-        let conversation_clears = ConversationClears::new(barrier.clone(), queue.clone(), stop.clone());
+        let conversation_clears =
+            ConversationClears::new(barrier.clone(), queue.clone(), stop.clone(), generation);
         let clears = Clears::new(barrier, hub, queue.clone(), stop);
         (Self { stores, conversations, queue, clears, conversation_clears }, receiver)
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::UserIdType;
+use chatpush_wire::installation::Installation;
 use redis::Client;
 
 use crate::broker::{Commands, log};
@@ -46,7 +47,16 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
             // No daemon may have done so yet.
             log::repair(&commands, &config.prefix, &store.positions().await?).await?;
             let entries = chosen(&store, &selection).await?;
+            let record = commands.installation(&config.prefix).await?;
+            let record = record.map(|record| Installation::decode(&record)).transpose()?;
+            let generation = record.map_or(entry::OLDEST_GENERATION, |record| record.entries);
             for entry in &entries {
+                let read = Entry::decode(&entry.fields, config.user_id_type);
+                anyhow::ensure!(
+                    read.map_or(0, |read| read.generation()) <= generation,
+                    "{} cannot be retried yet: a chatpushd of an older version is running, which cannot read it",
+                    entry.number
+                );
                 let partition =
                     entry.partition.with_context(|| format!("{} belongs to no partition", entry.number))?;
                 // The script remembers the number: if the process dies before the next line, repeating the

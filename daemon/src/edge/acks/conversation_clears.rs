@@ -3,10 +3,12 @@
 //! up nobody else in the partition.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::conversation::Conversation;
+use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::id::UserId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +34,8 @@ struct Shared {
     barrier: Barrier,
     queue: mpsc::Sender<Waiting>,
     stop: CancellationToken,
+    /// The newest generation of log entries that may be written.
+    generation: Arc<AtomicU32>,
     /// A plain mutex: nothing awaits while holding it.
     under_way: Mutex<UnderWay>,
 }
@@ -67,12 +71,21 @@ impl UnderWay {
 
 impl ConversationClears {
     /// Clears that are appended through `queue`. After `stop` they wait for nothing.
-    pub(super) fn new(barrier: Barrier, queue: mpsc::Sender<Waiting>, stop: CancellationToken) -> Self {
-        Self(Arc::new(Shared { barrier, queue, stop, under_way: Mutex::default() }))
+    pub(super) fn new(
+        barrier: Barrier,
+        queue: mpsc::Sender<Waiting>,
+        stop: CancellationToken,
+        generation: Arc<AtomicU32>,
+    ) -> Self {
+        Self(Arc::new(Shared { barrier, queue, stop, generation, under_way: Mutex::default() }))
     }
 
     /// Clears what a conversation has counted for `user` until now.
     pub(super) fn request(&self, user: UserId, conversation: Conversation) {
+        if self.0.generation.load(Ordering::Relaxed) < CONVERSATIONS {
+            tracing::debug!(%user, "clear dropped: a chatpushd of an older version is running, which cannot read it");
+            return;
+        }
         if self.under_way().begin(&user) {
             tokio::spawn(self.clone().run(user, conversation));
         } else {
