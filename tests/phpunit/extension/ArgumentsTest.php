@@ -355,6 +355,56 @@ final class ArgumentsTest extends ChatPushTestCase
         self::assertSame(0, ChatPush\ackOfflineMessage($user, []));
     }
 
+    /** Every other function that takes a list of users. */
+    public function testListsOfUsersMayHoldReferences(): void
+    {
+        [$one, $other] = [self::newUser(), self::newUser()];
+        $calls = [
+            fn (array $ids) => ChatPush\pushToUsers($ids, 'x', 'text'),
+            fn (array $ids) => ChatPush\getOnlineUsers($ids),
+            fn (array $ids) => ChatPush\sendToUsers(1, $ids, 'x'),
+        ];
+        foreach ($calls as $call) {
+            $plain = [$one, $other];
+            $expected = $call($plain);
+            foreach ($plain as &$last) {
+            }
+            self::assertSame($expected, $call($plain));
+            // A number may come as a text, and stays one for the application.
+            $text = (string) $one;
+            self::assertSame($expected, $call(['x' => &$text, 'y' => &$last, 'z' => &$text]));
+            self::assertSame([(string) $one, $other], [$text, $last], 'variables keep their types');
+            unset($last, $text);
+        }
+    }
+
+    /** The same of grants. Another process signs them, because this one cannot set the secret. */
+    public function testListsOfGrantsMayHoldReferences(): void
+    {
+        $code = <<<'PHP'
+            function claims(array $peers, array $rooms): array
+            {
+                $token = ChatPush\grantToken(1, $peers, $rooms);
+                $claims = json_decode(base64_decode(strtr(explode('.', $token)[1], '-_', '+/')), true);
+                return [$claims['peers'], $claims['rooms']];
+            }
+            [$peers, $rooms] = [[7, '8'], ['a', 'b']];
+            $expected = claims($peers, $rooms);
+            foreach ($peers as &$peer) {
+            }
+            foreach ($rooms as &$room) {
+            }
+            $seven = 7;
+            var_dump(
+                claims($peers, $rooms) === $expected,
+                claims(['x' => &$seven, 'y' => &$peer], [&$rooms[0], &$room]) === $expected,
+                [$peer, $room, $seven] === ['8', 'b', 7],
+            );
+            PHP;
+        $script = new Script($code, ['chatpush.secret' => str_repeat('s', 32)]);
+        self::assertSame(str_repeat("bool(true)\n", 3), $script->output);
+    }
+
     public function testDeprecationsAreThoseOfPhp(): void
     {
         self::unservedPrefix();

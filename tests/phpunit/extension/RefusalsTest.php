@@ -157,10 +157,52 @@ final class RefusalsTest extends ChatPushTestCase
                 return str_contains($thrown->getMessage(), 'is a replica (HELLO says role: replica)');
             }
         });
-        // A new process is told at once.
+        // Each of these says who is there. A new process is told at once.
         $settings = ['chatpush.redis_url' => $server->url(), 'chatpush.timeout_ms' => '300'];
-        $script = new Script('ChatPush\isOnline(2);', $settings);
-        self::assertStringContainsString('is a replica (HELLO says role: replica)', $script->output);
+        foreach (self::LIVE_CALLS as $call) {
+            $call = "try { $call; echo 'answered'; } catch (ChatPush\Exception \$e) {
+                echo get_class(\$e), ' ', \$e->getOutcome()->name, ' ', \$e->getMessage();
+            }";
+            $expected = 'ChatPush\ConnectionException NotQueued Redis at ';
+            $script = new Script($call, $settings);
+            self::assertStringStartsWith($expected, $script->output);
+            self::assertStringContainsString('is a replica (HELLO says role: replica)', $script->output);
+        }
+    }
+
+    /** A connection that stays open is asked for its role each second. @dataProvider liveCalls */
+    public function testOpenConnectionToReplica(string $call): void
+    {
+        [$server, $redis] = self::server();
+        self::assertFalse(ChatPush\isOnline(2));
+        $redis->call('REPLICAOF', '127.0.0.1', (string) RedisServer::freePort());
+        $thrown = null;
+        eventually('it is found to be to a replica', function () use ($call, &$thrown) {
+            try {
+                eval("$call;");
+                return false;
+            } catch (ChatPush\Exception $thrown) {
+                return true;
+            }
+        });
+        self::assertInstanceOf(ChatPush\ConnectionException::class, $thrown);
+        self::assertSame(ChatPush\Outcome::NotQueued, $thrown->getOutcome());
+        self::assertStringContainsString('is a replica (HELLO says role: replica)', $thrown->getMessage());
+    }
+
+    private const LIVE_CALLS = [
+        'ChatPush\isOnline(2)',
+        'ChatPush\getOnlineUsers([2])',
+        "pushMessage(2, 'x', 'y')",
+        "ChatPush\pushToUsers([2], 'x', 'y')",
+        "ChatPush\pushToRoom('a', 'x', 'y')",
+        "ChatPush\pushToAll('x', 'y')",
+        "ChatPush\getRoomUsers('a')",
+    ];
+
+    public static function liveCalls(): array
+    {
+        return array_combine(self::LIVE_CALLS, array_map(fn (string $call) => [$call], self::LIVE_CALLS));
     }
 
     public function testPasswordIsMissing(): void
