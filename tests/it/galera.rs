@@ -182,3 +182,37 @@ async fn messages_keep_their_ids_and_types_while_nodes_join() {
         assert!(own, "{row:?}");
     }
 }
+
+/// What makes the writer safe there: no statement is committed on its own, and the positions are compared once more
+/// before each COMMIT.
+#[tokio::test]
+async fn writer_compares_positions_before_each_commit() {
+    let site = Site::new(1, &[2]).await;
+    site.sql(0, "SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1").await;
+    let _daemon = site.env.daemon().await;
+    let code = "foreach (range(1, 5) as $i) var_dump(storeOfflineMessage(1, 2, \"$i\"));";
+    assert_eq!(site.env.php().get(code).await, "bool(true)\n".repeat(5));
+    site.sql(0, "SET GLOBAL general_log = 0").await;
+    let writer = "SELECT DISTINCT thread_id FROM mysql.general_log WHERE argument LIKE '%GET_LOCK(CONCAT(\\'chatpush:%'";
+    let writer = site.sql(0, writer).await;
+    assert_eq!(writer.len(), 1, "{writer:?}");
+    let said = format!(
+        "SELECT REPLACE(argument, '\n', ' ') FROM mysql.general_log WHERE thread_id = {} AND command_type = 'Query'",
+        writer[0][0]
+    );
+    let said: Vec<String> = site.sql(0, &said).await.into_iter().map(|row| row.join(" ")).collect();
+    let begin = said.iter().rposition(|statement| statement.contains("autocommit")).expect("it is set");
+    assert_eq!(said[begin], "SET SESSION autocommit = 0");
+    let transactions = said[begin + 1..].split_inclusive(|statement| statement == "COMMIT");
+    let stores = transactions.filter(|transaction| {
+        transaction.iter().any(|statement| statement.starts_with("INSERT INTO `offline_message`"))
+    });
+    let stores: Vec<_> = stores.collect();
+    assert_eq!(stores.len(), 5, "{said:#?}");
+    for store in stores {
+        let [.., fence, commit] = store else { panic!("{store:#?}") };
+        let compares = fence.starts_with("UPDATE `chatpush_position` SET `log_id` = CASE")
+            && fence.contains(", `log_id`, NULL)");
+        assert!(compares && commit == "COMMIT", "{store:#?}");
+    }
+}
