@@ -405,7 +405,7 @@ async fn silent_daemon_beside_others_costs_each_process_two_timeouts() {
             catch (ChatPush\TimeoutException $e) { echo $e->getMessage(), PHP_EOL; }
         }
     ";
-    let text = env.php().get(code).await;
+    let text = timeout(TEST_TIMEOUT, env.php().get(code)).await.expect("no call waits for an hour");
     let lines: Vec<_> = text.lines().collect();
     assert!(lines.iter().all(|line| line.contains("a chatpushd did not answer in time")), "{text}");
     let named: Vec<_> = lines.iter().map(|line| line.contains("not every chatpushd has answered")).collect();
