@@ -7,6 +7,7 @@
 //! - `outbox`: the queue between the hub and one session.
 //! - `outgoing`: a frame in it.
 //! - `page`: stored messages on their way to a client.
+//! - `registration`: a connection, as its session has it.
 //! - `rooms`: the connections by room.
 //! - `topic`: what the daemon is subscribed to for them.
 //! - `watching`: whose presence they are told.
@@ -19,6 +20,7 @@ pub(crate) mod drain;
 mod outbox;
 mod outgoing;
 mod page;
+mod registration;
 mod rooms;
 mod topic;
 pub(crate) mod watching;
@@ -30,17 +32,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
-use tokio::time::Instant;
 
 use self::arrivals::Arrivals;
 pub use self::outbox::{Bounds, Sendable};
 use self::outbox::{GUARANTEED_BYTES, Outbox};
 pub use self::outgoing::{Format, Outgoing};
 pub use self::page::Page;
+pub use self::registration::Registration;
 pub(crate) use self::rooms::Membership;
 use self::rooms::Rooms;
 pub(crate) use self::topic::Topic;
-use self::watching::{Watch, Watching};
+use self::watching::Watching;
 use crate::hub::close_code::Close;
 
 /// All connections of this daemon.
@@ -62,14 +64,6 @@ pub struct Hub {
 /// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every
 /// session replays as if its client had just connected.
 pub type Epoch = u64;
-
-/// One connection's registration in the hub. Dropping it unregisters the connection.
-#[derive(Debug)]
-pub struct Registration {
-    hub: Arc<Hub>,
-    user: UserId,
-    outbox: Arc<Outbox>,
-}
 
 impl Hub {
     /// An empty hub whose outboxes have these bounds.
@@ -99,7 +93,7 @@ impl Hub {
         members.push(outbox.clone());
         drop(users);
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Some(Registration { hub: self.clone(), user, outbox })
+        Some(Registration::new(self.clone(), user, outbox))
     }
 
     /// Queues a JSON frame for every connection of `user`, in the order of the calls. A connection whose
@@ -261,182 +255,5 @@ impl Hub {
     }
 }
 
-impl Registration {
-    /// Whose connection it is.
-    pub const fn user(&self) -> &UserId {
-        &self.user
-    }
-
-    /// The rooms of the connection, which is in none yet.
-    pub(crate) fn membership(&self) -> Membership {
-        Membership::new(self.hub.clone(), self.user.clone(), self.outbox.clone())
-    }
-
-    /// The peers of the connection, which is sent no presence frame before this.
-    pub(crate) fn watch(&self, peers: Vec<UserId>, not_before: Option<Instant>) -> Watch {
-        Watch::new(self.hub.clone(), self.outbox.clone(), peers, not_before)
-    }
-
-    /// Queues a frame for this connection alone. If the outbox is full, it is closed as too slow.
-    pub(crate) fn push(&self, outgoing: &Outgoing) {
-        self.outbox.push(outgoing);
-    }
-
-    /// The connection knows the frames of client events.
-    pub(crate) fn allow_events(&self) {
-        self.outbox.allow_events();
-    }
-
-    /// What the connection is sent.
-    pub(crate) fn format(&self) -> Format {
-        self.outbox.format()
-    }
-
-    /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued that are
-    /// `sendable`.
-    pub async fn ready(&self, sendable: Sendable, epoch: Epoch) {
-        self.outbox.ready(sendable, || self.hub.epoch() != epoch).await;
-    }
-
-    /// The hub's epoch.
-    pub fn epoch(&self) -> Epoch {
-        self.hub.epoch()
-    }
-
-    /// Returns once the connection has to end at once, with the reason.
-    pub async fn cut_short(&self) -> Close {
-        self.outbox.cut_short().await
-    }
-
-    /// Takes the queued frames that are `sendable`, in order; tracked ones only in this epoch. They count as
-    /// queued until [`Registration::written`].
-    ///
-    /// # Errors
-    ///
-    /// Why the connection has to end.
-    pub fn take(&self, sendable: Sendable, epoch: Epoch) -> Result<Vec<Outgoing>, Close> {
-        self.outbox.take(sendable, || self.hub.epoch() == epoch)
-    }
-
-    /// The frames that were taken have been written.
-    pub fn written(&self) {
-        self.outbox.written();
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let mut users = self.hub.partition(&self.user);
-        if let Some(members) = users.get_mut(&self.user) {
-            members.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
-            if members.is_empty() {
-                users.remove(&self.user);
-                // What arrives from now on is not noted here.
-                self.hub.arrivals.note(&self.user);
-            }
-        }
-        self.hub.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use tokio_tungstenite::tungstenite::Utf8Bytes;
-
-    use super::*;
-
-    fn hub() -> Arc<Hub> {
-        Arc::new(Hub::new(Bounds { frames: 8, bytes: 1_000, total: 10_000 }))
-    }
-
-    fn user(id: i64) -> UserId {
-        UserId::try_from(id).unwrap()
-    }
-
-    fn frame(text: &'static str) -> Outgoing {
-        Outgoing::new(Utf8Bytes::from_static(text), None)
-    }
-
-    fn texts(registration: &Registration) -> Vec<String> {
-        registration
-            .take(Sendable::Everything, 0)
-            .unwrap()
-            .into_iter()
-            .map(|outgoing| outgoing.into_text().to_string())
-            .collect()
-    }
-
-    #[test]
-    fn frames_reach_all_connections_of_their_user_only() {
-        let hub = hub();
-        let registrations = [1, 1, 2].map(|id| hub.register(user(id), Format::Json, 9).unwrap());
-        hub.deliver(&user(1), &frame("a"));
-        hub.deliver(&user(1), &frame("b"));
-        assert_eq!(texts(&registrations[0]), ["a", "b"]);
-        assert_eq!(texts(&registrations[1]), ["a", "b"]);
-        assert!(texts(&registrations[2]).is_empty());
-    }
-
-    #[test]
-    fn a_connection_in_the_content_format_gets_the_content_alone() {
-        let hub = hub();
-        let formats = [Format::Content, Format::Json, Format::Content];
-        let connections = formats.map(|format| hub.register(user(1), format, 9).unwrap());
-        let (message, other) = (r#"{"id":"a","data":"\"hi\""}"#, r#"{"type":"unread_count","data":3}"#);
-        hub.deliver(&user(1), &frame(message));
-        hub.deliver(&user(1), &frame(other));
-        assert_eq!(texts(&connections[0]), ["\"hi\"", other]);
-        assert_eq!(texts(&connections[1]), [message, other]);
-        assert_eq!(texts(&connections[2]), ["\"hi\"", other]);
-    }
-
-    #[test]
-    fn a_user_stays_until_the_last_connection_is_gone() {
-        let hub = hub();
-        let (first, second) =
-            (hub.register(user(1), Format::Json, 2), hub.register(user(1), Format::Json, 2));
-        assert!(hub.register(user(1), Format::Json, 2).is_none(), "the third is one too many");
-        drop(first);
-        assert!(hub.has(&user(1)) && hub.users() == [user(1)]);
-        drop(second);
-        assert!(!hub.has(&user(1)) && hub.users().is_empty() && hub.connections() == 0);
-    }
-
-    #[test]
-    fn a_full_outbox_closes_its_own_connection_only() {
-        let hub = hub();
-        let (slow, quick) = (
-            hub.register(user(1), Format::Json, 2).unwrap(),
-            hub.register(user(1), Format::Json, 2).unwrap(),
-        );
-        for _ in 0..=8 {
-            hub.deliver(&user(1), &frame("x"));
-            assert_eq!(texts(&quick), ["x"]);
-            quick.written();
-        }
-        assert_eq!(slow.take(Sendable::Everything, 0).unwrap_err(), Close::Slow);
-        assert_eq!(hub.queued_bytes(), 0);
-    }
-
-    #[test]
-    fn pages_count_as_queued_and_shrink_when_much_is() {
-        let hub = Hub::new(Bounds { frames: 8, bytes: 1_000, total: 1_000_000 });
-        assert_eq!(hub.page_bytes(400_000), 400_000);
-        let page = hub.page(vec![frame("0123456789"); 20_000]);
-        assert_eq!((hub.queued_bytes(), hub.page_bytes(400_000)), (200_000, GUARANTEED_BYTES / 2));
-        assert_eq!(hub.page_bytes(100), 100);
-        drop(page);
-        assert_eq!(hub.queued_bytes(), 0);
-    }
-
-    /// Only a replay may bring what was missed.
-    #[test]
-    fn frames_of_a_new_epoch_wait_for_the_replay() {
-        let hub = hub();
-        let registration = hub.register(user(1), Format::Json, 9).unwrap();
-        hub.deliver(&user(1), &frame("a"));
-        hub.begin_epoch();
-        assert!(registration.take(Sendable::Everything, 0).unwrap().is_empty());
-        assert_eq!(registration.take(Sendable::Everything, 1).unwrap().len(), 1);
-    }
-}
+mod tests;
