@@ -1,4 +1,4 @@
-//! Reading an entry.
+//! Reading an entry, and the generation that reads it.
 
 use super::{
     CONVERSATIONS, Entry, FORGETS, MANY_RECEIVERS, Malformed, RECALLS, addressee, check_version, field, get,
@@ -22,7 +22,7 @@ fn conversation(text: &str) -> Option<Conversation> {
 }
 
 impl Entry {
-    /// The generation that it is of (see [`GENERATION`]).
+    /// The generation that it is of (see [`super::GENERATION`]).
     pub const fn generation(&self) -> u32 {
         match self {
             Self::MessageToMany { .. } | Self::DuplicateToMany { .. } => MANY_RECEIVERS,
