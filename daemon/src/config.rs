@@ -169,6 +169,9 @@ impl Config {
         {
             source.error("unread_by_conversation", "needs count_unread = true");
         }
+        if let (Some(Notify { when: When::Unread, .. }), Some(false)) = (notify, count_unread) {
+            source.error("notify.when", "is unread, which needs count_unread = true");
+        }
         let (trusted_proxies, proxy_protocol) = proxies?;
         Some(Self {
             listen: listen?,

@@ -14,6 +14,7 @@
 //! - [`store`]: MySQL: every SQL statement.
 //! - `services`: what the groups below share.
 //! - `installation`: whether Redis, the database and this version belong together.
+//! - `barrier`: waits until MySQL holds what was accepted for a user.
 //! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - `notify`: whom somebody is to be told about.
 //! - `webhook`: tells the application of them.
@@ -24,6 +25,7 @@
 //! - [`ops`]: what operators use: admin listener, logs, `check`, dead letters.
 //! - [`run`]: puts everything together for `chatpushd run`.
 
+pub(crate) mod barrier;
 pub(crate) mod base;
 pub(crate) mod broker;
 pub mod cli;

@@ -1,28 +1,31 @@
 //! Whom somebody is to be told about: users for whom messages wait although nobody is there.
 //!
 //! It follows from what is stored, so nothing is lost with a process. The daemon that writes looks at new rows of
-//! the message table every second (`watermark`), and notes their receivers in `chatpush_notified`. It looks at
-//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` gives them to PHP.
+//! the message table every second (`looks`), and notes their receivers in `chatpush_notified`. It looks at
+//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` leases them to PHP or to a webhook.
+//! `returned` records who has come back. Times are those of MySQL's clock.
 
 mod judgement;
+mod looks;
 pub(crate) mod offers;
 pub(crate) mod returned;
-mod watermark;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::id::UserId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::judgement::Judge;
-use self::watermark::Watermark;
+use self::looks::{LOOKS, Looks};
+use crate::barrier::Barrier;
 use crate::base::backoff::{Backoff, Failure};
-use crate::base::clock;
 use crate::broker::BrokerError;
 use crate::broker::lease::Lease;
 use crate::config::Notify;
 use crate::services::Services;
+use crate::store::notified::Verdict;
 use crate::store::{Store, StoreError};
 
 /// The time between two looks at the tables.
@@ -33,6 +36,9 @@ const KEYS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Rows of the message table, or users, in one query.
 const ROWS: u32 = 500;
+
+/// Users of whom somebody was told that are swept at a time.
+const TOLD_USERS: u32 = 200;
 
 /// Most such queries in one look. What is left is done in the next one.
 const QUERIES: usize = 100;
@@ -45,10 +51,12 @@ const KEYS_AGAIN: u64 = 10_000;
 pub(crate) struct Notifier {
     services: Arc<Services>,
     lease: Lease,
-    notify: Notify,
+    judge: Judge,
     /// None until this daemon is the one that writes.
-    watermark: Option<Watermark>,
+    looks: Option<Looks>,
     next_keys: Instant,
+    /// The last user of whom somebody was told that was swept.
+    told: Option<UserId>,
 }
 
 /// Why a look failed. The next one makes up for it.
@@ -73,8 +81,9 @@ impl Failure for NotifyError {
 
 impl Notifier {
     /// With these settings. It works while this daemon holds the lease.
-    pub(crate) fn new(services: Arc<Services>, lease: Lease, notify: Notify) -> Self {
-        Self { services, lease, notify, watermark: None, next_keys: Instant::now() }
+    pub(crate) fn new(services: Arc<Services>, lease: Lease, barrier: Barrier, notify: Notify) -> Self {
+        let judge = Judge::new(services.clone(), barrier, notify);
+        Self { services, lease, judge, looks: None, next_keys: Instant::now(), told: None }
     }
 
     /// Looks every second, until `stop` is cancelled.
@@ -100,57 +109,87 @@ impl Notifier {
         let services = self.services.clone();
         let Some(store) = &services.store else { return Ok(()) };
         if !self.lease.is_mine().await? {
-            self.watermark = None;
+            self.looks = None;
             return Ok(());
         }
-        self.note_receivers(store).await?;
-        self.judge(&services, store).await
+        // What fails in one of the tables does not stop the others.
+        let noted = self.note_receivers(store).await;
+        let judged = self.judge(store).await;
+        let swept = self.sweep(store).await;
+        noted?;
+        judged?;
+        swept
     }
 
     /// Notes the receivers of new rows.
-    async fn note_receivers(&mut self, store: &Store) -> Result<(), StoreError> {
-        let mut watermark = match self.watermark.take() {
-            Some(watermark) => watermark,
-            None => Watermark::new(store.scanned().await?),
+    async fn note_receivers(&mut self, store: &Store) -> Result<(), NotifyError> {
+        let looks = match &mut self.looks {
+            Some(looks) => looks,
+            none => {
+                // The last writer may have ended in the middle of a webhook.
+                store.end_webhook_leases(store.now().await?).await?;
+                none.insert(Looks::new(store.scanned().await?))
+            }
         };
         if Instant::now() >= self.next_keys {
             self.next_keys = Instant::now() + KEYS_INTERVAL;
             let next = store.next_key().await?;
-            if next <= watermark.scanned() {
+            if next <= looks.largest() {
                 tracing::info!(next, "keys of the message table begin again");
-                watermark = Watermark::new(next.saturating_sub(KEYS_AGAIN));
+                *looks = Looks::new(next.saturating_sub(KEYS_AGAIN));
             }
         }
-        for _ in 0..QUERIES {
-            let found = store.scan_receivers(&watermark.ranges(Instant::now()), ROWS).await?;
-            store.note_waiting(&found, clock::unix_milliseconds()).await?;
-            let keys: Vec<_> = found.iter().map(|row| row.key).collect();
-            watermark.saw(&keys, Instant::now());
-            if found.len() < ROWS as usize {
-                break;
+        for look in 0..LOOKS {
+            for _ in 0..QUERIES {
+                let Some(keys) = looks.keys(look, Instant::now()) else { break };
+                let found = store.scan_receivers(&keys, ROWS).await?;
+                store.note_waiting(&found, store.now().await?).await?;
+                let is_more = found.len() >= ROWS as usize;
+                match found.last() {
+                    Some(row) if is_more || look == 0 => looks.saw(look, row.key, Instant::now()),
+                    _ if look > 0 => looks.saw(look, *keys.end(), Instant::now()),
+                    _ => {}
+                }
+                if !is_more {
+                    break;
+                }
             }
         }
-        if let Some(key) = watermark.due_to_record(Instant::now()) {
+        if let Some(key) = looks.due_to_record() {
             store.record_scanned(key).await?;
-            watermark.recorded(key);
+            looks.recorded(key);
         }
-        self.watermark = Some(watermark);
         Ok(())
     }
 
     /// Looks at users whose time has come.
-    async fn judge(&self, services: &Services, store: &Store) -> Result<(), NotifyError> {
-        let judge = Judge::new(services, store, self.notify);
+    async fn judge(&self, store: &Store) -> Result<(), NotifyError> {
         for _ in 0..QUERIES {
-            let now = clock::unix_milliseconds();
+            let now = store.now().await?;
             let candidates = store.to_check(now, ROWS).await?;
             let count = candidates.len();
-            let verdicts = judge.verdicts(candidates, now).await?;
+            let verdicts = self.judge.verdicts(store, candidates, now).await?;
             store.record_verdicts(&verdicts, now).await?;
             if count < ROWS as usize {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Forgets users of whom somebody was told and for whom nothing waits any more, some at a time: their return, or
+    /// that they have read, was recorded by nobody.
+    async fn sweep(&mut self, store: &Store) -> Result<(), NotifyError> {
+        let told = store.told(self.told.as_ref(), TOLD_USERS).await?;
+        self.told = if told.len() < TOLD_USERS as usize {
+            None
+        } else {
+            told.last().map(|candidate| candidate.user.clone())
+        };
+        let now = store.now().await?;
+        let verdicts = self.judge.verdicts(store, told, now).await?;
+        let over = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Nothing);
+        let over: Vec<_> = over.map(|(candidate, _)| candidate).collect();
+        Ok(store.forget_told(&over).await?)
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::barrier::Barrier;
 use crate::cli;
 use crate::config::{Config, Limits};
 use crate::edge::acks::{self, Acks};
@@ -35,9 +36,9 @@ use crate::hub::{Bounds, Hub, drain};
 use crate::installation;
 use crate::net::client_ip::TrustedProxies;
 use crate::notify::Notifier;
+use crate::notify::returned::Returned;
 use crate::ops::admin::{self, Admin};
 use crate::ops::{logging, rlimit, signals};
-use crate::query::barrier::Barrier;
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
@@ -101,8 +102,9 @@ async fn run(
         logging::report_fatal(&error, services.config.log.json);
         return Ok(ExitCode::from(cli::EX_CONFIG));
     }
-    let webhooks = webhooks(&services)?;
-    let daemon = Daemon::start(services.clone(), listeners, (tls, webhooks), &stop);
+    let barrier = Barrier::new(services.clone());
+    let webhooks = webhooks(&services, &barrier)?;
+    let daemon = Daemon::start(services.clone(), listeners, (tls, webhooks, barrier), &stop);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
     daemon.stop().await;
@@ -130,7 +132,7 @@ impl Daemon {
     fn start(
         services: Arc<Services>,
         listeners: Listeners,
-        (tls, webhooks): (Option<Arc<Tls>>, Option<Webhooks>),
+        (tls, webhooks, barrier): (Option<Arc<Tls>>, Option<Webhooks>, Barrier),
         stop: &CancellationToken,
     ) -> Self {
         let Services { config, .. } = &*services;
@@ -146,7 +148,7 @@ impl Daemon {
         }
 
         if let Some(notify) = config.notify {
-            let notifier = Notifier::new(services.clone(), lease.clone(), notify);
+            let notifier = Notifier::new(services.clone(), lease.clone(), barrier.clone(), notify);
             writer.spawn(notifier.run(stop_writer.clone()));
         }
         if let Some(webhooks) = webhooks {
@@ -154,7 +156,6 @@ impl Daemon {
         }
 
         let connected = TaskTracker::new();
-        let barrier = Barrier::new(services.clone());
         let conversations = config.mysql.as_ref().is_some_and(|mysql| mysql.names.unread_by_conversation);
         let stored = (services.store.is_some(), conversations);
         let generation = services.generation.clone();
@@ -177,7 +178,9 @@ impl Daemon {
             &stop_connected,
         );
 
-        let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier);
+        let returned = Returned::new(config.notify);
+        connected.spawn(returned.clone().run(services.clone(), stop_connected.clone()));
+        let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier, returned);
         let (events, queued) = Events::new();
         connected.spawn(queued.publish(services.clone()));
         let context = session_context(&services, replay, acks, events, subscriptions.clone());
@@ -227,11 +230,12 @@ impl Daemon {
 }
 
 /// What tells the application of users who are due, if it is to be told.
-fn webhooks(services: &Arc<Services>) -> anyhow::Result<Option<Webhooks>> {
+fn webhooks(services: &Arc<Services>, barrier: &Barrier) -> anyhow::Result<Option<Webhooks>> {
     let Config { notify: Some(notify), webhook: Some(webhook), .. } = &services.config else {
         return Ok(None);
     };
-    let webhooks = Webhooks::new(services.clone(), services.lease(), *notify, webhook.clone());
+    let webhooks =
+        Webhooks::new(services.clone(), services.lease(), barrier.clone(), *notify, webhook.clone());
     Ok(Some(webhooks.context("webhook.url")?))
 }
 

@@ -14,17 +14,18 @@ use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::client::{Answer, Client};
+use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
 use crate::base::{clock, metrics};
 use crate::broker::lease::Lease;
 use crate::config::{Notify, Webhook};
 use crate::notify::NotifyError;
-use crate::notify::offers::{self, Offer};
+use crate::notify::offers::{self, Offer, Offers, Taker};
 use crate::services::Services;
 
 pub(crate) use self::client::ClientError;
@@ -46,7 +47,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Webhooks {
     services: Arc<Services>,
     lease: Lease,
-    notify: Notify,
+    offers: Offers,
+    shows_content: bool,
     webhook: Arc<Webhook>,
     client: Client,
     permits: Arc<Semaphore>,
@@ -60,13 +62,15 @@ impl Webhooks {
     pub(crate) fn new(
         services: Arc<Services>,
         lease: Lease,
+        barrier: Barrier,
         notify: Notify,
         webhook: Webhook,
     ) -> Result<Self, ClientError> {
         Ok(Self {
+            offers: Offers::new(services.clone(), barrier, notify),
             services,
             lease,
-            notify,
+            shows_content: notify.show_content,
             client: Client::new(webhook.timeout)?,
             webhook: Arc::new(webhook),
             permits: Arc::new(Semaphore::new(REQUESTS)),
@@ -110,7 +114,7 @@ impl Webhooks {
         let free = 1 + self.permits.available_permits();
         let limit = u32::try_from(free).unwrap_or(1);
         let time = self.webhook.timeout + LEASE_MARGIN;
-        let offers = offers::claim(&self.services, store, self.notify, limit, time).await?;
+        let offers = self.offers.claim(store, Taker::Webhook, limit, time).await?;
         let is_more = offers.len() == free;
         let mut first = first;
         for offer in offers {
@@ -130,7 +134,12 @@ impl Webhooks {
     /// One request, and what follows from its answer.
     async fn send(&self, offer: Offer) {
         let Some(store) = &self.services.store else { return };
-        let body = body::waiting(&offer, self.notify.show_content);
+        // A process that was stopped may wake up behind the lease: somebody else may have told by now.
+        if offer.ends < Instant::now() + self.webhook.timeout {
+            return;
+        }
+        let default_type = &self.services.config.default_type;
+        let body = body::waiting(&offer, default_type, self.shows_content);
         let id = id(&offer.waiting.user, offer.due_at);
         let answer = self.client.post(&self.webhook, &id, body).await;
         let told = |outcome: &'static str| {

@@ -59,7 +59,14 @@ function mail_once(string $id, int|string $user, int $waiting): bool
         (string) getenv('CHAT_MYSQL_USER'),
         (string) getenv('CHAT_MYSQL_PASSWORD'),
     );
-    $pdo->exec('CREATE TABLE IF NOT EXISTS webhook_seen (id VARCHAR(190) PRIMARY KEY, seen_at DATETIME NOT NULL)');
+    $pdo->exec('CREATE TABLE IF NOT EXISTS webhook_seen (
+        id VARCHAR(190) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, seen_at DATETIME NOT NULL)');
+    // The same webhook may come again while this one is still busy.
+    $lock = $pdo->prepare('SELECT GET_LOCK(MD5(?), 0)');
+    $lock->execute([$id]);
+    if ((int) $lock->fetchColumn() !== 1) {
+        return false;
+    }
     $seen = $pdo->prepare('SELECT 1 FROM webhook_seen WHERE id = ?');
     $seen->execute([$id]);
     if ($seen->fetchColumn() !== false) {

@@ -270,3 +270,79 @@ async fn queries_are_bounded() {
     let rows = env.query::<u64>(read).await[0] - before;
     assert!(rows < 5_000, "{rows} rows were read");
 }
+
+/// A read that is accepted counts, although an application's transaction keeps it from MySQL; and a user whose
+/// return nobody has recorded is told again.
+#[tokio::test]
+async fn what_was_accepted_counts_before_it_is_in_mysql() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    eventually("2 is due", || noted(&env, 2), |noted| *noted == Some((false, true, false))).await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM user WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    browser.send_text(r#"{"read":true}"#).await;
+    eventually("it is in the log", || env.log_length(2), |length| *length > 0).await;
+    assert_eq!(ids(&due(&env, 60).await), [0; 0]);
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    nothing_is_noted(&env, 2).await;
+
+    let env = installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    // As if a daemon had been killed between the confirmation and the record of the connection.
+    env.php().get("ChatPush\\ackOfflineMessage(2, [1]);").await;
+    nothing_is_noted(&env, 2).await;
+    env.php().get("storeOfflineMessage(1, 2, 'b');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+}
+
+/// Rows of a history that do not wait neither stop nor slow down the search.
+#[tokio::test]
+async fn history_is_searched_in_bounded_steps() {
+    let env = TestEnv::with_own_servers().await;
+    env.execute(
+        "ALTER TABLE offline_message ADD delivered_at DATETIME NULL, ADD KEY (receiver_id, delivered_at, id)",
+    )
+    .await;
+    let env = env
+        .with("CHATPUSH_NOTIFY_AFTER", "1")
+        .with("CHATPUSH_MYSQL_HISTORY_COLUMN", "delivered_at")
+        .with("CHATPUSH_MYSQL_HISTORY_VALUE", "now");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    let _daemon = env.daemon().await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time, delivered_at)
+        SELECT 1, 3, 'old', NOW(), NOW() FROM seq_1_to_20000",
+    )
+    .await;
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    eventually("all were looked at", scanned, |row| row[0] >= 20_000).await;
+    env.php().get("storeOfflineMessage(1, 2, 'new');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    let read = "SELECT SUM(variable_value) FROM information_schema.global_status \
+                WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_RND_NEXT')";
+    let before = env.query::<u64>(read).await[0];
+    env.php().get("storeOfflineMessage(1, 1, 'x');").await;
+    assert_eq!(ids(&first_due(&env).await), [1]);
+    let rows = env.query::<u64>(read).await[0] - before;
+    assert!(rows < 20_000, "{rows} rows were read");
+}
+
+/// A setting that needs a table is not used without it: nothing is refused, and the messages wait.
+#[tokio::test]
+async fn missing_table_stops_nothing_for_ever() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1").with("CHATPUSH_NOTIFY_WHEN", "unread");
+    env.users(&[2]).await;
+    let daemon = Daemon::launch(&env);
+    let ready = || daemon.get("/ready");
+    eventually("it says why", ready, |ready| ready.contains("chatpush_notified")).await;
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    eventually("it is ready", ready, |ready| ready.starts_with("HTTP/1.1 200")).await;
+    assert_eq!(env.php().get("var_dump(storeOfflineMessage(1, 2, 'x'));").await.trim(), "bool(true)");
+    assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM chatpush_dead").await, [0]);
+}

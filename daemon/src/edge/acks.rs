@@ -20,8 +20,8 @@ pub(crate) use self::appender::run;
 use self::clears::Clears;
 use self::conversation_clears::ConversationClears;
 pub(crate) use self::waiting::Waiting;
+use crate::barrier::Barrier;
 use crate::hub::Hub;
-use crate::query::barrier::Barrier;
 
 /// Entries that may wait for Redis. Beyond it sessions wait, up to [`QUEUE_TIMEOUT`].
 const QUEUE_ENTRIES: usize = 8_192;

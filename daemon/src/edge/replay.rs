@@ -2,7 +2,7 @@
 //!
 //! A message must not be lost between "receiver offline" and "receiver connected". The session first waits
 //! until Redis counts the subscription, then reads the log's last id. What was accepted for the user up to that
-//! id is in MySQL after the barrier ([`crate::query::barrier`]). What is accepted after it arrives over the
+//! id is in MySQL after the barrier ([`crate::barrier`]). What is accepted after it arrives over the
 //! subscription.
 
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
 use crate::broker::log;
 use crate::edge::revocations::Revocations;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Epoch, Format, Hub, Outgoing, Page, Topic};
 use crate::log::position::Position;
-use crate::notify::returned;
-use crate::query::barrier::Barrier;
+use crate::notify::returned::Returned;
 use crate::services::Services;
 use crate::store::rows::{Cursor, RowPage, StoredRow, Unread};
 use crate::store::{CONNECTIONS, StoreError};
@@ -42,6 +42,7 @@ pub(crate) struct Replay {
     subscriptions: Subscriptions,
     revocations: Revocations,
     barrier: Barrier,
+    returned: Returned,
     /// Permits to read a page: half as many as there are database connections, so that a returning crowd
     /// leaves the other half to queries and to those who are connected.
     page_permits: Arc<Semaphore>,
@@ -67,10 +68,11 @@ impl Replay {
         hub: Arc<Hub>,
         subscriptions: Subscriptions,
         barrier: Barrier,
+        returned: Returned,
     ) -> Self {
         let revocations = Revocations::new(services.clone());
         let page_permits = Arc::new(Semaphore::new(CONNECTIONS / 2));
-        Self { services, hub, subscriptions, revocations, barrier, page_permits }
+        Self { services, hub, subscriptions, revocations, barrier, returned, page_permits }
     }
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
@@ -101,7 +103,7 @@ impl Replay {
         if let Some(second) = self.revocations.revoked_before(&user).await {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
-        returned::record(&self.services, &user);
+        self.returned.note(&user);
         let mut mysql = Backoff::new("MySQL (replay)");
         let mut reached = None;
         let mut cursor = Cursor::default();

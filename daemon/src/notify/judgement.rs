@@ -1,13 +1,19 @@
 //! Whether a user is due.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::NotifyError;
-use crate::broker::presence;
+use crate::barrier::Barrier;
+use crate::broker::{BrokerError, log, presence};
 use crate::config::{Notify, When};
+use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::Store;
 use crate::store::notified::{Candidate, Verdict};
@@ -18,11 +24,17 @@ pub(crate) const CONNECTED_INTERVAL: Duration = Duration::from_secs(2);
 /// How long an application may take from storing a message itself to counting it.
 const COUNTING_TIME: Duration = Duration::from_secs(5);
 
-/// Looks at users.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Judge<'a> {
-    services: &'a Services,
-    store: &'a Store,
+/// How long what was accepted for users may take to be in MySQL. Whoever it takes longer for is looked at again.
+const BARRIER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How soon these are looked at again.
+const BEHIND_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks at users. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(super) struct Judge {
+    services: Arc<Services>,
+    barrier: Barrier,
     notify: Notify,
 }
 
@@ -37,31 +49,42 @@ struct Known {
     online: bool,
 }
 
-impl<'a> Judge<'a> {
-    pub(super) const fn new(services: &'a Services, store: &'a Store, notify: Notify) -> Self {
-        Self { services, store, notify }
+impl Judge {
+    pub(super) const fn new(services: Arc<Services>, barrier: Barrier, notify: Notify) -> Self {
+        Self { services, barrier, notify }
     }
 
-    /// What is found of each of these users now.
+    /// What is found of each of these users now. What was accepted for them before, such as a confirmation, is taken
+    /// into account.
     pub(super) async fn verdicts(
         &self,
+        store: &Store,
         candidates: Vec<Candidate>,
         now: u64,
     ) -> Result<Vec<(Candidate, Verdict)>, NotifyError> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Services { commands, prefix, .. } = &*self.services;
         let users: Vec<_> = candidates.iter().map(|candidate| candidate.user.clone()).collect();
         let by_reference: Vec<_> = users.iter().collect();
         let mut online: HashMap<UserId, bool> = HashMap::new();
-        let (mut first_times, mut unread) = (HashMap::new(), HashMap::new());
-        match self.notify.when {
-            When::Undelivered => {
-                let Services { commands, prefix, .. } = self.services;
-                // Presence comes first: who has connected since then has also got what waits.
-                online = presence::online(commands, prefix, &users).await?.into_iter().collect();
-                first_times = self.store.first_times(&by_reference).await?;
-            }
-            When::Unread => unread = self.store.unread_of_each(&by_reference).await?,
+        if self.notify.when == When::Undelivered {
+            // Presence comes first: who has connected since then has also got what waits.
+            online = presence::online(commands, prefix, &users).await?.into_iter().collect();
         }
+        let needed = self.barriers(&users).await?;
+        let (mut first_times, mut unread) = (HashMap::new(), HashMap::new());
+        let reached = match self.notify.when {
+            When::Undelivered => store.first_times(&by_reference, &mut first_times).await?,
+            When::Unread => store.unread_of_each(&by_reference, &mut unread).await?,
+        };
         let judged = candidates.into_iter().map(|candidate| {
+            let needed = needed.get(&candidate.user);
+            let partition = Partition::of(&candidate.user);
+            if needed.is_none_or(|needed| reached.get(&partition).is_none_or(|reached| reached < needed)) {
+                return (candidate, Verdict::Later { look_at: now + milliseconds(BEHIND_INTERVAL) });
+            }
             let known = Known {
                 first_time: first_times.get(&candidate.user).copied(),
                 unread: unread.get(&candidate.user).copied().unwrap_or(0),
@@ -71,6 +94,24 @@ impl<'a> Judge<'a> {
             (candidate, verdict)
         });
         Ok(judged.collect())
+    }
+
+    /// The position that a server must have reached to hold what was accepted for each user. Whoever is not in it is
+    /// waited for too long.
+    async fn barriers(&self, users: &[UserId]) -> Result<HashMap<UserId, Position>, BrokerError> {
+        let Services { commands, prefix, .. } = &*self.services;
+        let partitions: BTreeSet<_> = users.iter().map(Partition::of).collect();
+        let mut ends = HashMap::new();
+        for partition in partitions {
+            ends.insert(partition, log::last(commands, prefix, partition).await?);
+        }
+        let waits = users.iter().map(|user| {
+            let end = ends.get(&Partition::of(user)).copied().unwrap_or_default();
+            async move {
+                timeout(BARRIER_TIMEOUT, self.barrier.wait(user, end)).await.ok().map(|at| (user.clone(), at))
+            }
+        });
+        Ok(join_all(waits).await.into_iter().flatten().collect())
     }
 }
 
@@ -83,7 +124,7 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
             }
             // A row may have no time, or one in the future.
             let first_time = if first_time == 0 { candidate.since } else { first_time.min(now) };
-            first_time.max(candidate.connected_at.unwrap_or(0))
+            first_time.max(candidate.connected_at.unwrap_or(0).min(now))
         }
         When::Unread if known.unread > 0 => candidate.since,
         When::Unread => {
@@ -95,7 +136,7 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
     if due_at <= now { Verdict::Due } else { Verdict::Later { look_at: due_at } }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,14 +1,16 @@
 //! What PHP asks for: who is due, and that somebody was told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::due::{DueUser, LastMessage};
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{Sender, UserId};
+use tokio::time::Instant;
 
 use super::NotifyError;
-use super::judgement::Judge;
-use crate::base::clock;
+use super::judgement::{Judge, milliseconds};
+use crate::barrier::Barrier;
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;
@@ -32,73 +34,97 @@ pub(crate) struct Offer {
     pub(crate) due_at: u64,
     /// How often it was tried to tell somebody.
     pub(crate) tries: u32,
-    /// When the lease ends.
+    /// When the lease ends, by MySQL's clock.
     until: u64,
+    /// The same, by this process's.
+    pub(crate) ends: Instant,
 }
 
-/// Leases users who are due, at most `limit`, those first who are due longest, as PHP gets them. Nobody else is
-/// offered them until the lease ends.
-///
-/// # Errors
-///
-/// When Redis or MySQL does not answer. Whoever was leased then is offered again.
-pub(crate) async fn take(
-    services: &Services,
-    store: &Store,
-    notify: Notify,
-    limit: u32,
-    lease: Duration,
-) -> Result<Vec<DueUser>, NotifyError> {
-    let offers = claim(services, store, notify, limit, lease).await?;
-    Ok(offers.into_iter().map(|offer| due_user(offer.waiting, &services.config.default_type)).collect())
+/// Who leases users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// A job of the application.
+    Php,
+    /// A request of the writer. The next writer ends its leases.
+    Webhook,
 }
 
-/// As [`take`].
-pub(crate) async fn claim(
-    services: &Services,
-    store: &Store,
-    notify: Notify,
-    limit: u32,
-    lease: Duration,
-) -> Result<Vec<Offer>, NotifyError> {
-    let judge = Judge::new(services, store, notify);
-    for _ in 0..ATTEMPTS {
-        let now = clock::unix_milliseconds();
-        let offered = store.offered(now, limit).await?;
-        if offered.is_empty() {
-            break;
-        }
-        // They may have come back, or read, since they were found to be due.
-        let verdicts = judge.verdicts(offered, now).await?;
-        let (due, over): (Vec<_>, Vec<_>) =
-            verdicts.iter().partition(|(_, verdict)| *verdict == Verdict::Due);
-        let over: Vec<&Candidate> = over.into_iter().map(|(candidate, _)| candidate).collect();
-        store.take_back(&over, now).await?;
-        let due: Vec<&Candidate> = due.into_iter().map(|(candidate, _)| candidate).collect();
-        let until = now + u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        let leased = lease_with_messages(store, &due, until).await?;
-        if !leased.is_empty() {
-            return Ok(leased);
-        }
+/// Offers users who are due. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(crate) struct Offers {
+    services: Arc<Services>,
+    judge: Judge,
+}
+
+impl Offers {
+    /// With these settings.
+    pub(crate) fn new(services: Arc<Services>, barrier: Barrier, notify: Notify) -> Self {
+        let judge = Judge::new(services.clone(), barrier, notify);
+        Self { services, judge }
     }
-    Ok(Vec::new())
+
+    /// Leases users who are due, at most `limit`, those first who are due longest, as PHP gets them. Nobody else is
+    /// offered them until the lease ends.
+    ///
+    /// # Errors
+    ///
+    /// When Redis or MySQL does not answer. Whoever was leased then is offered again.
+    pub(crate) async fn take(
+        &self,
+        store: &Store,
+        limit: u32,
+        lease: Duration,
+    ) -> Result<Vec<DueUser>, NotifyError> {
+        let offers = self.claim(store, Taker::Php, limit, lease).await?;
+        let default_type = &self.services.config.default_type;
+        Ok(offers.into_iter().map(|offer| due_user(offer.waiting, default_type)).collect())
+    }
+
+    /// As [`Offers::take`].
+    pub(crate) async fn claim(
+        &self,
+        store: &Store,
+        taker: Taker,
+        limit: u32,
+        lease: Duration,
+    ) -> Result<Vec<Offer>, NotifyError> {
+        for _ in 0..ATTEMPTS {
+            let now = store.now().await?;
+            let offered = store.offered(now, limit).await?;
+            if offered.is_empty() {
+                break;
+            }
+            // They may have come back, or read, since they were found to be due.
+            let verdicts = self.judge.verdicts(store, offered, now).await?;
+            let (due, over): (Vec<_>, Vec<_>) =
+                verdicts.iter().partition(|(_, verdict)| *verdict == Verdict::Due);
+            let over: Vec<&Candidate> = over.into_iter().map(|(candidate, _)| candidate).collect();
+            store.take_back(&over, now).await?;
+            let due: Vec<&Candidate> = due.into_iter().map(|(candidate, _)| candidate).collect();
+            let leased = lease_with_messages(store, &due, taker, lease).await?;
+            if !leased.is_empty() {
+                return Ok(leased);
+            }
+        }
+        Ok(Vec::new())
+    }
 }
 
 /// Somebody was told of these users. Returns how many of them were due or leased.
 pub(crate) async fn mark(store: &Store, users: &[UserId]) -> Result<u64, NotifyError> {
     let users: Vec<_> = users.iter().collect();
-    Ok(store.mark_told(&users, clock::unix_milliseconds()).await?)
+    Ok(store.mark_told(&users, store.now().await?).await?)
 }
 
 /// Somebody was told of a user who is leased.
 pub(crate) async fn told(store: &Store, offer: &Offer) -> Result<(), NotifyError> {
-    let now = clock::unix_milliseconds();
+    let now = store.now().await?;
     Ok(store.mark_leased_told(&offer.waiting.user, offer.until, now).await?)
 }
 
 /// Nobody could be told of a user who is leased: offers the user again after a pause.
 pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> Result<(), NotifyError> {
-    let offer_at = clock::unix_milliseconds() + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    let offer_at = store.now().await? + milliseconds(pause);
     Ok(store.postpone(&offer.waiting.user, offer.until, offer_at).await?)
 }
 
@@ -106,7 +132,8 @@ pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> R
 async fn lease_with_messages(
     store: &Store,
     due: &[&Candidate],
-    until: u64,
+    taker: Taker,
+    lease: Duration,
 ) -> Result<Vec<Offer>, NotifyError> {
     let mut leased = Vec::new();
     let mut bytes = 0;
@@ -122,12 +149,14 @@ async fn lease_with_messages(
                 fits
             })
             .count();
-        let mine = store.lease(&part[..fitting], until).await?;
+        let began = Instant::now();
+        let until = store.now().await? + milliseconds(lease);
+        let mine = store.lease(&part[..fitting], until, taker == Taker::Webhook).await?;
         let offers =
             waiting.into_iter().take(fitting).zip(part).filter(|(waiting, _)| mine.contains(&waiting.user));
         leased.extend(offers.map(|(waiting, candidate)| {
             let Candidate { due_at, tries, .. } = candidate;
-            Offer { waiting, due_at: *due_at, tries: *tries, until }
+            Offer { waiting, due_at: *due_at, tries: *tries, until, ends: began + lease }
         }));
         if fitting < part.len() {
             break;

@@ -1,46 +1,100 @@
-//! A user has come back: somebody is told again of what comes later.
+//! Users who have come back: somebody is told again of what comes later.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
-use tokio::time::timeout;
+use tokio::sync::Notify as Signal;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::judgement::CONNECTED_INTERVAL;
+use super::judgement::{CONNECTED_INTERVAL, milliseconds};
 use crate::base::backoff::Backoff;
-use crate::base::clock;
 use crate::config::{Notify, When};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
 
-/// How long MySQL may be away without the return being forgotten.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Users who are recorded at a time.
+const USERS: usize = 500;
 
-/// Records, in a task of its own, that a user has connected, if anything is noted of them. Costs nothing where
-/// nobody is told, or where only reading counts.
-pub(crate) fn record(services: &Arc<Services>, user: &UserId) {
-    let Some(Notify { when: When::Undelivered, .. }) = services.config.notify else { return };
-    let (services, user) = (services.clone(), user.clone());
-    tokio::spawn(async move {
-        let Some(store) = &services.store else { return };
-        let recording = async {
-            let mut mysql = Backoff::new("MySQL (notifications)");
-            while let Err(error) = record_in(store, &user).await {
-                mysql.failed(&error).await;
-            }
-            mysql.recovered();
-        };
-        if timeout(PATIENCE, recording).await.is_err() {
-            tracing::warn!(%user, "cannot record that a user has come back: nobody is told of what comes next");
-        }
-    });
+/// Most users who wait to be recorded. Whoever comes then is not recorded; if nothing waits for them any more, the
+/// sweep of the writer makes up for it.
+const WAITING: usize = 100_000;
+
+/// How long users gather.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Records who has come back. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(crate) struct Returned(Option<Arc<Shared>>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// A plain mutex: nothing awaits while holding it.
+    users: Mutex<BTreeSet<UserId>>,
+    changed: Signal,
 }
 
-async fn record_in(store: &Store, user: &UserId) -> Result<(), StoreError> {
-    if !store.is_noted(user).await? {
+impl Returned {
+    /// It does nothing where nobody is told, or where only reading counts.
+    pub(crate) fn new(notify: Option<Notify>) -> Self {
+        let ends = matches!(notify, Some(Notify { when: When::Undelivered, .. }));
+        Self(ends.then(Arc::default))
+    }
+
+    /// A user has connected.
+    pub(crate) fn note(&self, user: &UserId) {
+        let Some(shared) = &self.0 else { return };
+        let mut users = shared.users();
+        if users.len() < WAITING {
+            users.insert(user.clone());
+            drop(users);
+            shared.changed.notify_one();
+        }
+    }
+
+    /// Records users until `stop` is cancelled, and then those who are left.
+    pub(crate) async fn run(self, services: Arc<Services>, stop: CancellationToken) {
+        let (Some(shared), Some(store)) = (&self.0, &services.store) else { return };
+        let mut mysql = Backoff::new("MySQL (notifications)");
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = shared.changed.notified() => sleep(GATHER).await,
+                () = stop.cancelled() => {}
+            }
+            loop {
+                let users: Vec<_> = shared.users().iter().take(USERS).cloned().collect();
+                if users.is_empty() {
+                    break;
+                }
+                match record(store, &users).await {
+                    Ok(()) => {
+                        mysql.recovered();
+                        let mut waiting = shared.users();
+                        for user in &users {
+                            waiting.remove(user);
+                        }
+                    }
+                    Err(_) if stop.is_cancelled() => return,
+                    Err(error) => mysql.failed(&error).await,
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn users(&self) -> MutexGuard<'_, BTreeSet<UserId>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn record(store: &Store, users: &[UserId]) -> Result<(), StoreError> {
+    let noted = store.noted(users).await?;
+    if noted.is_empty() {
         return Ok(());
     }
-    let now = clock::unix_milliseconds();
-    let look_at = now + u64::try_from(CONNECTED_INTERVAL.as_millis()).unwrap_or(0);
-    store.record_connected(user, now, look_at).await
+    let now = store.now().await?;
+    store.record_connected(&noted, now, now + milliseconds(CONNECTED_INTERVAL)).await
 }

@@ -17,11 +17,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
 use crate::broker::{BrokerError, blocking_connection, queries, replies};
 use crate::log::position::Position;
-use crate::notify::{NotifyError, offers};
-use crate::query::barrier::Barrier;
+use crate::notify::NotifyError;
+use crate::notify::offers::{self, Offers};
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
 use crate::store::{CONNECTIONS, StoreError};
@@ -48,6 +49,8 @@ const PUSH_ONLY: &str = "it stores and reads no messages (storage = \"none\")";
 pub(crate) struct QueryServer {
     services: Arc<Services>,
     barrier: Barrier,
+    /// Offers users who are due; none if nobody is told of anything.
+    offers: Option<Offers>,
     /// Permits to take a query.
     taken: Arc<Semaphore>,
     /// Permits to read for one.
@@ -62,7 +65,9 @@ impl QueryServer {
     pub(crate) fn new(services: Arc<Services>, barrier: Barrier) -> Self {
         let [taken, permits, page_permits] =
             [TAKEN_QUERIES as usize, CONCURRENT_QUERIES, CONNECTIONS / 2].map(Semaphore::new).map(Arc::new);
-        Self { services, barrier, taken, permits, page_permits }
+        let notify = services.config.notify;
+        let offers = notify.map(|notify| Offers::new(services.clone(), barrier.clone(), notify));
+        Self { services, barrier, offers, taken, permits, page_permits }
     }
 
     /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
@@ -188,12 +193,11 @@ impl QueryServer {
                 None => Reply::Refused(Refusal::NotConfigured(NO_CONVERSATIONS.to_owned())),
             }),
             Query::Due { limit, lease_ms } => {
-                let Some(notify) = self.services.config.notify else { return Ok(not_notified()) };
-                let time = Duration::from_millis(*lease_ms);
-                let taken = offers::take(&self.services, store, notify, *limit, time).await;
+                let Some(offers) = &self.offers else { return Ok(not_notified()) };
+                let taken = offers.take(store, *limit, Duration::from_millis(*lease_ms)).await;
                 answer(taken.map(Reply::Due))
             }
-            Query::MarkNotified { .. } if self.services.config.notify.is_none() => Ok(not_notified()),
+            Query::MarkNotified { .. } if self.offers.is_none() => Ok(not_notified()),
             Query::MarkNotified { users } => answer(offers::mark(store, users).await.map(Reply::Notified)),
         }
     }

@@ -12,10 +12,11 @@ use mysql_async::{Conn, Row};
 use super::error::UnavailableCause;
 use super::migrations::LATEST;
 use super::rows::column;
-use super::schema::INSTALLATION;
+use super::schema::{self, INSTALLATION, Table};
 use super::tables::Tables;
 use super::{Store, StoreError, bounded, user_columns, writer_lock};
 use crate::base::fault_injection::{self, Promise};
+use crate::config::Names;
 
 /// The row of `chatpush_installation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +134,7 @@ impl Store {
         connection: &mut Conn,
     ) -> Result<FoundInstallation, StoreError> {
         let row = self.installation_row(connection).await?;
+        require_own_tables(connection, self.names()).await?;
         user_columns::check(connection, self.names()).await?;
         let (tables, mut content) = Tables::load(connection, self.mysql()).await?;
         self.character_sets.describe(connection, &mut content).await?;
@@ -171,5 +173,21 @@ impl Store {
                  upgrade chatpushd"
             ))),
         }
+    }
+}
+
+/// Makes sure that our own tables are there: the settings may use some that they did not use before.
+async fn require_own_tables(connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
+    let sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() \
+               AND table_name LIKE 'chatpush%'";
+    let found: Vec<String> = bounded(connection.query(sql)).await?;
+    let own = schema::tables(names).into_iter().filter(|table| !table.application);
+    let is_missing = |table: &Table| !found.iter().any(|found| found.eq_ignore_ascii_case(&table.name));
+    match own.map(|table| (is_missing(&table), table.name)).find(|(is_missing, _)| *is_missing) {
+        Some((_, name)) => {
+            let text = format!("the table {name} is missing");
+            Err(StoreError::Unavailable(UnavailableCause::NotMigrated(text)))
+        }
+        None => Ok(()),
     }
 }

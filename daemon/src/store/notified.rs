@@ -1,17 +1,18 @@
 //! Whom somebody is to be told about. Every change is a transaction of its own, and may be repeated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use mysql_async::Row;
-use mysql_async::prelude::FromRow;
+use mysql_async::prelude::{FromRow, FromValue};
 
 use super::error::UnavailableCause;
-use super::rows::{StoredRow, select_last};
-use super::statements::{counter, notified};
+use super::rows::{StoredRow, positions, select_last};
+use super::statements::{counter, notified, position};
 use super::{Store, StoreError, schema};
-use crate::config::When;
+use crate::log::position::Position;
 
 /// A user of whom somebody may have to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,15 +50,13 @@ pub(crate) enum Verdict {
     Due,
 }
 
-/// A row that waits, as it is looked for.
+/// A row, as it is looked for.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
     /// Its key.
     pub(crate) key: u64,
-    /// Its receiver; none if the column holds no user id.
+    /// Its receiver, if it waits; none if the column holds no user id.
     pub(crate) receiver: Option<UserId>,
-    /// Whether the application has inserted it.
-    pub(crate) is_application: bool,
 }
 
 /// What waits for a user who is due.
@@ -79,23 +78,28 @@ pub(crate) struct Waiting {
 pub(crate) const COUNTED: u32 = 1_000;
 
 impl Store {
-    /// Waiting rows with keys in these ranges, by key, at most `limit`.
+    /// The time of MySQL's clock, in milliseconds since 1970. Daemons may have clocks that differ.
+    pub(crate) async fn now(&self) -> Result<u64, StoreError> {
+        let rows = self.read_one(notified::NOW.to_owned()).await?;
+        all::<u64>(rows).next().ok_or(StoreError::Unavailable(UnavailableCause::Column("now")))
+    }
+
+    /// Rows with keys in this range, by key, at most `limit`.
     ///
     /// # Errors
     ///
     /// As [`Store::rows`]; so have all others here.
     pub(crate) async fn scan_receivers(
         &self,
-        ranges: &[RangeInclusive<u64>],
+        keys: &RangeInclusive<u64>,
         limit: u32,
     ) -> Result<Vec<NewRow>, StoreError> {
         let tables = self.tables().await?;
-        let rows = self.read_one(notified::scan(&tables, ranges, limit)).await?;
+        let rows = self.read_one(notified::scan(&tables, keys, limit)).await?;
         let ids = tables.user_id_type;
-        let rows = all::<(u64, Option<String>, bool)>(rows).map(|(key, receiver, is_application)| NewRow {
+        let rows = all::<(u64, Option<String>, bool)>(rows).map(|(key, receiver, waits)| NewRow {
             key,
-            receiver: receiver.and_then(|receiver| ids.text(&receiver).ok()),
-            is_application,
+            receiver: receiver.filter(|_| waits).and_then(|receiver| ids.text(&receiver).ok()),
         });
         Ok(rows.collect())
     }
@@ -123,25 +127,36 @@ impl Store {
 
     /// Messages may wait for the receivers of these rows since `now`.
     pub(crate) async fn note_waiting(&self, rows: &[NewRow], now: u64) -> Result<(), StoreError> {
-        let mut users: BTreeMap<&UserId, u64> = BTreeMap::new();
-        for row in rows {
-            if let Some(receiver) = &row.receiver {
-                *users.entry(receiver).or_default() += u64::from(row.is_application);
-            }
-        }
+        let users: BTreeSet<_> = rows.iter().filter_map(|row| row.receiver.as_ref()).collect();
         if users.is_empty() {
             return Ok(());
         }
-        let mut statements = Vec::new();
-        // What the writer stores it compares itself.
-        let counts: Vec<_> =
-            users.iter().filter(|(_, new)| **new > 0).map(|(user, new)| (*user, *new)).collect();
-        if self.names().notify == Some(When::Unread) && !counts.is_empty() {
-            statements.push(notified::read_before(self.names(), &counts, now));
+        let users: Vec<_> = users.into_iter().collect();
+        self.read(&[notified::note(&users, now)]).await.map(drop)
+    }
+
+    /// Users of whom somebody was told, by id behind `after`, at most `limit`.
+    pub(crate) async fn told(
+        &self,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(notified::select_told(after, limit)).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// Forgets users of whom somebody was told and for whom nothing waits, unless that has changed.
+    pub(crate) async fn forget_told(&self, told: &[&Candidate]) -> Result<(), StoreError> {
+        if told.is_empty() {
+            return Ok(());
         }
-        let users: Vec<_> = users.into_keys().collect();
-        statements.push(notified::note(&users, now));
-        self.read(&statements).await.map(drop)
+        let at: Vec<_> = told.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        self.read(&[notified::delete_told(self.names(), &at)]).await.map(drop)
+    }
+
+    /// Offers users at once whom a webhook was about to tell, since the daemon that sent it writes no more.
+    pub(crate) async fn end_webhook_leases(&self, now: u64) -> Result<(), StoreError> {
+        self.read(&[notified::end_webhook_leases(now)]).await.map(drop)
     }
 
     /// Users who are to be looked at, at most `limit`.
@@ -167,24 +182,39 @@ impl Store {
         self.read(&[notified::offer_now((&offered.user, offered.at), now)]).await.map(drop)
     }
 
-    /// When the oldest message that waits for each of these users was accepted. Who has none is not in it.
-    pub(crate) async fn first_times(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
-        if users.is_empty() {
-            return Ok(HashMap::new());
-        }
+    /// When the oldest message that waits for each of these users was accepted. Who has none is not in it. Returns
+    /// the positions of the server.
+    pub(crate) async fn first_times(
+        &self,
+        users: &[&UserId],
+        times: &mut HashMap<UserId, u64>,
+    ) -> Result<HashMap<Partition, Position>, StoreError> {
         let tables = self.tables().await?;
-        let rows = self.read_one(notified::first_times(&tables, users)).await?;
-        Ok(self.by_user(rows))
+        self.read_for_each(notified::first_times(&tables, users), times).await
     }
 
-    /// The unread counters of these users; those without a row are not in it.
-    pub(crate) async fn unread_of_each(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
-        if users.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = self.read_one(counter::select(self.names(), users)).await?;
-        let counters: HashMap<UserId, i64> = self.by_user(rows);
-        Ok(counters.into_iter().map(|(user, count)| (user, u64::try_from(count).unwrap_or(0))).collect())
+    /// The unread counters of these users; those without a row are not in it. Returns the positions of the server.
+    pub(crate) async fn unread_of_each(
+        &self,
+        users: &[&UserId],
+        counters: &mut HashMap<UserId, u64>,
+    ) -> Result<HashMap<Partition, Position>, StoreError> {
+        let mut found: HashMap<UserId, i64> = HashMap::new();
+        let reached = self.read_for_each(counter::select(self.names(), users), &mut found).await?;
+        counters.extend(found.into_iter().map(|(user, count)| (user, u64::try_from(count).unwrap_or(0))));
+        Ok(reached)
+    }
+
+    /// The positions are read first, so what is found is not older.
+    async fn read_for_each<T: FromValue>(
+        &self,
+        query: String,
+        found: &mut HashMap<UserId, T>,
+    ) -> Result<HashMap<Partition, Position>, StoreError> {
+        let mut results = self.read(&[position::select(), query]).await?.into_iter();
+        let reached = positions(results.next().unwrap_or_default())?.into_iter().collect();
+        found.extend(self.by_user(results.next().unwrap_or_default()));
+        Ok(reached)
     }
 
     /// Records what was found of users, unless it has changed since.
@@ -210,7 +240,7 @@ impl Store {
         let mut statements = Vec::new();
         let nothing = of(|verdict| matches!(verdict, Verdict::Nothing));
         if !nothing.is_empty() {
-            statements.push(notified::delete_checked(&nothing));
+            statements.push(notified::delete_checked(self.names(), &nothing));
         }
         if !connected.is_empty() {
             statements.push(notified::check_later(&connected, Some(now)));
@@ -258,11 +288,16 @@ impl Store {
     }
 
     /// Leases those of these users who are still offered, until a time. Returns whom.
-    pub(crate) async fn lease(&self, offered: &[&Candidate], until: u64) -> Result<Vec<UserId>, StoreError> {
+    pub(crate) async fn lease(
+        &self,
+        offered: &[&Candidate],
+        until: u64,
+        is_webhook: bool,
+    ) -> Result<Vec<UserId>, StoreError> {
         if offered.is_empty() {
             return Ok(Vec::new());
         }
-        let number = fastrand::u64(..);
+        let number = notified::lease_number(is_webhook);
         let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
         let users: Vec<_> = offered.iter().map(|candidate| &candidate.user).collect();
         let statements = [notified::lease(&at, until, number), notified::leased(&users, number)];
@@ -305,19 +340,23 @@ impl Store {
         self.read(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
     }
 
-    /// Whether anything is noted of a user.
-    pub(crate) async fn is_noted(&self, user: &UserId) -> Result<bool, StoreError> {
-        Ok(!self.read_one(notified::select_one(user)).await?.is_empty())
+    /// Those of these users of whom anything is noted.
+    pub(crate) async fn noted(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let users: Vec<_> = users.iter().collect();
+        let ids = self.names().user_id_type;
+        let rows = self.read_one(notified::select_noted(&users)).await?;
+        Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
     }
 
-    /// A user has connected, and is looked at again at a time.
+    /// Users have connected, and are looked at again at a time.
     pub(crate) async fn record_connected(
         &self,
-        user: &UserId,
+        users: &[UserId],
         now: u64,
         look_at: u64,
     ) -> Result<(), StoreError> {
-        self.read(&[notified::seen(&[user], now, look_at)]).await.map(drop)
+        let users: Vec<_> = users.iter().collect();
+        self.read(&[notified::seen(&users, now, look_at)]).await.map(drop)
     }
 
     async fn read_one(&self, query: String) -> Result<Vec<Row>, StoreError> {
@@ -334,7 +373,7 @@ impl Store {
             .collect()
     }
 
-    fn by_user<T: mysql_async::prelude::FromValue>(&self, rows: Vec<Row>) -> HashMap<UserId, T> {
+    fn by_user<T: FromValue>(&self, rows: Vec<Row>) -> HashMap<UserId, T> {
         let ids = self.names().user_id_type;
         all::<(String, T)>(rows).filter_map(|(user, value)| Some((ids.text(&user).ok()?, value))).collect()
     }

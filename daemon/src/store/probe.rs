@@ -6,9 +6,10 @@ use chatpush_wire::id::{MessageId, UserId};
 
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::server::Server;
-use super::statements::{confirm, counter, id_literal, insert, recall};
+use super::statements::{confirm, counter, id_literal, insert, notified, recall};
 use super::tables::Tables;
 use crate::base::clock;
+use crate::config::When;
 use crate::log::batch::{Batch, Counter, Counting, Insert, PartClear, Parts};
 use crate::log::position::Position;
 
@@ -98,6 +99,9 @@ impl Probe<'_> {
             }
             for statement in counter::change(tables, &batch, server.most_unread, server.statement_bytes / 2) {
                 add(statement);
+            }
+            if tables.notify == Some(When::Unread) {
+                notified::count(tables, &batch, now).into_iter().for_each(&mut add);
             }
         }
         statements

@@ -10,13 +10,13 @@ use crate::base::clock;
 use crate::notify::offers::Offer;
 
 /// Somebody is to be told that messages wait for a user. The content is in it only if `shows_content`.
-pub(super) fn waiting(offer: &Offer, shows_content: bool) -> String {
+pub(super) fn waiting(offer: &Offer, default_type: &MessageType, shows_content: bool) -> String {
     let waiting = &offer.waiting;
     let last = waiting.last.as_ref().map(|stored| {
         let mut last = json!({
             "message_id": stored.row.message_id,
             "sender_id": sender(&stored.row.sender),
-            "type": stored.message_type.as_ref().map_or(Value::Null, message_type),
+            "type": message_type(stored.message_type.as_ref().unwrap_or(default_type)),
             "time": stored.row.time_ms,
         });
         if shows_content {

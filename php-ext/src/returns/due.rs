@@ -1,7 +1,6 @@
 //! Users of whom somebody is to be told, as PHP gets them.
 
 use chatpush_wire::due::{DueUser, LastMessage};
-use chatpush_wire::frame::MessageType;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::BailoutGuard;
@@ -48,13 +47,15 @@ fn due(user: &DueUser) -> Option<ext_php_rs::boxed::ZBox<ZendHashTable>> {
     Some(columns)
 }
 
+/// Nothing is held here that an insertion that leaves by longjmp would leak; the type is encoded as
+/// [`chatpush_wire::frame::MessageType::encode`] says.
 fn message(last: &LastMessage) -> Option<ext_php_rs::boxed::ZBox<ZendHashTable>> {
     let mut columns = ZendHashTable::with_capacity(5);
     columns.insert("message_id", last.message_id.as_str()).ok()?;
     columns.insert("sender_id", sender(&last.sender)?).ok()?;
-    match MessageType::decode(&last.message_type)? {
-        MessageType::Name(name) => columns.insert("type", name.as_str()).ok()?,
-        MessageType::Number(number) => columns.insert("type", number).ok()?,
+    match last.message_type.split_once(':')? {
+        ("i", number) => columns.insert("type", number.parse::<i64>().ok()?).ok()?,
+        (_, name) => columns.insert("type", name).ok()?,
     }
     columns.insert("content", last.content.as_str()).ok()?;
     columns.insert("time", saturating(last.time)).ok()?;

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::Waiting;
+use crate::barrier::Barrier;
 use crate::hub::{Epoch, Hub};
 use crate::log::position::Position;
-use crate::query::barrier::Barrier;
 
 /// The least time between two clears of one user without a message in between.
 const INTERVAL: Duration = Duration::from_millis(250);

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::Waiting;
-use crate::query::barrier::Barrier;
+use crate::barrier::Barrier;
 
 /// Most clears of one user that are under way. Beyond it, they are dropped: the conversations stay unread.
 const CLEARS_PER_USER: usize = 64;

@@ -4,13 +4,14 @@
 //! offered from then on; after a lease that is its end. `told_at`: somebody was told. None of the three: nothing
 //! waits. Each change names the time that it has read, so that what changed in between is not overwritten.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use chatpush_wire::id::UserId;
 
 use super::{id_list, id_literal};
-use crate::config::Names;
+use crate::config::{Names, When};
 use crate::log::batch::Batch;
 use crate::store::identity;
 use crate::store::rows;
@@ -20,20 +21,20 @@ use crate::store::tables::Tables;
 /// A user and a time that was read of them, by which a change finds its row.
 pub(in crate::store) type At<'a> = (&'a UserId, u64);
 
-/// Key and receiver of waiting rows with keys in these ranges, by key; and whether the application has inserted
-/// them.
-pub(in crate::store) fn scan(tables: &Tables, ranges: &[RangeInclusive<u64>], limit: u32) -> String {
-    let id = &tables.id;
-    let ranges: Vec<_> =
-        ranges.iter().map(|range| format!("o.{id} BETWEEN {} AND {}", range.start(), range.end())).collect();
+/// The time, in milliseconds since 1970, whatever the time zone.
+pub(in crate::store) const NOW: &str =
+    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000";
+
+/// Key and receiver of rows with keys in this range, by key, and whether they wait.
+pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
     format!(
-        "SELECT o.{id}, o.{receiver}, \
-         NOT EXISTS (SELECT 1 FROM `{MESSAGE}` m WHERE m.`offline_id` = o.{id}) FROM {table} o WHERE ({}) AND o.{id} > {kept}{waits} \
-         ORDER BY o.{id} LIMIT {limit}",
-        ranges.join(" OR "),
+        "SELECT o.{id}, o.{receiver}, (1 = 1{waits}) FROM {table} o \
+         WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
+        id = tables.id,
+        first = keys.start().max(&(tables.kept + 1)),
+        last = keys.end(),
         receiver = tables.receiver_id,
         table = tables.offline_message,
-        kept = tables.kept,
         waits = tables.waits("o."),
     )
 }
@@ -77,19 +78,16 @@ pub(in crate::store) fn note(users: &[&UserId], now: u64) -> String {
     )
 }
 
-/// These users, each with so many new messages, had no unread ones before them, so they have read what somebody
+/// These users have `new` messages that are new, and had no unread ones before them. So they have read what somebody
 /// told them of, and are told again.
-pub(in crate::store) fn read_before(names: &Names, users: &[(&UserId, u64)], now: u64) -> String {
+fn read_before(names: &Names, users: &[&UserId], new: u32, now: u64) -> String {
     let Names { user, user_id, unread_count, .. } = names;
-    let few = users.iter().map(|(id, new)| {
-        format!("(n.`user_id` = {} AND COALESCE(u.{unread_count}, 0) <= {new})", id_literal(id))
-    });
     let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
     format!(
         "UPDATE `{NOTIFIED}` n JOIN {user} u ON u.{user_id} = n.`user_id`{counter} \
          SET n.`told_at` = NULL, n.`since_ms` = {now}, n.`check_at` = {now} \
-         WHERE n.`told_at` IS NOT NULL AND ({})",
-        few.collect::<Vec<_>>().join(" OR ")
+         WHERE n.`user_id` IN ({}) AND n.`told_at` IS NOT NULL AND COALESCE(u.{unread_count}, 0) <= {new}",
+        id_list(users)
     )
 }
 
@@ -99,18 +97,47 @@ pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec
     let has_read = |user: &UserId| batch.parts.get(user).is_some_and(|parts| !parts.cleared.is_empty());
     let cleared = batch.counters.iter().filter(|(user, counter)| counter.cleared || has_read(user));
     let cleared: Vec<_> = cleared.map(|(user, _)| *user).collect();
-    let added = batch.counters.iter().filter(|(_, counter)| counter.added > 0);
-    let added: Vec<_> = added.map(|(user, counter)| (*user, u64::from(counter.added))).collect();
+    let mut added: BTreeMap<u32, Vec<&UserId>> = BTreeMap::new();
+    for (user, counter) in batch.counters.iter().filter(|(_, counter)| counter.added > 0) {
+        added.entry(counter.added).or_default().push(user);
+    }
     let mut statements = Vec::new();
     if !cleared.is_empty() {
         statements.push(seen(&cleared, now, now));
     }
-    if !added.is_empty() {
-        statements.push(read_before(names, &added, now));
-        let users: Vec<_> = added.iter().map(|(user, _)| *user).collect();
-        statements.push(note(&users, now));
+    for (new, users) in &added {
+        statements.push(read_before(names, users, *new, now));
+        statements.push(note(users, now));
     }
     statements
+}
+
+/// Users of whom somebody was told, by id.
+pub(in crate::store) fn select_told(after: Option<&UserId>, limit: u32) -> String {
+    let after = after.map_or_else(String::new, |after| format!(" AND `user_id` > {}", id_literal(after)));
+    format!(
+        "SELECT `user_id`, `told_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
+         WHERE `told_at` IS NOT NULL{after} ORDER BY `user_id` LIMIT {limit}"
+    )
+}
+
+/// Nothing waits any more for these users, of whom somebody was told.
+pub(in crate::store) fn delete_told(names: &Names, users: &[At<'_>]) -> String {
+    format!("DELETE FROM `{NOTIFIED}` WHERE ({}){}", at("told_at", users), has_read(names))
+}
+
+/// The condition that a user has no unread message, where that counts. It waits for a transaction that is about to
+/// count one.
+fn has_read(names: &Names) -> String {
+    let Names { user, user_id, unread_count, .. } = names;
+    if names.notify != Some(When::Unread) {
+        return String::new();
+    }
+    let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
+    format!(
+        " AND NOT EXISTS (SELECT 1 FROM {user} u WHERE u.{user_id} = `{NOTIFIED}`.`user_id`{counter} \
+         AND u.{unread_count} > 0)"
+    )
 }
 
 /// Users who are to be looked at: when, since when something waits, and the end of their last connection.
@@ -167,8 +194,8 @@ pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: 
 }
 
 /// Nothing waits for these users any more. Who was told or is due stays.
-pub(in crate::store) fn delete_checked(users: &[At<'_>]) -> String {
-    format!("DELETE FROM `{NOTIFIED}` WHERE {}", at("check_at", users))
+pub(in crate::store) fn delete_checked(names: &Names, users: &[At<'_>]) -> String {
+    format!("DELETE FROM `{NOTIFIED}` WHERE ({}){}", at("check_at", users), has_read(names))
 }
 
 /// Looks at these users again at another time. Whoever is connected was so until `connected_at`.
@@ -197,6 +224,18 @@ pub(in crate::store) fn offer(users: &[At<'_>], now: u64) -> String {
 /// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
 pub(in crate::store) fn lease(users: &[At<'_>], until: u64, lease: u64) -> String {
     format!("UPDATE `{NOTIFIED}` SET `offer_at` = {until}, `lease` = {lease} WHERE {}", at("offer_at", users))
+}
+
+/// A number for a lease that nobody else has. That of a webhook is odd.
+pub(in crate::store) fn lease_number(is_webhook: bool) -> u64 {
+    fastrand::u64(..) & !1 | u64::from(is_webhook)
+}
+
+/// Offers at once whoever is leased by a webhook.
+pub(in crate::store) fn end_webhook_leases(now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {now} AND `lease` % 2 = 1"
+    )
 }
 
 /// Those of these users who are leased by `lease`.
@@ -240,9 +279,12 @@ pub(in crate::store) fn postpone(users: &[At<'_>], offer_at: u64) -> String {
     )
 }
 
-/// Offers a user at once who is offered at another time.
+/// Offers a user at once who is offered at another time, unless somebody is about to tell.
 pub(in crate::store) fn offer_now(user: At<'_>, now: u64) -> String {
-    format!("UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {}", at("offer_at", &[user]))
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {} AND `lease` IS NULL",
+        at("offer_at", &[user])
+    )
 }
 
 /// How many of these users were told at this time.
@@ -250,9 +292,9 @@ pub(in crate::store) fn count_told(users: &[&UserId], now: u64) -> String {
     format!("SELECT COUNT(*) FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `told_at` = {now}", id_list(users))
 }
 
-/// Whether there is anything to change when a user connects.
-pub(in crate::store) fn select_one(user: &UserId) -> String {
-    format!("SELECT 1 FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))
+/// Those of these users of whom anything is noted.
+pub(in crate::store) fn select_noted(users: &[&UserId]) -> String {
+    format!("SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({})", id_list(users))
 }
 
 /// These users have connected, or have read: whoever was told is told again of what comes later.

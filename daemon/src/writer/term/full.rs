@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use chatpush_wire::entry::{Addressee, without_reply_to};
+use chatpush_wire::entry::{Addressee, Entry, without_reply_to};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::new_entry;
 use chatpush_wire::partition::Partition;
@@ -40,7 +40,7 @@ impl FullLetter {
 
     fn new(logged: &LogEntry, full: &Full<'_>) -> Self {
         let user = full.receiver.clone();
-        let fields = if logged.entry.as_ref().is_ok_and(|entry| entry.has_many_receivers()) {
+        let fields = if logged.entry.as_ref().is_ok_and(Entry::has_many_receivers) {
             new_entry::fields_of_one(&logged.fields, &Addressee { user, online: false, repeated: false })
         } else {
             without_reply_to(&logged.fields).cloned().collect()
