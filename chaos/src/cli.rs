@@ -8,6 +8,7 @@ use crate::fault::FaultKind;
 /// is lost, duplicated or out of order, and that the counters are right
 #[derive(Clone, Debug, Parser)]
 #[command(name = "chatpush-chaos", version)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of the command line, each on its own")]
 pub struct Arguments {
     /// How long to inject faults
     #[arg(long, default_value_t = 60)]

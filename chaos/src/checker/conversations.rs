@@ -52,15 +52,15 @@ fn expected(
         let (mut at_least, mut at_most) = stored(tables, shown, key, message);
         // Somebody else may have cleared everything at any time.
         at_least &= !history.cleared.contains(user);
-        let (first, last) = executed(message);
+        let (begun, ended) = executed(message);
         for (other, change) in counted.iter().enumerate() {
             let Counted::Cleared { from, to, done } = change else { continue };
             match done {
                 Some(false) => {}
                 // The calls of a worker come one after the other.
-                Some(true) if other > place && last <= *from => (at_least, at_most) = (false, false),
-                Some(true) if other < place && *to <= first => {}
-                None if *to + LATE <= first => {}
+                Some(true) if other > place && ended <= *from => (at_least, at_most) = (false, false),
+                Some(true) if other < place && *to <= begun => {}
+                None if *to + LATE <= begun => {}
                 _ => at_least = false,
             }
         }
