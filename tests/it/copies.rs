@@ -65,6 +65,38 @@ async fn sender_gets_copies_on_every_connection() {
     assert_eq!(old.json().await["data"], "note", "a client without the protocol gets no copy");
 }
 
+/// The copy names all receivers but the sender and those whose call was repeated.
+#[tokio::test]
+async fn message_to_many_has_one_copy() {
+    let env = TestEnv::new().await.with("CHATPUSH_CARBONS", "true");
+    env.users(&[1, 2, 65, 66, 130]).await;
+    let daemon = env.daemon().await;
+    let mut sender = daemon.connect_with(1, "chatpush.v1").await;
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    let send = |receivers| {
+        format!("ChatPush\\sendToUsers(1, {receivers}, 'hi', 5, 'a', 'team'); pushMessage(1, 'end', 'end');")
+    };
+    // All are of one partition, so of one entry.
+    env.php().get(&send("[130, 2, 66]")).await;
+    let mut copy = sender.json().await;
+    assert!(copy["time"].take().is_u64());
+    assert_eq!(
+        copy,
+        json!({"id": "1:a", "type": 5, "data": "hi", "from": 1, "to": [130, 2, 66], "conversation": "team",
+               "time": null})
+    );
+    assert_eq!(sender.json().await["type"], "end");
+    env.php().get(&send("[66, 130]")).await;
+    assert_eq!(sender.json().await["type"], "end", "a repeated call has no copy");
+    env.php().get(&send("[1, 65]")).await;
+    let mut frames = Vec::new();
+    while frames.last().is_none_or(|frame: &serde_json::Value| frame["type"] != "end") {
+        frames.push(sender.json().await);
+    }
+    let lists: Vec<_> = frames.iter().filter_map(|frame| frame.get("to")).collect();
+    assert_eq!(lists, [&json!([65])], "the sender has the message itself");
+}
+
 #[tokio::test]
 async fn senders_are_told_nothing_by_default() {
     let env = TestEnv::new().await;

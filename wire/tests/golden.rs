@@ -149,6 +149,12 @@ fn frames_match_the_golden_file() {
                 };
                 match name {
                     "live" => message.live(time),
+                    "carbon" if line["message"]["to"].is_array() => {
+                        let ids = line["message"]["to"].as_array().unwrap().iter();
+                        let to: Vec<_> =
+                            ids.map(|id| UserId::try_from(id.as_i64().unwrap()).unwrap()).collect();
+                        sent::carbon_to_many(&message, &to.iter().collect::<Vec<_>>(), time)
+                    }
                     "carbon" => sent::carbon(&message, &user(&line["message"], "to"), time),
                     _ => message.stored(time),
                 }

@@ -27,6 +27,11 @@ pub fn carbon(message: &Message<'_>, to: &UserId, time_ms: u64) -> String {
     format!("{}{time_ms},\"to\":{}}}", message.before_time(), json(to))
 }
 
+/// The same of a message for many receivers: `to` is a list.
+pub fn carbon_to_many(message: &Message<'_>, to: &[&UserId], time_ms: u64) -> String {
+    format!("{}{time_ms},\"to\":{}}}", message.before_time(), json(&to))
+}
+
 /// Ids and lists of them, which JSON can always represent.
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()

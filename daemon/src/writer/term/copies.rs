@@ -1,9 +1,9 @@
 //! What senders are told after a commit, if the operator wants it: copies of their messages, and receipts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatpush_wire::entry::Entry;
-use chatpush_wire::frame::{Message, sent};
+use chatpush_wire::frame::{Message, MessageType, sent};
 use chatpush_wire::id::{MessageId, Sender, UserId};
 
 use super::Term;
@@ -46,25 +46,66 @@ impl Term<'_> {
     }
 
     fn queue_carbons(&mut self, entries: &[LogEntry], stored: &HashSet<(UserId, MessageId)>) {
-        for logged in entries {
-            let Ok(Entry::Message { id, sender, receiver, content, message_type, conversation, .. }) =
-                &logged.entry
-            else {
-                continue;
-            };
-            // Who writes to themselves gets the message.
-            if sender == receiver || !stored.is_empty() && stored.contains(&(receiver.clone(), id.clone())) {
-                continue;
-            }
-            let message = Message {
-                id,
-                message_type: Some(message_type.as_ref().unwrap_or(&self.services.config.default_type)),
-                data: content,
-                from: Some(&Sender::from(sender)),
-                conversation: conversation.as_ref(),
-            };
-            let frame = sent::carbon(&message, receiver, logged.position.time_ms());
+        for (sender, frame) in carbons(entries, stored, &self.services.config.default_type) {
             replies::offer(&mut self.after_commit, &self.services.prefix, sender, &frame);
         }
     }
+}
+
+/// The copies of the messages in these entries, each with its sender. A message for many receivers has an entry
+/// for those of each partition, and one copy.
+fn carbons<'a>(
+    entries: &'a [LogEntry],
+    stored: &HashSet<(UserId, MessageId)>,
+    default_type: &MessageType,
+) -> Vec<(&'a UserId, String)> {
+    // Who writes to themselves gets the message.
+    let is_new = |sender: &UserId, receiver: &UserId, id: &MessageId| {
+        sender != receiver && (stored.is_empty() || !stored.contains(&(receiver.clone(), id.clone())))
+    };
+    let mut carbons = Vec::new();
+    let mut to_many: Vec<(&LogEntry, Vec<&UserId>)> = Vec::new();
+    let mut places: HashMap<(&UserId, &MessageId), usize> = HashMap::new();
+    for logged in entries {
+        match &logged.entry {
+            Ok(Entry::Message { id, sender, receiver, content, message_type, conversation, .. })
+                if is_new(sender, receiver, id) =>
+            {
+                let from = Sender::from(sender);
+                let message = Message {
+                    id,
+                    message_type: Some(message_type.as_ref().unwrap_or(default_type)),
+                    data: content,
+                    from: Some(&from),
+                    conversation: conversation.as_ref(),
+                };
+                carbons.push((sender, sent::carbon(&message, receiver, logged.position.time_ms())));
+            }
+            Ok(Entry::MessageToMany { id, sender, receivers, .. }) => {
+                let new = receivers.iter().filter(|to| !to.repeated && is_new(sender, &to.user, id));
+                let place = *places.entry((sender, id)).or_insert(to_many.len());
+                if place == to_many.len() {
+                    to_many.push((logged, Vec::new()));
+                }
+                to_many[place].1.extend(new.map(|to| &to.user));
+            }
+            _ => {}
+        }
+    }
+    for (logged, to) in to_many.into_iter().filter(|(_, to)| !to.is_empty()) {
+        let Ok(Entry::MessageToMany { id, sender, content, message_type, conversation, .. }) = &logged.entry
+        else {
+            continue;
+        };
+        let from = Sender::from(sender);
+        let message = Message {
+            id,
+            message_type: Some(message_type.as_ref().unwrap_or(default_type)),
+            data: content,
+            from: Some(&from),
+            conversation: conversation.as_ref(),
+        };
+        carbons.push((sender, sent::carbon_to_many(&message, &to, logged.position.time_ms())));
+    }
+    carbons
 }
