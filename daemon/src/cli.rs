@@ -54,7 +54,7 @@ pub enum Command {
         /// What becomes of them
         #[command(flatten)]
         choice: AdoptChoice,
-        /// Decide again, about what the application has inserted since then
+        /// Decide again, about what was inserted since then
         #[arg(long)]
         again: bool,
         /// Print JSON: table, decision, rows and highest id

@@ -1,5 +1,6 @@
 //! Calls for many receivers whose connection to Redis breaks in the middle.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use chatpush_stack::redis;
@@ -141,6 +142,67 @@ async fn send_goes_on_over_another_connection() {
         }
         assert_eq!(shown, ["to six", "end"]);
     }
+}
+
+/// Redis ends a connection for which too much waits. What is published for many receivers, with a content of
+/// 64 KiB, goes once to each daemon.
+#[tokio::test]
+async fn many_receivers_take_no_more_of_redis_than_one() {
+    let env = TestEnv::with_own_servers().await;
+    let users: Vec<u32> = (1..=40).map(|step| step * 64).collect();
+    env.users(&users).await;
+    env.users(&[64 * 99]).await;
+    let daemon = env.daemon().await;
+    let mut clients = Vec::new();
+    for user in &users {
+        let mut client = daemon.connect(*user).await;
+        client.until_unread_count().await;
+        clients.push(client);
+    }
+    let _: String =
+        env.redis(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 1048576 1048576 1"]).await;
+    let code = "$users = range(64, 2560, 64); $content = str_repeat('x', 65000);
+                var_dump(ChatPush\\pushToUsers([7, ...$users, 64 * 99], $content, 'text') === $users);
+                $sent = ChatPush\\sendToUsers(1, [...$users, 64 * 99], $content);
+                var_dump(array_keys($sent, ChatPush\\Delivery::Live, true) === $users);";
+    assert_eq!(env.php().get(code).await.split_whitespace().collect::<Vec<_>>(), ["bool(true)"; 2]);
+    for client in &mut clients {
+        let mut ids = HashSet::new();
+        while ids.len() < 2 {
+            let frame = client.json().await;
+            if frame["type"] != "unread_count" {
+                assert!(ids.insert(frame["id"].to_string()), "it came twice");
+            }
+        }
+    }
+    assert_eq!(daemon.metric("chatpush_gaps_total").await, 0);
+}
+
+/// Each daemon gets a list and delivers to its own users, or each user's daemons get the message, whichever is
+/// less. Either way everybody gets it once.
+#[tokio::test]
+async fn receivers_on_several_daemons_get_it_once() {
+    let env = TestEnv::new().await;
+    let (one, other) = (env.daemon().await, env.daemon().await);
+    let mut clients = Vec::new();
+    for (daemon, user) in [(&one, 64), (&one, 128), (&other, 128), (&other, 192), (&one, 65), (&other, 66)] {
+        let mut client = daemon.connect(user).await;
+        client.until_unread_count().await;
+        clients.push(client);
+    }
+    let mut old = one.connect_with(64, "chatpush.raw").await;
+    let code = "foreach (['first', 'second'] as $content) {
+                    echo json_encode(ChatPush\\pushToUsers([66, 256, 64, 128, 65, 192], $content, 'text'));
+                }
+                ChatPush\\pushToUsers([64], 'end', 'text');
+                ChatPush\\pushToUsers([192, 128, 65, 66], 'end', 'text');";
+    assert_eq!(env.php().get(code).await.trim(), "[66,64,128,65,192][66,64,128,65,192]");
+    for client in &mut clients {
+        for content in ["first", "second", "end"] {
+            assert_eq!(client.json().await["data"], content);
+        }
+    }
+    while old.text().await != "end" {}
 }
 
 /// It could be shown twice.

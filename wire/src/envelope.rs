@@ -1,4 +1,5 @@
-//! What travels on the channel of a user or a room, or on everyone's: a rendered frame, and what a daemon must know beside its bytes.
+//! What travels on the channel of a user or a room, on everyone's, or for many users on that of all daemons: a
+//! rendered frame, and what a daemon must know beside its bytes.
 //!
 //! | bytes | meaning |
 //! | --- | --- |
@@ -7,6 +8,7 @@
 //! | `1U` id `\n` frame | the same, stored without a message type: the daemon's default type applies |
 //! | `1E` frame | an event of another client: `chatpush.v1` only, and dropped where much waits |
 //! | `1R` frame | a recall: `chatpush.v1` only, and what it names is not sent any more |
+//! | `1L` ids `\n` envelope | what each of these users is sent: on the channel of a partition's daemons, the ids separated by spaces |
 //! | `1M` `reply_to` | no frame: say who is in the room |
 //! | `1X` | no frame: close the user's connections |
 //!
@@ -42,6 +44,13 @@ pub enum Envelope<'a> {
         /// The client's frame.
         frame: &'a str,
     },
+    /// The same for each of many users of one partition.
+    Many {
+        /// Their ids, separated by spaces. Those without a connection to this daemon are others' users.
+        users: &'a str,
+        /// The bytes that would be on the channel of each user.
+        envelope: &'a str,
+    },
     /// Say who is in the room.
     Members {
         /// Where the answer goes ([`crate::reply_to`]).
@@ -62,6 +71,9 @@ pub const EVENT: &str = concat!(version!(), "E");
 
 /// The bytes before the frame of a recall.
 pub const RECALL: &str = concat!(version!(), "R");
+
+/// The bytes before the ids of many users.
+pub const MANY: &str = concat!(version!(), "L");
 
 /// The bytes before the `reply_to` of a question who is in a room.
 pub const MEMBERS: &str = concat!(version!(), "M");
@@ -92,6 +104,10 @@ impl<'a> Envelope<'a> {
         if let Some(reply_to) = body.strip_prefix('M') {
             return Ok(Self::Members { reply_to });
         }
+        if let Some(rest) = body.strip_prefix('L') {
+            let (users, envelope) = rest.split_once('\n').ok_or(UnknownEnvelope)?;
+            return Ok(Self::Many { users, envelope });
+        }
         if body == "X" {
             return Ok(Self::Disconnect);
         }
@@ -120,6 +136,9 @@ mod tests {
         assert_eq!(Envelope::decode(b"1E{}"), Ok(Envelope::Event { frame: "{}" }));
         assert_eq!(Envelope::decode(b"1R{}"), Ok(Envelope::Recall { frame: "{}" }));
         assert_eq!(Envelope::decode(b"1Ma.1"), Ok(Envelope::Members { reply_to: "a.1" }));
+        let many = format!("{MANY}2 66\n1F{{\n}}");
+        let read = Envelope::decode(many.as_bytes());
+        assert_eq!(read, Ok(Envelope::Many { users: "2 66", envelope: "1F{\n}" }));
         assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";
@@ -130,7 +149,7 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused() {
-        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1T\nno-id", b"1F\xFF"] {
+        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1L2", b"1T\nno-id", b"1F\xFF"] {
             assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
         }
     }

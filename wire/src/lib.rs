@@ -8,6 +8,7 @@
 //! | from | through | to | as |
 //! | --- | --- | --- | --- |
 //! | extension | user channel | every daemon that holds a connection of the user | [`envelope::Envelope`] |
+//! | extension | channel of a partition's daemons | every daemon | [`envelope::Envelope::Many`], queries |
 //! | extension | room channel, everyone's channel | every daemon that holds a connection in the room, or any | [`envelope::Envelope`] |
 //! | daemon | presence channel | every daemon whose clients watch others | [`presence::Announcement`] |
 //! | extension, daemon | log (stream) | the writer | [`new_entry`], [`entry::Entry`] |

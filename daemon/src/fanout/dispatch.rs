@@ -1,12 +1,12 @@
-//! Dispatches what the subscriptions bring: messages on the channel of a user or a room go to its connections,
-//! queries to their queues.
+//! Dispatches what the subscriptions bring: messages on the channel of a user or a room go to its connections, as
+//! do those for many users on the channel of all daemons; queries go to their queues.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chatpush_wire::envelope::Envelope;
 use chatpush_wire::frame::{self, DEFAULT_TYPE, MessageType};
-use chatpush_wire::id::{MessageId, UserIdType};
+use chatpush_wire::id::{MessageId, UserId, UserIdType};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::room::Room;
 use redis::{PushInfo, PushKind, Value};
@@ -80,10 +80,10 @@ impl Dispatcher {
         };
         let Ok(channel) = std::str::from_utf8(&channel) else { return };
         let Some(user) = self.prefix.user_of_channel(channel, self.user_ids) else {
-            // Queries come to all daemons while Redis takes no writes (`query.lua`).
-            if self.prefix.is_query_channel_of(&self.name, channel) || self.prefix.is_daemons_channel(channel)
-            {
+            if self.prefix.is_query_channel_of(&self.name, channel) {
                 self.queues.queries.enqueue(&envelope);
+            } else if self.prefix.is_daemons_channel(channel) {
+                self.push_to_users(envelope);
             } else if let Some(room) = self.prefix.room_of_channel(channel) {
                 self.push_to_room(&room, envelope);
             } else if self.prefix.is_everyone_channel(channel) {
@@ -96,12 +96,8 @@ impl Dispatcher {
         let bytes = Bytes::from(envelope);
         let outgoing = match Envelope::decode(&bytes) {
             Ok(Envelope::Disconnect) => return self.hub.close_connections(&user, Close::Disconnected),
-            Ok(Envelope::Ephemeral { frame }) => {
-                slice_of(&bytes, frame).map(|frame| Outgoing::new(frame, None))
-            }
-            Ok(Envelope::Tracked { id, untyped, frame }) => {
-                self.hub.arrivals().note(&user);
-                self.tracked(&bytes, id, untyped, frame)
+            Ok(envelope @ (Envelope::Ephemeral { .. } | Envelope::Tracked { .. })) => {
+                self.message(&bytes, envelope)
             }
             Ok(Envelope::Event { frame }) => {
                 if let Some(frame) = slice_of(&bytes, frame) {
@@ -117,13 +113,37 @@ impl Dispatcher {
                 }
                 return;
             }
-            Ok(Envelope::Members { .. }) | Err(_) => None,
+            Ok(Envelope::Many { .. } | Envelope::Members { .. }) | Err(_) => None,
         };
         let Some(outgoing) = outgoing else {
             tracing::warn!(%user, "cannot read an envelope: is an extension of another version in use?");
             return;
         };
-        self.hub.deliver(&user, &outgoing);
+        self.deliver(&user, &outgoing);
+    }
+
+    /// What comes on the channel of all daemons: a message for many users, or a query, which comes this way
+    /// while Redis takes no writes (`query.lua`).
+    fn push_to_users(&self, envelope: Vec<u8>) {
+        let bytes = Bytes::from(envelope);
+        let Ok(Envelope::Many { users, envelope }) = Envelope::decode(&bytes) else {
+            return self.queues.queries.enqueue(&bytes);
+        };
+        let envelope = Envelope::decode(envelope.as_bytes());
+        let Some(outgoing) = envelope.ok().and_then(|envelope| self.message(&bytes, envelope)) else {
+            tracing::warn!("cannot read what many are sent: is an extension of another version in use?");
+            return;
+        };
+        for user in users.split(' ').filter_map(|user| self.user_ids.text(user).ok()) {
+            self.deliver(&user, &outgoing);
+        }
+    }
+
+    fn deliver(&self, user: &UserId, outgoing: &Outgoing) {
+        if outgoing.tracked().is_some() {
+            self.hub.arrivals().note(user);
+        }
+        self.hub.deliver(user, outgoing);
     }
 
     fn push_to_room(&self, room: &Room, envelope: Vec<u8>) {
@@ -147,6 +167,15 @@ impl Dispatcher {
         };
         if let Some(frame) = slice_of(&bytes, frame) {
             self.hub.deliver_to_everyone(&Outgoing::new(frame, None));
+        }
+    }
+
+    /// The message in an envelope; `None` if there is none.
+    fn message(&self, bytes: &Bytes, envelope: Envelope<'_>) -> Option<Outgoing> {
+        match envelope {
+            Envelope::Ephemeral { frame } => Some(Outgoing::new(slice_of(bytes, frame)?, None)),
+            Envelope::Tracked { id, untyped, frame } => self.tracked(bytes, id, untyped, frame),
+            _ => None,
         }
     }
 

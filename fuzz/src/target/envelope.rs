@@ -15,6 +15,7 @@ pub(super) fn run(data: &[u8]) {
         }
         Envelope::Event { frame } => format!("{}{frame}", envelope::EVENT),
         Envelope::Recall { frame } => format!("{}{frame}", envelope::RECALL),
+        Envelope::Many { users, envelope } => format!("{}{users}\n{envelope}", envelope::MANY),
         Envelope::Members { reply_to } => format!("{}{reply_to}", envelope::MEMBERS),
         Envelope::Disconnect => envelope::DISCONNECT.to_owned(),
     };

@@ -1,5 +1,7 @@
 //! Calls that reach many users who are connected now, in one write.
 
+use std::borrow::Cow;
+
 use chatpush_wire::envelope;
 use chatpush_wire::frame::{Message, MessageType};
 use chatpush_wire::id::UserId;
@@ -28,11 +30,14 @@ pub(crate) fn push(
     let message =
         Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
     let envelope = envelope::EPHEMERAL.to_owned() + &message.live(now);
-    let groups = groups(&receivers, envelope.len());
+    let groups = groups(&receivers);
     let parts = groups.iter().map(|group| {
-        let users = group.places.iter().filter_map(|place| receivers.get(*place));
-        let channels = users.map(|user| prefix.user_channel(user)).collect();
-        Part::new(group.partition, channels, vec![envelope.as_str().into()])
+        let users = || group.places.iter().filter_map(|place| receivers.get(*place));
+        let mut keys = vec![prefix.daemons_channel(group.partition)];
+        keys.extend(users().map(|user| prefix.user_channel(user)));
+        let mut arguments: Vec<Cow<'_, str>> = vec![envelope.as_str().into(), envelope::MANY.into()];
+        arguments.extend(users().map(|user| user.to_string().into()));
+        Part::new(group.partition, keys, arguments)
     });
     let mut calls = ScriptCalls {
         script: &PUSH,
@@ -65,7 +70,7 @@ pub(crate) fn online(users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
     if users.is_empty() {
         return Ok(users);
     }
-    let groups = groups(&users, 0);
+    let groups = groups(&users);
     let commands = groups.iter().map(|group| {
         let users = group.places.iter().filter_map(|place| users.get(*place));
         let channels = users.map(|user| settings.prefix.user_channel(user));

@@ -56,7 +56,7 @@ pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error
     let most = LOG_ENTRIES.to_string();
     let entry = NewMessageToMany { id: &id, sender, content, message_type, conversation };
     let fields: Vec<_> = entry.fields().into_iter().flat_map(|(name, value)| [name.into(), value]).collect();
-    let groups = groups(&receivers, before_time.len());
+    let groups = groups(&receivers);
     let parts = groups.iter().map(|group| {
         let users = || group.places.iter().filter_map(|place| receivers.get(*place));
         let mut keys = vec![prefix.log(group.partition), prefix.daemons_channel(group.partition)];
@@ -66,6 +66,7 @@ pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error
             ttl.as_str().into(),
             before_time.as_str().into(),
             AFTER_TIME.into(),
+            envelope::MANY.into(),
             group.places.len().to_string().into(),
         ];
         arguments.extend(users().map(|user| user.to_string().into()));

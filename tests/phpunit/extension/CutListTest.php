@@ -7,7 +7,7 @@ use ChatPush\Outcome;
 /** Redis goes in the middle of a list: the calls before that are done, those after it are not. */
 final class CutListTest extends ChatPushTestCase
 {
-    /** Six bytes of JSON each, so that a script call is for ten receivers. */
+    /** Six bytes of JSON each, so that a script call, for 128 receivers, has 400 KB. */
     private const CONTENT = 65_535;
 
     public function testTheSameMessageIdCompletesTheList(): void
@@ -18,7 +18,7 @@ final class CutListTest extends ChatPushTestCase
         $list = array_map(fn (int $i) => 64 * $i, range(1, 600));
         $send = fn () => ChatPush\sendToUsers(1, $list, str_repeat("\x01", self::CONTENT), message_id: 'cut');
 
-        $proxy = new CuttingProxy($redis->socket, 3 << 20);
+        $proxy = new CuttingProxy($redis->socket, 1 << 20);
         ini_set('chatpush.redis_url', $proxy->url());
         ini_set('chatpush.timeout_ms', '3000');
         try {
@@ -36,7 +36,7 @@ final class CutListTest extends ChatPushTestCase
             self::assertSame([], array_intersect($not, $before), 'what is said not to be done');
         }
 
-        $proxy = new CuttingProxy($redis->socket, 4 << 20);
+        $proxy = new CuttingProxy($redis->socket, 3 << 19);
         ini_set('chatpush.redis_url', $proxy->url());
         ini_set('chatpush.errors', 'warning');
         $claimed = array_keys(@$send());

@@ -7,7 +7,8 @@
 -- ARGV[2] most entries in the log
 -- ARGV[3] how long the message id is remembered, ms
 -- ARGV[4] envelope up to the time   ARGV[5] envelope behind the time
--- ARGV[6] the number of receivers   ARGV[7…] their ids
+-- ARGV[6] the bytes before the ids of many users
+-- ARGV[7] the number of receivers   ARGV[8…] their ids
 -- Then the fields of the log entry, names and values in turn: version, entry kind, receivers (empty), id, …
 --
 -- Returns {one mark for each receiver, error of Redis or "", the JSON of each refusal}. The marks:
@@ -17,7 +18,7 @@
 --   x refused by MySQL before   n no daemon   b backlog   e the error of Redis
 
 local waits = ARGV[1] ~= ''
-local count = tonumber(ARGV[6])
+local count = tonumber(ARGV[7])
 local question = {'PUBSUB', 'SHARDNUMSUB', KEYS[2]}
 for i = 1, count do
   question[i + 3] = KEYS[2 * i + 2]
@@ -60,13 +61,13 @@ for i = 1, count do
   end
   marks[i] = mark
   if mark == '1' or mark == '0' or waits and (mark == 'D' or mark == 'd') then
-    receivers[#receivers + 1] = ARGV[6 + i]
+    receivers[#receivers + 1] = ARGV[7 + i]
     listed[#listed + 1] = mark
   end
 end
 
 if #receivers > 0 then
-  local first = 7 + count
+  local first = 8 + count
   local entry
   if #new > 0 then
     entry = {'XADD', KEYS[1], '*', unpack(ARGV, first)}
@@ -97,9 +98,20 @@ if #receivers > 0 then
   end
   -- The entry's id begins with the time of acceptance.
   local envelope = ARGV[4] .. string.match(id, '^%d+') .. ARGV[5]
+  local channels, ids, copies = {}, {}, 0
   for _, i in ipairs(new) do
     if marks[i] == '1' then
-      redis.call('SPUBLISH', KEYS[2 * i + 2], envelope)
+      channels[#channels + 1] = KEYS[2 * i + 2]
+      ids[#ids + 1] = ARGV[7 + i]
+      copies = copies + subscribers[2 * i + 2]
+    end
+  end
+  -- As in push.lua: each daemon gets it once, where that is less than a copy for each receiver.
+  if copies > subscribers[2] then
+    redis.call('SPUBLISH', KEYS[2], ARGV[6] .. table.concat(ids, ' ') .. '\n' .. envelope)
+  else
+    for _, channel in ipairs(channels) do
+      redis.call('SPUBLISH', channel, envelope)
     end
   end
 end
