@@ -194,7 +194,7 @@ async fn redis_restored_from_a_backup_repeats_nothing() {
 }
 
 /// A Redis whose clock is behind that of the last one takes queued stores before a daemon repairs its logs.
-/// Their ids count as applied.
+/// Their ids count as applied, and so does that of what a client confirms.
 #[tokio::test]
 async fn queued_stores_of_a_redis_with_an_older_clock_are_not_lost() {
     for caught_up in [false, true] {
@@ -208,6 +208,7 @@ async fn queued_stores_of_a_redis_with_an_older_clock_are_not_lost() {
         };
         let first = env.daemon().await;
         env.php().get("storeOfflineMessage(1, 2, 'before');").await;
+        env.php().get("ChatPush\\sendMessage(1, 2, 'confirmed', 'chat', 'confirmed');").await;
         first.stop();
         queued.get("storeOfflineMessage(1, 2, 'early');").await;
         env.servers().kill_redis().await;
@@ -228,6 +229,8 @@ async fn queued_stores_of_a_redis_with_an_older_clock_are_not_lost() {
         env.servers().start_redis().await;
         queued.get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
         queued.get("ChatPush\\sendToUsers(1, [2, 66], 'to many');").await;
+        let _: String =
+            env.redis(&["XADD", &env.log(2), "*", "v", "1", "k", "c", "r", "2", "i", "1:confirmed"]).await;
         let mut wanted = vec!["before", "by the clock that was ahead", "a", "b", "to many"];
         if caught_up {
             clock(2).await;

@@ -5,10 +5,13 @@
 //! its beginning. An entry up to the position is applied then if its field `u` says that no daemon was there, and
 //! that it is not of the process from which MySQL has the positions: what that one queued was applied in order.
 //! Every message is looked up in MySQL meanwhile, since others may be applied as well.
+//!
+//! A daemon may append what clients confirm before it knows that Redis is another one. To apply that twice changes
+//! nothing, so all of it is applied again; without it, a message that a client has shown would come again.
 
 use std::collections::BTreeMap;
 
-use chatpush_wire::entry;
+use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::partition::Partition;
 
 use crate::log::batch::LogEntry;
@@ -48,6 +51,7 @@ impl Rescan {
     /// Whether an entry has to be applied, in a partition that counts as applied up to `applied`.
     pub(super) fn wants(&self, logged: &LogEntry, applied: Position) -> bool {
         logged.position > applied
+            || matches!(logged.entry, Ok(Entry::ClientAck { .. }))
             || (logged.messages().next().is_some()
                 && entry::unattended(&logged.fields).is_some_and(|run_id| run_id != self.last_run_id))
     }
@@ -67,7 +71,6 @@ impl Rescan {
 
 #[cfg(test)]
 mod tests {
-    use chatpush_wire::entry::Entry;
     use chatpush_wire::id::UserIdType;
 
     use super::*;
@@ -94,7 +97,8 @@ mod tests {
         let wants = |kind, at, run_id| rescan.wants(&entry(kind, at, run_id), position("7-0"));
         assert!(wants("m", "7-0", Some("other")) && wants("m", "6-0", Some("")));
         assert!(!wants("m", "7-0", Some("last")) && !wants("m", "7-0", None));
-        assert!(!wants("c", "7-0", Some("other")) && !wants("z", "7-0", Some("other")));
+        assert!(wants("c", "6-0", None), "a confirmation may be applied twice");
+        assert!(!wants("z", "7-0", None), "a clear may not: messages may have come since");
         assert!(wants("z", "7-1", None), "what is behind the position is applied as ever");
     }
 
