@@ -216,3 +216,34 @@ async fn writer_compares_positions_before_each_commit() {
         assert!(compares && commit == "COMMIT", "{store:#?}");
     }
 }
+
+/// A daemon whose node has not yet applied what the writer has committed on another one waits for it.
+#[tokio::test]
+async fn reader_on_a_node_that_lags_behind_serves_nothing_old() {
+    let Site { env, cluster } = Site::new(2, &[2]).await;
+    let _writer = env.daemon().await;
+    let store = async |env: &TestEnv, content: &str| {
+        let code = format!("var_dump(storeOfflineMessage(1, 2, '{content}'));");
+        assert_eq!(env.php().get(&code).await.trim(), "bool(true)");
+    };
+    store(&env, "one").await;
+    let url = mariadb::url(&mariadb::socket(cluster.folder(1)), env.name());
+    let env = env.with("CHATPUSH_MYSQL_URL", url.as_str());
+    let reader = env.daemon().await;
+    let mut client = reader.connect(2).await;
+    assert_eq!(client.until_unread_count().await, (vec!["one".to_owned()], 1));
+    drop(client);
+
+    // The node takes what the other commits, and applies nothing.
+    let mut application = Conn::new(Opts::from_url(&url).expect("a valid URL")).await.expect("it answers");
+    application.query_drop("FLUSH TABLES WITH READ LOCK").await.expect("the node stops");
+    store(&env, "two").await;
+    let mut client = reader.connect_with(2, "chatpush.v1").await;
+    let push = "var_dump(pushMessage(2, 'pushed', 'text'));";
+    let php = env.php();
+    eventually("a connection is reached", || php.get(push), |reached| reached.trim() == "bool(true)").await;
+    assert_eq!(client.json().await["data"], "pushed", "stored messages wait");
+    application.query_drop("UNLOCK TABLES").await.expect("the node goes on");
+    let (contents, unread) = client.until_unread_count().await;
+    assert_eq!((contents.last().map(String::as_str), unread), (Some("two"), 2));
+}
