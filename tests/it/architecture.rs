@@ -25,8 +25,8 @@ const DAEMON: &[(&str, &[&str])] = &[
     (
         "edge",
         &[
-            "barrier", "base", "broker", "config", "fanout", "hub", "log", "net", "notify", "query",
-            "services", "store",
+            "barrier", "base", "broker", "config", "fanout", "hub", "log", "net", "notify", "services",
+            "store",
         ],
     ),
     ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store", "webhook"]),
