@@ -213,7 +213,8 @@ fn order_violations(place: &str, keys: &[&Key], history: &History, found: &mut V
         if let Some((number, before)) = last.insert(worker, (message.number, key))
             && number > message.number
         {
-            found.push(format!("out of order in {place}: {before} before {key}"));
+            let calls = [before, *key].map(|key| history.messages.get(key).map(|message| &message.calls));
+            found.push(format!("out of order in {place}: {before} before {key}: {calls:?}"));
         }
     }
 }

@@ -15,6 +15,7 @@ use super::execute_error::ExecuteError;
 use super::installation::{InstallationError, Needs};
 use super::known::{Known, Unanswered};
 use super::slot;
+use crate::fault_injection::{self, Promise};
 use crate::settings::Settings;
 
 /// The type of the installation's user ids. Usually it is known of the kept connection, and nothing is sent. `None`:
@@ -65,7 +66,9 @@ impl Exchange for Reading<'_> {
 
     fn answers(&mut self, connection: &mut Connection, _deadline: Instant) -> Result<UserIdType, LinkError> {
         // It was read before this.
-        connection.installation(self.0).map(|record| record.user_id_type).ok_or(LinkError::TooShort)
+        let known = connection.installation(self.0).map(|record| record.user_id_type);
+        let any = fault_injection::breaks(Promise::Database).then(UserIdType::default);
+        known.or(any).ok_or(LinkError::TooShort)
     }
 
     fn is_refusal(_outcome: &UserIdType) -> bool {
