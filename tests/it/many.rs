@@ -205,6 +205,30 @@ async fn receivers_on_several_daemons_get_it_once() {
     while old.text().await != "end" {}
 }
 
+/// Redis has accepted it, has forgotten that, and refuses it: a daemon may have stored it in between.
+#[tokio::test]
+async fn what_redis_has_accepted_and_lost_is_unknown() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    daemon.process().signal("STOP");
+    let php = env.php().with("chatpush.timeout_ms=20000");
+    let code = "try { ChatPush\\sendToUsers(1, [2], 'x', message_id: 'm'); echo 'sent'; }
+        catch (ChatPush\\PartialException $e) { echo $e->getOutcomes()[2]->value; }";
+    let sending = tokio::spawn(async move { php.get(code).await });
+    eventually("it is accepted", || env.log_length(2), |length| *length == 1).await;
+    daemon.kill();
+    let subscribed = || env.redis::<Vec<String>>(&["PUBSUB", "SHARDCHANNELS", "*:daemons"]);
+    eventually("no daemon is there", subscribed, Vec::is_empty).await;
+    for key in env.redis::<Vec<String>>(&["KEYS", "*:seen:*"]).await {
+        env.redis::<()>(&["DEL", &key]).await;
+    }
+    for kind in ["normal", "pubsub"] {
+        env.redis::<u64>(&["CLIENT", "KILL", "TYPE", kind]).await;
+    }
+    assert_eq!(sending.await.expect("it is answered"), "unknown");
+}
+
 /// It could be shown twice.
 #[tokio::test]
 async fn push_that_broke_in_the_middle_is_not_repeated() {
