@@ -255,7 +255,7 @@ impl WriterConnection {
         })
     }
 
-    /// The counters in rows of [`counter::select`], with what conversations count in rows of [`parts::select`].
+    /// The counters in rows of `counter::select`, with what conversations count in rows of `parts::select`.
     pub(super) fn counters(&self, totals: Vec<Row>, parts: Vec<Row>) -> Vec<(UserId, Unread)> {
         let ids = self.tables.user_id_type;
         let mut by: HashMap<UserId, BTreeMap<String, u64>> = HashMap::new();
