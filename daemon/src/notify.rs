@@ -13,7 +13,6 @@ pub(crate) mod returned;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::id::UserId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +24,7 @@ use crate::broker::BrokerError;
 use crate::broker::lease::Lease;
 use crate::config::Notify;
 use crate::services::Services;
-use crate::store::notified::Verdict;
+use crate::store::notified::{Candidate, Verdict};
 use crate::store::{Store, StoreError};
 
 /// The time between two looks at the tables.
@@ -56,7 +55,7 @@ pub(crate) struct Notifier {
     looks: Option<Looks>,
     next_keys: Instant,
     /// The last user of whom somebody was told that was swept.
-    told: Option<UserId>,
+    told: Option<Candidate>,
 }
 
 /// Why a look failed. The next one makes up for it.
@@ -181,11 +180,7 @@ impl Notifier {
     /// that they have read, was recorded by nobody.
     async fn sweep(&mut self, store: &Store) -> Result<(), NotifyError> {
         let told = store.told(self.told.as_ref(), TOLD_USERS).await?;
-        self.told = if told.len() < TOLD_USERS as usize {
-            None
-        } else {
-            told.last().map(|candidate| candidate.user.clone())
-        };
+        self.told = if told.len() < TOLD_USERS as usize { None } else { told.last().cloned() };
         let now = store.now().await?;
         let verdicts = self.judge.verdicts(store, told, now).await?;
         let over = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Nothing);

@@ -262,6 +262,8 @@ async fn queries_are_bounded() {
     let users = eventually("2 is due", || noted(&env, 2), |noted| *noted == Some((false, true, false))).await;
     assert!(users.is_some());
     env.execute("UPDATE chatpush_notified SET offer_at = 1 WHERE user_id = 2").await;
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    eventually("no row is looked at any more", scanned, |row| row[0] >= 50_000).await;
     let read = "SELECT SUM(variable_value) FROM information_schema.global_status \
                 WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_RND_NEXT')";
     let before = env.query::<u64>(read).await[0];

@@ -135,12 +135,13 @@ impl Store {
         self.read(&[notified::note(&users, now)]).await.map(drop)
     }
 
-    /// Users of whom somebody was told, by id behind `after`, at most `limit`.
+    /// Users of whom somebody was told, longest ago first, behind `after`, at most `limit`.
     pub(crate) async fn told(
         &self,
-        after: Option<&UserId>,
+        after: Option<&Candidate>,
         limit: u32,
     ) -> Result<Vec<Candidate>, StoreError> {
+        let after = after.map(|candidate| (&candidate.user, candidate.at));
         let rows = self.read_one(notified::select_told(after, limit)).await?;
         Ok(self.candidates(rows))
     }

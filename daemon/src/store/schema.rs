@@ -175,7 +175,8 @@ fn notified(names: &Names) -> Table {
          `connected_at` bigint unsigned DEFAULT NULL,\n  \
          PRIMARY KEY (`user_id`),\n  \
          KEY `check_at` (`check_at`),\n  \
-         KEY `offer_at` (`offer_at`)",
+         KEY `offer_at` (`offer_at`),\n  \
+         KEY `told_at` (`told_at`)",
     );
     ours(NOTIFIED, &columns)
 }

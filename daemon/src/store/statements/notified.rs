@@ -112,12 +112,15 @@ pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec
     statements
 }
 
-/// Users of whom somebody was told, by id.
-pub(in crate::store) fn select_told(after: Option<&UserId>, limit: u32) -> String {
-    let after = after.map_or_else(String::new, |after| format!(" AND `user_id` > {}", id_literal(after)));
+/// Users of whom somebody was told, longest ago first, behind one of them.
+pub(in crate::store) fn select_told(after: Option<At<'_>>, limit: u32) -> String {
+    let behind = after.map_or_else(
+        || "`told_at` IS NOT NULL".to_owned(),
+        |(user, at)| format!("(`told_at` > {at} OR (`told_at` = {at} AND `user_id` > {}))", id_literal(user)),
+    );
     format!(
         "SELECT `user_id`, `told_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
-         WHERE `told_at` IS NOT NULL{after} ORDER BY `user_id` LIMIT {limit}"
+         WHERE {behind} ORDER BY `told_at`, `user_id` LIMIT {limit}"
     )
 }
 
