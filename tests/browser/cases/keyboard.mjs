@@ -40,12 +40,14 @@ export default async function (browser) {
   await keyboard.press('Tab');
   await keyboard.press('Enter');
   await ann.hasRead(['You deleted this message.', 'Hello again']);
+  const inLog = () => page.getByRole('log').evaluate((log) => log === document.activeElement);
+  await until('the messages have the focus', inLog);
   await keyboard.press('Tab');
   assert.equal(await place(), 'Hello again');
 
   // One more Shift+Tab goes to the messages, which scroll with the arrow keys. Escape goes to the list.
   await keyboard.press('Shift+Tab');
-  assert.ok(await page.getByRole('log').evaluate((log) => log === document.activeElement));
+  assert.ok(await inLog());
   await keyboard.press('Escape');
   assert.ok(await ann.entry(ben).evaluate((entry) => entry === document.activeElement));
 
