@@ -142,7 +142,7 @@ impl Notifier {
             for _ in 0..QUERIES {
                 let Some(keys) = looks.keys(look, Instant::now()) else { break };
                 let found = store.scan_receivers(&keys, ROWS).await?;
-                store.note_waiting(&found, store.now().await?).await?;
+                store.note_waiting(&found).await?;
                 let is_more = found.len() >= ROWS as usize;
                 match found.last() {
                     Some(row) if is_more || look == 0 => looks.saw(look, row.key, Instant::now()),
@@ -181,6 +181,9 @@ impl Notifier {
     async fn sweep(&mut self, store: &Store) -> Result<(), NotifyError> {
         let told = store.told(self.told.as_ref(), TOLD_USERS).await?;
         self.told = if told.len() < TOLD_USERS as usize { None } else { told.last().cloned() };
+        if told.is_empty() {
+            return Ok(());
+        }
         let now = store.now().await?;
         let verdicts = self.judge.verdicts(store, told, now).await?;
         let over = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Nothing);

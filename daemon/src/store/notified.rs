@@ -125,14 +125,14 @@ impl Store {
         Ok(next_key(&table.unwrap_or_default().1))
     }
 
-    /// Messages may wait for the receivers of these rows since `now`.
-    pub(crate) async fn note_waiting(&self, rows: &[NewRow], now: u64) -> Result<(), StoreError> {
+    /// Messages may wait for the receivers of these rows since now.
+    pub(crate) async fn note_waiting(&self, rows: &[NewRow]) -> Result<(), StoreError> {
         let users: BTreeSet<_> = rows.iter().filter_map(|row| row.receiver.as_ref()).collect();
         if users.is_empty() {
             return Ok(());
         }
         let users: Vec<_> = users.into_iter().collect();
-        self.read(&[notified::note(&users, now)]).await.map(drop)
+        self.read(&[notified::note(&users, self.now().await?)]).await.map(drop)
     }
 
     /// Users of whom somebody was told, longest ago first, behind `after`, at most `limit`.
