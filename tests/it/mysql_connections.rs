@@ -1,13 +1,12 @@
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::{mariadb, port};
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::tcp::tcp_timers;
 use chatpush_tests::test_env::TestEnv;
 
-/// Every connection to MySQL dies without a word: nothing is forwarded, and nothing is closed. The daemon's
-/// first questions find that out; not each of its connections costs a query its time.
-#[tokio::test]
-async fn connections_that_died_without_a_word_are_replaced() {
+/// An installation whose daemon reaches MySQL through a proxy, and has used all of its connections.
+async fn every_connection_used() -> (TestEnv, Proxy, Daemon) {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let address = env.servers().folder().join("proxy.sock");
@@ -22,6 +21,14 @@ async fn connections_that_died_without_a_word_are_replaced() {
     for caller in callers.collect::<Vec<_>>() {
         caller.await.expect("PHP ran");
     }
+    (env, proxy, daemon)
+}
+
+/// Every connection to MySQL dies without a word: nothing is forwarded, and nothing is closed. The daemon's
+/// first questions find that out; not each of its connections costs a query its time.
+#[tokio::test]
+async fn connections_that_died_without_a_word_are_replaced() {
+    let (env, proxy, daemon) = every_connection_used().await;
     for round in 1..=2 {
         proxy.silence();
         // Each call has more time than a daemon takes to answer, or to say that it cannot.
@@ -39,19 +46,7 @@ async fn connections_that_died_without_a_word_are_replaced() {
 /// One of the connections dies without a word. The others are of the same age, and none of them is used again.
 #[tokio::test]
 async fn one_dead_connection_replaces_all_that_are_idle() {
-    let env = TestEnv::with_own_servers().await;
-    env.users(&[2]).await;
-    let address = env.servers().folder().join("proxy.sock");
-    let proxy = Proxy::start(&address, mariadb::socket(env.servers().folder())).expect("the proxy listens");
-    let env = env.clone().with("CHATPUSH_MYSQL_URL", mariadb::url(&address, env.name()));
-    let daemon = env.daemon().await;
-    let callers = (0..8).map(|_| {
-        let php = env.php();
-        tokio::spawn(async move { php.get("foreach (range(1, 20) as $i) getUnreadCount(2);").await })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await.expect("PHP ran");
-    }
+    let (env, proxy, daemon) = every_connection_used().await;
     // Those for reading. The writer's holds a lock, and the others are not the daemon's.
     let noted: Vec<u64> = env
         .query(
