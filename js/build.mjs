@@ -1,5 +1,6 @@
-// Writes dist/chatpush.mjs, the ES module, and dist/chatpush.js, the classic script with the global ChatPush.
-// Both are kept in the repository, because the daemon embeds the classic script when it is compiled.
+// Writes dist/chatpush.mjs, the ES module, dist/chatpush.js, the classic script with the global ChatPush, and
+// dist/chatpush-worker.js, the worker that shows notifications. They are kept in the repository, because the daemon
+// embeds the two scripts when it is compiled.
 import { readFile } from 'node:fs/promises';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -11,15 +12,16 @@ export async function bundles() {
   const { version } = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'));
   const common = {
     absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
-    entryPoints: ['src/chatpush.js'],
     bundle: true,
     target: 'es2020',
     charset: 'utf8',
     banner: { js: `/* chatpush ${version}, MIT OR Apache-2.0 */` },
   };
+  const [client, worker] = ['src/chatpush.js', 'src/worker.js'].map((entry) => ({ entryPoints: [entry] }));
   return [
-    { ...common, format: 'esm', outfile: 'dist/chatpush.mjs' },
-    { ...common, format: 'iife', globalName: 'ChatPush', minify: true, outfile: 'dist/chatpush.js' },
+    { ...common, ...client, format: 'esm', outfile: 'dist/chatpush.mjs' },
+    { ...common, ...client, format: 'iife', globalName: 'ChatPush', minify: true, outfile: 'dist/chatpush.js' },
+    { ...common, ...worker, format: 'iife', minify: true, outfile: 'dist/chatpush-worker.js' },
   ];
 }
 

@@ -48,6 +48,13 @@ export interface Options {
    * true.
    */
   share?: boolean;
+
+  /**
+   * The URL of the worker that shows notifications, dist/chatpush-worker.js, of the page's own origin. Default:
+   * `/chatpush-worker.js`, where the web server serves the file or forwards to the daemon. Its scope is its own
+   * URL, so it goes with any worker of the application. One subscription of a browser belongs to it.
+   */
+  worker?: string | URL;
 }
 
 /** A message as the daemon sent it. */
@@ -170,7 +177,8 @@ export interface Chat {
 
   /**
    * Sets the user's unread counter to 0, or takes away what one conversation counts, now or as soon as the chat
-   * is connected. All devices of the user get an `unread` event. Does nothing after the chat has closed.
+   * is connected. All devices of the user get an `unread` event. Does nothing after the chat has closed. Where
+   * notifications are on, those that are shown are closed once nothing is unread.
    *
    * Reads of conversations are sent at most 50 times a second, each conversation once. One that waits for a connection
    * for 10 seconds is dropped: it would also clear what came since.
@@ -190,6 +198,34 @@ export interface Chat {
    * is no connection: each one begins with a new grant.
    */
   renewGrant(): void;
+
+  /**
+   * Lets the user be told of messages while no page is open, with the daemon's settings `[web_push]`. Asks the
+   * user for permission, subscribes at the browser's push service, and resolves when the daemon has saved the
+   * subscription.
+   *
+   * Call it in the handler of a click: browsers ask the user only then. Do not call it on every page. Later pages
+   * subscribe again by themselves if the browser has ended the subscription, or the daemon has another key.
+   * @throws {Error} Rejects if it cannot be, and the message says what to do: no https, an iPhone without the
+   *   page on its Home Screen, no Web Push in the browser, the user has refused, no settings in the daemon, the
+   *   worker or the push service cannot be reached, or no connection within 30 seconds.
+   */
+  enableNotifications(): Promise<void>;
+
+  /**
+   * Ends the subscription of this browser and closes its notifications. Resolves when the daemon has removed the
+   * subscription; without a connection, at once: the push service tells the daemon. Call it before the user signs
+   * out, if others use the browser too.
+   */
+  disableNotifications(): Promise<void>;
+
+  /**
+   * - `unsupported`: not in this browser, or not on this page; `enableNotifications()` rejects with the reason.
+   * - `denied`: the user has blocked them for this site.
+   * - `on`: the daemon has a subscription of this browser for this user; known once the state is `open`.
+   * - `off`: otherwise.
+   */
+  readonly notifications: 'unsupported' | 'denied' | 'on' | 'off';
 
   /**
    * Closes this page's chat for good, after confirming the handled messages. Messages that wait are not

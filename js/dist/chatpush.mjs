@@ -121,6 +121,7 @@ function read(text) {
     if (type === "event" && typeof event === "string") return { event: "event", value: { event, from, value } };
     if (type === "recall" && Array.isArray(ids)) return { event: "recall", value: ids };
     if (type === "delivered" && Array.isArray(ids)) return { event: "delivered", value: { to, ids } };
+    if (type === "push") return { event: "push", value: frame };
     if (type === "grant" && (until || error)) return { event: "grant", value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));
@@ -638,6 +639,227 @@ var Inbox = class {
   }
 };
 
+// src/support.js
+function supportOf({ isSecureContext, navigator, PushManager, Notification }) {
+  if (isSecureContext === false) return { missing: "notifications need https, or localhost" };
+  if (navigator?.serviceWorker && PushManager && Notification) return {};
+  const { userAgent = "", maxTouchPoints } = navigator ?? {};
+  const isApple = /iP(hone|ad|od)/.test(userAgent) || /Mac/.test(userAgent) && maxTouchPoints > 1;
+  return {
+    missing: isApple ? "on iPhones and iPads notifications need iOS 16.4 and the page on the Home Screen: Share, Add to Home Screen" : "this browser has no Web Push"
+  };
+}
+
+// src/push.js
+var KEY = /^[\w-]{87}$/;
+var LONGEST3 = 200;
+var Push = class {
+  /** @param {string|URL} [worker] The URL of the worker, of the page's origin. */
+  constructor(world, address, worker = "/chatpush-worker.js") {
+    Object.assign(this, { world, address });
+    this.script = new URL(worker, world.location?.href).href;
+  }
+  /** Asks the user, if they have not answered before. Browsers want that in a click. */
+  async permit() {
+    const { world } = this;
+    const { missing } = supportOf(world);
+    if (missing) throw new Error(missing);
+    const { Notification, navigator } = world;
+    if (Notification.permission === "default") {
+      if (navigator.userActivation?.isActive === false) {
+        throw new Error("call enableNotifications() in the handler of a click: browsers ask the user only then");
+      }
+      await Notification.requestPermission();
+    }
+    if (Notification.permission === "granted") return;
+    throw new Error(Notification.permission === "denied" ? "notifications are blocked: only the user can allow them, in the settings that the browser has for this site" : "the user has not allowed notifications");
+  }
+  /** Whether the user allows notifications. */
+  isAllowed() {
+    return this.world.Notification?.permission === "granted";
+  }
+  /** The subscription with the daemon's key. Another one of this worker ends. */
+  async subscribe() {
+    const key = await this.key();
+    const { pushManager } = await this.register();
+    const old = await pushManager.getSubscription();
+    if (old && this.keyOf(old) === key) return old;
+    await old?.unsubscribe();
+    try {
+      return await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+    } catch (error) {
+      throw new Error(`the browser cannot subscribe at its push service: ${error.message}`);
+    }
+  }
+  keyOf({ options }) {
+    const bytes = String.fromCharCode(...new Uint8Array(options.applicationServerKey));
+    return this.world.btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+  }
+  /** The daemon's public key. */
+  async key() {
+    const url = new URL("vapid-public-key", pageOf(this.address)).href;
+    const answer = await this.world.fetch(url, { cache: "no-store" });
+    const text = (await answer.text()).trim();
+    if (answer.status === 200 && KEY.test(text)) return text;
+    throw new Error(`${url} answers ${answer.status} and no key: ${text.slice(0, LONGEST3)}`);
+  }
+  /**
+   * Registers the worker and waits until it is active. Its scope is its own URL, where no page is: the application
+   * may have a worker of its own.
+   */
+  async register() {
+    const { script, world } = this;
+    try {
+      const registration = await world.navigator.serviceWorker.register(script, { scope: script });
+      const worker = registration.active ?? registration.waiting ?? registration.installing;
+      while (!registration.active) {
+        if (worker.state === "redundant") throw new Error("it cannot be installed");
+        await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+      }
+      return registration;
+    } catch (error) {
+      throw new Error(`the worker ${script} cannot be used: ${error.message}`);
+    }
+  }
+  /** The registration, if there is one. */
+  async registration() {
+    const found = await this.world.navigator.serviceWorker?.getRegistration(this.script);
+    return found?.scope === this.script ? found : void 0;
+  }
+  /** Ends the subscription. Returns its endpoint, if there was one. */
+  async unsubscribe() {
+    const subscription = await (await this.registration())?.pushManager.getSubscription();
+    await subscription?.unsubscribe();
+    return subscription?.endpoint;
+  }
+  /** Closes what is shown. */
+  async close() {
+    for (const notification of await (await this.registration())?.getNotifications() ?? []) notification.close();
+  }
+  /** The number on the icon of an installed application; 0 removes it. */
+  badge(count) {
+    this.world.navigator.setAppBadge?.(count).catch(() => {
+    });
+  }
+};
+
+// src/worker/renew.js
+var CHANGED = "chatpush: subscription changed";
+
+// src/notifications.js
+var TIMEOUT2 = 3e4;
+var RENEW = 864e5;
+var Notifications = class {
+  constructor(world, address, worker, hooks) {
+    Object.assign(this, { world, hooks });
+    this.push = new Push(world, address, worker);
+    this.key = `chatpush:push:${this.push.script}`;
+    this.asked = [];
+    this.hear = ({ data }) => data === CHANGED && this.isLeader && this.renew();
+    world.navigator?.serviceWorker?.addEventListener?.("message", this.hear);
+  }
+  /** @returns {'unsupported'|'denied'|'off'|'on'} */
+  get state() {
+    if (supportOf(this.world).missing) return "unsupported";
+    if (this.world.Notification.permission === "denied") return "denied";
+    return this.isOn() ? "on" : "off";
+  }
+  isOn() {
+    const { endpoint, user } = this.stored();
+    return Boolean(endpoint) && user === this.hooks.user() && this.push.isAllowed();
+  }
+  async enable() {
+    await this.push.permit();
+    await this.within(this.subscribe());
+  }
+  /** Without a connection the daemon learns from the push service that the subscription has ended. */
+  async disable() {
+    this.store();
+    const endpoint = await this.push.unsubscribe();
+    await this.clear(0);
+    if (endpoint && this.isOpen) await this.within(this.ask({ unpush: endpoint }, "removed", endpoint));
+  }
+  /** Subscribes and tells the daemon, unless it was told. */
+  async subscribe() {
+    const subscription = await this.push.subscribe();
+    const { endpoint, keys } = subscription.toJSON();
+    const { user, endpoint: saved, time } = this.stored();
+    const now = this.world.Date.now();
+    if (user === this.hooks.user() && saved === endpoint && now - time < RENEW) return;
+    await this.ask({ push: { endpoint, keys } }, "saved", endpoint);
+    this.store({ user: this.hooks.user(), endpoint, time: now });
+  }
+  /** Subscribes again, if notifications are on and the subscription has ended or has another key. */
+  async renew() {
+    if (!this.isOn()) return;
+    await this.within(this.subscribe()).catch((error) => this.hooks.error(error));
+  }
+  /** The state of the connection, of this tab or of the leader. */
+  changed(state, isLeader) {
+    this.isOpen = state === "open";
+    this.isLeader = isLeader;
+    if (!this.isOpen) return;
+    const now = this.world.Date.now();
+    this.asked = this.asked.filter(({ since }) => now - since < TIMEOUT2);
+    for (const { frame } of this.asked) this.hooks.send(frame);
+    if (isLeader && !this.renewed) {
+      this.renewed = true;
+      this.renew();
+    }
+  }
+  /** Sends a frame, now or when the connection is open, and waits for the answer. */
+  ask(frame, what, endpoint) {
+    return new Promise((resolve, reject) => {
+      const asked = { frame: JSON.stringify(frame), what, endpoint, since: this.world.Date.now(), resolve, reject };
+      this.asked.push(asked);
+      if (this.isOpen) this.hooks.send(asked.frame);
+    });
+  }
+  /** The daemon's answer. */
+  answer(answer) {
+    const { refused, reason } = answer;
+    for (const asked of this.asked) {
+      if (answer[asked.what] === asked.endpoint) asked.resolve();
+      else if (refused === asked.endpoint || refused === "") asked.reject(new Error(`chatpushd refuses: ${reason}`));
+      else continue;
+      this.asked = this.asked.filter((other) => other !== asked);
+    }
+  }
+  within(promise) {
+    return new Promise((resolve, reject) => {
+      const timer = this.world.setTimeout(() => reject(new Error("no answer within 30 seconds")), TIMEOUT2);
+      promise.then(resolve, reject).finally(() => this.world.clearTimeout(timer));
+    });
+  }
+  /** The user has read: closes what is shown, if nothing else is unread. */
+  async clear(count) {
+    this.push.badge(count);
+    if (count === 0) await this.push.close();
+  }
+  /** The user's unread counter. */
+  counted(count) {
+    if (this.isOn()) this.clear(count).catch((error) => this.hooks.error(error));
+  }
+  end() {
+    this.world.navigator?.serviceWorker?.removeEventListener?.("message", this.hear);
+  }
+  /** The user whose subscription it is, its endpoint, and when the daemon has saved it. */
+  stored() {
+    try {
+      return JSON.parse(this.world.localStorage.getItem(this.key)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+  store(saved) {
+    try {
+      if (saved) this.world.localStorage.setItem(this.key, JSON.stringify(saved));
+      else this.world.localStorage.removeItem(this.key);
+    } catch {
+    }
+  }
+};
+
 // src/page.js
 function listen(world, { wake, leave }) {
   const { document } = world;
@@ -800,7 +1022,7 @@ var Tabs = class {
 };
 
 // src/chat.js
-var TABS_VERSION = 4;
+var TABS_VERSION = 5;
 var EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
 var EVENT_BYTES = 1024;
 var CONVERSATION = /^[A-Za-z0-9._:@-]{1,64}$/;
@@ -821,7 +1043,7 @@ var Chat = class {
       });
     }
   }
-  begin({ url, token, grant, name = "default", share = true }) {
+  begin({ url, token, grant, worker, name = "default", share = true }) {
     const { world } = this;
     if (typeof token !== "function" && (typeof token !== "string" || !token.trim())) {
       throw new TypeError("token must be a string or a function that returns one");
@@ -834,6 +1056,12 @@ var Chat = class {
     this.share = share && Tabs.possible(world);
     this.events.on("unread", (count, by, more) => {
       Object.assign(this, { unread: count, by, more });
+      this.notifications.counted(count);
+    });
+    this.notifications = new Notifications(world, this.address, worker, {
+      send: (text) => this.sendText(text),
+      user: () => this.user,
+      error: (error) => this.report(error)
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -882,6 +1110,8 @@ var Chat = class {
       this.events.emit("presence", value);
     } else if (event === "event" || event === "delivered") {
       this.events.emit(event, value);
+    } else if (event === "push") {
+      this.notifications.answer(value);
     } else if (event === "recall") {
       this.inbox.forget(value);
       this.events.emit("recall", value);
@@ -907,6 +1137,7 @@ var Chat = class {
     if (conversation === void 0) {
       this.reading = true;
       this.sendRead();
+      this.notifications.counted(0);
     } else {
       this.markReadOf(String(conversation));
     }
@@ -932,11 +1163,17 @@ var Chat = class {
     if (new TextEncoder().encode(JSON.stringify(value)).length > EVENT_BYTES) {
       throw new TypeError(`the value of an event must have at most ${EVENT_BYTES} bytes`);
     }
-    if (this.state !== "closed") this.sendEvent(json);
+    if (this.state !== "closed") this.sendText(json);
   }
-  sendEvent(json) {
+  /** Sends a frame over the connection, of this tab or of the leader. */
+  sendText(json) {
     if (this.tabs && !this.tabs.leading) this.tabs.post({ event: json });
     else this.connection.send(json);
+  }
+  /** Switches notifications on or off. A chat that is closed cannot tell the daemon. */
+  async notify(what) {
+    if (this.state === "closed") throw new Error("this chat is closed");
+    await this.notifications[what]();
   }
   renewGrant() {
     if (this.state !== "open") return;
@@ -1034,6 +1271,7 @@ var Chat = class {
   become(state) {
     if (state === this.state || this.state === "closed") return;
     this.state = state;
+    this.notifications.changed(state, !this.tabs || this.tabs.leading);
     this.events.emit("state", state);
   }
   /** Sends all that was read before the connection was there, or the leader. */
@@ -1067,6 +1305,7 @@ var Chat = class {
     this.connection.stop();
     this.grant?.end();
     this.tabs?.leave();
+    this.notifications.end();
     this.unlisten();
     this.become("closed");
   }
@@ -1081,6 +1320,7 @@ function adopt(world, connect2) {
       const [name, ...args] = call.args;
       try {
         call.off = real[name](...args);
+        call.resolve?.(call.off);
       } catch (error) {
         world.console.error("chatpush:", error);
       }
@@ -1096,9 +1336,14 @@ function connect(options, world = globalThis) {
     markRead: (conversation) => chat.markRead(conversation),
     event: (to, name, value) => chat.event(to, name, value),
     renewGrant: () => chat.renewGrant(),
+    enableNotifications: () => chat.notify("enable"),
+    disableNotifications: () => chat.notify("disable"),
     close: () => chat.close(),
     get state() {
       return chat.state;
+    },
+    get notifications() {
+      return chat.notifications?.state ?? "unsupported";
     }
   };
 }

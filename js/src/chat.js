@@ -5,6 +5,7 @@ import { Events } from './events.js';
 import { Grant } from './grant.js';
 import { Handled } from './handled.js';
 import { Inbox, counted } from './inbox.js';
+import { Notifications } from './notifications.js';
 import { listen } from './page.js';
 import { Reads } from './reads.js';
 import { Tabs } from './tabs.js';
@@ -13,7 +14,7 @@ import { Tabs } from './tabs.js';
  * The version of the messages between tabs. Tabs with another version of this client must not share a
  * channel.
  */
-const TABS_VERSION = 4;
+const TABS_VERSION = 5;
 
 /** The name of a client event, and the longest value in bytes of JSON. The daemon drops what differs. */
 const EVENT_NAME = /^[a-z0-9_.-]{1,32}$/;
@@ -45,7 +46,7 @@ export class Chat {
     }
   }
 
-  begin({ url, token, grant, name = 'default', share = true }) {
+  begin({ url, token, grant, worker, name = 'default', share = true }) {
     const { world } = this;
     if (typeof token !== 'function' && (typeof token !== 'string' || !token.trim())) {
       throw new TypeError('token must be a string or a function that returns one');
@@ -59,6 +60,12 @@ export class Chat {
     // Kept for tabs that begin to follow this one.
     this.events.on('unread', (count, by, more) => {
       Object.assign(this, { unread: count, by, more });
+      this.notifications.counted(count);
+    });
+    this.notifications = new Notifications(world, this.address, worker, {
+      send: (text) => this.sendText(text),
+      user: () => this.user,
+      error: (error) => this.report(error),
     });
     if (grant) {
       this.grant = new Grant(world, grant, {
@@ -111,6 +118,8 @@ export class Chat {
       this.events.emit('presence', value);
     } else if (event === 'event' || event === 'delivered') {
       this.events.emit(event, value);
+    } else if (event === 'push') {
+      this.notifications.answer(value);
     } else if (event === 'recall') {
       this.inbox.forget(value);
       this.events.emit('recall', value);
@@ -140,6 +149,7 @@ export class Chat {
     if (conversation === undefined) {
       this.reading = true;
       this.sendRead();
+      this.notifications.counted(0);
     } else {
       this.markReadOf(String(conversation));
     }
@@ -169,12 +179,19 @@ export class Chat {
     if (new TextEncoder().encode(JSON.stringify(value)).length > EVENT_BYTES) {
       throw new TypeError(`the value of an event must have at most ${EVENT_BYTES} bytes`);
     }
-    if (this.state !== 'closed') this.sendEvent(json);
+    if (this.state !== 'closed') this.sendText(json);
   }
 
-  sendEvent(json) {
+  /** Sends a frame over the connection, of this tab or of the leader. */
+  sendText(json) {
     if (this.tabs && !this.tabs.leading) this.tabs.post({ event: json });
     else this.connection.send(json);
+  }
+
+  /** Switches notifications on or off. A chat that is closed cannot tell the daemon. */
+  async notify(what) {
+    if (this.state === 'closed') throw new Error('this chat is closed');
+    await this.notifications[what]();
   }
 
   renewGrant() {
@@ -286,6 +303,7 @@ export class Chat {
   become(state) {
     if (state === this.state || this.state === 'closed') return;
     this.state = state;
+    this.notifications.changed(state, !this.tabs || this.tabs.leading);
     this.events.emit('state', state);
   }
 
@@ -325,6 +343,7 @@ export class Chat {
     this.connection.stop();
     this.grant?.end();
     this.tabs?.leave();
+    this.notifications.end();
     this.unlisten();
     this.become('closed');
   }

@@ -24,9 +24,14 @@ export function connect(options, world = globalThis) {
     markRead: (conversation) => chat.markRead(conversation),
     event: (to, name, value) => chat.event(to, name, value),
     renewGrant: () => chat.renewGrant(),
+    enableNotifications: () => chat.notify('enable'),
+    disableNotifications: () => chat.notify('disable'),
     close: () => chat.close(),
     get state() {
       return chat.state;
+    },
+    get notifications() {
+      return chat.notifications?.state ?? 'unsupported';
     },
   };
 }

@@ -4,7 +4,7 @@
  * Reads one frame.
  * @param {unknown} text The data of a WebSocket message event.
  * @returns {{event: string, id?: string, value?: object|number, by?: object, more?: boolean}|undefined} The event is `message`,
- *   `unread`, `presence`, `event`, `recall`, `delivered`, `grant` or `pong`; `undefined` for an unknown kind of
+ *   `unread`, `presence`, `event`, `recall`, `delivered`, `grant`, `push` or `pong`; `undefined` for an unknown kind of
  *   frame, so that a newer daemon may send more than this client knows.
  */
 export function read(text) {
@@ -19,6 +19,7 @@ export function read(text) {
     if (type === 'event' && typeof event === 'string') return { event: 'event', value: { event, from, value } };
     if (type === 'recall' && Array.isArray(ids)) return { event: 'recall', value: ids };
     if (type === 'delivered' && Array.isArray(ids)) return { event: 'delivered', value: { to, ids } };
+    if (type === 'push') return { event: 'push', value: frame };
     if (type === 'grant' && (until || error)) return { event: 'grant', value: { until, error } };
   }
   const count = countIn(frame) ?? countIn(parse(frame.data));

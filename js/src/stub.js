@@ -11,6 +11,8 @@ export function adopt(world, connect) {
       const [name, ...args] = call.args;
       try {
         call.off = real[name](...args);
+        // The stub of a method that returns a promise has returned one.
+        call.resolve?.(call.off);
       } catch (error) {
         world.console.error('chatpush:', error);
       }

@@ -63,3 +63,17 @@ test('a page lives on if chatpush.js never comes', async () => {
     chat.state;
   `), 'connecting');
 });
+
+test('a promise of the stub becomes the one of chatpush.js', async () => {
+  const { tab, run, script } = await page();
+  run(`
+    var chat = ChatPush.connect({ token, share: false }), problem;
+    chat.enableNotifications().catch(({ message }) => { problem = message; });
+  `);
+  await settle();
+  run(script);
+  await settle();
+  assert.equal(run('problem'), 'this browser has no Web Push');
+  assert.equal(run('chat.notifications'), 'unsupported');
+  assert.deepEqual(tab.logged, []);
+});

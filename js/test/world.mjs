@@ -129,6 +129,7 @@ class Storage {
   items = new Map();
   getItem(key) { return this.items.get(key) ?? null; }
   setItem(key, value) { this.items.set(key, String(value)); }
+  removeItem(key) { this.items.delete(key); }
 }
 
 /** A fake browser: what all its tabs share. */

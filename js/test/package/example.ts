@@ -15,6 +15,10 @@ chat.on('state', (state) => {
 chat.on('error', (error: ChatError) => error.code ?? error.message);
 off();
 chat.markRead();
+const enabled: Promise<void> = chat.enableNotifications();
+enabled.then(() => chat.disableNotifications());
+chat.notifications === 'on';
+connect({ token: 'a.b.c', worker: new URL('https://shop.example/chatpush-worker.js') });
 chat.close();
 
 // @ts-expect-error A token is needed.

@@ -10,6 +10,9 @@ window.ChatPush ??= {
         return () => call.off();
       };
     }
+    for (const name of ['enableNotifications', 'disableNotifications']) {
+      chat[name] = () => new Promise((resolve) => calls.push({ args: [name], resolve }));
+    }
     this.queue.push({ options, chat, calls });
     return chat;
   },
