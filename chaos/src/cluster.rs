@@ -99,9 +99,11 @@ impl Cluster {
         self.folder.path()
     }
 
-    /// Keeps the folder when this is dropped.
-    pub(crate) fn keep(&mut self) {
-        self.folder.keep();
+    /// Keeps data and logs when this is dropped, and returns their folders.
+    pub(crate) fn keep(&mut self) -> Vec<&Path> {
+        let mut folders = vec![self.folder.keep()];
+        folders.extend(self.database.keep());
+        folders
     }
 
     /// The URL of Redis for PHP, through the proxy.

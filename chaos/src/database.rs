@@ -53,6 +53,15 @@ impl Database {
         Ok(Self::Single(Some(server), folder))
     }
 
+    /// Keeps the data when this is dropped, and returns its folders.
+    pub(crate) fn keep(&mut self) -> Vec<&Path> {
+        match self {
+            Self::Single(_, folder) => vec![folder.keep()],
+            Self::Pair(pair) => pair.keep(),
+            Self::Galera(cluster) => cluster.keep(),
+        }
+    }
+
     /// The folder of the server that daemons write to.
     pub(crate) fn folder(&self) -> &Path {
         match self {

@@ -30,6 +30,8 @@ pub(crate) enum Counted {
         to: Duration,
         /// Whether it was certainly done, or certainly not.
         done: Option<bool>,
+        /// Whether it was only queued, in Redis.
+        queued: bool,
     },
 }
 
@@ -123,8 +125,8 @@ impl History {
         self.lost_tails.push((from - self.started, self.started.elapsed()));
     }
 
-    /// Ends the recording of calls: those without a result are unknown, and so are messages that were only
-    /// queued when Redis lost its tail.
+    /// Ends the recording of calls: those without a result are unknown, and so are messages and clears that were
+    /// only queued when Redis lost its tail.
     pub(crate) fn close(&mut self) {
         let ended = self.started.elapsed();
         for (counted, from) in std::mem::take(&mut self.clearing) {
@@ -149,6 +151,13 @@ impl History {
             message.may_be_lost = lost_tails.iter().any(|(from, to)| first <= *to && *from <= last);
             if message.may_be_lost {
                 message.outcome = message.outcome.min(Outcome::Unknown);
+            }
+        }
+        for clear in self.counted.values_mut().flatten() {
+            if let Counted::Cleared { from, to, done, queued: true } = clear
+                && lost_tails.iter().any(|(first, last)| *from <= *last && *first <= *to)
+            {
+                *done = None;
             }
         }
         self.lost_tails = lost_tails;

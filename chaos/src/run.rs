@@ -103,8 +103,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     found.extend(tables::keys_without_ttl(&cluster).await.context("keys of Redis")?);
     report::report(&arguments, &lock(&history), &recoveries, &tables, &found);
     if arguments.keep || !found.is_empty() && !arguments.discard {
-        cluster.keep();
-        println!("Data and logs are kept in {}", cluster.folder().display());
+        let folders: Vec<_> = cluster.keep().into_iter().map(|folder| folder.display().to_string()).collect();
+        println!("Data and logs are kept in {}", folders.join(", "));
     }
     Ok(found.len())
 }

@@ -35,10 +35,11 @@ impl Folder {
         Ok(Self { path, guard })
     }
 
-    /// Keeps the folder when this is dropped.
-    pub fn keep(&mut self) {
+    /// Keeps the folder when this is dropped, and returns its path.
+    pub fn keep(&mut self) -> &Path {
         // If this fails, the shell that would remove the folder is gone.
         let _ = self.guard.write_line("keep");
+        &self.path
     }
 
     /// The path of the folder.

@@ -47,6 +47,11 @@ impl Galera {
         Ok(cluster)
     }
 
+    /// Keeps the data of all nodes when this is dropped, and returns their folders.
+    pub fn keep(&mut self) -> Vec<&Path> {
+        self.nodes.iter_mut().map(|node| node.folder.keep()).collect()
+    }
+
     /// Starts one more node, and waits until it has all data.
     ///
     /// # Errors

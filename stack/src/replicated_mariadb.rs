@@ -42,6 +42,11 @@ impl ReplicatedMariaDb {
         Ok(pair)
     }
 
+    /// Keeps the data of both when this is dropped, and returns their folders.
+    pub fn keep(&mut self) -> Vec<&Path> {
+        self.servers.iter_mut().map(|member| member.folder.keep()).collect()
+    }
+
     /// The folder of the primary, with its socket.
     pub fn primary_folder(&self) -> &Path {
         self.servers[self.primary].folder.path()

@@ -54,7 +54,7 @@ fn expected(
         at_least &= !history.cleared.contains(user);
         let (begun, ended) = executed(message);
         for (other, change) in counted.iter().enumerate() {
-            let Counted::Cleared { from, to, done } = change else { continue };
+            let Counted::Cleared { from, to, done, .. } = change else { continue };
             match done {
                 Some(false) => {}
                 // The calls of a worker come one after the other.

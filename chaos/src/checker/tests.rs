@@ -153,6 +153,25 @@ fn a_conversation_counts_what_came_after_its_clear() {
 }
 
 #[test]
+fn a_clear_that_redis_has_lost_may_not_have_been_done() {
+    let count = |outcome: &str, from_start: bool, count| {
+        let mut history = History::default();
+        let start = history.started;
+        let cleared = ["C> 1 team".to_owned(), format!("C< 1 team {outcome}")];
+        for line in TEAM.map(str::to_owned).iter().chain(&cleared) {
+            history.line(&tabs(line));
+        }
+        history.lost_tail(if from_start { start } else { std::time::Instant::now() });
+        history.close();
+        let history = shown(history, 1, &["a-m-1", "a-m-2"]);
+        violations(&history, &application(&[("a-m-1", 1), ("a-m-2", 1)], count))
+    };
+    assert!(count("queued", true, 0).is_empty() && count("queued", true, 2).is_empty());
+    assert_eq!(words(&count("queued", false, 2)), ["team"], "it was queued before");
+    assert_eq!(words(&count("ok", true, 2)), ["team"], "MySQL has it");
+}
+
+#[test]
 fn a_row_of_a_history_is_marked_once_and_stays() {
     let both = ["a-m-1", "a-m-2"];
     let check = |rows: &[(&str, u32)]| {

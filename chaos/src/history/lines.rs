@@ -122,13 +122,12 @@ impl History {
             return;
         }
         let done = match outcome {
-            "ok" => Some(true),
+            "ok" | "queued" => Some(true),
             "refused" => Some(false),
-            // Redis may lose it.
-            "queued" if self.lost_tails.is_empty() => Some(true),
             _ => None,
         };
-        self.counted.entry(counted).or_default().push(Counted::Cleared { from, to, done });
+        let queued = outcome == "queued";
+        self.counted.entry(counted).or_default().push(Counted::Cleared { from, to, done, queued });
     }
 }
 
