@@ -25,7 +25,8 @@ pub const EX_CONFIG: u8 = 78;
 pub struct Arguments {
     /// Configuration file
     ///
-    /// Default: chatpush.toml in the working directory, if it exists.
+    /// Default: chatpush.toml in the working directory, else
+    /// /etc/chatpush/chatpush.toml, if one exists.
     #[arg(short, long, value_name = "FILE", env = "CHATPUSH_CONFIG", hide_env_values = true, global = true)]
     pub config: Option<PathBuf>,
 

@@ -114,7 +114,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the file and the environment, which overrides the file. Without `file`, `chatpush.toml` in the
-    /// working directory is read if it exists.
+    /// working directory is read, else `/etc/chatpush/chatpush.toml`, if one exists.
     ///
     /// # Errors
     ///

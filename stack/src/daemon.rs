@@ -38,6 +38,9 @@ impl Daemon {
         let mut environment = environment.to_vec();
         environment.push(("CHATPUSH_LISTEN", format!("127.0.0.1:{port}")));
         environment.push(("CHATPUSH_ADMIN_LISTEN", format!("127.0.0.1:{admin}")));
+        if let Some(file) = no_file(&environment) {
+            environment.push(file);
+        }
         let log = folder.join(format!("chatpushd-{port}.log"));
         let server = Server::start(&artifacts::daemon()?, &["run".to_owned()], &environment, &log)?;
         Ok(Self { server, port, admin, log })
@@ -71,6 +74,7 @@ impl Daemon {
         Command::new(artifacts::daemon()?)
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .envs(no_file(environment))
             .current_dir(folder)
             .kill_on_drop(true)
             .output()
@@ -132,4 +136,11 @@ impl Daemon {
         let _ = exchange.await;
         answer
     }
+}
+
+/// Unless the environment names a configuration file: one that is empty. This machine may have chatpush installed,
+/// with a file of its own.
+fn no_file(environment: &[(&str, String)]) -> Option<(&'static str, String)> {
+    let is_named = environment.iter().any(|(name, _)| *name == "CHATPUSH_CONFIG");
+    (!is_named).then(|| ("CHATPUSH_CONFIG", "/dev/null".to_owned()))
 }

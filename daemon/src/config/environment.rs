@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 use super::ConfigError;
+use super::file::read_value;
 use super::setting::Setting;
 
 const PREFIX: &str = "CHATPUSH_";
+
+/// A variable with this behind its name names a file that holds the value: a secret of systemd or of Docker.
+const FILE_SUFFIX: &str = "_FILE";
 
 /// How alike two names must be for one to be taken for a misspelling of the other, from 0 to 1.
 const SIMILAR: f64 = 0.8;
@@ -40,14 +45,26 @@ impl Environment {
         Self { values: named.filter(|(name, _)| name.starts_with(PREFIX)).collect() }
     }
 
-    /// The value of a variable, which counts as read from now on.
+    /// The value of a variable, which counts as read from now on: its own, or the content of the file that it
+    /// names with `_FILE` behind its name.
     pub(super) fn take(&mut self, name: &str) -> Option<Result<String, ConfigError>> {
+        let by_file = format!("{name}{FILE_SUFFIX}");
+        let path = self.values.remove(&by_file);
+        match (self.take_own(name), path) {
+            (own, None) => own,
+            (None, Some(path)) => {
+                Some(read_value(Path::new(&path)).map_err(|message| wrong(&by_file, message)))
+            }
+            (Some(_), Some(_)) => {
+                Some(Err(wrong(name, format!("is set, and {by_file} too: set one of them"))))
+            }
+        }
+    }
+
+    /// The value of a variable alone, which counts as read from now on.
+    pub(super) fn take_own(&mut self, name: &str) -> Option<Result<String, ConfigError>> {
         let value = self.values.remove(name)?;
-        Some(value.into_string().map_err(|_| ConfigError {
-            place: None,
-            name: name.to_owned(),
-            message: "is not valid UTF-8".to_owned(),
-        }))
+        Some(value.into_string().map_err(|_| wrong(name, "is not valid UTF-8".to_owned())))
     }
 
     /// The names of the variables that begin like this and have not been read.
@@ -60,7 +77,7 @@ impl Environment {
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.values.contains_key(name)
+        self.values.contains_key(name) || self.values.contains_key(&format!("{name}{FILE_SUFFIX}"))
     }
 
     /// The variables that are neither a setting nor another variable of the daemon.
@@ -73,6 +90,10 @@ impl Environment {
         let unknown = self.values.into_keys().filter(|name| !others.contains(&Some(name)));
         unknown.map(|name| UnknownVariable { nearest: nearest(&name, settings), name }).collect()
     }
+}
+
+fn wrong(name: &str, message: String) -> ConfigError {
+    ConfigError { place: None, name: name.to_owned(), message }
 }
 
 /// The variable that was probably meant.

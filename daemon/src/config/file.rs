@@ -12,6 +12,16 @@ use super::ConfigError;
 /// The file that is read if none is named and it exists.
 pub(super) const DEFAULT_FILE: &str = "chatpush.toml";
 
+/// The file that is read if none is named and the working directory has no [`DEFAULT_FILE`].
+const SYSTEM_FILE: &str = "/etc/chatpush/chatpush.toml";
+
+/// Reads a file that holds the value of one setting, as systemd and Docker hand over secrets. The end of the last
+/// line does not count.
+pub(super) fn read_value(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// A value of the file.
 #[derive(Debug)]
 pub(super) struct FileValue {
@@ -32,13 +42,31 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Reads `file`, which must exist; or without one the [`DEFAULT_FILE`], if it exists.
+    /// Reads `file`, which must exist; or without one the [`DEFAULT_FILE`], else the [`SYSTEM_FILE`], if it exists.
     pub(super) fn read(file: Option<&Path>) -> Self {
-        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        match file {
+            Some(path) => Self::read_if_there(path).unwrap_or_else(|| {
+                Self::unusable(path.display().to_string(), "there is no such file".to_owned())
+            }),
+            None => Self::first_of(&[DEFAULT_FILE, SYSTEM_FILE].map(Path::new)),
+        }
+    }
+
+    /// The first of these files that exists. An empty one if none does.
+    fn first_of(paths: &[&Path]) -> Self {
+        paths.iter().find_map(|path| Self::read_if_there(path)).unwrap_or_default()
+    }
+
+    /// None if there is no such file. One that this user may not read is unusable, not missing.
+    fn read_if_there(path: &Path) -> Option<Self> {
+        let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text),
-            Err(error) if file.is_none() && error.kind() == ErrorKind::NotFound => Self::default(),
-            Err(error) => Self::unusable(path.display().to_string(), error.to_string()),
+            Ok(text) => Some(Self::parse(&name, &text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Some(Self::unusable(name, format!("{error}: run this as the user of the daemon")))
+            }
+            Err(error) => Some(Self::unusable(name, error.to_string())),
         }
     }
 
@@ -113,4 +141,27 @@ fn position(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!(":{}:{column}", line(text, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_file_that_is_there_is_read() {
+        let folder = std::env::temp_dir().join(format!("chatpush-files-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (missing, near, system) =
+            (folder.join("missing.toml"), folder.join("near.toml"), folder.join("system.toml"));
+        std::fs::write(&near, "prefix = 'near'").unwrap();
+        std::fs::write(&system, "prefix = 'system'").unwrap();
+        let prefix_of =
+            |paths: &[&Path]| File::first_of(paths).values.get("prefix").map(|value| value.text.clone());
+        assert_eq!(prefix_of(&[&near, &system]).as_deref(), Some("near"));
+        assert_eq!(prefix_of(&[&missing, &system]).as_deref(), Some("system"));
+        assert_eq!(prefix_of(&[&missing, &missing]), None);
+        // What is there and cannot be read does not count as missing.
+        assert!(File::first_of(&[&folder, &system]).unusable);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::environment::{Environment, most_similar};
-use super::file::{DEFAULT_FILE, File, FileValue};
+use super::file::{DEFAULT_FILE, File, FileValue, read_value};
 use super::setting::{Default, Setting, boolean};
 use super::{ConfigError, ConfigErrors, UnknownVariable};
 
@@ -89,7 +89,7 @@ impl Source {
             }
         }
         for variable in self.environment.names(&variables) {
-            match self.environment.take(&variable) {
+            match self.environment.take_own(&variable) {
                 Some(Ok(text)) => _ = chosen.insert(variable[variables.len()..].to_lowercase(), text),
                 Some(Err(error)) => self.errors.push(error),
                 None => {}
@@ -154,7 +154,7 @@ impl Source {
     /// The value as text, and where it was found.
     fn value(&mut self, setting: &Setting) -> Option<Found> {
         let (key, variable) = (setting.key, setting.env());
-        let in_file = self.file.values.remove(key);
+        let in_file = self.in_file(key);
         match self.environment.take(&variable) {
             Some(Ok(text)) => return Some(Found { name: variable, place: None, text }),
             Some(Err(error)) => {
@@ -163,10 +163,15 @@ impl Source {
             }
             None => {}
         }
-        let name = key.to_owned();
         match (in_file, &setting.default) {
-            (Some(FileValue { text, place }), _) => Some(Found { name, place: Some(place), text }),
-            (None, Default::Value(default)) => Some(Found { name, place: None, text: (*default).to_owned() }),
+            (Some(Ok(found)), _) => Some(found),
+            (Some(Err(error)), _) => {
+                self.errors.push(error);
+                None
+            }
+            (None, Default::Value(default)) => {
+                Some(Found { name: key.to_owned(), place: None, text: (*default).to_owned() })
+            }
             (None, Default::Unset { .. }) => None,
             // The file may have it, so nothing is known to be missing.
             (None, Default::Required { .. }) if self.file.unusable => None,
@@ -175,5 +180,25 @@ impl Source {
                 None
             }
         }
+    }
+
+    /// What the file says: the value, or the content of the file that it names with `_file` behind the key.
+    fn in_file(&mut self, key: &str) -> Option<Result<Found, ConfigError>> {
+        let by_file = format!("{key}_file");
+        let own = self.file.values.remove(key);
+        let Some(FileValue { text: path, place }) = self.file.values.remove(&by_file) else {
+            return own.map(|FileValue { text, place }| {
+                Ok(Found { name: key.to_owned(), place: Some(place), text })
+            });
+        };
+        let place = Some(place);
+        if own.is_some() {
+            let message = format!("is set, and {key} too: set one of them");
+            return Some(Err(ConfigError { place, name: by_file, message }));
+        }
+        Some(match read_value(Path::new(&path)) {
+            Ok(text) => Ok(Found { name: by_file, place, text }),
+            Err(message) => Err(ConfigError { place, name: by_file, message }),
+        })
     }
 }

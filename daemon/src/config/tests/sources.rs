@@ -1,5 +1,7 @@
 //! Where values come from: the lines of the file, and the environment.
 
+use chatpush_wire::token::Secret;
+
 use super::{MINIMUM, load};
 use crate::config::Config;
 use crate::config::error::{ConfigError, ConfigErrors};
@@ -52,6 +54,31 @@ fn a_value_that_is_not_utf8_is_refused() {
     variables.push(("CHATPUSH_PREFIX".into(), bad));
     let errors = Config::load(None, variables).unwrap_err();
     assert_eq!(errors.to_string().lines().nth(1), Some("  CHATPUSH_PREFIX: is not valid UTF-8"));
+}
+
+#[test]
+fn a_setting_may_name_a_file_with_the_value() {
+    let file = std::env::temp_dir().join(format!("chatpush-secret-{}", std::process::id()));
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "a key of 32 bytes, kept in a file\n").unwrap();
+    let config = load("", &[MINIMUM[1], ("CHATPUSH_SECRET_FILE", path)]).unwrap();
+    let secret = Secret::new("a key of 32 bytes, kept in a file").unwrap();
+    let signed = |secret: &Secret| chatpush_wire::token::sign(secret, 7, None, 1_000, 60);
+    assert_eq!(signed(&config.tokens.secret), signed(&secret));
+    assert!(config.unknown_variables.is_empty());
+    let both = load("", &[MINIMUM[0], MINIMUM[1], ("CHATPUSH_SECRET_FILE", path)]).unwrap_err();
+    assert_eq!(both.errors[0].message, "is set, and CHATPUSH_SECRET_FILE too: set one of them");
+    let in_file = format!("secret_file = '{path}'");
+    assert_eq!(signed(&load(&in_file, &[MINIMUM[1]]).unwrap().tokens.secret), signed(&secret));
+    let both = load(&format!("{in_file}\nsecret = 'x'"), &[MINIMUM[1]]).unwrap_err();
+    assert_eq!(places(&both), [("1".to_owned(), "is set, and secret too: set one of them")]);
+    std::fs::remove_file(&file).unwrap();
+    let missing = load(&in_file, &[MINIMUM[1]]).unwrap_err();
+    assert_eq!((missing.errors.len(), missing.errors[0].name.as_str()), (1, "secret_file"), "{missing}");
+    let missing = load("", &[MINIMUM[1], ("CHATPUSH_SECRET_FILE", path)]).unwrap_err();
+    assert_eq!(missing.errors.len(), 1, "{missing}");
+    assert_eq!(missing.errors[0].name, "CHATPUSH_SECRET_FILE");
+    assert!(missing.errors[0].message.contains(path), "{missing}");
 }
 
 #[test]
