@@ -20,6 +20,7 @@ test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
 test|command openssl|openssl|creates the certificates of the TLS tests
+test|command systemd-analyze|systemd|checks the unit of the daemon
 test|eatmydata|libeatmydata1|spares the servers of the tests the wait for the disk
 galera|galera|galera-4|MariaDB as a Galera cluster
 galera|command rsync|rsync|copies the data to a node that joins the cluster

@@ -7,6 +7,7 @@
 //! - [`dead_letters`]: `chatpushd dead`. [`webhooks`]: `chatpushd webhook`.
 //! - [`logging`]: structured logs.
 //! - `rlimit`: the open-file limit.
+//! - `service_manager`: what systemd is told.
 //! - `signals`: SIGTERM, SIGINT, SIGHUP.
 
 pub(crate) mod admin;
@@ -15,5 +16,6 @@ pub mod check;
 pub mod dead_letters;
 pub mod logging;
 pub(crate) mod rlimit;
+pub(crate) mod service_manager;
 pub(crate) mod signals;
 pub mod webhooks;

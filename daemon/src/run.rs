@@ -38,7 +38,7 @@ use crate::net::client_ip::TrustedProxies;
 use crate::notify::Notifier;
 use crate::notify::returned::Returned;
 use crate::ops::admin::{self, Admin};
-use crate::ops::{logging, rlimit, signals};
+use crate::ops::{logging, rlimit, service_manager, signals};
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
@@ -191,6 +191,9 @@ impl Daemon {
 
         let admin =
             Admin { services: services.clone(), lease, subscriptions, hub: hub.clone(), stop: stop.clone() };
+        if service_manager::is_there() {
+            tokio::spawn(service_manager::tell(admin.clone(), stop.clone()));
+        }
         let admin = tokio::spawn(
             axum::serve(listeners.admin, admin::router(admin))
                 .with_graceful_shutdown(stop_writer.clone().cancelled_owned())

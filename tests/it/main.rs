@@ -47,6 +47,10 @@ mod send_timeout;
 mod busy_poll;
 /// Calls without Redis, MySQL or a daemon.
 mod outage;
+/// What systemd is told.
+mod service_manager;
+/// The unit of systemd.
+mod packaging;
 /// The writer: exactly once, in order, dead letters.
 mod writer;
 /// User ids of the types `bigint` and `text`.

@@ -1,5 +1,6 @@
 //! The admin listener: health, readiness and metrics.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,20 +54,31 @@ async fn prometheus(State(Admin { hub, .. }): State<Admin>) -> Response {
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
-    let (redis, mysql) = tokio::join!(probe(admin.redis()), admin.mysql());
-    let subscribed = if admin.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
-    let accepting = if admin.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
-    let mut parts = vec![("redis", redis)];
-    parts.extend(mysql.map(|mysql| ("mysql", mysql)));
-    parts.extend([("subscriptions", subscribed), ("connections", accepting)]);
-    let all_ready = parts.iter().all(|(_, state)| state.is_ok());
-    let lines = parts.into_iter().map(|(part, state)| match state {
-        Ok(()) => format!("{part}: ok\n"),
-        Err(why) => format!("{part}: {why}\n"),
-    });
-    let lines: String = lines.collect();
-    let status = if all_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, lines).into_response()
+    let parts = admin.readiness().await;
+    let status =
+        if parts.iter().all(Part::is_ready) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let lines: Vec<_> = parts.iter().map(Part::to_string).collect();
+    (status, lines.join("\n") + "\n").into_response()
+}
+
+/// A part of the daemon, and why it is not ready.
+#[derive(Debug)]
+pub(crate) struct Part {
+    name: &'static str,
+    state: Result<(), String>,
+}
+
+impl Part {
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.state.is_ok()
+    }
+}
+
+impl Display for Part {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let state = self.state.as_ref().err().map_or("ok", String::as_str);
+        write!(f, "{}: {state}", self.name)
+    }
 }
 
 /// The outcome of a probe, or that it timed out.
@@ -75,6 +87,22 @@ async fn probe(outcome: impl Future<Output = Result<(), String>>) -> Result<(), 
 }
 
 impl Admin {
+    /// The parts without which messages are not delivered or not stored, or nobody can connect. Takes at most
+    /// [`PROBE_TIMEOUT`].
+    pub(crate) async fn readiness(&self) -> Vec<Part> {
+        let (redis, mysql) = tokio::join!(probe(self.redis()), self.mysql());
+        let subscribed = if self.subscriptions.is_up() { Ok(()) } else { Err("not subscribed".to_owned()) };
+        let accepting = if self.stop.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) };
+        let mysql = mysql.map(|mysql| ("mysql", mysql));
+        let parts = [
+            Some(("redis", redis)),
+            mysql,
+            Some(("subscriptions", subscribed)),
+            Some(("connections", accepting)),
+        ];
+        parts.into_iter().flatten().map(|(name, state)| Part { name, state }).collect()
+    }
+
     async fn redis(&self) -> Result<(), String> {
         // While Redis takes no writes there is no writer, and no daemon does better than this one. It also
         // refuses PING if it cannot write its file.
