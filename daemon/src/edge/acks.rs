@@ -64,7 +64,7 @@ impl Acks {
     ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, receiver) = mpsc::channel(QUEUE_ENTRIES);
         let conversation_clears =
-            ConversationClears::new(barrier.clone(), queue.clone(), stop.clone(), generation);
+            ConversationClears::new(barrier.clone(), hub.clone(), queue.clone(), stop.clone(), generation);
         let clears = Clears::new(barrier, hub, queue.clone(), stop);
         (Self { stores, conversations, queue, clears, conversation_clears }, receiver)
     }

@@ -7,27 +7,43 @@ use chatpush_wire::id::UserId;
 
 /// Counts the arrivals of users who are watched, and of no others.
 #[derive(Debug, Default)]
-pub(crate) struct Arrivals(Mutex<HashMap<UserId, u64>>);
+pub(crate) struct Arrivals(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_user: HashMap<UserId, u64>,
+    /// How often a user was watched anew. Each time the count begins with another number, so that it is never taken
+    /// for one from before.
+    watches: u64,
+}
+
+/// More than arrive while a user is watched.
+const FIRST_COUNT: u64 = 1 << 32;
 
 impl Arrivals {
-    /// Watches a user, and returns how many stored messages have arrived since they are watched.
+    /// Watches a user, and returns a number that grows with each stored message that arrives for them, and is another
+    /// one after [`Arrivals::forget`].
     pub(crate) fn watch(&self, user: &UserId) -> u64 {
-        *self.counts().entry(user.clone()).or_default()
+        let Counts { by_user, watches } = &mut *self.counts();
+        *by_user.entry(user.clone()).or_insert_with(|| {
+            *watches += 1;
+            watches.wrapping_mul(FIRST_COUNT)
+        })
     }
 
     /// Watches a user no longer.
     pub(crate) fn forget(&self, user: &UserId) {
-        self.counts().remove(user);
+        self.counts().by_user.remove(user);
     }
 
     /// A stored message of this user has arrived.
     pub(crate) fn note(&self, user: &UserId) {
-        if let Some(count) = self.counts().get_mut(user) {
+        if let Some(count) = self.counts().by_user.get_mut(user) {
             *count += 1;
         }
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<UserId, u64>> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,11 +60,14 @@ mod tests {
         let arrivals = Arrivals::default();
         let [one, other] = [1, 2].map(|id| UserId::try_from(id).unwrap());
         arrivals.note(&one);
-        assert_eq!((arrivals.watch(&one), arrivals.watch(&other)), (0, 0));
+        let begin = [&one, &other].map(|user| arrivals.watch(user));
         arrivals.note(&one);
-        assert_eq!((arrivals.watch(&one), arrivals.watch(&other)), (1, 0));
+        assert_eq!([&one, &other].map(|user| arrivals.watch(user)), [begin[0] + 1, begin[1]]);
         arrivals.forget(&one);
-        assert_eq!(arrivals.watch(&one), 0);
+        let again = arrivals.watch(&one);
+        assert_ne!(again, begin[0]);
+        arrivals.note(&one);
+        assert_ne!(arrivals.watch(&one), begin[0] + 1, "it is never taken for a count from before");
     }
 
     /// Messages of a user without a connection do not come to this daemon.

@@ -1,8 +1,10 @@
 //! Clears of conversations that clients ask for (`{"read":{"conversation":"…"}}`). Each is appended at once,
-//! since what comes behind it in the log was not read. A user has few of them under way, so that a flood holds
-//! up nobody else in the partition.
+//! since what comes behind it in the log was not read. One that is under way does for another request, unless a
+//! message came in between. A user has clears of few conversations under way, so that a flood holds up nobody
+//! else in the partition.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::waiting::Waiting;
 use crate::barrier::Barrier;
+use crate::hub::{Epoch, Hub};
 
-/// Most clears of one user that are under way. Beyond it, they are dropped: the conversations stay unread.
-const CLEARS_PER_USER: usize = 64;
+/// Most conversations of one user whose clears are under way. Beyond it, others are dropped: they stay unread.
+const CONVERSATIONS_PER_USER: usize = 64;
 
 /// The same of all users of this daemon.
-const CLEARS: usize = 16_384;
+const ALL_CONVERSATIONS: usize = 16_384;
 
 /// A clear is under way until it is applied, and at least so long.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,6 +35,7 @@ pub(super) struct ConversationClears(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     barrier: Barrier,
+    hub: Arc<Hub>,
     queue: mpsc::Sender<Waiting>,
     stop: CancellationToken,
     /// The newest generation of log entries that may be written.
@@ -40,32 +44,82 @@ struct Shared {
     under_way: Mutex<UnderWay>,
 }
 
-/// How many clears are under way.
+/// Stored messages that had arrived for a user when a clear was asked for. In a new epoch, some may have been
+/// missed. If something has arrived since, the clear does not do for another request, because the message
+/// stands behind it in the log.
+type Arrived = (Epoch, u64);
+
+/// What is done for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    /// A clear is appended.
+    Begun,
+    /// The clear that is under way does for it.
+    Covered,
+    /// It is dropped.
+    TooMany,
+}
+
+/// The last clear of each conversation, while it is under way.
 #[derive(Debug, Default)]
 struct UnderWay {
     total: usize,
-    by_user: HashMap<UserId, usize>,
+    by_user: HashMap<UserId, HashMap<Conversation, LastClear>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LastClear {
+    arrived: Arrived,
+    /// Whether it was asked for again.
+    again: bool,
 }
 
 impl UnderWay {
-    /// Counts one more. False if there are too many.
-    fn begin(&mut self, user: &UserId) -> bool {
-        let own = self.by_user.get(user).copied().unwrap_or(0);
-        if own >= CLEARS_PER_USER || self.total >= CLEARS {
-            return false;
+    fn request(&mut self, user: &UserId, conversation: &Conversation, arrived: Arrived) -> Request {
+        let own = self.by_user.entry(user.clone()).or_default();
+        let is_full = own.len() >= CONVERSATIONS_PER_USER || self.total >= ALL_CONVERSATIONS;
+        let new = LastClear { arrived, again: false };
+        match own.entry(conversation.clone()) {
+            Entry::Occupied(mut last) if last.get().arrived == arrived => {
+                last.get_mut().again = true;
+                Request::Covered
+            }
+            Entry::Occupied(mut last) => {
+                last.insert(new);
+                Request::Begun
+            }
+            Entry::Vacant(_) if is_full => {
+                if own.is_empty() {
+                    self.by_user.remove(user);
+                }
+                Request::TooMany
+            }
+            Entry::Vacant(place) => {
+                place.insert(new);
+                self.total += 1;
+                Request::Begun
+            }
         }
-        self.total += 1;
-        self.by_user.insert(user.clone(), own + 1);
-        true
     }
 
-    /// Counts one less.
-    fn end(&mut self, user: &UserId) {
-        self.total = self.total.saturating_sub(1);
-        match self.by_user.get_mut(user) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(self.by_user.remove(user)),
+    /// Whether a clear that could not be appended was asked for again.
+    fn is_wanted(&mut self, user: &UserId, conversation: &Conversation, arrived: Arrived) -> bool {
+        let last = self.by_user.get_mut(user).and_then(|own| own.get_mut(conversation));
+        last.filter(|last| last.arrived == arrived).is_some_and(|last| std::mem::take(&mut last.again))
+    }
+
+    /// Ends a clear, unless another one has replaced it. True if none of this user is under way any more.
+    fn end(&mut self, user: &UserId, conversation: &Conversation, arrived: Arrived) -> bool {
+        let Some(own) = self.by_user.get_mut(user) else { return false };
+        if own.get(conversation).is_some_and(|last| last.arrived == arrived) {
+            own.remove(conversation);
+            self.total = self.total.saturating_sub(1);
         }
+        let ended = own.is_empty();
+        if ended {
+            self.by_user.remove(user);
+        }
+        ended
     }
 }
 
@@ -73,11 +127,12 @@ impl ConversationClears {
     /// Clears that are appended through `queue`. After `stop` they wait for nothing.
     pub(super) fn new(
         barrier: Barrier,
+        hub: Arc<Hub>,
         queue: mpsc::Sender<Waiting>,
         stop: CancellationToken,
         generation: Arc<AtomicU32>,
     ) -> Self {
-        Self(Arc::new(Shared { barrier, queue, stop, generation, under_way: Mutex::default() }))
+        Self(Arc::new(Shared { barrier, hub, queue, stop, generation, under_way: Mutex::default() }))
     }
 
     /// Clears what a conversation has counted for `user` until now.
@@ -86,24 +141,40 @@ impl ConversationClears {
             tracing::debug!(%user, "clear dropped: a chatpushd of an older version is running, which cannot read it");
             return;
         }
-        if self.under_way().begin(&user) {
-            tokio::spawn(self.clone().run(user, conversation));
-        } else {
-            tracing::warn!(%user, "clear dropped: too many are under way. The conversation stays unread");
+        let mut under_way = self.under_way();
+        let arrived = (self.0.hub.epoch(), self.0.hub.arrivals().watch(&user));
+        match under_way.request(&user, &conversation, arrived) {
+            Request::Covered => {}
+            Request::Begun => {
+                tokio::spawn(self.clone().run(user, conversation, arrived));
+            }
+            Request::TooMany => {
+                tracing::warn!(%user, "clear dropped: too many are under way. The conversation stays unread");
+            }
         }
     }
 
-    async fn run(self, user: UserId, conversation: Conversation) {
-        let Shared { barrier, queue, stop, .. } = &*self.0;
-        let (sender, appended) = oneshot::channel();
-        if queue.send(Waiting::Clear(user.clone(), Some(conversation), sender)).await.is_ok() {
-            let appended = appended.await.ok();
+    async fn run(self, user: UserId, conversation: Conversation, arrived: Arrived) {
+        let Shared { barrier, hub, queue, stop, .. } = &*self.0;
+        loop {
+            let (sender, appended) = oneshot::channel();
+            let clear = Waiting::Clear(user.clone(), Some(conversation.clone()), sender);
+            let appended = if queue.send(clear).await.is_ok() { appended.await.ok() } else { None };
             _ = stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
             if let Some(position) = appended {
                 _ = stop.run_until_cancelled(barrier.wait(&user, position)).await;
+                break;
+            }
+            // Whether it is in the log is not known. What has come since must not be cleared.
+            let is_same = (hub.epoch(), hub.arrivals().watch(&user)) == arrived;
+            if stop.is_cancelled() || !is_same || !self.under_way().is_wanted(&user, &conversation, arrived) {
+                break;
             }
         }
-        self.under_way().end(&user);
+        let mut under_way = self.under_way();
+        if under_way.end(&user, &conversation, arrived) {
+            hub.arrivals().forget(&user);
+        }
     }
 
     fn under_way(&self) -> MutexGuard<'_, UnderWay> {
@@ -115,17 +186,44 @@ impl ConversationClears {
 mod tests {
     use super::*;
 
+    fn conversation(number: usize) -> Conversation {
+        Conversation::try_from(number.to_string()).unwrap()
+    }
+
     #[test]
     fn each_user_has_a_bounded_number_under_way() {
         let [one, other] = [1, 2].map(|id| UserId::try_from(id).unwrap());
+        let arrived = (Epoch::default(), 1);
         let mut under_way = UnderWay::default();
-        let begun = |under_way: &mut UnderWay, user| (0..200).filter(|_| under_way.begin(user)).count();
-        assert_eq!(begun(&mut under_way, &one), CLEARS_PER_USER);
-        under_way.end(&one);
-        assert_eq!((begun(&mut under_way, &one), begun(&mut under_way, &other)), (1, CLEARS_PER_USER));
+        let begun = |under_way: &mut UnderWay, user| {
+            let requests = (0..200).map(|number| under_way.request(user, &conversation(number), arrived));
+            requests.filter(|request| *request == Request::Begun).count()
+        };
+        assert_eq!(begun(&mut under_way, &one), CONVERSATIONS_PER_USER);
+        assert!(!under_way.end(&one, &conversation(7), arrived));
+        assert_eq!((begun(&mut under_way, &one), begun(&mut under_way, &other)), (1, CONVERSATIONS_PER_USER));
         for user in [&one, &other] {
-            (0..CLEARS_PER_USER).for_each(|_| under_way.end(user));
+            let ended = (0..CONVERSATIONS_PER_USER)
+                .filter(|number| under_way.end(user, &conversation(*number), arrived));
+            assert_eq!(ended.count(), 1, "the last one");
         }
         assert_eq!((under_way.total, under_way.by_user.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_clear_does_for_another_request_unless_a_message_came_in_between() {
+        let user = UserId::try_from(1).unwrap();
+        let [before, after] = [1, 2].map(|count| (Epoch::default(), count));
+        let mut under_way = UnderWay::default();
+        let mut request = |arrived| under_way.request(&user, &conversation(7), arrived);
+        assert_eq!([request(before), request(before)], [Request::Begun, Request::Covered]);
+        for count in 2..200 {
+            assert_eq!(request((Epoch::default(), count)), Request::Begun);
+        }
+        assert_eq!([request(after), request(after)], [Request::Begun, Request::Covered]);
+        assert!(under_way.is_wanted(&user, &conversation(7), after));
+        assert!(!under_way.is_wanted(&user, &conversation(7), after), "once");
+        assert!(!under_way.end(&user, &conversation(7), before), "another one has replaced it");
+        assert!(under_way.end(&user, &conversation(7), after));
     }
 }
