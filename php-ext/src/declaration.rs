@@ -111,7 +111,7 @@ macro_rules! function {
             const PARAMETERS: &[Parameter] = &[$(Parameter {
                 name: stringify!($parameter),
                 kind: <<$kind as Kind<'static>>::Parsed as Parsed<'static>>::TYPE,
-                default: function!(@source $($default)?),
+                default: function!(@source $kind $(, $default)?),
             }),*];
             const REQUIRED: usize =
                 ext_php_rs::args::required_count(&[$(function!(@omittable $($default)?)),*]);
@@ -148,8 +148,13 @@ macro_rules! function {
             }
         };
     };
-    (@source) => { None };
-    (@source $default:expr) => { Some(|| Parsed::source(&$default)) };
+    (@source $kind:ty) => { None };
+    (@source $kind:ty, $default:expr) => {
+        Some(|| {
+            let default: <$kind as Kind<'static>>::Parsed = $default;
+            Parsed::source(&default)
+        })
+    };
     (@omittable) => { false };
     (@omittable $default:expr) => { true };
     // The number of arguments was checked, so an argument without a default is there.

@@ -84,6 +84,21 @@ impl<'a> Kind<'a> for Conversation {
     }
 }
 
+/// A conversation as a key of an array: PHP makes integers of such texts.
+pub(crate) struct ConversationKey;
+
+impl<'a> Kind<'a> for ConversationKey {
+    type Parsed = TextOrNumber<'a>;
+    type Value = Conversation;
+
+    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Conversation> {
+        match parsed {
+            TextOrNumber::Number(number) => valid(position, Conversation::try_from(number.to_string())),
+            TextOrNumber::Text(bytes) => Conversation::check(position, bytes),
+        }
+    }
+}
+
 /// The content of a message.
 #[derive(Clone, Copy)]
 pub(crate) struct Content<'a> {

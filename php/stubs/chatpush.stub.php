@@ -296,15 +296,15 @@ namespace ChatPush {
      * devices.
      *
      * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
-     * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: only this one, or this sender. The counter
-     *     falls by as much, never below 0
+     * @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`, or a key of `getUnreadCounts()`: only this
+     *     one, or this sender. The counter falls by as much, never below 0
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
      * @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
      * @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
      */
-    function clearUnreadCount(string|int $user_id, ?string $conversation = null): void {}
+    function clearUnreadCount(string|int $user_id, string|int|null $conversation = null): void {}
 
     /**
      * Deletes stored messages that the application has shown itself instead of pushing them.

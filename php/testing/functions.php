@@ -82,7 +82,7 @@ function getUnreadCounts(string|int $user_id): array
     return Mailbox::unreadCounts(__FUNCTION__, $user_id);
 }
 
-function clearUnreadCount(string|int $user_id, ?string $conversation = null): void
+function clearUnreadCount(string|int $user_id, string|int|null $conversation = null): void
 {
     Mailbox::clearUnread(__FUNCTION__, $user_id, $conversation);
 }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chatpush_wire::conversation::Conversation;
-
 use crate::calls::mailbox;
 use crate::declaration::function;
-use crate::parameters::{AfterRow, RowIds, RowLimit};
+use crate::parameters::{AfterRow, ConversationKey, RowIds, RowLimit};
 use crate::returns::RowPages;
 use crate::users::{self, UserArgument};
 
@@ -72,14 +70,14 @@ function! {
     /// devices.
     ///
     /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
-    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: only this one, or this sender. The counter
-    ///     falls by as much, never below 0
+    /// @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`, or a key of `getUnreadCounts()`: only this
+    ///     one, or this sender. The counter falls by as much, never below 0
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     /// @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
-    fn clearUnreadCount(user_id: UserArgument, conversation: Option<Conversation> = None) -> () {
+    fn clearUnreadCount(user_id: UserArgument, conversation: Option<ConversationKey> = None) -> () {
         mailbox::clear_unread(&user_id.of_type(users::id_type()?)?, conversation.as_ref())
     }
 }

@@ -211,10 +211,9 @@ impl<'a> Parsed<'a> for Option<&'a [u8]> {
     }
 }
 
-impl<'a> Parsed<'a> for TextOrNumber<'a> {
-    const TYPE: Type = Type::STRING_OR_INT;
-
-    fn parse(argument: Argument<'a>) -> Option<Self> {
+impl<'a> TextOrNumber<'a> {
+    /// Parses an argument. If it cannot be, the error says what it must be.
+    fn parse_or(argument: Argument<'a>, expected: &CStr) -> Option<Self> {
         if let Some(number) = argument.value().long() {
             return Some(Self::Number(number));
         }
@@ -234,8 +233,16 @@ impl<'a> Parsed<'a> for TextOrNumber<'a> {
         if parsed {
             return Some(bytes(text).map_or(Self::Number(number), Self::Text));
         }
-        type_error(position, c"must be of type string|int, %s given", place);
+        type_error(position, expected, place);
         None
+    }
+}
+
+impl<'a> Parsed<'a> for TextOrNumber<'a> {
+    const TYPE: Type = Type::STRING_OR_INT;
+
+    fn parse(argument: Argument<'a>) -> Option<Self> {
+        Self::parse_or(argument, c"must be of type string|int, %s given")
     }
 
     fn source(&self) -> String {
@@ -243,6 +250,21 @@ impl<'a> Parsed<'a> for TextOrNumber<'a> {
             Self::Text(text) => quoted(text),
             Self::Number(number) => number.to_string(),
         }
+    }
+}
+
+impl<'a> Parsed<'a> for Option<TextOrNumber<'a>> {
+    const TYPE: Type = Type::STRING_OR_INT.or_null();
+
+    fn parse(argument: Argument<'a>) -> Option<Self> {
+        if argument.value().is_null() {
+            return Some(None);
+        }
+        TextOrNumber::parse_or(argument, c"must be of type string|int|null, %s given").map(Some)
+    }
+
+    fn source(&self) -> String {
+        self.map_or_else(|| "null".to_owned(), |value| value.source())
     }
 }
 

@@ -81,10 +81,11 @@ final class Mailbox
         return Call::run($function, Effect::Query, $do, fn () => []);
     }
 
-    public static function clearUnread(string $function, int|string $user, ?string $conversation): void
+    public static function clearUnread(string $function, int|string $user, int|string|null $conversation): void
     {
         $check = new Arguments($function);
         $user = $check->user(1, 'user_id', $user);
+        $conversation = $conversation === null ? null : (string) $conversation;
         $check->conversation(2, $conversation);
         $do = function () use ($user, $conversation): void {
             Memory::get()->clearUnread($user, $conversation);

@@ -21,7 +21,7 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\getOnlineUsers' => 'array $user_ids: array',
         'ChatPush\disconnectUser' => 'string|int $user_id: bool',
         'ChatPush\getUnreadCounts' => 'string|int $user_id: array',
-        'ChatPush\clearUnreadCount' => 'string|int $user_id, ?string $conversation = NULL: void',
+        'ChatPush\clearUnreadCount' => 'string|int $user_id, string|int|null $conversation = NULL: void',
         'ChatPush\ackOfflineMessage' => 'string|int $user_id, array $ids: int',
         'ChatPush\forgetUser' => 'string|int $user_id: void',
         'ChatPush\recallMessage' => 'string|int $sender_id, string|int $receiver_id, string $message_id: bool',

@@ -43,6 +43,18 @@ final class ConversationsInMemoryTest extends PromisesTestCase
         self::assertSame([], ChatPush\getUnreadCounts($user));
     }
 
+    /** PHP makes integers of keys that are digits. */
+    public function testKeysAreConversations(): void
+    {
+        $user = $this->installation->newUser();
+        ChatPush\sendMessage(1, $user, 'a');
+        ChatPush\sendMessage(1, $user, 'b', conversation: 'team');
+        foreach (ChatPush\getUnreadCounts($user) as $conversation => $count) {
+            ChatPush\clearUnreadCount($user, $conversation);
+        }
+        self::assertSame(0, getUnreadCount($user));
+    }
+
     /** A message from before the application's 0 is not counted, so that its recall takes nothing from others. */
     public function testRecallOfWhatTheApplicationHasClearedTakesNothing(): void
     {
