@@ -132,9 +132,10 @@ export interface Events {
   /**
    * The unread counter, after connecting and whenever it changes. A message whose content is
    * `{"type":"unread_count","data":<integer>}` causes this event instead of `message`. `by` is what each
-   * conversation counts, where `unread_by_conversation` is set.
+   * conversation counts, where `unread_by_conversation` is set. It names at most 800: `more` is true if there are
+   * others, which `ChatPush\getUnreadCounts()` has.
    */
-  unread: (count: number, by?: { [conversation: string]: number }) => unknown;
+  unread: (count: number, by?: { [conversation: string]: number }, more?: boolean) => unknown;
 
   /**
    * Whether peers of the grant are online: all of them once after each connection, then what has changed.

@@ -130,7 +130,8 @@ pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
         .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))
         .and_then(|found| found)
         .map_err(AgreementError::Store)?;
-    let own = Installation::of_database(row.uuid, services.config.user_id_type, content);
+    let own = Installation::of_database(row.uuid, services.config.user_id_type, content)
+        .counting_conversations(store.names().unread_by_conversation);
     if known(services).is_none() {
         wait_for_others(services, store).await?;
     }

@@ -30,7 +30,9 @@ mod writer_lock;
 pub(crate) mod apply;
 mod transaction;
 pub(crate) mod time_limit;
+mod counters;
 mod sweep;
+pub(crate) mod sweep_parts;
 mod mailbox;
 pub(crate) mod dead_letters;
 

@@ -93,8 +93,7 @@ async fn generation_of_entries_rises_when_every_daemon_reads_it() {
 /// What a daemon writes by itself keeps to that, too.
 #[tokio::test]
 async fn new_entries_of_daemons_wait_until_every_daemon_reads_them() {
-    let env = TestEnv::new().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true");
-    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    let env = TestEnv::bare().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true").set_up().await;
     // Both are of one partition.
     env.users(&[2, 66]).await;
     let (key, heartbeats) = (env.prefix().installation(), env.prefix().heartbeats());

@@ -183,8 +183,7 @@ async fn age(env: &TestEnv, table: &str, condition: &str) {
 /// Ours, the application's, read ones and unread ones.
 #[tokio::test]
 async fn old_messages_go_with_their_counts() {
-    let env = TestEnv::new().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true");
-    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    let env = TestEnv::bare().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true").set_up().await;
     env.users(&[2, 9]).await;
     let daemon = env.daemon().await;
     let fill = "storeOfflineMessage(1, 9, 'old and read'); ChatPush\\clearUnreadCount(9);

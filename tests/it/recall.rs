@@ -1,6 +1,5 @@
 //! Messages that are taken back: by their sender, or because MySQL has refused them.
 
-use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::grants::next_of;
 use chatpush_tests::test_env::TestEnv;
@@ -192,8 +191,7 @@ async fn message_to_many_that_mysql_refuses_for_one_disappears_there() {
 #[tokio::test]
 async fn message_behind_a_clear_of_the_same_millisecond_counts() {
     for conversation in [None, Some("1")] {
-        let env = TestEnv::new().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true");
-        assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+        let env = TestEnv::bare().await.with("CHATPUSH_UNREAD_BY_CONVERSATION", "true").set_up().await;
         env.users(&[2]).await;
         let daemon = env.daemon().await;
         let log = env.log(2);

@@ -35,17 +35,17 @@ enum ServersRef {
 impl TestEnv {
     /// An installation with the default tables, on the shared servers.
     pub async fn new() -> Self {
-        Self::bare().await.migrated().await
+        Self::bare().await.set_up().await
     }
 
     /// An installation with the default tables for user ids of this type, on the shared servers.
     pub async fn with_user_ids(ids: UserIdType) -> Self {
-        Self::bare().await.with("CHATPUSH_USER_ID_TYPE", ids.name()).migrated().await
+        Self::bare().await.with("CHATPUSH_USER_ID_TYPE", ids.name()).set_up().await
     }
 
     /// An installation with the default tables, on servers that the test may stop.
     pub async fn with_own_servers() -> Self {
-        Self::bare_with_own_servers().await.migrated().await
+        Self::bare_with_own_servers().await.set_up().await
     }
 
     /// An installation with an empty database, on servers of its own.
@@ -65,7 +65,8 @@ impl TestEnv {
         env
     }
 
-    async fn migrated(self) -> Self {
+    /// Makes the tables, as if a daemon had run before. For an installation with an empty database.
+    pub async fn set_up(self) -> Self {
         let output = Daemon::command(&self, &["migrate"]).await;
         assert!(output.status.success(), "{output:?}");
         self.record_installation().await;
@@ -81,7 +82,10 @@ impl TestEnv {
         )
         .await;
         let record =
-            Installation::of_database(uuid[0].clone(), self.user_id_type(), ContentColumn::default());
+            Installation::of_database(uuid[0].clone(), self.user_id_type(), ContentColumn::default())
+                .counting_conversations(
+                    self.settings.contains(&("CHATPUSH_UNREAD_BY_CONVERSATION", "true".to_owned())),
+                );
         let _: String = self.redis(&["SET", &self.prefix().installation(), &record.encode()]).await;
     }
 

@@ -99,13 +99,15 @@ impl Message<'_> {
 /// What follows the time in the frame of a message that is delivered as it is accepted.
 pub const AFTER_TIME: &str = "}";
 
-/// The frame with the unread counter, and with what each conversation counts, if that is known.
-pub fn unread(count: u64, by: Option<&BTreeMap<String, u64>>) -> String {
+/// The frame with the unread counter, and with what each conversation counts, if that is known. `more`: there are
+/// others than these ([`crate::limit::UNREAD_CONVERSATIONS`]).
+pub fn unread(count: u64, by: Option<&BTreeMap<String, u64>>, more: bool) -> String {
     let by = by.map(|by| {
         // Texts and numbers: this cannot fail.
         format!(",\"by\":{}", serde_json::to_string(by).unwrap_or_default())
     });
-    format!("{{\"type\":\"unread_count\",\"data\":{count}{}}}", by.unwrap_or_default())
+    let more = if more { ",\"more\":true" } else { "" };
+    format!("{{\"type\":\"unread_count\",\"data\":{count}{}{more}}}", by.unwrap_or_default())
 }
 
 /// Replaces the type of a frame that was rendered without one, and so with [`DEFAULT_TYPE`].

@@ -35,6 +35,9 @@ pub struct Installation {
     pub tags: u32,
     /// The type of user ids.
     pub user_id_type: UserIdType,
+    /// Whether unread messages are counted by conversation too.
+    #[serde(default)]
+    pub unread_by_conversation: bool,
     /// Where messages are stored: [`MYSQL`] or [`NONE`].
     pub storage: String,
     /// A UUID that also stands in the database, in `chatpush_installation`. Empty without a database.
@@ -86,6 +89,17 @@ pub enum Mismatch {
         /// The type in this daemon's settings.
         own: UserIdType,
     },
+    /// Other counters.
+    #[error(
+        "the installation in Redis has unread_by_conversation = {found} and this daemon {}: give all daemons the same \
+         (CHATPUSH_UNREAD_BY_CONVERSATION); to change it for good, stop them all and delete the key \
+         <prefix>:installation",
+        !found
+    )]
+    Conversations {
+        /// Whether conversations are counted in the record.
+        found: bool,
+    },
     /// Another kind of storage.
     #[error(
         "the installation in Redis has storage = \"{found}\" and this daemon storage = \"{own}\": give all \
@@ -121,10 +135,17 @@ impl Installation {
             partitions: Partition::COUNT,
             tags: tags(),
             user_id_type,
+            unread_by_conversation: false,
             storage: MYSQL.to_owned(),
             uuid,
             content,
         }
+    }
+
+    /// The record with whether unread messages are counted by conversation too.
+    #[must_use]
+    pub fn counting_conversations(self, counts: bool) -> Self {
+        Self { unread_by_conversation: counts, ..self }
     }
 
     /// The record of an installation without a database.
@@ -190,6 +211,9 @@ impl Installation {
         if self.storage != own.storage {
             return Err(Mismatch::Storage { found: self.storage.clone(), own: own.storage.clone() });
         }
+        if self.unread_by_conversation != own.unread_by_conversation {
+            return Err(Mismatch::Conversations { found: self.unread_by_conversation });
+        }
         if self.uuid != own.uuid {
             return Err(Mismatch::Uuid { found: self.uuid.clone(), own: own.uuid.clone() });
         }
@@ -237,6 +261,7 @@ mod tests {
             (&|other| other.tags += 1, "other hash tags"),
             (&|other| other.entries = entry::GENERATION + 1, "generation 3"),
             (&|other| other.user_id_type = UserIdType::Text, "type text"),
+            (&|other| other.unread_by_conversation = true, "unread_by_conversation = true"),
             (&|other| other.storage = NONE.to_owned(), "storage = \"none\""),
             (&|other| other.uuid = "w".to_owned(), "installation w"),
         ] {

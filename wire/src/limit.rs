@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Most conversations that the frame of an unread counter names. With the longest names it has 64 KiB then.
+pub const UNREAD_CONVERSATIONS: usize = 800;
+
 /// Longest content in bytes: MySQL's `TEXT` column.
 pub const CONTENT_BYTES: usize = 65_535;
 

@@ -130,7 +130,7 @@ fn frames_match_the_golden_file() {
         let rendered = match text(&line, "kind") {
             "unread" => {
                 let by: Option<BTreeMap<String, u64>> = serde_json::from_value(line["by"].clone()).unwrap();
-                frame::unread(line["count"].as_u64().unwrap(), by.as_ref())
+                frame::unread(line["count"].as_u64().unwrap(), by.as_ref(), line["more"] == true)
             }
             name @ ("live" | "stored" | "carbon") => {
                 let message = &line["message"];

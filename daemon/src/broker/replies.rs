@@ -1,9 +1,7 @@
 //! Replies to the extension, and what the writer tells a user's devices.
 
-use std::collections::BTreeMap;
-
 use chatpush_wire::envelope;
-use chatpush_wire::frame::{self, Message, sent};
+use chatpush_wire::frame::{Message, sent};
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -64,15 +62,9 @@ pub(crate) async fn forget_accepted(
     commands.send(&pipeline).await
 }
 
-/// Adds the command that publishes a user's unread counter to a pipeline.
-pub(crate) fn publish_unread(
-    pipeline: &mut Pipeline,
-    prefix: &Prefix,
-    user: &UserId,
-    count: u64,
-    by: Option<&BTreeMap<String, u64>>,
-) {
-    let envelope = format!("{}{}", envelope::EPHEMERAL, frame::unread(count, by));
+/// Adds the command that publishes the frame of a user's unread counter to a pipeline.
+pub(crate) fn publish_unread(pipeline: &mut Pipeline, prefix: &Prefix, user: &UserId, frame: &str) {
+    let envelope = format!("{}{frame}", envelope::EPHEMERAL);
     pipeline.cmd("SPUBLISH").arg(prefix.user_channel(user)).arg(envelope).ignore();
 }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatpush_wire::frame::{self, Message};
+use chatpush_wire::frame::Message;
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 use tokio::sync::{Semaphore, mpsc};
@@ -131,9 +131,7 @@ impl Replay {
             if has_more {
                 slot.send(ReplayPart::Page(self.hub.page(frames.collect())));
             } else {
-                let unread = unread.map(|unread| {
-                    Outgoing::new(Utf8Bytes::from(frame::unread(unread.count, unread.by.as_ref())), None)
-                });
+                let unread = unread.map(|unread| Outgoing::new(Utf8Bytes::from(unread.frame()), None));
                 let last = self.hub.page(frames.chain(unread).collect());
                 slot.send(ReplayPart::Last(last, epoch));
                 return Ok(());

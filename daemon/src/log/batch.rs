@@ -302,7 +302,8 @@ impl<'a> Batch<'a> {
                 }
                 Entry::Forget { receiver, .. } => {
                     batch.parts.remove(receiver);
-                    batch.counters.insert(receiver, Counter { cleared: true, added: 0 });
+                    let counter = batch.counter(receiver, logged.position);
+                    (counter.cleared, counter.added) = (true, 0);
                     batch.forgets.push((logged.partition, receiver));
                     Outcome::Forgotten
                 }
@@ -332,7 +333,7 @@ impl<'a> Batch<'a> {
                         batch.recalls.push(Recall { sender, receiver, ids: earlier });
                     }
                     if counting != Counting::Off {
-                        batch.counters.entry(receiver).or_default();
+                        batch.counter(receiver, logged.position);
                         batch.notify_unread.push(receiver);
                     }
                     Outcome::Recalled { receiver, ids, from_batch, index }

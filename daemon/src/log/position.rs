@@ -33,6 +33,16 @@ impl Position {
         self.ms
     }
 
+    /// The next smaller id. For the smallest id it is the same.
+    #[must_use]
+    pub(crate) const fn previous(self) -> Self {
+        match (self.ms, self.seq.checked_sub(1)) {
+            (ms, Some(seq)) => Self { ms, seq },
+            (0, None) => self,
+            (ms, None) => Self { ms: ms - 1, seq: u64::MAX },
+        }
+    }
+
     /// The next larger id, from which on `XTRIM MINID` keeps entries. For the largest id it is the same.
     #[must_use]
     pub const fn next(self) -> Self {
@@ -199,6 +209,9 @@ mod tests {
         assert_eq!(position(&format!("10-{}", u64::MAX)).next(), position("11-0"));
         let last = position(&format!("{0}-{0}", u64::MAX));
         assert_eq!(last.next(), last, "the largest id has no next one");
+        assert_eq!(position("10-10").previous(), position("10-9"));
+        assert_eq!(position("11-0").previous(), position(&format!("10-{}", u64::MAX)));
+        assert_eq!(position("0-0").previous(), position("0-0"), "the smallest id has no previous one");
         for bad in ["", "1", "1-", "-1", "1-1-1", "a-b"] {
             assert_eq!(bad.parse::<Position>(), Err(InvalidPosition));
         }

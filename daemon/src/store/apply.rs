@@ -1,6 +1,6 @@
 //! The writer's transaction: applies one batch of the log, or nothing of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row};
 use tokio::time::Instant;
 
+use super::counters;
 use super::error::UnavailableCause;
 use super::installation::InstallationRow;
 use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::probe::{self, Probe};
-use super::rows::{CONVERSATIONS, Unread, positions};
+use super::rows::{Unread, positions};
 use super::server::Server;
 use super::statements::{ID_BYTES, dead_letter, forget, in_statements, insert, installation, position};
 use super::tables::{self, Tables};
@@ -251,36 +252,8 @@ impl WriterConnection {
             removed: results.affected_rows,
             recalled: recalled.into_iter().map(|rows| rows > 0).collect(),
             delivered,
-            counters: self.counters(results.rows, results.parts),
+            counters: counters::found(&self.tables, results.rows, results.parts),
         })
-    }
-
-    /// The counters in rows of `counter::select`, with what conversations count in rows of `parts::select`.
-    pub(super) fn counters(&self, totals: Vec<Row>, parts: Vec<Row>) -> Vec<(UserId, Unread)> {
-        let ids = self.tables.user_id_type;
-        let mut by: HashMap<UserId, BTreeMap<String, u64>> = HashMap::new();
-        for row in parts {
-            let Ok((user, conversation, count)) = mysql_async::from_row_opt::<(String, String, u64)>(row)
-            else {
-                continue;
-            };
-            let Ok(user) = ids.text(&user) else { continue };
-            let by = by.entry(user).or_default();
-            if by.len() < CONVERSATIONS {
-                by.insert(conversation, count);
-            }
-        }
-        let by_conversation = self.tables.unread_by_conversation;
-        let counters = totals.into_iter().filter_map(|row| {
-            let (user, count) = mysql_async::from_row_opt::<(String, i64)>(row).ok()?;
-            let user = ids.text(&user).ok()?;
-            let count = u64::try_from(count).unwrap_or(0);
-            // A total of 0 empties the parts.
-            let parts = by.remove(&user).filter(|_| count > 0);
-            let by = by_conversation.then(|| parts.unwrap_or_default());
-            Some((user, Unread { count, by }))
-        });
-        counters.collect()
     }
 
     /// The beginning of a transaction that changes rows while the positions are these, beside the log.

@@ -6,9 +6,10 @@ use chatpush_wire::id::UserId;
 
 use super::StoreError;
 use super::apply::{Locks, WriterConnection};
-use super::multi_statement::{MultiStatement, ResultUse};
+use super::counters;
+use super::multi_statement::ResultUse;
 use super::rows::Unread;
-use super::statements::{counter, in_statements, mailbox, parts};
+use super::statements::{in_statements, mailbox};
 use crate::base::clock;
 use crate::log::batch::PositionUpdate;
 
@@ -110,12 +111,12 @@ impl WriterConnection {
         statements.push(ResultUse::AffectedRows, remove_rows);
         statements.push(ResultUse::Ignored, remove_records);
         if counted {
-            self.add_counters(&mut statements, &users);
+            counters::add(&mut statements, tables, &users, false);
         }
         self.add_end(&mut statements, positions);
         let results = self.execute(statements).await?;
         let removed = results.affected_rows.first().copied().unwrap_or(0);
-        Ok((removed, self.counters(results.rows, results.parts)))
+        Ok((removed, counters::found(self.tables(), results.rows, results.parts)))
     }
 
     /// How many of these rows each user's counter holds, by conversation.
@@ -133,14 +134,5 @@ impl WriterConnection {
             counted.entry(user).or_default().insert(part, count);
         }
         Ok(counted)
-    }
-
-    /// Adds the statements that select the counters of these users.
-    pub(super) fn add_counters(&self, statements: &mut MultiStatement, users: &[&UserId]) {
-        let tables = self.tables();
-        statements.push(ResultUse::Rows, counter::select(tables, users));
-        if tables.unread_by_conversation {
-            statements.push(ResultUse::Parts, parts::select(users));
-        }
     }
 }

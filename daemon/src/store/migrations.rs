@@ -5,7 +5,7 @@ use chatpush_wire::id::MessageId;
 
 use crate::config::Names;
 use crate::store::schema::{
-    self, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE,
+    self, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, POSITION,
 };
 use crate::store::user_columns;
 
@@ -45,10 +45,15 @@ pub(crate) const ALL: &[Migration] = &[
     },
     Migration { version: 6, summary: "recorded the type of user ids", statements: record_user_id_type },
     Migration { version: 7, summary: "recorded the order of clears and messages", statements: add_order },
+    Migration {
+        version: 8,
+        summary: "recorded since when conversations are counted",
+        statements: record_since_when_conversations_count,
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 7;
+pub(crate) const LATEST: u16 = 8;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -119,6 +124,11 @@ fn add_order(_: &NewInstallation<'_>) -> Vec<String> {
         add_column(CONVERSATION_CLEARED, "cleared_seq", &format!("{number} `cleared_ms`")),
     ]
     .concat()
+}
+
+fn record_since_when_conversations_count(_: &NewInstallation<'_>) -> Vec<String> {
+    let column = |name| add_column(POSITION, name, "bigint unsigned DEFAULT NULL");
+    ["parts_since_ms", "parts_since_seq"].map(column).concat()
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -201,7 +201,7 @@ impl Store {
         counters: &mut HashMap<UserId, u64>,
     ) -> Result<HashMap<Partition, Position>, StoreError> {
         let mut found: HashMap<UserId, i64> = HashMap::new();
-        let reached = self.read_for_each(counter::select(self.names(), users), &mut found).await?;
+        let reached = self.read_for_each(counter::select(self.names(), users, false), &mut found).await?;
         counters.extend(found.into_iter().map(|(user, count)| (user, u64::try_from(count).unwrap_or(0))));
         Ok(reached)
     }
@@ -265,7 +265,7 @@ impl Store {
         let mut queries = vec![
             notified::count_waiting(&tables, users, COUNTED),
             notified::first_times(&tables, users),
-            counter::select(&tables, users),
+            counter::select(&tables, users, false),
         ];
         queries.extend(users.iter().map(|user| select_last(&tables, user)));
         let mut found = self.read(&queries).await?.into_iter();

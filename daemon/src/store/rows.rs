@@ -6,8 +6,9 @@
 use chatpush_wire::conversation::Conversation;
 use std::collections::BTreeMap;
 
-use chatpush_wire::frame::MessageType;
+use chatpush_wire::frame::{self, MessageType};
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
+use chatpush_wire::limit::UNREAD_CONVERSATIONS;
 use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{self, SendTime};
 use mysql_async::Row;
@@ -47,10 +48,26 @@ pub(crate) struct Unread {
     pub(crate) count: u64,
     /// What each conversation counts, of those above 0; none if that is not counted.
     pub(crate) by: Option<BTreeMap<String, u64>>,
+    /// Whether others count something too.
+    pub(crate) more: bool,
 }
 
-/// Most conversations of a user that are returned.
-pub(crate) const CONVERSATIONS: usize = 10_000;
+impl Unread {
+    /// What was found: at most `most` of the conversations are kept.
+    pub(super) fn new(count: u64, mut by: Option<BTreeMap<String, u64>>, most: usize) -> Self {
+        let end = by.as_ref().and_then(|by| by.keys().nth(most).cloned());
+        let more = end.zip(by.as_mut()).map(|(end, by)| by.split_off(&end)).is_some();
+        Self { count, by, more }
+    }
+
+    /// The frame for clients.
+    pub(crate) fn frame(&self) -> String {
+        frame::unread(self.count, self.by.as_ref(), self.more)
+    }
+}
+
+/// Most conversations of a user that PHP gets.
+const CONVERSATIONS: usize = 10_000;
 
 /// Rows of the first read of a mailbox. Most have fewer.
 const FIRST_ROWS: u32 = 32;
@@ -132,22 +149,23 @@ impl Store {
     ///
     /// As [`Store::rows`].
     pub(crate) async fn unread(&self, user: &UserId, least: Position) -> Result<Unread, StoreError> {
-        let [counters, parts] = self.read_reached(user, least, self.select_unread(user)).await?;
-        self.unread_of(counters, parts)
+        let queries = self.select_unread(user, CONVERSATIONS);
+        let [counters, parts] = self.read_reached(user, least, queries).await?;
+        self.unread_of(counters, parts, CONVERSATIONS)
     }
 
     /// The counter in the only row, or 0 if there is none, and what conversations count.
-    fn unread_of(&self, counters: Vec<Row>, parts: Vec<Row>) -> Result<Unread, StoreError> {
+    fn unread_of(&self, counters: Vec<Row>, parts: Vec<Row>, most: usize) -> Result<Unread, StoreError> {
         let count = unread(counters)?;
         let by = self
             .names()
             .unread_by_conversation
             .then(|| parts.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect());
-        Ok(Unread { count, by })
+        Ok(Unread::new(count, by, most))
     }
 
     /// The next page of a user's rows, of at most `max_bytes` of content, but always one row if there is one;
-    /// and the counter as it is after the page was read. Both in one round trip.
+    /// and the counter as it is after the page was read, as for a frame. Both in one round trip.
     ///
     /// # Errors
     ///
@@ -162,9 +180,10 @@ impl Store {
         let limit = cursor.limit(max_bytes);
         let tables = self.tables().await?;
         let mut queries = vec![select_rows(&tables, user, cursor.after, limit)];
-        queries.extend(self.select_unread(user));
+        queries.extend(self.select_unread(user, UNREAD_CONVERSATIONS));
         let [rows, counters, parts] = self.read_reached(user, least, queries).await?;
-        Ok((page(rows, &tables, limit, max_bytes, true)?, self.unread_of(counters, parts)?))
+        let unread = self.unread_of(counters, parts, UNREAD_CONVERSATIONS)?;
+        Ok((page(rows, &tables, limit, max_bytes, true)?, unread))
     }
 
     /// The rows of each query, from a server that has reached `least`; none of a query that was not sent.
@@ -186,8 +205,8 @@ impl Store {
         Ok(only(results))
     }
 
-    /// The queries for the counter, and for what conversations count.
-    fn select_unread(&self, user: &UserId) -> Vec<String> {
+    /// The queries for the counter, and for what conversations count: one more of them than is kept.
+    fn select_unread(&self, user: &UserId, most: usize) -> Vec<String> {
         let names = self.names();
         let mut queries = vec![format!(
             "SELECT {} AS `unread_count` FROM {} WHERE {} = {}{}",
@@ -198,7 +217,7 @@ impl Store {
             names.of_counters()
         )];
         if names.unread_by_conversation {
-            queries.push(parts::select_of(names, user, CONVERSATIONS));
+            queries.push(parts::select_of(names, user, most + 1));
         }
         queries
     }

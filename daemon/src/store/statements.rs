@@ -8,6 +8,7 @@ pub(super) mod insert;
 pub(super) mod installation;
 pub(super) mod mailbox;
 pub(super) mod notified;
+pub(super) mod part_keys;
 pub(super) mod parts;
 pub(super) mod position;
 pub(super) mod recall;

@@ -9,10 +9,10 @@ use mysql_async::prelude::Queryable;
 
 use super::adoption::{Adoption, Decision};
 use super::error::UnavailableCause;
-use super::schema::MESSAGE;
+use super::schema::{CONVERSATION_CLEARED, MESSAGE};
 use super::statements::quoted;
 use super::{StoreError, bounded};
-use crate::config::{Identifier, Mysql, Names};
+use crate::config::{Identifier, Mysql, Names, UNREAD};
 
 /// The tables, with the names that the operator gave them.
 #[derive(Clone, Debug)]
@@ -31,6 +31,10 @@ pub(crate) struct Tables {
     pub(super) kept: u64,
     /// Whether there are such.
     pub(super) has_own_kept: bool,
+    /// Whether there is our own table of counters, whatever the settings are.
+    pub(super) has_unread: bool,
+    /// Whether there is our own table of clears of conversations.
+    pub(super) has_conversation_clears: bool,
 }
 
 /// What the column of times holds.
@@ -182,9 +186,19 @@ impl Tables {
             constants: behind_commas(constants.iter().map(|(_, value)| value.clone())),
             kept: 0,
             has_own_kept: false,
+            has_unread: has_table(connection, UNREAD).await?,
+            has_conversation_clears: has_table(connection, CONVERSATION_CLEARED).await?,
         };
         Ok((tables, content))
     }
+}
+
+/// Whether there is a table that this account may use.
+async fn has_table(connection: &mut Conn, name: &str) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    let found: Option<u64> = bounded(connection.exec_first(sql, (name,))).await?;
+    Ok(found.is_some_and(|found| found > 0))
 }
 
 /// The items, each behind a comma.

@@ -1,6 +1,7 @@
 //! The statements of the writer's transactions, in their order.
 
 use super::apply::{Inserts, Locks, WriterConnection};
+use super::counters;
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::statements::{confirm, counter, forget, in_statements, insert, notified, position, recall};
 use crate::base::clock;
@@ -41,7 +42,7 @@ impl WriterConnection {
         self.add_fence(statements, &batch.positions);
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().copied().collect();
-            statements.push(ResultUse::Ignored, counter::lock(tables, &users));
+            statements.push(ResultUse::Ignored, counter::lock(tables, &users, locks));
         }
         match inserts {
             Inserts::Together => {
@@ -68,6 +69,13 @@ impl WriterConnection {
             let [records, rows] = confirm::delete_by_application(tables, ack);
             statements.push(ResultUse::Ignored, records);
             statements.push(ResultUse::AffectedRows, rows);
+        }
+        // What follows looks at totals and changes them one by one. The application's transactions must not come
+        // in between, and meet no deadlock if they lock its users in the order of their ids.
+        let takes_turns = tables.unread_by_conversation || !batch.recalls.is_empty();
+        if locks == Locks::Wait && takes_turns && !tables.own_counter && !batch.counters.is_empty() {
+            let users: Vec<_> = batch.counters.keys().copied().collect();
+            statements.push(ResultUse::Ignored, counter::lock(tables, &users, locks));
         }
         self.add_recalls(statements, batch);
         for (partition, user) in &batch.forgets {
@@ -99,7 +107,7 @@ impl WriterConnection {
             }
         }
         if !batch.notify_unread.is_empty() {
-            self.add_counters(statements, &batch.notify_unread);
+            counters::add(statements, tables, &batch.notify_unread, true);
         }
     }
 
@@ -113,7 +121,7 @@ impl WriterConnection {
             }
             // A clear in this batch leaves nothing of an older message to take out.
             if batch.counters.get(taken.receiver).is_some_and(|counter| !counter.cleared) {
-                for statement in recall::uncount(tables, taken) {
+                for statement in recall::uncount(tables, taken, self.server.most_unread) {
                     statements.push(ResultUse::Ignored, statement);
                 }
             }

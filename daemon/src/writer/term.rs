@@ -6,6 +6,7 @@ mod isolation;
 mod reading;
 mod full;
 mod forgetting;
+mod last_counters;
 mod splitting;
 mod rescan;
 
@@ -105,6 +106,7 @@ impl<'a> Term<'a> {
         let keeps = (!services.config.failover_memory.is_zero(), services.config.receipts);
         let (mut mysql, installation) = WriterConnection::open(store, keeps).await?;
         installation::same(services, &installation.uuid).await?;
+        mysql.prepare_parts().await?;
         // Another connection may lead to another server, which is behind or was the primary before.
         let found = mysql.positions().await?;
         let mut lost = log::repair(&services.commands, &services.prefix, &found).await?;
@@ -152,6 +154,7 @@ impl<'a> Term<'a> {
         let mut connection = blocking_connection(self.services.commands.connector()).await?;
         metrics::TERMS.add(1);
         tracing::info!("became the writer");
+        self.queue_last_counters().await?;
         let mut deferred = Deferred::default();
         let mut last = false;
         let mut turn = 0;
@@ -236,7 +239,9 @@ impl<'a> Term<'a> {
             self.is_run_id_recorded = true;
         }
         self.expire().await?;
-        self.sweeping.step_if_due(&mut self.mysql).await
+        let positions = &self.applied;
+        let applied = |user: &UserId| positions.get(&Partition::of(user)).copied().unwrap_or_default();
+        self.sweeping.step_if_due(&mut self.mysql, applied).await
     }
 
     /// Commits one transaction and queues its replies.

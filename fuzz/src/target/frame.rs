@@ -94,7 +94,7 @@ fn render(Input { kind, configured, from, time_ms, id, data }: &Input<'_>) {
     expected["offline"] = json!(true);
     assert_eq!(parsed(&stored), expected);
     let counted = json!({ "type": "unread_count", "data": time_ms });
-    assert_eq!(parsed(&frame::unread(*time_ms, None)), counted);
+    assert_eq!(parsed(&frame::unread(*time_ms, None, false)), counted);
 }
 
 fn spelled(kind: Option<&MessageType>) -> Value {

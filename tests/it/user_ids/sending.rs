@@ -1,6 +1,5 @@
 //! What users whose ids are texts send: to many, receipts, counters, copies, and what is taken back.
 
-use chatpush_tests::daemon::Daemon;
 use chatpush_tests::grants::next_of;
 use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::id::UserIdType;
@@ -8,12 +7,14 @@ use serde_json::{Value, json};
 
 /// Text ids with counters by conversation, and four users, of whom two differ in the case of a letter alone.
 pub(super) async fn installation() -> TestEnv {
-    let env = TestEnv::with_user_ids(UserIdType::Text)
+    let env = TestEnv::bare()
         .await
+        .with("CHATPUSH_USER_ID_TYPE", UserIdType::Text.name())
         .with("CHATPUSH_UNREAD_BY_CONVERSATION", "true")
         .with("CHATPUSH_RECEIPTS", "true")
-        .with("CHATPUSH_CARBONS", "true");
-    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+        .with("CHATPUSH_CARBONS", "true")
+        .set_up()
+        .await;
     env.execute(
         "INSERT INTO `user` (id, username, password) VALUES \
          ('Ann', '1', ''), ('Bob', '2', ''), ('bob', '3', ''), ('bob@example.org', '4', '')",

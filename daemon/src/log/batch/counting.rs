@@ -26,6 +26,8 @@ pub(crate) struct Counter {
     pub(crate) cleared: bool,
     /// How much is added.
     pub(crate) added: u32,
+    /// Where in the log the first entry is that changes it.
+    pub(crate) since: Position,
 }
 
 /// The changes of what the conversations of one user count.
@@ -69,6 +71,11 @@ impl Insert<'_> {
 }
 
 impl<'a> Batch<'a> {
+    /// The change of a user's counter by the entry at this position.
+    pub(super) fn counter(&mut self, user: &'a UserId, position: Position) -> &mut Counter {
+        self.counters.entry(user).or_insert(Counter { since: position, ..Counter::default() })
+    }
+
     /// Counts a new message.
     pub(super) fn count(&mut self, insert: &Insert<'a>, receiver_online: bool, counting: Counting) {
         if counting == Counting::Off {
@@ -78,7 +85,7 @@ impl<'a> Batch<'a> {
             let parts = self.parts.entry(insert.receiver).or_default();
             *parts.added.entry(insert.counts_for()).or_default() += 1;
         }
-        self.counters.entry(insert.receiver).or_default().added += 1;
+        self.counter(insert.receiver, insert.position).added += 1;
         if receiver_online {
             self.notify_unread.push(insert.receiver);
         }
@@ -107,7 +114,8 @@ impl<'a> Batch<'a> {
         clears: &mut Clears<'a>,
     ) {
         self.parts.remove(user);
-        self.counters.insert(user, Counter { cleared: true, added: 0 });
+        let counter = self.counter(user, position);
+        (counter.cleared, counter.added) = (true, 0);
         self.clears.insert(user, position);
         clears.0.insert((user, None), messages);
         self.notify_unread.push(user);
@@ -124,7 +132,8 @@ impl<'a> Batch<'a> {
     ) {
         let name = || conversation.as_str().to_owned();
         let parts = self.parts.entry(user).or_default();
-        let counter = self.counters.entry(user).or_default();
+        let new = Counter { since: position, ..Counter::default() };
+        let counter = self.counters.entry(user).or_insert(new);
         let added = parts.added.remove(conversation.as_str());
         counter.added = counter.added.saturating_sub(added.unwrap_or(0));
         if !counter.cleared {

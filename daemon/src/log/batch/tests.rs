@@ -70,7 +70,7 @@ fn rows_keep_the_order_of_acceptance() {
     let batch = plan(&entries);
     let contents: Vec<_> = batch.inserts.iter().map(|insert| insert.content).collect();
     assert_eq!(contents, ["m1", "m2", "m3"]);
-    assert_eq!(batch.counters[&user(5)], Counter { cleared: false, added: 3 });
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: false, added: 3, since: Position::new(1, 0) });
     assert_eq!(batch.replies.len(), 3);
 }
 
@@ -108,7 +108,7 @@ fn a_confirmed_older_message_is_deleted() {
 fn a_clear_resets_the_count_before_it_and_not_after_it() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5)]);
     let batch = plan(&entries);
-    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1 });
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 1, since: Position::new(1, 0) });
     assert_eq!(batch.notify_unread, [&user(5)]);
 }
 
@@ -228,10 +228,13 @@ fn a_message_recalled_in_its_own_batch_leaves_neither_row_nor_count() {
 #[test]
 fn a_recall_behind_a_clear_takes_no_count_that_is_gone() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(1, 1, 5)]);
-    assert_eq!(plan(&entries).counters[&user(5)], Counter { cleared: true, added: 1 });
+    assert_eq!(
+        plan(&entries).counters[&user(5)],
+        Counter { cleared: true, added: 1, since: Position::new(1, 0) }
+    );
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(2, 1, 5)]);
     let batch = plan(&entries);
-    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 0 });
+    assert_eq!(batch.counters[&user(5)], Counter { cleared: true, added: 0, since: Position::new(1, 0) });
     assert_eq!(batch.clears[&user(5)], Position::new(2, 0));
 }
 
@@ -252,7 +255,8 @@ fn a_message_of_an_earlier_batch_is_recalled_by_a_statement() {
     let (sender, receiver, ids) = (user(1), user(5), [id(1), id(2)]);
     let expected = ids.iter().map(|id| Recall { sender: &sender, receiver: &receiver, ids: vec![id] });
     assert_eq!(batch.recalls, expected.collect::<Vec<_>>());
-    assert_eq!(batch.counters[&user(5)], Counter::default(), "the statement finds out what it counts");
+    let counter = Counter { since: Position::new(2, 0), ..Counter::default() };
+    assert_eq!(batch.counters[&user(5)], counter, "the statement finds out what it counts");
 }
 
 fn to_many(number: u8, receivers: &[(i64, bool, bool)]) -> Entry {
@@ -388,7 +392,7 @@ fn conversations_are_counted_and_cleared_in_order() {
             })
             .collect(),
     };
-    let counter = |cleared, added| Some(Counter { cleared, added });
+    let counter = |cleared, added| Some(Counter { cleared, added, since: Position::new(1, 0) });
     let by = Counting::ByConversation;
     assert_eq!(
         planned(

@@ -22,7 +22,9 @@ pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
         Err(error) => Finding::wrong("partitions", error.to_string()),
     };
     let writer = store.writer_connection().await.ok().flatten();
-    let own = Installation::of_database(row.uuid, config.user_id_type, ContentColumn::default());
+    let counts = config.mysql.as_ref().is_some_and(|mysql| mysql.names.unread_by_conversation);
+    let own = Installation::of_database(row.uuid, config.user_id_type, ContentColumn::default())
+        .counting_conversations(counts);
     vec![agreement(config, own, writer).await, partitions]
 }
 

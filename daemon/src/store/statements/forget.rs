@@ -15,7 +15,7 @@ pub(in crate::store) fn rows(
     partition: Partition,
     user: &UserId,
     limit: Option<u32>,
-) -> [String; 4] {
+) -> Vec<String> {
     // The order is that of an index, and the same on a replica that repeats statements.
     let first =
         |column: &str| limit.map_or_else(String::new, |limit| format!(" ORDER BY {column} LIMIT {limit}"));
@@ -23,7 +23,7 @@ pub(in crate::store) fn rows(
     // An entry is a JSON list of names and values. It begins with version, kind and receiver.
     let entry_of = "JSON_UNQUOTE(JSON_EXTRACT(`entry`, '$[2][1]'))";
     // Records go in the order of their rows: a row that would be left alone is known by its record.
-    [
+    let mut statements = vec![
         format!(
             "{} WHERE {} = {receiver} AND {}{}{}",
             confirm::remove(tables),
@@ -39,21 +39,28 @@ pub(in crate::store) fn rows(
             quoted(&user.to_string()),
             first("`id`")
         ),
-    ]
+    ];
+    // Whatever the settings are now.
+    for (is_there, table) in
+        [(tables.has_unread, UNREAD), (tables.has_conversation_clears, CONVERSATION_CLEARED)]
+    {
+        if is_there {
+            let first = first("`conversation`");
+            statements.push(format!("DELETE FROM `{table}` WHERE `user_id` = {receiver}{first}"));
+        }
+    }
+    statements
 }
 
-/// Deletes our counters of a user, those of conversations too, and when they were cleared.
+/// Deletes our counters of a user, also one that this transaction has made, and when they were cleared.
 pub(in crate::store) fn counters(tables: &Tables, forgotten: &UserId) -> Vec<String> {
     let user = id_literal(forgotten);
     let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
-    if tables.own_counter || tables.unread_by_conversation {
+    if tables.has_unread {
         statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
     }
     if tables.notify.is_some() {
         statements.push(notified::forget(forgotten));
-    }
-    if tables.unread_by_conversation {
-        statements.push(format!("DELETE FROM `{CONVERSATION_CLEARED}` WHERE `user_id` = {user}"));
     }
     statements
 }

@@ -1,8 +1,9 @@
 //! Messages that their senders take back, and what is counted of them.
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 
-use super::{id_list, id_literal, quoted};
+use super::{id_list, id_literal, part_keys, parts, quoted};
 use crate::config::UNREAD;
 use crate::log::batch::{Batch, PartClear, Recall};
 use crate::log::position::Position;
@@ -14,29 +15,35 @@ use crate::store::tables::Tables;
 const AFTER: &str = "(c.`cleared_ms`, c.`cleared_seq`) >= (m.`time_ms`, m.`log_seq`)";
 
 /// Takes a message out of the counter, and out of what its conversation counts, unless that was cleared after
-/// it.
-pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>) -> Vec<String> {
+/// it. `most_unread` is the largest value of the counter's column.
+pub(in crate::store) fn uncount(tables: &Tables, recall: &Recall<'_>, most_unread: u64) -> Vec<String> {
+    let total = format!("COALESCE({}, 0)", tables.unread_count);
     let receiver = id_literal(recall.receiver);
     let counted =
         format!("FROM {} WHERE {}", records_and_rows(tables), named_by(tables, recall)) + &counts(tables);
-    let mut statements = vec![format!(
-        "UPDATE {user} SET {unread} = GREATEST(CAST(COALESCE({unread}, 0) AS SIGNED) - \
-         (SELECT COUNT(*) {counted}), 0) WHERE {} = {receiver}{}",
+    let mut statements = Vec::new();
+    let mut least = "0".to_owned();
+    if tables.unread_by_conversation {
+        // The messages come first and are few: their conversations are looked up by the key. The application's
+        // table may have any columns, and none of that name.
+        statements.push(format!(
+            "UPDATE (SELECT {} AS `chatpush_part`, COUNT(*) AS `chatpush_messages` \
+             {counted}{} GROUP BY `chatpush_part`) r STRAIGHT_JOIN `{UNREAD}` p \
+             ON p.`user_id` = {receiver} AND p.`conversation` = r.`chatpush_part` \
+             SET p.`unread` = p.`unread` - LEAST(p.`unread`, r.`chatpush_messages`)",
+            counts_for(tables),
+            part_keys::counted(Partition::of(recall.receiver))
+        ));
+        least = parts::least(&total, recall.receiver, most_unread);
+    }
+    statements.push(format!(
+        "UPDATE {} SET {} = GREATEST(CAST({total} AS SIGNED) - (SELECT COUNT(*) {counted}), {least}) \
+         WHERE {} = {receiver}{}",
+        tables.user,
+        tables.unread_count,
         tables.user_id,
         tables.of_counters(),
-        user = tables.user,
-        unread = tables.unread_count,
-    )];
-    if tables.unread_by_conversation {
-        // The application's table may have any columns, and none of that name.
-        statements.push(format!(
-            "UPDATE `{UNREAD}` p JOIN (SELECT {} AS `chatpush_part`, COUNT(*) AS `chatpush_messages` \
-             {counted} GROUP BY `chatpush_part`) r ON r.`chatpush_part` = p.`conversation` \
-             SET p.`unread` = p.`unread` - LEAST(p.`unread`, r.`chatpush_messages`) \
-             WHERE p.`user_id` = {receiver}",
-            counts_for(tables)
-        ));
-    }
+    ));
     statements
 }
 

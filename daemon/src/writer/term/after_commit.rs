@@ -22,8 +22,7 @@ impl Term<'_> {
             self.queue_reply(pending.partition, pending.reply_to, &reply);
         }
         for (user, unread) in &done.counters {
-            let by = unread.by.as_ref();
-            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, unread.count, by);
+            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, &unread.frame());
         }
     }
 

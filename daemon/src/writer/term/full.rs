@@ -137,8 +137,7 @@ impl Term<'_> {
         metrics::EXPIRED.add(expired.messages);
         self.mailboxes.removed(&expired.users);
         for (user, unread) in &expired.counters {
-            let by = unread.by.as_ref();
-            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, unread.count, by);
+            replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, &unread.frame());
         }
         Ok(())
     }

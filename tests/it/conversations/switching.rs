@@ -1,0 +1,87 @@
+//! The setting is switched on and off.
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use serde_json::json;
+
+use super::{counts, installation};
+
+const SETTING: &str = "CHATPUSH_UNREAD_BY_CONVERSATION";
+
+/// As an operator does to change it for good.
+async fn forget_record(env: &TestEnv) {
+    let _: u64 = env.redis(&["DEL", &env.prefix().installation()]).await;
+}
+
+/// All daemons count the same.
+#[tokio::test]
+async fn daemon_that_differs_is_refused_by_name() {
+    let env = installation().await;
+    let _daemon = env.daemon().await;
+    let other = env.clone().with(SETTING, "false");
+    let ports =
+        other.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    assert_eq!(Daemon::command(&ports, &["run"]).await.status.code(), Some(78));
+    let check = Daemon::command(&other, &["check"]).await;
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(text.contains("unread_by_conversation = true and this daemon false"), "{text}");
+}
+
+/// What was counted before is wrong by all that came meanwhile. It goes, and messages from then do not count for
+/// conversations when they are taken back.
+#[tokio::test]
+async fn conversations_begin_anew_when_they_are_switched_on() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let send = |id: char| format!("ChatPush\\sendMessage(1, 2, 'text', 'chat', '{id}', 'team');");
+    let recall = |id: char| format!("ChatPush\\recallMessage(1, 2, '{id}');");
+    env.php().get(&send('a')).await;
+    env.php().get(&send('b')).await;
+    assert_eq!(counts(&env, 2).await, (json!({"team": 2}), 2));
+    daemon.stop();
+    forget_record(&env).await;
+    let off = env.clone().with(SETTING, "false");
+    let daemon = off.daemon().await;
+    off.php().get(&send('c')).await;
+    off.php().get(&recall('a')).await;
+    daemon.stop();
+    // It waits in the log, and is counted.
+    env.php().with("chatpush.durability=queued").get(&send('d')).await;
+    forget_record(&env).await;
+    let daemon = env.daemon().await;
+    eventually("it is counted", || counts(&env, 2), |found| *found == (json!({"team": 1}), 3)).await;
+    env.php().get(&recall('b')).await;
+    assert_eq!(counts(&env, 2).await, (json!({"team": 1}), 2), "it counted for no conversation");
+    env.php().get(&recall('d')).await;
+    assert_eq!(counts(&env, 2).await, (json!({}), 1));
+    // Another start is no switch.
+    env.php().get(&send('e')).await;
+    let _daemon = daemon.restart(&env).await;
+    assert_eq!(counts(&env, 2).await, (json!({"team": 1}), 2));
+}
+
+/// Nothing of a user is left, whatever the setting is now, and however much it is.
+#[tokio::test]
+async fn forgotten_user_has_no_conversations_whatever_the_setting() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'a'); ChatPush\\sendMessage(1, 3, 'a');").await;
+    daemon.stop();
+    for (table, number) in [("chatpush_unread", "unread"), ("chatpush_conversation_cleared", "cleared_ms")] {
+        for user in [2, 3] {
+            let table = format!("{table} (user_id, conversation, {number})");
+            let many = format!("INSERT INTO {table} SELECT {user}, CONCAT('c', seq), 1 FROM seq_1_to_1200");
+            env.execute(&many).await;
+        }
+    }
+    env.execute("UPDATE `user` SET unread_count = 1200").await;
+    forget_record(&env).await;
+    let off = env.clone().with(SETTING, "false");
+    let _daemon = off.daemon().await;
+    off.php().with("chatpush.timeout_ms=10000").get("ChatPush\\forgetUser(2);").await;
+    for table in ["chatpush_unread", "chatpush_conversation_cleared"] {
+        let left = off.query::<u64>(&format!("SELECT DISTINCT user_id FROM {table}")).await;
+        assert_eq!(left, [3], "{table}");
+    }
+}
