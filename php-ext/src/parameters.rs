@@ -75,27 +75,17 @@ impl<'a> Kind<'a> for MessageId {
 }
 
 impl<'a> Kind<'a> for Conversation {
-    type Parsed = &'a [u8];
+    type Parsed = TextOrNumber<'a>;
     type Value = Self;
 
-    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
-        // A name is ASCII, so what is not UTF-8 is not a name either way.
-        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
-    }
-}
-
-/// A conversation as a key of an array: PHP makes integers of such texts.
-pub(crate) struct ConversationKey;
-
-impl<'a> Kind<'a> for ConversationKey {
-    type Parsed = TextOrNumber<'a>;
-    type Value = Conversation;
-
-    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Conversation> {
-        match parsed {
-            TextOrNumber::Number(number) => valid(position, Conversation::try_from(number.to_string())),
-            TextOrNumber::Text(bytes) => Conversation::check(position, bytes),
-        }
+    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Self> {
+        let name = match parsed {
+            // PHP makes integers of the keys of an array that are digits.
+            TextOrNumber::Number(number) => number.to_string(),
+            // A name is ASCII, so what is not UTF-8 is not a name either way.
+            TextOrNumber::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        valid(position, Self::try_from(name))
     }
 }
 

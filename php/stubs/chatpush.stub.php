@@ -198,8 +198,8 @@ namespace ChatPush {
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-     * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
-     *     client's frame
+     * @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in
+     *     the client's frame
      * @return Delivery|null whether the receiver was connected. With `chatpush.errors` = `warning` also:
      *     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
      * @throws \ValueError an argument is out of range
@@ -208,7 +208,7 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
      */
-    function sendMessage(string|int $sender_id, string|int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): ?\ChatPush\Delivery {}
+    function sendMessage(string|int $sender_id, string|int $receiver_id, string $content, string|int $type = 'text', ?string $message_id = null, string|int|null $conversation = null): ?\ChatPush\Delivery {}
 
     /**
      * Returns whether the user is connected to a daemon now.
@@ -249,8 +249,8 @@ namespace ChatPush {
      * @param string $content UTF-8, at most 65,535 bytes
      * @param string|int $type the message type for the front end, at most 64 bytes
      * @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-     * @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
-     *     client's frame
+     * @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in
+     *     the client's frame
      * @return array<string|int, Delivery> by receiver, in the order given: whether each was connected. With
      *     `chatpush.errors` = `warning` only those whose message is stored or queued
      * @throws \ValueError an argument is out of range: nothing was sent
@@ -260,7 +260,7 @@ namespace ChatPush {
      * @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
      * @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused all messages
      */
-    function sendToUsers(string|int $sender_id, array $receiver_ids, string $content, string|int $type = 'text', ?string $message_id = null, ?string $conversation = null): array {}
+    function sendToUsers(string|int $sender_id, array $receiver_ids, string $content, string|int $type = 'text', ?string $message_id = null, string|int|null $conversation = null): array {}
 
     /**
      * Returns those of many users who are connected to a daemon now.

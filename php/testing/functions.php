@@ -46,7 +46,7 @@ function sendMessage(
     string $content,
     string|int $type = 'text',
     ?string $message_id = null,
-    ?string $conversation = null,
+    string|int|null $conversation = null,
 ): ?Delivery {
     return Mailbox::send(__FUNCTION__, $sender_id, $receiver_id, $content, $type, $message_id, $conversation);
 }
@@ -57,7 +57,7 @@ function sendToUsers(
     string $content,
     string|int $type = 'text',
     ?string $message_id = null,
-    ?string $conversation = null,
+    string|int|null $conversation = null,
 ): array {
     return Many::send(__FUNCTION__, $sender_id, $receiver_ids, $content, $type, $message_id, $conversation);
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chatpush_wire::conversation::Conversation;
+
 use crate::calls::mailbox;
 use crate::declaration::function;
-use crate::parameters::{AfterRow, ConversationKey, RowIds, RowLimit};
+use crate::parameters::{AfterRow, RowIds, RowLimit};
 use crate::returns::RowPages;
 use crate::users::{self, UserArgument};
 
@@ -77,7 +79,7 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     /// @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
-    fn clearUnreadCount(user_id: UserArgument, conversation: Option<ConversationKey> = None) -> () {
+    fn clearUnreadCount(user_id: UserArgument, conversation: Option<Conversation> = None) -> () {
         mailbox::clear_unread(&user_id.of_type(users::id_type()?)?, conversation.as_ref())
     }
 }

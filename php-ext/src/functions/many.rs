@@ -65,8 +65,8 @@ function! {
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
-    ///     client's frame
+    /// @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in
+    ///     the client's frame
     /// @return array<string|int, Delivery> by receiver, in the order given: whether each was connected. With
     ///     `chatpush.errors` = `warning` only those whose message is stored or queued
     /// @throws \ValueError an argument is out of range: nothing was sent

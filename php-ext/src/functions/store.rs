@@ -44,8 +44,8 @@ function! {
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @param string|null $message_id 1 to 64 printable ASCII characters; null: every call is another message
-    /// @param string|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in the
-    ///     client's frame
+    /// @param string|int|null $conversation 1 to 64 of `A-Za-z0-9._:@-`: the group or topic it belongs to. It is in
+    ///     the client's frame
     /// @return Delivery|null whether the receiver was connected. With `chatpush.errors` = `warning` also:
     ///     `Stored` if it is queued, but was not committed in time; null if it is not known to be queued
     /// @throws \ValueError an argument is out of range

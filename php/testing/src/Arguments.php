@@ -61,10 +61,13 @@ final class Arguments
         $this->match($position, 'message_id', $id, '/\A[ -~]{1,129}\z/', $rule);
     }
 
-    public function conversation(int $position, ?string $name): void
+    /** The name of a conversation. An integer is its digits, because PHP makes integers of such keys. */
+    public function conversation(int $position, int|string|null $name): ?string
     {
+        $name = $name === null ? null : (string) $name;
         $rule = 'must be 1 to 64 letters, digits, or any of . _ : @ -';
         $this->match($position, 'conversation', $name, '/\A[A-Za-z0-9._:@-]{1,64}\z/', $rule);
+        return $name;
     }
 
     public function room(int $position, string $name): void

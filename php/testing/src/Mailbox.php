@@ -32,7 +32,7 @@ final class Mailbox
         string $content,
         string|int $type,
         ?string $messageId,
-        ?string $conversation,
+        int|string|null $conversation,
     ): ?Delivery {
         $check = new Arguments($function);
         $sender = $check->user(1, 'sender_id', $sender);
@@ -40,7 +40,7 @@ final class Mailbox
         $check->content(3, $content);
         $check->type(4, $type);
         $check->chosenId(5, $messageId);
-        $check->conversation(6, $conversation);
+        $conversation = $check->conversation(6, $conversation);
         $id = $messageId === null ? null : "$sender:$messageId";
         $message = Message::new($receiver, $content, $type, $sender, $id, $conversation);
         $do = fn () => Memory::get()->store($message, $id !== null);
@@ -85,8 +85,7 @@ final class Mailbox
     {
         $check = new Arguments($function);
         $user = $check->user(1, 'user_id', $user);
-        $conversation = $conversation === null ? null : (string) $conversation;
-        $check->conversation(2, $conversation);
+        $conversation = $check->conversation(2, $conversation);
         $do = function () use ($user, $conversation): void {
             Memory::get()->clearUnread($user, $conversation);
         };

@@ -35,7 +35,7 @@ final class Many
         string $content,
         string|int $type,
         ?string $messageId,
-        ?string $conversation,
+        int|string|null $conversation,
     ): array {
         $check = new Arguments($function);
         $sender = $check->user(1, 'sender_id', $sender);
@@ -43,7 +43,7 @@ final class Many
         $check->content(3, $content);
         $check->type(4, $type);
         $check->chosenId(5, $messageId);
-        $check->conversation(6, $conversation);
+        $conversation = $check->conversation(6, $conversation);
         if ($users === []) {
             return [];
         }

@@ -41,7 +41,7 @@ final class SendingTest extends ChatPushTestCase
         $rows = getOfflineMessage($user);
         [$messages] = ($socket = new WebSocket(self::token($user)))->untilUnreadCount();
         self::assertSame([$name, null], array_map(fn (array $frame) => $frame['conversation'] ?? null, $messages));
-        self::assertSame(Delivery::Live, ChatPush\sendMessage(3, $user, 'live', conversation: '7'));
+        self::assertSame(Delivery::Live, ChatPush\sendMessage(3, $user, 'live', conversation: 7));
         $live = $socket->message();
         self::assertSame(['live', '7'], [$live['data'], $live['conversation']]);
         // A push of a fetched row, to another connection that has not seen it.

@@ -14,7 +14,7 @@ final class SendingToManyTest extends ChatPushTestCase
         $connected = [$users[3], $users[0]];
         $sockets = array_map(self::connect(...), $connected);
         $list = [$users[3], $users[1], $users[4], $users[0], $users[2]];
-        $sent = ChatPush\sendToUsers(3, $list, 'hello all', 7, conversation: 'team');
+        $sent = ChatPush\sendToUsers(3, $list, 'hello all', 7, conversation: 8);
         self::assertSame($list, array_keys($sent));
         self::assertSame(
             [Delivery::Live, Delivery::Stored, Delivery::Stored, Delivery::Live, Delivery::Stored],
@@ -23,7 +23,7 @@ final class SendingToManyTest extends ChatPushTestCase
         foreach ($sockets as $i => $socket) {
             $message = $socket->message();
             self::assertSame(
-                ['hello all', 7, 3, 'team'],
+                ['hello all', 7, 3, '8'],
                 [$message['data'], $message['type'], $message['from'], $message['conversation']],
             );
             self::assertSame(1, $socket->message()['data'], 'the counter');
@@ -33,7 +33,7 @@ final class SendingToManyTest extends ChatPushTestCase
             self::assertSame([['hello all'], 1], [self::stored($user), self::unread($user)]);
             [[$message], $unread] = (new WebSocket(self::token($user)))->untilUnreadCount();
             self::assertSame(
-                ['hello all', 7, 3, 'team', true, 1],
+                ['hello all', 7, 3, '8', true, 1],
                 [
                     $message['data'], $message['type'], $message['from'], $message['conversation'],
                     $message['offline'], $unread,

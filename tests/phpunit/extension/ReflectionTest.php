@@ -12,12 +12,12 @@ final class ReflectionTest extends ChatPushTestCase
         'getOfflineMessage' => 'string|int $user_id, int $limit = 1000, int $after_id = 0: array',
         'getUnreadCount' => 'string|int $user_id: int',
         'ChatPush\sendMessage' => 'string|int $sender_id, string|int $receiver_id, string $content, '
-            . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: '
+            . 'string|int $type = \'text\', ?string $message_id = NULL, string|int|null $conversation = NULL: '
             . '?ChatPush\Delivery',
         'ChatPush\isOnline' => 'string|int $user_id: bool',
         'ChatPush\pushToUsers' => 'array $receiver_ids, string $content, string|int $type: array',
         'ChatPush\sendToUsers' => 'string|int $sender_id, array $receiver_ids, string $content, '
-            . 'string|int $type = \'text\', ?string $message_id = NULL, ?string $conversation = NULL: array',
+            . 'string|int $type = \'text\', ?string $message_id = NULL, string|int|null $conversation = NULL: array',
         'ChatPush\getOnlineUsers' => 'array $user_ids: array',
         'ChatPush\disconnectUser' => 'string|int $user_id: bool',
         'ChatPush\getUnreadCounts' => 'string|int $user_id: array',

@@ -53,6 +53,11 @@ final class ConversationsInMemoryTest extends PromisesTestCase
             ChatPush\clearUnreadCount($user, $conversation);
         }
         self::assertSame(0, getUnreadCount($user));
+        foreach (['7' => 'group 7', 'team' => 'the team'] as $conversation => $content) {
+            ChatPush\sendMessage(1, $user, $content, conversation: $conversation);
+            ChatPush\sendToUsers(1, [$user], $content, conversation: $conversation);
+        }
+        self::assertSame([7 => 2, 'team' => 2], ChatPush\getUnreadCounts($user));
     }
 
     /** A message from before the application's 0 is not counted, so that its recall takes nothing from others. */
