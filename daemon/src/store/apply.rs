@@ -366,6 +366,11 @@ impl WriterConnection {
         &self.tables
     }
 
+    /// The largest value of the counter's column.
+    pub(super) fn most_unread(&self) -> u64 {
+        self.server.most_unread
+    }
+
     /// The longest text of statements.
     pub(super) fn statement_bytes(&self) -> usize {
         self.server.statement_bytes

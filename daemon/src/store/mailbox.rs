@@ -9,6 +9,7 @@ use super::apply::{Locks, WriterConnection};
 use super::counters;
 use super::multi_statement::ResultUse;
 use super::rows::Unread;
+use super::statements::mailbox::Counted;
 use super::statements::{in_statements, mailbox};
 use crate::base::clock;
 use crate::log::batch::PositionUpdate;
@@ -98,10 +99,11 @@ impl WriterConnection {
         let users: BTreeSet<_> = rows.iter().map(|(_, user)| user).collect();
         let users: Vec<_> = users.into_iter().collect();
         // Only this connection clears counters, so that stays true.
-        let in_counters = if counted { self.in_counters(&ids).await? } else { BTreeMap::new() };
+        let in_counters = if counted { self.in_counters(rows).await? } else { BTreeMap::new() };
         let mut statements = self.begin(positions, Locks::NoWait);
         let tables = self.tables();
-        for statement in mailbox::uncount(tables, &in_counters) {
+        let (most_unread, most) = (self.most_unread(), self.statement_bytes() / 2);
+        for statement in mailbox::uncount(tables, &in_counters, most_unread, most) {
             statements.push(ResultUse::Ignored, statement);
         }
         if self.remembers() {
@@ -119,19 +121,22 @@ impl WriterConnection {
         Ok((removed, counters::found(self.tables(), results.rows, results.parts)))
     }
 
-    /// How many of these rows each user's counter holds, by conversation.
-    async fn in_counters(
-        &mut self,
-        rows: &[u64],
-    ) -> Result<BTreeMap<UserId, BTreeMap<String, u64>>, StoreError> {
+    /// What is counted of these rows.
+    async fn in_counters(&mut self, rows: &[(u64, UserId)]) -> Result<BTreeMap<UserId, Counted>, StoreError> {
         let ids = self.tables().user_id_type;
-        let mut counted: BTreeMap<UserId, BTreeMap<String, u64>> = BTreeMap::new();
+        let mut counted: BTreeMap<UserId, Counted> = BTreeMap::new();
         for row in self.select(mailbox::counted(self.tables(), rows)).await? {
-            let Ok((user, part, count)) = mysql_async::from_row_opt::<(String, String, u64)>(row) else {
+            let Ok((user, part, in_total, in_part)) =
+                mysql_async::from_row_opt::<(String, String, u64, u64)>(row)
+            else {
                 continue;
             };
             let Ok(user) = ids.text(&user) else { continue };
-            counted.entry(user).or_default().insert(part, count);
+            let counted = counted.entry(user).or_default();
+            counted.total += in_total;
+            if in_part > 0 {
+                counted.parts.insert(part, in_part);
+            }
         }
         Ok(counted)
     }

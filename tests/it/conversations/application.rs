@@ -1,5 +1,6 @@
 //! What the application's own changes of a total do to conversations.
 
+use chatpush_tests::eventually::eventually;
 use serde_json::json;
 
 use super::{begun, counts, installation};
@@ -76,6 +77,23 @@ async fn full_total_does_not_empty_other_conversations() {
     env.execute("REPLACE INTO chatpush_unread VALUES (2, 'x', 100)").await;
     php.get("ChatPush\\clearUnreadCount(2, 'x'); ChatPush\\sendMessage(1, 2, 'text');").await;
     assert_eq!(counts(&env, 2).await, (json!({"1": 1, "y": 50}), 51));
+}
+
+/// The same when an old message goes by itself.
+#[tokio::test]
+async fn full_total_stays_full_when_an_old_message_goes() {
+    let env = installation().await.with("CHATPUSH_MAILBOX_MAX_AGE_DAYS", "2");
+    env.execute("ALTER TABLE `user` MODIFY unread_count tinyint NOT NULL DEFAULT 0").await;
+    let daemon = env.daemon().await;
+    begun(&env, "1", "3").await;
+    env.execute("UPDATE `user` SET unread_count = 127 WHERE id = 2").await;
+    env.execute("INSERT INTO chatpush_unread VALUES (2, 'x', 127), (2, 'y', 50)").await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'text', conversation: 'y');").await;
+    assert_eq!(counts(&env, 2).await, (json!({"x": 127, "y": 51}), 127));
+    daemon.stop();
+    env.execute("UPDATE chatpush_message SET time_ms = 1 WHERE receiver_id = 2").await;
+    let _daemon = env.daemon().await;
+    eventually("it goes", || counts(&env, 2), |found| *found == (json!({"x": 127, "y": 50}), 127)).await;
 }
 
 /// Users who have no row have no total, and so no parts.

@@ -61,6 +61,36 @@ async fn conversations_begin_anew_when_they_are_switched_on() {
     assert_eq!(counts(&env, 2).await, (json!({"team": 1}), 2));
 }
 
+/// An old message that no conversation has counted takes nothing from one when it goes.
+#[tokio::test]
+async fn expired_message_from_before_takes_nothing_from_its_conversation() {
+    let env = installation().await.with("CHATPUSH_MAILBOX_MAX_AGE_DAYS", "2");
+    let off = env.clone().with(SETTING, "false");
+    forget_record(&env).await;
+    let daemon = off.daemon().await;
+    let send = |text: &str| format!("ChatPush\\sendMessage(1, 2, '{text}', conversation: 'team');");
+    off.php().get(&send("old, from before")).await;
+    daemon.stop();
+    forget_record(&env).await;
+    let daemon = env.daemon().await;
+    env.php().get(&[send("old"), send("new"), send("new")].concat()).await;
+    assert_eq!(counts(&env, 2).await, (json!({"team": 3}), 4));
+    daemon.stop();
+    let day: u64 = 86_400_000;
+    env.execute(&format!(
+        "UPDATE chatpush_position SET parts_since_ms = parts_since_ms - 3 * {day} WHERE parts_since_ms > 0"
+    ))
+    .await;
+    env.execute(&format!(
+        "UPDATE chatpush_message SET time_ms = time_ms - 3 * {day} WHERE offline_id IN \
+         (SELECT id FROM offline_message WHERE content LIKE 'old%')"
+    ))
+    .await;
+    let _daemon = env.daemon().await;
+    eventually("the old ones go", || counts(&env, 2), |found| *found == (json!({"team": 2}), 2)).await;
+    assert_eq!(env.stored(2).await, ["new", "new"]);
+}
+
 /// Nothing of a user is left, whatever the setting is now, and however much it is.
 #[tokio::test]
 async fn forgotten_user_has_no_conversations_whatever_the_setting() {

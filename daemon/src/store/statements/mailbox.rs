@@ -1,11 +1,11 @@
 //! How many messages wait for a user, and which wait for too long.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 
-use super::{confirm, id_list, id_literal, list, quoted, recall};
+use super::{ID_BYTES, confirm, id_list, id_literal, in_statements, list, part_keys, parts, quoted, recall};
 use crate::config::UNREAD;
 use crate::store::schema::{CONFIRMED, MESSAGE};
 use crate::store::tables::{Tables, TimeColumn};
@@ -49,45 +49,54 @@ pub(in crate::store) fn select_by_age(tables: &Tables, after: u64, before: u64, 
     )
 }
 
-/// Selects how many of these rows each user's counter holds, by conversation: those that were not cleared since.
-/// What the application has inserted itself was not counted.
-pub(in crate::store) fn counted(tables: &Tables, rows: &[u64]) -> String {
+/// What is counted of a user's messages.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Counted {
+    /// In the counter.
+    pub(in crate::store) total: u64,
+    /// By conversation.
+    pub(in crate::store) parts: BTreeMap<String, u64>,
+}
+
+/// Selects user, conversation, how many of these rows the user's counter holds, and how many of those the
+/// conversation counts: those that were not cleared since. What the application has inserted itself was not counted.
+pub(in crate::store) fn counted(tables: &Tables, rows: &[(u64, UserId)]) -> String {
+    // Since when conversations count is recorded by partition.
+    let mut groups: BTreeMap<Option<Partition>, Vec<u64>> = BTreeMap::new();
+    for (id, user) in rows {
+        let partition = tables.unread_by_conversation.then(|| Partition::of(user));
+        groups.entry(partition).or_default().push(*id);
+    }
+    let found = groups.into_iter().map(|(partition, rows)| {
+        let by_conversation = partition.map_or_else(|| " AND 1 = 0".to_owned(), part_keys::counted);
+        format!(
+            "SELECT CAST(m.`receiver_id` AS CHAR) AS `chatpush_user`, {} AS `chatpush_part`, \
+             (1 = 1{by_conversation}) AS `chatpush_counted` FROM {} WHERE m.`offline_id` IN ({}){}",
+            recall::counts_for(tables),
+            recall::records_and_rows(tables),
+            list(&rows),
+            recall::counts(tables)
+        )
+    });
     format!(
-        "SELECT CAST(m.`receiver_id` AS CHAR) AS `chatpush_user`, {} AS `chatpush_part`, COUNT(*) \
-         FROM {} WHERE m.`offline_id` IN ({}){} GROUP BY `chatpush_user`, `chatpush_part`",
-        recall::counts_for(tables),
-        recall::records_and_rows(tables),
-        list(rows),
-        recall::counts(tables)
+        "SELECT `chatpush_user`, `chatpush_part`, COUNT(*), SUM(`chatpush_counted`) FROM ({}) r \
+         GROUP BY `chatpush_user`, `chatpush_part`",
+        found.collect::<Vec<_>>().join(" UNION ALL ")
     )
 }
 
-/// Takes messages out of the counters of users, and out of what their conversations count. Users are in the order
-/// of their ids, which avoids deadlocks.
+/// Takes messages out of what conversations count, and out of the counters of users. Users are in the order of their
+/// ids, which avoids deadlocks. `most_unread` is the largest value of the counter's column. A statement has at most
+/// about `most` bytes.
 pub(in crate::store) fn uncount(
     tables: &Tables,
-    counted: &BTreeMap<UserId, BTreeMap<String, u64>>,
+    counted: &BTreeMap<UserId, Counted>,
+    most_unread: u64,
+    most: usize,
 ) -> Vec<String> {
-    if counted.is_empty() {
-        return Vec::new();
-    }
-    let (id, unread) = (&tables.user_id, &tables.unread_count);
-    let mut cases = String::new();
-    for (user, parts) in counted {
-        // Writing to a String cannot fail.
-        let _ = write!(cases, " WHEN {} THEN {}", id_literal(user), parts.values().sum::<u64>());
-    }
-    let users: Vec<_> = counted.keys().collect();
-    let mut statements = vec![format!(
-        "UPDATE {} SET {unread} = GREATEST(CAST(COALESCE({unread}, 0) AS SIGNED) - CASE {id}{cases} END, 0) \
-         WHERE {id} IN ({}){} ORDER BY {id}",
-        tables.user,
-        id_list(&users),
-        tables.of_counters(),
-    )];
-    if tables.unread_by_conversation {
-        let parts = counted.iter().flat_map(|(user, parts)| parts.iter().map(move |part| (user, part)));
-        statements.extend(parts.map(|(user, (part, count))| {
+    let mut statements = Vec::new();
+    for (user, Counted { parts, .. }) in counted {
+        statements.extend(parts.iter().map(|(part, count)| {
             format!(
                 "UPDATE `{UNREAD}` SET `unread` = `unread` - LEAST(`unread`, {count}) \
                  WHERE `user_id` = {} AND `conversation` = {}",
@@ -95,6 +104,32 @@ pub(in crate::store) fn uncount(
                 quoted(part)
             )
         }));
+    }
+    let id = &tables.user_id;
+    let total = format!("COALESCE({}, 0)", tables.unread_count);
+    let cases: Vec<_> = counted
+        .iter()
+        .map(|(user, Counted { total: taken, .. })| {
+            let least = if tables.unread_by_conversation {
+                parts::least(&total, user, most_unread)
+            } else {
+                "0".to_owned()
+            };
+            let literal = id_literal(user);
+            (user, format!(" WHEN {literal} THEN GREATEST(CAST({total} AS SIGNED) - {taken}, {least})"))
+        })
+        .collect();
+    for cases in in_statements(&cases, most, |(_, case)| case.len() + ID_BYTES + 2) {
+        let (users, cases): (Vec<_>, Vec<_>) =
+            cases.iter().map(|(user, case)| (*user, case.as_str())).unzip();
+        statements.push(format!(
+            "UPDATE {} SET {} = CASE {id}{} END WHERE {id} IN ({}){} ORDER BY {id}",
+            tables.user,
+            tables.unread_count,
+            cases.concat(),
+            id_list(&users),
+            tables.of_counters(),
+        ));
     }
     statements
 }
