@@ -18,10 +18,12 @@ const SOCKET: &str = "demo.sock.";
 const NAMES: [&str; 2] = ["Mira", "Tom"];
 
 /// What the demo wants of the daemon.
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("CHATPUSH_RECEIPTS", "true"),
     ("CHATPUSH_CARBONS", "true"),
     ("CHATPUSH_UNREAD_BY_CONVERSATION", "true"),
+    // Seconds after which a user who is away is told.
+    ("CHATPUSH_NOTIFY_AFTER", "5"),
 ];
 
 /// A user who can sign in.

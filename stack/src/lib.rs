@@ -26,6 +26,7 @@ pub mod control;
 mod supervisor;
 pub mod stack;
 pub mod redis;
+pub mod mail;
 pub mod mariadb;
 pub mod replicated_mariadb;
 pub mod galera;

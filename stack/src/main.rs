@@ -5,6 +5,7 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::Context as _;
 use chatpush_stack::control::{self, Control};
+use chatpush_stack::mail::Mail;
 use chatpush_stack::stack::Stack;
 use chatpush_stack::{artifacts, demo, folder, smoke};
 use clap::{Parser, Subcommand};
@@ -80,8 +81,9 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             if keep {
                 stack.keep();
             }
+            let mail = Mail::start(&stack)?;
             if check {
-                smoke::run(&stack, &people).await?;
+                smoke::run(&stack, &people, mail.file()).await?;
                 println!("The demo works.");
                 return Ok(ExitCode::SUCCESS);
             }
@@ -90,6 +92,8 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
             for person in &people {
                 println!("  {:<8} password {}", person.name, person.password);
             }
+            println!("Sign out of one and send them a message: a mail comes after some seconds, in");
+            println!("  {}", mail.file().display());
             println!("In another terminal:");
             println!("  ./dev demo --kill-daemon    kills the daemon, which then stays down");
             println!("  ./dev demo --start-daemon   starts it again");

@@ -67,20 +67,9 @@ impl Stack {
         let pid = daemon.process().pid();
         eprintln!("chatpushd          127.0.0.1:{}, health at 127.0.0.1:{}, process {pid}", ports.0, ports.1);
 
-        let directives = [
-            ("chatpush.redis_url", redis.url()),
-            ("chatpush.prefix", PREFIX.to_owned()),
-            ("chatpush.secret", secret.clone()),
-        ];
-        let database = [
-            ("CHAT_MYSQL_SOCKET", mariadb::socket(folder).display().to_string()),
-            ("CHAT_MYSQL_DATABASE", DATABASE.to_owned()),
-            ("CHAT_MYSQL_USER", mariadb::USER.to_owned()),
-            ("CHAT_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
-        ];
-        let environment = [&database[..], variables].concat();
+        let environment = [&database(folder)[..], variables].concat();
         let extension = format!("extension={}", artifacts::extension()?);
-        let php_fpm = PhpFpm::start(folder, &[extension], &directives, &environment).await?;
+        let php_fpm = PhpFpm::start(folder, &[extension], &directives(folder, &secret), &environment).await?;
         let nginx = Nginx::start(folder, port, pages, ports.0).await?;
         eprintln!("nginx and PHP-FPM  127.0.0.1:{}", nginx.port());
         Ok(Self {
@@ -115,6 +104,20 @@ impl Stack {
             ("CHATPUSH_EXTENSION", artifacts::extension()?),
             ("CHATPUSH_DAEMON", artifacts::daemon()?),
         ])
+    }
+
+    /// The options of a PHP command that uses the stack.
+    pub(crate) fn php_options(&self) -> anyhow::Result<Vec<String>> {
+        let directives =
+            directives(self.folder(), &self.secret).map(|(name, value)| format!("{name}={value}"));
+        let extension = format!("extension={}", artifacts::extension()?);
+        let options = [extension].into_iter().chain(directives);
+        Ok(options.flat_map(|option| ["-d".to_owned(), option]).collect())
+    }
+
+    /// The environment by which PHP finds the database.
+    pub(crate) fn database(&self) -> [(&'static str, String); 4] {
+        database(self.folder())
     }
 
     /// Kills the daemon with SIGKILL. Does nothing if it is down.
@@ -168,4 +171,23 @@ impl Stack {
     pub fn keep(&mut self) {
         self.folder.keep();
     }
+}
+
+/// The settings of the extension.
+fn directives(folder: &Path, secret: &str) -> [(&'static str, String); 3] {
+    [
+        ("chatpush.redis_url", redis::url(&redis::socket(folder))),
+        ("chatpush.prefix", PREFIX.to_owned()),
+        ("chatpush.secret", secret.to_owned()),
+    ]
+}
+
+/// Where the pages find the database.
+fn database(folder: &Path) -> [(&'static str, String); 4] {
+    [
+        ("CHAT_MYSQL_SOCKET", mariadb::socket(folder).display().to_string()),
+        ("CHAT_MYSQL_DATABASE", DATABASE.to_owned()),
+        ("CHAT_MYSQL_USER", mariadb::USER.to_owned()),
+        ("CHAT_MYSQL_PASSWORD", mariadb::PASSWORD.to_owned()),
+    ]
 }
