@@ -152,6 +152,16 @@ impl Store {
         self.pool.read(queries).await
     }
 
+    /// Executes statements that change rows in one round trip, and returns the rows of each. A server that refuses
+    /// writes executes none of them, whatever this account may do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::read`], and [`UnavailableCause::ReadOnly`]. Statements before one that fails were executed.
+    pub(crate) async fn change(&self, statements: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.pool.change(statements).await
+    }
+
     /// A new connection outside of the pool. The server logs a warning if it is dropped and not disconnected.
     pub(crate) async fn connection(&self) -> Result<Conn, StoreError> {
         bounded(Conn::new(self.opts.clone())).await

@@ -20,11 +20,14 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
+        Self::of(TestEnv::bare().await).await
+    }
+
+    async fn of(env: TestEnv) -> Self {
         let servers = ReplicatedMariaDb::start().await.expect("both servers start");
         let folder = Folder::new().expect("a folder is created");
         let address = folder.path().join("address.sock");
         let proxy = Proxy::start(&address, servers.primary_socket()).expect("the proxy listens");
-        let env = TestEnv::bare().await;
         mariadb::create_database(servers.primary_folder(), env.name()).await.expect("a database is created");
         let url = mariadb::url(&address, env.name());
         let env = env.with("CHATPUSH_MYSQL_URL", url);
@@ -112,4 +115,28 @@ async fn account_that_may_write_to_a_read_only_server_does_not() {
     assert_eq!(new, ["before", "queued", "after"]);
     assert_eq!(pair.stored(old).await, ["before"]);
     eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+}
+
+/// Nor does it lease anybody who is due there: the new primary would offer them a second time.
+#[tokio::test]
+async fn account_that_may_write_to_a_read_only_server_leases_nobody_there() {
+    let mut pair = Pair::of(TestEnv::bare().await.with("CHATPUSH_NOTIFY_AFTER", "1")).await;
+    let grant = format!("GRANT READ_ONLY ADMIN ON *.* TO {}@localhost", mariadb::USER);
+    pair.sql(pair.servers.primary_folder().into(), &grant).await;
+    let _daemon = pair.env.daemon().await;
+    pair.php("storeOfflineMessage(1, 2, 'a');").await;
+    let old = pair.servers.primary_folder().to_owned();
+    let offered = "SELECT offer_at IS NOT NULL, lease IS NOT NULL FROM chatpush_notified";
+    eventually("2 is due", || pair.sql(old.clone(), offered), |state| state.trim() == "1\t0").await;
+    pair.servers.demote().await.expect("the primary refuses writes");
+    let hurried = pair.env.php().with("chatpush.timeout_ms=1000");
+    let code =
+        "try { echo count(ChatPush\\getDueNotifications()); } catch (ChatPush\\Exception) { echo 'none'; }";
+    assert_eq!(hurried.get(code).await.trim(), "none");
+    pair.servers.promote().await.expect("the replica becomes the primary");
+    pair.proxy.lead_to(pair.servers.primary_socket());
+    let due =
+        "try { echo count(ChatPush\\getDueNotifications()); } catch (ChatPush\\Exception) { echo 'none'; }";
+    eventually("2 is leased", || pair.php(due), |count| count == "1").await;
+    assert_eq!(pair.sql(old, offered).await.trim(), "1\t0", "the old primary was not written to");
 }

@@ -55,7 +55,7 @@ const NULL_REFUSED: u16 = 1048;
 const DUPLICATE_KEY: u16 = 1062;
 
 /// MySQL manual, "Server Error Message Reference": `ER_SUBQUERY_NO_1_ROW`.
-const SUBQUERY_ROWS: u16 = 1242;
+pub(super) const SUBQUERY_ROWS: u16 = 1242;
 
 impl MultiStatement {
     pub(super) fn push(&mut self, result_use: ResultUse, statement: impl Into<String>) {

@@ -115,7 +115,7 @@ impl Store {
 
     /// Records it.
     pub(crate) async fn record_scanned(&self, row: u64) -> Result<(), StoreError> {
-        self.read(&[notified::record_scanned(row)]).await.map(drop)
+        self.change(&[notified::record_scanned(row)]).await.map(drop)
     }
 
     /// The key that the next row of the message table will have, at least.
@@ -132,7 +132,7 @@ impl Store {
             return Ok(());
         }
         let users: Vec<_> = users.into_iter().collect();
-        self.read(&[notified::note(&users, self.now().await?)]).await.map(drop)
+        self.change(&[notified::note(&users, self.now().await?)]).await.map(drop)
     }
 
     /// Users of whom somebody was told, longest ago first, behind `after`, at most `limit`.
@@ -152,12 +152,12 @@ impl Store {
             return Ok(());
         }
         let at: Vec<_> = told.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
-        self.read(&[notified::delete_told(self.names(), &at)]).await.map(drop)
+        self.change(&[notified::delete_told(self.names(), &at)]).await.map(drop)
     }
 
     /// Offers users at once whom a webhook was about to tell, since the daemon that sent it writes no more.
     pub(crate) async fn end_webhook_leases(&self, now: u64) -> Result<(), StoreError> {
-        self.read(&[notified::end_webhook_leases(now)]).await.map(drop)
+        self.change(&[notified::end_webhook_leases(now)]).await.map(drop)
     }
 
     /// Users who are to be looked at, at most `limit`.
@@ -180,7 +180,7 @@ impl Store {
 
     /// Offers a user at once, unless somebody has begun to tell.
     pub(crate) async fn offer_now(&self, offered: &Candidate, now: u64) -> Result<(), StoreError> {
-        self.read(&[notified::offer_now((&offered.user, offered.at), now)]).await.map(drop)
+        self.change(&[notified::offer_now((&offered.user, offered.at), now)]).await.map(drop)
     }
 
     /// When the oldest message that waits for each of these users was accepted. Who has none is not in it. Returns
@@ -253,7 +253,7 @@ impl Store {
         if !due.is_empty() {
             statements.push(notified::offer(&due, now));
         }
-        if statements.is_empty() { Ok(()) } else { self.read(&statements).await.map(drop) }
+        if statements.is_empty() { Ok(()) } else { self.change(&statements).await.map(drop) }
     }
 
     /// What waits for these users: counters and the newest message, in this order.
@@ -302,7 +302,7 @@ impl Store {
         let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
         let users: Vec<_> = offered.iter().map(|candidate| &candidate.user).collect();
         let statements = [notified::lease(&at, until, number), notified::leased(&users, number)];
-        let rows = self.read(&statements).await?.pop().unwrap_or_default();
+        let rows = self.change(&statements).await?.pop().unwrap_or_default();
         let ids = self.names().user_id_type;
         Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
     }
@@ -313,7 +313,7 @@ impl Store {
             return Ok(());
         }
         let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
-        self.read(&[notified::take_back(&at, now)]).await.map(drop)
+        self.change(&[notified::take_back(&at, now)]).await.map(drop)
     }
 
     /// Somebody was told of these users. Returns how many of them were due or leased.
@@ -322,7 +322,7 @@ impl Store {
             return Ok(0);
         }
         let statements = [notified::told(users, now), notified::count_told(users, now)];
-        let rows = self.read(&statements).await?.pop().unwrap_or_default();
+        let rows = self.change(&statements).await?.pop().unwrap_or_default();
         Ok(all::<u64>(rows).next().unwrap_or(0))
     }
 
@@ -333,12 +333,12 @@ impl Store {
         until: u64,
         now: u64,
     ) -> Result<(), StoreError> {
-        self.read(&[notified::told_in_lease(&[(user, until)], now)]).await.map(drop)
+        self.change(&[notified::told_in_lease(&[(user, until)], now)]).await.map(drop)
     }
 
     /// Offers a user again at a time, if the lease until `until` is still there.
     pub(crate) async fn postpone(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
-        self.read(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
+        self.change(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
     }
 
     /// Those of these users of whom anything is noted.
@@ -357,7 +357,7 @@ impl Store {
         look_at: u64,
     ) -> Result<(), StoreError> {
         let users: Vec<_> = users.iter().collect();
-        self.read(&[notified::seen(&users, now, look_at)]).await.map(drop)
+        self.change(&[notified::seen(&users, now, look_at)]).await.map(drop)
     }
 
     async fn read_one(&self, query: String) -> Result<Vec<Row>, StoreError> {

@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::error::UnavailableCause;
+use super::multi_statement::SUBQUERY_ROWS;
+use super::statements::position;
 use super::{CONNECTIONS, StoreError, TRUSTED_TIME, bounded, is_alive};
 
 /// Whether the server refuses writes: a replica, or a primary that another one has replaced. Newer servers give
@@ -73,11 +75,34 @@ impl ReadPool {
             text.push_str("; ");
             text.push_str(query);
         }
+        self.execute(&text, queries.len()).await
+    }
+
+    /// As [`ReadPool::read`], with statements that change rows. A server that refuses writes executes none of them,
+    /// even if this account may write to it (`READ_ONLY ADMIN`): they would be missing on the new primary.
+    pub(super) async fn change(&self, statements: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut text = format!("{}; SELECT {READ_ONLY}; {}", self.0.time_zone, position::require_writable());
+        for statement in statements {
+            text.push_str("; ");
+            text.push_str(statement);
+        }
+        let mut rows =
+            self.execute(&text, 1 + statements.len()).await.map_err(|error| match error.code() {
+                Some(SUBQUERY_ROWS) => StoreError::Unavailable(UnavailableCause::ReadOnly),
+                _ => error,
+            })?;
+        rows.remove(0);
+        Ok(rows)
+    }
+
+    /// Executes a text that begins with the time zone and [`READ_ONLY`], and returns the rows of the `count`
+    /// statements behind them.
+    async fn execute(&self, text: &str, count: usize) -> Result<Vec<Vec<Row>>, StoreError> {
         // It is never closed.
         let _permit = self.0.permits.acquire().await;
         let (idle, generation) = self.idle().await;
         if let Some(mut connection) = idle {
-            let reading = read(&mut connection, &text, queries.len());
+            let reading = read(&mut connection, text, count);
             let read = timeout(IDLE_TIMEOUT, reading).await;
             match read.unwrap_or(Err(StoreError::Unavailable(UnavailableCause::Timeout(IDLE_TIMEOUT)))) {
                 Ok((false, rows)) => {
@@ -85,7 +110,7 @@ impl ReadPool {
                     return Ok(rows);
                 }
                 Ok((true, _)) => self.close_idle(generation),
-                Err(error @ StoreError::Unavailable(_)) => {
+                Err(error) if is_of_the_server(&error) => {
                     self.close_idle(generation);
                     tracing::debug!(%error, "reading over a new connection");
                 }
@@ -94,7 +119,7 @@ impl ReadPool {
         }
         let generation = self.lock().generation;
         let mut connection = bounded(Conn::new(self.0.opts.clone())).await?;
-        let (read_only, rows) = read(&mut connection, &text, queries.len()).await?;
+        let (read_only, rows) = read(&mut connection, text, count).await?;
         if std::mem::replace(&mut self.lock().read_only, read_only) != read_only {
             tracing::warn!(read_only, "the MySQL server has another value of read_only");
         }
@@ -172,6 +197,11 @@ impl ReadPool {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether another server may answer otherwise: this one cannot be used, or refuses writes.
+const fn is_of_the_server(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_)) || matches!(error.code(), Some(SUBQUERY_ROWS))
 }
 
 /// The rows of each of `count` queries behind the two that every text begins with, and whether the server
