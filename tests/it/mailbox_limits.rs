@@ -218,6 +218,27 @@ async fn old_messages_go_with_their_counts() {
     assert_eq!(env.stored(9).await, ["new", "theirs"]);
 }
 
+/// After `adopt --keep --again` too, but not rows that are left alone.
+#[tokio::test]
+async fn rows_that_are_left_alone_do_not_expire() {
+    let env = TestEnv::new().await.with("CHATPUSH_MAILBOX_MAX_AGE_DAYS", "2");
+    env.users(&[9]).await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (1, 9, 'old, theirs', NOW())",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 9, 'old'); storeOfflineMessage(1, 9, 'new');").await;
+    daemon.stop();
+    let again = Daemon::command(&env, &["adopt", "--keep", "--again"]).await;
+    assert!(again.status.success(), "{again:?}");
+    age(&env, "offline_message", "offline_id IN (SELECT id FROM offline_message WHERE content LIKE 'old%')")
+        .await;
+    let daemon = env.daemon().await;
+    eventually("ours goes", || env.stored(9), |stored| *stored == ["old, theirs", "new"]).await;
+    expired(&daemon, 1).await;
+}
+
 /// In several steps. Other messages are stored meanwhile, and a user whose row is locked stops nobody else's.
 #[tokio::test]
 async fn large_mailbox_expires_in_steps() {

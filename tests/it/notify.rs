@@ -177,6 +177,38 @@ async fn rows_of_the_application_count() {
     assert_eq!(ids(&first_due(&env).await), [1]);
 }
 
+/// What chatpush has stored waits on after `adopt --keep --again`, and rows that are left alone never count.
+#[tokio::test]
+async fn rows_that_are_left_alone_do_not_count() {
+    let env = installation("undelivered").await;
+    let insert =
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (1, 3, 'x', NOW())";
+    env.execute(insert).await;
+    env.execute("UPDATE chatpush_notify_scan SET row_id = 0").await;
+    let daemon = env.daemon().await;
+    env.php().get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
+    daemon.kill();
+    let again = Daemon::command(&env, &["adopt", "--keep", "--again"]).await;
+    assert!(again.status.success(), "{again:?}");
+    env.execute("DELETE FROM chatpush_notified").await;
+    env.execute("UPDATE chatpush_notify_scan SET row_id = 0").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
+    let users = eventually(
+        "all three wait",
+        || async { due(&env, 1).await },
+        |users| users.iter().any(|user| user["waiting"] == 3),
+    )
+    .await;
+    assert_eq!((ids(&users), &users[0]["last"]["content"]), (vec![2], &json!("c")));
+    let first = env.query::<u64>("SELECT MIN(time_ms) FROM chatpush_message").await;
+    assert_eq!(users[0]["first_time"], first[0]);
+    env.execute("DELETE FROM offline_message WHERE content = 'c'").await;
+    let users = eventually("the others wait", || async { due(&env, 1).await }, |users| !users.is_empty());
+    assert_eq!(users.await[0]["waiting"], 2);
+    nothing_is_noted(&env, 3).await;
+}
+
 /// With `unread`, an open page that confirms does not count as reading; a clear does, and so does a counter that
 /// the application sets to 0.
 #[tokio::test]

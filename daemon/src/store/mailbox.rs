@@ -52,7 +52,7 @@ impl WriterConnection {
     /// The first messages with ids above `after` that wait since before `before`, in seconds since 1970. Rows are
     /// in the order of their ids, and as a rule in that of their times.
     pub(crate) async fn old_messages(&mut self, after: u64, before: u64) -> Result<OldMessages, StoreError> {
-        let after = after.max(self.tables().kept);
+        let after = if self.tables().has_own_kept { after } else { after.max(self.tables().kept) };
         let query = mailbox::select_by_age(self.tables(), after, before, EXAMINED_ROWS);
         let found = self.select_in_time_zone(query).await?;
         let count = found.len();

@@ -88,10 +88,10 @@ impl Tables {
         })
     }
 
-    /// The condition that a row of a receiver is not left alone. `receiver` is an SQL literal.
-    pub(super) fn not_kept(&self, receiver: &str) -> String {
+    /// The condition that a row of a receiver is not left alone. `receiver` is an SQL literal, or a column.
+    pub(super) fn not_kept(&self, alias: &str, receiver: &str) -> String {
         let Self { kept, .. } = self;
-        let id = &self.id;
+        let id = format!("{alias}{}", self.id);
         if !self.has_own_kept {
             return format!("{id} > {kept}");
         }

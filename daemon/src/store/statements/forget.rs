@@ -28,7 +28,7 @@ pub(in crate::store) fn rows(
             "{} WHERE {} = {receiver} AND {}{}{}",
             confirm::remove(tables),
             tables.receiver_id,
-            tables.not_kept(&receiver.to_string()),
+            tables.not_kept("", &receiver.to_string()),
             tables.waits(""),
             first(&tables.id.to_string())
         ),

@@ -22,7 +22,7 @@ pub(in crate::store) fn count(tables: &Tables, users: &[&UserId], most: u32) -> 
              LIMIT {most}) w",
             tables.offline_message,
             tables.receiver_id,
-            tables.not_kept(&user),
+            tables.not_kept("", &user),
             tables.waits(""),
         )
     });
@@ -37,13 +37,14 @@ pub(in crate::store) fn select_by_age(tables: &Tables, after: u64, before: u64, 
         (TimeColumn::DateTime, Some(time)) => format!("UNIX_TIMESTAMP(o.{time})"),
         (TimeColumn::Missing, _) | (_, None) => "NULL".to_owned(),
     };
+    let receiver = format!("o.{}", tables.receiver_id);
     format!(
-        "SELECT o.{id}, CAST(o.{receiver} AS CHAR), (1 = 1{waits}), \
+        "SELECT o.{id}, CAST({receiver} AS CHAR), ({not_kept}{waits}), \
          COALESCE(m.`time_ms` DIV 1000, {inserted}) < {before} \
-         FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} AND m.`receiver_id` = o.{receiver} \
+         FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} AND m.`receiver_id` = {receiver} \
          WHERE o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",
         id = tables.id,
-        receiver = tables.receiver_id,
+        not_kept = tables.not_kept("o.", &receiver),
         table = tables.offline_message,
         waits = tables.waits("o."),
     )

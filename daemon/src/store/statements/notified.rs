@@ -27,13 +27,13 @@ pub(in crate::store) const NOW: &str =
 
 /// Key and receiver of rows with keys in this range, by key, and whether they wait.
 pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
+    let (id, receiver) = (&tables.id, format!("o.{}", tables.receiver_id));
+    let waits_at_all = tables.not_kept("o.", &receiver);
+    let first = if tables.has_own_kept { *keys.start() } else { *keys.start().max(&(tables.kept + 1)) };
     format!(
-        "SELECT o.{id}, o.{receiver}, (1 = 1{waits}) FROM {table} o \
+        "SELECT o.{id}, {receiver}, ({waits_at_all}{waits}) FROM {table} o \
          WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
-        id = tables.id,
-        first = keys.start().max(&(tables.kept + 1)),
         last = keys.end(),
-        receiver = tables.receiver_id,
         table = tables.offline_message,
         waits = tables.waits("o."),
     )
@@ -159,41 +159,64 @@ pub(in crate::store) fn select_offered(now: u64, limit: u32) -> String {
     )
 }
 
-/// When the oldest message that waits for each of these users was accepted, for those who have one.
+/// When the oldest message that waits for each of these users was accepted, for those who have one. Of two rows of a
+/// user the last one counts.
 pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> String {
-    let first = |user: &&UserId| {
+    let first = |user: &&UserId, which: &str, by: &str| {
         format!(
             "(SELECT {user} AS `user_id`, COALESCE(m.`time_ms`, {seconds} * 1000) AS `time_ms` \
-             FROM {table} o LEFT JOIN `{MESSAGE}` m ON {record} \
-             WHERE o.{receiver} = {user} AND o.{id} > {kept}{waits} ORDER BY o.{id} LIMIT 1)",
+             {which}{waits} ORDER BY {by} LIMIT 1)",
             user = id_literal(user),
             seconds = rows::seconds(tables),
-            table = tables.offline_message,
-            record = identity::record_of_row(tables),
-            receiver = tables.receiver_id,
-            id = tables.id,
-            kept = tables.kept,
             waits = tables.waits("o."),
         )
     };
-    users.iter().map(first).collect::<Vec<_>>().join(" UNION ALL ")
+    let each = users.iter().flat_map(|user| {
+        let record = format!(" LEFT JOIN `{MESSAGE}` m ON {}", identity::record_of_row(tables));
+        let newer = first(user, &newer(tables, &record, user), &format!("o.{}", tables.id));
+        let own = own_kept(tables, user).map(|own| first(user, &own, "m.`offline_id`"));
+        [newer].into_iter().chain(own)
+    });
+    each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// How many messages wait for each of these users, counted up to `most`.
 pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: u32) -> String {
+    let waits = tables.waits("o.");
     let count = |user: &&UserId| {
-        format!(
-            "(SELECT {user}, COUNT(*) FROM (SELECT 1 FROM {table} o \
-             WHERE o.{receiver} = {user} AND o.{id} > {kept}{waits} LIMIT {most}) w)",
-            user = id_literal(user),
-            table = tables.offline_message,
-            receiver = tables.receiver_id,
-            id = tables.id,
-            kept = tables.kept,
-            waits = tables.waits("o."),
-        )
+        let rows = |which: &str| format!("(SELECT 1 {which}{waits} LIMIT {most})");
+        let (newer, own) = (newer(tables, "", user), own_kept(tables, user));
+        let all: Vec<_> = [newer].iter().chain(&own).map(|which| rows(which)).collect();
+        format!("(SELECT {}, COUNT(*) FROM ({} LIMIT {most}) w)", id_literal(user), all.join(" UNION ALL "))
     };
     users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// The rows `o` of a user behind those that are left alone, with what is joined.
+fn newer(tables: &Tables, joined: &str, user: &UserId) -> String {
+    format!(
+        "FROM {table} o{joined} WHERE o.{receiver} = {user} AND o.{id} > {kept}",
+        table = tables.offline_message,
+        receiver = tables.receiver_id,
+        user = id_literal(user),
+        id = tables.id,
+        kept = tables.kept,
+    )
+}
+
+/// Among the rows that are left alone, those that chatpush has stored; none if there are no such.
+fn own_kept(tables: &Tables, user: &UserId) -> Option<String> {
+    let own = || {
+        format!(
+            "FROM `{MESSAGE}` m JOIN {table} o ON {record} \
+             WHERE m.`receiver_id` = {user} AND m.`offline_id` <= {kept}",
+            table = tables.offline_message,
+            record = identity::record_of_row(tables),
+            user = id_literal(user),
+            kept = tables.kept,
+        )
+    };
+    tables.has_own_kept.then(own)
 }
 
 /// Nothing waits for these users any more. Who was told or is due stays.
