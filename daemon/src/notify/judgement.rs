@@ -83,7 +83,7 @@ impl Judge {
             let needed = needed.get(&candidate.user);
             let partition = Partition::of(&candidate.user);
             if needed.is_none_or(|needed| reached.get(&partition).is_none_or(|reached| reached < needed)) {
-                return (candidate, Verdict::Later { look_at: now + milliseconds(BEHIND_INTERVAL) });
+                return (candidate, Verdict::Unknown { look_at: now + milliseconds(BEHIND_INTERVAL) });
             }
             let known = Known {
                 first_time: first_times.get(&candidate.user).copied(),

@@ -96,11 +96,19 @@ impl Offers {
             }
             // They may have come back, or read, since they were found to be due.
             let verdicts = self.judge.verdicts(store, offered, now).await?;
-            let (due, over): (Vec<_>, Vec<_>) =
-                verdicts.iter().partition(|(_, verdict)| *verdict == Verdict::Due);
-            let over: Vec<&Candidate> = over.into_iter().map(|(candidate, _)| candidate).collect();
+            let (mut due, mut over, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+            for (candidate, verdict) in &verdicts {
+                match verdict {
+                    Verdict::Due => due.push(candidate),
+                    // A webhook may have been sent whose answer was lost: it comes again, and is no other one.
+                    Verdict::Unknown { look_at } => unknown.push((candidate, *look_at)),
+                    Verdict::Nothing | Verdict::Connected { .. } | Verdict::Later { .. } => {
+                        over.push(candidate)
+                    }
+                }
+            }
+            store.offer_later(&unknown).await?;
             store.take_back(&over, now).await?;
-            let due: Vec<&Candidate> = due.into_iter().map(|(candidate, _)| candidate).collect();
             let leased = lease_with_messages(store, &due, taker, lease).await?;
             if !leased.is_empty() {
                 return Ok(leased);

@@ -41,6 +41,11 @@ pub(crate) enum Verdict {
         /// When to look again.
         look_at: u64,
     },
+    /// What was accepted for the user is not in MySQL yet, so nobody knows.
+    Unknown {
+        /// When to look again.
+        look_at: u64,
+    },
     /// Not due yet.
     Later {
         /// When to look again.
@@ -234,7 +239,7 @@ impl Store {
             let at = (&candidate.user, candidate.at);
             match verdict {
                 Verdict::Connected { look_at } => connected.push((at, *look_at)),
-                Verdict::Later { look_at } => later.push((at, *look_at)),
+                Verdict::Later { look_at } | Verdict::Unknown { look_at } => later.push((at, *look_at)),
                 Verdict::Nothing | Verdict::Due => {}
             }
         }
@@ -314,6 +319,13 @@ impl Store {
         }
         let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
         self.change(&[notified::take_back(&at, now)]).await.map(drop)
+    }
+
+    /// Offers users again at a time who were offered. It is the same offer.
+    pub(crate) async fn offer_later(&self, offered: &[(&Candidate, u64)]) -> Result<(), StoreError> {
+        let Some((_, offer_at)) = offered.first() else { return Ok(()) };
+        let at: Vec<_> = offered.iter().map(|(candidate, _)| (&candidate.user, candidate.at)).collect();
+        self.change(&[notified::offer_later(&at, *offer_at)]).await.map(drop)
     }
 
     /// Somebody was told of these users. Returns how many of them were due or leased.

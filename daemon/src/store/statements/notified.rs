@@ -280,6 +280,11 @@ pub(in crate::store) fn take_back(users: &[At<'_>], now: u64) -> String {
     )
 }
 
+/// Offers these users at another time.
+pub(in crate::store) fn offer_later(users: &[At<'_>], offer_at: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at} WHERE {}", at("offer_at", users))
+}
+
 /// Somebody was told of those of these users who are due or leased.
 pub(in crate::store) fn told(users: &[&UserId], now: u64) -> String {
     format!(
