@@ -4,4 +4,5 @@ pub(crate) mod backoff;
 pub(crate) mod clock;
 pub(crate) mod error_text;
 pub(crate) mod fault_injection;
+pub(crate) mod gathered;
 pub(crate) mod metrics;

@@ -54,7 +54,7 @@ pub use self::render::{environment_help, example};
 use self::source::Source;
 pub use self::tls::Certificate;
 pub use self::tokens::Tokens;
-pub use self::webhook::{Key, Webhook};
+pub use self::webhook::{Event, Events, Key, Webhook};
 
 /// The configuration of the daemon.
 #[derive(Clone, Debug)]
@@ -151,11 +151,12 @@ impl Config {
         let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
-        let webhook = Webhook::read(source, notify.is_some());
+        let webhook = Webhook::read(source, notify.is_some(), stores != Some(false));
         let mailbox = if stores == Some(true) { Mailbox::read(source) } else { Some(Mailbox::UNLIMITED) };
         let mysql = if stores == Some(true) {
             let when = notify.map(|notify| notify.when);
-            Mysql::read(source, user_id_type.unwrap_or_default(), when)
+            let events = webhook.as_ref().map(|webhook| webhook.events).unwrap_or_default();
+            Mysql::read(source, user_id_type.unwrap_or_default(), (when, events))
         } else {
             source.skip("notify.");
             source.skip("mailbox.");

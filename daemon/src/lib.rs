@@ -17,14 +17,16 @@
 //! - `barrier`: waits until MySQL holds what was accepted for a user.
 //! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - `notify`: whom somebody is to be told about.
-//! - `webhook`: tells the application of them.
+//! - `webhook`: tells the application of them, and of what has happened.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
+//! - `announce`: who came and who went, for the application.
 //! - [`fanout`]: subscriptions in Redis, and the dispatch of what they bring to the hub.
 //! - [`edge`]: what browsers reach: listener, admission, handshake, session, replay.
 //! - [`ops`]: what operators use: admin listener, logs, `check`, dead letters.
 //! - [`run`]: puts everything together for `chatpushd run`.
 
+pub(crate) mod announce;
 pub(crate) mod barrier;
 pub(crate) mod base;
 pub(crate) mod broker;

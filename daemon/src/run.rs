@@ -14,6 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::announce::connected::Connected;
+use crate::announce::gone::Gone;
 use crate::barrier::Barrier;
 use crate::cli;
 use crate::config::{Config, Limits};
@@ -180,7 +182,14 @@ impl Daemon {
 
         let returned = Returned::new(config.notify);
         connected.spawn(returned.clone().run(services.clone(), stop_connected.clone()));
-        let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier, returned);
+        let announces = config.webhook.as_ref().is_some_and(|webhook| webhook.events.have_presence());
+        let announced = Connected::new(announces);
+        connected.spawn(announced.clone().run(services.clone(), hub.clone(), stop_connected.clone()));
+        if announces {
+            writer.spawn(Gone::new(services.clone(), lease.clone()).run(stop_writer.clone()));
+        }
+        let noted = (returned, announced);
+        let replay = Replay::new(services.clone(), hub.clone(), subscriptions.clone(), barrier, noted);
         let (events, queued) = Events::new();
         connected.spawn(queued.publish(services.clone()));
         let context = session_context(&services, replay, acks, events, subscriptions.clone());
@@ -232,13 +241,10 @@ impl Daemon {
     }
 }
 
-/// What tells the application of users who are due, if it is to be told.
+/// What tells the application what happens, if it is to be told.
 fn webhooks(services: &Arc<Services>, barrier: &Barrier) -> anyhow::Result<Option<Webhooks>> {
-    let Config { notify: Some(notify), webhook: Some(webhook), .. } = &services.config else {
-        return Ok(None);
-    };
-    let webhooks =
-        Webhooks::new(services.clone(), services.lease(), barrier.clone(), *notify, webhook.clone());
+    let Config { notify, webhook: Some(webhook), .. } = &services.config else { return Ok(None) };
+    let webhooks = Webhooks::new(services, &services.lease(), barrier, *notify, webhook.clone());
     Ok(Some(webhooks.context("webhook.url")?))
 }
 

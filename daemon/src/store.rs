@@ -5,7 +5,8 @@
 //! `migrations` their numbered changes, which `migrate` applies. `tables` finds what the application's tables
 //! hold, `character_sets` which characters, `user_columns` whether those of user ids serve, and `adoption` what becomes
 //! of rows from before chatpush. `installation` compares what the database was made for. `notified` keeps whom to tell
-//! that messages wait. `dead_letters` reads and deletes dead letters. `transaction` puts statements in their order,
+//! that messages wait. `webhook_events` queues what the application is told of, and `announced` keeps who is online.
+//! `dead_letters` reads and deletes dead letters. `transaction` puts statements in their order,
 //! `time_limit` ends those that take too long, and `writer_lock` is how a writer ends its predecessor. `mailbox` counts
 //! what waits, and removes what is too old.
 
@@ -17,6 +18,8 @@ pub(crate) mod installation;
 pub mod migrate;
 pub(crate) mod rows;
 pub(crate) mod notified;
+pub(crate) mod webhook_events;
+pub(crate) mod announced;
 pub(crate) mod identity;
 mod statements;
 mod multi_statement;

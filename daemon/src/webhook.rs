@@ -1,182 +1,119 @@
-//! Tells the application, by HTTP, of users for whom messages wait (Standard Webhooks,
-//! <https://www.standardwebhooks.com/>).
-//!
-//! Nothing is queued here: who is due stands in `chatpush_notified`, and a lease covers the time of a request. So a
-//! request that was not answered comes again, under the same id, and what was read meanwhile is not told.
+//! Tells the application, by HTTP, what it wants to know (Standard Webhooks, <https://www.standardwebhooks.com/>):
+//! of users for whom messages wait (`waiting`), and of what has happened (`queued`). Both have a bound on their
+//! requests of their own, so that neither waits for the other.
 
 mod body;
 mod client;
 mod pause;
+mod queued;
 mod signature;
+mod waiting;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use self::client::{Answer, Client};
+use self::client::Client;
+use self::queued::Queued;
+use self::waiting::Waiting;
 use crate::barrier::Barrier;
-use crate::base::backoff::Backoff;
-use crate::base::{clock, metrics};
+use crate::base::clock;
 use crate::broker::lease::Lease;
-use crate::config::{Notify, Webhook};
-use crate::notify::NotifyError;
-use crate::notify::offers::{self, Offer, Offers, Taker};
+use crate::config::{Event, Notify, Webhook};
+use crate::notify::offers::Offers;
 use crate::services::Services;
+use crate::store::webhook_events::QueuedEvent;
 
 pub(crate) use self::client::ClientError;
-
-/// The time between two looks for who is due.
-const INTERVAL: Duration = Duration::from_millis(500);
-
-/// Requests at the same time.
-const REQUESTS: usize = 32;
 
 /// How much longer than a request its lease lasts.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
-/// How long a user is told of one reason.
+/// How long the application is told of one thing.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Sends webhooks while this daemon is the one that writes. Cloning is shallow.
-#[derive(Clone, Debug)]
+/// Bytes of a digest in an id.
+const DIGEST_BYTES: usize = 16;
+
+/// Sends webhooks while this daemon is the one that writes.
+#[derive(Debug)]
 pub(crate) struct Webhooks {
-    services: Arc<Services>,
-    lease: Lease,
-    offers: Offers,
-    shows_content: bool,
-    webhook: Arc<Webhook>,
-    client: Client,
-    permits: Arc<Semaphore>,
-    requests: TaskTracker,
+    waiting: Option<Waiting>,
+    queued: Option<Queued>,
 }
 
 impl Webhooks {
+    /// Sends the events that the settings name. Without `notify` nobody becomes due.
+    ///
     /// # Errors
     ///
     /// When the system's certificates cannot be used.
     pub(crate) fn new(
-        services: Arc<Services>,
-        lease: Lease,
-        barrier: Barrier,
-        notify: Notify,
+        services: &Arc<Services>,
+        lease: &Lease,
+        barrier: &Barrier,
+        notify: Option<Notify>,
         webhook: Webhook,
     ) -> Result<Self, ClientError> {
-        Ok(Self {
-            offers: Offers::new(services.clone(), barrier, notify),
-            services,
-            lease,
-            shows_content: notify.show_content,
-            client: Client::new(webhook.timeout)?,
-            webhook: Arc::new(webhook),
-            permits: Arc::new(Semaphore::new(REQUESTS)),
-            requests: TaskTracker::new(),
-        })
+        let client = Client::new(webhook.timeout)?;
+        let webhook = Arc::new(webhook);
+        let events = webhook.events;
+        let waiting = notify.filter(|_| events.has(Event::Waiting)).map(|notify| {
+            let offers = Offers::new(services.clone(), barrier.clone(), notify);
+            let how = (webhook.clone(), client.clone());
+            Waiting::new(services.clone(), lease.clone(), offers, notify.show_content, how)
+        });
+        let queued = events
+            .are_queued()
+            .then(|| Queued::new(services.clone(), lease.clone(), webhook.clone(), client.clone()));
+        Ok(Self { waiting, queued })
     }
 
     /// Sends, until `stop` is cancelled. Requests under way are finished then.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        tokio::select! {
-            () = self.send_again_and_again() => {}
-            () = stop.cancelled() => {}
-        }
-        self.requests.close();
-        self.requests.wait().await;
-    }
-
-    async fn send_again_and_again(&self) {
-        let mut failures = Backoff::new("Redis and MySQL (webhooks)");
-        loop {
-            match self.send_some().await {
-                Ok(is_more) => {
-                    failures.recovered();
-                    if !is_more {
-                        sleep(INTERVAL).await;
-                    }
-                }
-                Err(error) => failures.failed(&error).await,
-            }
-        }
-    }
-
-    /// Starts requests for users who are due. True if there may be more.
-    async fn send_some(&self) -> Result<bool, NotifyError> {
-        let Some(store) = &self.services.store else { return Ok(false) };
-        // The semaphore is never closed, so this always succeeds.
-        let first = self.permits.clone().acquire_owned().await.ok();
-        if !self.lease.is_mine().await? {
-            return Ok(false);
-        }
-        let free = 1 + self.permits.available_permits();
-        let limit = u32::try_from(free).unwrap_or(1);
-        let time = self.webhook.timeout + LEASE_MARGIN;
-        let offers = self.offers.claim(store, Taker::Webhook, limit, time).await?;
-        let is_more = offers.len() == free;
-        let mut first = first;
-        for offer in offers {
-            let permit = match first.take() {
-                Some(permit) => Some(permit),
-                None => self.permits.clone().acquire_owned().await.ok(),
-            };
-            let webhooks = self.clone();
-            self.requests.spawn(async move {
-                webhooks.send(offer).await;
-                drop(permit);
-            });
-        }
-        Ok(is_more)
-    }
-
-    /// One request, and what follows from its answer.
-    async fn send(&self, offer: Offer) {
-        let Some(store) = &self.services.store else { return };
-        // A process that was stopped may wake up behind the lease: somebody else may have told by now.
-        if offer.ends < Instant::now() + self.webhook.timeout {
-            return;
-        }
-        let default_type = &self.services.config.default_type;
-        let body = body::waiting(&offer, default_type, self.shows_content);
-        let id = id(&offer.waiting.user, offer.due_at);
-        let answer = self.client.post(&self.webhook, &id, body).await;
-        let told = |outcome: &'static str| {
-            metrics::WEBHOOKS.increment(outcome);
-            offers::told(store, &offer)
-        };
-        let recorded = match answer {
-            Answer::Accepted => told("delivered").await,
-            Answer::Gone => {
-                tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
-                told("gone").await
-            }
-            Answer::Failed { reason, .. } if is_old(&offer) => {
-                tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
-                told("given_up").await
-            }
-            Answer::Failed { reason, retry_after } => {
-                tracing::info!(id, reason, tries = offer.tries + 1, "a webhook was not accepted");
-                metrics::WEBHOOKS.increment("failed");
-                let pause = retry_after.unwrap_or_else(|| pause::after(offer.tries));
-                offers::postpone(store, &offer, pause).await
+        let waiting = async {
+            if let Some(waiting) = self.waiting {
+                waiting.run(stop.clone()).await;
             }
         };
-        if let Err(error) = recorded {
-            // The lease ends, and the same webhook comes again.
-            tracing::debug!(id, %error, "cannot record the answer to a webhook");
-        }
+        let queued = async {
+            if let Some(queued) = self.queued {
+                queued.run(stop.clone()).await;
+            }
+        };
+        tokio::join!(waiting, queued);
     }
 }
 
 /// The id of the webhook of a user who is due since a time. It is the same in every try.
-pub(crate) fn id(user: &UserId, due_at: u64) -> String {
+pub(crate) fn waiting_id(user: &UserId, due_at: u64) -> String {
     format!("waiting-{user}-{due_at}")
 }
 
-/// Whether it was tried for too long.
-fn is_old(offer: &Offer) -> bool {
-    let age = clock::unix_milliseconds().saturating_sub(offer.due_at);
-    Duration::from_millis(age) > LONGEST
+/// The id of the webhook of an event. It is the same in every try, also of an event that MySQL has lost in a crash and
+/// that is queued again. A message's id may have any letters, so it is a digest.
+pub(crate) fn queued_id(event: &QueuedEvent) -> String {
+    let QueuedEvent { user, time, .. } = event;
+    match (event.event, &event.message) {
+        (Event::Online, _) => format!("online-{user}-{time}"),
+        (Event::Offline, _) => format!("offline-{user}-{time}"),
+        (_, message) => {
+            let message = message.as_ref().map_or("", |(_, id)| id.as_str());
+            let digest = Sha256::digest(format!("{user} {message}"));
+            digest.iter().take(DIGEST_BYTES).fold("delivered-".to_owned(), |mut id, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(id, "{byte:02x}");
+                id
+            })
+        }
+    }
+}
+
+/// Whether it was tried for too long to tell of what has happened at this time.
+fn is_old(time: u64) -> bool {
+    Duration::from_millis(clock::unix_milliseconds().saturating_sub(time)) > LONGEST
 }

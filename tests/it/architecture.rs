@@ -18,21 +18,23 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("barrier", &["base", "broker", "log", "services"]),
     ("writer", &["base", "broker", "installation", "log", "services", "store"]),
     ("notify", &["barrier", "base", "broker", "config", "log", "services", "store"]),
-    ("webhook", &["barrier", "base", "broker", "config", "notify", "services"]),
+    ("webhook", &["barrier", "base", "broker", "config", "notify", "services", "store"]),
     ("query", &["barrier", "base", "broker", "log", "notify", "services", "store"]),
     ("hub", &[]),
+    ("announce", &["base", "broker", "hub", "services", "store"]),
     ("fanout", &["base", "broker", "hub", "installation", "query", "services"]),
     (
         "edge",
         &[
-            "barrier", "base", "broker", "config", "fanout", "hub", "log", "net", "notify", "services",
-            "store",
+            "announce", "barrier", "base", "broker", "config", "fanout", "hub", "log", "net", "notify",
+            "services", "store",
         ],
     ),
     ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store", "webhook"]),
     (
         "run",
         &[
+            "announce",
             "barrier",
             "cli",
             "config",
@@ -152,6 +154,7 @@ const CHAOS: &[(&str, &[&str])] = &[
             "fault",
             "history",
             "mysql_faults",
+            "notifications",
             "schema",
             "workers",
         ],
@@ -165,6 +168,7 @@ const CHAOS: &[(&str, &[&str])] = &[
     ("application", &["cluster"]),
     ("workers", &["cluster", "history", "schema"]),
     ("clients", &["cluster", "history", "schema"]),
+    ("notifications", &["clients", "history", "schema", "workers"]),
     ("history", &[]),
     ("checker", &["history", "schema"]),
 ];

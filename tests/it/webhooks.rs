@@ -1,99 +1,18 @@
-//! Webhooks of users for whom messages wait.
+//! Webhooks: of users for whom messages wait, and of what has happened.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+mod application;
+mod events;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+
+use self::application::{Application, Request};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
-
-/// A request that was received: its headers and its body.
-#[derive(Clone, Debug)]
-struct Request {
-    headers: HashMap<String, String>,
-    body: String,
-}
-
-impl Request {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
-    }
-
-    fn user(&self) -> u64 {
-        self.json()["data"]["user_id"].as_u64().expect("a number")
-    }
-}
-
-/// An application that answers every request as it is told, and keeps them.
-#[derive(Clone, Debug)]
-struct Application {
-    port: u16,
-    requests: Arc<Mutex<Vec<Request>>>,
-    /// The head of the answer; empty: none is given.
-    answer: Arc<Mutex<String>>,
-}
-
-impl Application {
-    async fn start(answer: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let port = listener.local_addr().expect("it has an address").port();
-        let answer = Arc::new(Mutex::new(answer.to_owned()));
-        let application = Self { port, requests: Arc::default(), answer };
-        let serving = application.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serving.clone().serve(stream));
-            }
-        });
-        application
-    }
-
-    async fn serve(self, mut stream: TcpStream) {
-        let mut received = Vec::new();
-        while let Ok(byte) = stream.read_u8().await {
-            received.push(byte);
-            if !received.ends_with(b"\r\n\r\n") {
-                continue;
-            }
-            let head = String::from_utf8(std::mem::take(&mut received)).expect("text");
-            let headers: HashMap<_, _> = head
-                .lines()
-                .filter_map(|line| line.split_once(": "))
-                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-                .collect();
-            let mut body = vec![0; headers["content-length"].parse().expect("a length")];
-            stream.read_exact(&mut body).await.expect("the body comes");
-            let body = String::from_utf8(body).expect("text");
-            self.requests.lock().expect("it is locked").push(Request { headers, body });
-            let answer = self.answer.lock().expect("it is locked").clone();
-            if answer.is_empty() {
-                std::future::pending::<()>().await;
-            }
-            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
-        }
-    }
-
-    fn answer(&self, answer: &str) {
-        answer.clone_into(&mut self.answer.lock().expect("it is locked"));
-    }
-
-    fn requests(&self) -> Vec<Request> {
-        self.requests.lock().expect("it is locked").clone()
-    }
-
-    async fn received(&self, count: usize) -> Vec<Request> {
-        let what = format!("{count} requests");
-        eventually(&what, || async { self.requests() }, |requests| requests.len() >= count).await
-    }
-}
 
 /// An installation whose application is told of users who are due a second after a message.
 async fn installation(port: u16) -> TestEnv {
@@ -103,6 +22,11 @@ async fn installation(port: u16) -> TestEnv {
         .with("CHATPUSH_WEBHOOK_SECRET", format!("{SECRET} {OTHER_SECRET}"))
         .with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "500");
     assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    // What is off has no table.
+    let queued = "SHOW TABLES WHERE Tables_in_".to_owned()
+        + env.name()
+        + " IN ('chatpush_webhook', 'chatpush_online')";
+    assert_eq!(env.query::<String>(&queued).await, [""; 0]);
     env.users(&[1, 2, 3]).await;
     env
 }

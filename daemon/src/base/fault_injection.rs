@@ -34,6 +34,12 @@ pub(crate) enum Promise {
     Replay,
     /// Two installations do not share a database: `prefix`.
     Prefix,
+    /// A user counts as told only when the application has accepted the webhook: `told`.
+    Told,
+    /// An event stays in the queue until then: `events`.
+    Events,
+    /// A webhook has the same id in every try: `webhook_id`.
+    WebhookId,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -55,6 +61,9 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::ShownOnce => "shown_once",
         Promise::Replay => "replay",
         Promise::Prefix => "prefix",
+        Promise::Told => "told",
+        Promise::Events => "events",
+        Promise::WebhookId => "webhook_id",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

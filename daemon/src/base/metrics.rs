@@ -159,7 +159,7 @@ pub(crate) static WEBHOOKS: LabelledCounter = LabelledCounter::new(
     "chatpush_webhooks_total",
     "Requests to the application's webhook, by what became of them.",
     "outcome",
-    &["delivered", "failed", "gone", "given_up"],
+    &["delivered", "failed", "gone", "given_up", "dropped"],
 );
 
 const COUNTERS: [&Counter; 12] = [

@@ -11,6 +11,7 @@ use super::notify::When;
 use super::setting::Setting;
 use super::source::Source;
 use super::values;
+use super::webhook::Events;
 
 /// Whether messages are stored, at the top of the file.
 pub(super) const STORAGE: &[Setting] =
@@ -49,10 +50,15 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, notify: Option<When>) -> Option<Self> {
+    /// `told`: what users are told of, and what the application is.
+    pub(super) fn read(
+        source: &mut Source,
+        user_id_type: UserIdType,
+        told: (Option<When>, Events),
+    ) -> Option<Self> {
         let opts = source.parse("mysql.url", url);
         let time_zone = source.parse("mysql.time_zone", time_zone);
-        let names = Names::read(source, user_id_type, notify);
+        let names = Names::read(source, user_id_type, told);
         let history = History::read(source);
         let values = values::read(source, names.as_ref());
         if let Some(History { column, .. }) = &history

@@ -7,6 +7,7 @@ use chatpush_wire::id::UserIdType;
 use super::notify::When;
 use super::setting::{Default, Setting};
 use super::source::Source;
+use super::webhook::Events;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("mysql.tables.offline_message", "offline_message", "Table of waiting messages").details(
@@ -91,6 +92,8 @@ pub struct Names {
     pub unread_by_conversation: bool,
     /// What users are told of; none: of nothing.
     pub notify: Option<When>,
+    /// What the application is told of by webhook.
+    pub events: Events,
     /// Whether the counters are in our own table, whose names the last three are then.
     pub own_counter: bool,
     /// The type of user ids.
@@ -117,7 +120,11 @@ impl Column<'_> {
 }
 
 impl Names {
-    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, notify: Option<When>) -> Option<Self> {
+    pub(super) fn read(
+        source: &mut Source,
+        user_id_type: UserIdType,
+        (notify, events): (Option<When>, Events),
+    ) -> Option<Self> {
         let unread_by_conversation = source.boolean("unread_by_conversation");
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
@@ -150,6 +157,7 @@ impl Names {
             own_counter,
             unread_by_conversation: unread_by_conversation?,
             notify,
+            events,
             user_id_type,
         })
     }

@@ -10,14 +10,18 @@ use super::setting::Setting;
 use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::text("webhook.url", "", "Address that is told of users for whom messages wait")
+    Setting::text("webhook.url", "", "Address that is told what happens")
         .details("`https`, or `http` to this machine alone. Empty: none. Signed as Standard Webhooks."),
     Setting::text("webhook.secret", "", "Keys that sign the webhooks, separated by spaces").details(
         "Each is `whsec_` and 24 to 64 bytes in Base64; all of them sign side by side while one is replaced. \
          `echo whsec_$(openssl rand -base64 32)` makes one.",
     ),
     Setting::text("webhook.events", "message.waiting", "Events that are sent, separated by spaces")
-        .details("`message.waiting`: somebody is to be told that messages wait; needs `notify.after`."),
+        .details(
+            "`message.waiting`: somebody is to be told that messages wait; needs `notify.after`. `message.delivered`: \
+             a client has confirmed a message. `user.online`, `user.offline`: a user has the first connection, or has \
+             had none for ten seconds. After a change run `chatpushd migrate`.",
+        ),
     Setting::integer(
         "webhook.timeout_ms",
         "5000",
@@ -30,6 +34,78 @@ pub(super) const SETTINGS: &[Setting] = &[
 /// Bytes of a key (Standard Webhooks, "Symmetric").
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// What the application can be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Messages wait for a user, and somebody is to be told.
+    Waiting,
+    /// A client has confirmed a message.
+    Delivered,
+    /// A user is connected.
+    Online,
+    /// A user is not connected any more.
+    Offline,
+}
+
+impl Event {
+    const ALL: [Self; 4] = [Self::Waiting, Self::Delivered, Self::Online, Self::Offline];
+
+    /// Its name in `webhook.events`, in the body of a webhook, and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "message.waiting",
+            Self::Delivered => "message.delivered",
+            Self::Online => "user.online",
+            Self::Offline => "user.offline",
+        }
+    }
+
+    /// The event with a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// Whether it says that a user came or went.
+    pub const fn is_presence(self) -> bool {
+        matches!(self, Self::Online | Self::Offline)
+    }
+}
+
+/// A set of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events(u8);
+
+impl Events {
+    /// Whether an event is among them.
+    pub const fn has(self, event: Event) -> bool {
+        self.0 & (1 << event as u8) != 0
+    }
+
+    /// Whether some are queued in the database. Whoever is due stands there without.
+    pub fn are_queued(self) -> bool {
+        Event::ALL.into_iter().any(|event| event != Event::Waiting && self.has(event))
+    }
+
+    /// Whether some say that a user came or went.
+    pub fn have_presence(self) -> bool {
+        Event::ALL.into_iter().any(|event| event.is_presence() && self.has(event))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let names = || Event::ALL.map(Event::name).join(", ");
+        let mut events = Self::default();
+        for name in text.split_whitespace() {
+            let event =
+                Event::named(name).ok_or_else(|| format!("{name:?} is no event: there are {}", names()))?;
+            events.0 |= 1 << event as u8;
+        }
+        if events == Self::default() {
+            return Err(format!("must name an event: there are {}", names()));
+        }
+        Ok(events)
+    }
+}
+
 /// Where the application is told what happens.
 #[derive(Clone, Debug)]
 pub struct Webhook {
@@ -37,6 +113,8 @@ pub struct Webhook {
     pub url: Url,
     /// Each of them signs.
     pub keys: Vec<Key>,
+    /// What it is told of.
+    pub events: Events,
     /// Longest time until it has answered.
     pub timeout: Duration,
 }
@@ -67,33 +145,31 @@ impl std::fmt::Debug for Key {
 }
 
 impl Webhook {
-    /// None if there is no address, or after an error. `notifies`: whether anybody becomes due.
-    pub(super) fn read(source: &mut Source, notifies: bool) -> Option<Self> {
+    /// None if there is no address, or after an error. `notifies`: whether anybody becomes due. `stores`: whether
+    /// there is a database.
+    pub(super) fn read(source: &mut Source, notifies: bool, stores: bool) -> Option<Self> {
         let url = source.parse("webhook.url", |text| match text {
             "" => Ok(None),
             text => address(text).map(Some),
         });
         let keys: Option<Vec<_>> =
             source.parse("webhook.secret", |text| text.split_whitespace().map(Key::new).collect());
-        let events = source.parse("webhook.events", events);
+        let events = source.parse("webhook.events", Events::parse);
         let timeout = source.milliseconds("webhook.timeout_ms");
         let (url, keys) = (url??, keys?);
         if keys.is_empty() {
             source.error("webhook.secret", "is required with webhook.url");
         }
-        events?;
-        if !notifies {
+        let events = events?;
+        if !stores {
+            source.error(
+                "webhook.url",
+                "needs storage = \"mysql\": what is not told yet is kept in the database",
+            );
+        } else if events.has(Event::Waiting) && !notifies {
             source.error("webhook.events", "has message.waiting, which needs notify.after");
         }
-        Some(Self { url, keys, timeout: timeout? })
-    }
-}
-
-fn events(text: &str) -> Result<(), String> {
-    match text.split_whitespace().find(|event| *event != "message.waiting") {
-        Some(event) => Err(format!("{event:?} is no event: there is message.waiting")),
-        None if text.trim().is_empty() => Err("must name an event, such as message.waiting".to_owned()),
-        None => Ok(()),
+        Some(Self { url, keys, events, timeout: timeout? })
     }
 }
 
@@ -144,6 +220,22 @@ mod tests {
             "http://10.0.0.1/",
         ] {
             assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn events_are_a_set_of_names() {
+        let events = Events::parse("message.waiting  user.offline").unwrap();
+        let has = Event::ALL.map(|event| events.has(event));
+        assert_eq!(
+            (has, events.are_queued(), events.have_presence()),
+            ([true, false, false, true], true, true)
+        );
+        let delivered = Events::parse("message.delivered").unwrap();
+        assert!(delivered.are_queued() && !delivered.have_presence());
+        assert!(!Events::parse("message.waiting").unwrap().are_queued());
+        for bad in ["", " ", "message.read", "user.online,user.offline"] {
+            assert!(Events::parse(bad).unwrap_err().contains("message.delivered"), "{bad}");
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::announce::connected::Connected;
 use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
 use crate::broker::log;
@@ -43,6 +44,7 @@ pub(crate) struct Replay {
     revocations: Revocations,
     barrier: Barrier,
     returned: Returned,
+    connected: Connected,
     /// Permits to read a page: half as many as there are database connections, so that a returning crowd
     /// leaves the other half to queries and to those who are connected.
     page_permits: Arc<Semaphore>,
@@ -68,11 +70,11 @@ impl Replay {
         hub: Arc<Hub>,
         subscriptions: Subscriptions,
         barrier: Barrier,
-        returned: Returned,
+        (returned, connected): (Returned, Connected),
     ) -> Self {
         let revocations = Revocations::new(services.clone());
         let page_permits = Arc::new(Semaphore::new(CONNECTIONS / 2));
-        Self { services, hub, subscriptions, revocations, barrier, returned, page_permits }
+        Self { services, hub, subscriptions, revocations, barrier, returned, connected, page_permits }
     }
 
     /// Starts a replay for one connection of `user` after a delay. The channel holds one part: the next page
@@ -104,6 +106,7 @@ impl Replay {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
         self.returned.note(&user);
+        self.connected.note(&user);
         let mut mysql = Backoff::new("MySQL (replay)");
         let mut reached = None;
         let mut cursor = Cursor::default();

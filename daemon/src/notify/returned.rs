@@ -1,16 +1,13 @@
 //! Users who have come back: somebody is told again of what comes later.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use chatpush_wire::id::UserId;
-use tokio::sync::Notify as Signal;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::judgement::{CONNECTED_INTERVAL, milliseconds};
 use crate::base::backoff::Backoff;
+use crate::base::gathered::Gathered;
 use crate::config::{Notify, When};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
@@ -18,23 +15,9 @@ use crate::store::{Store, StoreError};
 /// Users who are recorded at a time.
 const USERS: usize = 500;
 
-/// Most users who wait to be recorded. Whoever comes then is not recorded; if nothing waits for them any more, the
-/// sweep of the writer makes up for it.
-const WAITING: usize = 100_000;
-
-/// How long users gather.
-const GATHER: Duration = Duration::from_millis(50);
-
 /// Records who has come back. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub(crate) struct Returned(Option<Arc<Shared>>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    /// A plain mutex: nothing awaits while holding it.
-    users: Mutex<BTreeSet<UserId>>,
-    changed: Signal,
-}
+pub(crate) struct Returned(Option<Arc<Gathered<UserId>>>);
 
 impl Returned {
     /// It does nothing where nobody is told, or where only reading counts.
@@ -43,50 +26,35 @@ impl Returned {
         Self(ends.then(Arc::default))
     }
 
-    /// A user has connected.
+    /// A user has connected. If too many have, and nothing waits for them any more, the sweep of the writer makes up
+    /// for it.
     pub(crate) fn note(&self, user: &UserId) {
-        let Some(shared) = &self.0 else { return };
-        let mut users = shared.users();
-        if users.len() < WAITING {
-            users.insert(user.clone());
-            drop(users);
-            shared.changed.notify_one();
+        if let Some(gathered) = &self.0 {
+            gathered.add(user);
         }
     }
 
     /// Records users until `stop` is cancelled, and then those who are left.
     pub(crate) async fn run(self, services: Arc<Services>, stop: CancellationToken) {
-        let (Some(shared), Some(store)) = (&self.0, &services.store) else { return };
+        let (Some(gathered), Some(store)) = (&self.0, &services.store) else { return };
         let mut mysql = Backoff::new("MySQL (notifications)");
         while !stop.is_cancelled() {
-            tokio::select! {
-                () = shared.changed.notified() => sleep(GATHER).await,
-                () = stop.cancelled() => {}
-            }
+            gathered.wait(&stop).await;
             loop {
-                let users: Vec<_> = shared.users().iter().take(USERS).cloned().collect();
+                let users = gathered.first(USERS);
                 if users.is_empty() {
                     break;
                 }
                 match record(store, &users).await {
                     Ok(()) => {
                         mysql.recovered();
-                        let mut waiting = shared.users();
-                        for user in &users {
-                            waiting.remove(user);
-                        }
+                        gathered.remove(&users);
                     }
                     Err(_) if stop.is_cancelled() => return,
                     Err(error) => mysql.failed(&error).await,
                 }
             }
         }
-    }
-}
-
-impl Shared {
-    fn users(&self) -> MutexGuard<'_, BTreeSet<UserId>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,17 +2,30 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::clock;
 use crate::cli::{WebhookCommand, WebhookSelection};
-use crate::config::Config;
-use crate::store::Store;
+use crate::config::{Config, Event};
 use crate::store::notified::Candidate;
+use crate::store::webhook_events::QueuedEvent;
+use crate::store::{Store, StoreError};
 use crate::webhook;
 
-/// Most webhooks that are listed or changed by one command.
+/// Most webhooks of each kind that are listed or changed by one command.
 const MOST: u32 = 100_000;
+
+/// Most webhooks that are changed by one statement.
+const CHANGED: usize = 1_000;
+
+/// A webhook that waits.
+#[derive(Debug)]
+enum Waiting {
+    /// Somebody is to be told that messages wait.
+    Due(Candidate),
+    /// Something has happened.
+    Queued(QueuedEvent),
+}
 
 /// Runs the command and prints a line for each webhook.
 ///
@@ -20,12 +33,18 @@ const MOST: u32 = 100_000;
 ///
 /// When nobody is told by webhook, or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result<ExitCode> {
-    let (Some(mysql), true) = (&config.mysql, config.webhook.is_some()) else {
+    let (Some(mysql), Some(webhook)) = (&config.mysql, &config.webhook) else {
         anyhow::bail!("nobody is told by webhook: set webhook.url");
     };
     let store = Store::new(mysql, &config.prefix);
     let now = clock::unix_milliseconds();
-    let waiting = store.undelivered(MOST).await?;
+    let mut waiting = Vec::new();
+    if config.notify.is_some() && webhook.events.has(Event::Waiting) {
+        waiting.extend(store.undelivered(MOST).await?.into_iter().map(Waiting::Due));
+    }
+    if webhook.events.are_queued() {
+        waiting.extend(store.waiting_events(MOST).await?.into_iter().map(Waiting::Queued));
+    }
     match command {
         WebhookCommand::List { json: true } => {
             let list: Vec<_> = waiting.iter().map(as_json).collect();
@@ -41,16 +60,16 @@ pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result
         }
         WebhookCommand::Retry(selection) => {
             let chosen = chosen(&waiting, &selection);
+            retry(&store, &chosen, now).await?;
             for webhook in &chosen {
-                store.offer_now(webhook, now).await?;
                 println!("retried {}", described(webhook, now));
             }
             Ok(outcome(&selection, chosen.len()))
         }
         WebhookCommand::Drop(selection) => {
             let chosen = chosen(&waiting, &selection);
+            give_up(&store, &chosen, now).await?;
             for webhook in &chosen {
-                store.mark_leased_told(&webhook.user, webhook.at, now).await?;
                 println!("dropped {}", described(webhook, now));
             }
             Ok(outcome(&selection, chosen.len()))
@@ -58,8 +77,44 @@ pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result
     }
 }
 
-fn chosen<'a>(waiting: &'a [Candidate], selection: &WebhookSelection) -> Vec<&'a Candidate> {
-    let is_chosen = |webhook: &&Candidate| selection.all || selection.ids.contains(&id(webhook));
+async fn retry(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
+    for candidate in due(chosen) {
+        store.offer_now(candidate, now).await?;
+    }
+    for rows in queued(chosen).chunks(CHANGED) {
+        store.offer_events_now(rows).await?;
+    }
+    Ok(())
+}
+
+async fn give_up(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
+    for candidate in due(chosen) {
+        store.mark_leased_told(&candidate.user, candidate.at, now).await?;
+    }
+    for rows in queued(chosen).chunks(CHANGED) {
+        store.drop_events(rows).await?;
+    }
+    Ok(())
+}
+
+fn due<'a>(chosen: &'a [&'a Waiting]) -> impl Iterator<Item = &'a Candidate> {
+    chosen.iter().filter_map(|webhook| match webhook {
+        Waiting::Due(candidate) => Some(candidate),
+        Waiting::Queued(_) => None,
+    })
+}
+
+/// The rows of events.
+fn queued(chosen: &[&Waiting]) -> Vec<u64> {
+    let rows = chosen.iter().filter_map(|webhook| match webhook {
+        Waiting::Due(_) => None,
+        Waiting::Queued(event) => Some(event.row),
+    });
+    rows.collect()
+}
+
+fn chosen<'a>(waiting: &'a [Waiting], selection: &WebhookSelection) -> Vec<&'a Waiting> {
+    let is_chosen = |webhook: &&Waiting| selection.all || selection.ids.contains(&id(webhook));
     waiting.iter().filter(is_chosen).collect()
 }
 
@@ -76,28 +131,42 @@ fn outcome(selection: &WebhookSelection, found: usize) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn id(webhook: &Candidate) -> String {
-    webhook::id(&webhook.user, webhook.due_at)
+fn id(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::Due(candidate) => webhook::waiting_id(&candidate.user, candidate.due_at),
+        Waiting::Queued(event) => webhook::queued_id(event),
+    }
 }
 
 /// One line: its id, the user, how often it was tried, and when it is tried next.
-fn described(webhook: &Candidate, now: u64) -> String {
-    let Candidate { user, at, due_at, tries, .. } = webhook;
-    let age = now.saturating_sub(*due_at) / 1_000;
+fn described(waiting: &Waiting, now: u64) -> String {
+    let (what, tries, at) = match waiting {
+        Waiting::Due(Candidate { user, at, due_at, tries, .. }) => {
+            let age = now.saturating_sub(*due_at) / 1_000;
+            (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, at)
+        }
+        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, .. }) => {
+            let age = now.saturating_sub(*time) / 1_000;
+            let message = message.as_ref().map_or_else(String::new, |(_, id)| format!(", message {id}"));
+            (format!("{} of user {user}{message}, {age} s ago", event.name()), tries, offer_at)
+        }
+    };
     let next = match at.saturating_sub(now) / 1_000 {
         0 => "now".to_owned(),
         seconds => format!("in {seconds} s"),
     };
-    format!(
-        "{}  message.waiting of user {user}, due for {age} s, tried {tries} times, next {next}",
-        id(webhook)
-    )
+    format!("{}  {what}, tried {tries} times, next {next}", id(waiting))
 }
 
-fn as_json(webhook: &Candidate) -> serde_json::Value {
-    let Candidate { user, at, due_at, tries, .. } = webhook;
-    json!({
-        "id": id(webhook), "event": "message.waiting", "user_id": user,
-        "due_at": due_at, "tries": tries, "next_at": at,
-    })
+fn as_json(waiting: &Waiting) -> Value {
+    match waiting {
+        Waiting::Due(Candidate { user, at, due_at, tries, .. }) => json!({
+            "id": id(waiting), "event": Event::Waiting.name(), "user_id": user,
+            "due_at": due_at, "tries": tries, "next_at": at,
+        }),
+        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, .. }) => json!({
+            "id": id(waiting), "event": event.name(), "user_id": user, "time": time,
+            "message_id": message.as_ref().map(|(_, id)| id), "tries": tries, "next_at": offer_at,
+        }),
+    }
 }

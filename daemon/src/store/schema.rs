@@ -1,6 +1,6 @@
 //! The tables: the two of the default schema, which belong to the application, and chatpush's own.
 
-use chatpush_wire::id::UserIdType;
+use chatpush_wire::id::{MessageId, UserIdType};
 use chatpush_wire::partition::Partition;
 
 use crate::config::{Names, UNREAD};
@@ -50,6 +50,12 @@ pub(crate) const NOTIFIED: &str = "chatpush_notified";
 /// One row: up to which row of the message table receivers were looked for.
 pub(crate) const NOTIFY_SCAN: &str = "chatpush_notify_scan";
 
+/// Events that the application is told of by webhook.
+pub(crate) const WEBHOOK: &str = "chatpush_webhook";
+
+/// Users of whom the application was told that they are online.
+pub(crate) const ONLINE: &str = "chatpush_online";
+
 /// Every table that the settings use, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
@@ -67,6 +73,12 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     }
     if names.notify.is_some() {
         tables.extend([notified(names), notify_scan()]);
+    }
+    if names.events.are_queued() {
+        tables.push(webhook(names));
+    }
+    if names.events.have_presence() {
+        tables.push(online(names));
     }
     if !names.own_counter {
         // Whoever has named other tables or columns has a table of users too.
@@ -188,6 +200,40 @@ fn notify_scan() -> Table {
          `row_id` bigint unsigned NOT NULL,\n  \
          PRIMARY KEY (`id`)",
     )
+}
+
+/// The sender is a text, whatever the application's column holds. Times are in milliseconds since 1970.
+fn webhook(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `id` bigint unsigned NOT NULL AUTO_INCREMENT,\n  \
+         `event` varchar(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+         `user_id` {user} NOT NULL,\n  \
+         `sender_id` varchar(64) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
+         `message_id` varbinary({}) DEFAULT NULL,\n  \
+         `time_ms` bigint unsigned NOT NULL,\n  \
+         `offer_at` bigint unsigned NOT NULL DEFAULT 0,\n  \
+         `tries` int unsigned NOT NULL DEFAULT 0,\n  \
+         `lease` bigint unsigned DEFAULT NULL,\n  \
+         PRIMARY KEY (`id`),\n  \
+         KEY `offer_at` (`offer_at`),\n  \
+         KEY `user_event` (`user_id`,`event`)",
+        MessageId::MAX_BYTES
+    );
+    ours(WEBHOOK, &columns)
+}
+
+/// Times are in milliseconds since 1970.
+fn online(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `user_id` {user} NOT NULL,\n  \
+         `since_ms` bigint unsigned NOT NULL,\n  \
+         `connected_ms` bigint unsigned NOT NULL,\n  \
+         `mark` bigint unsigned NOT NULL,\n  \
+         PRIMARY KEY (`user_id`)",
+    );
+    ours(ONLINE, &columns)
 }
 
 /// A table of our own.

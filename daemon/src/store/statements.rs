@@ -1,5 +1,6 @@
 //! The SQL of the writer's transaction. Statements differ in their number of rows, so they are not prepared.
 
+pub(super) mod announced;
 pub(super) mod confirm;
 pub(super) mod counter;
 pub(super) mod dead_letter;
@@ -13,6 +14,7 @@ pub(super) mod parts;
 pub(super) mod position;
 pub(super) mod recall;
 pub(super) mod sweep;
+pub(super) mod webhook_events;
 
 use std::fmt::{self, Display};
 

@@ -3,10 +3,12 @@
 use super::apply::{Inserts, Locks, WriterConnection};
 use super::counters;
 use super::multi_statement::{MultiStatement, ResultUse};
-use super::statements::{confirm, counter, forget, in_statements, insert, notified, position, recall};
+use super::statements::{
+    confirm, counter, forget, in_statements, insert, notified, position, recall, webhook_events,
+};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
-use crate::config::When;
+use crate::config::{Event, When};
 use crate::log::batch::{Batch, Insert, PositionUpdate};
 
 /// The last statement of a transaction.
@@ -59,6 +61,11 @@ impl WriterConnection {
         if self.receipts {
             for statement in confirm::delivered(tables, batch, most / 2) {
                 statements.push(ResultUse::Delivered, statement);
+            }
+        }
+        if tables.events.has(Event::Delivered) {
+            for statement in webhook_events::delivered(tables, batch, clock::unix_milliseconds(), most / 2) {
+                statements.push(ResultUse::Ignored, statement);
             }
         }
         for statement in confirm::confirm_acked(tables, batch, most / 2) {

@@ -7,7 +7,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::base::clock;
+use crate::config::Event;
 use crate::notify::offers::Offer;
+use crate::store::webhook_events::QueuedEvent;
 
 /// Somebody is to be told that messages wait for a user. The content is in it only if `shows_content`.
 pub(super) fn waiting(offer: &Offer, default_type: &MessageType, shows_content: bool) -> String {
@@ -34,6 +36,19 @@ pub(super) fn waiting(offer: &Offer, default_type: &MessageType, shows_content: 
     let body =
         json!({ "type": "message.waiting", "timestamp": rfc3339(clock::unix_milliseconds()), "data": data });
     body.to_string()
+}
+
+/// Something has happened. The same event has the same body in every try.
+pub(super) fn event(queued: &QueuedEvent) -> String {
+    let QueuedEvent { event, user, message, time, .. } = queued;
+    let data = match (event, message) {
+        (Event::Delivered, message) => {
+            let (from, id) = message.as_ref().map(|(from, id)| (sender(from), id)).unzip();
+            json!({ "message_id": id, "sender_id": from, "receiver_id": user, "time": time })
+        }
+        _ => json!({ "user_id": user, "time": time }),
+    };
+    json!({ "type": event.name(), "timestamp": rfc3339(*time), "data": data }).to_string()
 }
 
 /// As in a frame: a number only if ids are of type `int`.

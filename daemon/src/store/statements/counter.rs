@@ -112,7 +112,7 @@ mod tests {
     use chatpush_wire::id::UserIdType;
 
     use super::*;
-    use crate::config::Identifier;
+    use crate::config::{Events, Identifier};
     use crate::log::batch::{Counter, Parts};
     use crate::log::position::Position;
 
@@ -130,6 +130,7 @@ mod tests {
             unread_count: name("unread_count"),
             unread_by_conversation: true,
             notify: None,
+            events: Events::default(),
             own_counter: false,
             user_id_type: UserIdType::Int,
         }

@@ -3,7 +3,7 @@
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
-use super::{confirm, id_literal, notified, quoted};
+use super::{announced, confirm, id_literal, notified, quoted, webhook_events};
 use crate::config::UNREAD;
 use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE};
 use crate::store::tables::Tables;
@@ -49,6 +49,9 @@ pub(in crate::store) fn rows(
             statements.push(format!("DELETE FROM `{table}` WHERE `user_id` = {receiver}{first}"));
         }
     }
+    if tables.events.are_queued() {
+        statements.push(webhook_events::forget(user, limit));
+    }
     statements
 }
 
@@ -61,6 +64,9 @@ pub(in crate::store) fn counters(tables: &Tables, forgotten: &UserId) -> Vec<Str
     }
     if tables.notify.is_some() {
         statements.push(notified::forget(forgotten));
+    }
+    if tables.events.have_presence() {
+        statements.push(announced::forget(forgotten));
     }
     statements
 }

@@ -1,0 +1,214 @@
+//! Tells the application of what has happened: the events in `chatpush_webhook`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::client::{Answer, Client};
+use super::{LEASE_MARGIN, body, is_old, pause, queued_id};
+use crate::base::backoff::Backoff;
+use crate::base::fault_injection::{self, Promise};
+use crate::base::metrics;
+use crate::broker::lease::Lease;
+use crate::config::Webhook;
+use crate::notify::NotifyError;
+use crate::services::Services;
+use crate::store::Store;
+use crate::store::webhook_events::{LeasedEvent, MOST_EVENTS};
+
+/// The time between two looks for events.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// The time between two looks whether too many wait.
+const EXCESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Requests at the same time.
+const REQUESTS: usize = 16;
+
+/// Most answers that are recorded together.
+const ANSWERS: usize = 100;
+
+/// Sends queued events while this daemon is the one that writes. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(super) struct Queued {
+    services: Arc<Services>,
+    lease: Lease,
+    webhook: Arc<Webhook>,
+    client: Client,
+    permits: Arc<Semaphore>,
+    requests: TaskTracker,
+}
+
+/// What follows from an answer.
+#[derive(Debug)]
+enum Outcome {
+    /// The event is done with.
+    Told(LeasedEvent),
+    /// It is offered again after a pause.
+    Later(LeasedEvent, Duration),
+}
+
+impl Queued {
+    pub(super) fn new(services: Arc<Services>, lease: Lease, webhook: Arc<Webhook>, client: Client) -> Self {
+        let permits = Arc::new(Semaphore::new(REQUESTS));
+        Self { services, lease, webhook, client, permits, requests: TaskTracker::new() }
+    }
+
+    /// Sends, until `stop` is cancelled. Requests under way are finished then.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let (outcomes, answers) = mpsc::channel(ANSWERS);
+        let requests = self.requests.clone();
+        let recording = record(self.services.clone(), answers);
+        let sending = async move {
+            tokio::select! {
+                () = self.send_again_and_again(outcomes) => {}
+                () = stop.cancelled() => {}
+            }
+            requests.close();
+            requests.wait().await;
+        };
+        tokio::join!(sending, recording);
+    }
+
+    async fn send_again_and_again(&self, outcomes: mpsc::Sender<Outcome>) {
+        let mut failures = Backoff::new("Redis and MySQL (webhook events)");
+        let mut writes = false;
+        let mut next_excess = Instant::now();
+        loop {
+            let sent = self.send_some(&mut writes, &mut next_excess, &outcomes).await;
+            match sent {
+                Ok(is_more) => {
+                    failures.recovered();
+                    if !is_more {
+                        sleep(INTERVAL).await;
+                    }
+                }
+                Err(error) => failures.failed(&error).await,
+            }
+        }
+    }
+
+    /// Starts requests for events. True if there may be more. `writes`: whether this daemon was the one that writes.
+    async fn send_some(
+        &self,
+        writes: &mut bool,
+        next_excess: &mut Instant,
+        outcomes: &mpsc::Sender<Outcome>,
+    ) -> Result<bool, NotifyError> {
+        let Some(store) = &self.services.store else { return Ok(false) };
+        // The semaphore is never closed, so this always succeeds.
+        let mut first = self.permits.clone().acquire_owned().await.ok();
+        if !self.lease.is_mine().await? {
+            *writes = false;
+            return Ok(false);
+        }
+        if !*writes {
+            // The last writer may have ended in the middle of a request.
+            store.end_event_leases().await?;
+            *writes = true;
+        }
+        if Instant::now() >= *next_excess {
+            *next_excess = Instant::now() + EXCESS_INTERVAL;
+            drop_excess(store).await?;
+        }
+        let limit = u32::try_from(1 + self.permits.available_permits()).unwrap_or(1);
+        let time = self.webhook.timeout + LEASE_MARGIN;
+        let ends = Instant::now() + time;
+        let now = store.now().await?;
+        let until = now.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let (leased, is_more) = store.lease_events(now, until, limit).await?;
+        for event in leased {
+            let permit = match first.take() {
+                Some(permit) => Some(permit),
+                None => self.permits.clone().acquire_owned().await.ok(),
+            };
+            let (queued, outcomes) = (self.clone(), outcomes.clone());
+            self.requests.spawn(async move {
+                if let Some(outcome) = queued.send(event, ends).await {
+                    // It is dropped only with the process; then the lease ends.
+                    let _ = outcomes.send(outcome).await;
+                }
+                drop(permit);
+            });
+        }
+        Ok(is_more)
+    }
+
+    /// One request, and what follows from its answer.
+    async fn send(&self, leased: LeasedEvent, ends: Instant) -> Option<Outcome> {
+        // A process that was stopped may wake up behind the lease: somebody else may have told by now.
+        if ends < Instant::now() + self.webhook.timeout {
+            return None;
+        }
+        if let (true, Some(store)) = (fault_injection::breaks(Promise::Events), &self.services.store) {
+            _ = store.record_events(std::slice::from_ref(&leased), &[]).await;
+        }
+        let event = &leased.event;
+        let id = if fault_injection::breaks(Promise::WebhookId) {
+            format!("{}-{}", queued_id(event), event.tries)
+        } else {
+            queued_id(event)
+        };
+        let (outcome, result) = match self.client.post(&self.webhook, &id, body::event(event)).await {
+            Answer::Accepted => (Outcome::Told(leased), "delivered"),
+            Answer::Gone => {
+                tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
+                (Outcome::Told(leased), "gone")
+            }
+            Answer::Failed { reason, .. } if is_old(event.time) => {
+                tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
+                (Outcome::Told(leased), "given_up")
+            }
+            Answer::Failed { reason, retry_after } => {
+                tracing::info!(id, reason, tries = event.tries + 1, "a webhook was not accepted");
+                let pause = retry_after.unwrap_or_else(|| pause::after(event.tries));
+                (Outcome::Later(leased, pause), "failed")
+            }
+        };
+        metrics::WEBHOOKS.increment(result);
+        Some(outcome)
+    }
+}
+
+/// Gives the oldest events up where too many wait.
+async fn drop_excess(store: &Store) -> Result<(), NotifyError> {
+    let dropped = store.drop_excess_events().await?;
+    if dropped > 0 {
+        for _ in 0..dropped {
+            metrics::WEBHOOKS.increment("dropped");
+        }
+        tracing::warn!(dropped, "more than {MOST_EVENTS} webhooks wait: the oldest ones are given up");
+    }
+    Ok(())
+}
+
+/// Records answers, as many together as have come.
+async fn record(services: Arc<Services>, mut answers: mpsc::Receiver<Outcome>) {
+    let Some(store) = &services.store else { return };
+    let mut some = Vec::new();
+    while answers.recv_many(&mut some, ANSWERS).await > 0 {
+        if let Err(error) = record_some(store, std::mem::take(&mut some)).await {
+            // The leases end, and the same webhooks come again.
+            tracing::debug!(%error, "cannot record the answers to webhooks");
+        }
+    }
+}
+
+async fn record_some(store: &Store, outcomes: Vec<Outcome>) -> Result<(), NotifyError> {
+    let now = store.now().await?;
+    let (mut told, mut later) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Told(event) => told.push(event),
+            Outcome::Later(event, pause) => {
+                let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                later.push((event, now.saturating_add(pause)));
+            }
+        }
+    }
+    Ok(store.record_events(&told, &later).await?)
+}

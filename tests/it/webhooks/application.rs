@@ -1,0 +1,90 @@
+//! An application that receives webhooks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use chatpush_tests::eventually::eventually;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request that was received: its headers and its body.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) headers: HashMap<String, String>,
+    pub(super) body: String,
+}
+
+impl Request {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    pub(super) fn user(&self) -> u64 {
+        self.json()["data"]["user_id"].as_u64().expect("a number")
+    }
+}
+
+/// An application that answers every request as it is told, and keeps them.
+#[derive(Clone, Debug)]
+pub(super) struct Application {
+    pub(super) port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+    /// The head of the answer; empty: none is given.
+    answer: Arc<Mutex<String>>,
+}
+
+impl Application {
+    pub(super) async fn start(answer: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        let answer = Arc::new(Mutex::new(answer.to_owned()));
+        let application = Self { port, requests: Arc::default(), answer };
+        let serving = application.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().serve(stream));
+            }
+        });
+        application
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut received = Vec::new();
+        while let Ok(byte) = stream.read_u8().await {
+            received.push(byte);
+            if !received.ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            let head = String::from_utf8(std::mem::take(&mut received)).expect("text");
+            let headers: HashMap<_, _> = head
+                .lines()
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .collect();
+            let mut body = vec![0; headers["content-length"].parse().expect("a length")];
+            stream.read_exact(&mut body).await.expect("the body comes");
+            let body = String::from_utf8(body).expect("text");
+            self.requests.lock().expect("it is locked").push(Request { headers, body });
+            let answer = self.answer.lock().expect("it is locked").clone();
+            if answer.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
+        }
+    }
+
+    pub(super) fn answer(&self, answer: &str) {
+        answer.clone_into(&mut self.answer.lock().expect("it is locked"));
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().expect("it is locked").clone()
+    }
+
+    pub(super) async fn received(&self, count: usize) -> Vec<Request> {
+        let what = format!("{count} requests");
+        eventually(&what, || async { self.requests() }, |requests| requests.len() >= count).await
+    }
+}
