@@ -24,14 +24,14 @@ end-to-end   daemons, PHP and WebSocket clients with real servers, some of them 
 client       chatpush.js, its build in dist/, and the npm package with its types
 browser      the demo in headless Chromium: network failures, a killed daemon, expired tokens, tabs, phone
 demo         the demo's smoke test: two users over HTTP and WebSocket
-chaos        a minute of faults without a violation, also with an application's tables; eighteen broken promises
-             that must be detected
+chaos        a minute of faults without a violation, also with an application's tables, and with webhooks; twenty-one
+             broken promises that must be detected
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 
 With --all also:
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
-long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables;
-             a minute on a Galera cluster
+long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables, and
+             with webhooks; a minute on a Galera cluster
 TEXT
 }
 
@@ -202,9 +202,10 @@ part_autobahn() { autobahn_tests; }
 part_long_chaos() {
     local seed
     for seed in "${CHATPUSH_CHAOS_SEED:-1}" "$((${CHATPUSH_CHAOS_SEED:-1} + 1))"; do
-        side_by_side 2 <<TEXT || return
+        side_by_side 3 <<TEXT || return
 chaos --seconds 600 --seed $seed
 chaos --seconds 600 --seed $seed --applications
+chaos --seconds 600 --seed $seed --notifications
 TEXT
     done
     chaos --seconds 60 --galera
@@ -220,6 +221,7 @@ part_chaos() {
     side_by_side 4 <<TEXT
 chaos --seconds 60 --seed $seed
 chaos --seconds 45 --seed $seed --applications
+chaos --seconds 40 --seed $seed --notifications
 detects last_fence kill-worker --galera
 detects identity time-zone,kill-daemon
 detects fence end-subscriptions,stop-daemon
@@ -239,6 +241,9 @@ detects by kill-worker --applications
 detects receivers kill-worker --applications
 detects mark kill-worker --applications
 detects mark_once kill-worker --applications
+detects told kill-sender --notifications
+detects events kill-sender --notifications
+detects webhook_id kill-sender --notifications
 TEXT
 }
 

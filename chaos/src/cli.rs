@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Use a Galera cluster, on another node of which the application writes the rows of the same users
     #[arg(long)]
     pub galera: bool,
+    /// Send webhooks to an application that answers some of them with an error or not at all, and keeps a ledger
+    #[arg(long, conflicts_with = "galera")]
+    pub notifications: bool,
     /// Number of daemons
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub daemons: u8,

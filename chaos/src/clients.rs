@@ -21,7 +21,7 @@ use crate::cluster::{Ports, SECRET};
 use crate::history::{Frame, History, Key, lock};
 use crate::schema::Schema;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const PROTOCOLS: [Option<&str>; 3] = [None, Some("chatpush.raw"), Some("chatpush.v1")];
 
@@ -90,7 +90,13 @@ impl Clients {
         }
     }
 
-    async fn connect(&self, user: u32, protocol: Option<&str>, rng: &mut Rng) -> anyhow::Result<Socket> {
+    /// Connects to one of the daemons that run.
+    pub(crate) async fn connect(
+        &self,
+        user: u32,
+        protocol: Option<&str>,
+        rng: &mut Rng,
+    ) -> anyhow::Result<Socket> {
         let ports: Vec<u16> =
             self.ports.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().copied().collect();
         let port = *rng.choice(&ports).context("no daemon runs")?;
@@ -104,7 +110,15 @@ impl Clients {
         Ok(socket)
     }
 
-    async fn hold(&self, user: u32, mut socket: Socket, protocol: Option<&str>, stay: Duration, end: &str) {
+    /// Reads and confirms for a while, then ends the connection in this way.
+    pub(crate) async fn hold(
+        &self,
+        user: u32,
+        mut socket: Socket,
+        protocol: Option<&str>,
+        stay: Duration,
+        end: &str,
+    ) {
         let what = format!("{} then {end}", protocol.unwrap_or("plain"));
         let connection = lock(&self.history).connected(user, what);
         let reading = async {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::redis::AsyncCommands as _;
 use anyhow::{Context as _, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
@@ -12,6 +13,7 @@ use chatpush_stack::mariadb;
 use chatpush_stack::port;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis;
+use chatpush_wire::key::Prefix;
 use tokio::time::{sleep, timeout};
 
 use crate::cli::Arguments;
@@ -45,12 +47,18 @@ pub(crate) struct Cluster {
     /// The application's tables and the ids of its users.
     pub(crate) schema: Arc<Schema>,
     fault_injection: Option<String>,
+    /// Further settings of the daemons.
+    settings: Vec<(&'static str, String)>,
     folder: Folder,
 }
 
 impl Cluster {
-    /// Starts Redis, with a replica if there are to be failovers, the database with users, and the daemons.
-    pub(crate) async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
+    /// Starts Redis, with a replica if there are to be failovers, the database with users, and the daemons, which
+    /// have these further settings.
+    pub(crate) async fn start(
+        arguments: &Arguments,
+        settings: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
         let (daemons, users) = (usize::from(arguments.daemons), arguments.users());
         let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
         let schema = if arguments.applications {
@@ -77,6 +85,7 @@ impl Cluster {
             ports: Arc::new(Mutex::new(vec![None; daemons])),
             schema: Arc::new(schema),
             fault_injection: arguments.fault_injection.clone(),
+            settings,
             folder: temporary,
         };
         cluster.execute(&cluster.schema.before_migration()).await?;
@@ -156,6 +165,18 @@ impl Cluster {
             Ok(ended) => ended.map(|_| false),
             Err(_) => Ok(true),
         }
+    }
+
+    /// The number of the daemon that writes, if it runs.
+    pub(crate) async fn writer(&self) -> anyhow::Result<Option<usize>> {
+        let client = ::redis::Client::open(self.redis_url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let key = Prefix::try_from(NAME.to_owned())?.writer();
+        let name: Option<String> = connection.get(key).await?;
+        // Its name ends with its process id and a random number.
+        let pid = name.as_deref().and_then(|name| name.rsplit('-').nth(1)?.parse::<u32>().ok());
+        let is_it = |daemon: &Daemon| Some(daemon.process().pid()) == pid;
+        Ok(self.daemons.iter().position(|daemon| daemon.as_ref().is_some_and(is_it)))
     }
 
     /// Removes a daemon from the cluster, so that the caller can kill or stop it.
@@ -241,6 +262,7 @@ impl Cluster {
             ("CHATPUSH_PREFIX", NAME.to_owned()),
         ];
         environment.extend(self.schema.environment());
+        environment.extend(self.settings.iter().cloned());
         if let Some(fault_injection) = &self.fault_injection {
             environment.push(("CHATPUSH_FAULT_INJECTION", fault_injection.clone()));
         }

@@ -11,6 +11,8 @@ use fastrand::Rng;
 pub enum FaultKind {
     /// A daemon is killed and started again.
     KillDaemon,
+    /// The daemon that sends webhooks is killed while one of them is under way.
+    KillSender,
     /// A daemon is paused (`SIGSTOP`) for a while.
     StopDaemon,
     /// Another daemon starts, and the old one shuts down (`SIGTERM`).
@@ -54,8 +56,9 @@ pub enum FaultKind {
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 21] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 22] = [
     (FaultKind::KillDaemon, "kill-daemon"),
+    (FaultKind::KillSender, "kill-sender"),
     (FaultKind::StopDaemon, "stop-daemon"),
     (FaultKind::RestartDaemon, "restart-daemon"),
     (FaultKind::KillRedis, "kill-redis"),
@@ -81,8 +84,9 @@ pub const FAULT_KINDS: [(FaultKind, &str); 21] = [
 impl FaultKind {
     /// Whether it belongs to the faults that are injected unless some are named. A primary that has lost
     /// commits has no replica any more that could take its place.
-    pub fn is_default(self, galera: bool) -> bool {
+    pub fn is_default(self, galera: bool, notifications: bool) -> bool {
         self != Self::LoseCommits
+            && (notifications || self != Self::KillSender)
             && !(galera && matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment))
     }
 }

@@ -14,6 +14,7 @@
 //! - `application`: the application's own writes on another node of Galera
 //! - `workers`: PHP processes that call the extension
 //! - `clients`: WebSocket clients
+//! - `notifications`: an application that receives webhooks, and users who are away
 //! - `history`: the record of all calls and connections
 //! - `checker`: searches the history for violations
 
@@ -28,5 +29,6 @@ mod mysql_faults;
 mod application;
 mod workers;
 mod clients;
+mod notifications;
 mod history;
 mod checker;

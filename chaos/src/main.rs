@@ -12,7 +12,8 @@ async fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
     if arguments.faults.is_empty() {
         let kinds = FAULT_KINDS.map(|(kind, _)| kind).into_iter();
-        arguments.faults = kinds.filter(|kind| kind.is_default(arguments.galera)).collect();
+        arguments.faults =
+            kinds.filter(|kind| kind.is_default(arguments.galera, arguments.notifications)).collect();
     }
     let done = tokio::select! {
         done = run::run(arguments) => done,

@@ -24,6 +24,7 @@ use crate::cluster::{Cluster, NAME};
 use crate::fault::{Fault, FaultKind, schedule};
 use crate::history::{History, lock};
 use crate::mysql_faults;
+use crate::notifications::Notifications;
 use crate::schema::{OFFLINE, Schema};
 use crate::workers::{Identity, Message, Worker};
 
@@ -32,6 +33,9 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The same if a promise is broken, so that some of it may never come.
 const BROKEN_SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long to wait for a webhook, to kill its sender.
+const HELD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For each kind of fault, the times in which no store succeeded.
 type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
@@ -48,7 +52,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         arguments.workers,
         arguments.users()
     );
-    let mut cluster = Cluster::start(&arguments).await?;
+    let notifications = match arguments.notifications {
+        true => Some(Notifications::start(arguments.seed).await?),
+        false => None,
+    };
+    let settings = notifications.as_ref().map(Notifications::environment).unwrap_or_default();
+    let mut cluster = Cluster::start(&arguments, settings).await?;
     eprintln!("Data and logs: {}", cluster.folder().display());
     let history = Arc::new(Mutex::new(History::default()));
     wait_until_settled(&cluster).await.context("before the first fault")?;
@@ -69,13 +78,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     for user in 1..=arguments.users() {
         crowd.spawn(clients.clone().run(user, arguments.seed));
     }
+    if let Some(notifications) = &notifications {
+        let (url, broken) = (cluster.php_redis_url(), arguments.fault_injection.as_deref());
+        notifications.start_users((&clients, &crowd), &url, broken, arguments.seed);
+    }
 
     let node = cluster.database.other_node();
     let application =
         node.map(|node| Application::start(node, arguments.seed, arguments.users())).transpose()?;
-    let recoveries = inject_faults(&arguments, &mut cluster, &mut pool, &history).await?;
+    let recoveries =
+        inject_faults(&arguments, &mut cluster, &mut pool, (&history, notifications.as_ref())).await?;
     if arguments.fault_injection.is_some() {
-        let found = early_violations(&lock(&history));
+        let found = seen_early(&history, notifications.as_ref());
         if !found.is_empty() {
             report::report(&arguments, &lock(&history), &recoveries, &Tables::default(), &found);
             return Ok(found.len());
@@ -87,6 +101,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         proxy.set(Mode::Forward);
     }
     pool.stop_all().await;
+    if let Some(notifications) = &notifications {
+        notifications.settle().await;
+    }
     drop(application);
     lock(&history).close();
     wait_until_settled(&cluster).await.context("after the last fault")?;
@@ -95,11 +112,21 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
     clients.drain.cancel();
     tables.left = wait_until_drained(&cluster).await?;
     wait_until_settled(&cluster).await.context("after the last delivery")?;
+    if notifications.is_some() {
+        wait_until_told(&cluster).await?;
+    }
     clients.stop.cancel();
     crowd.close();
     crowd.wait().await;
     tables::read(&cluster, &mut tables).await?;
     let mut found = violations(&lock(&history), &tables);
+    if let Some(notifications) = &notifications {
+        let waited = tables.before.iter().filter(|(_, row)| row.waits);
+        let delivered: Vec<_> =
+            waited.filter_map(|(_, row)| Some((row.receiver, row.message_id.clone()?))).collect();
+        found.extend(notifications.violations(&cluster.schema, &delivered));
+        println!("{}", notifications.summary());
+    }
     found.extend(tables::keys_without_ttl(&cluster).await.context("keys of Redis")?);
     report::report(&arguments, &lock(&history), &recoveries, &tables, &found);
     if arguments.keep || !found.is_empty() && !arguments.discard {
@@ -169,19 +196,21 @@ async fn inject_faults(
     arguments: &Arguments,
     cluster: &mut Cluster,
     pool: &mut WorkerPool,
-    history: &Mutex<History>,
+    (history, notifications): (&Mutex<History>, Option<&Notifications>),
 ) -> anyhow::Result<Recoveries> {
     let mut recoveries = Recoveries::new();
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut last_progress = Instant::now();
     for fault in schedule(arguments.seed, &arguments.faults) {
-        let is_shown = arguments.fault_injection.is_some() && !early_violations(&lock(history)).is_empty();
+        let is_shown = arguments.fault_injection.is_some() && !seen_early(history, notifications).is_empty();
         if is_shown || Instant::now() + fault.after >= end {
             break;
         }
         sleep(fault.after).await;
         lock(history).longest_gap = Duration::ZERO;
-        inject(fault, cluster, pool, history).await.with_context(|| fault.kind.to_string())?;
+        inject(fault, cluster, pool, (history, notifications))
+            .await
+            .with_context(|| fault.kind.to_string())?;
         // The system has recovered when a store has succeeded since.
         let ended = std::time::Instant::now();
         while lock(history).last_success.is_none_or(|at| at < ended) {
@@ -209,7 +238,7 @@ async fn inject(
     fault: Fault,
     cluster: &mut Cluster,
     pool: &mut WorkerPool,
-    history: &Mutex<History>,
+    (history, notifications): (&Mutex<History>, Option<&Notifications>),
 ) -> anyhow::Result<()> {
     let daemon = fault.target % cluster.daemons();
     match fault.kind {
@@ -219,6 +248,19 @@ async fn inject(
             }
             sleep(fault.lasts).await;
             cluster.start_daemon(daemon)?;
+        }
+        FaultKind::KillSender => {
+            let Some(notifications) = notifications else { return Ok(()) };
+            let killed = notifications.hold(HELD_TIMEOUT, async || {
+                let writer = cluster.writer().await?.unwrap_or(daemon);
+                if let Some(sender) = cluster.take_daemon(writer) {
+                    sender.kill();
+                }
+                anyhow::Ok(writer)
+            });
+            let killed = killed.await?;
+            sleep(fault.lasts).await;
+            cluster.start_daemon(killed)?;
         }
         FaultKind::StopDaemon => {
             if let Some(daemon) = cluster.daemon(daemon) {
@@ -295,6 +337,13 @@ async fn inject(
     Ok(())
 }
 
+/// What is wrong already, whatever comes later.
+fn seen_early(history: &Mutex<History>, notifications: Option<&Notifications>) -> Vec<String> {
+    let mut found = early_violations(&lock(history));
+    found.extend(notifications.map(Notifications::wrong).unwrap_or_default());
+    found
+}
+
 fn settle_timeout(cluster: &Cluster) -> Duration {
     if cluster.breaks_a_promise() { BROKEN_SETTLE_TIMEOUT } else { SETTLE_TIMEOUT }
 }
@@ -330,6 +379,19 @@ async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
         if Instant::now() > deadline {
             bail!("not every daemon is ready, or a log is not applied, after {:?}", settle_timeout(cluster));
         }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until the application was told of everything that has happened.
+async fn wait_until_told(cluster: &Cluster) -> anyhow::Result<()> {
+    let deadline = Instant::now() + settle_timeout(cluster);
+    loop {
+        let waiting = cluster.number("SELECT COUNT(*) FROM chatpush_webhook").await?;
+        if waiting == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{waiting} events are not told of in time");
         sleep(Duration::from_millis(100)).await;
     }
 }

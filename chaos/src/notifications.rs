@@ -1,0 +1,122 @@
+//! An application that receives webhooks, and users who are away and come back, with a ledger of both: whoever waits
+//! is told of once, and nobody of what was delivered; each confirmation is told; coming and going alternate.
+
+mod absent;
+mod ledger;
+mod receiver;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::absent::Absent;
+use self::receiver::Receiver;
+use crate::clients::Clients;
+use crate::schema::Schema;
+
+/// `notify.after`: how long a message waits before somebody is told.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// How much later a webhook comes at most while a daemon runs (docs/notifications.md).
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// How much later than that it may come while parts are killed and hang, on a busy machine: a hung writer keeps its
+/// lease for six seconds, and there may be faults in a row.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// The same if a promise is broken: the run is short.
+const BROKEN_MARGIN: Duration = Duration::from_secs(3);
+
+/// How long the application may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Users who are away.
+const ABSENT: u32 = 6;
+
+/// The events that are told.
+const EVENTS: &str = "message.waiting message.delivered user.online user.offline";
+
+/// The application and the users who are away.
+#[derive(Debug)]
+pub(crate) struct Notifications {
+    receiver: Receiver,
+    users: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Notifications {
+    /// Starts the application. It answers some requests with an error, late or not at all, drawn from the seed.
+    pub(crate) async fn start(seed: u64) -> anyhow::Result<Self> {
+        let receiver = Receiver::start(seed).await.context("the receiver of webhooks")?;
+        Ok(Self { receiver, users: TaskTracker::new(), stop: CancellationToken::new() })
+    }
+
+    /// The settings of daemons that send to it.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("CHATPUSH_NOTIFY_AFTER", AFTER.as_secs().to_string()),
+            ("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{}/", self.receiver.port())),
+            ("CHATPUSH_WEBHOOK_SECRET", receiver::SECRET.to_owned()),
+            ("CHATPUSH_WEBHOOK_EVENTS", EVENTS.to_owned()),
+            ("CHATPUSH_WEBHOOK_TIMEOUT_MS", ANSWER_TIMEOUT.as_millis().to_string()),
+        ]
+    }
+
+    /// Starts users who are away, get messages, are told of, come back and go again.
+    pub(crate) fn start_users(
+        &self,
+        (clients, crowd): (&Clients, &TaskTracker),
+        redis_url: &str,
+        promise: Option<&str>,
+        seed: u64,
+    ) {
+        for number in 1..=ABSENT {
+            let absent = Absent {
+                number,
+                clients: clients.clone(),
+                ledger: self.receiver.ledger(),
+                redis_url: redis_url.to_owned(),
+                fault_injection: promise.map(str::to_owned),
+            };
+            self.users.spawn(absent.run(seed, self.stop.clone(), crowd.clone()));
+        }
+    }
+
+    /// What was wrong so far and cannot be explained later.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        self.receiver.ledger().lock().wrong.clone()
+    }
+
+    /// Lets the next requests wait, until one has come; then `kill` is called, before it is answered.
+    pub(crate) async fn hold<T>(&self, most: Duration, kill: impl AsyncFnOnce() -> T) -> T {
+        self.receiver.hold(true);
+        let deadline = Instant::now() + most;
+        while !self.receiver.is_held() && Instant::now() < deadline {
+            sleep(Duration::from_millis(2)).await;
+        }
+        let done = kill().await;
+        self.receiver.hold(false);
+        done
+    }
+
+    /// No user gets messages any more, and every request is accepted.
+    pub(crate) async fn settle(&self) {
+        self.stop.cancel();
+        self.users.close();
+        self.users.wait().await;
+        self.receiver.accept_all();
+    }
+
+    /// Everything that was wrong. `delivered` has receivers and ids of messages that were certainly confirmed.
+    pub(crate) fn violations(&self, schema: &Schema, delivered: &[(u32, String)]) -> Vec<String> {
+        self.receiver.ledger().lock().violations(schema, delivered)
+    }
+
+    /// One line for the report.
+    pub(crate) fn summary(&self) -> String {
+        self.receiver.ledger().lock().summary()
+    }
+}
