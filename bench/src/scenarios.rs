@@ -10,6 +10,7 @@ pub mod growth;
 pub mod stalled;
 pub mod many;
 pub mod presence;
+pub mod options;
 
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub enum Scenario {
     Many,
     /// Users with 200 peers each, some of whom come and go
     Presence,
+    /// Stores per second with `notify.after`, counters of conversations, a history
+    Options,
 }
 
 /// What a scenario works with.
@@ -103,6 +106,7 @@ impl Scenario {
             Self::Stalled => stalled::run(bench),
             Self::Many => many::run(bench),
             Self::Presence => presence::run(bench),
+            Self::Options => options::run(bench),
         }
     }
 }

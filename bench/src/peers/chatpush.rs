@@ -16,12 +16,21 @@ pub fn start(env: &BenchEnv) -> anyhow::Result<Peer> {
     start_daemons(env, 1)
 }
 
+/// Starts one daemon with this environment.
+pub fn start_with(env: &BenchEnv, environment: &[(&'static str, String)]) -> anyhow::Result<Peer> {
+    start_all(env, 1, environment)
+}
+
 /// Starts several daemons. The users are spread over them.
 pub fn start_daemons(env: &BenchEnv, count: usize) -> anyhow::Result<Peer> {
+    start_all(env, count, &env.daemon_environment())
+}
+
+fn start_all(env: &BenchEnv, count: usize, environment: &[(&'static str, String)]) -> anyhow::Result<Peer> {
     let mut ports = Vec::new();
     let mut servers = Vec::new();
     for _ in 0..count {
-        let daemon = env.block_on(Daemon::start(env.folder(), &env.daemon_environment()))?;
+        let daemon = env.block_on(Daemon::start(env.folder(), environment))?;
         ports.push(daemon.port());
         servers.push(daemon.into_server());
     }

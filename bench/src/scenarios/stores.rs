@@ -77,7 +77,19 @@ pub(super) fn store(
     calls: u32,
     duration: Duration,
 ) -> anyhow::Result<StoreResult> {
-    let before = rows(env)?;
+    store_in(env, "offline_message", peer, php, (callers, calls), duration)
+}
+
+/// As [`store`], with rows in another table.
+pub(super) fn store_in(
+    env: &BenchEnv,
+    table: &str,
+    peer: &Peer,
+    php: &Php,
+    (callers, calls): (u32, u32),
+    duration: Duration,
+) -> anyhow::Result<StoreResult> {
+    let before = rows(env, table)?;
     let load = ClosedLoop {
         call: "store",
         callers,
@@ -98,13 +110,13 @@ pub(super) fn store(
         *now -= before;
     }
     let commits = env.mariadb_commits()? - commits;
-    let (added, accepted) = (rows(env)? - before.0, called.accepted());
+    let (added, accepted) = (rows(env, table)? - before.0, called.accepted());
     ensure!(added == accepted, "{accepted} stores returned true, but {added} rows were added");
     Ok(StoreResult { called, commits, used })
 }
 
-fn rows(env: &BenchEnv) -> anyhow::Result<u64> {
-    Ok(env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
+fn rows(env: &BenchEnv, table: &str) -> anyhow::Result<u64> {
+    Ok(env.sql(&format!("SELECT COUNT(*) FROM {table}"))?.trim().parse()?)
 }
 
 fn measure_name(callers: u32) -> String {

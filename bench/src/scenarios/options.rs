@@ -1,0 +1,96 @@
+//! What settings of chatpush cost a store: the same stores with each of them on and off, interleaved.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use chatpush_stack::daemon::Daemon;
+
+use crate::bench_env::BenchEnv;
+use crate::budget::{Budget, Rule};
+use crate::peers::{PeerName, chatpush};
+use crate::scenarios::stores::store_in;
+use crate::scenarios::{Bench, Outcome};
+
+/// The message table of the variant with a history.
+const HISTORY: &str = "history";
+
+const NOTIFY: &str = "notify.after";
+const BY_CONVERSATION: &str = "unread_by_conversation";
+
+/// Each with the settings of its daemon. The one without is chatpush itself.
+const VARIANTS: [(Option<&str>, &[(&str, &str)]); 4] = [
+    (None, &[]),
+    (Some(NOTIFY), &[("CHATPUSH_NOTIFY_AFTER", "600")]),
+    (Some(BY_CONVERSATION), &[("CHATPUSH_UNREAD_BY_CONVERSATION", "true")]),
+    (
+        Some(HISTORY),
+        &[
+            ("CHATPUSH_MYSQL_TABLES_OFFLINE_MESSAGE", HISTORY),
+            ("CHATPUSH_MYSQL_HISTORY_COLUMN", "delivered_at"),
+            ("CHATPUSH_MYSQL_HISTORY_VALUE", "now"),
+        ],
+    ),
+];
+
+/// Runs it.
+pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let duration = Duration::from_secs(bench.choose(5, 1));
+    bench.env.sql(&format!(
+        "CREATE TABLE IF NOT EXISTS {HISTORY} LIKE offline_message; ALTER TABLE {HISTORY} \
+         ADD COLUMN IF NOT EXISTS delivered_at datetime NULL, \
+         ADD INDEX IF NOT EXISTS waiting (receiver_id, delivered_at, id)"
+    ))?;
+    let mut is_reversed = false;
+    bench.run_rounds(
+        &mut outcome,
+        |name| name == PeerName::Chatpush,
+        |name, outcome| {
+            let mut variants = VARIANTS;
+            if is_reversed {
+                variants.reverse();
+            }
+            is_reversed = !is_reversed;
+            for (variant, settings) in variants {
+                measure(bench.env, variant.unwrap_or(name.title()), settings, duration, outcome)?;
+            }
+            Ok(())
+        },
+    );
+    // As a rule of chatpush itself: without the setting it is at most so many times as fast.
+    let most =
+        |metric, times, variant, goal| Budget { metric, rule: Rule::AtMostTimes(times, variant), goal };
+    outcome.budgets = vec![
+        most("1 caller", 1.03, NOTIFY, 1.0),
+        most("16 callers", 1.03, NOTIFY, 1.0),
+        most("16 callers", 1.1, BY_CONVERSATION, 1.03),
+        most("16 callers", 1.1, HISTORY, 1.03),
+    ];
+    Ok(outcome)
+}
+
+/// Stores with these settings, by one caller and by sixteen.
+fn measure(
+    env: &BenchEnv,
+    title: &str,
+    settings: &[(&'static str, &str)],
+    duration: Duration,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let table = if title == HISTORY { HISTORY } else { "offline_message" };
+    env.clear_messages()?;
+    env.sql(&format!("TRUNCATE {HISTORY}"))?;
+    let mut environment = env.daemon_environment();
+    environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let migrated = env.block_on(Daemon::command(env.folder(), &environment, &["migrate"]))?;
+    ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    let peer = chatpush::start_with(env, &environment)?;
+    let php = chatpush::php(env)?;
+    for (callers, what) in [(1, "1 caller"), (16, "16 callers")] {
+        let stored = store_in(env, table, &peer, &php, (callers, 0), duration)?;
+        let rows = stored.called.accepted() as f64 / stored.called.seconds();
+        outcome.metrics.record(what, "rows/s", title, rows);
+        outcome.record_percentiles(what, title, &stored.called.latencies, &[50.0, 99.0]);
+    }
+    Ok(())
+}
