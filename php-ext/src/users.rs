@@ -23,16 +23,17 @@ pub(crate) struct UserArguments {
     ids: Vec<(Zval, AnyUserId)>,
 }
 
-/// The type of the installation's user ids.
+/// The type of the installation's user ids. An error if Redis has no installation: then it is not known whether
+/// an id fits.
 pub(crate) fn id_type() -> Result<UserIdType, Error> {
-    // The call itself says that the installation is missing.
-    Ok(id_type_if_installed()?.unwrap_or_default())
+    let settings = settings::current()?;
+    Ok(link::user_id_type(&settings, settings.deadline())?)
 }
 
 /// The same. `None`: Redis has no installation, so nobody is connected.
 pub(crate) fn id_type_if_installed() -> Result<Option<UserIdType>, Error> {
     let settings = settings::current()?;
-    Ok(link::user_id_type(&settings, settings.deadline())?)
+    Ok(link::user_id_type_if_installed(&settings, settings.deadline())?)
 }
 
 impl UserArgument {

@@ -107,6 +107,17 @@ impl ExecuteError {
         Self::Answered { address: address.clone(), unanswered: None, cause }
     }
 
+    /// Whether the installation stores nothing.
+    pub(crate) fn is_push_only(&self) -> bool {
+        self.is_installation(|cause| matches!(cause, InstallationError::PushOnly))
+    }
+
+    /// Whether the installation does not serve for such a cause.
+    pub(super) fn is_installation(&self, is: impl Fn(&InstallationError) -> bool) -> bool {
+        let Self::Installation { cause, .. } = self else { return false };
+        matches!(&**cause, LinkError::Installation(cause) if is(cause))
+    }
+
     /// What is known of the call's effect.
     pub(crate) const fn known(&self) -> Known {
         match self {
@@ -133,14 +144,9 @@ impl ExecuteError {
                 cause => cause.is_passing(),
             },
             // A daemon may be started, or upgraded.
-            Self::Installation { cause, .. } => {
-                matches!(
-                    &**cause,
-                    LinkError::Installation(
-                        InstallationError::Missing { .. } | InstallationError::OlderDaemon
-                    )
-                )
-            }
+            Self::Installation { .. } => self.is_installation(|cause| {
+                matches!(cause, InstallationError::Missing { .. } | InstallationError::OlderDaemon)
+            }),
             Self::NoScripts { .. } | Self::Content(_) => false,
             Self::TimedOut { .. } => true,
         }

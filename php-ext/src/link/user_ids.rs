@@ -18,39 +18,40 @@ use super::slot;
 use crate::fault_injection::{self, Promise};
 use crate::settings::Settings;
 
-/// The type of the installation's user ids. Usually it is known of the kept connection, and nothing is sent. `None`:
-/// Redis has no installation and no daemon, so nobody is connected.
+/// The type of the installation's user ids. Usually it is known of the kept connection, and nothing is sent.
+///
+/// # Errors
+///
+/// Also if Redis has no record of the installation.
+pub(crate) fn user_id_type(settings: &Settings, deadline: Instant) -> Result<UserIdType, ExecuteError> {
+    slot::user_id_type(settings)
+        .map_or_else(|| execute(settings, &mut Reading(&settings.prefix), deadline), Ok)
+}
+
+/// The same. `None`: Redis has no installation and no daemon, so nobody is connected.
 ///
 /// # Errors
 ///
 /// Also if daemons are there and the record is not: they use another database number, since channels have none; or
 /// Redis has lost its data, and they restore the record with their next heartbeat.
-pub(crate) fn user_id_type(
+pub(crate) fn user_id_type_if_installed(
     settings: &Settings,
     deadline: Instant,
 ) -> Result<Option<UserIdType>, ExecuteError> {
-    if let Some(known) = slot::user_id_type(settings) {
-        return Ok(Some(known));
-    }
-    let mut reading = Reading(&settings.prefix);
-    match execute(settings, &mut reading, deadline) {
+    match user_id_type(settings, deadline) {
         Err(missing) if is_missing(&missing) => {
             if execute(settings, &mut Daemons(&settings.prefix), deadline)? == 0 {
                 return Ok(None);
             }
             // One that has just started wrote the record before it subscribed.
-            execute(settings, &mut reading, deadline).map(Some)
+            user_id_type(settings, deadline).map(Some)
         }
         read => read.map(Some),
     }
 }
 
 fn is_missing(error: &ExecuteError) -> bool {
-    matches!(
-        error,
-        ExecuteError::Installation { cause, .. }
-            if matches!(**cause, LinkError::Installation(InstallationError::Missing { .. }))
-    )
+    error.is_installation(|cause| matches!(cause, InstallationError::Missing { .. }))
 }
 
 /// What is known when either question has no answer.

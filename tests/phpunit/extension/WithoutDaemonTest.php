@@ -46,6 +46,49 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertFalse(pushMessage(2, 'x', 'y'), 'nobody is there');
     }
 
+    /** Whether an id fits is known only with the installation. A page can be written that never throws. */
+    public function testIdsOfEveryTypeAreRefusedAsUnavailableWithoutAnInstallation(): void
+    {
+        ini_set('chatpush.prefix', 'nobody');
+        foreach ([2, 'ann', '9223372036854775807', -1] as $id) {
+            foreach (self::callsThatStoreOrRead($id) as $name => [$call, $failed]) {
+                ini_set('chatpush.errors', 'exception');
+                $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
+                self::assertStringContainsString('with the prefix nobody', $thrown->getMessage(), $name);
+                $known = [$thrown->getOutcome(), $thrown->isRetryable()];
+                self::assertSame([Outcome::NotQueued, true], $known, $name);
+                ini_set('chatpush.errors', 'warning');
+                self::assertSame($failed, @$call(), $name);
+            }
+            ini_set('chatpush.errors', 'exception');
+            $pushed = [pushMessage($id, 'x', 'y'), ChatPush\isOnline($id), ChatPush\pushToUsers([$id], 'x', 'y')];
+            self::assertSame([false, false, []], $pushed, 'nobody is there');
+        }
+        self::assertSame([], Stack::redis()->call('KEYS', 'nobody:*'));
+        foreach (self::callsThatStoreOrRead('no id') as $name => [$call]) {
+            self::assertStringContainsString('$', self::expectThrown(ValueError::class, $call)->getMessage(), $name);
+        }
+    }
+
+    /** Calls with this user, and what each returns if it fails with a warning. */
+    private static function callsThatStoreOrRead(int|string $id): array
+    {
+        return [
+            'store' => [fn () => storeOfflineMessage($id, $id, 'x'), false],
+            'send' => [fn () => ChatPush\sendMessage($id, $id, 'x'), null],
+            'send to many' => [fn () => ChatPush\sendToUsers($id, [$id], 'x'), []],
+            'rows' => [fn () => getOfflineMessage($id), []],
+            'unread' => [fn () => getUnreadCount($id), 0],
+            'unread counts' => [fn () => ChatPush\getUnreadCounts($id), []],
+            'clear' => [fn () => ChatPush\clearUnreadCount($id), null],
+            'ack' => [fn () => ChatPush\ackOfflineMessage($id, [1]), 0],
+            'recall' => [fn () => ChatPush\recallMessage($id, $id, 'id'), false],
+            'forget' => [fn () => ChatPush\forgetUser($id), null],
+            'disconnect' => [fn () => ChatPush\disconnectUser($id), false],
+            'mark' => [fn () => ChatPush\markNotified([$id]), 0],
+        ];
+    }
+
     public function testQueuedStoreNeedsNoDaemon(): void
     {
         $prefix = self::unservedPrefix();
