@@ -41,8 +41,8 @@ namespace ChatPush {
 
     /**
      * `sendToUsers()` failed for some receivers, and not for others or not in the same way. `getOutcome()` is
-     * `Unknown` if it is unknown for any of them, else `NotQueued` if it is that for any. Repeating the call with the
-     * same `$message_id` completes what was missing.
+     * `Unknown` if it is unknown for any of them, else `NotQueued` if it is that for any, else `Queued`. Repeating the
+     * call with the same `$message_id` completes what was missing.
      */
     class PartialException extends \ChatPush\Exception
     {

@@ -193,28 +193,37 @@ impl Results {
     ) -> Result<Vec<(UserId, Delivery)>, Error> {
         let mut deliveries = Vec::with_capacity(receivers.len());
         let mut outcomes = Vec::new();
-        let mut worst: Option<(Outcome, Cause)> = None;
+        let exchange = exchange.unwrap_or(Error::UnexpectedReply);
+        let mut worst: Option<((u8, bool), Outcome, Cause)> = None;
+        let mut may_be_completed = false;
         for (place, user) in receivers.into_iter().enumerate() {
             match self.0.remove(&place) {
                 Some(Ok(delivery)) => deliveries.push((user, delivery)),
                 Some(Err((outcome, cause))) => {
                     outcomes.push((user, outcome));
-                    if worst.as_ref().is_none_or(|(known, _)| severity(*known) < severity(outcome)) {
-                        worst = Some((outcome, cause));
+                    let may_pass = match &cause {
+                        Cause::Exchange => exchange.may_pass(),
+                        Cause::This(error) => error.may_pass(),
+                    };
+                    may_be_completed |= may_pass && outcome != Outcome::Queued;
+                    // Of equal outcomes the one whose cause may pass, wherever it stands in the list.
+                    let rank = (severity(outcome), may_pass);
+                    if worst.as_ref().is_none_or(|(known, ..)| *known < rank) {
+                        worst = Some((rank, outcome, cause));
                     }
                 }
                 // Each place is in one group.
                 None => {}
             }
         }
-        let Some((outcome, cause)) = worst else { return Ok(deliveries) };
+        let Some((_, outcome, cause)) = worst else { return Ok(deliveries) };
         let cause = match cause {
             Cause::This(error) => error,
-            Cause::Exchange => exchange.unwrap_or(Error::UnexpectedReply),
+            Cause::Exchange => exchange,
         };
-        let cause = if is_chosen { cause.idempotent() } else { cause };
-        let cause = Box::new(cause);
-        Err(Error::Partial(Box::new(Partial { deliveries, outcomes, outcome, cause, is_chosen })))
+        let cause = Box::new(if is_chosen { cause.idempotent() } else { cause });
+        let may_be_completed = is_chosen && may_be_completed;
+        Err(Error::Partial(Box::new(Partial { deliveries, outcomes, outcome, cause, may_be_completed })))
     }
 }
 

@@ -18,26 +18,23 @@ pub(crate) struct Partial {
     pub(crate) outcomes: Vec<(UserId, Outcome)>,
     /// What is known of the worst of them.
     pub(crate) outcome: Outcome,
-    /// Why it failed for that one.
+    /// Why it failed for that one: of those with that outcome, one whose cause may pass, if there is one.
     pub(crate) cause: Box<Error>,
-    /// Whether the sender chose the id of the message, so that a repeated call completes this one.
-    pub(crate) is_chosen: bool,
+    /// Whether a repeated call is the same message, and may succeed for one of those that are not queued.
+    pub(crate) may_be_completed: bool,
 }
 
 impl Partial {
-    /// Whether all receivers met the same, so that the cause says everything.
+    /// Whether the same is known of all receivers, so that the cause says it.
     pub(crate) fn is_whole(&self) -> bool {
         self.deliveries.is_empty()
             && self.cause.outcome() == self.outcome
             && self.outcomes.iter().all(|(_, outcome)| *outcome == self.outcome)
     }
 
-    /// Whether the same call may complete later what is missing, and repeating it does no harm.
+    /// Whether the same call may complete later something that is missing, and repeating it does no harm.
     pub(crate) fn is_retryable(&self) -> bool {
-        if self.is_whole() {
-            return self.cause.is_retryable();
-        }
-        self.is_chosen && self.outcome != Outcome::Queued && self.cause.may_pass()
+        if self.is_whole() { self.cause.is_retryable() } else { self.may_be_completed }
     }
 
     /// The receivers whose message is or will be stored, and how.

@@ -11,8 +11,8 @@ use crate::by_user;
 use crate::error::Partial;
 
 /// `sendToUsers()` failed for some receivers, and not for others or not in the same way. `getOutcome()` is
-/// `Unknown` if it is unknown for any of them, else `NotQueued` if it is that for any. Repeating the call with the
-/// same `$message_id` completes what was missing.
+/// `Unknown` if it is unknown for any of them, else `NotQueued` if it is that for any, else `Queued`. Repeating the
+/// call with the same `$message_id` completes what was missing.
 pub(super) static PARTIAL: Class = Class::new("ChatPush\\PartialException");
 
 /// Returns for whom the message is stored, by receiver, in the order of the call.

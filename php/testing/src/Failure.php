@@ -85,19 +85,23 @@ final class Failure
      *
      * @param array<int|string, Delivery> $deliveries
      * @param array<int|string, Exception> $failed the exception of each receiver who does not get the message
+     * @param bool $repeatable whether a second call is the same message
      */
-    public static function partial(array $deliveries, array $failed): Exception
+    public static function partial(array $deliveries, array $failed, bool $repeatable): Exception
     {
-        $cause = reset($failed);
+        // One that may pass, wherever it stands in the list.
+        $retryable = array_filter($failed, fn (Exception $exception) => $exception->isRetryable());
+        $cause = reset($retryable) ?: reset($failed);
         if ($deliveries === []) {
             return $cause;
         }
-        $message = count($failed) . ' of ' . (count($failed) + count($deliveries)) . ' receivers failed';
+        $receivers = count($failed) + count($deliveries);
+        $message = count($failed) . " of $receivers receivers failed, see getOutcomes()";
         $partial = self::made(
             PartialException::class,
             "$message: {$cause->getMessage()}",
             Outcome::NotQueued,
-            $cause->isRetryable(),
+            $repeatable && $retryable !== [],
         );
         $outcomes = array_map(fn (Exception $exception) => $exception->getOutcome(), $failed);
         $set = function () use ($deliveries, $outcomes): void {

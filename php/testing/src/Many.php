@@ -58,7 +58,7 @@ final class Many
                     $failed[$user] = $exception;
                 }
             }
-            return $failed === [] ? $sent : throw Failure::partial($sent, $failed);
+            return $failed === [] ? $sent : throw Failure::partial($sent, $failed, $id !== null);
         };
         $failed = fn (Outcome $known) => $known === Outcome::Queued ? array_fill_keys($users, Delivery::Stored) : [];
         return Call::run($function, Effect::Change, $do, $failed, $id !== null);

@@ -179,6 +179,35 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertSame(2, Stack::redis()->call('XLEN', self::log($prefix, 3)), 'one for each message');
     }
 
+    /** A full log may be emptied, one whose ids are used up may not. One of them is reason enough to repeat. */
+    public function testRepeatingIsWorthItForOneReceiverWhereverTheyStandInTheList(): void
+    {
+        $prefix = self::unservedPrefix();
+        ini_set('chatpush.durability', 'queued');
+        $fill = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'x', 'y') end";
+        Stack::redis()->call('EVAL', $fill, 1, self::log($prefix, 2));
+        $last = '18446744073709551615-18446744073709551615';
+        Stack::redis()->call('XADD', self::log($prefix, 3), $last, 'no id', 'is behind this one');
+        $send = fn (array $list, ?string $id) => fn () => ChatPush\sendToUsers(1, $list, 'x', message_id: $id);
+        foreach ([[2, 3], [3, 2]] as $failing) {
+            $partial = $send([...$failing, 4], 'id');
+            $thrown = self::expectThrown(ChatPush\PartialException::class, $partial);
+            self::assertSame(array_fill_keys($failing, Outcome::NotQueued), $thrown->getOutcomes());
+            self::assertSame([Outcome::NotQueued, true], [$thrown->getOutcome(), $thrown->isRetryable()]);
+            $without_id = $send([...$failing, 4], null);
+            $thrown = self::expectThrown(ChatPush\PartialException::class, $without_id);
+            self::assertFalse($thrown->isRetryable(), '4 would get it twice');
+            foreach ([null, 'id'] as $id) {
+                $thrown = self::expectThrown(ChatPush\UnavailableException::class, $send($failing, $id));
+                self::assertSame([Outcome::NotQueued, true], [$thrown->getOutcome(), $thrown->isRetryable()]);
+            }
+        }
+        Stack::redis()->call('DEL', self::log($prefix, 2));
+        $thrown = self::expectThrown(ChatPush\PartialException::class, $send([2, 3, 4], 'id'));
+        self::assertSame([3 => Outcome::NotQueued], $thrown->getOutcomes());
+        self::assertFalse($thrown->isRetryable(), 'what may pass has passed');
+    }
+
     public function testRepeatedSendToManyOfAQueuedMessageTimesOut(): void
     {
         $prefix = self::unservedPrefix();

@@ -39,6 +39,10 @@ final class MailboxLimitTest extends PromisesTestCase
         $thrown = self::expectThrown(ChatPush\PartialException::class, $send);
         self::assertSame([3 => Delivery::Stored], $thrown->getDeliveries());
         self::assertSame([2 => Outcome::NotQueued], $thrown->getOutcomes());
+        self::assertTrue($thrown->isRetryable());
+        $without_id = fn () => ChatPush\sendToUsers(1, [2, 4], 'to both');
+        $thrown = self::expectThrown(ChatPush\PartialException::class, $without_id);
+        self::assertFalse($thrown->isRetryable(), '4 would get it twice');
         self::expectThrown(ChatPush\UnavailableException::class, fn () => ChatPush\sendToUsers(1, [2], 'x'));
         Server::makeErrorsWarnings();
         self::assertSame([3 => Delivery::Stored], @$send());
