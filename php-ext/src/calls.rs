@@ -1,6 +1,7 @@
 //! What each function sends to Redis and makes of the answer. PHP types are not known here.
 
 pub(crate) mod connection;
+pub(crate) mod forget;
 mod groups;
 pub(crate) mod live;
 pub(crate) mod many;

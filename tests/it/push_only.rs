@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use chatpush_tests::daemon::Daemon;
+use chatpush_tests::client::Client;
+use chatpush_tests::daemon::{Daemon, token};
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::grants::{connect_granted, next_of, send_grant};
 use chatpush_tests::test_env::TestEnv;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -43,6 +46,58 @@ async fn live_calls_work_without_a_database() {
     assert!(timeout(Duration::ZERO, mysql.accept()).await.is_err(), "somebody tried to reach MySQL");
 }
 
+/// Lists, rooms, presence and events need no database either.
+#[tokio::test]
+async fn calls_for_many_and_grants_work_without_a_database() {
+    let (env, mysql) = push_only().await;
+    let (one, other) = (env.daemon().await, env.daemon().await);
+    let php = env.php();
+    let grant = php.get("echo ChatPush\\grantToken(2, [3, 4], ['team']);").await;
+    let mut page = one.connect_with(2, "chatpush.v1").await;
+    send_grant(&mut page, &grant).await;
+    assert!(next_of(&mut page, "grant").await["until"].is_u64());
+    assert_eq!(next_of(&mut page, "presence").await["users"], json!({"3": false, "4": false}));
+    let mut peer = connect_granted(&other, 3, &[2], &["team"]).await;
+    assert_eq!(next_of(&mut page, "presence").await["users"], json!({"3": true}));
+    assert_eq!(next_of(&mut peer, "presence").await["users"], json!({"2": true}));
+
+    let calls = "$in_room = ChatPush\\getRoomUsers('team');
+        sort($in_room);
+        echo json_encode([ChatPush\\getOnlineUsers([4, 3, 2]), ChatPush\\pushToUsers([4, 3, 2], 'list', 'chat'),
+            ChatPush\\pushToRoom('team', 'room', 'chat'), ChatPush\\pushToRoom('empty', 'x', 'chat'), $in_room,
+            ChatPush\\pushToAll('all', 'chat')]);";
+    let done: Value = serde_json::from_str(&php.get(calls).await).expect("JSON");
+    assert_eq!(done, json!([[3, 2], [3, 2], true, false, [2, 3], true]));
+    for client in [&mut page, &mut peer] {
+        for text in ["list", "room", "all"] {
+            assert_eq!(next_of(client, "chat").await["data"], text);
+        }
+    }
+    page.send_text(r#"{"to":3,"event":"typing","value":true}"#).await;
+    assert_eq!(next_of(&mut peer, "event").await["from"], 2);
+    drop(peer);
+    assert_eq!(next_of(&mut page, "presence").await["users"], json!({"3": false}));
+    assert!(timeout(Duration::ZERO, mysql.accept()).await.is_err(), "somebody tried to reach MySQL");
+}
+
+/// Nothing else is kept of a user than that their tokens are revoked.
+#[tokio::test]
+async fn forgotten_user_is_disconnected_and_revoked() {
+    let (env, _mysql) = push_only().await;
+    let daemon = env.daemon().await;
+    let old = token(2);
+    let page = Client::connect(daemon.port(), &old, Some("chatpush.v1")).await.expect("it is let in");
+    let php = env.php();
+    let online = "var_dump(ChatPush\\isOnline(2));";
+    eventually("the user is online", || php.get(online), |output| output.trim() == "bool(true)").await;
+    let next_second = "usleep(1000000 - (int) (microtime(true) * 1e6) % 1000000);";
+    php.get(&format!("{next_second} ChatPush\\forgetUser(2);")).await;
+    assert_eq!(page.close_code().await, Some(4403));
+    let refused = Client::connect(daemon.port(), &old, None).await.expect_err("the token is revoked");
+    assert_eq!(refused.status, 401);
+    php.get("ChatPush\\forgetUser(2);").await;
+}
+
 #[tokio::test]
 async fn whatever_stores_or_reads_is_refused_by_name() {
     let (env, _mysql) = push_only().await;
@@ -52,7 +107,8 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
             fn () => getOfflineMessage(2), fn () => getUnreadCount(2),
             fn () => ChatPush\\clearUnreadCount(2), fn () => ChatPush\\ackOfflineMessage(2, [1]),
             fn () => ChatPush\\getUnreadCounts(2), fn () => ChatPush\\getDueNotifications(),
-            fn () => ChatPush\\markNotified([2]),
+            fn () => ChatPush\\markNotified([2]), fn () => ChatPush\\sendToUsers(1, [2, 3], 'x'),
+            fn () => ChatPush\\recallMessage(1, 2, 'id'),
         ] as $call) {
             try { $call(); echo \"done\\n\"; }
             catch (ChatPush\\UnavailableException $e) {
@@ -62,7 +118,7 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
     for durability in ["committed", "queued"] {
         let text = env.php().with(&format!("chatpush.durability={durability}")).get(code).await;
         let named = |line: &str| line.starts_with("NotQueued false ") && line.contains("storage = \"none\"");
-        assert!(text.lines().count() == 9 && text.lines().all(named), "{text}");
+        assert!(text.lines().count() == 11 && text.lines().all(named), "{text}");
     }
     assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(2)]).await, 0);
 }

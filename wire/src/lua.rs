@@ -24,6 +24,9 @@ pub static PUSH: Script = Script::new(include_str!("lua/push.lua"));
 /// Revokes a user's tokens and closes the user's connections.
 pub static DISCONNECT: Script = Script::new(include_str!("lua/disconnect.lua"));
 
+/// Does that and appends the entry that removes what is kept of the user.
+pub static FORGET: Script = Script::new(include_str!("lua/forget.lua"));
+
 /// Sends a query to a daemon.
 pub static QUERY: Script = Script::new(include_str!("lua/query.lua"));
 

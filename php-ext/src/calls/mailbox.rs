@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use chatpush_wire::conversation::Conversation;
-use chatpush_wire::entry::{CONVERSATIONS, FORGETS};
+use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::id::UserId;
 use chatpush_wire::limit::{QUERY_TTL, ROWS_PER_PAGE, WAITING_QUERIES};
 use chatpush_wire::lua::{APPEND, QUERY};
@@ -14,7 +14,7 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
 use chatpush_wire::reply::{Reply, Row};
 
-use super::{live, unexpected};
+use super::unexpected;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
@@ -100,15 +100,6 @@ pub(crate) fn delete_rows(user: &UserId, rows: &[u64]) -> Result<u64, Error> {
     }
     match append(user, new_entry::app_delete(user, rows), 0)? {
         Reply::Removed(count) => Ok(count),
-        other => Err(unexpected(other)),
-    }
-}
-
-/// Closes the user's connections, revokes their tokens, and removes everything that is kept of the user.
-pub(crate) fn forget(user: &UserId) -> Result<(), Error> {
-    live::disconnect(user)?;
-    match append(user, new_entry::forget(user), FORGETS).map_err(Error::idempotent)? {
-        Reply::Forgotten => Ok(()),
         other => Err(unexpected(other)),
     }
 }

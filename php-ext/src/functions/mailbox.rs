@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chatpush_wire::conversation::Conversation;
 
-use crate::calls::mailbox;
+use crate::calls::{forget, mailbox};
 use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
 use crate::returns::RowPages;
@@ -107,14 +107,15 @@ function! {
     ///
     /// Their connections are closed and their tokens revoked, as by `disconnectUser()`. What waits for them is
     /// deleted, or marked as delivered in a history, whose rows are the application's. Their unread counter
-    /// becomes 0. Messages that they have sent to others stay.
+    /// becomes 0. Messages that they have sent to others stay. With `storage` = `none` nothing else is kept than
+    /// what `disconnectUser()` changes, and it does the same.
     ///
     /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
-    /// @throws \ChatPush\UnavailableException no daemon runs
+    /// @throws \ChatPush\UnavailableException no daemon runs: nothing was done
     /// @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
     fn forgetUser(user_id: UserArgument) -> () {
-        mailbox::forget(&user_id.of_type(users::id_type()?)?)
+        forget::forget(&user_id.of_type(users::id_type()?)?)
     }
 }

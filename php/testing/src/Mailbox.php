@@ -111,7 +111,10 @@ final class Mailbox
     public static function forget(string $function, int|string $user): void
     {
         $user = (new Arguments($function))->user(1, 'user_id', $user);
-        Call::run($function, Effect::Change, fn () => Memory::get()->forget($user), fn () => null, true);
+        $memory = Memory::get();
+        // Without a database it is disconnectUser().
+        $effect = $memory->pushOnly ? Effect::Live : Effect::Change;
+        Call::run($function, $effect, fn () => $memory->forget($user), fn () => null, true);
     }
 
     public static function ack(string $function, int|string $user, array $ids): int

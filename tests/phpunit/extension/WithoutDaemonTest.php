@@ -18,6 +18,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
             fn () => ChatPush\clearUnreadCount(2),
             fn () => ChatPush\ackOfflineMessage(2, [1]),
             fn () => ChatPush\recallMessage(1, 2, 'id'),
+            fn () => ChatPush\forgetUser(2),
         ];
         foreach ($calls as $call) {
             $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);

@@ -89,16 +89,18 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makePushOnly();
         Server::connect(2);
-        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall', 'forget'];
+        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall'];
         foreach (self::calls() as $name => $call) {
             if (in_array($name, $refused, true)) {
                 $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
                 $known = [$thrown->getOutcome(), $thrown->isRetryable()];
                 self::assertSame([Outcome::NotQueued, false], $known);
-            } elseif ($name !== 'disconnect') {
+            } elseif ($name !== 'disconnect' && $name !== 'forget') {
                 self::assertNotContains($call(), [false, []], $name);
             }
         }
+        ChatPush\forgetUser(2);
+        self::assertFalse(ChatPush\isOnline(2), 'nothing else is kept of a user');
     }
 
     public function testClientThatDoesNotConfirmLeavesTheRows(): void
