@@ -105,8 +105,8 @@ namespace ChatPush {
      * A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
      * string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
      * that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
-     * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
-     * has confirmed it.
+     * `message_id` then. A connection shows a row once, and the row is deleted, or marked in a history, once
+     * the receiver's client has confirmed it.
      *
      * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
@@ -157,7 +157,8 @@ namespace ChatPush {
     function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
-     * Returns the current `user.unread_count`, including changes by the application's own SQL.
+     * Returns a user's unread counter, by default `user.unread_count`, including changes by the application's
+     * own SQL.
      *
      * The result includes every store that returned before the call. It is 0 for an unknown user.
      *
@@ -189,9 +190,10 @@ namespace ChatPush {
     /**
      * Stores a message exactly once and, in the same step, pushes it to the receiver's devices.
      *
-     * The row is deleted once a client has confirmed it. With a `$message_id`, a repeated call is the same
-     * message: the second call waits for the commit of the first one and returns what that one returned. The
-     * id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
+     * The row is deleted, or marked in a history, once a client has confirmed it. With a `$message_id`, a
+     * repeated call is the same message: the second call waits for the commit of the first one and returns what
+     * that one returned. The id is remembered for 24 hours and as long as the row waits, for this sender and
+     * receiver.
      *
      * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
@@ -307,11 +309,12 @@ namespace ChatPush {
     function clearUnreadCount(string|int $user_id, string|int|null $conversation = null): void {}
 
     /**
-     * Deletes stored messages that the application has shown itself instead of pushing them.
+     * Deletes stored messages that the application has shown itself instead of pushing them; in a history, marks
+     * them as delivered.
      *
      * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param list<int> $ids row ids from `getOfflineMessage()`, at most 10,000; rows of other users stay
-     * @return int how many rows were deleted
+     * @return int how many rows were deleted or marked
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs: nothing was queued
@@ -324,12 +327,13 @@ namespace ChatPush {
      *
      * Their connections are closed and their tokens revoked, as by `disconnectUser()`. What waits for them is
      * deleted, or marked as delivered in a history, whose rows are the application's. Their unread counter
-     * becomes 0. Messages that they have sent to others stay.
+     * becomes 0. Messages that they have sent to others stay. With `storage` = `none` nothing else is kept than
+     * what `disconnectUser()` changes, and it does the same.
      *
      * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
-     * @throws \ChatPush\UnavailableException no daemon runs
+     * @throws \ChatPush\UnavailableException no daemon runs: nothing was done
      * @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
      */
     function forgetUser(string|int $user_id): void {}
@@ -394,8 +398,8 @@ namespace ChatPush {
      * Pushes a message to every connection in a room.
      *
      * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
-     * is stored: for messages that must not be lost, store them for each member. A page is in the rooms that
-     * its grant names (`grantToken()`).
+     * is stored: for messages that must not be lost, call `sendToUsers()`. A page is in the rooms that its grant
+     * names (`grantToken()`).
      *
      * @param string $room 1 to 64 letters, digits, or any of . _ : @ -
      * @param string $content UTF-8, at most 65,535 bytes
@@ -412,10 +416,10 @@ namespace ChatPush {
      *
      * The daemons that hold these connections are asked, so the call takes one round trip to Redis and one
      * to them. A daemon that is killed is not asked; one that hangs counts until the others notice, which
-     * takes at most 15 seconds, and the call times out meanwhile.
+     * takes at most 12 seconds, and the call times out meanwhile.
      *
      * @param string $room 1 to 64 letters, digits, or any of . _ : @ -
-     * @return list<int> user ids, at most 10,000 of them
+     * @return list<string|int> user ids, at most 10,000 of them; texts with `user_id_type` = `text`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\TimeoutException no answer in time
@@ -498,8 +502,8 @@ namespace {
      * A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
      * string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
      * that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
-     * `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
-     * has confirmed it.
+     * `message_id` then. A connection shows a row once, and the row is deleted, or marked in a history, once
+     * the receiver's client has confirmed it.
      *
      * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
@@ -550,7 +554,8 @@ namespace {
     function getOfflineMessage(string|int $user_id, int $limit = 1000, int $after_id = 0): array {}
 
     /**
-     * Returns the current `user.unread_count`, including changes by the application's own SQL.
+     * Returns a user's unread counter, by default `user.unread_count`, including changes by the application's
+     * own SQL.
      *
      * The result includes every store that returned before the call. It is 0 for an unknown user.
      *

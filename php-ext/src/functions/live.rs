@@ -19,8 +19,8 @@ function! {
     /// A content that `getOfflineMessage()` returned in the same request carries its row, if it is the very
     /// string and not an equal one. It still is after `foreach`, an assignment, a reference or a `trim()`
     /// that trims nothing, but not after `htmlspecialchars()`, JSON or a session: pass the row's
-    /// `message_id` then. A connection shows a row once, and the row is deleted once the receiver's client
-    /// has confirmed it.
+    /// `message_id` then. A connection shows a row once, and the row is deleted, or marked in a history, once
+    /// the receiver's client has confirmed it.
     ///
     /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $content UTF-8, at most 65,535 bytes

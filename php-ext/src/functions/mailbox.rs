@@ -35,7 +35,8 @@ function! {
 }
 
 function! {
-    /// Returns the current `user.unread_count`, including changes by the application's own SQL.
+    /// Returns a user's unread counter, by default `user.unread_count`, including changes by the application's
+    /// own SQL.
     ///
     /// The result includes every store that returned before the call. It is 0 for an unknown user.
     ///
@@ -85,11 +86,12 @@ function! {
 }
 
 function! {
-    /// Deletes stored messages that the application has shown itself instead of pushing them.
+    /// Deletes stored messages that the application has shown itself instead of pushing them; in a history, marks
+    /// them as delivered.
     ///
     /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param list<int> $ids row ids from `getOfflineMessage()`, at most 10,000; rows of other users stay
-    /// @return int how many rows were deleted
+    /// @return int how many rows were deleted or marked
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was queued

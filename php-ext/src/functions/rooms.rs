@@ -12,8 +12,8 @@ function! {
     /// Pushes a message to every connection in a room.
     ///
     /// It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing
-    /// is stored: for messages that must not be lost, store them for each member. A page is in the rooms that
-    /// its grant names (`grantToken()`).
+    /// is stored: for messages that must not be lost, call `sendToUsers()`. A page is in the rooms that its grant
+    /// names (`grantToken()`).
     ///
     /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
     /// @param string $content UTF-8, at most 65,535 bytes
@@ -32,10 +32,10 @@ function! {
     ///
     /// The daemons that hold these connections are asked, so the call takes one round trip to Redis and one
     /// to them. A daemon that is killed is not asked; one that hangs counts until the others notice, which
-    /// takes at most 15 seconds, and the call times out meanwhile.
+    /// takes at most 12 seconds, and the call times out meanwhile.
     ///
     /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
-    /// @return list<int> user ids, at most 10,000 of them
+    /// @return list<string|int> user ids, at most 10,000 of them; texts with `user_id_type` = `text`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time

@@ -35,9 +35,10 @@ function! {
 function! {
     /// Stores a message exactly once and, in the same step, pushes it to the receiver's devices.
     ///
-    /// The row is deleted once a client has confirmed it. With a `$message_id`, a repeated call is the same
-    /// message: the second call waits for the commit of the first one and returns what that one returned. The
-    /// id is remembered for 24 hours and as long as the row exists, for this sender and receiver.
+    /// The row is deleted, or marked in a history, once a client has confirmed it. With a `$message_id`, a
+    /// repeated call is the same message: the second call waits for the commit of the first one and returns what
+    /// that one returned. The id is remembered for 24 hours and as long as the row waits, for this sender and
+    /// receiver.
     ///
     /// @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
