@@ -61,13 +61,17 @@ impl Schema {
         Self::new(users, UserIdType::Int, None)
     }
 
-    /// The tables of an application. The first seed has text ids and counters of chatpush's own; every other
-    /// chooses.
+    /// The tables of an application. The first seed has text ids and counters of chatpush's own, the second ids of
+    /// 64 bits; every other chooses.
     pub(crate) fn of_application(users: u32, seed: u64) -> anyhow::Result<Self> {
         let mut rng = Rng::with_seed(seed);
         let first = seed == 1;
         let types = [UserIdType::Text, UserIdType::BigInt, UserIdType::Int];
-        let id_type = if first { UserIdType::Text } else { types[rng.usize(..types.len())] };
+        let id_type = match seed {
+            1 => UserIdType::Text,
+            2 => UserIdType::BigInt,
+            _ => types[rng.usize(..types.len())],
+        };
         let history = if first || rng.bool() { HistoryColumn::Time } else { HistoryColumn::Number };
         let own_counter = first || rng.bool();
         let send_time = ["datetime NOT NULL", "bigint NOT NULL"][rng.usize(..2)];

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::sending::installation;
 
 /// A client of a user, whose peers and rooms PHP has granted.
-async fn granted(env: &TestEnv, daemon: &Daemon, user: &str, peers: &str, rooms: &str) -> Client {
+pub(super) async fn granted(env: &TestEnv, daemon: &Daemon, user: &str, peers: &str, rooms: &str) -> Client {
     let code = format!("echo ChatPush\\grantToken('{user}', {peers}, {rooms});");
     let mut client = daemon.connect_as(user).await;
     send_grant(&mut client, &env.php().get(&code).await).await;
@@ -44,7 +44,7 @@ async fn rooms_list_and_reach_their_users() {
 }
 
 /// Until the frames of presence have said this of all peers.
-async fn until_told(client: &mut Client, expected: &Value) {
+pub(super) async fn until_told(client: &mut Client, expected: &Value) {
     let mut told = json!({});
     while told != *expected {
         let frame = next_of(client, "presence").await;

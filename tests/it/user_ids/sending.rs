@@ -5,21 +5,25 @@ use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::id::UserIdType;
 use serde_json::{Value, json};
 
-/// Text ids with counters by conversation, and four users, of whom two differ in the case of a letter alone.
+/// Text ids, and four users, of whom two differ in the case of a letter alone.
 pub(super) async fn installation() -> TestEnv {
+    installation_of(UserIdType::Text, &["Ann", "Bob", "bob", "bob@example.org"]).await
+}
+
+/// Counters by conversation, receipts and copies, and these users.
+pub(super) async fn installation_of(ids: UserIdType, users: &[&str]) -> TestEnv {
     let env = TestEnv::bare()
         .await
-        .with("CHATPUSH_USER_ID_TYPE", UserIdType::Text.name())
+        .with("CHATPUSH_USER_ID_TYPE", ids.name())
         .with("CHATPUSH_UNREAD_BY_CONVERSATION", "true")
         .with("CHATPUSH_RECEIPTS", "true")
         .with("CHATPUSH_CARBONS", "true")
         .set_up()
         .await;
-    env.execute(
-        "INSERT INTO `user` (id, username, password) VALUES \
-         ('Ann', '1', ''), ('Bob', '2', ''), ('bob', '3', ''), ('bob@example.org', '4', '')",
-    )
-    .await;
+    for (number, id) in users.iter().enumerate() {
+        let sql = format!("INSERT INTO `user` (id, username, password) VALUES ('{id}', '{number}', '')");
+        env.execute(&sql).await;
+    }
     env
 }
 
