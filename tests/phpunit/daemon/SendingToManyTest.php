@@ -61,6 +61,30 @@ final class SendingToManyTest extends ChatPushTestCase
         self::assertSame(300, (int) Stack::database()->query($counted)->fetchColumn());
     }
 
+    /** As many as a list may have, in one call that returns after the commit of all. */
+    public function testTenThousandReceivers(): void
+    {
+        $database = Stack::database();
+        $names = implode(', ', array_map(fn (int $i) => "('one-of-many-$i', '')", range(1, 10_000)));
+        $database->exec("INSERT INTO `user` (`username`, `password`) VALUES $names");
+        $many = "SELECT `id` FROM `user` WHERE `username` LIKE 'one-of-many-%'";
+        $list = array_map(intval(...), $database->query($many)->fetchAll(PDO::FETCH_COLUMN));
+        try {
+            $sent = ChatPush\sendToUsers(1, $list, 'to all', message_id: 'announcement');
+            self::assertSame(array_fill_keys($list, Delivery::Stored), $sent);
+            $rows = "SELECT COUNT(*), COUNT(DISTINCT `receiver_id`) FROM `offline_message`
+                WHERE `receiver_id` IN ($many) AND `content` = 'to all'";
+            self::assertEquals([10_000, 10_000], $database->query($rows)->fetch(PDO::FETCH_NUM));
+            $counted = "SELECT COUNT(*) FROM `user` WHERE `unread_count` = 1 AND `id` IN ($many)";
+            self::assertSame(10_000, (int) $database->query($counted)->fetchColumn());
+            $again = ChatPush\sendToUsers(1, $list, 'to all', message_id: 'announcement');
+            self::assertSame($sent, $again);
+            self::assertEquals([10_000, 10_000], $database->query($rows)->fetch(PDO::FETCH_NUM));
+        } finally {
+            $database->exec("DELETE FROM `offline_message` WHERE `content` = 'to all' AND `receiver_id` IN ($many)");
+        }
+    }
+
     public function testADoubleCountsOnce(): void
     {
         [$user, $other] = [self::newUser(), self::newUser()];
