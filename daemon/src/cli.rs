@@ -84,6 +84,8 @@ pub enum Command {
         #[arg(value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
         ttl: u64,
     },
+    /// Print a new pair of keys for Web Push, as a table for the configuration file
+    Vapid,
     /// Print a configuration file with the defaults, explained
     DefaultConfig,
 }
@@ -204,6 +206,16 @@ pub fn print_default_config() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Prints a new pair of keys for Web Push.
+///
+/// # Errors
+///
+/// When the system gives no random numbers.
+pub fn print_vapid() -> anyhow::Result<ExitCode> {
+    print!("{}", config::vapid().context("no random numbers")?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn user_id(text: &str) -> Result<AnyUserId, String> {

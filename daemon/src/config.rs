@@ -24,6 +24,7 @@ mod table;
 mod tls;
 mod tokens;
 mod values;
+mod web_push;
 mod webhook;
 
 use std::ffi::OsString;
@@ -47,6 +48,7 @@ pub use self::limits::Limits;
 pub use self::logging::Log;
 pub use self::mailbox::Mailbox;
 pub use self::mysql::Mysql;
+use self::names::Told;
 pub(crate) use self::names::UNREAD;
 pub use self::names::{Column, Identifier, Names};
 pub use self::notify::{Notify, When};
@@ -54,6 +56,7 @@ pub use self::render::{environment_help, example};
 use self::source::Source;
 pub use self::tls::Certificate;
 pub use self::tokens::Tokens;
+pub use self::web_push::{Hosts, Notification, RefusedHost, Template, VapidKeys, WebPush, vapid};
 pub use self::webhook::{Event, Events, Key, Webhook};
 
 /// The configuration of the daemon.
@@ -104,6 +107,8 @@ pub struct Config {
     pub notify: Option<Notify>,
     /// Where the application is told; none: nowhere.
     pub webhook: Option<Webhook>,
+    /// How browsers are told; none: they are not.
+    pub web_push: Option<WebPush>,
     /// How much waits for users who are away.
     pub mailbox: Mailbox,
     /// What is logged, and how.
@@ -152,11 +157,15 @@ impl Config {
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
         let webhook = Webhook::read(source, notify.is_some(), stores != Some(false));
+        let web_push = WebPush::read(source, notify);
         let mailbox = if stores == Some(true) { Mailbox::read(source) } else { Some(Mailbox::UNLIMITED) };
         let mysql = if stores == Some(true) {
-            let when = notify.map(|notify| notify.when);
-            let events = webhook.as_ref().map(|webhook| webhook.events).unwrap_or_default();
-            Mysql::read(source, user_id_type.unwrap_or_default(), (when, events))
+            let told = Told {
+                when: notify.map(|notify| notify.when),
+                events: webhook.as_ref().map(|webhook| webhook.events).unwrap_or_default(),
+                web_push: web_push.is_some(),
+            };
+            Mysql::read(source, user_id_type.unwrap_or_default(), told)
         } else {
             source.skip("notify.");
             source.skip("mailbox.");
@@ -197,6 +206,7 @@ impl Config {
             mysql: if stores? { Some(mysql?) } else { None },
             notify,
             webhook,
+            web_push,
             mailbox: mailbox?,
             log: log?,
             unknown_variables: Vec::new(),

@@ -9,6 +9,7 @@
 //! - `page`: stored messages on their way to a client.
 //! - `registration`: a connection, as its session has it.
 //! - `rooms`: the connections by room.
+//! - `sender`: a way to one connection for what its session has started.
 //! - `topic`: what the daemon is subscribed to for them.
 //! - `watching`: whose presence they are told.
 //! - `close_code`: the close codes.
@@ -22,6 +23,7 @@ mod outgoing;
 mod page;
 mod registration;
 mod rooms;
+mod sender;
 mod topic;
 pub(crate) mod watching;
 
@@ -41,6 +43,7 @@ pub use self::page::Page;
 pub use self::registration::Registration;
 pub(crate) use self::rooms::Membership;
 use self::rooms::Rooms;
+pub(crate) use self::sender::Sender;
 pub(crate) use self::topic::Topic;
 use self::watching::Watching;
 use crate::hub::close_code::Close;

@@ -18,6 +18,7 @@
 //! - `writer`: applies the log to MySQL, in order and exactly once.
 //! - `notify`: whom somebody is to be told about.
 //! - `webhook`: tells the application of them, and of what has happened.
+//! - `web_push`: tells browsers of them.
 //! - [`query`]: answers the extension's queries.
 //! - [`hub`]: who is connected to this daemon, with a bounded outbox for each connection.
 //! - `announce`: who came and who went, for the application.
@@ -44,5 +45,6 @@ pub mod query;
 pub mod run;
 pub(crate) mod services;
 pub mod store;
+pub(crate) mod web_push;
 pub(crate) mod webhook;
 pub(crate) mod writer;

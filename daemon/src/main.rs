@@ -25,6 +25,16 @@ pub(crate) fn main() -> ExitCode {
         // Needs no configuration.
         return cli::print_default_config();
     }
+    if matches!(command, Command::Vapid) {
+        // So does this.
+        return match cli::print_vapid() {
+            Ok(code) => code,
+            Err(error) => {
+                logging::report_fatal(&error, false);
+                ExitCode::FAILURE
+            }
+        };
+    }
     let config = match Config::load(arguments.config.as_deref(), std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
@@ -59,6 +69,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Adopt { choice, again, json } => adopt::perform(&config, choice, again, json).await,
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::Webhook { command } => webhooks::perform(&config, command).await,
+        Command::Vapid => cli::print_vapid(),
         Command::DefaultConfig => Ok(cli::print_default_config()),
         Command::Token { user, ttl } => cli::print_token(&config, &user, ttl),
     }

@@ -24,6 +24,7 @@ use crate::edge::admission::Admission;
 use crate::edge::events::Events;
 use crate::edge::handshake::{self, HandshakePolicy};
 use crate::edge::listener::Listener;
+use crate::edge::push_requests::PushRequests;
 use crate::edge::replay::Replay;
 use crate::edge::revocations::Revocations;
 use crate::edge::session::context::SessionContext;
@@ -44,6 +45,7 @@ use crate::ops::{logging, rlimit, service_manager, signals};
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
+use crate::web_push;
 use crate::webhook::Webhooks;
 use crate::writer::Writer;
 
@@ -269,7 +271,7 @@ fn serve_queries(
 }
 
 fn session_context(
-    services: &Services,
+    services: &Arc<Services>,
     replay: Replay,
     acks: Acks,
     events: Events,
@@ -277,7 +279,8 @@ fn session_context(
 ) -> SessionContext {
     let config = &services.config;
     let (verifier, limits) = (config.verifier(), config.limits);
-    SessionContext { replay, acks, events, subscriptions, verifier, limits }
+    let push_requests = PushRequests::new(web_push::subscriptions::Subscriptions::new(services.clone()));
+    SessionContext { replay, acks, events, push_requests, subscriptions, verifier, limits }
 }
 
 /// The public listener and what it serves.
@@ -296,5 +299,6 @@ fn public(services: &Arc<Services>, sessions: Sessions, tls: Option<Arc<Tls>>) -
         admission: admission.clone(),
     };
     let listener = Listener::new(admission, config.trusted_proxies.clone(), config.proxy_protocol, tls);
-    (listener, handshake::router(policy, sessions))
+    let vapid_key = config.web_push.as_ref().map(|web_push| web_push.keys.public().clone());
+    (listener, handshake::router(policy, sessions, vapid_key))
 }

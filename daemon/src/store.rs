@@ -5,8 +5,9 @@
 //! `migrations` their numbered changes, which `migrate` applies. `tables` finds what the application's tables
 //! hold, `character_sets` which characters, `user_columns` whether those of user ids serve, and `adoption` what becomes
 //! of rows from before chatpush. `installation` compares what the database was made for. `notified` keeps whom to tell
-//! that messages wait. `webhook_events` queues what the application is told of, and `announced` keeps who is online.
-//! `dead_letters` reads and deletes dead letters. `transaction` puts statements in their order,
+//! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what the
+//! application is told of, and `announced` keeps who is online. `dead_letters` reads and deletes dead letters.
+//! `transaction` puts statements in their order,
 //! `time_limit` ends those that take too long, and `writer_lock` is how a writer ends its predecessor. `mailbox` counts
 //! what waits, and removes what is too old.
 
@@ -20,6 +21,7 @@ pub(crate) mod rows;
 pub(crate) mod notified;
 pub(crate) mod webhook_events;
 pub(crate) mod announced;
+pub(crate) mod push_subscriptions;
 pub(crate) mod identity;
 mod statements;
 mod multi_statement;

@@ -40,6 +40,7 @@ const NAMESPACED: &[Function] = &[
     sent::recallMessage,
     notifications::getDueNotifications,
     notifications::markNotified,
+    notifications::savePushSubscription,
     rooms::pushToRoom,
     rooms::getRoomUsers,
     rooms::pushToAll,

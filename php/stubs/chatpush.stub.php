@@ -395,6 +395,21 @@ namespace ChatPush {
     function markNotified(array $user_ids): int {}
 
     /**
+     * Saves a browser's subscription to Web Push, which chatpushd then tells that messages wait for the user.
+     *
+     * chatpush.js does this by itself over its connection. Saving it again changes nothing; saved for another
+     * user, it is theirs. A user has at most 20, and the oldest goes.
+     *
+     * @param string $subscription_json what `JSON.stringify(subscription)` gives in the browser
+     * @throws \ValueError an argument is out of range, or the JSON is no subscription
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
+     */
+    function savePushSubscription(string|int $user_id, string $subscription_json): void {}
+
+    /**
      * Pushes a message to every connection in a room.
      *
      * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing

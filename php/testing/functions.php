@@ -13,6 +13,7 @@ use ChatPush\Testing\Mailbox;
 use ChatPush\Testing\Many;
 use ChatPush\Testing\Notifications;
 use ChatPush\Testing\Process;
+use ChatPush\Testing\PushSubscriptions;
 use ChatPush\Testing\Rooms;
 
 function pushMessage(string|int $receiver_id, string $content, string|int $type, ?string $message_id = null): bool
@@ -110,6 +111,11 @@ function getDueNotifications(int $limit = 100, int $lease_seconds = 60): array
 function markNotified(array $user_ids): int
 {
     return Notifications::mark(__FUNCTION__, $user_ids);
+}
+
+function savePushSubscription(string|int $user_id, string $subscription_json): void
+{
+    PushSubscriptions::save(__FUNCTION__, $user_id, $subscription_json);
 }
 
 function pushToRoom(string $room, string $content, string|int $type): bool

@@ -5,6 +5,7 @@
 //! `offline` if the message was stored before it was delivered. A frame is rendered once, by the side that has the content, and forwarded as bytes from there on.
 
 pub mod live;
+pub mod push;
 pub mod sent;
 
 use std::borrow::Cow;

@@ -35,6 +35,7 @@
 //! | [`new_entry`] | log entries, as they are written |
 //! | [`installation`] | what all parts of an installation must agree on |
 //! | [`reply_to`] | where an answer goes and which call it belongs to |
+//! | [`push_subscription`] | a browser's subscription to Web Push |
 //! | [`query`] | what the extension asks a daemon |
 //! | [`reply`] | what a daemon or a script answers |
 //! | [`lua`] | the scripts that Redis executes |
@@ -64,6 +65,7 @@ pub mod lua;
 pub mod new_entry;
 pub mod partition;
 pub mod presence;
+pub mod push_subscription;
 pub mod query;
 pub mod reply;
 pub mod reply_to;

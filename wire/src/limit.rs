@@ -43,6 +43,12 @@ pub const EVENT_NAME_BYTES: usize = 32;
 /// Longest value of a client event in bytes of JSON.
 pub const EVENT_VALUE_BYTES: usize = 1_024;
 
+/// Longest JSON of a subscription to Web Push in bytes, and longest frame that a client sends about one.
+pub const PUSH_SUBSCRIPTION_BYTES: usize = 2_048;
+
+/// Longest address of a push service in bytes.
+pub const PUSH_ENDPOINT_BYTES: usize = 1_500;
+
 /// Most rows that one call may return.
 pub const ROWS_PER_CALL: u32 = 100_000;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AnyUserId, InvalidUserId, UserId, UserIdType};
 use crate::partition::Partition;
+use crate::push_subscription::PushSubscription;
 use crate::reply_to::ReplyTo;
 
 /// A query and the version of the side that sends it.
@@ -54,13 +55,23 @@ pub enum Query<U = UserId> {
         /// Of these users.
         users: Vec<U>,
     },
+    /// A browser of the user can be reached by Web Push.
+    SavePushSubscription {
+        /// Whose browser it is.
+        user: U,
+        /// Where, and with which keys.
+        subscription: PushSubscription,
+    },
 }
 
 impl Query {
-    /// The owner of the mailbox, if it is about one.
+    /// The user whom it is about, if it is about one.
     pub const fn user(&self) -> Option<&UserId> {
         match self {
-            Self::Rows { user, .. } | Self::Unread { user } | Self::UnreadCounts { user } => Some(user),
+            Self::Rows { user, .. }
+            | Self::Unread { user }
+            | Self::UnreadCounts { user }
+            | Self::SavePushSubscription { user, .. } => Some(user),
             Self::Due { .. } | Self::MarkNotified { .. } => None,
         }
     }
@@ -78,6 +89,9 @@ impl Query<AnyUserId> {
             Self::Unread { user } => Query::Unread { user: user.of_type(ids)? },
             Self::UnreadCounts { user } => Query::UnreadCounts { user: user.of_type(ids)? },
             Self::Due { limit, lease_ms } => Query::Due { limit, lease_ms },
+            Self::SavePushSubscription { user, subscription } => {
+                Query::SavePushSubscription { user: user.of_type(ids)?, subscription }
+            }
             Self::MarkNotified { users } => Query::MarkNotified {
                 users: users.into_iter().map(|user| user.of_type(ids)).collect::<Result<_, _>>()?,
             },

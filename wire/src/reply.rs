@@ -42,6 +42,8 @@ pub enum Reply {
     Due(Vec<DueUser>),
     /// How many of the users were due or leased.
     Notified(u64),
+    /// A subscription to Web Push is saved.
+    PushSubscriptionSaved,
     /// Who is in a room, as far as one daemon knows.
     Members {
         /// The type of the ids.

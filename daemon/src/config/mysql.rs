@@ -6,12 +6,10 @@ use mysql_async::Opts;
 use super::Names;
 use super::encoding::check_encoding;
 use super::history::History;
-use super::names::Identifier;
-use super::notify::When;
+use super::names::{Identifier, Told};
 use super::setting::Setting;
 use super::source::Source;
 use super::values;
-use super::webhook::Events;
 
 /// Whether messages are stored, at the top of the file.
 pub(super) const STORAGE: &[Setting] =
@@ -50,12 +48,7 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    /// `told`: what users are told of, and what the application is.
-    pub(super) fn read(
-        source: &mut Source,
-        user_id_type: UserIdType,
-        told: (Option<When>, Events),
-    ) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, told: Told) -> Option<Self> {
         let opts = source.parse("mysql.url", url);
         let time_zone = source.parse("mysql.time_zone", time_zone);
         let names = Names::read(source, user_id_type, told);

@@ -94,6 +94,8 @@ pub struct Names {
     pub notify: Option<When>,
     /// What the application is told of by webhook.
     pub events: Events,
+    /// Whether they are told by Web Push too.
+    pub web_push: bool,
     /// Whether the counters are in our own table, whose names the last three are then.
     pub own_counter: bool,
     /// The type of user ids.
@@ -119,12 +121,19 @@ impl Column<'_> {
     }
 }
 
+/// Who is told of what, and how: some of it needs tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// What users are told of; none: of nothing.
+    pub(super) when: Option<When>,
+    /// What the application is told of by webhook.
+    pub(super) events: Events,
+    /// Whether users are told by Web Push.
+    pub(super) web_push: bool,
+}
+
 impl Names {
-    pub(super) fn read(
-        source: &mut Source,
-        user_id_type: UserIdType,
-        (notify, events): (Option<When>, Events),
-    ) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, user_id_type: UserIdType, told: Told) -> Option<Self> {
         let unread_by_conversation = source.boolean("unread_by_conversation");
         let mut name = |key| source.parse(key, Identifier::new);
         let offline_message = name("mysql.tables.offline_message");
@@ -156,8 +165,9 @@ impl Names {
             unread_count,
             own_counter,
             unread_by_conversation: unread_by_conversation?,
-            notify,
-            events,
+            notify: told.when,
+            events: told.events,
+            web_push: told.web_push,
             user_id_type,
         })
     }

@@ -3,11 +3,11 @@
 use super::setting::Setting;
 use super::{
     general, history, limits, logging, mailbox, mysql, names, notify, origins, redis, tls, tokens, values,
-    webhook,
+    web_push, webhook,
 };
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 15] = [
+const PARTS: [&[Setting]; 16] = [
     tokens::SETTINGS,
     general::SETTINGS,
     mysql::STORAGE,
@@ -22,6 +22,7 @@ const PARTS: [&[Setting]; 15] = [
     mailbox::SETTINGS,
     notify::SETTINGS,
     webhook::SETTINGS,
+    web_push::SETTINGS,
     logging::SETTINGS,
 ];
 

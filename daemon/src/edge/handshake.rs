@@ -22,6 +22,7 @@ use crate::edge::session::credentials::Credentials;
 use crate::edge::session::protocol::Protocol;
 use crate::edge::sessions::Sessions;
 use crate::edge::upgrade::{InvalidUpgrade, Upgrade, elements};
+use crate::edge::vapid_key::{self, VapidKey};
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
@@ -58,14 +59,21 @@ struct Parameters {
 }
 
 /// `GET /ws` with the token in the query string (`?token=`), in `Authorization: Bearer`, or in the list of
-/// subprotocols (`chatpush.token.` and the token); and the client library, `GET /chatpush.js`.
+/// subprotocols (`chatpush.token.` and the token); the client library, `GET /chatpush.js`, with its worker; and the
+/// public key for Web Push.
 ///
 /// Without an upgrade, `GET /ws` says whether the client would be let in, and why not. A page cannot see how
 /// a handshake was answered, so this is how it learns the reason. Pages of every origin may read it.
-pub(crate) fn router(policy: HandshakePolicy, sessions: Sessions) -> Router {
+pub(crate) fn router(policy: HandshakePolicy, sessions: Sessions, vapid_key: VapidKey) -> Router {
     let state = HandshakeState { policy, sessions };
     let ws = get(serve).options(preflight);
-    Router::new().route("/ws", ws).with_state(state).route("/chatpush.js", get(client_js::serve))
+    let key = Router::new().route("/vapid-public-key", get(vapid_key::serve)).with_state(vapid_key);
+    Router::new()
+        .route("/ws", ws)
+        .with_state(state)
+        .route("/chatpush.js", get(client_js::serve))
+        .route("/chatpush-worker.js", get(client_js::serve_worker))
+        .merge(key)
 }
 
 async fn serve(

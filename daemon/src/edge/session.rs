@@ -32,6 +32,7 @@ use self::protocol::Protocol;
 use self::registration::RegistrationGuard;
 use self::tracking::Tracking;
 use crate::base::clock;
+use crate::edge::push_requests::PushPace;
 use crate::edge::replay::ReplayPart;
 use crate::edge::socket::Socket;
 use crate::hub::close_code::Close;
@@ -58,6 +59,7 @@ pub(crate) struct Session<'a> {
     token_expires: Instant,
     grant: Option<Box<ActiveGrant>>,
     pace: GrantPace,
+    push_pace: PushPace,
     /// The pages of the replay under way.
     replay: Option<mpsc::Receiver<ReplayPart>>,
     /// Whether the replay cannot read stored messages for now.
@@ -94,6 +96,7 @@ impl<'a> Session<'a> {
             token_expires,
             grant: None,
             pace: GrantPace::default(),
+            push_pace: PushPace::default(),
             replay: None,
             replay_delayed: false,
             epoch: 0,

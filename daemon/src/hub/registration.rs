@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::close_code::Close;
 use super::outbox::Outbox;
 use super::watching::Watch;
-use super::{Epoch, Format, Hub, Membership, Outgoing, Sendable};
+use super::{Epoch, Format, Hub, Membership, Outgoing, Sendable, Sender};
 
 /// One connection's registration in the hub. Dropping it unregisters the connection.
 #[derive(Debug)]
@@ -38,6 +38,11 @@ impl Registration {
     /// The peers of the connection, which is sent no presence frame before this.
     pub(crate) fn watch(&self, peers: Vec<UserId>, not_before: Option<Instant>) -> Watch {
         Watch::new(self.hub.clone(), self.outbox.clone(), peers, not_before)
+    }
+
+    /// A way to this connection that may outlive the registration.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender::new(self.outbox.clone())
     }
 
     /// Queues a frame for this connection alone. If the outbox is full, it is closed as too slow.

@@ -26,6 +26,7 @@ use crate::notify::offers::{self, Offers};
 use crate::query::queue::QueuedQuery;
 use crate::services::Services;
 use crate::store::{CONNECTIONS, StoreError};
+use crate::web_push::subscriptions::{SubscriptionError, Subscriptions};
 
 /// Queries that this daemon reads for at the same time. Further ones wait: those on its own channel in its
 /// queue, those in the list in Redis, where another daemon may take them.
@@ -51,6 +52,8 @@ pub(crate) struct QueryServer {
     barrier: Barrier,
     /// Offers users who are due; none if nobody is told of anything.
     offers: Option<Offers>,
+    /// Where browsers can be reached.
+    subscriptions: Subscriptions,
     /// Permits to take a query.
     taken: Arc<Semaphore>,
     /// Permits to read for one.
@@ -67,7 +70,8 @@ impl QueryServer {
             [TAKEN_QUERIES as usize, CONCURRENT_QUERIES, CONNECTIONS / 2].map(Semaphore::new).map(Arc::new);
         let notify = services.config.notify;
         let offers = notify.map(|notify| Offers::new(services.clone(), barrier.clone(), notify));
-        Self { services, barrier, offers, taken, permits, page_permits }
+        let subscriptions = Subscriptions::new(services.clone());
+        Self { services, barrier, offers, subscriptions, taken, permits, page_permits }
     }
 
     /// Answers the queries on this daemon's own channel. Returns once the queue is closed and every query is
@@ -197,6 +201,9 @@ impl QueryServer {
                 let taken = offers.take(store, *limit, Duration::from_millis(*lease_ms)).await;
                 answer(taken.map(Reply::Due))
             }
+            Query::SavePushSubscription { user, subscription } => {
+                saved(self.subscriptions.save(user, subscription).await)
+            }
             Query::MarkNotified { .. } if self.offers.is_none() => Ok(not_notified()),
             Query::MarkNotified { users } => answer(offers::mark(store, users).await.map(Reply::Notified)),
         }
@@ -206,6 +213,15 @@ impl QueryServer {
 /// The answer where nobody is told of anything.
 fn not_notified() -> Reply {
     Reply::Refused(Refusal::NotConfigured(NO_NOTIFICATIONS.to_owned()))
+}
+
+/// The answer about a subscription to Web Push.
+fn saved(saved: Result<(), SubscriptionError>) -> Result<Reply, StoreError> {
+    match saved {
+        Ok(()) => Ok(Reply::PushSubscriptionSaved),
+        Err(SubscriptionError::Store(error)) => Err(error),
+        Err(refused) => Ok(Reply::Refused(Refusal::NotConfigured(refused.to_string()))),
+    }
 }
 
 /// The answer about notifications.

@@ -1,7 +1,9 @@
 //! The tables: the two of the default schema, which belong to the application, and chatpush's own.
 
 use chatpush_wire::id::{MessageId, UserIdType};
+use chatpush_wire::limit::PUSH_ENDPOINT_BYTES;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::push_subscription::PushSubscription;
 
 use crate::config::{Names, UNREAD};
 use crate::store::user_columns;
@@ -56,6 +58,9 @@ pub(crate) const WEBHOOK: &str = "chatpush_webhook";
 /// Users of whom the application was told that they are online.
 pub(crate) const ONLINE: &str = "chatpush_online";
 
+/// Where browsers can be reached by Web Push.
+pub(crate) const PUSH: &str = "chatpush_push";
+
 /// Every table that the settings use, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
@@ -79,6 +84,9 @@ pub(crate) fn tables(names: &Names) -> Vec<Table> {
     }
     if names.events.have_presence() {
         tables.push(online(names));
+    }
+    if names.web_push {
+        tables.push(push(names));
     }
     if !names.own_counter {
         // Whoever has named other tables or columns has a table of users too.
@@ -234,6 +242,26 @@ fn online(names: &Names) -> Table {
          PRIMARY KEY (`user_id`)",
     );
     ours(ONLINE, &columns)
+}
+
+/// Times are in milliseconds since 1970.
+fn push(names: &Names) -> Table {
+    let user = user_columns::own(names.user_id_type);
+    let columns = format!(
+        "  `endpoint_hash` binary(32) NOT NULL,\n  \
+         `user_id` {user} NOT NULL,\n  \
+         `endpoint` varchar({PUSH_ENDPOINT_BYTES}) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,\n  \
+         `p256dh` binary({}) NOT NULL,\n  \
+         `auth` binary({}) NOT NULL,\n  \
+         `created_at` bigint unsigned NOT NULL,\n  \
+         `next_try_at` bigint unsigned NOT NULL DEFAULT 0,\n  \
+         `error` varchar(255) DEFAULT NULL,\n  \
+         PRIMARY KEY (`endpoint_hash`),\n  \
+         KEY `user_id` (`user_id`,`created_at`)",
+        PushSubscription::P256DH_BYTES,
+        PushSubscription::AUTH_BYTES,
+    );
+    ours(PUSH, &columns)
 }
 
 /// A table of our own.

@@ -12,6 +12,7 @@ pub(super) mod notified;
 pub(super) mod part_keys;
 pub(super) mod parts;
 pub(super) mod position;
+pub(super) mod push;
 pub(super) mod recall;
 pub(super) mod sweep;
 pub(super) mod webhook_events;

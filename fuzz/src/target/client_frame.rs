@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chatpush_daemon::edge::events::ClientEvent;
+use chatpush_daemon::edge::push_requests::PushRequest;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::edge::session::message_rate::MessageRate;
 use chatpush_wire::conversation::Conversation;
+use chatpush_wire::push_subscription::PushSubscription;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -40,6 +42,12 @@ fn check_parsed(text: &str) {
         ClientFrame::Event(event) => return check_event(text, event),
         ClientFrame::Read => json!({ "read": true }),
         ClientFrame::ReadConversation(conversation) => return check_read(text, conversation),
+        ClientFrame::Push(PushRequest::Save(subscription)) => return check_push(subscription),
+        ClientFrame::Push(PushRequest::Remove(endpoint)) => json!({ "unpush": endpoint }),
+        ClientFrame::Push(PushRequest::Invalid(endpoint, _)) => {
+            assert!(endpoint.len() <= 2_048, "what is repeated is short");
+            return;
+        }
         ClientFrame::Ping => json!({ "ping": true }),
     };
     // The general parser also rejects errors in unknown fields, such as a number out of range or half a
@@ -59,6 +67,13 @@ fn check_read(text: &str, conversation: &Conversation) {
     }
     let again = json!({ "read": { "conversation": conversation.as_str() } }).to_string();
     assert_eq!(ClientFrame::parse(&again), Some(ClientFrame::ReadConversation(conversation.clone())));
+}
+
+/// A subscription is written and read again as it is.
+fn check_push(subscription: &PushSubscription) {
+    let again = json!({ "push": subscription }).to_string();
+    let expected = ClientFrame::Push(PushRequest::Save(subscription.clone()));
+    assert_eq!(ClientFrame::parse(&again), Some(expected));
 }
 
 /// An event is within its limits, and its value is the client's own JSON.

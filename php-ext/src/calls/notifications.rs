@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chatpush_wire::due::DueUser;
 use chatpush_wire::id::UserId;
+use chatpush_wire::push_subscription::PushSubscription;
 use chatpush_wire::query::Query;
 use chatpush_wire::reply::Reply;
 
@@ -27,6 +28,15 @@ pub(crate) fn mark(users: Vec<UserId>) -> Result<u64, Error> {
     let settings = settings::current()?;
     match query(&settings, Query::MarkNotified { users }, settings.deadline())? {
         Reply::Notified(count) => Ok(count),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// A browser of the user can be reached by Web Push.
+pub(crate) fn save_push_subscription(user: UserId, subscription: PushSubscription) -> Result<(), Error> {
+    let settings = settings::current()?;
+    match query(&settings, Query::SavePushSubscription { user, subscription }, settings.deadline())? {
+        Reply::PushSubscriptionSaved => Ok(()),
         other => Err(unexpected(other)),
     }
 }

@@ -1,13 +1,14 @@
-//! Functions that say of whom somebody is to be told that messages wait.
+//! Functions that say of whom somebody is to be told that messages wait, and how.
 
 use std::time::Duration;
 
 use chatpush_wire::due::DueUser;
+use chatpush_wire::push_subscription::PushSubscription;
 
 use crate::calls::notifications;
 use crate::declaration::function;
 use crate::parameters::{DueLimit, LeaseSeconds};
-use crate::users::{self, UserArguments};
+use crate::users::{self, UserArgument, UserArguments};
 
 function! {
     /// Returns users of whom somebody is to be told that messages wait, those first who are due longest.
@@ -48,5 +49,22 @@ function! {
             return Ok(0);
         }
         notifications::mark(user_ids.of_type(users::id_type()?)?)
+    }
+}
+
+function! {
+    /// Saves a browser's subscription to Web Push, which chatpushd then tells that messages wait for the user.
+    ///
+    /// chatpush.js does this by itself over its connection. Saving it again changes nothing; saved for another
+    /// user, it is theirs. A user has at most 20, and the oldest goes.
+    ///
+    /// @param string $subscription_json what `JSON.stringify(subscription)` gives in the browser
+    /// @throws \ValueError an argument is out of range, or the JSON is no subscription
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
+    fn savePushSubscription(user_id: UserArgument, subscription_json: PushSubscription) -> () {
+        notifications::save_push_subscription(user_id.of_type(users::id_type()?)?, subscription_json)
     }
 }

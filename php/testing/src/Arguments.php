@@ -70,6 +70,33 @@ final class Arguments
         return $name;
     }
 
+    /** The JSON of a subscription to Web Push. Returns its endpoint. */
+    public function pushSubscription(int $position, string $json): string
+    {
+        $bytes = fn (mixed $text) => is_string($text) && preg_match('/\A[A-Za-z0-9_-]+=*\z/', $text) === 1
+            ? (string) base64_decode(strtr($text, '-_', '+/'))
+            : '';
+        $isText = fn (mixed $value) => $value === null || is_string($value);
+        $read = strlen($json) > 2_048 ? null : json_decode($json);
+        $keys = $read?->keys ?? null;
+        $endpoint = $read?->endpoint ?? null;
+        $p256dh = $keys?->p256dh ?? null;
+        $auth = $keys?->auth ?? null;
+        $isObject = is_object($read) && ($keys === null || is_object($keys));
+        $rule = match (true) {
+            strlen($json) > 2_048 => 'must have at most 2048 bytes',
+            !$isObject, !$isText($endpoint), !$isText($p256dh), !$isText($auth)
+                => 'must be a PushSubscription as JSON: JSON.stringify(subscription)',
+            !self::isEndpoint((string) $endpoint)
+                => 'must have an endpoint: an https address of at most 1500 bytes',
+            !str_starts_with($bytes($p256dh), "\4") || strlen($bytes($p256dh)) !== 65
+                => 'must have keys.p256dh: 65 bytes in base64url, which begin with 4',
+            strlen($bytes($auth)) !== 16 => 'must have keys.auth: 16 bytes in base64url',
+            default => null,
+        };
+        return $rule === null ? $endpoint : throw $this->error($position, 'subscription_json', $rule);
+    }
+
     public function room(int $position, string $name): void
     {
         if (!self::isRoom($name)) {
@@ -212,6 +239,13 @@ final class Arguments
         if ($text !== null && preg_match($pattern, $text) !== 1) {
             throw $this->error($position, $name, $rule);
         }
+    }
+
+    private static function isEndpoint(string $text): bool
+    {
+        $parts = preg_match('/\A[!-~]{1,1500}\z/', $text) === 1 ? parse_url($text) : false;
+        $known = is_array($parts) && ($parts['scheme'] ?? '') === 'https' && isset($parts['host']);
+        return $known && !isset($parts['user']) && !isset($parts['pass']) && !isset($parts['fragment']);
     }
 
     private static function isRoom(string $name): bool

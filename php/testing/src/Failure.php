@@ -119,6 +119,14 @@ final class Failure
         return self::made(Exception::class, $message, Outcome::NotQueued, false);
     }
 
+    /** The refusal of an installation without Web Push. */
+    public static function noWebPush(): Exception
+    {
+        $message = 'Web Push is off: set [web_push] in chatpushd (`chatpushd vapid` prints it), '
+            . 'and run `chatpushd migrate`';
+        return self::made(Exception::class, $message, Outcome::NotQueued, false);
+    }
+
     private static function made(string $class, string $message, Outcome $outcome, bool $retryable): Exception
     {
         $exception = new $class($message);

@@ -26,6 +26,9 @@ final class Memory
     /** Whom to tell that messages wait; null: nobody. */
     public ?Notifications $notifications = null;
 
+    /** The subscriptions to Web Push; null: it is off. */
+    public ?PushSubscriptions $pushSubscriptions = null;
+
     /** The type of user ids. */
     public UserIdType $userIdType = UserIdType::Int;
 
@@ -255,6 +258,7 @@ final class Memory
         unset($this->connections[$user], $this->unread[$user], $this->cleared[$user], $this->fetched[$user]);
         unset($this->unreadBy[$user], $this->clearedBy[$user]);
         $this->notifications?->forget($user);
+        $this->pushSubscriptions?->forget($user);
         $this->rows = array_diff_key($this->rows, $this->rowsOf($user));
     }
 

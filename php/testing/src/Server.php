@@ -143,6 +143,22 @@ final class Server
         Memory::get()->notifications = new Notifications($unread);
     }
 
+    /** Makes it an installation with [web_push], in which every host is allowed. Nothing is sent. */
+    public static function allowWebPush(): void
+    {
+        Memory::get()->pushSubscriptions = new PushSubscriptions();
+    }
+
+    /**
+     * The endpoints that savePushSubscription() has saved for a user, oldest first.
+     *
+     * @return list<string>
+     */
+    public static function pushEndpoints(int|string $user): array
+    {
+        return Memory::get()->pushSubscriptions?->of($user) ?? [];
+    }
+
     /** Makes it an installation with mailbox.max_messages. 0: no limit. */
     public static function limitMailboxes(int $messages): void
     {

@@ -10,6 +10,10 @@ final class BadInputTest extends ChatPushTestCase
     /** Whose user ids may be of any type: PHP writes nothing, and the daemon refuses the token. */
     private const TOKENS = ['ChatPush\connectToken', 'ChatPush\grantToken'];
 
+    /** The keys are those of RFC 8291, appendix A. */
+    private const SUBSCRIPTION = '{"endpoint":"https://push.example/a","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZs'
+        . 'Ec6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}';
+
     /**
      * @dataProvider parameters
      * A wrong value is a `ValueError` that names the parameter, also where errors are warnings.
@@ -223,6 +227,9 @@ final class BadInputTest extends ChatPushTestCase
             'after_id' => [-1, PHP_INT_MIN],
             'ttl_seconds' => [0, -1, 31_536_001, PHP_INT_MAX],
             'lease_seconds' => [0, -1, 86_401, PHP_INT_MAX],
+            'subscription_json' => [
+                '', '[]', '{}', "\xFF", str_repeat(' ', 2_049), strtr(self::SUBSCRIPTION, ['https' => 'http']),
+            ],
             'ids' => [['key' => 0], ['key' => -1], range(1, 10_001)],
             'user_ids' => [...self::inLists($ids), range(1, 10_001)],
             'receiver_ids' => [...self::inLists($ids), range(1, 10_001), array_fill(0, 10_001, 1)],
@@ -245,6 +252,7 @@ final class BadInputTest extends ChatPushTestCase
             'message_id' => $texts,
             // PHP makes numbers of keys that look like one.
             'conversation' => array_slice($texts, 1),
+            'subscription_json' => [...$texts, null],
             'room' => [...$texts, null],
             'limit' => ['5', 1.5, true, null, []],
             'after_id' => ['5', 1.5, true, null, []],
@@ -292,6 +300,7 @@ final class BadInputTest extends ChatPushTestCase
             'after_id' => 0,
             'ttl_seconds' => 60,
             'lease_seconds' => 60,
+            'subscription_json' => self::SUBSCRIPTION,
             'ids' => [5, 6],
             'user_ids' => [$user],
             'receiver_ids' => [$user],

@@ -27,6 +27,7 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\recallMessage' => 'string|int $sender_id, string|int $receiver_id, string $message_id: bool',
         'ChatPush\getDueNotifications' => 'int $limit = 100, int $lease_seconds = 60: array',
         'ChatPush\markNotified' => 'array $user_ids: int',
+        'ChatPush\savePushSubscription' => 'string|int $user_id, string $subscription_json: void',
         'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::edge::events::ClientEvent;
+use crate::edge::push_requests::PushRequest;
 
 /// A frame of a `chatpush.v1` client.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum ClientFrame {
     Grant(String),
     /// `{"to":9,"event":"typing","value":…}`: an event for a peer.
     Event(ClientEvent),
+    /// `{"push":{…}}`, `{"unpush":"…"}`: the page can be reached by Web Push, or not any more.
+    Push(PushRequest),
     /// `{"ping":true}`: an application-level ping, since a page cannot see WebSocket's own pings.
     Ping,
 }
@@ -45,6 +48,9 @@ impl ClientFrame {
             event: Option<String>,
             #[serde(borrow)]
             value: Option<&'a RawValue>,
+            #[serde(borrow)]
+            push: Option<&'a RawValue>,
+            unpush: Option<String>,
             #[serde(default)]
             ping: bool,
         }
@@ -59,6 +65,8 @@ impl ClientFrame {
                 let value = value.map_or("null", RawValue::get);
                 ClientEvent::new(to, &name, value).map(Self::Event)
             }
+            Frame { push: Some(subscription), .. } => Some(Self::Push(PushRequest::save(subscription.get()))),
+            Frame { unpush: Some(endpoint), .. } => Some(Self::Push(PushRequest::remove(endpoint))),
             Frame { read: Some(Read::All(true)), .. } => Some(Self::Read),
             Frame { read: Some(Read::Conversation { conversation }), .. } => {
                 Some(Self::ReadConversation(conversation))
@@ -71,6 +79,8 @@ impl ClientFrame {
 
 #[cfg(test)]
 mod tests {
+    use chatpush_wire::push_subscription::PushSubscription;
+
     use super::*;
 
     #[test]
@@ -137,6 +147,12 @@ mod tests {
                     let to = serde_json::from_value(line["to"].clone()).unwrap();
                     let (name, value) = (line["event"].as_str().unwrap(), line["value"].to_string());
                     ClientFrame::Event(ClientEvent::new(to, name, &value).unwrap())
+                }
+                "push" => ClientFrame::Push(PushRequest::Save(
+                    PushSubscription::parse(&line["push"].to_string()).unwrap(),
+                )),
+                "unpush" => {
+                    ClientFrame::Push(PushRequest::Remove(line["unpush"].as_str().unwrap().to_owned()))
                 }
                 "ping" => ClientFrame::Ping,
                 other => panic!("{other}"),

@@ -5,6 +5,7 @@ use chatpush_wire::token::Verifier;
 use crate::config::Limits;
 use crate::edge::acks::Acks;
 use crate::edge::events::Events;
+use crate::edge::push_requests::PushRequests;
 use crate::edge::replay::Replay;
 use crate::fanout::subscriptions::Subscriptions;
 
@@ -17,6 +18,8 @@ pub(crate) struct SessionContext {
     pub(crate) acks: Acks,
     /// Takes the client's events.
     pub(crate) events: Events,
+    /// Takes what the client says of its subscription to Web Push.
+    pub(crate) push_requests: PushRequests,
     /// Subscribes to rooms.
     pub(crate) subscriptions: Subscriptions,
     /// Verifies renewed tokens and grants.

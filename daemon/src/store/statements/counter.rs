@@ -131,6 +131,7 @@ mod tests {
             unread_by_conversation: true,
             notify: None,
             events: Events::default(),
+            web_push: false,
             own_counter: false,
             user_id_type: UserIdType::Int,
         }

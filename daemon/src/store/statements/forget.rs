@@ -3,7 +3,7 @@
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
-use super::{announced, confirm, id_literal, notified, quoted, webhook_events};
+use super::{announced, confirm, id_literal, notified, push, quoted, webhook_events};
 use crate::config::UNREAD;
 use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE};
 use crate::store::tables::Tables;
@@ -67,6 +67,9 @@ pub(in crate::store) fn counters(tables: &Tables, forgotten: &UserId) -> Vec<Str
     }
     if tables.events.have_presence() {
         statements.push(announced::forget(forgotten));
+    }
+    if tables.web_push {
+        statements.push(push::forget(forgotten));
     }
     statements
 }
