@@ -36,7 +36,7 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
 
 use self::arrivals::Arrivals;
-pub use self::outbox::{Bounds, Sendable};
+pub use self::outbox::{Bounds, Sendable, Written};
 use self::outbox::{GUARANTEED_BYTES, Outbox};
 pub use self::outgoing::{Format, Outgoing};
 pub use self::page::Page;
@@ -182,7 +182,8 @@ impl Hub {
         has_others
     }
 
-    /// Closes every connection of `user`.
+    /// Closes every connection of `user`. Before [`Close::Restart`] and [`Close::Disconnected`] each is sent what is
+    /// queued.
     pub fn close_connections(&self, user: &UserId, close: Close) {
         for outbox in self.partition(user).get(user).into_iter().flatten() {
             outbox.end(close);

@@ -158,6 +158,26 @@ async fn disconnect_user_closes_all_connections_with_4403() {
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(4));").await.trim(), "bool(false)");
 }
 
+/// Much more than the buffers of the sockets hold.
+#[tokio::test]
+async fn what_was_pushed_before_disconnect_user_arrives() {
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    let mut client = daemon.connect(2).await;
+    client.until_unread_count().await;
+    let reading = client.keep_reading();
+    let push = "for ($i = 0; $i < 10; $i++) {
+                    pushMessage(2, str_repeat('x', 40000), 'text');
+                    ChatPush\\pushToUsers([2], str_repeat('y', 40000), 'text');
+                }
+                pushMessage(2, 'the last one', 'text');
+                var_dump(ChatPush\\disconnectUser(2));";
+    assert_eq!(env.php().get(push).await.trim(), "bool(true)");
+    let frames = reading.await.expect("it reads to the end");
+    assert_eq!(frames.len(), 21);
+    assert!(frames[20].contains("the last one"), "{}", frames[20]);
+}
+
 /// Unconfirmed rows stay.
 #[tokio::test]
 async fn disconnect_user_interrupts_a_replay() {

@@ -278,7 +278,9 @@ async fn confirmed_messages_are_not_stored_again_after_redis_lost_its_tail() {
     for user in [2, 66] {
         assert_eq!((env.stored(user).await, env.unread(user).await), (Vec::<String>::new(), 1));
     }
-    env.php().get("foreach ([2, 66] as $user) ChatPush\\disconnectUser($user);").await;
+    let end = "ChatPush\\pushToUsers([2, 66], 'end', 'text');
+               foreach ([2, 66] as $user) ChatPush\\disconnectUser($user);";
+    env.php().get(end).await;
     for (user, client) in reading {
         let frames = client.await.expect("it reads to the end");
         let shown: Vec<_> = frames
@@ -287,6 +289,6 @@ async fn confirmed_messages_are_not_stored_again_after_redis_lost_its_tail() {
             .filter(|frame| frame["type"] != "unread_count")
             .map(|frame| frame["data"].as_str().unwrap_or_default().to_owned())
             .collect();
-        assert_eq!(shown, ["x"], "user {user}");
+        assert_eq!(shown, ["x", "end"], "user {user}");
     }
 }

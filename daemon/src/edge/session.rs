@@ -36,7 +36,7 @@ use crate::edge::push_requests::PushPace;
 use crate::edge::replay::ReplayPart;
 use crate::edge::socket::Socket;
 use crate::hub::close_code::Close;
-use crate::hub::{Epoch, Page, Sendable};
+use crate::hub::{Epoch, Page, Sendable, Written};
 
 /// How often the daemon pings. A client that has been silent for two intervals is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -186,12 +186,19 @@ impl<'a> Session<'a> {
 
     async fn write_page(&mut self, mut page: Page) -> Step {
         // The page counts until it is written.
-        self.write(page.take()).await
+        let written = self.write(page.take(), Written::Stored).await;
+        if written == Err(Close::Disconnected.into()) {
+            // Stored messages come again, but what was only pushed would be lost. Ends with an error.
+            loop {
+                self.on_outbox(Sendable::Nothing).await?;
+            }
+        }
+        written
     }
 
     async fn on_outbox(&mut self, sendable: Sendable) -> Step {
         let frames = self.registration.take(sendable, self.epoch)?;
-        let written = self.write(frames).await;
+        let written = self.write(frames, Written::Queued).await;
         self.registration.written();
         written
     }

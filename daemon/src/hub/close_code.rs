@@ -48,6 +48,11 @@ impl Close {
         }
     }
 
+    /// Whether what was queued before it is sent first: the client has done nothing wrong.
+    pub(super) const fn is_last_in_queue(self) -> bool {
+        matches!(self, Self::Restart | Self::Disconnected)
+    }
+
     /// The reason text beside the code.
     pub const fn reason(self) -> &'static str {
         match self {

@@ -3,9 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chatpush_wire::id::MessageId;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Format, Outgoing};
 use crate::hub::close_code::Close;
@@ -13,6 +15,9 @@ use crate::hub::close_code::Close;
 /// Bytes that a connection may always have queued, whatever is queued for others, so that clients that do not
 /// read cannot use up the memory of those that do.
 pub(super) const GUARANTEED_BYTES: usize = 64 * 1024;
+
+/// How long a client that the application has disconnected may take to read what was queued before.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The bounds of an outbox.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,15 @@ pub enum Sendable {
     Untracked,
     /// All of them.
     Everything,
+}
+
+/// Where the frames of a write come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// From a page of stored messages, which come again.
+    Stored,
+    /// From the outbox.
+    Queued,
 }
 
 /// The queue between the hub and one session.
@@ -61,6 +75,8 @@ struct State {
     taken: usize,
     /// Why the connection has to end. No frame is queued after it is set.
     end: Option<Close>,
+    /// By when the last frames must be written, if that is bounded.
+    last_write: Option<Instant>,
 }
 
 impl Outbox {
@@ -148,7 +164,12 @@ impl Outbox {
 
     /// Ends the connection for this reason, unless it already has one.
     pub(super) fn end(&self, close: Close) {
-        self.state().end.get_or_insert(close);
+        let mut state = self.state();
+        if state.end.is_none() {
+            state.end = Some(close);
+            state.last_write = (close == Close::Disconnected).then(|| Instant::now() + LAST_WRITE_TIMEOUT);
+        }
+        drop(state);
         self.wake();
     }
 
@@ -172,19 +193,27 @@ impl Outbox {
         }
     }
 
-    /// Returns once the connection has to end at once, with the reason.
-    pub(super) async fn cut_short(&self) -> Close {
+    /// Returns once a write of such frames has to be given up, with the reason.
+    pub(super) async fn cut_short(&self, written: Written) -> Close {
         loop {
-            if let Some(close) = self.state().end.filter(|close| *close != Close::Restart) {
-                return close;
+            let (end, last_write) = {
+                let state = self.state();
+                (state.end, state.last_write)
+            };
+            match (end, last_write, written) {
+                (Some(close), Some(last_write), Written::Queued) => {
+                    sleep_until(last_write).await;
+                    return close;
+                }
+                (Some(close), ..) if close != Close::Restart => return close,
+                _ => self.notify.notified().await,
             }
-            self.notify.notified().await;
         }
     }
 
     /// Takes the queued frames that are `sendable`, in order. They count as queued until [`Outbox::written`].
     /// `complete` says whether nothing was missed before the last one; if not, only a replay may bring what is
-    /// tracked.
+    /// tracked. Before a close that is the last in the queue, what no replay brings is always sendable.
     ///
     /// # Errors
     ///
@@ -195,12 +224,16 @@ impl Outbox {
         complete: impl Fn() -> bool,
     ) -> Result<Vec<Outgoing>, Close> {
         let mut state = self.state();
-        // A daemon that stops still sends what is queued.
-        let last = state.end == Some(Close::Restart) && state.has(sendable);
-        if let Some(close) = state.end
-            && !last
-        {
-            return Err(close);
+        if let Some(close) = state.end {
+            if !close.is_last_in_queue() {
+                return Err(close);
+            }
+            if !state.has(sendable) {
+                if state.untracked > 0 {
+                    return Ok(state.take_untracked());
+                }
+                return Err(close);
+            }
         }
         match sendable {
             // Asked behind the lock: frames that are queued after something was missed come after it was known.
@@ -302,12 +335,40 @@ mod tests {
     }
 
     #[test]
-    fn queued_frames_are_sent_before_a_restart_close() {
-        let outbox = outbox(10, 100, 100);
-        outbox.push(&frame(1));
-        outbox.end(Close::Restart);
-        assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(1));
-        assert_eq!(take(&outbox).unwrap_err(), Close::Restart);
+    fn queued_frames_are_sent_before_a_close_that_was_asked_for() {
+        for close in [Close::Restart, Close::Disconnected] {
+            let outbox = outbox(10, 100, 100);
+            outbox.push(&frame(1));
+            outbox.end(close);
+            outbox.push(&frame(1));
+            assert_eq!(take(&outbox).map(|frames| frames.len()), Ok(1));
+            assert_eq!(take(&outbox).unwrap_err(), close);
+        }
+    }
+
+    #[test]
+    fn a_replay_does_not_keep_back_the_last_pushes() {
+        for sendable in [Sendable::Nothing, Sendable::Untracked] {
+            let outbox = outbox(10, 100, 100);
+            outbox.push(&tracked(1));
+            outbox.push(&frame(2));
+            outbox.end(Close::Disconnected);
+            let taken = outbox.take(sendable, || true).unwrap();
+            assert_eq!(taken.iter().map(Outgoing::bytes).collect::<Vec<_>>(), [2]);
+            assert_eq!(outbox.take(sendable, || true).unwrap_err(), Close::Disconnected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_to_a_client_that_was_disconnected_is_cut_short() {
+        let (outbox, start) = (outbox(10, 100, 100), Instant::now());
+        outbox.end(Close::Disconnected);
+        assert_eq!(outbox.cut_short(Written::Stored).await, Close::Disconnected);
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        for _ in 0..2 {
+            assert_eq!(outbox.cut_short(Written::Queued).await, Close::Disconnected);
+            assert_eq!(start.elapsed(), LAST_WRITE_TIMEOUT, "in total, whatever the number of writes");
+        }
     }
 
     #[test]

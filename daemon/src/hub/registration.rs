@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::close_code::Close;
 use super::outbox::Outbox;
 use super::watching::Watch;
-use super::{Epoch, Format, Hub, Membership, Outgoing, Sendable, Sender};
+use super::{Epoch, Format, Hub, Membership, Outgoing, Sendable, Sender, Written};
 
 /// One connection's registration in the hub. Dropping it unregisters the connection.
 #[derive(Debug)]
@@ -71,9 +71,9 @@ impl Registration {
         self.hub.epoch()
     }
 
-    /// Returns once the connection has to end at once, with the reason.
-    pub async fn cut_short(&self) -> Close {
-        self.outbox.cut_short().await
+    /// Returns once a write of such frames has to be given up, with the reason.
+    pub async fn cut_short(&self, written: Written) -> Close {
+        self.outbox.cut_short(written).await
     }
 
     /// Takes the queued frames that are `sendable`, in order; tracked ones only in this epoch. They count as

@@ -13,8 +13,8 @@ use super::tracking::Tracking;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::metrics;
 use crate::edge::acks::Ack;
-use crate::hub::Outgoing;
 use crate::hub::close_code::Close;
+use crate::hub::{Outgoing, Written};
 
 /// How long one write to a client may take before it counts as too slow.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const SLICE_BYTES: usize = 64 * 1024;
 
 impl Session<'_> {
     /// Writes frames slice by slice and, where a pong confirms, a ping behind each slice.
-    pub(super) async fn write(&mut self, frames: Vec<Outgoing>) -> Step {
+    pub(super) async fn write(&mut self, frames: Vec<Outgoing>, written: Written) -> Step {
         let mut frames = VecDeque::from(frames);
         let start = Instant::now();
         while !frames.is_empty() {
@@ -35,14 +35,14 @@ impl Session<'_> {
                 fits
             });
             let count = slice.count();
-            self.write_slice(frames.drain(..count).collect()).await?;
+            self.write_slice(frames.drain(..count).collect(), written).await?;
         }
         // Nothing was received while writing, so that time does not count as silence.
         self.last_received += start.elapsed();
         Ok(())
     }
 
-    async fn write_slice(&mut self, frames: Vec<Outgoing>) -> Step {
+    async fn write_slice(&mut self, frames: Vec<Outgoing>, written: Written) -> Step {
         let Self { socket, protocol, tracking, context, registration, token_expires, .. } = self;
         metrics::DELIVERED.add(frames.len() as u64);
         let writing = timeout(WRITE_TIMEOUT, async {
@@ -72,7 +72,7 @@ impl Session<'_> {
                 Ok(written) => written.map_err(|_| End::Disconnected),
                 Err(_) => Err(Close::Slow.into()),
             },
-            close = registration.cut_short() => Err(close.into()),
+            close = registration.cut_short(written) => Err(close.into()),
             () = sleep_until(*token_expires) => Err(Close::Expired.into()),
         }
     }
