@@ -127,3 +127,35 @@ async fn fetched_rows_are_counted_in_the_memory_of_php() {
     assert!(bytes > 800 * 60_000, "{bytes}");
     assert!(grown < bytes + bytes / 2, "the process grew by {grown} for {bytes}");
 }
+
+/// One long message in either direction leaves no buffer of its size behind.
+#[tokio::test]
+async fn idle_connections_keep_no_large_buffers() {
+    const CLIENTS: u32 = 100;
+    const BYTES: usize = 60_000;
+    let env = TestEnv::new().await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    let long = format!(r#"{{"token":"{}"}}"#, "x".repeat(BYTES));
+    let mut clients = Vec::new();
+    let mut before = 0;
+    for round in 0..2 {
+        for user in 2..2 + CLIENTS {
+            if round == 0 {
+                let mut client = daemon.connect_with(user, "chatpush.v1").await;
+                client.until_unread_count().await;
+                clients.push(client);
+            } else {
+                let client = &mut clients[user as usize - 2];
+                client.send_text(&long).await;
+                php.get(&format!("pushMessage({user}, str_repeat('x', {BYTES}), 'text');")).await;
+                assert_eq!(client.json().await["data"].as_str().map(str::len), Some(BYTES));
+            }
+        }
+        if round == 0 {
+            before = resident(&daemon);
+        }
+    }
+    let each = resident(&daemon).saturating_sub(before) / u64::from(CLIENTS);
+    assert!(each < BYTES as u64 / 2, "{each} bytes more for each connection");
+}

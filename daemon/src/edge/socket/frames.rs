@@ -19,6 +19,8 @@ pub(super) struct Frames {
     close: CloseFrame,
     /// A header was invalid, so nothing that follows can be understood.
     lost: bool,
+    /// The last frame of the current message has not begun.
+    unfinished: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,9 @@ impl Frames {
                 bytes = rest;
                 if let Some(header) = header {
                     unfinished += u32::from(!header.is_final);
+                    if matches!(header.opcode, OpCode::Data(_)) {
+                        self.unfinished = !header.is_final;
+                    }
                     if header.opcode == OpCode::Control(Control::Close) {
                         self.close = CloseFrame::Begun;
                     }
@@ -59,6 +64,12 @@ impl Frames {
     /// Whether a whole close frame has gone by, or the bytes are no frames, so that none can be found.
     pub(super) fn has_closed(&self) -> bool {
         self.close == CloseFrame::Complete || self.lost
+    }
+
+    /// Whether everything that has gone by belongs to complete messages, and another one may follow.
+    pub(super) fn is_between_messages(&self) -> bool {
+        let between_frames = self.header_len == 0 && self.payload == 0;
+        between_frames && !self.unfinished && !self.lost && self.close == CloseFrame::None
     }
 
     /// The header that is complete with some of these bytes, and the bytes behind it.
@@ -122,6 +133,7 @@ mod tests {
             let (last, before) = stream.split_last().unwrap();
             let unfinished: u32 = before.chunks(size).map(|piece| frames.follow(piece)).sum();
             assert_eq!(unfinished, 3, "{size}");
+            assert!(!frames.is_between_messages(), "{size}");
             assert!(!frames.has_closed(), "{size}: its last byte is missing");
             frames.follow(&[*last]);
             assert!(frames.has_closed(), "{size}");
@@ -133,6 +145,27 @@ mod tests {
         let mut frames = Frames::default();
         frames.follow(&bytes(OpCode::Control(Control::Close), true, 0));
         assert!(frames.has_closed());
+    }
+
+    #[test]
+    fn a_message_ends_with_the_last_byte_of_its_last_frame() {
+        let (text, more) = (OpCode::Data(Data::Text), OpCode::Data(Data::Continue));
+        let ping = OpCode::Control(Control::Ping);
+        let mut frames = Frames::default();
+        assert!(frames.is_between_messages());
+        for (frame, between) in [
+            (bytes(ping, true, 4), true),
+            (bytes(text, true, 0), true),
+            (bytes(text, false, 3), false),
+            (bytes(ping, true, 0), false),
+            (bytes(more, true, 300), true),
+        ] {
+            let (last, before) = frame.split_last().unwrap();
+            frames.follow(before);
+            assert!(!frames.is_between_messages());
+            frames.follow(&[*last]);
+            assert_eq!(frames.is_between_messages(), between);
+        }
     }
 
     #[test]

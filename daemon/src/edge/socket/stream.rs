@@ -35,6 +35,11 @@ impl<S> FrameStream<S> {
     pub(super) fn has_closed(&self) -> bool {
         self.frames.has_closed()
     }
+
+    /// Whether everything that was received belongs to complete messages, and another one may follow.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.frames.is_between_messages()
+    }
 }
 
 impl<S: AsyncRead + Unpin> FrameStream<S> {
