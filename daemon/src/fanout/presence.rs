@@ -24,7 +24,8 @@ use crate::services::Services;
 /// How often to look whether a daemon has died.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How long announcements gather before Redis is asked.
+/// How long announcements gather before Redis is asked, and the least time between two looks at who can be sent a
+/// frame.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Users in one question, so that Redis answers others in between.
@@ -107,7 +108,8 @@ impl Presence {
                 Ok(()) => redis.recovered(),
                 Err(error) => redis.failed(&error).await,
             }
-            next_flush = watching.flush(Instant::now());
+            // Not for each connection at its own time.
+            next_flush = watching.flush().await.map(|next| next.max(Instant::now() + GATHER));
         }
     }
 
@@ -120,13 +122,13 @@ impl Presence {
                 return Ok(());
             }
             match online(&services.commands, &services.prefix, &users).await {
-                Ok(answers) => watching.answer(answers.into_iter()),
+                Ok(answers) => watching.answer(&answers).await,
                 Err(error) => {
                     watching.note(users.into_iter());
                     return Err(error);
                 }
             }
-            watching.flush(Instant::now());
+            watching.flush().await;
         }
     }
 

@@ -11,14 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use self::table::Table;
 use super::Hub;
 use super::outbox::Outbox;
 
-/// Connections that are sent frames before the lock is released for a moment.
-const FLUSHED_AT_ONCE: usize = 64;
+/// Connections that are sent frames, or answers that are taken, before others have a turn. Thousands of frames at
+/// once would make live messages wait for tens of milliseconds.
+const AT_ONCE: usize = 64;
 
 /// The watched peers and their watchers.
 #[derive(Debug, Default)]
@@ -62,23 +64,21 @@ impl Watching {
     }
 
     /// What Redis has answered.
-    pub(crate) fn answer(&self, answers: impl Iterator<Item = (UserId, bool)>) {
-        let mut table = self.table();
-        answers.for_each(|(user, online)| table.learn(&user, online));
+    pub(crate) async fn answer(&self, answers: &[(UserId, bool)]) {
+        for answers in answers.chunks(AT_ONCE) {
+            self.table().learn_all(answers);
+            yield_now().await;
+        }
     }
 
     /// Sends connections what has changed since they were told, each at most once a second. Returns when
     /// there will be more to send.
-    pub(crate) fn flush(&self, now: Instant) -> Option<Instant> {
-        let mut waiting = self.table().take_due();
+    pub(crate) async fn flush(&self) -> Option<Instant> {
+        let waiting = self.table().take_due();
         let mut next: Option<Instant> = None;
-        for chunk in waiting.chunks_mut(FLUSHED_AT_ONCE) {
-            let mut table = self.table();
-            for key in chunk {
-                if let Some(again) = table.flush(*key, now) {
-                    next = Some(next.map_or(again, |next| next.min(again)));
-                }
-            }
+        for keys in waiting.chunks(AT_ONCE) {
+            next = self.table().flush_all(keys, Instant::now()).into_iter().chain(next).min();
+            yield_now().await;
         }
         next
     }

@@ -1,5 +1,6 @@
 //! The table of peers and of the connections that watch them.
 
+mod ascending;
 mod watchers;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use slab::Slab;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use self::ascending::Ascending;
 use self::watchers::Watchers;
 use crate::hub::Outgoing;
 use crate::hub::outbox::Outbox;
@@ -26,6 +28,9 @@ pub(super) struct Table {
     /// The numbers of the peers, by partition.
     numbers: Vec<HashMap<UserId, u32>>,
     peers: Slab<Peer>,
+    /// Whether each peer is connected to any daemon, by number, if that is known. One byte each, since every
+    /// frame looks at all peers of a watcher.
+    online: Vec<Option<bool>>,
     watchers: Slab<Watcher>,
     /// Peers whose state is to be asked for. Each has its flag set, so each is here at most once.
     doubted: Vec<u32>,
@@ -37,8 +42,6 @@ pub(super) struct Table {
 #[derive(Debug)]
 struct Peer {
     user: UserId,
-    /// Whether the user is connected to any daemon, if that is known.
-    online: Option<bool>,
     is_doubted: bool,
     watchers: Watchers,
 }
@@ -47,8 +50,7 @@ struct Peer {
 #[derive(Debug)]
 struct Watcher {
     outbox: Arc<Outbox>,
-    /// In ascending order.
-    peers: Box<[u32]>,
+    peers: Ascending,
     /// A bit for each of the peers: what the connection was told. `None`: nothing yet.
     told: Option<Box<[u8]>>,
     has_begun: bool,
@@ -62,6 +64,7 @@ impl Default for Table {
         Self {
             numbers: Partition::all().map(|_| HashMap::new()).collect(),
             peers: Slab::new(),
+            online: Vec::new(),
             watchers: Slab::new(),
             doubted: Vec::new(),
             due: Vec::new(),
@@ -86,15 +89,15 @@ impl Table {
         peers.dedup();
         let watcher = Watcher {
             outbox,
-            peers: peers.into_boxed_slice(),
+            peers: Ascending::from_ascending(peers.iter().copied()),
             told: None,
             has_begun: false,
             is_due: false,
             not_before,
         };
         let key = self.watchers.insert(watcher);
-        for number in &self.watchers[key].peers {
-            self.peers[*number as usize].watchers.insert(number_of(key));
+        for number in peers {
+            self.peers[number as usize].watchers.insert(number_of(key));
         }
         key
     }
@@ -104,7 +107,7 @@ impl Table {
     pub(super) fn remove(&mut self, key: usize) -> usize {
         let Some(watcher) = self.watchers.try_remove(key) else { return 0 };
         let mut looked_at = 0;
-        for number in watcher.peers {
+        for number in watcher.peers.iter() {
             let Some(peer) = self.peers.get_mut(number as usize) else { continue };
             looked_at += peer.watchers.remove(number_of(key));
             if peer.watchers.is_empty() {
@@ -125,18 +128,17 @@ impl Table {
     }
 
     pub(super) fn is_peer(&self, key: usize, user: &UserId) -> bool {
-        self.number(user).is_some_and(|number| self.watchers[key].peers.binary_search(&number).is_ok())
+        self.number(user).is_some_and(|number| self.watchers[key].peers.contains(number))
     }
 
     /// Tells a watcher what is known, as soon as that is known of all its peers.
     pub(super) fn begin(&mut self, key: usize) {
-        let Self { peers, watchers, doubted, .. } = self;
+        let Self { peers, online, watchers, doubted, .. } = self;
         let Some(watcher) = watchers.get_mut(key) else { return };
         watcher.has_begun = true;
-        for number in &watcher.peers {
-            let peer = &mut peers[*number as usize];
-            if peer.online.is_none() {
-                peer.doubt(*number, doubted);
+        for number in watcher.peers.iter() {
+            if online[number as usize].is_none() {
+                peers[number as usize].doubt(number, doubted);
             }
         }
         watcher.make_due(key, &mut self.due);
@@ -173,15 +175,20 @@ impl Table {
         taken
     }
 
+    /// The states of these users.
+    pub(super) fn learn_all(&mut self, states: &[(UserId, bool)]) {
+        for (user, online) in states {
+            self.learn(user, *online);
+        }
+    }
+
     /// The state of a user is this.
     pub(super) fn learn(&mut self, user: &UserId, online: bool) {
         let Some(number) = self.number(user) else { return };
-        let peer = &mut self.peers[number as usize];
-        if peer.online == Some(online) {
+        if self.online[number as usize].replace(online) == Some(online) {
             return;
         }
-        peer.online = Some(online);
-        for watcher in peer.watchers.iter() {
+        for watcher in self.peers[number as usize].watchers.iter() {
             let key = watcher as usize;
             self.watchers[key].make_due(key, &mut self.due);
         }
@@ -192,19 +199,24 @@ impl Table {
         std::mem::take(&mut self.due)
     }
 
+    /// As [`Table::flush`], for each of these. Returns when the first has to be looked at again.
+    pub(super) fn flush_all(&mut self, keys: &[usize], now: Instant) -> Option<Instant> {
+        keys.iter().filter_map(|key| self.flush(*key, now)).min()
+    }
+
     /// Sends a watcher what has changed. Returns when it has to be looked at again, which is noted.
     pub(super) fn flush(&mut self, key: usize, now: Instant) -> Option<Instant> {
-        let Self { peers, watchers, due, .. } = self;
+        let Self { peers, online, watchers, due, .. } = self;
         let watcher = watchers.get_mut(key).filter(|watcher| watcher.is_due)?;
         if let Some(later) = watcher.not_before.filter(|later| *later > now) {
             due.push(key);
             return Some(later);
         }
         watcher.is_due = false;
-        let frame = watcher.frame(peers)?;
+        let frame = watcher.frame(peers, online)?;
         watcher.not_before = Some(now + INTERVAL);
         if watcher.outbox.offer(&Outgoing::new(frame, None)) {
-            watcher.remember(peers);
+            watcher.remember(online);
             return None;
         }
         // Much waits for this client. It is told the latest state when there is room.
@@ -221,9 +233,13 @@ impl Table {
         if let Some(number) = self.number(&user) {
             return number;
         }
-        let peer =
-            Peer { user: user.clone(), online: None, is_doubted: false, watchers: Watchers::default() };
-        let number = number_of(self.peers.insert(peer));
+        let peer = Peer { user: user.clone(), is_doubted: false, watchers: Watchers::default() };
+        let index = self.peers.insert(peer);
+        let number = number_of(index);
+        if index == self.online.len() {
+            self.online.push(None);
+        }
+        self.online[index] = None;
         self.numbers[partition_of(&user)].insert(user, number);
         number
     }
@@ -245,15 +261,15 @@ impl Watcher {
     }
 
     /// The frame with what it was not told yet; `None` if there is nothing, or not everything is known.
-    fn frame(&self, peers: &Slab<Peer>) -> Option<Utf8Bytes> {
-        let states = self.peers.iter().map(|number| &peers[*number as usize]);
-        if self.told.is_none() && states.clone().any(|peer| peer.online.is_none()) {
+    fn frame(&self, peers: &Slab<Peer>, online: &[Option<bool>]) -> Option<Utf8Bytes> {
+        let states = self.peers.iter().map(|number| (number, online[number as usize]));
+        if self.told.is_none() && states.clone().any(|(_, online)| online.is_none()) {
             return None;
         }
         let told = |index: usize| self.told.as_ref().map(|told| told[index / 8] >> (index % 8) & 1 == 1);
-        let changes = states.enumerate().filter_map(|(index, peer)| {
-            let online = peer.online?;
-            (told(index) != Some(online)).then_some((&peer.user, online))
+        let changes = states.enumerate().filter_map(|(index, (number, online))| {
+            let online = online?;
+            (told(index) != Some(online)).then(|| (&peers[number as usize].user, online))
         });
         let changes: Vec<_> = changes.collect();
         // Without peers there is nothing to tell, not even at first.
@@ -261,14 +277,17 @@ impl Watcher {
     }
 
     /// It was told everything.
-    fn remember(&mut self, peers: &Slab<Peer>) {
-        let mut told = vec![0; self.peers.len().div_ceil(8)].into_boxed_slice();
+    fn remember(&mut self, online: &[Option<bool>]) {
+        let mut told = Vec::new();
         for (index, number) in self.peers.iter().enumerate() {
-            if peers[*number as usize].online == Some(true) {
+            if index % 8 == 0 {
+                told.push(0_u8);
+            }
+            if online[number as usize] == Some(true) {
                 told[index / 8] |= 1 << (index % 8);
             }
         }
-        self.told = Some(told);
+        self.told = Some(told.into_boxed_slice());
     }
 }
 
