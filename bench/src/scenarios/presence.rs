@@ -29,6 +29,8 @@ const LIVE: (u32, u32, u32) = (60_001, 200, 200);
 const LIVE_PUBLISHER: u32 = 900;
 
 const MEMORY: &str = "memory per connection for 200 peers";
+const OF_CONNECTION: [&str; 2] =
+    ["memory per connection without peers", "memory per connection with 200 peers"];
 
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
@@ -40,8 +42,17 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         |name| name == PeerName::Chatpush,
         |name, outcome| {
             bench.env.clear_messages()?;
-            let peer = name.start(bench.env)?;
-            measure(bench, &peer, name.title(), users, coming, outcome)
+            let mut memory = [0.0; 2];
+            for (index, granted) in [false, true].into_iter().enumerate() {
+                // A daemon of its own: memory that connections have given back is used for the next ones.
+                let peer = name.start(bench.env)?;
+                memory[index] = memory_of_each(bench, &peer, (users, coming), granted, outcome)?;
+                let metric = OF_CONNECTION[index];
+                outcome.metrics.record(metric, "KiB", name.title(), memory[index] / 1024.0);
+            }
+            let more = (memory[1] - memory[0]).max(0.0);
+            outcome.metrics.record(MEMORY, "KiB", name.title(), more / 1024.0);
+            churn(bench, &name.start(bench.env)?, name.title(), (users, coming), outcome)
         },
     );
     outcome.notes.push(format!(
@@ -52,38 +63,43 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-fn measure(
+/// Connects all users, who watch their peers if that is granted. Returns the memory of the servers for each.
+fn memory_of_each(
+    bench: &Bench<'_>,
+    peer: &Peer,
+    (users, coming): (u32, u32),
+    granted: bool,
+    outcome: &mut Outcome,
+) -> anyhow::Result<f64> {
+    let pids = peer.pids();
+    // What the servers allocate only once, for connections and for grants.
+    drop(Clients::connect(&watchers(peer, 1..=50, users, coming, granted)?, ConnectOptions::default())?);
+    let before = usage::memory(&pids);
+    let specs = watchers(peer, 1..=users, users, coming, granted)?;
+    let began = Instant::now();
+    let _clients = Clients::connect(&specs, ConnectOptions::default())?;
+    if granted {
+        let rate = f64::from(users) / began.elapsed().as_secs_f64();
+        outcome.metrics.record(
+            "connections told of all their peers",
+            "1/s",
+            PeerName::Chatpush.title(),
+            rate,
+        );
+    }
+    std::thread::sleep(Duration::from_secs(bench.choose(5, 1)));
+    Ok((usage::memory(&pids) - before) / f64::from(users))
+}
+
+/// Some users come and go, and are watched, while others chat.
+fn churn(
     bench: &Bench<'_>,
     peer: &Peer,
     title: &str,
-    users: u32,
-    coming: u32,
+    (users, coming): (u32, u32),
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
-    let pids = peer.pids();
     let metrics = &mut outcome.metrics;
-    // What the servers allocate only once, for connections and for grants.
-    let mut memory = [0.0; 2];
-    for (index, granted) in [false, true].into_iter().enumerate() {
-        drop(Clients::connect(&watchers(peer, 1..=50, users, coming, granted)?, ConnectOptions::default())?);
-        let before = usage::memory(&pids);
-        let specs = watchers(peer, 1..=users, users, coming, granted)?;
-        let began = Instant::now();
-        let clients = Clients::connect(&specs, ConnectOptions::default())?;
-        if granted {
-            metrics.record(
-                "connections told of all their peers",
-                "1/s",
-                title,
-                f64::from(users) / began.elapsed().as_secs_f64(),
-            );
-        }
-        std::thread::sleep(Duration::from_secs(bench.choose(5, 1)));
-        memory[index] = (usage::memory(&pids) - before) / f64::from(users);
-        drop(clients);
-    }
-    metrics.record(MEMORY, "KiB", title, (memory[1] - memory[0]).max(0.0) / 1024.0);
-
     let live = LIVE.0..LIVE.0 + LIVE.1;
     let mut chatting = Clients::connect(&peer.connect_specs(live), ConnectOptions::default())?;
     let watching =
