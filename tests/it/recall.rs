@@ -49,6 +49,41 @@ async fn message_that_waits_is_taken_back_once() {
     assert_eq!(daemon.connect(2).await.until_unread_count().await, (vec!["of another".to_owned()], 1));
 }
 
+/// Redis shows it to who is connected, and only MySQL knows that it was recalled.
+#[tokio::test]
+async fn what_was_recalled_and_is_sent_again_after_redis_lost_its_tail_disappears_again() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let daemon = env.daemon().await;
+    let php = env.php();
+    // One is recalled in the batch that would store it, and one in another.
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM `user` WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    let queued = "ChatPush\\sendMessage(1, 2, 'text of a', 'chat', 'a');";
+    php.clone().with("chatpush.durability=queued").get(queued).await;
+    let recalling = php.clone();
+    let waiting = tokio::spawn(async move { recalling.get(&recall("a")).await });
+    eventually("both are in the log", || env.log_length(2), |length| *length == 2).await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    assert_eq!(waiting.await.expect("it is answered"), "true");
+    send(&env, "b").await;
+    assert_eq!(php.get(&recall("b")).await, "true");
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    assert_eq!(page.until_unread_count().await, (Vec::new(), 0));
+    let seen: Vec<String> = env.redis(&["KEYS", &format!("{}:*:seen:*", env.name())]).await;
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    for key in seen {
+        let _: u64 = env.redis(&["DEL", &key]).await;
+    }
+    for id in ["a", "b"] {
+        send(&env, id).await;
+        assert_eq!(next_of(&mut page, "chat").await["id"], format!("1:{id}"));
+        assert_eq!(next_of(&mut page, "recall").await["ids"], json!([format!("1:{id}")]));
+    }
+    assert_eq!((env.stored(2).await, env.unread(2).await), (Vec::new(), 0));
+}
+
 /// A message that a clear came after does not count any more, and no counter falls below 0.
 #[tokio::test]
 async fn counter_does_not_fall_for_what_was_read() {

@@ -64,6 +64,7 @@ while (true) {
     $dice = mt_rand(1, 100);
     $conversation = "$name." . mt_rand(1, 3);
     if ($dice <= 5 && $sent !== []) {
+        // Also one that was taken back: it stays so.
         send($sent[$i = array_rand($sent)][0], $sent[$i][1], null, $sent[$i][2]);
     } elseif ($dice <= 8 && $groups !== []) {
         sendToGroup(...$groups[array_rand($groups)]);
@@ -89,16 +90,13 @@ while (true) {
     } elseif ($dice <= 72 && $sent !== []) {
         // Mostly one of the last ones, which may be unconfirmed yet.
         $last = count($sent) - 1;
-        $place = mt_rand(1, 4) === 1 ? mt_rand(0, $last) : max(0, $last - mt_rand(0, 2));
-        [$key, $receiver] = $sent[$place];
+        [$key, $receiver] = $sent[mt_rand(1, 4) === 1 ? mt_rand(0, $last) : max(0, $last - mt_rand(0, 2))];
         report(
             "R>\t$key\t$receiver",
             "R<\t$key\t$receiver",
             fn () => ChatPush\recallMessage($sender, $ids[$receiver], $key),
             fn (bool $taken) => $taken ? 'true' : 'false',
         );
-        // It is not sent again: a Redis that has lost its tail would show it.
-        array_splice($sent, $place, 1);
     } elseif ($dice <= 82) {
         // Mostly where there is something to clear.
         $part = mt_rand(1, 4) === 1 ? (string) $sender : $conversation;

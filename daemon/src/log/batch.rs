@@ -107,8 +107,10 @@ pub(crate) struct Full<'a> {
 /// What MySQL holds that a batch depends on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// Messages that are stored already, because their sender sent them again.
+    /// Messages that are stored already, or were a short time ago, because their sender sent them again.
     pub(crate) stored: HashSet<(UserId, MessageId)>,
+    /// Those of them that were recalled.
+    pub(crate) recalled: HashSet<(UserId, MessageId)>,
     /// How many messages each user may get who is not connected. Whoever is missing has no limit.
     pub(crate) room: HashMap<UserId, u32>,
 }
@@ -169,13 +171,17 @@ pub(crate) struct Batch<'a> {
     pub(crate) client_acks: Vec<(&'a UserId, &'a MessageId)>,
     /// All messages that a client has confirmed, also those that never become rows.
     pub(crate) confirmed: Vec<(&'a UserId, &'a MessageId)>,
+    /// Messages of this batch that their senders have taken back.
+    pub(crate) recalled: Vec<(&'a UserId, &'a MessageId)>,
+    /// Messages that were recalled before and were sent again. Redis did not know that, and has shown them.
+    pub(crate) shown_again: Vec<(&'a UserId, &'a MessageId)>,
     /// Rows that the application deletes.
     pub(crate) app_deletes: Vec<AppDelete<'a>>,
     /// Messages of earlier batches that their senders take back.
     pub(crate) recalls: Vec<Recall<'a>>,
     /// Messages that a client has confirmed before they became rows, and that never become rows.
     pub(crate) delivered: Vec<Delivered<'a>>,
-    /// Messages of this batch that their senders have taken back. Their rows are marked, in a history.
+    /// Those of [`Batch::recalled`] whose rows are marked, in a history.
     pub(crate) withdrawn: Vec<(&'a UserId, &'a MessageId)>,
     /// Users of whom nothing is kept any more.
     pub(crate) forgets: Vec<(Partition, &'a UserId)>,
@@ -322,7 +328,7 @@ impl<'a> Batch<'a> {
                             batch.withdrawn.push((receiver, id));
                         }
                         inserts.make_room(receiver);
-                        batch.confirmed.push((receiver, id));
+                        batch.recalled.push((receiver, id));
                         // A clear that came after the message has reset its count.
                         if counting != Counting::Off && clears.leave(&taken, at) {
                             batch.uncount(&taken);

@@ -1,6 +1,5 @@
 //! The writer's transaction: applies one batch of the log, or nothing of it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use super::tables::{self, Tables};
 use super::transaction::COMMIT;
 use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive, writer_lock};
 use crate::base::fault_injection::{self, Promise};
-use crate::log::batch::{Batch, Counting, LogEntry, PositionUpdate};
+use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate};
 use crate::log::position::Position;
 
 /// How long a probe may take. It has one row: longer, and the server is slow.
@@ -158,23 +157,27 @@ impl WriterConnection {
         positions(self.select(position::select()).await?)
     }
 
-    /// Which of these messages are stored and not confirmed yet, or were confirmed a short time ago.
-    pub(crate) async fn stored(
-        &mut self,
-        messages: &[(&UserId, &MessageId)],
-    ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
-        let (ids, mut stored) = (self.tables.user_id_type, HashSet::new());
+    /// Which of these messages are stored and not confirmed yet, or were confirmed or recalled a short time ago.
+    pub(crate) async fn known(&mut self, messages: &[(&UserId, &MessageId)]) -> Result<Known, StoreError> {
+        let (ids, mut known) = (self.tables.user_id_type, Known::default());
         for messages in
             in_statements(messages, self.server.statement_bytes / 2, |_| ID_BYTES + MessageId::MAX_BYTES + 8)
         {
             // A transaction of its own: the one that applies them must not read from its snapshot.
             let found = self.select(insert::stored(&self.tables, messages)).await?;
-            stored.extend(found.into_iter().filter_map(|row| {
-                let (receiver, id) = mysql_async::from_row_opt::<(String, String)>(row).ok()?;
-                Some((ids.text(&receiver).ok()?, MessageId::try_from(id).ok()?))
-            }));
+            for row in found {
+                let Ok((receiver, id, recalled)) = mysql_async::from_row_opt::<(String, String, bool)>(row)
+                else {
+                    continue;
+                };
+                let (Ok(receiver), Ok(id)) = (ids.text(&receiver), MessageId::try_from(id)) else { continue };
+                if recalled {
+                    known.recalled.insert((receiver.clone(), id.clone()));
+                }
+                known.stored.insert((receiver, id));
+            }
         }
-        Ok(stored)
+        Ok(known)
     }
 
     /// The messages among the last dead letters with their errors, oldest first.

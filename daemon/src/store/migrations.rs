@@ -50,10 +50,11 @@ pub(crate) const ALL: &[Migration] = &[
         summary: "recorded since when conversations are counted",
         statements: record_since_when_conversations_count,
     },
+    Migration { version: 9, summary: "recorded which messages were recalled", statements: add_recalled },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 8;
+pub(crate) const LATEST: u16 = 9;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -129,6 +130,11 @@ fn add_order(_: &NewInstallation<'_>) -> Vec<String> {
 fn record_since_when_conversations_count(_: &NewInstallation<'_>) -> Vec<String> {
     let column = |name| add_column(POSITION, name, "bigint unsigned DEFAULT NULL");
     ["parts_since_ms", "parts_since_seq"].map(column).concat()
+}
+
+/// Clients that are shown such a message once more must be told.
+fn add_recalled(_: &NewInstallation<'_>) -> Vec<String> {
+    add_column(CONFIRMED, "recalled", "tinyint unsigned NOT NULL DEFAULT 0")
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -80,7 +80,8 @@ impl Probe<'_> {
             add(insert::delete_stale_records(&row));
             add(format!("{} WHERE {} = LAST_INSERT_ID()", confirm::remove(tables), tables.id));
             if self.remember_confirmed {
-                for statement in confirm::remember(&[(receiver, &id)], now, server.statement_bytes / 2) {
+                for statement in confirm::remember(&[(receiver, &id)], false, now, server.statement_bytes / 2)
+                {
                     add(statement);
                 }
             }

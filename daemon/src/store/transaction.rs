@@ -184,8 +184,10 @@ impl WriterConnection {
             return;
         }
         let now = clock::unix_milliseconds();
-        for statement in confirm::remember(&batch.confirmed, now, self.server.statement_bytes / 2) {
-            statements.push(ResultUse::Ignored, statement);
+        for (messages, recalled) in [(&batch.confirmed, false), (&batch.recalled, true)] {
+            for statement in confirm::remember(messages, recalled, now, self.server.statement_bytes / 2) {
+                statements.push(ResultUse::Ignored, statement);
+            }
         }
         for ack in &batch.app_deletes {
             statements.push(ResultUse::Ignored, confirm::remember_deleted(ack, now));

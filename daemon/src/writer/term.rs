@@ -283,9 +283,8 @@ impl<'a> Term<'a> {
         look_up_all: bool,
         inserts: Inserts,
     ) -> Result<(), StoreError> {
-        let stored = self.stored(entries, look_up_all).await?;
-        let room = self.mailboxes.room(&mut self.mysql, entries).await?;
-        let known = Known { stored, room };
+        let mut known = self.known(entries, look_up_all).await?;
+        known.room = self.mailboxes.room(&mut self.mysql, entries).await?;
         let batch = self.plan(entries, &known);
         let letters = self.prepare_full(entries, &batch).await;
         let borrowed: Vec<_> = letters.iter().map(FullLetter::borrow).collect();
@@ -313,18 +312,14 @@ impl<'a> Term<'a> {
 
     /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its
     /// message is stored if it is, whatever was refused before.
-    async fn stored(
-        &mut self,
-        entries: &[LogEntry],
-        look_up_all: bool,
-    ) -> Result<HashSet<(UserId, MessageId)>, StoreError> {
+    async fn known(&mut self, entries: &[LogEntry], look_up_all: bool) -> Result<Known, StoreError> {
         let messages = entries.iter().flat_map(|logged| logged.messages().chain(logged.repeated()));
         let wanted: Vec<_> = messages.filter(|(_, id)| look_up_all || id.is_chosen()).collect();
-        let stored = self.mysql.stored(&wanted).await?;
+        let known = self.mysql.known(&wanted).await?;
         if entries.iter().any(|logged| logged.repeated().next().is_some()) {
             self.refused_messages.load(&mut self.mysql).await?;
         }
-        Ok(stored)
+        Ok(known)
     }
 
     /// Records that these entries are applied, and queues the replies.
@@ -353,6 +348,10 @@ impl<'a> Term<'a> {
             self.queue_rescued(batch);
         }
         self.queue_replies(batch, done);
+        for (receiver, id) in &batch.shown_again {
+            let prefix = &self.services.prefix;
+            replies::publish_recall(&mut self.after_commit, prefix, receiver, std::slice::from_ref(id));
+        }
         if batch.full.is_empty() {
             self.queue_copies(entries, batch, stored, done);
         } else {

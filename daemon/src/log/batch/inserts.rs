@@ -1,7 +1,7 @@
 //! The rows of a batch, while it is planned.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, HashSet};
 
 use chatpush_wire::id::{MessageId, UserId};
 
@@ -14,6 +14,8 @@ pub(super) struct Inserts<'a, 'k> {
     pub(super) rows: Vec<NewRow<'a>>,
     /// The index of each message in `rows`; none if it was stored before.
     pub(super) places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
+    /// Messages that were recalled before.
+    recalled: HashSet<(&'k UserId, &'k MessageId)>,
     /// How many messages users may still get.
     room: HashMap<&'k UserId, u32>,
     counting: Counting,
@@ -39,7 +41,8 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
     pub(super) fn new(known: &'k Known, counting: Counting) -> Self {
         let places = known.stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
         let room = known.room.iter().map(|(user, room)| (user, *room)).collect();
-        Self { entry: 0, rows: Vec::new(), places, room, counting }
+        let recalled = known.recalled.iter().map(|(receiver, id)| (receiver, id)).collect();
+        Self { entry: 0, rows: Vec::new(), places, recalled, room, counting }
     }
 
     /// Adds a message, unless it is there, or no more may wait for its receiver, who was not connected.
@@ -61,6 +64,8 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
             place.insert(Some(self.rows.len()));
             batch.count(&insert, receiver_online, self.counting);
             self.rows.push(NewRow { insert, waits: true });
+        } else if self.recalled.contains(&(receiver, id)) {
+            batch.shown_again.push((receiver, id));
         }
         Outcome::Stored { receiver_online }
     }

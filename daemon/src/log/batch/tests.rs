@@ -221,8 +221,19 @@ fn a_message_recalled_in_its_own_batch_leaves_neither_row_nor_count() {
     assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m2"]);
     assert_eq!(recalled(&batch), [(true, None), (false, None)], "once");
     assert_eq!(batch.counters[&user(5)].added, 1);
-    assert_eq!(batch.confirmed, [(&user(5), &id(1))], "its id stays known");
+    assert_eq!(batch.recalled, [(&user(5), &id(1))], "its id stays known");
     assert_eq!(batch.notify_unread, [&user(5)]);
+}
+
+#[test]
+fn a_message_that_was_recalled_before_and_is_sent_again_is_no_row_and_clients_are_told() {
+    let entries = logged(vec![message(1, 5), message(2, 5), message(3, 5)]);
+    let of = |numbers: &[u8]| numbers.iter().map(|number| (user(5), id(*number))).collect();
+    let known = Known { stored: of(&[1, 2]), recalled: of(&[1]), ..Known::default() };
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, false), &known);
+    assert_eq!(batch.shown_again, [(&user(5), &id(1))]);
+    assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m3"]);
+    assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
 #[test]

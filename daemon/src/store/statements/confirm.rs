@@ -83,20 +83,22 @@ pub(in crate::store) fn delivered(tables: &Tables, batch: &Batch<'_>, most: usiz
     statements.collect()
 }
 
-/// Remembers messages as confirmed, so that a repeated call does not store them again. `now_ms` is the time
-/// in milliseconds since 1970.
+/// Remembers messages as confirmed, or as `recalled`, so that a repeated call does not store them again. `now_ms` is
+/// the time in milliseconds since 1970.
 pub(in crate::store) fn remember(
-    confirmed: &[(&UserId, &MessageId)],
+    messages: &[(&UserId, &MessageId)],
+    recalled: bool,
     now_ms: u64,
     most: usize,
 ) -> Vec<String> {
-    let rows: Vec<_> = confirmed
-        .iter()
-        .map(|(receiver, id)| format!("({}, {}, {now_ms})", id_literal(receiver), quoted(id.as_str())))
-        .collect();
+    let recalled = u8::from(recalled);
+    let row = |(receiver, id): &(&UserId, &MessageId)| {
+        format!("({}, {}, {now_ms}, {recalled})", id_literal(receiver), quoted(id.as_str()))
+    };
+    let rows: Vec<_> = messages.iter().map(row).collect();
     let statements = in_statements(&rows, most, |row| row.len() + 2).into_iter().map(|rows| {
         format!(
-            "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) VALUES {}",
+            "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`, `recalled`) VALUES {}",
             schema::CONFIRMED,
             rows.join(", ")
         )

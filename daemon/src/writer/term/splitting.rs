@@ -39,8 +39,7 @@ impl Term<'_> {
     ) -> Result<bool, StoreError> {
         let Ok(Entry::MessageToMany { receivers, id, .. }) = &logged.entry else { return Ok(false) };
         // The limit of a mailbox does not count here: whoever has room for some of them must not be told apart.
-        let stored = self.stored(std::slice::from_ref(logged), true).await?;
-        let known = Known { stored, ..Known::default() };
+        let known = self.known(std::slice::from_ref(logged), true).await?;
         // Nothing is refused of what is in MySQL already.
         let is_new = |receiver: &&Addressee| {
             !receiver.repeated && !known.stored.contains(&(receiver.user.clone(), id.clone()))
