@@ -1,7 +1,7 @@
 # The tests of the browser client, and of the demo in a browser.
 
 browser_library() {
-    # Only the library that controls the browser comes from npm; the browser is a system package.
+    # Only libraries come from npm: one that controls the browser, and WebSockets. The browsers are system packages.
     (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
 }
 
@@ -17,6 +17,11 @@ build_client() {
 browser_tests() {
     browser_library && target/release/chatpush-stack run --demo -- \
         node --test --test-reporter=tap tests/browser/*.test.mjs
+}
+
+# Notifications in Firefox: Chromium subscribes only at its own push service.
+firefox_tests() {
+    browser_library && node --test --test-reporter=tap tests/browser/firefox/*.test.mjs
 }
 
 take_picture() {

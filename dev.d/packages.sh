@@ -26,6 +26,7 @@ galera|galera|galera-4|MariaDB as a Galera cluster
 galera|command rsync|rsync|copies the data to a node that joins the cluster
 galera|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
 autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
+firefox|command firefox-esr|firefox-esr|the browser that subscribes at a push service of the tests
 TABLE
 }
 
@@ -61,8 +62,8 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test galera autobahn " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo, test, galera and autobahn" >&2
+        if [[ " build demo test galera autobahn firefox " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn and firefox" >&2
             exit 64
         fi
     done

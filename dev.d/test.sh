@@ -5,7 +5,7 @@ parts=(
     chaos fuzz
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(autobahn long-chaos)
+long_parts=(autobahn firefox long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -30,6 +30,7 @@ fuzz         five seconds for each parser of untrusted input, and for a running 
 
 With --all also:
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
+firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables, and
              with webhooks; a minute on a Galera cluster
 TEXT
@@ -74,21 +75,22 @@ test_usage() {
 
 # Installs and builds only what the requested parts need.
 needs() {
-    local part sets=build galera="" tools=()
+    local part sets=build more=() tools=()
     require_rust
     [ "$*" != format ] || return 0
     for part in "$@"; do
         case "$part" in
-            end-to-end) sets="build demo test" galera=galera tools+=(websocat) ;;
+            end-to-end) sets="build demo test" more+=(galera) tools+=(websocat) ;;
+            firefox) sets="build demo test" more+=(firefox) ;;
             extension | daemon | fpm | testing | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
-            chaos | long-chaos) galera=galera ;;&
+            chaos | long-chaos) more+=(galera) ;;&
             autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
             instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
         esac
     done
     # shellcheck disable=SC2086 # The sets are words.
-    packages $sets $galera
+    packages $sets "${more[@]}"
     for part in "${tools[@]}"; do "$part"; done
     case "$*" in lint | docs | testing) ;; *) build ;; esac
 }
@@ -197,6 +199,7 @@ part_end_to_end() {
 }
 part_client() { client_tests; }
 part_browser() { browser_tests; }
+part_firefox() { firefox_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
 part_autobahn() { autobahn_tests; }
 part_long_chaos() {
