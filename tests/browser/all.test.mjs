@@ -18,6 +18,7 @@ import * as idle from './cases/idle.mjs';
 import * as keyboard from './cases/keyboard.mjs';
 import * as labels from './cases/labels.mjs';
 import * as nginx from './cases/nginx.mjs';
+import * as notifications from './cases/notifications.mjs';
 import * as outbox from './cases/outbox.mjs';
 import * as pack from './cases/package.mjs';
 import * as phone from './cases/phone.mjs';
@@ -66,7 +67,7 @@ describe('together', { concurrency: 6 }, () => {
   cases(
     hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, presence, outbox, conversation, signIn, wide, closing,
-    forum, gateway, ratchet, recall, receipts, groups, devices, unread,
+    forum, gateway, ratchet, recall, receipts, groups, devices, unread, notifications,
   );
 });
 
