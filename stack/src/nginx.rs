@@ -90,7 +90,9 @@ fn configuration(
          proxy_set_header Host $http_host;\n      \
          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n      proxy_read_timeout 75s;\n    }}"
     )?;
-    writeln!(text, "    location = /chatpush.js {{ proxy_pass http://127.0.0.1:{daemon}; }}")?;
+    for path in ["/chatpush.js", "/chatpush-worker.js", "/vapid-public-key"] {
+        writeln!(text, "    location = {path} {{ proxy_pass http://127.0.0.1:{daemon}; }}")?;
+    }
     for (path, pages) in pages {
         writeln!(
             text,

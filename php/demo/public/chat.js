@@ -4,6 +4,7 @@ import { Connection } from './connection.js';
 import { Conversation } from './conversation.js';
 import { DeleteDialog, GroupDialog } from './dialogs.js';
 import { MessageHistory } from './history.js';
+import { NotifySwitch } from './notify.js';
 import { Outbox } from './outbox.js';
 import { Reader } from './reader.js';
 import { ask, post } from './server.js';
@@ -31,6 +32,7 @@ const chat = ChatPush.connect({
 });
 const typing = new Typing(chat, chats, (name) => name === conversation.name && showPresence());
 const reader = new Reader(chat);
+const notify = new NotifySwitch(chat, $('notify'), $('notify-problem'));
 let signedIn = false;
 let unread = 0;
 
@@ -91,6 +93,7 @@ chat.on('presence', (users) => {
 
 chat.on('state', (state) => {
   connection.is(state);
+  notify.show();
   // What has come or gone meanwhile, or why there is no connection.
   look();
   if (state !== 'open') return;

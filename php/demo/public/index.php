@@ -28,7 +28,11 @@ head('Chat');
             <button class="second small">Sign out</button>
         </form>
     </header>
-    <div class="tools"><button id="new-group" class="second small">New group</button></div>
+    <div class="tools">
+        <button id="new-group" class="second small">New group</button>
+        <button id="notify" class="second small" role="switch" aria-checked="false" hidden>Notify me</button>
+        <p id="notify-problem" role="status"></p>
+    </div>
     <nav aria-label="Chats">
         <ul id="chats"></ul>
         <p id="nobody" class="empty" hidden>Nobody else is here yet. Register in a private window.</p>
