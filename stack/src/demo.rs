@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 
 use crate::control::{self, Control};
+use crate::daemon::Daemon;
 use crate::stack::{DATABASE, Stack};
 use crate::{artifacts, folder, mariadb};
 
@@ -17,13 +18,14 @@ const SOCKET: &str = "demo.sock.";
 /// The names of the people who are registered.
 const NAMES: [&str; 2] = ["Mira", "Tom"];
 
-/// What the demo wants of the daemon.
-const SETTINGS: [(&str, &str); 4] = [
+/// What the demo wants of the daemon, beside keys for Web Push.
+const SETTINGS: [(&str, &str); 5] = [
     ("CHATPUSH_RECEIPTS", "true"),
     ("CHATPUSH_CARBONS", "true"),
     ("CHATPUSH_UNREAD_BY_CONVERSATION", "true"),
     // Seconds after which a user who is away is told.
     ("CHATPUSH_NOTIFY_AFTER", "5"),
+    ("CHATPUSH_WEB_PUSH_SUBJECT", "mailto:demo@chat.example"),
 ];
 
 /// A user who can sign in.
@@ -52,11 +54,30 @@ pub async fn start(port: Option<u16>, more: &[(&str, &Path)]) -> anyhow::Result<
     );
     let variables = [("CHAT_SIGN_IN_HINT", hint)];
     let pages = [&[("/", pages.as_path())], more].concat();
-    let stack = Stack::start(port, &pages, &variables, &SETTINGS).await?;
+    let keys = vapid().await?;
+    let keys = keys.iter().map(|(name, key)| (*name, key.as_str()));
+    let settings: Vec<_> = SETTINGS.into_iter().chain(keys).collect();
+    let stack = Stack::start(port, &pages, &variables, &settings).await?;
     let schema = std::fs::read_to_string(part("schema.sql")).context("cannot read the demo's tables")?;
     mariadb::sql(stack.folder(), &format!("USE `{DATABASE}`;\n{schema}")).await?;
     let people = seed(stack.folder()).await?;
     Ok((stack, people))
+}
+
+/// A new pair of keys for Web Push, as settings.
+async fn vapid() -> anyhow::Result<[(&'static str, String); 2]> {
+    let printed = Daemon::command(&artifacts::root(), &[], &["vapid"]).await?;
+    let table = String::from_utf8(printed.stdout)?;
+    let key = |name: &str| {
+        let line = table.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+        line.and_then(|line| line.strip_suffix('"'))
+            .map(str::to_owned)
+            .context("chatpushd vapid prints no keys")
+    };
+    Ok([
+        ("CHATPUSH_WEB_PUSH_PUBLIC_KEY", key("public_key")?),
+        ("CHATPUSH_WEB_PUSH_PRIVATE_KEY", key("private_key")?),
+    ])
 }
 
 /// Listens for commands, under a name by which [`command`] finds it.
