@@ -163,6 +163,7 @@ test('who has read on another device gets no notification', options, async () =>
 test('what is switched off is told no more', options, async () => {
   const page = await come();
   const notify = (what) => page.run(`() => document.getElementById('notify').${what}`);
+  await until('notifications are on', async () => (await notify("getAttribute('aria-checked')")) === 'true');
   await notify('click()');
   await until('notifications are off', async () => (await notify("getAttribute('aria-checked')")) === 'false');
   assert.equal(await demo.sql(`SELECT COUNT(*) FROM chatpush_push WHERE user_id = ${MIRA}`), '0');
