@@ -782,11 +782,11 @@ var Notifications = class {
   /** Subscribes and tells the daemon, unless it was told. */
   async subscribe() {
     const subscription = await this.push.subscribe();
-    const { endpoint, keys } = subscription.toJSON();
+    const { endpoint } = subscription;
     const { user, endpoint: saved, time } = this.stored();
     const now = this.world.Date.now();
     if (user === this.hooks.user() && saved === endpoint && now - time < RENEW) return;
-    await this.ask({ push: { endpoint, keys } }, "saved", endpoint);
+    await this.ask({ push: subscription }, "saved", endpoint);
     this.store({ user: this.hooks.user(), endpoint, time: now });
   }
   /** Subscribes again, if notifications are on and the subscription has ended or has another key. */

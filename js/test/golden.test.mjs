@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createContext, runInContext } from 'node:vm';
+import { PushBrowser } from './notifications-world.mjs';
 import { Browser, message, settle } from './world.mjs';
 import { userOf } from '../src/address.js';
 
@@ -88,12 +89,26 @@ test('the client sends the frames of the golden file', async () => {
     ping: async (tab) => tab.show(),
     grant: async () => {},
     event: async (tab, line, chat) => chat.event(line.to, line.event, line.value),
+    push: async (tab, { push }, chat) => subscribe(tab, push, chat),
+    unpush: async (tab, { unpush }, chat) => {
+      await subscribe(tab, { endpoint: unpush }, chat);
+      tab.socket.say({ type: 'push', saved: unpush });
+      await settle();
+      tab.socket.texts = [];
+      chat.disableNotifications();
+      await settle();
+    },
+  };
+  const subscribe = async ({ service }, { endpoint, keys }, chat) => {
+    Object.assign(service, { endpoint: () => endpoint, keys });
+    chat.enableNotifications();
+    await settle();
   };
   for (const line of await lines('client')) {
     // This client never sends a token on an open connection; it fetches one for each.
-    // This client never sends a token on an open connection; it fetches one for each.
     if (line.says === 'token') continue;
-    const tab = new Browser().tab();
+    const service = new PushBrowser();
+    const tab = Object.assign(new Browser().tab(service.parts()), { service });
     const chat = await tab.open({ ...alone, grant: line.grant });
     // It pings as soon as it is connected.
     tab.socket.texts = tab.socket.texts.filter((text) => text !== '{"ping":true}');

@@ -15,6 +15,9 @@ export class PushBrowser {
   registration;
   subscription = null;
   subscribed = 0;
+  /** What the push service gives: an endpoint for each subscription, and the browser's keys. */
+  endpoint = () => `https://push.example/${this.subscribed}`;
+  keys = { p256dh: 'p', auth: 'a' };
   shown = [];
   badges = [];
   pages = new EventTarget();
@@ -78,11 +81,12 @@ export class PushBrowser {
   subscribe({ userVisibleOnly, applicationServerKey }) {
     if (!userVisibleOnly || this.noService) throw new Error('push service error');
     this.subscribed++;
-    const endpoint = `https://push.example/${this.subscribed}`;
+    const endpoint = this.endpoint();
+    const { keys } = this;
     this.subscription = {
       endpoint,
       options: { applicationServerKey: Uint8Array.from(Buffer.from(applicationServerKey, 'base64url')).buffer },
-      toJSON: () => ({ endpoint, expirationTime: null, keys: { p256dh: 'p', auth: 'a' } }),
+      toJSON: () => ({ endpoint, expirationTime: null, keys }),
       unsubscribe: async () => { this.subscription = null; },
     };
     return this.subscription;

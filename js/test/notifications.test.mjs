@@ -8,7 +8,7 @@ import { Browser, settle, tokenOf } from './world.mjs';
 const alone = { share: false };
 const first = 'https://push.example/1';
 const second = 'https://push.example/2';
-const frame = (endpoint) => ({ push: { endpoint, keys: { p256dh: 'p', auth: 'a' } } });
+const frame = (endpoint) => ({ push: { endpoint, expirationTime: null, keys: { p256dh: 'p', auth: 'a' } } });
 const saved = (endpoint) => ({ type: 'push', saved: endpoint });
 
 /** A promise with its result, to look at without waiting. */
