@@ -7,6 +7,7 @@ pub(crate) mod live;
 pub(crate) mod many;
 pub(crate) mod notifications;
 pub(crate) mod mailbox;
+mod query;
 pub(crate) mod recall;
 pub(crate) mod rooms;
 pub(crate) mod send_many;
@@ -19,6 +20,7 @@ use chatpush_wire::id::MessageId;
 use chatpush_wire::reply::Reply;
 
 use crate::error::Error;
+use crate::exchange::ScriptOutcome;
 
 /// A new message id of a time in milliseconds since 1970.
 fn new_id(now_ms: u64) -> Result<MessageId, Error> {
@@ -31,6 +33,15 @@ fn new_id(now_ms: u64) -> Result<MessageId, Error> {
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The reply of a daemon, if it did not refuse.
+fn reply(outcome: ScriptOutcome) -> Result<Reply, Error> {
+    match outcome {
+        ScriptOutcome::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
+        ScriptOutcome::Replied(reply) => Ok(reply),
+        ScriptOutcome::Accepted(_) => Err(Error::UnexpectedReply),
+    }
 }
 
 /// The error for a reply that the call cannot have.

@@ -376,7 +376,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\TimeoutException no answer in time; who was leased comes again when the lease ends
      * @throws \ChatPush\Exception `notify.after` is 0
      */
     function getDueNotifications(int $limit = 100, int $lease_seconds = 60): array {}
@@ -389,7 +389,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
      * @throws \ChatPush\Exception `notify.after` is 0
      */
     function markNotified(array $user_ids): int {}
@@ -400,11 +400,12 @@ namespace ChatPush {
      * chatpush.js does this by itself over its connection. Saving it again changes nothing; saved for another
      * user, it is theirs. A user has at most 20, and the oldest goes.
      *
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $subscription_json what `JSON.stringify(subscription)` gives in the browser
      * @throws \ValueError an argument is out of range, or the JSON is no subscription
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-     * @throws \ChatPush\TimeoutException no answer in time
+     * @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
      * @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
      */
     function savePushSubscription(string|int $user_id, string $subscription_json): void {}

@@ -7,16 +7,17 @@ use std::time::Instant;
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::id::UserId;
-use chatpush_wire::limit::{QUERY_TTL, ROWS_PER_PAGE, WAITING_QUERIES};
-use chatpush_wire::lua::{APPEND, QUERY};
+use chatpush_wire::limit::ROWS_PER_PAGE;
+use chatpush_wire::lua::APPEND;
 use chatpush_wire::new_entry::{self, Fields};
 use chatpush_wire::partition::Partition;
-use chatpush_wire::query::{Query, QueryRequest};
+use chatpush_wire::query::Query;
 use chatpush_wire::reply::{Reply, Row};
 
-use super::unexpected;
+use super::query::query;
+use super::{reply, unexpected};
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::exchange::{Keys, Progress, ScriptCall};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::{self, Settings};
 
@@ -104,40 +105,6 @@ pub(crate) fn delete_rows(user: &UserId, rows: &[u64]) -> Result<u64, Error> {
     }
 }
 
-pub(super) fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
-    let partition = query.partition();
-    let prefix = &settings.prefix;
-    let keys = |daemon: &str| {
-        vec![
-            prefix.log(partition),
-            prefix.query_channel(partition, daemon),
-            prefix.daemons_channel(partition),
-            prefix.query_list(partition),
-        ]
-    };
-    let mut call = ScriptCall {
-        script: &QUERY,
-        keys: Keys::ForDaemon(&keys),
-        arguments: vec![
-            QueryRequest::encode(query).into(),
-            WAITING_QUERIES.to_string().into(),
-            QUERY_TTL.as_millis().to_string().into(),
-        ],
-        repeatable: true,
-        partition,
-        prefix,
-        content: None,
-        entries: 0,
-        waits: true,
-        unanswered: &Unanswered {
-            known: Known::NotQueued,
-            text: "chatpushd did not answer in time (is MySQL away or behind?)",
-        },
-        progress: Progress::default(),
-    };
-    reply(link::execute(settings, &mut call, deadline)?)
-}
-
 /// The entry is of this generation; 0: of any.
 fn append(user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Error> {
     let settings = settings::current()?;
@@ -163,12 +130,4 @@ fn append(user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Erro
         progress: Progress::default(),
     };
     reply(link::execute(&settings, &mut call, settings.deadline())?)
-}
-
-fn reply(outcome: ScriptOutcome) -> Result<Reply, Error> {
-    match outcome {
-        ScriptOutcome::Replied(Reply::Refused(refusal)) => Err(refusal.into()),
-        ScriptOutcome::Replied(reply) => Ok(reply),
-        ScriptOutcome::Accepted(_) => Err(Error::UnexpectedReply),
-    }
 }

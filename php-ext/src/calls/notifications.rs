@@ -8,7 +8,7 @@ use chatpush_wire::push_subscription::PushSubscription;
 use chatpush_wire::query::Query;
 use chatpush_wire::reply::Reply;
 
-use super::mailbox::query;
+use super::query::query;
 use super::unexpected;
 use crate::error::Error;
 use crate::settings;

@@ -27,7 +27,7 @@ function! {
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\TimeoutException no answer in time; who was leased comes again when the lease ends
     /// @throws \ChatPush\Exception `notify.after` is 0
     fn getDueNotifications(limit: DueLimit = 100, lease_seconds: LeaseSeconds = 60) -> Vec<DueUser> {
         notifications::due(limit, Duration::from_secs(lease_seconds))
@@ -42,7 +42,7 @@ function! {
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
     /// @throws \ChatPush\Exception `notify.after` is 0
     fn markNotified(user_ids: UserArguments) -> u64 {
         if user_ids.is_empty() {
@@ -58,11 +58,12 @@ function! {
     /// chatpush.js does this by itself over its connection. Saving it again changes nothing; saved for another
     /// user, it is theirs. A user has at most 20, and the oldest goes.
     ///
+    /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
     /// @param string $subscription_json what `JSON.stringify(subscription)` gives in the browser
     /// @throws \ValueError an argument is out of range, or the JSON is no subscription
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
-    /// @throws \ChatPush\TimeoutException no answer in time
+    /// @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
     /// @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
     fn savePushSubscription(user_id: UserArgument, subscription_json: PushSubscription) -> () {
         notifications::save_push_subscription(user_id.of_type(users::id_type()?)?, subscription_json)

@@ -17,6 +17,8 @@ enum Effect
     case Live;
     /** It reads what is stored. */
     case Query;
+    /** It writes something else than messages, by way of no queue, and may be repeated. */
+    case Write;
     /** It changes what is stored, by way of the log. */
     case Change;
 
@@ -26,9 +28,15 @@ enum Effect
         return $this === self::Presence || $this === self::Query;
     }
 
+    /** Whether it may wait in a queue. */
+    public function isQueued(): bool
+    {
+        return $this === self::Change;
+    }
+
     /** Whether it needs a database. */
     public function needsStorage(): bool
     {
-        return $this === self::Query || $this === self::Change;
+        return $this === self::Query || $this === self::Write || $this === self::Change;
     }
 }

@@ -39,7 +39,7 @@ final class Failure
         return match (true) {
             $effect->onlyReads() => Outcome::NotQueued,
             // Without a queue nothing can be waiting in it.
-            $effect === Effect::Live && $this->outcome === Outcome::Queued => Outcome::Unknown,
+            !$effect->isQueued() && $this->outcome === Outcome::Queued => Outcome::Unknown,
             default => $this->outcome,
         };
     }

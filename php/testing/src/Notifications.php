@@ -27,11 +27,7 @@ final class Notifications
         $check = new Arguments($function);
         $check->between(1, 'limit', $limit, 1, 1_000);
         $check->between(2, 'lease_seconds', $lease, 1, 86_400);
-        $notifications = Memory::get()->notifications;
-        if ($notifications === null) {
-            return Call::fail(Failure::notNotified(), fn () => []);
-        }
-        $do = fn () => $notifications->lease($limit, time() + $lease);
+        $do = fn () => self::installed()->lease($limit, time() + $lease);
         return Call::run($function, Effect::Query, $do, fn () => []);
     }
 
@@ -41,11 +37,13 @@ final class Notifications
         if ($users === []) {
             return 0;
         }
-        $notifications = Memory::get()->notifications;
-        if ($notifications === null) {
-            return Call::fail(Failure::notNotified(), fn () => 0);
-        }
-        return Call::run($function, Effect::Query, fn () => $notifications->tell($users), fn () => 0);
+        return Call::run($function, Effect::Write, fn () => self::installed()->tell($users), fn () => 0, true);
+    }
+
+    /** Those of the installation, if it has notify.after. */
+    private static function installed(): self
+    {
+        return Memory::get()->notifications ?? throw Failure::notNotified();
     }
 
     /** A user has connected. */

@@ -22,12 +22,11 @@ final class PushSubscriptions
         $check->anyUser(1, 'user_id', $user);
         $endpoint = $check->pushSubscription(2, $json);
         $user = $check->user(1, 'user_id', $user);
-        $subscriptions = Memory::get()->pushSubscriptions;
-        if ($subscriptions === null) {
-            Call::fail(Failure::noWebPush(), fn () => null);
-            return;
-        }
-        Call::run($function, Effect::Query, fn () => $subscriptions->add($user, $endpoint), fn () => null);
+        $do = function () use ($user, $endpoint): void {
+            $subscriptions = Memory::get()->pushSubscriptions ?? throw Failure::noWebPush();
+            $subscriptions->add($user, $endpoint);
+        };
+        Call::run($function, Effect::Write, $do, fn () => null, true);
     }
 
     /** @return list<string> the endpoints of a user, oldest first */

@@ -258,6 +258,20 @@ final class WithoutDaemonTest extends ChatPushTestCase
         self::assertStringContainsString('chatpushd did not answer', $thrown->getMessage());
         $thrown = self::expectThrown(ChatPush\TimeoutException::class, fn () => ChatPush\clearUnreadCount(2));
         self::assertStringContainsString('is queued', $thrown->getMessage());
+        $keys = '{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",'
+            . '"auth":"BTBZMqHH6r4Tts7J_aSIgg"}';
+        $subscription = "{\"endpoint\":\"https://push.example/a\",\"keys\":$keys}";
+        // Who is to be told is kept in the first partition.
+        $silent->subscribe("$prefix:{" . self::tag(0) . '}:daemons');
+        $write = [
+            fn () => ChatPush\markNotified([2]),
+            fn () => ChatPush\savePushSubscription(2, $subscription),
+        ];
+        foreach ($write as $call) {
+            $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);
+            self::assertSame([Outcome::Unknown, true], [$thrown->getOutcome(), $thrown->isRetryable()]);
+            self::assertStringContainsString('it may have been done', $thrown->getMessage());
+        }
         ini_set('chatpush.timeout_ms', '15000');
         self::assertFalse(pushMessage(2, 'x', 'y'), 'a late reply does not answer the next call');
         self::assertFalse(ChatPush\isOnline(2));

@@ -9,7 +9,7 @@ use ChatPush\Testing\Server;
 /** Calls that fail because a test said so. */
 final class FailuresTest extends PromisesTestCase
 {
-    private const READS = ['is online', 'online users', 'rows', 'unread'];
+    private const READS = ['is online', 'online users', 'rows', 'unread', 'due'];
 
     public function testNothingIsQueued(): void
     {
@@ -48,7 +48,8 @@ final class FailuresTest extends PromisesTestCase
         }
         self::assertSame(Delivery::Stored, $send());
         self::assertSame(1, Server::unread(2), 'the id makes it the same message');
-        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', 'forget', ...self::READS];
+        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', 'forget', 'mark', ...self::READS];
+        Server::notify();
         foreach (self::calls() as $name => $call) {
             Server::fail(Outcome::Unknown);
             $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);
@@ -89,7 +90,7 @@ final class FailuresTest extends PromisesTestCase
     {
         Server::makePushOnly();
         Server::connect(2);
-        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall'];
+        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall', 'due', 'mark'];
         foreach (self::calls() as $name => $call) {
             if (in_array($name, $refused, true)) {
                 $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
@@ -158,6 +159,8 @@ final class FailuresTest extends PromisesTestCase
             'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
             'forget' => fn () => ChatPush\forgetUser(2),
             'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
+            'due' => fn () => ChatPush\getDueNotifications(),
+            'mark' => fn () => ChatPush\markNotified([2]),
         ];
     }
 
