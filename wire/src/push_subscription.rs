@@ -1,4 +1,4 @@
-//! A browser's subscription to Web Push (W3C Push API, section "PushSubscription interface"; its `toJSON()`).
+//! A browser's subscription to Web Push (W3C Push API, section "`PushSubscription` interface"; its `toJSON()`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
