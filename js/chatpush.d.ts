@@ -69,7 +69,7 @@ export interface Message {
   time: number;
   /**
    * Whom the message is for: it is a copy of what this user has sent, with the daemon's setting `carbons`. Of
-   * one sent to many, the list.
+   * one sent to many, a list; a long list comes in several copies with one id, each with other receivers.
    */
   to?: number | string | (number | string)[];
   /** The sender's user id, if the message was stored: a number, or a text with `user_id_type` `bigint` or `text`. */

@@ -13,6 +13,10 @@ var Acks = class {
   /** Queues an ack for the socket the message came from: the daemon accepts it on that connection only. */
   add(id, socket) {
     this.waiting.push({ id, socket });
+    this.flushSoon();
+  }
+  /** Saves what was handled, and sends the queued acks, after this task. */
+  flushSoon() {
     this.timer ?? (this.timer = this.world.setTimeout(() => this.flush(), 0));
   }
   /** Saves and sends the queued acks now. */
@@ -573,8 +577,14 @@ function counted(value, by, more) {
   if (!by) return [value];
   return more ? [value, by, more] : [value, by];
 }
+var keyOf = ({ id, value }) => isCopy(value) ? `${id}
+${[value.to].flat()[0]}` : id;
+var isCopy = (message) => message?.to !== void 0;
 var Inbox = class {
-  /** @param settle Called with id and socket of each message that is handled now or was handled before. */
+  /**
+   * @param settle Called with key and socket of each message that is handled now or was handled before, and whether
+   *   it is only a copy.
+   */
   constructor(events, handled, settle) {
     this.events = events;
     this.handled = handled;
@@ -586,8 +596,9 @@ var Inbox = class {
   /** Takes a frame. The socket is `undefined` if another tab received it. */
   receive(frame, socket) {
     if (this.closed) return;
-    if (this.handled.has(frame.id)) {
-      this.settle(frame.id, socket);
+    const key = keyOf(frame);
+    if (this.handled.has(key)) {
+      this.settle(key, socket, isCopy(frame.value));
     } else if (frame.event === "unread") {
       this.handle(frame, socket);
     } else {
@@ -606,18 +617,20 @@ var Inbox = class {
     }
     this.running = false;
   }
-  async handle({ event, id, value, by, more }, socket) {
-    const done = this.handled.has(id) || await this.events.emit(event, ...counted(value, by, more));
+  async handle(frame, socket) {
+    const { event, id, value, by, more } = frame;
+    const key = keyOf(frame);
+    const done = this.handled.has(key) || await this.events.emit(event, ...counted(value, by, more));
     if (!done || id === void 0) return;
-    if (!this.handled.has(id)) this.handled.add(id);
-    this.settle(id, socket);
+    if (!this.handled.has(key)) this.handled.add(key);
+    this.settle(key, socket, isCopy(value));
   }
   /**
    * Another tab has handled a message. Without a message handler of its own, this page counts it as handled.
    */
-  handledElsewhere(id) {
+  handledElsewhere(key) {
     if (this.events.has("message")) return;
-    if (this.queue.some(({ frame }) => frame.id === id)) this.drop(id);
+    if (this.queue.some(({ frame }) => keyOf(frame) === key)) this.drop(key);
   }
   /**
    * Messages were taken back. Those that wait are not handed out, nor is one that comes later, from a page of
@@ -627,10 +640,12 @@ var Inbox = class {
     for (const id of ids) this.drop(id);
   }
   /** Counts a message as handled, and takes it out of the queue. */
-  drop(id) {
-    if (!this.handled.has(id)) this.handled.add(id);
-    for (const { frame, socket } of this.queue) if (frame.id === id) this.settle(id, socket);
-    this.queue = this.queue.filter(({ frame }) => frame.id !== id);
+  drop(key) {
+    if (!this.handled.has(key)) this.handled.add(key);
+    const [dropped, kept] = [[], []];
+    for (const queued of this.queue) (keyOf(queued.frame) === key ? dropped : kept).push(queued);
+    this.queue = kept;
+    for (const { frame, socket } of dropped) this.settle(key, socket, isCopy(frame.value));
   }
   /** Drops the queue. The message that is being handled is finished. */
   close() {
@@ -1196,7 +1211,7 @@ var Chat = class {
       const scope = [this.name, user].map(encodeURIComponent).join(":");
       this.handled = new Handled(this.world, `chatpush:handled:${scope}`);
       this.acks = new Acks(this.world, this.handled, this.connection);
-      this.inbox = new Inbox(this.events, this.handled, (id, socket) => this.settle(id, socket));
+      this.inbox = new Inbox(this.events, this.handled, (...settled) => this.settle(...settled));
       if (this.share && user) return this.join(token, scope);
     } else if (user && user !== this.user) {
       this.giveUp(new Error("the token is for another user than before: close this chat and connect again"));
@@ -1289,10 +1304,11 @@ var Chat = class {
       this.tabs?.post({ read: true });
     }
   }
-  /** A message was handled. The leader acks it; a follower reports it to the leader. */
-  settle(id, socket) {
-    if (socket) this.acks.add(id, socket);
-    else this.tabs?.post({ handled: id });
+  /** A message was handled. The leader acks it, unless it is a copy; a follower reports it to the leader. */
+  settle(key, socket, isCopy2) {
+    if (!socket) this.tabs?.post({ handled: key });
+    else if (isCopy2) this.acks.flushSoon();
+    else this.acks.add(key, socket);
   }
   giveUp(error) {
     this.end();

@@ -21,6 +21,11 @@ export class Acks {
   /** Queues an ack for the socket the message came from: the daemon accepts it on that connection only. */
   add(id, socket) {
     this.waiting.push({ id, socket });
+    this.flushSoon();
+  }
+
+  /** Saves what was handled, and sends the queued acks, after this task. */
+  flushSoon() {
     this.timer ??= this.world.setTimeout(() => this.flush(), 0);
   }
 

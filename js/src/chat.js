@@ -217,7 +217,7 @@ export class Chat {
       const scope = [this.name, user].map(encodeURIComponent).join(':');
       this.handled = new Handled(this.world, `chatpush:handled:${scope}`);
       this.acks = new Acks(this.world, this.handled, this.connection);
-      this.inbox = new Inbox(this.events, this.handled, (id, socket) => this.settle(id, socket));
+      this.inbox = new Inbox(this.events, this.handled, (...settled) => this.settle(...settled));
       // Without a known user, this tab might share with the tab of another person.
       if (this.share && user) return this.join(token, scope);
     } else if (user && user !== this.user) {
@@ -324,10 +324,11 @@ export class Chat {
     }
   }
 
-  /** A message was handled. The leader acks it; a follower reports it to the leader. */
-  settle(id, socket) {
-    if (socket) this.acks.add(id, socket);
-    else this.tabs?.post({ handled: id });
+  /** A message was handled. The leader acks it, unless it is a copy; a follower reports it to the leader. */
+  settle(key, socket, isCopy) {
+    if (!socket) this.tabs?.post({ handled: key });
+    else if (isCopy) this.acks.flushSoon();
+    else this.acks.add(key, socket);
   }
 
   giveUp(error) {

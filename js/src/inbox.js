@@ -8,12 +8,23 @@ export function counted(value, by, more) {
 }
 
 /**
+ * By what a frame is known. A copy of what this user has sent is not the message itself, and one id may have several
+ * copies: each names other receivers, so its first one tells them apart. No id has a line break.
+ */
+const keyOf = ({ id, value }) => (isCopy(value) ? `${id}\n${[value.to].flat()[0]}` : id);
+
+const isCopy = (message) => message?.to !== undefined;
+
+/**
  * Hands received messages to the handlers, strictly one after the other.
  *
  * Unread counters do not queue: only the latest value matters, and a slow message handler must not delay it.
  */
 export class Inbox {
-  /** @param settle Called with id and socket of each message that is handled now or was handled before. */
+  /**
+   * @param settle Called with key and socket of each message that is handled now or was handled before, and whether
+   *   it is only a copy.
+   */
   constructor(events, handled, settle) {
     this.events = events;
     this.handled = handled;
@@ -26,8 +37,9 @@ export class Inbox {
   /** Takes a frame. The socket is `undefined` if another tab received it. */
   receive(frame, socket) {
     if (this.closed) return;
-    if (this.handled.has(frame.id)) {
-      this.settle(frame.id, socket);
+    const key = keyOf(frame);
+    if (this.handled.has(key)) {
+      this.settle(key, socket, isCopy(frame.value));
     } else if (frame.event === 'unread') {
       this.handle(frame, socket);
     } else {
@@ -49,20 +61,22 @@ export class Inbox {
     this.running = false;
   }
 
-  async handle({ event, id, value, by, more }, socket) {
+  async handle(frame, socket) {
+    const { event, id, value, by, more } = frame;
+    const key = keyOf(frame);
     // The same message may have come twice, on two connections, while it was queued.
-    const done = this.handled.has(id) || (await this.events.emit(event, ...counted(value, by, more)));
+    const done = this.handled.has(key) || (await this.events.emit(event, ...counted(value, by, more)));
     if (!done || id === undefined) return;
-    if (!this.handled.has(id)) this.handled.add(id);
-    this.settle(id, socket);
+    if (!this.handled.has(key)) this.handled.add(key);
+    this.settle(key, socket, isCopy(value));
   }
 
   /**
    * Another tab has handled a message. Without a message handler of its own, this page counts it as handled.
    */
-  handledElsewhere(id) {
+  handledElsewhere(key) {
     if (this.events.has('message')) return;
-    if (this.queue.some(({ frame }) => frame.id === id)) this.drop(id);
+    if (this.queue.some(({ frame }) => keyOf(frame) === key)) this.drop(key);
   }
 
   /**
@@ -74,10 +88,12 @@ export class Inbox {
   }
 
   /** Counts a message as handled, and takes it out of the queue. */
-  drop(id) {
-    if (!this.handled.has(id)) this.handled.add(id);
-    for (const { frame, socket } of this.queue) if (frame.id === id) this.settle(id, socket);
-    this.queue = this.queue.filter(({ frame }) => frame.id !== id);
+  drop(key) {
+    if (!this.handled.has(key)) this.handled.add(key);
+    const [dropped, kept] = [[], []];
+    for (const queued of this.queue) (keyOf(queued.frame) === key ? dropped : kept).push(queued);
+    this.queue = kept;
+    for (const { frame, socket } of dropped) this.settle(key, socket, isCopy(frame.value));
   }
 
   /** Drops the queue. The message that is being handled is finished. */

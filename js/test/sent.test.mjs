@@ -63,3 +63,40 @@ test('an application may name its own types so', async () => {
   await tab.browser.clock.advance(1);
   assert.deepEqual([tab.messages, heard], [['x', 'x'], []]);
 });
+
+const copy = (id, to, data = String(to)) => JSON.stringify({ ...message(id, data), from: 1, to });
+
+test('each copy of one id is handed out once, and none is confirmed', async () => {
+  const browser = new Browser();
+  const [leader, follower] = [browser.tab(), browser.tab()];
+  await leader.open();
+  const heard = [];
+  follower.chat().on('message', ({ to, data }) => { heard.push(to ?? data); });
+  await settle();
+  const lists = [Array.from({ length: 100 }, (_, at) => at + 2), [200, 201]];
+  for (let time = 0; time < 2; time++) {
+    for (const to of [...lists, 9, 'ann']) leader.socket.say(copy('1:a', to));
+    // This user is one of the receivers: the message itself.
+    leader.socket.say(message('1:a', 'itself'));
+  }
+  await browser.clock.advance(1);
+  assert.deepEqual(heard, [...lists, 9, 'ann', 'itself']);
+  assert.deepEqual(leader.messages, [...lists.map(String), '9', 'ann', 'itself']);
+  assert.deepEqual([...new Set(leader.socket.acks.flat())], ['1:a']);
+  const again = browser.tab();
+  await again.open(alone);
+  for (const to of [...lists, 9, 'ann', 10]) again.socket.say(copy('1:a', to));
+  await browser.clock.advance(1);
+  assert.deepEqual(again.messages, ['10'], 'another page of this browser has had the others');
+  assert.deepEqual(again.socket.acks, []);
+});
+
+test('a message taken back leaves the copies of others', async () => {
+  const tab = new Browser().tab();
+  await tab.open(alone);
+  tab.socket.say(recall('1:a'));
+  tab.socket.say(message('1:a', 'itself'));
+  tab.socket.say(copy('1:a', 9));
+  await tab.browser.clock.advance(1);
+  assert.deepEqual(tab.messages, ['9']);
+});

@@ -97,6 +97,29 @@ async fn message_to_many_has_one_copy() {
     assert_eq!(lists, [&json!([65])], "the sender has the message itself");
 }
 
+/// Several partitions may be in several batches, so in several copies: together they name each receiver once.
+#[tokio::test]
+async fn copies_of_a_long_list_name_each_receiver_once() {
+    let env = TestEnv::new().await.with("CHATPUSH_CARBONS", "true");
+    let receivers: Vec<u32> = (2..=301).collect();
+    env.users(&[1]).await;
+    env.users(&receivers).await;
+    let daemon = env.daemon().await;
+    let mut sender = daemon.connect_with(1, "chatpush.v1").await;
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 301), 'hi', 5, 'a');").await;
+    let mut named = Vec::new();
+    while named.len() < receivers.len() {
+        let frame = sender.json().await;
+        // The sender is a receiver too.
+        let Some(to) = frame.get("to") else { continue };
+        assert_eq!((&frame["id"], &frame["data"]), (&json!("1:a"), &json!("hi")));
+        named.extend(to.as_array().expect("a list").iter().map(|id| id.as_u64().expect("a number")));
+    }
+    named.sort_unstable();
+    assert_eq!(named, receivers.iter().map(|id| u64::from(*id)).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn senders_are_told_nothing_by_default() {
     let env = TestEnv::new().await;
