@@ -109,8 +109,8 @@ pub(crate) static EVENTS_DROPPED: LabelledCounter = LabelledCounter::new(
     "Client events that were dropped.",
     "reason",
     // `limits.events`; the receiver is no peer of the sender's grant; much waits for the receiver's client;
-    // much waits for Redis, or Redis is away.
-    &["rate", "peer", "receiver", "redis"],
+    // much waits for Redis, or Redis is away; its name or its value is not allowed.
+    &["rate", "peer", "receiver", "redis", "name", "value"],
 );
 /// Handshakes that timed out.
 pub(crate) static LATE: Counter =

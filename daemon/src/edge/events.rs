@@ -38,11 +38,39 @@ pub(crate) struct Events(mpsc::Sender<Published>);
 #[derive(Debug)]
 pub(crate) struct QueuedEvents(mpsc::Receiver<Published>);
 
+/// Why a client's frame is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventRefused {
+    /// Its name is not 1 to 32 of `a-z0-9_.-`.
+    Name,
+    /// Its value is longer than 1 KiB.
+    Value,
+}
+
+impl EventRefused {
+    /// The label of `chatpush_events_dropped_total`.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Value => "value",
+        }
+    }
+}
+
 impl ClientEvent {
-    /// An event, if name and value are within their limits. The value is JSON.
-    pub fn new(to: AnyUserId, name: &str, value: &str) -> Option<Self> {
-        let fits = EventName::new(name).is_some() && value.len() <= EVENT_VALUE_BYTES;
-        fits.then(|| Self { to, name: name.to_owned(), value: value.to_owned() })
+    /// An event. The value is JSON.
+    ///
+    /// # Errors
+    ///
+    /// If name or value are not within their limits.
+    pub fn new(to: AnyUserId, name: &str, value: &str) -> Result<Self, EventRefused> {
+        if EventName::new(name).is_none() {
+            return Err(EventRefused::Name);
+        }
+        if value.len() > EVENT_VALUE_BYTES {
+            return Err(EventRefused::Value);
+        }
+        Ok(Self { to, name: name.to_owned(), value: value.to_owned() })
     }
 
     /// The name.

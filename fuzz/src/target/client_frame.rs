@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chatpush_daemon::edge::events::ClientEvent;
+use chatpush_daemon::edge::events::{ClientEvent, EventRefused};
 use chatpush_daemon::edge::push_requests::PushRequest;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::edge::session::message_rate::MessageRate;
@@ -40,6 +40,7 @@ fn check_parsed(text: &str) {
         ClientFrame::Token(token) => json!({ "token": token }),
         ClientFrame::Grant(grant) => json!({ "grant": grant }),
         ClientFrame::Event(event) => return check_event(text, event),
+        ClientFrame::RefusedEvent(refused) => return check_refused(text, *refused),
         ClientFrame::Read => json!({ "read": true }),
         ClientFrame::ReadConversation(conversation) => return check_read(text, conversation),
         ClientFrame::Push(PushRequest::Save(subscription)) => return check_push(subscription),
@@ -84,6 +85,19 @@ fn check_event(text: &str, event: &ClientEvent) {
     let again = format!(r#"{{"to":{},"event":"{name}","value":{value}}}"#, json!(event.to));
     let parsed = ClientFrame::parse(&again);
     assert!(matches!(parsed, Some(ClientFrame::Event(parsed)) if parsed == *event), "{again}");
+}
+
+/// Nothing is refused that is within its limits.
+fn check_refused(text: &str, refused: EventRefused) {
+    match refused {
+        EventRefused::Name => {
+            let Ok(whole) = serde_json::from_str::<Value>(text) else { return };
+            let name = whole["event"].as_str().expect("a name");
+            let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+            assert!(!(1..=32).contains(&name.len()) || !name.bytes().all(allowed), "{name}");
+        }
+        EventRefused::Value => assert!(text.len() > 1_024, "a value is as long as its text"),
+    }
 }
 
 /// Each pair of bytes is a pause, and the number of messages after it.

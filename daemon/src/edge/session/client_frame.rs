@@ -5,7 +5,7 @@ use chatpush_wire::id::{AnyUserId, MessageId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::edge::events::ClientEvent;
+use crate::edge::events::{ClientEvent, EventRefused};
 use crate::edge::push_requests::PushRequest;
 
 /// A frame of a `chatpush.v1` client.
@@ -23,6 +23,8 @@ pub enum ClientFrame {
     Grant(String),
     /// `{"to":9,"event":"typing","value":…}`: an event for a peer.
     Event(ClientEvent),
+    /// The same with a name or a value that is not allowed.
+    RefusedEvent(EventRefused),
     /// `{"push":{…}}`, `{"unpush":"…"}`: the page can be reached by Web Push, or not any more.
     Push(PushRequest),
     /// `{"ping":true}`: an application-level ping, since a page cannot see WebSocket's own pings.
@@ -63,7 +65,7 @@ impl ClientFrame {
             Frame { grant: Some(grant), .. } => Some(Self::Grant(grant)),
             Frame { to: Some(to), event: Some(name), value, .. } => {
                 let value = value.map_or("null", RawValue::get);
-                ClientEvent::new(to, &name, value).map(Self::Event)
+                Some(ClientEvent::new(to, &name, value).map_or_else(Self::RefusedEvent, Self::Event))
             }
             Frame { push: Some(subscription), .. } => Some(Self::Push(PushRequest::save(subscription.get()))),
             Frame { unpush: Some(endpoint), .. } => Some(Self::Push(PushRequest::remove(endpoint))),
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(ClientFrame::parse(r#"{"grant":"g"}"#), Some(ClientFrame::Grant("g".to_owned())));
         let event = |to: &str, value| {
             let to = serde_json::from_str(to).unwrap();
-            ClientEvent::new(to, "typing", value).map(ClientFrame::Event)
+            ClientEvent::new(to, "typing", value).ok().map(ClientFrame::Event)
         };
         for (text, to, value) in [
             (r#"{"to":9,"event":"typing","value":{"a" : [1, "]"]}}"#, "9", r#"{"a" : [1, "]"]}"#),
@@ -107,10 +109,11 @@ mod tests {
         }
         let of_bytes =
             |bytes: usize| format!(r#"{{"to":9,"event":"typing","value":"{}"}}"#, "v".repeat(bytes - 2));
-        assert!(ClientFrame::parse(&of_bytes(1_024)).is_some());
-        assert_eq!(ClientFrame::parse(&of_bytes(1_025)), None);
+        assert!(matches!(ClientFrame::parse(&of_bytes(1_024)), Some(ClientFrame::Event(_))));
+        let refused = |refused| Some(ClientFrame::RefusedEvent(refused));
+        assert_eq!(ClientFrame::parse(&of_bytes(1_025)), refused(EventRefused::Value));
+        assert_eq!(ClientFrame::parse(r#"{"to":9,"event":"Typing"}"#), refused(EventRefused::Name));
         for other in [
-            r#"{"to":9,"event":"Typing"}"#,
             r#"{"to":"a b","event":"typing"}"#,
             r#"{"event":"typing","value":1}"#,
             r#"{"to":9}"#,

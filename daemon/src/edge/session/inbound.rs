@@ -56,6 +56,7 @@ impl Session<'_> {
             Some(ClientFrame::Token(token)) => self.renew_token(&token),
             Some(ClientFrame::Grant(grant)) => self.on_grant(&grant),
             Some(ClientFrame::Event(event)) => self.on_event(event),
+            Some(ClientFrame::RefusedEvent(refused)) => metrics::EVENTS_DROPPED.increment(refused.reason()),
             Some(ClientFrame::Push(request)) => {
                 let (user, client) = (self.registration.user(), self.registration.sender());
                 self.context.push_requests.answer(user, client, &mut self.push_pace, request);
