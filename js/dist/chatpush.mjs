@@ -582,8 +582,8 @@ ${[value.to].flat()[0]}` : id;
 var isCopy = (message) => message?.to !== void 0;
 var Inbox = class {
   /**
-   * @param settle Called with key and socket of each message that is handled now or was handled before, and whether
-   *   it is only a copy.
+   * @param settle Called with key and socket of each message that is handled now or was handled before, and
+   *   whether it is only a copy.
    */
   constructor(events, handled, settle) {
     this.events = events;

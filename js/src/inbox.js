@@ -8,8 +8,8 @@ export function counted(value, by, more) {
 }
 
 /**
- * By what a frame is known. A copy of what this user has sent is not the message itself, and one id may have several
- * copies: each names other receivers, so its first one tells them apart. No id has a line break.
+ * By what a frame is known. A copy of what this user has sent is not the message itself, and one id may have
+ * several copies: each names other receivers, so its first one tells them apart. No id has a line break.
  */
 const keyOf = ({ id, value }) => (isCopy(value) ? `${id}\n${[value.to].flat()[0]}` : id);
 
@@ -22,8 +22,8 @@ const isCopy = (message) => message?.to !== undefined;
  */
 export class Inbox {
   /**
-   * @param settle Called with key and socket of each message that is handled now or was handled before, and whether
-   *   it is only a copy.
+   * @param settle Called with key and socket of each message that is handled now or was handled before, and
+   *   whether it is only a copy.
    */
   constructor(events, handled, settle) {
     this.events = events;

@@ -28,7 +28,8 @@ async function received(frame) {
 
 test('frames of the daemon are read', async () => {
   for (const { kind, message, count, error, frame } of await lines('frames')) {
-    // A message whose content is a counter causes an unread event, and is acked like any message. A copy is not.
+    // A message whose content is a counter causes an unread event, and is acked like any message. A copy is
+    // not.
     assert.deepEqual(await received(frame), {
       errors: error === undefined ? [] : [`no grant: ${error}`],
       messages: message && count === undefined ? [message] : [],
