@@ -30,6 +30,50 @@ async fn sender_is_told_what_a_client_has_confirmed() {
     eventually("nothing waits", || env.stored_count(2), |count| *count == 0).await;
 }
 
+/// Also where rows are marked. A row that the application has inserted has no id that its sender knows.
+#[tokio::test]
+async fn receipts_of_a_history_name_what_chatpush_has_stored() {
+    let env = TestEnv::new().await;
+    env.execute("ALTER TABLE offline_message ADD done datetime NULL, ADD INDEX (receiver_id, done, id)")
+        .await;
+    let env = env
+        .with("CHATPUSH_RECEIPTS", "true")
+        .with("CHATPUSH_MYSQL_HISTORY_COLUMN", "done")
+        .with("CHATPUSH_MYSQL_HISTORY_VALUE", "now");
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    let mut sender = daemon.connect_with(1, "chatpush.v1").await;
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'theirs', NOW())",
+    )
+    .await;
+    let send = "ChatPush\\sendMessage(1, 2, 'one', 'chat', 'a');
+        ChatPush\\sendToUsers(1, [2], 'many', 'chat', 'b');";
+    env.php().get(send).await;
+    let mut receiver = daemon.connect_with(2, "chatpush.v1").await;
+    let mut ids = Vec::new();
+    for content in ["theirs", "one", "many"] {
+        let frame = receiver.json().await;
+        assert_eq!(frame["data"], content);
+        ids.push(frame["id"].clone());
+    }
+    receiver.send_text(&json!({ "ack": ids }).to_string()).await;
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let receipt = next_of(&mut sender, "delivered").await;
+        assert_eq!(receipt["to"], 2);
+        told.extend(receipt["ids"].as_array().expect("a list").iter().cloned());
+    }
+    told.sort_by_key(ToString::to_string);
+    assert_eq!(told, ["1:a", "1:b"]);
+    let marked = || env.query::<u64>("SELECT COUNT(done) FROM offline_message");
+    eventually("all are marked", marked, |count| *count == [3]).await;
+    env.php().get("pushMessage(1, 'end', 'end');").await;
+    assert_eq!(sender.json().await["type"], "end", "the application's row has no receipt");
+}
+
 /// The connection that sent it gets it too: they cannot be told apart.
 #[tokio::test]
 async fn sender_gets_copies_on_every_connection() {

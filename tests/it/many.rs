@@ -144,6 +144,24 @@ async fn send_goes_on_over_another_connection() {
     }
 }
 
+/// So that no script keeps Redis from others for long: no call has more than 128 receivers.
+#[tokio::test]
+async fn a_list_is_split_into_script_calls() {
+    let env = TestEnv::with_own_servers().await;
+    // Nothing else calls scripts, and all receivers are of one partition.
+    const LIST: &str = "array_map(fn ($i) => 64 * $i, range(1, 300))";
+    let push = format!("ChatPush\\pushToUsers({LIST}, 'hi', 'text');");
+    env.php().get(&push).await;
+    let _: String = env.redis(&["CONFIG", "RESETSTAT"]).await;
+    env.php().get(&push).await;
+    let used: String = env.redis(&["INFO", "commandstats"]).await;
+    assert!(used.contains("cmdstat_evalsha:calls=3,"), "{used}");
+
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get(&format!("ChatPush\\sendToUsers(1, {LIST}, 'hi');")).await;
+    assert_eq!(env.log_length(64).await, 3, "each call has an entry");
+}
+
 /// Redis ends a connection for which too much waits. What is published for many receivers, with a content of
 /// 64 KiB, goes once to each daemon.
 #[tokio::test]

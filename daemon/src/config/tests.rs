@@ -1,4 +1,5 @@
 mod files;
+mod history;
 mod logging;
 mod sources;
 

@@ -75,6 +75,31 @@ async fn an_index_serves_if_it_has_the_order_of_ids() {
     }
 }
 
+/// In a history what waits is found by the column that marks it.
+#[tokio::test]
+async fn an_index_of_a_history_has_its_column_and_the_order_of_ids() {
+    let env = TestEnv::new().await;
+    env.execute("ALTER TABLE offline_message ADD done int NULL").await;
+    let env = env.with("CHATPUSH_MYSQL_HISTORY_COLUMN", "done").with("CHATPUSH_MYSQL_HISTORY_VALUE", "1");
+    let name = "index on offline_message.receiver_id";
+    for (index, status) in [
+        ("receiver_id, done", "ok"),
+        ("receiver_id, done, id", "ok"),
+        ("receiver_id, done, sender_id", "warning"),
+        ("done, receiver_id, id", "warning"),
+        ("receiver_id, id, done", "warning"),
+        ("receiver_id", "warning"),
+    ] {
+        env.execute("ALTER TABLE offline_message DROP INDEX receiver_id").await;
+        env.execute(&format!("ALTER TABLE offline_message ADD INDEX receiver_id ({index})")).await;
+        assert_eq!(Report::of(&env).await.finding(name).0, status, "{index}");
+    }
+    let report = Report::of(&env).await;
+    let (_, fix) = report.finding(name).1.split_once("; ALTER TABLE ").expect("it has a statement");
+    env.execute(&format!("ALTER TABLE {fix}")).await;
+    assert_eq!(Report::of(&env).await.finding(name).0, "ok");
+}
+
 /// Rows that chatpush has stored are none.
 #[tokio::test]
 async fn rows_and_columns_of_a_history_are_warned_of() {
