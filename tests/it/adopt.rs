@@ -1,5 +1,7 @@
 //! Rows that are in the message table before chatpush uses it for the first time.
 
+mod changed;
+
 use std::process::Output;
 
 use chatpush_tests::daemon::Daemon;
@@ -13,7 +15,9 @@ async fn with_rows(count: u32) -> TestEnv {
     let migrated = Daemon::command(&env, &["migrate"]).await;
     assert!(migrated.status.success(), "{migrated:?}");
     env.users(&[1, 2]).await;
-    insert(&env, count, "old").await;
+    if count > 0 {
+        insert(&env, count, "old").await;
+    }
     env
 }
 

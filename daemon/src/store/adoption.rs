@@ -4,6 +4,8 @@
 //! decided, no daemon uses the table. The decision is recorded with the highest row id of that moment. Rows that
 //! the application inserts later are delivered as ever.
 
+mod usage;
+
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
@@ -11,7 +13,9 @@ use super::schema::{ADOPTION, MESSAGE};
 use super::statements::quoted;
 use super::tables::Tables;
 use super::{Store, StoreError, bounded, identity};
+use crate::config::{Mysql, Names};
 use crate::log::batch::BATCH_ROWS;
+pub(crate) use usage::Usage;
 
 /// How many rows one statement looks at.
 const STEP: u64 = 20_000;
@@ -48,6 +52,8 @@ pub(crate) struct Adoption {
     pub(crate) decision: String,
     /// The highest row id at that time.
     pub(crate) highest: u64,
+    /// How the table was used then; none if an older version has recorded it.
+    pub(crate) usage: Option<Usage>,
 }
 
 /// The rows that were there before.
@@ -72,23 +78,42 @@ impl Adoption {
             Decision::Keep => "are left alone and never sent",
             Decision::New | Decision::Deliver => "are sent",
         };
+        let used = self.usage.as_ref().map(|usage| format!(", as {usage}")).unwrap_or_default();
         format!(
-            "it was decided before what becomes of the rows in {table}: {known}. With --again, all rows that the \
-             application has inserted since then and that wait {becomes}. Messages that chatpush has stored are \
-             delivered as ever"
+            "it was decided before what becomes of the rows in {table}: {known}{used}. With --again, all rows that \
+             the application has inserted since then and that wait {becomes}. Messages that chatpush has stored \
+             are delivered as ever"
         )
     }
 
     /// The decision for a message table, if there is one.
     pub(crate) async fn read(connection: &mut Conn, table: &str) -> Result<Option<Self>, StoreError> {
-        let sql = format!("SELECT `decision`, `highest_id` FROM `{ADOPTION}` WHERE `table_name` = ?");
-        let found: Option<(String, u64)> = bounded(connection.exec_first(sql, (table,))).await?;
-        Ok(found.map(|(decision, highest)| Self { decision, highest }))
+        type Row = (String, u64, Option<String>, Option<String>, Option<String>);
+        let sql = format!(
+            "SELECT `decision`, `highest_id`, {} FROM `{ADOPTION}` WHERE `table_name` = ?",
+            usage::COLUMNS.join(", ")
+        );
+        let found: Option<Row> = bounded(connection.exec_first(sql, (table,))).await?;
+        Ok(found.map(|(decision, highest, column, value, waiting)| Self {
+            decision,
+            highest,
+            usage: Usage::of_columns(column, value, waiting),
+        }))
+    }
+
+    /// Whether it was decided about a table that is used as the settings say.
+    pub(crate) fn is_for(&self, mysql: &Mysql) -> bool {
+        self.usage.as_ref().is_some_and(|usage| usage.is_same(&Usage::of(mysql)))
     }
 
     /// Rows up to this id are left alone. Ids that are given again, after a TRUNCATE, belong to new rows, which
     /// ends that.
-    pub(super) async fn kept(&self, connection: &mut Conn, tables: &Tables) -> Result<u64, StoreError> {
+    pub(super) async fn kept(
+        &self,
+        connection: &mut Conn,
+        mysql: &Mysql,
+        tables: &Tables,
+    ) -> Result<u64, StoreError> {
         if self.decision != Decision::Keep.word() || self.highest == 0 {
             return Ok(0);
         }
@@ -109,7 +134,7 @@ impl Adoption {
         if next.is_some_and(|next| next > self.highest) {
             return Ok(self.highest);
         }
-        record(connection, table.bare(), Decision::Deliver, 0).await?;
+        record(connection, mysql, Decision::Deliver, 0).await?;
         Ok(0)
     }
 
@@ -124,18 +149,20 @@ impl Adoption {
     }
 }
 
-/// Records a decision.
+/// Records a decision, and how the table is used.
 async fn record(
     connection: &mut Conn,
-    table: &str,
+    mysql: &Mysql,
     decision: Decision,
     highest: u64,
 ) -> Result<(), StoreError> {
     let sql = format!(
-        "REPLACE INTO `{ADOPTION}` (`table_name`, `decision`, `highest_id`, `decided_at`) \
-         VALUES ({}, '{}', {highest}, NOW())",
-        quoted(table),
-        decision.word()
+        "REPLACE INTO `{ADOPTION}` (`table_name`, `decision`, `highest_id`, `decided_at`, {}) \
+         VALUES ({}, '{}', {highest}, NOW(), {})",
+        usage::COLUMNS.join(", "),
+        quoted(mysql.names.offline_message.bare()),
+        decision.word(),
+        Usage::of(mysql).values().join(", "),
     );
     bounded(connection.query_drop(sql)).await
 }
@@ -147,6 +174,13 @@ fn is_old(tables: &Tables) -> String {
         identity::record_of_row(tables),
         tables.waits("o.")
     )
+}
+
+/// Whether the message table has any row.
+pub(crate) async fn has_rows(connection: &mut Conn, names: &Names) -> Result<bool, StoreError> {
+    let sql = format!("SELECT 1 FROM {} LIMIT 1", names.offline_message);
+    let found: Option<u8> = bounded(connection.query_first(sql)).await?;
+    Ok(found.is_some())
 }
 
 /// Counts the rows that wait and that chatpush has not stored, up to `most` or a few more, in bounded steps.
@@ -173,12 +207,12 @@ pub(crate) async fn count(connection: &mut Conn, tables: &Tables, most: u64) -> 
 }
 
 impl Store {
-    /// Makes sure that somebody has decided about the rows that are in the message table. If there are none that
-    /// wait, nothing is to be decided, and that is recorded.
+    /// Makes sure that somebody has decided about the rows that are in the message table, as it is used now.
+    /// If there are none that wait, nothing is to be decided, and that is recorded.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unfit`] if nobody has; it names the command.
+    /// [`StoreError::Unfit`] if nobody has, or the table was used in another way; it names the command.
     pub(crate) async fn require_adoption(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         let required = self.require_adoption_over(&mut connection).await;
@@ -190,13 +224,26 @@ impl Store {
     pub(super) async fn require_adoption_over(&self, connection: &mut Conn) -> Result<(), StoreError> {
         self.installation_row(connection).await?;
         let (tables, _) = Tables::inspect(connection, self.mysql()).await?;
-        let table = tables.offline_message.bare();
-        if Adoption::read(connection, table).await?.is_some() {
-            return Ok(());
+        let (mysql, table) = (self.mysql(), tables.offline_message.bare());
+        let mut found = Adoption::read(connection, table).await?;
+        if found.as_ref().is_some_and(|adoption| adoption.usage.is_none()) {
+            usage::complete(connection, mysql).await?;
+            found = Adoption::read(connection, table).await?;
+        }
+        if let Some(adoption) = found {
+            if adoption.is_for(mysql) {
+                return Ok(());
+            }
+            if let Some(usage) = adoption.usage
+                && has_rows(connection, &tables).await?
+            {
+                return Err(StoreError::Unfit(usage.differs(mysql)));
+            }
+            return record(connection, mysql, Decision::New, 0).await;
         }
         let rows = count(connection, &tables, 0).await?;
         if rows.waiting == 0 {
-            return record(connection, table, Decision::New, rows.highest).await;
+            return record(connection, mysql, Decision::New, rows.highest).await;
         }
         let becomes = match tables.marking {
             Some(_) => "marked as delivered",
@@ -226,14 +273,18 @@ impl Store {
         self.installation_row(&mut connection).await?;
         let (tables, _) = Tables::inspect(&mut connection, self.mysql()).await?;
         let table = tables.offline_message.bare();
-        if let Some(before) = Adoption::read(&mut connection, table).await?.filter(|_| !again) {
+        let before = Adoption::read(&mut connection, table).await?;
+        if let Some(before) = before.as_ref().filter(|_| !again) {
             return Err(StoreError::Unfit(before.stands(table, decision)));
+        }
+        if let Some(usage) = before.and_then(|before| before.usage) {
+            usage::keep_waiting(&mut connection, self.mysql(), &usage, &tables).await?;
         }
         let mut rows = count(&mut connection, &tables, u64::MAX).await?;
         if decision == Decision::Mark {
             rows.waiting = mark(&mut connection, &tables, rows.highest, progress).await?;
         }
-        record(&mut connection, tables.offline_message.bare(), decision, rows.highest).await?;
+        record(&mut connection, self.mysql(), decision, rows.highest).await?;
         bounded(connection.disconnect()).await?;
         Ok(rows)
     }

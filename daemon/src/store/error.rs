@@ -91,7 +91,9 @@ pub(crate) enum UnavailableCause {
     #[error("{0}: run `chatpushd migrate`")]
     NotMigrated(String),
     /// Rows from before chatpush wait for a decision.
-    #[error("nobody has said yet what becomes of the rows in {0}: see `chatpushd adopt --help`")]
+    #[error(
+        "nobody has said yet what becomes of the rows in {0}, as it is used now: see `chatpushd adopt --help`"
+    )]
     NotAdopted(String),
     /// The position table does not fit this version.
     #[error(

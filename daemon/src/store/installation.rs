@@ -84,6 +84,9 @@ impl InstallationRow {
 /// MySQL manual, "Server Error Message Reference": `ER_NO_SUCH_TABLE`.
 pub(crate) const NO_SUCH_TABLE: u16 = 1146;
 
+/// The same: `ER_BAD_FIELD_ERROR`, a column is missing.
+pub(crate) const BAD_FIELD: u16 = 1054;
+
 /// The connection of the daemon that writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriterSession {

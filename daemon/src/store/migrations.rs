@@ -5,7 +5,7 @@ use chatpush_wire::id::MessageId;
 
 use crate::config::Names;
 use crate::store::schema::{
-    self, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, POSITION,
+    self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, POSITION,
 };
 use crate::store::user_columns;
 
@@ -51,10 +51,11 @@ pub(crate) const ALL: &[Migration] = &[
         statements: record_since_when_conversations_count,
     },
     Migration { version: 9, summary: "recorded which messages were recalled", statements: add_recalled },
+    Migration { version: 10, summary: "recorded how message tables are used", statements: add_usage },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 9;
+pub(crate) const LATEST: u16 = 10;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -135,6 +136,17 @@ fn record_since_when_conversations_count(_: &NewInstallation<'_>) -> Vec<String>
 /// Clients that are shown such a message once more must be told.
 fn add_recalled(_: &NewInstallation<'_>) -> Vec<String> {
     add_column(CONFIRMED, "recalled", "tinyint unsigned NOT NULL DEFAULT 0")
+}
+
+/// How the table was used when it was decided. No column's name: a queue. NULL: a version before has decided.
+fn add_usage(_: &NewInstallation<'_>) -> Vec<String> {
+    let text = "COLLATE utf8mb4_bin DEFAULT NULL";
+    [
+        add_column(ADOPTION, "history_column", &format!("varchar(64) {text}")),
+        add_column(ADOPTION, "history_value", &format!("text {text}")),
+        add_column(ADOPTION, "history_waiting", &format!("text {text}")),
+    ]
+    .concat()
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -63,6 +63,11 @@ impl Marking {
     pub(super) fn set(&self, alias: &str) -> String {
         format!("{alias}{} = {}", self.column, self.delivered)
     }
+
+    /// The assignment by which a row waits again.
+    pub(super) fn unset(&self) -> String {
+        format!("{} = {}", self.column, self.waiting.as_deref().unwrap_or("NULL"))
+    }
 }
 
 impl Deref for Tables {
@@ -121,11 +126,11 @@ impl Tables {
         use_time_zone(connection, mysql).await?;
         let (mut tables, content) = Self::inspect(connection, mysql).await?;
         let adoption = Adoption::read(connection, mysql.names.offline_message.bare()).await?;
-        let Some(adoption) = adoption else {
+        let Some(adoption) = adoption.filter(|adoption| adoption.is_for(mysql)) else {
             let table = mysql.names.offline_message.bare();
             return Err(StoreError::Unavailable(UnavailableCause::NotAdopted(table.to_owned())));
         };
-        tables.kept = adoption.kept(connection, &tables).await?;
+        tables.kept = adoption.kept(connection, mysql, &tables).await?;
         tables.has_own_kept = Adoption::has_own(connection, tables.kept).await?;
         Ok((tables, content))
     }

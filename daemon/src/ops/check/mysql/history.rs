@@ -6,7 +6,7 @@ use mysql_async::prelude::Queryable;
 use crate::config::Mysql;
 use crate::ops::check::Finding;
 use crate::store::adoption::{self, Adoption};
-use crate::store::installation::NO_SUCH_TABLE;
+use crate::store::installation::{BAD_FIELD, NO_SUCH_TABLE};
 use crate::store::tables::Tables;
 use crate::store::{StoreError, bounded};
 
@@ -91,8 +91,16 @@ pub(super) async fn rows(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Fin
     let adoption = match Adoption::read(connection, table).await {
         Ok(adoption) => adoption,
         Err(error) if error.code() == Some(NO_SUCH_TABLE) => None,
+        // `migrate` is another finding.
+        Err(error) if error.code() == Some(BAD_FIELD) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    let changed = adoption.as_ref().filter(|adoption| !adoption.is_for(mysql));
+    if let Some(usage) = changed.and_then(|adoption| adoption.usage.as_ref())
+        && adoption::has_rows(connection, &mysql.names).await?
+    {
+        return Ok(vec![Finding::wrong(format!("rows of {table}"), usage.differs(mysql))]);
+    }
     let counted = async {
         let (mut tables, _) = Tables::inspect(connection, mysql).await?;
         if let Some(adoption) = &adoption {
