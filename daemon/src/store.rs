@@ -38,7 +38,7 @@ pub(crate) mod time_limit;
 mod counters;
 mod sweep;
 pub(crate) mod sweep_parts;
-mod mailbox;
+pub(crate) mod mailbox;
 pub(crate) mod dead_letters;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,6 +3,7 @@
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserIdType;
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
@@ -100,6 +101,60 @@ async fn full_mailbox_of_one_of_many_receivers() {
     assert_eq!((env.stored(9).await, env.unread(9).await), (vec!["to all".to_owned()], 2));
     assert_eq!((env.stored_count(2).await, env.unread(2).await), (1, 1));
     assert_eq!(dead_letters(&env).await, []);
+}
+
+/// What was delivered does not count, and the same call completes what was missing.
+#[tokio::test]
+async fn full_mailbox_of_one_of_many_receivers_in_a_history() {
+    let env = limited("1").await;
+    env.execute("ALTER TABLE offline_message ADD done int NULL, ADD INDEX (receiver_id, done, id)").await;
+    let env = env.with("CHATPUSH_MYSQL_HISTORY_COLUMN", "done").with("CHATPUSH_MYSQL_HISTORY_VALUE", "1");
+    let _daemon = env.daemon().await;
+    assert_eq!(env.php().get(&store("first", "first")).await, "stored");
+    let send = "try { $sent = ChatPush\\sendToUsers(1, [2, 9, 73], 'to all', message_id: 'all');
+            echo json_encode(array_keys($sent)); }
+        catch (ChatPush\\PartialException $e) {
+            echo json_encode([array_keys($e->getDeliveries()), $e->getOutcomes()]); }";
+    assert_eq!(env.php().get(send).await, r#"[[2,73],{"9":"not_queued"}]"#);
+    env.php().get("ChatPush\\ackOfflineMessage(9, array_column(getOfflineMessage(9), 'id'));").await;
+    assert_eq!(env.php().get(send).await, "[2,9,73]");
+    let rows: Vec<(u32, String, Option<u32>)> =
+        env.query("SELECT receiver_id, content, done FROM offline_message ORDER BY receiver_id, id").await;
+    let wanted = [(2, "to all", None), (9, "first", Some(1)), (9, "to all", None), (73, "to all", None)]
+        .map(|(user, content, done)| (user, content.to_owned(), done));
+    assert_eq!(rows, wanted);
+    assert_eq!(dead_letters(&env).await, []);
+}
+
+/// The two differ in the case of a letter alone.
+#[tokio::test]
+async fn limits_tell_users_apart_whose_ids_are_texts() {
+    let env = TestEnv::with_user_ids(UserIdType::Text).await.with("CHATPUSH_MAILBOX_MAX_MESSAGES", "2");
+    env.execute("INSERT INTO `user` (id, username, password) VALUES ('Bob', '1', ''), ('bob', '2', '')")
+        .await;
+    let daemon = env.daemon().await;
+    let fill = "foreach (['old 1', 'old 2'] as $text) storeOfflineMessage('ann', 'Bob', $text);
+        storeOfflineMessage('ann', 'bob', 'new');";
+    env.php().get(fill).await;
+    let send = "try { $sent = ChatPush\\sendToUsers('ann', ['Bob', 'bob'], 'to both', message_id: 'b');
+            echo json_encode(array_keys($sent)); }
+        catch (ChatPush\\PartialException $e) {
+            echo json_encode([array_keys($e->getDeliveries()), $e->getOutcomes()]), $e->getMessage(); }";
+    let heard = env.php().get(send).await;
+    assert!(heard.starts_with(r#"[["bob"],{"Bob":"not_queued"}]"#), "{heard}");
+    assert!(heard.contains("mailbox of user Bob is full"), "{heard}");
+
+    age(&env, "offline_message", "offline_id IN (SELECT id FROM offline_message WHERE content LIKE 'old%')")
+        .await;
+    let daemon = daemon.restart(&env.clone().with("CHATPUSH_MAILBOX_MAX_AGE_DAYS", "2")).await;
+    expired(&daemon, 2).await;
+    let counts = "echo json_encode([getUnreadCount('Bob'), getUnreadCount('bob')]);";
+    assert_eq!(env.php().get(counts).await, "[0,2]");
+    assert_eq!(env.php().get(send).await, r#"["Bob","bob"]"#);
+    let rows: Vec<(String, String)> =
+        env.query("SELECT receiver_id, content FROM offline_message ORDER BY receiver_id, id").await;
+    let wanted = [("Bob", "to both"), ("bob", "new"), ("bob", "to both")];
+    assert_eq!(rows, wanted.map(|(user, content)| (user.to_owned(), content.to_owned())));
 }
 
 /// Several senders at once, in batches of any size.
@@ -311,4 +366,12 @@ async fn history_is_marked_and_counts_what_waits() {
     )
     .expect("a list");
     assert_eq!(shown, json!(["b", "c"]));
+
+    // The next writer begins where nothing was found, and looks at the rows before once more.
+    let passed = "SELECT nothing_waits_to FROM chatpush_adoption";
+    eventually("it is recorded", || env.query::<u64>(passed), |to| *to == [10_000]).await;
+    daemon.stop();
+    env.execute("UPDATE message SET delivered_at = NULL WHERE id = 6000").await;
+    let _daemon = env.daemon().await;
+    eventually("it is marked again", waiting, |waiting| *waiting == ["b", "c"]).await;
 }

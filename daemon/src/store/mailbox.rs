@@ -27,8 +27,12 @@ pub(crate) struct OldMessages {
     pub(crate) rows: Vec<(u64, UserId)>,
     /// Up to which id nothing waits that can become too old.
     pub(crate) done: u64,
+    /// Whether a row behind it waits.
+    pub(crate) waits: bool,
     /// Whether there may be more of them.
     pub(crate) has_more: bool,
+    /// Whether there is no row at all.
+    pub(crate) is_end: bool,
 }
 
 impl WriterConnection {
@@ -57,9 +61,7 @@ impl WriterConnection {
         let found = self.select_in_time_zone(query).await?;
         let count = found.len();
         let ids = self.tables().user_id_type;
-        // An empty table has been truncated, and gives its ids again.
-        let mut old = OldMessages { done: if count == 0 { 0 } else { after }, ..OldMessages::default() };
-        let mut is_done = true;
+        let mut old = OldMessages { done: after, is_end: count == 0, ..OldMessages::default() };
         for row in found {
             let Ok((id, receiver, waits, is_old)) =
                 mysql_async::from_row_opt::<(u64, Option<String>, Option<bool>, Option<bool>)>(row)
@@ -69,18 +71,37 @@ impl WriterConnection {
             let receiver = receiver.and_then(|receiver| ids.text(&receiver).ok());
             match (waits, is_old, receiver) {
                 (Some(true), Some(true), Some(receiver)) => {
-                    is_done = false;
+                    old.waits = true;
                     old.rows.push((id, receiver));
                 }
-                (Some(true), Some(false), Some(_)) => is_done = false,
-                _ if is_done => old.done = id,
+                (Some(true), Some(false), Some(_)) => old.waits = true,
+                _ if !old.waits => old.done = id,
                 _ => {}
             }
         }
         let examined_all = count < EXAMINED_ROWS as usize;
-        old.has_more = old.rows.len() > EXPIRED_ROWS || !examined_all && (is_done || !old.rows.is_empty());
+        old.has_more = old.rows.len() > EXPIRED_ROWS || !examined_all && (!old.waits || !old.rows.is_empty());
         old.rows.truncate(EXPIRED_ROWS);
         Ok(old)
+    }
+
+    /// The highest id of the message table; 0 if it is empty.
+    pub(crate) async fn highest_row(&mut self) -> Result<u64, StoreError> {
+        let found = self.select(mailbox::highest(self.tables())).await?;
+        let highest = found.into_iter().next().and_then(|row| mysql_async::from_row_opt::<u64>(row).ok());
+        Ok(highest.unwrap_or(0))
+    }
+
+    /// Up to which row nothing waited when a writer has recorded it.
+    pub(crate) async fn nothing_waits_to(&mut self) -> Result<u64, StoreError> {
+        let found = self.select(mailbox::nothing_waits_to(self.tables())).await?;
+        let to = found.into_iter().next().and_then(|row| mysql_async::from_row_opt::<u64>(row).ok());
+        Ok(to.unwrap_or(0))
+    }
+
+    /// Records that for the next writer.
+    pub(crate) async fn record_nothing_waits_to(&mut self, row: u64) -> Result<(), StoreError> {
+        self.change(mailbox::record_nothing_waits_to(self.tables(), row)).await.map(drop)
     }
 
     /// Removes messages, while the positions of their partitions are these. Returns how many there were, and

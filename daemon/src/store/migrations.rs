@@ -52,10 +52,11 @@ pub(crate) const ALL: &[Migration] = &[
     },
     Migration { version: 9, summary: "recorded which messages were recalled", statements: add_recalled },
     Migration { version: 10, summary: "recorded how message tables are used", statements: add_usage },
+    Migration { version: 11, summary: "recorded where old messages are looked for", statements: add_search },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 10;
+pub(crate) const LATEST: u16 = 11;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -147,6 +148,11 @@ fn add_usage(_: &NewInstallation<'_>) -> Vec<String> {
         add_column(ADOPTION, "history_waiting", &format!("text {text}")),
     ]
     .concat()
+}
+
+/// Up to which row id nothing waits that may become too old.
+fn add_search(_: &NewInstallation<'_>) -> Vec<String> {
+    add_column(ADOPTION, "nothing_waits_to", "bigint unsigned NOT NULL DEFAULT 0")
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

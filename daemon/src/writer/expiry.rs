@@ -1,5 +1,7 @@
 //! When the writer removes messages that have waited for too long (`mailbox.max_age_days`).
 
+mod search;
+
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
@@ -10,6 +12,7 @@ use crate::log::batch::PositionUpdate;
 use crate::store::StoreError;
 use crate::store::apply::WriterConnection;
 use crate::store::rows::Unread;
+use search::Search;
 
 /// The time between two steps while there is much to remove, or to look at.
 const BUSY_INTERVAL: Duration = Duration::from_millis(250);
@@ -22,8 +25,8 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Expiry {
     due: Instant,
     max_age: Option<Duration>,
-    /// Up to this row id nothing waits.
-    after: u64,
+    /// Where old messages are looked for; none before the first step.
+    search: Option<Search>,
 }
 
 /// What one step has removed.
@@ -38,9 +41,9 @@ pub(super) struct Expired {
 }
 
 impl Expiry {
-    /// Begins with the first row. Without `max_age` nothing is removed.
+    /// Begins where the last writer was. Without `max_age` nothing is removed.
     pub(super) fn new(max_age: Option<Duration>) -> Self {
-        Self { due: Instant::now(), max_age, after: 0 }
+        Self { due: Instant::now(), max_age, search: None }
     }
 
     /// One step, if it is due. It is small, because messages wait for it. `at` has the positions of a user's
@@ -79,14 +82,24 @@ impl Expiry {
         expired: &mut Expired,
     ) -> Result<bool, StoreError> {
         let before = clock::unix_seconds().saturating_sub(max_age.as_secs());
-        let old = mysql.old_messages(self.after, before).await?;
-        self.after = old.done;
+        let mut search = match self.search {
+            Some(search) => search,
+            None => Search::from(mysql.nothing_waits_to().await?),
+        };
+        let old = mysql.old_messages(search.after(), before).await?;
+        let highest = if old.is_end { mysql.highest_row().await? } else { 0 };
+        let again = search.found(&old, highest);
+        self.search = Some(search);
+        if let Some(row) = search.to_record() {
+            mysql.record_nothing_waits_to(row).await?;
+            self.search = Some(search.recorded(row));
+        }
         let mut by_user = old.rows;
         if by_user.is_empty() {
-            return Ok(old.has_more);
+            return Ok(old.has_more || again);
         }
         match remove(mysql, &by_user, &at, counted, expired).await {
-            Ok(()) => return Ok(old.has_more),
+            Ok(()) => return Ok(old.has_more || again),
             Err(error) if error.concerns_entries() => {
                 tracing::debug!(%error, "old messages are removed user by user");
             }

@@ -7,7 +7,7 @@ use chatpush_wire::partition::Partition;
 
 use super::{ID_BYTES, confirm, id_list, id_literal, in_statements, list, part_keys, parts, quoted, recall};
 use crate::config::UNREAD;
-use crate::store::schema::{CONFIRMED, MESSAGE};
+use crate::store::schema::{ADOPTION, CONFIRMED, MESSAGE};
 use crate::store::tables::{Tables, TimeColumn};
 
 /// Most bytes that [`count`] has for a user, beside the names.
@@ -48,6 +48,23 @@ pub(in crate::store) fn select_by_age(tables: &Tables, after: u64, before: u64, 
         table = tables.offline_message,
         waits = tables.waits("o."),
     )
+}
+
+/// Selects the highest row id, or 0.
+pub(in crate::store) fn highest(tables: &Tables) -> String {
+    format!("SELECT COALESCE(MAX({}), 0) FROM {}", tables.id, tables.offline_message)
+}
+
+/// Selects up to which row id nothing waited.
+pub(in crate::store) fn nothing_waits_to(tables: &Tables) -> String {
+    let table = quoted(tables.offline_message.bare());
+    format!("SELECT `nothing_waits_to` FROM `{ADOPTION}` WHERE `table_name` = {table}")
+}
+
+/// Records it.
+pub(in crate::store) fn record_nothing_waits_to(tables: &Tables, row: u64) -> String {
+    let table = quoted(tables.offline_message.bare());
+    format!("UPDATE `{ADOPTION}` SET `nothing_waits_to` = {row} WHERE `table_name` = {table}")
 }
 
 /// What is counted of a user's messages.
