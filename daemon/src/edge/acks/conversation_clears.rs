@@ -57,7 +57,10 @@ enum Request {
     /// The clear that is under way does for it.
     Covered,
     /// It is dropped.
-    TooMany,
+    TooMany {
+        /// Whether no clear of this user is under way, so that nobody else ends the watch.
+        is_alone: bool,
+    },
 }
 
 /// The last clear of each conversation, while it is under way.
@@ -89,10 +92,11 @@ impl UnderWay {
                 Request::Begun
             }
             Entry::Vacant(_) if is_full => {
-                if own.is_empty() {
+                let is_alone = own.is_empty();
+                if is_alone {
                     self.by_user.remove(user);
                 }
-                Request::TooMany
+                Request::TooMany { is_alone }
             }
             Entry::Vacant(place) => {
                 place.insert(new);
@@ -148,7 +152,10 @@ impl ConversationClears {
             Request::Begun => {
                 tokio::spawn(self.clone().run(user, conversation, arrived));
             }
-            Request::TooMany => {
+            Request::TooMany { is_alone } => {
+                if is_alone {
+                    self.0.hub.arrivals().forget(&user);
+                }
                 tracing::warn!(%user, "clear dropped: too many are under way. The conversation stays unread");
             }
         }
@@ -208,6 +215,25 @@ mod tests {
             assert_eq!(ended.count(), 1, "the last one");
         }
         assert_eq!((under_way.total, under_way.by_user.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_says_whether_others_of_the_user_are_under_way() {
+        let arrived = (Epoch::default(), 1);
+        let mut under_way = UnderWay::default();
+        let mut request = |user: usize, number| {
+            let user = UserId::try_from(i64::try_from(user).unwrap()).unwrap();
+            under_way.request(&user, &conversation(number), arrived)
+        };
+        let users = ALL_CONVERSATIONS.div_ceil(CONVERSATIONS_PER_USER);
+        for user in 1..=users {
+            for number in 0..CONVERSATIONS_PER_USER {
+                request(user, number);
+            }
+        }
+        assert_eq!(request(users + 1, 0), Request::TooMany { is_alone: true });
+        assert_eq!(request(1, CONVERSATIONS_PER_USER), Request::TooMany { is_alone: false });
+        assert_eq!(under_way.by_user.len(), users);
     }
 
     #[test]
