@@ -81,17 +81,21 @@ impl Usage {
     pub(crate) fn differs(&self, mysql: &Mysql) -> String {
         let table = mysql.names.offline_message.bare();
         let now = Self::of(mysql);
-        let becomes = match now {
-            Self::Queue => "Rows that were delivered already would be sent again and then DELETED",
-            Self::History { .. } => {
-                "Rows that were delivered already might be sent again, and rows that wait never"
-            }
+        let (becomes, marked) = match now {
+            Self::Queue => (
+                "Rows that were delivered already would be sent again and then DELETED",
+                "they count as delivered already, and are DELETED",
+            ),
+            Self::History { .. } => (
+                "Rows that were delivered already might be sent again, and rows that wait never",
+                "they count as delivered already",
+            ),
         };
         format!(
             "the table {table} was used as {self}; the settings say now: as {now}. {becomes}. Correct \
              [mysql.history] (is the configuration file or a variable missing?). If it is meant, say what \
-             becomes of the rows that chatpush has not stored: `chatpushd adopt --deliver --again`, \
-             `--mark --again` (they count as delivered already) or `--keep --again` (they are left alone)"
+             becomes of the rows that chatpush has not stored: `chatpushd adopt --keep --again` (they are left \
+             alone), `--deliver --again` or `--mark --again` ({marked})"
         )
     }
 }
