@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use serde_json::json;
 
 /// A message table with rows: `old 1` and `old 2` for user 2, and what is set for it.
 struct Shape {
@@ -71,6 +72,11 @@ const USABLE: [Shape; 6] = [
     },
 ];
 
+/// What stands behind the columns of ids, of a history with text ids.
+const TEXT_IDS: &str = "content text NOT NULL, send_time datetime NOT NULL DEFAULT NOW(), \
+                        delivered tinyint NOT NULL DEFAULT 0, KEY (receiver_id, delivered, id)) \
+                        ENGINE=InnoDB CHARSET=utf8mb4";
+
 /// The installation of a shape, and where its settings stand.
 async fn installation(columns: &str, rows: &str, settings: &str) -> TestEnv {
     on(TestEnv::bare().await, columns, rows, settings).await
@@ -123,19 +129,51 @@ async fn usable_tables_lose_no_row() {
     }
 }
 
+/// As many applications have them: a UUID, a name, a column of another character set.
+#[tokio::test]
+async fn usable_tables_with_text_ids_lose_no_row() {
+    const ROWS: &str = "INSERT INTO message (sender_id, receiver_id, content) VALUES \
+                        ('Ann', 'bob', 'old 1'), ('Ann', 'Bob', 'of another'), ('Ann', 'bob', 'old 2')";
+    for id in [
+        "varchar(64) CHARACTER SET ascii COLLATE ascii_bin",
+        "varchar(255) COLLATE utf8mb4_bin",
+        "char(36) CHARACTER SET latin1 COLLATE latin1_bin",
+    ] {
+        let env = TestEnv::bare().await.with("CHATPUSH_USER_ID_TYPE", "text");
+        let columns = format!("sender_id {id} NOT NULL, receiver_id {id} NOT NULL, {TEXT_IDS}");
+        let env = on(env, &columns, ROWS, "").await;
+        let (fine, text) = check(&env).await;
+        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
+        assert!(!fine && wrong.len() == 1 && wrong[0].contains("chatpushd adopt"), "{id}: {text}");
+        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
+        let (fine, text) = check(&env).await;
+        assert!(fine, "{id}: {text}");
+        let daemon = env.daemon().await;
+        env.php().get("ChatPush\\sendMessage('Ann', 'bob', 'new');").await;
+        let mut browser = daemon.connect_as("bob").await;
+        for content in ["old 1", "old 2", "new"] {
+            let frame = browser.json().await;
+            assert_eq!((&frame["data"], &frame["from"]), (&json!(content), &json!("Ann")), "{id}");
+            browser.send_text(&json!({ "ack": [frame["id"]] }).to_string()).await;
+        }
+        assert_eq!(browser.json().await, json!({ "type": "unread_count", "data": 1 }));
+        let marked = || env.query::<(String, bool)>("SELECT content, delivered = 1 FROM message ORDER BY id");
+        let wanted = [("old 1", true), ("of another", false), ("old 2", true), ("new", true)]
+            .map(|(content, marked)| (content.to_owned(), marked));
+        eventually("his are marked", marked, |rows| *rows == wanted).await;
+    }
+}
+
 /// A history whose ids are of another type than the setting, or compare without case, is refused.
 #[tokio::test]
 async fn tables_that_cannot_hold_text_ids_are_named_and_keep_their_rows() {
-    const REST: &str = "content text NOT NULL, send_time datetime NOT NULL DEFAULT NOW(), \
-                        delivered tinyint NOT NULL DEFAULT 0, KEY (receiver_id, delivered, id)) \
-                        ENGINE=InnoDB CHARSET=utf8mb4";
     const ROWS: &str = "INSERT INTO message (sender_id, receiver_id, content) VALUES (1, 2, 'old 1')";
     for (id, named) in [
         ("varchar(64) COLLATE utf8mb4_unicode_ci", "utf8mb4_unicode_ci takes Bob and bob for one user"),
         ("int", "int must be one of varchar, char for user ids of type text"),
     ] {
         let env = TestEnv::bare().await.with("CHATPUSH_USER_ID_TYPE", "text");
-        let columns = format!("sender_id {id} NOT NULL, receiver_id {id} NOT NULL, {REST}");
+        let columns = format!("sender_id {id} NOT NULL, receiver_id {id} NOT NULL, {TEXT_IDS}");
         let env = on(env, &columns, ROWS, "").await;
         assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
         let (fine, text) = check(&env).await;
