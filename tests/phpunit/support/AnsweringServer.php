@@ -3,7 +3,7 @@
 declare(strict_types=1);
 
 /** A server that answers every command with the same bytes, which no Redis can be made to send. */
-final class AnsweringServer
+final class AnsweringServer extends PhpServer
 {
     private const CODE = <<<'PHP'
         $server = stream_socket_server('tcp://127.0.0.1:0');
@@ -15,25 +15,8 @@ final class AnsweringServer
         }
         PHP;
 
-    private readonly string $address;
-    /** @var resource */
-    private $process;
-
     public function __construct(string $answer)
     {
-        $command = [PHP_BINARY, '-n', '-r', self::CODE, '--', base64_encode($answer)];
-        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w']], $pipes);
-        $this->address = trim((string) fgets($pipes[1]));
-    }
-
-    public function url(): string
-    {
-        return "redis://$this->address";
-    }
-
-    public function __destruct()
-    {
-        proc_terminate($this->process, 9);
-        proc_close($this->process);
+        parent::__construct(self::CODE, base64_encode($answer));
     }
 }

@@ -1,8 +1,9 @@
 <?php
+
 declare(strict_types=1);
 
 /** Forwards one connection to Redis, until so many bytes came from the client. Then it ends, and the port is closed. */
-final class CuttingProxy
+final class CuttingProxy extends PhpServer
 {
     private const CODE = <<<'PHP'
         [, $socket, $left] = $argv;
@@ -30,25 +31,8 @@ final class CuttingProxy
         stream_get_contents($redis);
         PHP;
 
-    private readonly string $address;
-    /** @var resource */
-    private $process;
-
     public function __construct(string $socket, int $bytes)
     {
-        $command = [PHP_BINARY, '-n', '-r', self::CODE, '--', $socket, (string) $bytes];
-        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w']], $pipes);
-        $this->address = trim((string) fgets($pipes[1]));
-    }
-
-    public function url(): string
-    {
-        return "redis://$this->address";
-    }
-
-    public function __destruct()
-    {
-        proc_terminate($this->process, 9);
-        proc_close($this->process);
+        parent::__construct(self::CODE, $socket, (string) $bytes);
     }
 }

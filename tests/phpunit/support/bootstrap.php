@@ -7,6 +7,7 @@ if (!extension_loaded('chatpush') || getenv('CHATPUSH_TEST_REDIS_URL') === false
     fwrite(STDERR, "These tests need the extension and a running stack: ./dev test extension daemon fpm\n");
     exit(1);
 }
+require __DIR__ . '/PhpServer.php';
 require __DIR__ . '/AnsweringServer.php';
 require __DIR__ . '/CuttingProxy.php';
 require __DIR__ . '/RedisConnection.php';
