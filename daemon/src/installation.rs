@@ -3,6 +3,8 @@
 //! Without it, a daemon and PHP that use different database numbers of one Redis would each look in a place
 //! of their own, and two installations on one database would end each other's writer.
 
+mod conversations;
+
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,6 +46,14 @@ pub(crate) enum AgreementError {
     /// Redis belongs to another installation or version.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+    /// Another daemon runs, and does not agree.
+    #[error("{mismatch}; {daemon} runs")]
+    OtherRuns {
+        /// In what they differ.
+        mismatch: Mismatch,
+        /// The name of that daemon.
+        daemon: String,
+    },
     /// A daemon works with this database and another Redis.
     #[error(
         "another chatpushd writes to this database (connection {connection}) and does not use this Redis: all \
@@ -62,6 +72,7 @@ impl AgreementError {
         matches!(
             self,
             Self::Mismatch(_)
+                | Self::OtherRuns { .. }
                 | Self::Elsewhere { .. }
                 | Self::Store(StoreError::Foreign(_) | StoreError::Unfit(_))
         )
@@ -74,6 +85,7 @@ impl Failure for AgreementError {
             Self::Redis(error) => error.summary(),
             Self::Store(error) => error.summary(),
             Self::Mismatch(_) => "Redis belongs to another installation",
+            Self::OtherRuns { .. } => "another chatpushd runs with other settings",
             Self::Elsewhere { .. } => "the installation is in another Redis",
         }
     }
@@ -89,6 +101,7 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
         *known(services) = Some(own.clone());
         return recorded(services, &own).await.map(drop);
     }
+    let starts = known(services).is_none();
     let refreshed = match refresh(services).await {
         Err(AgreementError::Store(StoreError::Unavailable(UnavailableCause::NotAdopted(_)))) => {
             if let Some(store) = &services.store {
@@ -100,6 +113,9 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     };
     match refreshed {
         Ok(()) => Ok(()),
+        Err(AgreementError::Mismatch(Mismatch::Conversations { .. })) => {
+            conversations::change(services, starts).await
+        }
         Err(AgreementError::Store(error)) if !matches!(error, StoreError::Foreign(_)) => {
             if known(services).is_some() {
                 return compare(services, 0).await;

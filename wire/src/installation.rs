@@ -92,8 +92,7 @@ pub enum Mismatch {
     /// Other counters.
     #[error(
         "the installation in Redis has unread_by_conversation = {found} and this daemon {}: give all daemons the same \
-         (CHATPUSH_UNREAD_BY_CONVERSATION); to change it for good, stop them all and delete the key \
-         <prefix>:installation",
+         (CHATPUSH_UNREAD_BY_CONVERSATION), or stop them all before one starts with another value",
         !found
     )]
     Conversations {
@@ -211,11 +210,11 @@ impl Installation {
         if self.storage != own.storage {
             return Err(Mismatch::Storage { found: self.storage.clone(), own: own.storage.clone() });
         }
-        if self.unread_by_conversation != own.unread_by_conversation {
-            return Err(Mismatch::Conversations { found: self.unread_by_conversation });
-        }
         if self.uuid != own.uuid {
             return Err(Mismatch::Uuid { found: self.uuid.clone(), own: own.uuid.clone() });
+        }
+        if self.unread_by_conversation != own.unread_by_conversation {
+            return Err(Mismatch::Conversations { found: self.unread_by_conversation });
         }
         Ok(())
     }

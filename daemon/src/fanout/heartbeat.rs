@@ -8,14 +8,12 @@ use chatpush_wire::entry::GENERATION;
 use tokio::time::Instant;
 
 use super::{presence, subscriber_clients};
+use crate::broker::heartbeats::HEARTBEAT_TIMEOUT;
 use crate::broker::{BrokerError, Connection, scripts};
 use crate::services::Services;
 
 /// How often a daemon sends its heartbeat and looks for missing ones.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
-
-/// How long a daemon may be silent before its subscriptions are ended. It makes them again when it wakes up.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// How old this daemon's own last heartbeat may be, by Redis's clock, when it judges others. After a longer gap
 /// theirs may be old for the same reason: the machine was frozen or suspended. Theirs may be one interval older.

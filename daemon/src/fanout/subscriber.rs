@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::Backoff;
 use crate::base::metrics;
-use crate::broker::{BrokerError, COMMAND_TIMEOUT, Connection, Connector};
+use crate::broker::{BrokerError, COMMAND_TIMEOUT, Connection, Connector, heartbeats};
 use crate::fanout::dispatch::Dispatcher;
 use crate::fanout::heartbeat::Heartbeat;
 use crate::fanout::log_repair;
@@ -70,6 +70,10 @@ impl Subscriber {
             }
         }
         self.subscriptions.set_up(false);
+        let Services { commands, prefix, daemon, .. } = &*self.services;
+        if let Err(error) = heartbeats::forget(commands, prefix, daemon).await {
+            tracing::debug!(%error, "the last heartbeat stays until it is old");
+        }
     }
 
     /// One epoch: from connecting to the end of the connection, or of the daemon.

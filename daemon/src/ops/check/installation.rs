@@ -1,14 +1,17 @@
 //! Whether Redis and the database belong together, and fit this version.
 
-use chatpush_wire::installation::{ContentColumn, Installation};
+use chatpush_wire::installation::{ContentColumn, Installation, Mismatch};
 use redis::Client;
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
-use crate::broker::Commands;
+use crate::broker::{BrokerError, Commands, heartbeats};
 use crate::config::Config;
 use crate::store::installation::{InstallationRow, WriterSession};
 use crate::store::{Store, StoreError, bounded};
+
+/// What it is called in reports.
+const NAME: &str = "installation";
 
 pub(super) async fn check(config: &Config, store: &Store) -> Vec<Finding> {
     let found = row(store).await;
@@ -38,22 +41,34 @@ async fn row(store: &Store) -> Result<InstallationRow, StoreError> {
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the
 /// connection of a daemon that writes to the database.
 pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<WriterSession>) -> Finding {
-    let name = "installation";
-    let record = match Client::open(config.redis.clone()) {
-        Ok(client) => Commands::new(client).installation(&config.prefix).await,
-        Err(error) => Err(error.into()),
+    let commands = match Client::open(config.redis.clone()) {
+        Ok(client) => Commands::new(client),
+        Err(error) => return Finding::wrong(NAME, BrokerError::from(error).report()),
     };
-    match record {
+    match commands.installation(&config.prefix).await {
         Ok(None) if writer.is_some() => Finding::wrong(
-            name,
+            NAME,
             "a chatpushd writes to this database and does not use this Redis: compare CHATPUSH_REDIS_URL, with \
              its database number",
         ),
-        Ok(None) => Finding::fine(name, "new in this Redis"),
+        Ok(None) => Finding::fine(NAME, "new in this Redis"),
         Ok(Some(record)) => match Installation::decode(&record).and_then(|found| found.admits(&own)) {
-            Ok(()) => Finding::fine(name, own.name()),
-            Err(mismatch) => Finding::wrong(name, mismatch.to_string()),
+            Ok(()) => Finding::fine(NAME, own.name()),
+            Err(mismatch @ Mismatch::Conversations { .. }) => changed(config, &commands, &mismatch).await,
+            Err(mismatch) => Finding::wrong(NAME, mismatch.to_string()),
         },
-        Err(error) => Finding::wrong(name, error.report()),
+        Err(error) => Finding::wrong(NAME, error.report()),
+    }
+}
+
+/// Whether a daemon that starts may change the record: no other daemon runs.
+async fn changed(config: &Config, commands: &Commands, mismatch: &Mismatch) -> Finding {
+    match heartbeats::living(commands, &config.prefix, "", true).await {
+        Ok(None) => Finding::warning(
+            NAME,
+            "unread_by_conversation is another one than before: chatpushd changes it for all when it starts",
+        ),
+        Ok(Some(daemon)) => Finding::wrong(NAME, format!("{mismatch}; {daemon} runs")),
+        Err(error) => Finding::wrong(NAME, error.report()),
     }
 }
