@@ -1,6 +1,7 @@
 //! User ids of the types `bigint` and `text`, through everything that a user has.
 
 mod bigint;
+mod kept;
 mod live;
 mod refused;
 mod sending;

@@ -1,7 +1,10 @@
 //! What users whose ids are texts send: to many, receipts, counters, copies, and what is taken back.
 
+use chatpush_tests::client::Client;
+use chatpush_tests::daemon::{Daemon, token_of};
+use chatpush_tests::eventually::eventually;
 use chatpush_tests::grants::next_of;
-use chatpush_tests::test_env::TestEnv;
+use chatpush_tests::test_env::{SECRET, TestEnv};
 use chatpush_wire::id::UserIdType;
 use serde_json::{Value, json};
 
@@ -25,6 +28,11 @@ pub(super) async fn installation_of(ids: UserIdType, users: &[&str]) -> TestEnv 
         env.execute(&sql).await;
     }
     env
+}
+
+/// A client without a subprotocol, which confirms by pong.
+pub(super) async fn plain(daemon: &Daemon, user: &str) -> Client {
+    Client::connect(daemon.port(), &token_of(SECRET, user, 3600), None).await.expect("it is let in")
 }
 
 /// Receivers and contents of what waits.
@@ -109,4 +117,44 @@ async fn conversations_are_named_by_senders_and_read_one_by_one() {
     let clear = "ChatPush\\clearUnreadCount('Ann', 'bob'); ChatPush\\clearUnreadCount('Ann', 'Bob');
         echo json_encode([ChatPush\\getUnreadCounts('Ann'), getUnreadCount('Ann')]);";
     assert_eq!(env.php().get(clear).await, "[[],0]");
+}
+
+/// Each receiver has a row and a counter of their own, and the sender a receipt that names who has got it.
+#[tokio::test]
+async fn message_to_many_is_each_receivers_own() {
+    let env = installation().await;
+    let daemon = env.daemon().await;
+    let (mut sender, mut receiver) = (daemon.connect_as("Ann").await, daemon.connect_as("Bob").await);
+    assert_eq!(sender.until_unread_count().await.1, 0);
+    assert_eq!(receiver.until_unread_count().await.1, 0);
+    assert_eq!(env.php().get(SEND).await, r#"{"bob@example.org":"stored","Bob":"live","bob":"stored"}"#);
+
+    let mut frame = next_of(&mut receiver, "chat").await;
+    assert!(frame["time"].take().is_u64());
+    assert_eq!(
+        frame,
+        json!({"id": "Ann:h1", "type": "chat", "data": "hi", "from": "Ann", "time": null,
+               "conversation": "team@example.org"})
+    );
+    let three = owned(&[("Bob", "hi"), ("bob", "hi"), ("bob@example.org", "hi")]);
+    eventually("all rows are there", || waiting(&env), |rows| *rows == three).await;
+    receiver.send_text(r#"{"ack":["Ann:h1"]}"#).await;
+    let receipt = next_of(&mut sender, "delivered").await;
+    assert_eq!(receipt, json!({"type": "delivered", "to": "Bob", "ids": ["Ann:h1"]}));
+    let two = owned(&[("bob", "hi"), ("bob@example.org", "hi")]);
+    eventually("one row is gone", || waiting(&env), |rows| *rows == two).await;
+
+    env.php().get("ChatPush\\sendMessage('Ann', 'bob', 'to one', 'chat', 'h2');").await;
+    let mut copy = next_of(&mut sender, "chat").await;
+    while copy["id"] != "Ann:h2" {
+        copy = next_of(&mut sender, "chat").await;
+    }
+    assert_eq!((&copy["from"], &copy["to"]), (&json!("Ann"), &json!("bob")), "{copy}");
+    env.php().get("ChatPush\\recallMessage('Ann', 'bob', 'h2');").await;
+
+    // A repeated call is the same message.
+    assert_eq!(env.php().get(SEND).await, r#"{"bob@example.org":"stored","Bob":"live","bob":"stored"}"#);
+    assert_eq!(waiting(&env).await, two);
+    let one = json!([{"team@example.org": 1}, 1]);
+    assert_eq!(counts(&env).await, json!({"Bob": one, "bob": one, "bob@example.org": one}));
 }
