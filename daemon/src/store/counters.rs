@@ -7,11 +7,11 @@ use chatpush_wire::limit::UNREAD_CONVERSATIONS;
 use mysql_async::Row;
 
 use super::StoreError;
-use super::apply::WriterConnection;
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::rows::Unread;
 use super::statements::{counter, parts};
 use super::tables::Tables;
+use super::writer_connection::WriterConnection;
 
 /// Most users of one transaction.
 const USERS: usize = 256;

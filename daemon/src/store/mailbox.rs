@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chatpush_wire::id::UserId;
 
 use super::StoreError;
-use super::apply::{Locks, WriterConnection};
 use super::counters;
 use super::multi_statement::ResultUse;
 use super::rows::Unread;
 use super::statements::mailbox::Counted;
 use super::statements::{in_statements, mailbox};
+use super::writer_connection::{Locks, WriterConnection};
 use crate::base::clock;
 use crate::log::batch::PositionUpdate;
 

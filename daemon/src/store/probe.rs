@@ -1,17 +1,24 @@
 //! Whether others succeed: a made-up message is stored, or stored and deleted, and rolled back. It takes the
 //! way of an entry, through the same tables and triggers.
 
+use std::time::Duration;
+
 use chatpush_wire::entry::Entry;
 use chatpush_wire::id::{MessageId, UserId};
 
+use super::StoreError;
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::server::Server;
 use super::statements::{confirm, counter, id_literal, insert, notified, recall};
 use super::tables::Tables;
+use super::writer_connection::WriterConnection;
 use crate::base::clock;
 use crate::config::When;
 use crate::log::batch::{Batch, Counter, Counting, Insert, PartClear, Parts};
 use crate::log::position::Position;
+
+/// How long a probe may take. It has one row: longer, and the server is slow.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a probe is like.
 #[derive(Clone, Copy, Debug)]
@@ -130,5 +137,40 @@ impl Probe<'_> {
             _ => counter.cleared = true,
         }
         (counter, (self.counting == Counting::ByConversation).then_some(parts))
+    }
+}
+
+impl WriterConnection {
+    /// Whether others of its kind succeed where `entry` fails: stores a made-up message of the same length
+    /// for the same receiver, and rolls it back. If that fails and `anyone` is set, then for another user.
+    ///
+    /// # Errors
+    ///
+    /// The error that they meet too.
+    pub(crate) async fn probe(
+        &mut self,
+        entry: &Entry,
+        counting: Counting,
+        anyone: bool,
+    ) -> Result<(), StoreError> {
+        let remember_confirmed = self.remember_confirmed;
+        let Some(receiver) = receiver(entry) else { return Ok(()) };
+        let own = Probe { entry, receiver, is_own: true, counting, remember_confirmed };
+        let Err(error) = self.probe_as(own).await else { return Ok(()) };
+        if !anyone || error.is_locked() || !error.concerns_entries() {
+            return Err(error);
+        }
+        let ids = self.tables.user_id_type;
+        let found = self.select(other_user(&self.tables, receiver)).await?;
+        let other =
+            found.into_iter().find_map(|row| ids.text(&mysql_async::from_row_opt::<String>(row).ok()?).ok());
+        let Some(other) = other else { return Err(error) };
+        self.probe_as(Probe { receiver: &other, is_own: false, ..own }).await.map_err(|_| error)
+    }
+
+    async fn probe_as(&mut self, probe: Probe<'_>) -> Result<(), StoreError> {
+        let mut statements = probe.statements(&self.tables, &self.server, &self.time_zone);
+        statements.push(ResultUse::Ignored, "ROLLBACK");
+        self.execute_within(PROBE_LIMIT, statements).await.map(drop)
     }
 }

@@ -2,8 +2,8 @@
 //! are old enough, and records whose row the application has deleted.
 
 use super::StoreError;
-use super::apply::WriterConnection;
 use super::statements::sweep;
+use super::writer_connection::WriterConnection;
 
 /// Most rows of each kind in one step.
 const STEP: u32 = 1_000;

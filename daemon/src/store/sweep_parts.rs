@@ -6,12 +6,12 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 
 use super::StoreError;
-use super::apply::{Locks, WriterConnection};
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::schema::CONVERSATION_CLEARED;
 pub(crate) use super::statements::part_keys::PartKey;
 use super::statements::part_keys::{self, Step};
 use super::statements::{counter, parts};
+use super::writer_connection::{Locks, WriterConnection};
 use crate::config::UNREAD;
 use crate::log::position::Position;
 

@@ -6,9 +6,9 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 use tokio::time::timeout;
 
-use super::apply::{Locks, WriterConnection};
 use super::error::UnavailableCause;
 use super::multi_statement::{MultiStatement, Results};
+use super::writer_connection::{Locks, WriterConnection};
 use super::{ALIVE_TIMEOUT, StoreError, bounded, writer_lock};
 
 /// How long the statements of a batch may take. Then they are ended, and its partitions are tried alone.

@@ -1,11 +1,12 @@
 //! The statements of the writer's transactions, in their order.
 
-use super::apply::{Inserts, Locks, WriterConnection};
+use super::apply::Inserts;
 use super::counters;
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::statements::{
     confirm, counter, forget, in_statements, insert, notified, position, recall, webhook_events,
 };
+use super::writer_connection::{Locks, WriterConnection};
 use crate::base::clock;
 use crate::base::fault_injection::{self, Promise};
 use crate::config::{Event, When};

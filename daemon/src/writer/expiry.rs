@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::base::clock;
 use crate::log::batch::PositionUpdate;
 use crate::store::StoreError;
-use crate::store::apply::WriterConnection;
 use crate::store::rows::Unread;
+use crate::store::writer_connection::WriterConnection;
 use search::Search;
 
 /// The time between two steps while there is much to remove, or to look at.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::log::batch::{Batch, LogEntry};
 use crate::store::StoreError;
-use crate::store::apply::WriterConnection;
+use crate::store::writer_connection::WriterConnection;
 
 /// How long a mailbox that was full is not counted again.
 const FULL_TIME: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use chatpush_wire::id::{MessageId, UserId};
 
 use crate::store::StoreError;
-use crate::store::apply::WriterConnection;
+use crate::store::writer_connection::WriterConnection;
 
 /// How many messages are known at most: the last ones.
 const MAX_MESSAGES: usize = 1_000;

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::base::clock;
 use crate::log::position::Position;
 use crate::store::StoreError;
-use crate::store::apply::WriterConnection;
 use crate::store::sweep_parts::PartKey;
+use crate::store::writer_connection::WriterConnection;
 
 /// The time between two steps while there is much to remove.
 const BUSY_INTERVAL: Duration = Duration::from_secs(1);

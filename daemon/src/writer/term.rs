@@ -41,8 +41,9 @@ use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
 use crate::services::Services;
-use crate::store::apply::{Applied, Inserts, Locks, WriterConnection};
+use crate::store::apply::{Applied, Inserts};
 use crate::store::error::Rejection;
+use crate::store::writer_connection::{Locks, WriterConnection};
 use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own

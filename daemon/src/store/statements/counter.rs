@@ -5,7 +5,7 @@ use chatpush_wire::id::UserId;
 use super::{ID_BYTES, id_list, id_literal, in_statements, parts};
 use crate::config::Names;
 use crate::log::batch::Batch;
-use crate::store::apply::Locks;
+use crate::store::writer_connection::Locks;
 
 /// Locks the rows of these users in the order of their ids. With [`Locks::NoWait`] it fails at once if another
 /// transaction has locked one.

@@ -8,9 +8,9 @@ use super::Term;
 use super::splitting::Halving;
 use crate::log::batch::LogEntry;
 use crate::store::StoreError;
-use crate::store::apply::Locks;
 use crate::store::error::{Rejection, Treatment};
 use crate::store::time_limit::ALONE_LIMIT;
+use crate::store::writer_connection::Locks;
 use crate::writer::deferred::Deferred;
 use crate::writer::refusals::Verdict;
 

@@ -9,8 +9,9 @@ use crate::base::metrics;
 use crate::broker::replies;
 use crate::log::batch::{Batch, Known, LogEntry, Outcome};
 use crate::store::StoreError;
-use crate::store::apply::{Inserts, Locks, NewDeadLetter};
+use crate::store::apply::{Inserts, NewDeadLetter};
 use crate::store::error::{Rejection, Treatment};
+use crate::store::writer_connection::Locks;
 use crate::writer::refusals::Verdict;
 
 /// A receiver whose message MySQL refuses, and the error.
