@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::NotifyError;
 use crate::barrier::Barrier;
+use crate::base::clock::milliseconds;
 use crate::broker::{BrokerError, log, presence};
 use crate::config::{Notify, When};
 use crate::log::position::Position;
@@ -134,10 +135,6 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
     };
     let due_at = since + milliseconds(after);
     if due_at <= now { Verdict::Due } else { Verdict::Later { look_at: due_at } }
-}
-
-pub(super) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use chatpush_wire::id::{Sender, UserId};
 use tokio::time::Instant;
 
 use super::NotifyError;
-use super::judgement::{Judge, milliseconds};
+use super::judgement::Judge;
 use crate::barrier::Barrier;
+use crate::base::clock::milliseconds;
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;

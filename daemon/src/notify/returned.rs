@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chatpush_wire::id::UserId;
 use tokio_util::sync::CancellationToken;
 
-use super::judgement::{CONNECTED_INTERVAL, milliseconds};
+use super::judgement::CONNECTED_INTERVAL;
 use crate::base::backoff::Backoff;
+use crate::base::clock::milliseconds;
 use crate::base::gathered::Gathered;
 use crate::config::{Notify, When};
 use crate::services::Services;

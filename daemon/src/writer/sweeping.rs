@@ -69,8 +69,7 @@ impl Sweeping {
         mysql: &mut WriterConnection,
         applied: impl Fn(&UserId) -> Position,
     ) -> Result<bool, StoreError> {
-        let memory = u64::try_from(self.failover_memory.as_millis()).unwrap_or(u64::MAX);
-        let before = clock::unix_milliseconds().saturating_sub(memory);
+        let before = clock::unix_milliseconds().saturating_sub(clock::milliseconds(self.failover_memory));
         let more_confirmed = mysql.forget_confirmed(before).await?;
         let last = mysql.sweep_records(self.after).await?;
         self.after = last.unwrap_or(0);
