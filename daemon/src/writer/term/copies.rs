@@ -68,18 +68,9 @@ fn carbons<'a>(
     let mut places: HashMap<(&UserId, &MessageId), usize> = HashMap::new();
     for logged in entries {
         match &logged.entry {
-            Ok(Entry::Message { id, sender, receiver, content, message_type, conversation, .. })
-                if is_new(sender, receiver, id) =>
-            {
-                let from = Sender::from(sender);
-                let message = Message {
-                    id,
-                    message_type: Some(message_type.as_ref().unwrap_or(default_type)),
-                    data: content,
-                    from: Some(&from),
-                    conversation: conversation.as_ref(),
-                };
-                carbons.push((sender, sent::carbon(&message, receiver, logged.position.time_ms())));
+            Ok(Entry::Message { id, sender, receiver, .. }) if is_new(sender, receiver, id) => {
+                let copy = copy(logged, default_type, |message, time| sent::carbon(message, receiver, time));
+                carbons.extend(copy);
             }
             Ok(Entry::MessageToMany { id, sender, receivers, .. }) => {
                 let new = receivers.iter().filter(|to| !to.repeated && is_new(sender, &to.user, id));
@@ -93,19 +84,32 @@ fn carbons<'a>(
         }
     }
     for (logged, to) in to_many.into_iter().filter(|(_, to)| !to.is_empty()) {
-        let Ok(Entry::MessageToMany { id, sender, content, message_type, conversation, .. }) = &logged.entry
-        else {
-            continue;
-        };
-        let from = Sender::from(sender);
-        let message = Message {
-            id,
-            message_type: Some(message_type.as_ref().unwrap_or(default_type)),
-            data: content,
-            from: Some(&from),
-            conversation: conversation.as_ref(),
-        };
-        carbons.push((sender, sent::carbon_to_many(&message, &to, logged.position.time_ms())));
+        carbons.extend(copy(logged, default_type, |message, time| sent::carbon_to_many(message, &to, time)));
     }
     carbons
+}
+
+/// The copy of a message, with its sender; none of another entry. It is rendered from the message and its time, in
+/// milliseconds since 1970.
+fn copy<'a>(
+    logged: &'a LogEntry,
+    default_type: &MessageType,
+    render: impl FnOnce(&Message<'_>, u64) -> String,
+) -> Option<(&'a UserId, String)> {
+    let Ok(
+        Entry::Message { id, sender, content, message_type, conversation, .. }
+        | Entry::MessageToMany { id, sender, content, message_type, conversation, .. },
+    ) = &logged.entry
+    else {
+        return None;
+    };
+    let from = Sender::from(sender);
+    let message = Message {
+        id,
+        message_type: Some(message_type.as_ref().unwrap_or(default_type)),
+        data: content,
+        from: Some(&from),
+        conversation: conversation.as_ref(),
+    };
+    Some((sender, render(&message, logged.position.time_ms())))
 }
