@@ -125,6 +125,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("smoke", &["demo", "http_client", "mariadb", "stack"]),
     ("http_client", &[]),
     ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
+    ("mail", &["artifacts", "server", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
     ("mariadb", &["folder", "server", "wait"]),
