@@ -184,10 +184,10 @@ impl Daemon {
 
         let returned = Returned::new(config.notify);
         connected.spawn(returned.clone().run(services.clone(), stop_connected.clone()));
-        let announces = config.webhook.as_ref().is_some_and(|webhook| webhook.events.have_presence());
-        let announced = Connected::new(announces);
+        let tells_presence = config.webhook.as_ref().is_some_and(|webhook| webhook.events.have_presence());
+        let announced = Connected::new(tells_presence);
         connected.spawn(announced.clone().run(services.clone(), hub.clone(), stop_connected.clone()));
-        if announces {
+        if tells_presence {
             writer.spawn(Gone::new(services.clone(), lease.clone()).run(stop_writer.clone()));
         }
         let noted = (returned, announced);

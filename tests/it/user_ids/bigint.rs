@@ -37,8 +37,8 @@ async fn message_to_many_has_ids_of_64_bits_everywhere() {
     assert_eq!(sender.until_unread_count().await.1, 0);
     let send =
         "echo json_encode(ChatPush\\sendToUsers(-7, [PHP_INT_MAX, -1, '-1'], 'hi', 'chat', 'h1', 'team'));";
-    let sent = r#"{"9223372036854775807":"stored","-1":"stored"}"#;
-    assert_eq!(php.get(send).await, sent);
+    let deliveries = r#"{"9223372036854775807":"stored","-1":"stored"}"#;
+    assert_eq!(php.get(send).await, deliveries);
     let mut copy = next_of(&mut sender, "chat").await;
     assert!(copy["time"].take().is_u64());
     let expected = json!({"id": "-7:h1", "type": "chat", "data": "hi", "from": "-7", "to": [LARGEST, "-1"],
