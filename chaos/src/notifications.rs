@@ -80,6 +80,7 @@ impl Notifications {
                 ledger: self.receiver.ledger(),
                 redis_url: redis_url.to_owned(),
                 fault_injection: promise.map(str::to_owned),
+                calls: self.users.clone(),
             };
             self.users.spawn(absent.run(seed, self.stop.clone(), crowd.clone()));
         }

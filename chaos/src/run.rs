@@ -52,10 +52,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         arguments.workers,
         arguments.users()
     );
-    let notifications = match arguments.notifications {
-        true => Some(Notifications::start(arguments.seed).await?),
-        false => None,
-    };
+    let notifications =
+        if arguments.notifications { Some(Notifications::start(arguments.seed).await?) } else { None };
     let settings = notifications.as_ref().map(Notifications::environment).unwrap_or_default();
     let mut cluster = Cluster::start(&arguments, settings).await?;
     eprintln!("Data and logs: {}", cluster.folder().display());
@@ -250,17 +248,9 @@ async fn inject(
             cluster.start_daemon(daemon)?;
         }
         FaultKind::KillSender => {
-            let Some(notifications) = notifications else { return Ok(()) };
-            let killed = notifications.hold(HELD_TIMEOUT, async || {
-                let writer = cluster.writer().await?.unwrap_or(daemon);
-                if let Some(sender) = cluster.take_daemon(writer) {
-                    sender.kill();
-                }
-                anyhow::Ok(writer)
-            });
-            let killed = killed.await?;
-            sleep(fault.lasts).await;
-            cluster.start_daemon(killed)?;
+            if let Some(notifications) = notifications {
+                kill_sender(fault, cluster, notifications).await?;
+            }
         }
         FaultKind::StopDaemon => {
             if let Some(daemon) = cluster.daemon(daemon) {
@@ -335,6 +325,24 @@ async fn inject(
         }
     }
     Ok(())
+}
+
+/// Kills the daemon that writes while a webhook is under way, and starts it again.
+async fn kill_sender(
+    fault: Fault,
+    cluster: &mut Cluster,
+    notifications: &Notifications,
+) -> anyhow::Result<()> {
+    let killed = notifications.hold(HELD_TIMEOUT, async || {
+        let daemon = cluster.writer().await?.unwrap_or(fault.target % cluster.daemons());
+        if let Some(sender) = cluster.take_daemon(daemon) {
+            sender.kill();
+        }
+        anyhow::Ok(daemon)
+    });
+    let killed = killed.await?;
+    sleep(fault.lasts).await;
+    cluster.start_daemon(killed)
 }
 
 /// What is wrong already, whatever comes later.

@@ -29,7 +29,7 @@ const STAY: Duration = Duration::from_millis(700);
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The same before some rounds: long enough to count as gone.
+/// The same before some rounds, and all of one of three users: long enough to count as gone.
 const LONG_PAUSE: Duration = Duration::from_secs(14);
 
 /// The time between two looks into the ledger.
@@ -48,17 +48,20 @@ pub(crate) struct Absent {
     pub(crate) redis_url: String,
     /// The promise that the extension breaks.
     pub(crate) fault_injection: Option<String>,
+    /// The calls that are under way.
+    pub(crate) calls: TaskTracker,
 }
 
 impl Absent {
     /// Round after round until `stop` is cancelled. Then the user comes back for the final delivery.
     pub(super) async fn run(self, seed: u64, stop: CancellationToken, crowd: TaskTracker) {
-        let mut rng = Rng::with_seed(seed ^ u64::from(self.number) << 32);
+        let mut rng = Rng::with_seed(seed ^ (u64::from(self.number) << 32));
         tokio::select! {
             () = async {
                 for round in 0..ROUNDS / 2 {
                     self.round(round, &mut rng).await;
-                    sleep(if rng.u8(..3) == 0 { LONG_PAUSE } else { PAUSE }).await;
+                    let is_long = self.number.is_multiple_of(3) || rng.u8(..4) == 0;
+                    sleep(if is_long { LONG_PAUSE } else { PAUSE }).await;
                 }
             } => {}
             () = stop.cancelled() => {}
@@ -71,7 +74,7 @@ impl Absent {
         let Ok(user) = self.clients.schema.id(self.number + OFFLINE).map(ToString::to_string) else { return };
         let Some(first) = self.send(round * 2).await else { return self.come_back(&user, &[], rng).await };
         let mut messages = vec![first];
-        let told = || !self.ledger.lock().waiting(&user, &messages).is_empty();
+        let told = || self.ledger.lock().is_told(&user, &messages);
         if !within(AFTER + self.within(), told).await {
             self.wrong(format!("nobody was told that a message waits: {} of {user}", messages[0]));
         } else if rng.bool() {
@@ -111,19 +114,24 @@ impl Absent {
 
     /// Sends a message. Returns its id if it is certainly stored.
     async fn send(&self, number: u64) -> Option<String> {
-        let schema = &self.clients.schema;
         let worker = WORKERS + u64::from(self.number) * ROUNDS + number;
-        let sender = schema.sender(worker).ok()?;
-        let message = Message {
-            identity: Identity { number: worker, seed: 0, schema },
-            receiver: self.number + OFFLINE,
-            operation: "send",
-            suffix: "",
-            tries: 1,
-            fault_injection: self.fault_injection.clone(),
-            history: &self.clients.history,
-        };
-        let outcome = message.send(&self.redis_url, 5_000).await.ok()?;
+        let sender = self.clients.schema.sender(worker).ok()?;
+        let (clients, receiver) = (self.clients.clone(), self.number + OFFLINE);
+        let (redis_url, fault_injection) = (self.redis_url.clone(), self.fault_injection.clone());
+        // A call that has begun is recorded, also when the rounds end meanwhile.
+        let call = self.calls.spawn(async move {
+            let message = Message {
+                identity: Identity { number: worker, seed: 0, schema: &clients.schema },
+                receiver,
+                operation: "send",
+                suffix: "",
+                tries: 1,
+                fault_injection,
+                history: &clients.history,
+            };
+            message.send(&redis_url, 5_000).await
+        });
+        let outcome = call.await.ok()?.ok()?;
         (outcome == "ok").then(|| format!("{sender}:w{worker}-s-1"))
     }
 

@@ -28,7 +28,9 @@ pub(crate) struct Entries {
     webhooks: HashMap<String, Webhook>,
     /// Webhooks that say that messages wait, by user: their ids, and the last message of each try.
     waiting: HashMap<String, Vec<(String, String)>>,
-    /// Receivers and ids of messages of which it was told that they are confirmed.
+    /// The ids of webhooks that were accepted.
+    accepted: HashSet<String>,
+    /// Receivers and ids of messages of whose confirmation a webhook was accepted.
     delivered: HashSet<(String, String)>,
     /// How often one of each kind has come.
     counts: BTreeMap<String, u64>,
@@ -41,6 +43,7 @@ pub(crate) struct Entries {
 #[derive(Clone, Debug)]
 struct Webhook {
     number: usize,
+    tries: u32,
     event: String,
     data: Value,
 }
@@ -51,6 +54,7 @@ impl Default for Entries {
             started: Instant::now(),
             webhooks: HashMap::new(),
             waiting: HashMap::new(),
+            accepted: HashSet::new(),
             delivered: HashSet::new(),
             counts: BTreeMap::new(),
             confirmed: HashMap::new(),
@@ -65,8 +69,8 @@ fn text(id: &Value) -> String {
 }
 
 impl Entries {
-    /// Enters a request.
-    pub(super) fn received(&mut self, id: &str, body: &[u8], is_signed: bool) {
+    /// Enters a request. Returns how often the webhook has come.
+    pub(super) fn received(&mut self, id: &str, body: &[u8], is_signed: bool) -> u32 {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let (event, data) = (body["type"].as_str().unwrap_or_default().to_owned(), body["data"].clone());
         *self.counts.entry(event.clone()).or_default() += 1;
@@ -81,18 +85,19 @@ impl Entries {
         {
             self.wrong.push(format!("told of what was delivered: {message}, {:?} later", now - *at));
         }
-        if event == "message.delivered" {
-            self.delivered.insert((text(&data["receiver_id"]), text(&data["message_id"])));
-        } else if event == "message.waiting" {
+        if event == "message.waiting" {
             let last = (id.to_owned(), text(&data["last"]["message_id"]));
             self.waiting.entry(text(&data["user_id"])).or_default().push(last);
         }
         let number = self.webhooks.len();
         let first = self.webhooks.entry(id.to_owned()).or_insert_with(|| Webhook {
             number,
+            tries: 0,
             event: event.clone(),
             data: data.clone(),
         });
+        first.tries += 1;
+        let tries = first.tries;
         // What waits may be more in the next try.
         let is_same = first.event == event
             && if event == "message.waiting" {
@@ -103,6 +108,22 @@ impl Entries {
         if !is_same {
             self.wrong.push(format!("two webhooks have one id: {id} {} {data}", first.data));
         }
+        tries
+    }
+
+    /// A request was accepted in time.
+    pub(super) fn accepted(&mut self, id: &str) {
+        self.accepted.insert(id.to_owned());
+        if let Some(Webhook { event, data, .. }) = self.webhooks.get(id)
+            && event == "message.delivered"
+        {
+            self.delivered.insert((text(&data["receiver_id"]), text(&data["message_id"])));
+        }
+    }
+
+    /// Whether a webhook was accepted that says that messages wait for a user, the last of them one of these.
+    pub(crate) fn is_told(&self, user: &str, messages: &[String]) -> bool {
+        self.waiting(user, messages).iter().any(|id| self.accepted.contains(id))
     }
 
     /// The ids of webhooks that say that messages wait for a user, the last of them with one of these ids.
@@ -142,7 +163,7 @@ impl Entries {
         }
         for (receiver, message) in delivered {
             let Ok(user) = schema.id(*receiver) else { continue };
-            if !ids.contains_key(&(user.to_string(), message.clone())) {
+            if !self.is_delivered(&user.to_string(), message) {
                 found.push(format!("a confirmation is not told: {message} of {user}"));
             }
         }
