@@ -123,6 +123,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("control", &["stack", "supervisor"]),
     ("supervisor", &["stack"]),
     ("smoke", &["demo", "http_client", "mariadb", "stack"]),
+    ("mail", &["artifacts", "server", "stack"]),
     ("http_client", &[]),
     ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
     ("mail", &["artifacts", "server", "stack"]),
