@@ -6,3 +6,4 @@ pub(crate) mod error_text;
 pub(crate) mod fault_injection;
 pub(crate) mod gathered;
 pub(crate) mod metrics;
+pub(crate) mod pause;

@@ -56,6 +56,7 @@ pub use self::render::{environment_help, example};
 use self::source::Source;
 pub use self::tls::Certificate;
 pub use self::tokens::Tokens;
+pub(crate) use self::web_push::Values;
 pub use self::web_push::{Hosts, Notification, RefusedHost, Template, VapidKeys, WebPush, vapid};
 pub use self::webhook::{Event, Events, Key, Webhook};
 

@@ -1,6 +1,9 @@
-//! Who a connection belongs to, and how often something may happen. Nothing here opens a socket.
+//! Who a connection belongs to, and how often something may happen. What HTTP clients share.
+//! Nothing here opens a socket.
 
 pub mod client_ip;
+pub(crate) mod https;
 pub mod origin;
 pub mod proxy_protocol;
+pub(crate) mod public_address;
 pub(crate) mod rate_limit;

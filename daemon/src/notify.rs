@@ -2,7 +2,7 @@
 //!
 //! It follows from what is stored, so nothing is lost with a process. The daemon that writes looks at new rows of
 //! the message table every second (`looks`), and notes their receivers in `chatpush_notified`. It looks at
-//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` leases them to PHP or to a webhook.
+//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` leases them to PHP, to a webhook or to Web Push.
 //! `returned` records who has come back. Times are those of MySQL's clock.
 
 mod judgement;
@@ -125,8 +125,8 @@ impl Notifier {
         let looks = match &mut self.looks {
             Some(looks) => looks,
             none => {
-                // The last writer may have ended in the middle of a webhook.
-                store.end_webhook_leases(store.now().await?).await?;
+                // The last writer may have ended while it told somebody.
+                store.end_writers_leases(store.now().await?).await?;
                 none.insert(Looks::new(store.scanned().await?))
             }
         };

@@ -45,7 +45,8 @@ use crate::ops::{logging, rlimit, service_manager, signals};
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
-use crate::web_push;
+use crate::web_push::WebPushes;
+use crate::web_push::subscriptions::Subscriptions as PushSubscriptions;
 use crate::webhook::Webhooks;
 use crate::writer::Writer;
 
@@ -108,12 +109,16 @@ async fn run(
     }
     let barrier = Barrier::new(services.clone());
     let webhooks = webhooks(&services, &barrier)?;
-    let daemon = Daemon::start(services.clone(), listeners, (tls, webhooks, barrier), &stop);
+    let web_pushes = web_pushes(&services, &barrier)?;
+    let daemon = Daemon::start(services.clone(), listeners, (tls, (webhooks, web_pushes), barrier), &stop);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
     daemon.stop().await;
     Ok(ExitCode::SUCCESS)
 }
+
+/// What tells of users who are due, beside jobs of the application.
+type Exits = (Option<Webhooks>, Option<WebPushes>);
 
 /// The tasks of a running daemon, in the order in which they stop.
 struct Daemon {
@@ -136,7 +141,7 @@ impl Daemon {
     fn start(
         services: Arc<Services>,
         listeners: Listeners,
-        (tls, webhooks, barrier): (Option<Arc<Tls>>, Option<Webhooks>, Barrier),
+        (tls, (webhooks, web_pushes), barrier): (Option<Arc<Tls>>, Exits, Barrier),
         stop: &CancellationToken,
     ) -> Self {
         let Services { config, .. } = &*services;
@@ -157,6 +162,9 @@ impl Daemon {
         }
         if let Some(webhooks) = webhooks {
             writer.spawn(webhooks.run(stop_writer.clone()));
+        }
+        if let Some(web_pushes) = web_pushes {
+            writer.spawn(web_pushes.run(stop_writer.clone()));
         }
 
         let connected = TaskTracker::new();
@@ -250,6 +258,15 @@ fn webhooks(services: &Arc<Services>, barrier: &Barrier) -> anyhow::Result<Optio
     Ok(Some(webhooks.context("webhook.url")?))
 }
 
+/// What tells browsers of users who are due, if they are told.
+fn web_pushes(services: &Arc<Services>, barrier: &Barrier) -> anyhow::Result<Option<WebPushes>> {
+    let Config { notify: Some(notify), web_push: Some(web_push), .. } = &services.config else {
+        return Ok(None);
+    };
+    let web_pushes = WebPushes::new(services, services.lease(), barrier, *notify, web_push.clone());
+    Ok(Some(web_pushes.context("web_push.ca")?))
+}
+
 fn bounds(limits: &Limits) -> Bounds {
     Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes }
 }
@@ -279,7 +296,7 @@ fn session_context(
 ) -> SessionContext {
     let config = &services.config;
     let (verifier, limits) = (config.verifier(), config.limits);
-    let push_requests = PushRequests::new(web_push::subscriptions::Subscriptions::new(services.clone()));
+    let push_requests = PushRequests::new(PushSubscriptions::new(services.clone()));
     SessionContext { replay, acks, events, push_requests, subscriptions, verifier, limits }
 }
 

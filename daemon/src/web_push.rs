@@ -1,5 +1,152 @@
 //! Tells browsers, by Web Push, of users for whom messages wait (RFC 8030, 8291, 8292).
 //!
-//! `subscriptions` keeps where browsers can be reached.
+//! As for webhooks, nothing is queued here: who is due stands in `chatpush_notified`, and a lease covers the time of
+//! the requests. Whoever has no browser that can be reached is left to the application.
+//!
+//! `subscriptions` keeps where browsers can be reached. `delivery` tells those of one user: `payload` is what they
+//! are sent, `vapid` says who sends, `client` speaks HTTP, and `resolver` leads it to public addresses alone.
+//! `push_services` keeps one that is dead from holding up the others.
 
+mod client;
+mod delivery;
+mod payload;
+mod push_services;
+mod resolver;
 pub(crate) mod subscriptions;
+mod vapid;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::client::{Client, ClientError};
+use self::delivery::{Delivery, Told};
+use crate::barrier::Barrier;
+use crate::base::backoff::Backoff;
+use crate::base::{clock, metrics};
+use crate::broker::lease::Lease;
+use crate::config::{Notify, WebPush};
+use crate::notify::NotifyError;
+use crate::notify::offers::{self, Offer, Offers, Taker};
+use crate::services::Services;
+use crate::store::Store;
+
+/// The time between two looks for who is due.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Users who are told at the same time.
+const USERS: usize = 32;
+
+/// How long a user is leased: no request begins in its last 20 seconds.
+const LEASE_TIME: Duration = Duration::from_secs(40);
+
+/// How long it is tried to tell a user of one reason. Then the application may.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Tells browsers while this daemon is the one that writes. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(crate) struct WebPushes {
+    services: Arc<Services>,
+    lease: Lease,
+    offers: Offers,
+    delivery: Delivery,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl WebPushes {
+    /// # Errors
+    ///
+    /// When `web_push.ca` or TLS cannot be used.
+    pub(crate) fn new(
+        services: &Arc<Services>,
+        lease: Lease,
+        barrier: &Barrier,
+        notify: Notify,
+        web_push: WebPush,
+    ) -> Result<Self, ClientError> {
+        let client = Client::new(&web_push)?;
+        Ok(Self {
+            lease,
+            offers: Offers::new(services.clone(), barrier.clone(), notify),
+            delivery: Delivery::new(services.clone(), Arc::new(web_push), client),
+            services: services.clone(),
+            permits: Arc::new(Semaphore::new(USERS)),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Tells, until `stop` is cancelled. Requests under way are finished then.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = self.tell_again_and_again() => {}
+            () = stop.cancelled() => {}
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn tell_again_and_again(&self) {
+        let mut failures = Backoff::new("Redis and MySQL (Web Push)");
+        loop {
+            match self.tell_some().await {
+                Ok(is_more) => {
+                    failures.recovered();
+                    if !is_more {
+                        sleep(INTERVAL).await;
+                    }
+                }
+                Err(error) => failures.failed(&error).await,
+            }
+        }
+    }
+
+    /// Begins to tell users who are due. True if there may be more.
+    async fn tell_some(&self) -> Result<bool, NotifyError> {
+        let Some(store) = &self.services.store else { return Ok(false) };
+        // The semaphore is never closed, so this always succeeds.
+        let mut first = self.permits.clone().acquire_owned().await.ok();
+        if !self.lease.is_mine().await? {
+            return Ok(false);
+        }
+        let free = 1 + self.permits.available_permits();
+        let limit = u32::try_from(free).unwrap_or(1);
+        let offers = self.offers.claim(store, Taker::WebPush, limit, LEASE_TIME).await?;
+        let is_more = offers.len() == free;
+        for offer in offers {
+            let permit = match first.take() {
+                Some(permit) => Some(permit),
+                None => self.permits.clone().acquire_owned().await.ok(),
+            };
+            let (web_pushes, store) = (self.clone(), store.clone());
+            self.tasks.spawn(async move {
+                if let Err(error) = web_pushes.tell(&store, &offer).await {
+                    // The lease ends, and the user is offered again.
+                    tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
+                }
+                drop(permit);
+            });
+        }
+        Ok(is_more)
+    }
+
+    async fn tell(&self, store: &Store, offer: &Offer) -> Result<(), NotifyError> {
+        let user = &offer.waiting.user;
+        let age = Duration::from_millis(clock::unix_milliseconds().saturating_sub(offer.due_at));
+        match self.delivery.tell(store, offer).await? {
+            Told::Yes => offers::told(store, offer).await,
+            Told::Never => offers::leave_to_application(store, offer).await,
+            Told::Busy(_) | Told::Failed(_) if age > LONGEST => {
+                tracing::warn!(%user, "no push service has taken a notification for a day");
+                metrics::WEB_PUSHES.increment("given_up");
+                offers::leave_to_application(store, offer).await
+            }
+            Told::Busy(pause) => offers::release(store, offer, pause).await,
+            Told::Failed(pause) => offers::postpone(store, offer, pause).await,
+        }
+    }
+}

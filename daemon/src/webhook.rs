@@ -4,7 +4,6 @@
 
 mod body;
 mod client;
-mod pause;
 mod queued;
 mod signature;
 mod waiting;

@@ -29,6 +29,8 @@ mod many;
 mod notify;
 /// Webhooks of users for whom messages wait.
 mod webhooks;
+/// Web Push: subscriptions, and what push services are sent.
+mod web_push;
 mod memory;
 /// The PROXY protocol.
 mod poison;

@@ -162,6 +162,14 @@ pub(crate) static WEBHOOKS: LabelledCounter = LabelledCounter::new(
     &["delivered", "failed", "gone", "given_up", "dropped"],
 );
 
+/// Requests to push services, by what became of them.
+pub(crate) static WEB_PUSHES: LabelledCounter = LabelledCounter::new(
+    "chatpush_web_pushes_total",
+    "Requests to push services of browsers, by what became of them; and users who were given up.",
+    "outcome",
+    &["accepted", "gone", "failed", "unauthorized", "rejected", "given_up"],
+);
+
 const COUNTERS: [&Counter; 12] = [
     &CONNECTED,
     &LATE,
@@ -177,8 +185,8 @@ const COUNTERS: [&Counter; 12] = [
     &TERMS,
 ];
 
-const LABELLED_COUNTERS: [&LabelledCounter; 5] =
-    [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED, &WEBHOOKS];
+const LABELLED_COUNTERS: [&LabelledCounter; 6] =
+    [&HANDSHAKES_REJECTED, &OUTAGES, &CERTIFICATE_RELOADS, &EVENTS_DROPPED, &WEBHOOKS, &WEB_PUSHES];
 
 /// All counters, the number of open connections, and the bytes queued for them.
 pub(crate) fn text(connections: usize, queued_bytes: usize) -> String {

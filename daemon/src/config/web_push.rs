@@ -15,6 +15,7 @@ use super::source::Source;
 
 pub use self::hosts::{Hosts, RefusedHost};
 pub use self::keys::{VapidKeys, vapid};
+pub(crate) use self::text::Values;
 pub use self::text::{Notification, Template};
 
 pub(super) const SETTINGS: &[Setting] = &[

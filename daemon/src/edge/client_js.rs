@@ -1,5 +1,5 @@
-//! `GET /chatpush.js` and `GET /chatpush-worker.js`: the browser client and its service worker, served by the daemon
-//! so that all have the same version.
+//! `GET /chatpush.js` and `GET /chatpush-worker.js`: the browser client and its service worker, served by the
+//! daemon so that all have the same version.
 
 use std::io::Write as _;
 use std::sync::LazyLock;

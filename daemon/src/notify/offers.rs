@@ -15,7 +15,7 @@ use crate::base::clock::milliseconds;
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;
-use crate::store::notified::{Candidate, Verdict, Waiting};
+use crate::store::notified::{Candidate, Exit, Verdict, Waiting};
 
 /// Users whose messages are read at a time.
 const USERS_AT_ONCE: usize = 50;
@@ -48,6 +48,18 @@ pub(crate) enum Taker {
     Php,
     /// A request of the writer. The next writer ends its leases.
     Webhook,
+    /// The same, to push services.
+    WebPush,
+}
+
+impl Taker {
+    /// Which users it takes, if there is Web Push.
+    const fn exit(self) -> Exit {
+        match self {
+            Self::Php | Self::Webhook => Exit::Application,
+            Self::WebPush => Exit::WebPush,
+        }
+    }
 }
 
 /// Offers users who are due. Cloning is shallow.
@@ -91,7 +103,7 @@ impl Offers {
     ) -> Result<Vec<Offer>, NotifyError> {
         for _ in 0..ATTEMPTS {
             let now = store.now().await?;
-            let offered = store.offered(now, limit).await?;
+            let offered = store.offered(now, limit, taker.exit()).await?;
             if offered.is_empty() {
                 break;
             }
@@ -137,6 +149,18 @@ pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> R
     Ok(store.postpone(&offer.waiting.user, offer.until, offer_at).await?)
 }
 
+/// Telling a user who is leased could not be tried: offers the user again after a pause.
+pub(crate) async fn release(store: &Store, offer: &Offer, pause: Duration) -> Result<(), NotifyError> {
+    let offer_at = store.now().await? + milliseconds(pause);
+    Ok(store.release(&offer.waiting.user, offer.until, offer_at).await?)
+}
+
+/// Web Push cannot tell a user who is leased: offers the user to the application.
+pub(crate) async fn leave_to_application(store: &Store, offer: &Offer) -> Result<(), NotifyError> {
+    let now = store.now().await?;
+    Ok(store.leave_to_application(&offer.waiting.user, offer.until, now).await?)
+}
+
 /// Leases as many as their contents may be returned together.
 async fn lease_with_messages(
     store: &Store,
@@ -160,7 +184,7 @@ async fn lease_with_messages(
             .count();
         let began = Instant::now();
         let until = store.now().await? + milliseconds(lease);
-        let mine = store.lease(&part[..fitting], until, taker == Taker::Webhook).await?;
+        let mine = store.lease(&part[..fitting], until, taker != Taker::Php).await?;
         let offers =
             waiting.into_iter().take(fitting).zip(part).filter(|(waiting, _)| mine.contains(&waiting.user));
         leased.extend(offers.map(|(waiting, candidate)| {

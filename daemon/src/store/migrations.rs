@@ -5,7 +5,8 @@ use chatpush_wire::id::MessageId;
 
 use crate::config::Names;
 use crate::store::schema::{
-    self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, POSITION,
+    self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, NOTIFIED,
+    POSITION,
 };
 use crate::store::user_columns;
 
@@ -53,10 +54,11 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { version: 9, summary: "recorded which messages were recalled", statements: add_recalled },
     Migration { version: 10, summary: "recorded how message tables are used", statements: add_usage },
     Migration { version: 11, summary: "recorded where old messages are looked for", statements: add_search },
+    Migration { version: 12, summary: "recorded by what users are told", statements: record_exit },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 11;
+pub(crate) const LATEST: u16 = 12;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -153,6 +155,12 @@ fn add_usage(_: &NewInstallation<'_>) -> Vec<String> {
 /// Up to which row id nothing waits that may become too old.
 fn add_search(_: &NewInstallation<'_>) -> Vec<String> {
     add_column(ADOPTION, "nothing_waits_to", "bigint unsigned NOT NULL DEFAULT 0")
+}
+
+/// Users who are due are looked for by it.
+fn record_exit(_: &NewInstallation<'_>) -> Vec<String> {
+    let definition = "tinyint unsigned NOT NULL DEFAULT 0, ADD KEY `exit_offer_at` (`exit`,`offer_at`)";
+    add_column(NOTIFIED, "exit", definition)
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -14,6 +14,8 @@ use super::statements::{counter, notified, position};
 use super::{Store, StoreError, schema};
 use crate::log::position::Position;
 
+pub(crate) use super::statements::notified::Exit;
+
 /// A user of whom somebody may have to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -160,9 +162,9 @@ impl Store {
         self.change(&[notified::delete_told(self.names(), &at)]).await.map(drop)
     }
 
-    /// Offers users at once whom a webhook was about to tell, since the daemon that sent it writes no more.
-    pub(crate) async fn end_webhook_leases(&self, now: u64) -> Result<(), StoreError> {
-        self.change(&[notified::end_webhook_leases(now)]).await.map(drop)
+    /// Offers users at once whom the last writer was about to tell.
+    pub(crate) async fn end_writers_leases(&self, now: u64) -> Result<(), StoreError> {
+        self.change(&[notified::end_writers_leases(now)]).await.map(drop)
     }
 
     /// Users who are to be looked at, at most `limit`.
@@ -172,14 +174,25 @@ impl Store {
     }
 
     /// Users who are due and not leased, at most `limit`.
-    pub(crate) async fn offered(&self, now: u64, limit: u32) -> Result<Vec<Candidate>, StoreError> {
-        let rows = self.read_one(notified::select_offered(now, limit)).await?;
+    pub(crate) async fn offered(
+        &self,
+        now: u64,
+        limit: u32,
+        exit: Exit,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(notified::select_offered(now, limit, self.exit(exit))).await?;
         Ok(self.candidates(rows))
     }
 
-    /// Users who are due, leased or not, at most `limit`, those first whose turn comes first.
+    /// The exit to look for. Without Web Push the application tells everybody.
+    fn exit(&self, exit: Exit) -> Option<Exit> {
+        self.names().web_push.then_some(exit)
+    }
+
+    /// Users whom the application is to tell, leased or not, at most `limit`, those first whose turn comes first.
     pub(crate) async fn undelivered(&self, limit: u32) -> Result<Vec<Candidate>, StoreError> {
-        let rows = self.read_one(notified::select_offered(u64::MAX, limit)).await?;
+        let rows =
+            self.read_one(notified::select_offered(u64::MAX, limit, self.exit(Exit::Application))).await?;
         Ok(self.candidates(rows))
     }
 
@@ -256,7 +269,7 @@ impl Store {
         }
         let due = of(|verdict| matches!(verdict, Verdict::Due));
         if !due.is_empty() {
-            statements.push(notified::offer(&due, now));
+            statements.push(notified::offer(&due, now, self.names().web_push));
         }
         if statements.is_empty() { Ok(()) } else { self.change(&statements).await.map(drop) }
     }
@@ -298,12 +311,12 @@ impl Store {
         &self,
         offered: &[&Candidate],
         until: u64,
-        is_webhook: bool,
+        is_writers: bool,
     ) -> Result<Vec<UserId>, StoreError> {
         if offered.is_empty() {
             return Ok(Vec::new());
         }
-        let number = notified::lease_number(is_webhook);
+        let number = notified::lease_number(is_writers);
         let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
         let users: Vec<_> = offered.iter().map(|candidate| &candidate.user).collect();
         let statements = [notified::lease(&at, until, number), notified::leased(&users, number)];
@@ -351,6 +364,21 @@ impl Store {
     /// Offers a user again at a time, if the lease until `until` is still there.
     pub(crate) async fn postpone(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
         self.change(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
+    }
+
+    /// The same, if telling was not tried.
+    pub(crate) async fn release(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
+        self.change(&[notified::release(&[(user, until)], offer_at)]).await.map(drop)
+    }
+
+    /// Offers a user to the application, if the lease until `until` is still there.
+    pub(crate) async fn leave_to_application(
+        &self,
+        user: &UserId,
+        until: u64,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        self.change(&[notified::leave_to_application(&[(user, until)], now)]).await.map(drop)
     }
 
     /// Those of these users of whom anything is noted.

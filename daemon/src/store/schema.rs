@@ -193,10 +193,12 @@ fn notified(names: &Names) -> Table {
          `lease` bigint unsigned DEFAULT NULL,\n  \
          `told_at` bigint unsigned DEFAULT NULL,\n  \
          `connected_at` bigint unsigned DEFAULT NULL,\n  \
+         `exit` tinyint unsigned NOT NULL DEFAULT 0,\n  \
          PRIMARY KEY (`user_id`),\n  \
          KEY `check_at` (`check_at`),\n  \
          KEY `offer_at` (`offer_at`),\n  \
-         KEY `told_at` (`told_at`)",
+         KEY `told_at` (`told_at`),\n  \
+         KEY `exit_offer_at` (`exit`,`offer_at`)",
     );
     ours(NOTIFIED, &columns)
 }

@@ -1,16 +1,15 @@
 //! The HTTP client.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use rustls::{ClientConfig, RootCertStore};
 
-use super::{pause, signature};
-use crate::base::clock;
+use super::signature;
+use crate::base::{clock, pause};
 use crate::config::Webhook;
+use crate::net::https;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,16 +49,8 @@ impl Client {
     /// A client whose requests take at most `timeout`. It follows no redirects, and uses the certificates of the
     /// system (`SSL_CERT_FILE` names others).
     pub(super) fn new(timeout: Duration) -> Result<Self, ClientError> {
-        let mut roots = RootCertStore::empty();
-        // Without any, requests fail, and say so.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(https::client_config(Vec::new())?)
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
@@ -83,7 +74,7 @@ impl Client {
             .body(body);
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Answer::Failed { reason: reason(&error), retry_after: None },
+            Err(error) => return Answer::Failed { reason: https::reason(&error), retry_after: None },
         };
         match response.status() {
             status if status.is_success() => Answer::Accepted,
@@ -101,15 +92,3 @@ impl Client {
 
 /// The shortest pause that the application can ask for.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
-
-/// An error and its causes, without the address: it may have a key in it.
-fn reason(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}

@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, body, is_old, pause, waiting_id};
+use super::{LEASE_MARGIN, body, is_old, waiting_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
-use crate::base::metrics;
+use crate::base::{metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
 use crate::notify::NotifyError;

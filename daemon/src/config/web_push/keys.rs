@@ -11,7 +11,6 @@ use p256::ecdsa::{Signature, SigningKey};
 /// Both keys. The private one is not printed.
 #[derive(Clone)]
 pub struct VapidKeys {
-    #[allow(dead_code, reason = "sending comes next")]
     signing: SigningKey,
     public: Arc<str>,
 }
@@ -58,7 +57,6 @@ impl VapidKeys {
     }
 
     /// Signs as ES256 (RFC 7518 section 3.4).
-    #[allow(dead_code, reason = "sending comes next")]
     pub(crate) fn sign(&self, text: &str) -> [u8; 64] {
         let signature: Signature = self.signing.sign(text.as_bytes());
         signature.to_bytes().into()

@@ -31,7 +31,6 @@ enum Place {
 
 /// The values of the places.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(dead_code, reason = "sending comes next")]
 pub(crate) struct Values<'a> {
     pub(crate) unread: u64,
     pub(crate) waiting: u64,
@@ -81,7 +80,6 @@ impl Template {
     }
 
     /// The text, of whose last message at most so many characters are shown.
-    #[allow(dead_code, reason = "sending comes next")]
     pub(crate) fn render(&self, values: Values<'_>, content_characters: usize) -> String {
         let mut text = String::new();
         for part in &self.0 {

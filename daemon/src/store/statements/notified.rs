@@ -15,8 +15,17 @@ use crate::config::{Names, When};
 use crate::log::batch::Batch;
 use crate::store::identity;
 use crate::store::rows;
-use crate::store::schema::{MESSAGE, NOTIFIED, NOTIFY_SCAN};
+use crate::store::schema::{MESSAGE, NOTIFIED, NOTIFY_SCAN, PUSH};
 use crate::store::tables::Tables;
+
+/// By what users who are due are told, as in the column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// A webhook, or a job of the application.
+    Application = 0,
+    /// Web Push.
+    WebPush = 1,
+}
 
 /// A user and a time that was read of them, by which a change finds its row.
 pub(in crate::store) type At<'a> = (&'a UserId, u64);
@@ -152,10 +161,11 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
 }
 
 /// Users who are due and not leased, those first who are due longest.
-pub(in crate::store) fn select_offered(now: u64, limit: u32) -> String {
+pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
+    let of_exit = exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8));
     format!(
         "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
-         WHERE `offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
+         WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
     )
 }
 
@@ -239,10 +249,16 @@ pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Optio
     )
 }
 
-/// These users are due.
-pub(in crate::store) fn offer(users: &[At<'_>], now: u64) -> String {
+/// These users are due. With Web Push, those with a subscription are offered to it.
+pub(in crate::store) fn offer(users: &[At<'_>], now: u64, web_push: bool) -> String {
+    let exit = if web_push {
+        format!("EXISTS (SELECT 1 FROM `{PUSH}` p WHERE p.`user_id` = `{NOTIFIED}`.`user_id`)")
+    } else {
+        "0".to_owned()
+    };
     format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `check_at` = NULL WHERE {}",
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `check_at` = NULL, \
+         `exit` = {exit} WHERE {}",
         at("check_at", users)
     )
 }
@@ -252,13 +268,13 @@ pub(in crate::store) fn lease(users: &[At<'_>], until: u64, lease: u64) -> Strin
     format!("UPDATE `{NOTIFIED}` SET `offer_at` = {until}, `lease` = {lease} WHERE {}", at("offer_at", users))
 }
 
-/// A number for a lease that nobody else has. That of a webhook is odd.
-pub(in crate::store) fn lease_number(is_webhook: bool) -> u64 {
-    fastrand::u64(..) & !1 | u64::from(is_webhook)
+/// A number for a lease that nobody else has. That of the writer is odd.
+pub(in crate::store) fn lease_number(is_writers: bool) -> u64 {
+    fastrand::u64(..) & !1 | u64::from(is_writers)
 }
 
-/// Offers at once whoever is leased by a webhook.
-pub(in crate::store) fn end_webhook_leases(now: u64) -> String {
+/// Offers at once whoever is leased by the writer.
+pub(in crate::store) fn end_writers_leases(now: u64) -> String {
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {now} AND `lease` % 2 = 1"
     )
@@ -306,6 +322,20 @@ pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
 pub(in crate::store) fn postpone(users: &[At<'_>], offer_at: u64) -> String {
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1 WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// These users could not be tried: they are offered again at a time.
+pub(in crate::store) fn release(users: &[At<'_>], offer_at: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL WHERE {}", at("offer_at", users))
+}
+
+/// Web Push cannot tell these users: they are offered to the application.
+pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL, `tries` = 0, `exit` = {} WHERE {}",
+        Exit::Application as u8,
         at("offer_at", users)
     )
 }

@@ -12,6 +12,9 @@ use crate::store::schema::PUSH;
 /// Most subscriptions of a user. With a further one the oldest goes.
 const MOST_OF_A_USER: usize = 20;
 
+/// Characters of an error that are kept.
+const ERROR_CHARACTERS: usize = 255;
+
 /// Saves a subscription, for this user alone.
 pub(in crate::store) fn save(user: &UserId, subscription: &PushSubscription, now: u64) -> [String; 2] {
     let user = id_literal(user);
@@ -46,6 +49,35 @@ pub(in crate::store) fn remove(user: &UserId, endpoint: &str) -> String {
         hash(endpoint),
         id_literal(user)
     )
+}
+
+/// The subscriptions of a user.
+pub(in crate::store) fn select(user: &UserId) -> String {
+    format!(
+        "SELECT `endpoint`, `p256dh`, `auth`, `next_try_at`, `error` IS NOT NULL FROM `{PUSH}` \
+         WHERE `user_id` = {} ORDER BY `created_at` DESC LIMIT {MOST_OF_A_USER}",
+        id_literal(user)
+    )
+}
+
+/// Records what a push service has answered: what is wrong, and when to try again.
+pub(in crate::store) fn record_answer(endpoint: &str, wrong: Option<(&str, u64)>) -> String {
+    let (error, next) = match wrong {
+        Some((error, next)) => {
+            let shortened: String = error.chars().take(ERROR_CHARACTERS).collect();
+            (quoted(&shortened), next)
+        }
+        None => ("NULL".to_owned(), 0),
+    };
+    format!(
+        "UPDATE `{PUSH}` SET `error` = {error}, `next_try_at` = {next} WHERE `endpoint_hash` = {}",
+        hash(endpoint)
+    )
+}
+
+/// Removes a subscription that its push service does not know any more.
+pub(in crate::store) fn delete(endpoint: &str) -> String {
+    format!("DELETE FROM `{PUSH}` WHERE `endpoint_hash` = {}", hash(endpoint))
 }
 
 /// Removes all subscriptions of a user.

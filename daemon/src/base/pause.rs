@@ -1,12 +1,12 @@
-//! How long to wait before a webhook is tried again.
+//! How long to wait before something is tried again that others have not taken.
 
 use std::time::Duration;
 
 /// The longest pause.
-pub(super) const LONGEST: Duration = Duration::from_secs(3_600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// 1, 2, 4 … seconds, up to an hour.
-pub(super) fn after(tries: u32) -> Duration {
+pub(crate) fn after(tries: u32) -> Duration {
     Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX)).min(LONGEST)
 }
 

@@ -1,0 +1,208 @@
+//! Tells all browsers of one user.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::client::{Answer, Client, TIMEOUT};
+use super::payload;
+use super::push_services::{Busy, PushServices};
+use crate::base::{metrics, pause};
+use crate::config::WebPush;
+use crate::notify::offers::Offer;
+use crate::services::Services;
+use crate::store::push_subscriptions::SavedSubscription;
+use crate::store::{Store, StoreError};
+
+/// Requests at the same time, to all push services.
+const REQUESTS: usize = 32;
+
+/// How soon it is tried again to reach a push service that has enough requests.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is said that a push service does not take what it is sent.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Sends to push services. Cloning is shallow.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery {
+    services: Arc<Services>,
+    web_push: Arc<WebPush>,
+    client: Client,
+    push_services: PushServices,
+    requests: Arc<Semaphore>,
+    /// When it was last said that something is wrong. A plain mutex: nothing awaits while holding it.
+    warned: Arc<Mutex<Option<Instant>>>,
+}
+
+/// What became of it for one browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Accepted,
+    /// The browser cannot be reached by Web Push.
+    Never,
+    /// It could not be tried: try again after this time.
+    Busy(Duration),
+    /// It failed: try again after this time.
+    Failed(Duration),
+}
+
+/// What became of it for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// At least one browser is told, and all were tried.
+    Yes,
+    /// No browser can be reached, so that others are to tell the user.
+    Never,
+    /// None could be tried: try again after this time.
+    Busy(Duration),
+    /// None was told: try again after this time.
+    Failed(Duration),
+}
+
+impl Delivery {
+    pub(super) fn new(services: Arc<Services>, web_push: Arc<WebPush>, client: Client) -> Self {
+        Self {
+            services,
+            web_push,
+            client,
+            push_services: PushServices::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS)),
+            warned: Arc::default(),
+        }
+    }
+
+    /// Tells the browsers of a user who is leased. No request begins that could outlast the lease.
+    pub(super) async fn tell(&self, store: &Store, offer: &Offer) -> Result<Told, StoreError> {
+        let (now, subscriptions) = store.push_subscriptions(&offer.waiting.user).await?;
+        let default_type = &self.services.config.default_type;
+        let payload = payload::of(&offer.waiting, &self.web_push.notification, default_type);
+        let last_start = offer.ends.checked_sub(TIMEOUT * 2).unwrap_or(offer.ends);
+        let sent = subscriptions.iter().map(|saved| async {
+            let outcome = self.send(store, saved, &payload, (now, offer.tries, last_start)).await?;
+            Ok::<_, StoreError>(outcome)
+        });
+        let outcomes: Vec<_> = join_all(sent).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(together(&outcomes))
+    }
+
+    /// Sends to one browser, and records what follows from the answer.
+    async fn send(
+        &self,
+        store: &Store,
+        saved: &SavedSubscription,
+        payload: &str,
+        (now, tries, last_start): (u64, u32, Instant),
+    ) -> Result<Outcome, StoreError> {
+        let endpoint = saved.subscription.endpoint();
+        if let Some(left) = saved.next_try_at.checked_sub(now).filter(|left| *left > 0) {
+            return Ok(Outcome::Failed(Duration::from_millis(left)));
+        }
+        // The list may have changed since it was saved.
+        let Ok(url) = self.web_push.hosts.allow(endpoint) else { return Ok(Outcome::Never) };
+        let host = url.authority().to_owned();
+        let own_pause = pause::after(tries);
+        let Ok(Ok(_request)) = timeout_at(last_start, self.requests.acquire()).await else {
+            return Ok(Outcome::Busy(BUSY_PAUSE));
+        };
+        let permit = match self.push_services.acquire(&host) {
+            Ok(permit) => permit,
+            Err(Busy::Full) => return Ok(Outcome::Busy(BUSY_PAUSE)),
+            Err(Busy::Down(left)) => return Ok(Outcome::Failed(own_pause.max(left))),
+        };
+        let answer = self.client.post(url, &saved.subscription, payload).await;
+        permit.answered(!matches!(answer, Answer::Silent(_)));
+        drop(permit);
+        let counted = |outcome| metrics::WEB_PUSHES.increment(outcome);
+        let (reason, pause) = match answer {
+            Answer::Accepted => {
+                counted("accepted");
+                if saved.has_failed {
+                    store.record_push_answer(endpoint, None).await?;
+                }
+                return Ok(Outcome::Accepted);
+            }
+            Answer::Gone => {
+                counted("gone");
+                store.delete_push_subscription(endpoint).await?;
+                return Ok(Outcome::Never);
+            }
+            Answer::Rejected(reason) => {
+                counted("rejected");
+                self.warn(&host, &reason, "a push service does not take a notification");
+                store.record_push_answer(endpoint, Some((&reason, 0))).await?;
+                return Ok(Outcome::Never);
+            }
+            Answer::Unauthorized(reason) => {
+                counted("unauthorized");
+                let text = "a push service does not take the key of this installation: see [web_push]";
+                self.warn(&host, &reason, text);
+                (reason, own_pause)
+            }
+            Answer::Later { reason, retry_after } => {
+                counted("failed");
+                (reason, retry_after.unwrap_or(own_pause))
+            }
+            Answer::Silent(reason) => {
+                counted("failed");
+                (reason, own_pause)
+            }
+        };
+        tracing::info!(host, reason, tries = tries + 1, "a push service has not taken a notification");
+        let next = now + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX / 2);
+        store.record_push_answer(endpoint, Some((&reason, next))).await?;
+        Ok(Outcome::Failed(pause))
+    }
+
+    fn warn(&self, host: &str, reason: &str, text: &str) {
+        let now = Instant::now();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|last| now.duration_since(last) >= WARNING_INTERVAL) {
+            *warned = Some(now);
+            tracing::warn!(host, reason, "{text}");
+        }
+    }
+}
+
+/// What became of it for the user of these browsers.
+fn together(outcomes: &[Outcome]) -> Told {
+    if outcomes.contains(&Outcome::Accepted) {
+        return Told::Yes;
+    }
+    let failed = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Failed(pause) => Some(*pause),
+        _ => None,
+    });
+    let busy = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Busy(pause) => Some(*pause),
+        _ => None,
+    });
+    match (busy.min(), failed.min()) {
+        (Some(pause), _) => Told::Busy(pause),
+        (None, Some(pause)) => Told::Failed(pause),
+        (None, None) => Told::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_browser_is_enough_and_the_first_to_try_again_counts() {
+        let seconds = Duration::from_secs;
+        let (failed, busy) = (|after| Outcome::Failed(seconds(after)), Outcome::Busy(seconds(1)));
+        for (outcomes, told) in [
+            (&[][..], Told::Never),
+            (&[Outcome::Never], Told::Never),
+            (&[failed(3), Outcome::Accepted, Outcome::Never], Told::Yes),
+            (&[failed(3), failed(2), Outcome::Never], Told::Failed(seconds(2))),
+            (&[failed(3), busy], Told::Busy(seconds(1))),
+        ] {
+            assert_eq!(together(outcomes), told);
+        }
+    }
+}
