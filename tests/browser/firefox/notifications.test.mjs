@@ -28,7 +28,8 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chatpush-push-'));
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name));
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-    '-subj', '/CN=push', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]);
+    '-subj', '/CN=push', '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE',
+    '-keyout', key, '-out', cert]);
   service = await PushService.start({ cert: await readFile(cert), key: await readFile(key) });
   demo = await Demo.start({ CHATPUSH_WEB_PUSH_HOSTS: `127.0.0.1:${service.port}`, CHATPUSH_WEB_PUSH_CA: cert });
   firefox = await Firefox.launch(service.url);

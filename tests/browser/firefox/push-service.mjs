@@ -37,16 +37,20 @@ export class PushService {
     const { messageType, channelID, key } = message;
     const say = (answer) => socket.send(JSON.stringify({ messageType, ...answer }));
     if (messageType === 'hello') {
-      say({ status: 200, uaid: message.uaid || randomUUID().replaceAll('-', ''), use_webpush: true, broadcasts: {} });
+      // A browser that connects again names itself.
+      socket.uaid = message.uaid || randomUUID().replaceAll('-', '');
+      for (const channel of this.channels.values()) if (channel.uaid === socket.uaid) channel.socket = socket;
+      say({ status: 200, uaid: socket.uaid, use_webpush: true, broadcasts: {} });
     } else if (messageType === 'register') {
-      this.channels.set(channelID, { key, socket });
+      this.channels.set(channelID, { key, socket, uaid: socket.uaid });
       say({ status: 200, channelID, pushEndpoint: `https://127.0.0.1:${this.port}/push/${channelID}` });
     } else if (messageType === 'unregister') {
       this.channels.delete(channelID);
       say({ status: 200, channelID });
     } else if (messageType === 'ack') {
       this.acknowledged.push(...message.updates);
-    } else if (messageType === 'ping') {
+    } else if (messageType === undefined) {
+      // A ping.
       socket.send('{}');
     }
   }
