@@ -13,6 +13,8 @@ const PREFERENCES = {
   // The user has allowed notifications, which Firefox shows itself.
   'permissions.default.desktop-notification': 1,
   'alerts.useSystemBackend': false,
+  // How long after a click the worker may bring a page to the front, in milliseconds: the machine may be busy.
+  'dom.serviceWorkers.disable_open_click_delay': 60_000,
   // Nothing is fetched that the test does not ask for.
   'app.update.disabledForTesting': true,
   'browser.safebrowsing.downloads.remote.enabled': false,

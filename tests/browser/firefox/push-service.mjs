@@ -42,7 +42,8 @@ export class PushService {
       for (const channel of this.channels.values()) if (channel.uaid === socket.uaid) channel.socket = socket;
       say({ status: 200, uaid: socket.uaid, use_webpush: true, broadcasts: {} });
     } else if (messageType === 'register') {
-      this.channels.set(channelID, { key, socket, uaid: socket.uaid });
+      // Firefox pads the key.
+      this.channels.set(channelID, { key: key?.replace(/=+$/, ''), socket, uaid: socket.uaid });
       say({ status: 200, channelID, pushEndpoint: `https://127.0.0.1:${this.port}/push/${channelID}` });
     } else if (messageType === 'unregister') {
       this.channels.delete(channelID);
