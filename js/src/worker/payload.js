@@ -12,7 +12,7 @@ const TAG = 'chatpush';
  */
 export function read(data) {
   const { notification, app_badge } = parse(data) ?? {};
-  // The specification has `app_badge` beside the notification, WebKit's description in it.
+  // WebKit has `app_badge` in the notification, a proposal for the specification beside it.
   const { title, body, lang, icon, navigate, tag, silent, app_badge: inside } = notification ?? {};
   const badge = Number(app_badge ?? inside ?? NaN);
   // Members of a wrong type could make the browser throw, and nothing would be shown.
