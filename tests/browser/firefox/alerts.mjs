@@ -14,7 +14,8 @@ export async function alerts(firefox) {
   const texts = `() => JSON.stringify([document.getElementById('alertTitleLabel').value,
     document.getElementById('alertTextLabel').textContent])`;
   const shown = await Promise.all((await windows(firefox)).map((window) => call(firefox.session, window, texts)));
-  return shown.map(({ result }) => JSON.parse(result.value));
+  // One that is being opened has no document yet, or no title.
+  return shown.filter(({ type }) => type === 'success').map(({ result }) => JSON.parse(result.value)).filter(([title]) => title);
 }
 
 /** Clicks the notification. */
