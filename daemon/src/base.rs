@@ -1,4 +1,5 @@
-//! What every other group may use: the clock, error texts, metrics, backoff, and faults injected for tests.
+//! What every other group may use: the clock, error texts, metrics, backoff, what commands print, and
+//! faults injected for tests.
 
 pub(crate) mod backoff;
 pub(crate) mod clock;
@@ -7,3 +8,4 @@ pub(crate) mod fault_injection;
 pub(crate) mod gathered;
 pub(crate) mod metrics;
 pub(crate) mod pause;
+pub(crate) mod output;

@@ -66,6 +66,35 @@ async fn invalid_configuration_reports_all_errors_and_exits_64() {
     assert_eq!(Daemon::command(&env, &["--version"]).await.status.code(), Some(0));
 }
 
+/// A reader such as `head` closes the pipe, and the command ends its work.
+#[tokio::test]
+async fn commands_end_their_work_without_a_reader() {
+    let env = TestEnv::bare().await;
+    let without_reader = async |arguments: &[&str]| {
+        let mut command =
+            std::process::Command::new(chatpush_stack::artifacts::daemon().expect("it is built"));
+        command.args(arguments).envs(env.environment());
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        tokio::task::spawn_blocking(move || command.status())
+            .await
+            .expect("it ends")
+            .expect("it starts")
+            .code()
+    };
+    assert_eq!(without_reader(&["migrate"]).await, Some(0));
+    let again = Daemon::command(&env, &["migrate"]).await;
+    assert!(!text(&again.stdout).contains("created"), "{}", text(&again.stdout));
+    for arguments in
+        [&["check"][..], &["check", "--json"], &["dead", "list"], &["token", "2"], &["default-config"]]
+    {
+        assert_eq!(without_reader(arguments).await, Some(0), "{arguments:?}");
+    }
+    // What is refused is refused.
+    assert_eq!(without_reader(&["adopt", "--mark"]).await, Some(64));
+}
+
 #[tokio::test]
 async fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");

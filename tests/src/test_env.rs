@@ -115,7 +115,7 @@ impl TestEnv {
     }
 
     /// The environment of its daemons.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("CHATPUSH_REDIS_URL", self.servers().redis_url()),
             ("CHATPUSH_MYSQL_URL", self.servers().mysql_url(&self.name)),

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use chatpush_wire::installation::Installation;
 use serde::Serialize;
 
+use crate::base::output;
 use crate::config::Config;
 
 /// The result for one prerequisite.
@@ -63,7 +64,7 @@ pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     }
     findings.extend(listener::check(config));
     if json {
-        println!("{}", serde_json::to_string(&findings)?);
+        output::line(serde_json::to_string(&findings)?);
     } else {
         findings.iter().for_each(print_line);
     }
@@ -78,5 +79,5 @@ fn print_line(Finding { name, status, text }: &Finding) {
         Status::Wrong => "WRONG    ",
     };
     let separator = if text.is_empty() { "" } else { ": " };
-    println!("{status}{name}{separator}{text}");
+    output::line(format_args!("{status}{name}{separator}{text}"));
 }

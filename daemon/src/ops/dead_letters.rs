@@ -8,6 +8,7 @@ use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::Installation;
 use redis::Client;
 
+use crate::base::output;
 use crate::broker::{Commands, log};
 use crate::cli::{DeadLetterCommand, DeadLetterSelection};
 use crate::config::Config;
@@ -28,16 +29,16 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
         DeadLetterCommand::List => {
             let entries = store.dead_letters(None).await?;
             for entry in &entries {
-                println!("{}", described(entry, config.user_id_type));
+                output::line(described(entry, config.user_id_type));
             }
-            eprintln!("{} refused", entries.len());
+            output::error_line(format_args!("{} refused", entries.len()));
             Ok(ExitCode::SUCCESS)
         }
         DeadLetterCommand::Drop(selection) => {
             let entries = chosen(&store, &selection).await?;
             for entry in &entries {
                 store.delete_dead_letter(entry.number).await?;
-                println!("dropped {}", described(entry, config.user_id_type));
+                output::line(format_args!("dropped {}", described(entry, config.user_id_type)));
             }
             Ok(outcome(&selection, entries.len()))
         }
@@ -70,7 +71,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
                 )
                 .await?;
                 store.delete_dead_letter(entry.number).await?;
-                println!("retried {}", described(entry, config.user_id_type));
+                output::line(format_args!("retried {}", described(entry, config.user_id_type)));
             }
             Ok(outcome(&selection, entries.len()))
         }
@@ -86,11 +87,11 @@ fn outcome(selection: &DeadLetterSelection, found: usize) -> ExitCode {
     if selection.all || found == selection.numbers.len() {
         return ExitCode::SUCCESS;
     }
-    eprintln!(
+    output::error_line(format_args!(
         "{} of {} numbers do not exist; see `chatpushd dead list`",
         selection.numbers.len() - found,
         selection.numbers.len()
-    );
+    ));
     ExitCode::FAILURE
 }
 

@@ -7,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::base::error_text::error_text;
+use crate::base::output;
 use crate::config::{Config, ConfigErrors, Log};
 
 /// Starts logging for the process, and names the environment variables that have no effect. A second call has
@@ -40,7 +41,7 @@ pub fn start(config: &Config) {
 /// Reports a configuration that cannot be used, in the format that it asks for.
 pub fn report_config_errors(refused: &ConfigErrors) {
     if !refused.json {
-        eprintln!("{refused}");
+        output::error_line(refused);
         return;
     }
     for error in &refused.errors {
@@ -55,7 +56,7 @@ pub fn report_fatal(error: &anyhow::Error, json: bool) {
     if json {
         unfiltered_json(|| tracing::error!(error, "cannot go on"));
     } else {
-        eprintln!("chatpushd: {error}");
+        output::error_line(format_args!("chatpushd: {error}"));
     }
 }
 

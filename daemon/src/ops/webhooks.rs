@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::base::clock;
+use crate::base::output;
 use crate::cli::{WebhookCommand, WebhookSelection};
 use crate::config::{Config, Event};
 use crate::store::notified::Candidate;
@@ -48,21 +49,21 @@ pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result
     match command {
         WebhookCommand::List { json: true } => {
             let list: Vec<_> = waiting.iter().map(as_json).collect();
-            println!("{}", serde_json::to_string_pretty(&list)?);
+            output::line(serde_json::to_string_pretty(&list)?);
             Ok(ExitCode::SUCCESS)
         }
         WebhookCommand::List { json: false } => {
             for webhook in &waiting {
-                println!("{}", described(webhook, now));
+                output::line(described(webhook, now));
             }
-            eprintln!("{} waiting", waiting.len());
+            output::error_line(format_args!("{} waiting", waiting.len()));
             Ok(ExitCode::SUCCESS)
         }
         WebhookCommand::Retry(selection) => {
             let chosen = chosen(&waiting, &selection);
             retry(&store, &chosen, now).await?;
             for webhook in &chosen {
-                println!("retried {}", described(webhook, now));
+                output::line(format_args!("retried {}", described(webhook, now)));
             }
             Ok(outcome(&selection, chosen.len()))
         }
@@ -70,7 +71,7 @@ pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result
             let chosen = chosen(&waiting, &selection);
             give_up(&store, &chosen, now).await?;
             for webhook in &chosen {
-                println!("dropped {}", described(webhook, now));
+                output::line(format_args!("dropped {}", described(webhook, now)));
             }
             Ok(outcome(&selection, chosen.len()))
         }
@@ -123,11 +124,11 @@ fn outcome(selection: &WebhookSelection, found: usize) -> ExitCode {
     if selection.all || found == selection.ids.len() {
         return ExitCode::SUCCESS;
     }
-    eprintln!(
+    output::error_line(format_args!(
         "{} of {} are not waiting; see `chatpushd webhook list`",
         selection.ids.len() - found,
         selection.ids.len()
-    );
+    ));
     ExitCode::FAILURE
 }
 

@@ -11,6 +11,7 @@ use super::installation::InstallationRow;
 use super::migrations::{self, LATEST, NewInstallation};
 use super::statements::notified;
 use super::{Store, bounded, schema};
+use crate::base::output;
 use crate::config::{Config, Mysql, UNREAD};
 
 /// The named lock of a migration. A second `migrate` waits for it.
@@ -27,7 +28,7 @@ const LOCK_TIMEOUT: u32 = 60;
 /// When the database cannot be reached, refuses a statement, or belongs to another installation or version.
 pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     let Some(mysql) = &config.mysql else {
-        println!("nothing to do: storage = \"none\" uses no tables");
+        output::line("nothing to do: storage = \"none\" uses no tables");
         return Ok(ExitCode::SUCCESS);
     };
     let store = Store::new(mysql, &config.prefix);
@@ -38,14 +39,14 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     let mut missing = None;
     for table in schema::tables(&mysql.names).into_iter().filter(|table| table.application) {
         if exists(&mut connection, &table.name).await? {
-            println!("{}: is there, left as it is", table.name);
+            output::line(format_args!("{}: is there, left as it is", table.name));
         } else if let Some(create) = &table.create {
             bounded(connection.query_drop(create)).await.with_context(|| {
                 format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
             })?;
-            println!("{}: created", table.name);
+            output::line(format_args!("{}: created", table.name));
         } else {
-            println!("{}: is missing", table.name);
+            output::line(format_args!("{}: is missing", table.name));
             missing = Some(table.name);
         }
     }
@@ -58,7 +59,7 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
             bounded(connection.query_drop(create)).await.with_context(|| {
                 format!("cannot create the table {} (the user needs the CREATE privilege)", table.name)
             })?;
-            println!("{}: created", table.name);
+            output::line(format_args!("{}: created", table.name));
         }
     }
     if mysql.names.notify.is_some() {
@@ -105,10 +106,10 @@ async fn upgrade(connection: &mut Conn, config: &Config, mysql: &Mysql) -> anyho
             })?;
         }
         bounded(connection.query_drop(migrations::record(migration.version))).await?;
-        println!("version {}: {}", migration.version, migration.summary);
+        output::line(format_args!("version {}: {}", migration.version, migration.summary));
     }
     if version == LATEST {
-        println!("version {LATEST}: is there");
+        output::line(format_args!("version {LATEST}: is there"));
     }
     Ok(())
 }
