@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use chatpush_wire::token;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::clock;
+use crate::base::output;
 use crate::config::{self, Config};
 
 /// Exit code for a command line or configuration that cannot be used (`sysexits.h`).
@@ -55,6 +55,9 @@ pub enum Command {
         /// What becomes of them
         #[command(flatten)]
         choice: AdoptChoice,
+        /// With --mark, without [mysql.history]: DELETE the rows
+        #[arg(long, conflicts_with_all = ["deliver", "keep"])]
+        delete: bool,
         /// Decide again, about what was inserted since then
         #[arg(long)]
         again: bool,
@@ -97,7 +100,9 @@ pub struct AdoptChoice {
     /// Deliver them: each is sent to its receiver
     #[arg(long)]
     pub deliver: bool,
-    /// They were delivered: mark them, or delete them
+    /// They were delivered: mark them in a history ([mysql.history])
+    ///
+    /// Without a history they are DELETED, and --delete must be given too.
     #[arg(long)]
     pub mark: bool,
     /// Leave them alone: they are neither delivered nor changed
@@ -196,16 +201,14 @@ impl Arguments {
 pub fn print_token(config: &Config, user: &AnyUserId, ttl: u64) -> anyhow::Result<ExitCode> {
     let tokens = &config.tokens;
     let user = user.of_type(config.user_id_type).context("USER_ID")?;
-    println!("{}", token::sign(&tokens.secret, user, tokens.audience.as_deref(), clock::unix_seconds(), ttl));
+    output::line(token::sign(&tokens.secret, user, tokens.audience.as_deref(), clock::unix_seconds(), ttl));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a configuration file with the defaults.
 pub fn print_default_config() -> ExitCode {
-    match std::io::stdout().write_all(config::example().as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    output::line(config::example().trim_end_matches('\n'));
+    ExitCode::SUCCESS
 }
 
 /// Prints a new pair of keys for Web Push.

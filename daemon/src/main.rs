@@ -66,7 +66,9 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Run => run::until_signalled(config).await,
         Command::Check { json } => check::print(&config, json).await,
         Command::Migrate => store::migrate::print(&config).await,
-        Command::Adopt { choice, again, json } => adopt::perform(&config, choice, again, json).await,
+        Command::Adopt { choice, delete, again, json } => {
+            adopt::perform(&config, choice, adopt::Meant { delete, again }, json).await
+        }
         Command::Dead { command } => dead_letters::perform(&config, command).await,
         Command::Webhook { command } => webhooks::perform(&config, command).await,
         Command::Vapid => cli::print_vapid(),

@@ -49,16 +49,19 @@ async fn check(env: &TestEnv) -> String {
 async fn the_first_start_waits_for_a_decision() {
     let env = with_rows(38).await;
     let text = check(&env).await;
-    let named =
-        |line: &str| line.starts_with("WRONG") && line.contains("38 rows were not") && line.contains("adopt");
+    let warns =
+        |text: &str| text.contains("DELETES these rows") && text.contains("set [mysql.history] first");
+    let named = |line: &str| line.starts_with("WRONG") && line.contains("38 rows were not") && warns(line);
     assert!(text.lines().any(named), "{text}");
     let run = env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
     for _ in 0..2 {
         let ran = Daemon::command(&run, &["run"]).await;
         let text = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
-        assert!(ran.status.code() == Some(78) && text.contains("chatpushd adopt --deliver"), "{text}");
+        assert!(ran.status.code() == Some(78) && text.contains("adopt --deliver") && warns(&text), "{text}");
     }
-    for arguments in [&[] as &[&str], &["--deliver", "--keep"], &["--json"]] {
+    for arguments in
+        [&[] as &[&str], &["--deliver", "--keep"], &["--json"], &["--mark"], &["--keep", "--delete"]]
+    {
         assert_eq!(adopt(&env, arguments).await.status.code(), Some(64), "{arguments:?}");
     }
     assert_eq!(env.stored_count(2).await, 38);
@@ -84,7 +87,7 @@ async fn old_rows_are_delivered_if_that_was_said() {
 #[tokio::test]
 async fn old_rows_go_if_they_count_as_delivered() {
     let env = with_rows(10_000).await;
-    let done = adopt(&env, &["--mark"]).await;
+    let done = adopt(&env, &["--mark", "--delete"]).await;
     assert!(done.status.success(), "{done:?}");
     let (out, steps) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(out.contains("10000 rows up to id 10000 are deleted"), "{out}");
@@ -101,6 +104,7 @@ async fn old_rows_of_a_history_are_marked() {
     env.execute("ALTER TABLE offline_message ADD done int NULL, ADD INDEX (receiver_id, done, id)").await;
     env.execute("UPDATE offline_message SET done = 7 WHERE id = 1").await;
     let env = env.with("CHATPUSH_MYSQL_HISTORY_COLUMN", "done").with("CHATPUSH_MYSQL_HISTORY_VALUE", "1");
+    assert_eq!(adopt(&env, &["--mark", "--delete"]).await.status.code(), Some(64));
     assert_eq!(adopted(&env, "--mark").await["rows"], 4);
     let marks: Vec<u32> = env.query("SELECT done FROM offline_message ORDER BY id").await;
     assert_eq!(marks, [7, 1, 1, 1, 1]);
@@ -153,11 +157,11 @@ async fn another_decision_must_be_meant() {
     let daemon = env.daemon().await;
     env.php().get("foreach (['a', 'b'] as $text) storeOfflineMessage(1, 2, $text);").await;
     insert(&env, 1, "theirs").await;
-    for option in ["--mark", "--keep", "--deliver"] {
-        let refused = adopt(&env, &[option]).await;
+    for options in [&["--mark", "--delete"][..], &["--keep"], &["--deliver"]] {
+        let refused = adopt(&env, options).await;
         let text = String::from_utf8_lossy(&refused.stderr).into_owned();
         let named = text.contains("--again") && text.contains("keep");
-        assert!(refused.status.code() == Some(78) && named, "{option}: {text}");
+        assert!(refused.status.code() == Some(78) && named, "{options:?}: {text}");
     }
     assert_eq!(env.stored_count(2).await, 5);
     let shown = "echo implode(' ', array_column(getOfflineMessage(2), 'content'));";
@@ -181,7 +185,7 @@ async fn another_decision_must_be_meant() {
     env.php().get("ChatPush\\forgetUser(2);").await;
     assert_eq!(env.stored(2).await, left, "they are the application's");
     env.php().get("storeOfflineMessage(1, 2, 'e');").await;
-    assert!(adopt(&env, &["--mark", "--again"]).await.status.success());
+    assert!(adopt(&env, &["--mark", "--delete", "--again"]).await.status.success());
     drop(daemon);
     assert_eq!(env.stored(2).await, ["e"], "what chatpush has stored waits on");
 }

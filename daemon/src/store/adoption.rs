@@ -65,6 +65,17 @@ pub(crate) struct OldRows {
     pub(crate) highest: u64,
 }
 
+/// The commands that decide, with what `--mark` does to the rows.
+pub(crate) const fn commands(is_history: bool) -> &'static str {
+    if is_history {
+        "`chatpushd adopt --deliver`, `--mark` (they count as delivered already and are marked) or `--keep` (they \
+         are left alone)"
+    } else {
+        "`chatpushd adopt --deliver`, `--mark --delete` (DELETES these rows; if this table is your history, set \
+         [mysql.history] first) or `--keep` (they are left alone)"
+    }
+}
+
 impl Adoption {
     /// Why another decision is refused.
     fn stands(&self, table: &str, decision: Decision) -> String {
@@ -251,9 +262,9 @@ impl Store {
         };
         Err(StoreError::Unfit(format!(
             "the table {table} has at least {count} rows that chatpush has not stored. They would be sent to their receivers and \
-             then {becomes}. Say what becomes of them, once: `chatpushd adopt --deliver`, `--mark` (they count \
-             as delivered already) or `--keep` (they are left alone)",
-            count = rows.waiting
+             then {becomes}. Say what becomes of them, once: {commands}",
+            count = rows.waiting,
+            commands = commands(tables.marking.is_some()),
         )))
     }
 

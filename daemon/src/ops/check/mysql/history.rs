@@ -134,8 +134,8 @@ pub(super) async fn rows(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Fin
         Finding::wrong(
             name,
             format!(
-                "{text}. The daemon does not start until you have said what becomes of them, once: \
-                 `chatpushd adopt --deliver`, `--mark` or `--keep`"
+                "{text}. The daemon does not start until you have said what becomes of them, once: {}",
+                adoption::commands(mysql.history.is_some())
             ),
         )
     }])
