@@ -50,7 +50,10 @@ impl UserArgument {
     /// The id of this type, or a `ValueError`.
     pub(crate) fn of_type(&self, kind: UserIdType) -> Result<UserId, Error> {
         let Self { position, id } = self;
-        id.of_type(kind).map_err(|error| Error::Argument { position: *position, text: error.to_string() })
+        id.of_type(kind).map_err(|error| {
+            let text = format!("{error}{}", id.hint(kind));
+            Error::Argument { position: *position, text }
+        })
     }
 }
 
@@ -79,7 +82,8 @@ impl UserArguments {
         for (key, listed) in listed {
             let id = listed.of_type(kind).map_err(|error| {
                 let element = zend::element_name(position, &key);
-                let text = format!("must contain only user ids, {element} is {listed}, which {error}");
+                let hint = listed.hint(kind);
+                let text = format!("must contain only user ids, {element} is {listed}, which {error}{hint}");
                 Error::Argument { position, text }
             })?;
             if known.insert(id.clone()) {

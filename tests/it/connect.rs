@@ -208,7 +208,10 @@ async fn invalid_token_is_rejected_with_a_reason() {
     .expect("a token");
     for (token, reason) in [
         ("", "token is missing: /ws?token=…"),
-        (unsigned.as_str(), "token signature does not match"),
+        (
+            unsigned.as_str(),
+            "token signature does not match: chatpush.secret in PHP and secret of chatpushd differ",
+        ),
         ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIiwiZXhwIjo5OTk5OTk5OTk5fQ.", "token algorithm must be HS256"),
     ] {
         let refused = Client::connect(daemon.port(), token, None).await.expect_err(reason);

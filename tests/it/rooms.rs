@@ -75,7 +75,10 @@ async fn grant_that_is_no_good_is_refused_by_name() {
     let mut client = connect_granted(&daemon, 2, &[], &["kept"]).await;
     for (bad, reason) in [
         ("x.y.z".to_owned(), "token is malformed"),
-        (grant_of(&"y".repeat(32), 2, &[], &["a"], 60), "token signature does not match"),
+        (
+            grant_of(&"y".repeat(32), 2, &[], &["a"], 60),
+            "token signature does not match: chatpush.secret in PHP and secret of chatpushd differ",
+        ),
         (grant(2, &[], &["a"], 0), "token has expired"),
         (grant(3, &[], &["a"], 60), "token subject must be a user id"),
         (token_of(SECRET, 2, 60), "this is no grant: grantToken() makes one"),

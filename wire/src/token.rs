@@ -72,7 +72,7 @@ pub enum TokenError {
     #[error("token header has `crit`, and no extension is supported")]
     Critical,
     /// Another key signed it.
-    #[error("token signature does not match")]
+    #[error("token signature does not match: chatpush.secret in PHP and secret of chatpushd differ")]
     Signature,
     /// There is no `exp`.
     #[error("token has no expiry")]
@@ -83,6 +83,9 @@ pub enum TokenError {
     /// `nbf` or `iat` is in the future.
     #[error("token is not valid yet")]
     NotYet,
+    /// `sub` is a text, and this installation's user ids are numbers.
+    #[error("token subject must be a user id (user_id_type is {0}; for ids such as guest-1 set it to text)")]
+    SubjectType(UserIdType),
     /// It was revoked.
     #[error("token was revoked")]
     Revoked,
@@ -258,7 +261,12 @@ impl Verifier {
             return Err(TokenError::Audience);
         }
         let subject = claims.sub.and_then(|subject| serde_json::from_value::<AnyUserId>(subject).ok());
-        let user = subject.and_then(|id| id.of_type(self.user_ids).ok()).ok_or(TokenError::Subject)?;
+        let subject = subject.ok_or(TokenError::Subject)?;
+        let user =
+            subject.of_type(self.user_ids).map_err(|_| match subject.hint(self.user_ids).as_str() {
+                "" => TokenError::Subject,
+                _ => TokenError::SubjectType(self.user_ids),
+            })?;
         // The conversion rounds down. A negative value becomes 0, and one beyond u64 the largest one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = |seconds: f64| seconds as u64;
@@ -349,7 +357,8 @@ mod tests {
         assert_eq!(claims(r#"{"sub":"1"}"#), Err(TokenError::NoExpiry));
         assert_eq!(claims(r#"{"sub":"1","iat":1900000000,"exp":1900000010}"#), Err(TokenError::NotYet));
         assert_eq!(claims(r#"{"sub":"1","nbf":1900000000,"exp":1900000010}"#), Err(TokenError::NotYet));
-        for subject in ["\"me\"", "\"0\"", "\"-1\"", "\"2147483648\"", "1.5", "null", "[1]"] {
+        assert_eq!(claims(r#"{"sub":"me","exp":1800000000}"#), Err(TokenError::SubjectType(UserIdType::Int)));
+        for subject in ["\"0\"", "\"-1\"", "\"2147483648\"", "1.5", "null", "[1]"] {
             assert_eq!(claims(&format!(r#"{{"sub":{subject},"exp":1800000000}}"#)), Err(TokenError::Subject));
         }
         for text in ["", "a", "a.b", "a.b.c", "....", &"x".repeat(5_000)] {

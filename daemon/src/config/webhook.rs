@@ -167,7 +167,10 @@ impl Webhook {
                 "needs storage = \"mysql\": what is not told yet is kept in the database",
             );
         } else if events.has(Event::Waiting) && !notifies {
-            source.error("webhook.events", "has message.waiting, which needs notify.after");
+            source.error(
+                "webhook.events",
+                "has message.waiting, which needs notify.after; or name other events in webhook.events",
+            );
         }
         Some(Self { url, keys, events, timeout: timeout? })
     }

@@ -20,7 +20,10 @@ const VERSION: HeaderValue = HeaderValue::from_static("13");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidUpgrade {
     /// Not a GET request of HTTP/1.1.
-    #[error("a WebSocket handshake is a GET request of HTTP/1.1")]
+    #[error(
+        "a WebSocket handshake is a GET request of HTTP/1.1: a proxy may need proxy_http_version 1.1, and must forward \
+         Connection and Upgrade"
+    )]
     Request,
     /// The request asks for no upgrade, or the proxy before the daemon has removed that.
     #[error("`Connection: Upgrade` and `Upgrade: websocket` are missing: a proxy must forward both")]

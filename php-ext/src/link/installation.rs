@@ -32,7 +32,8 @@ pub(crate) enum InstallationError {
     /// There is no record.
     #[error(
         "its database {database} has no installation of chatpush with the prefix {prefix}: is chatpushd started, \
-         with the same CHATPUSH_REDIS_URL (database number included) and CHATPUSH_PREFIX?"
+         with the same CHATPUSH_REDIS_URL (database number included) and CHATPUSH_PREFIX? \
+         `chatpushd check` says what hinders it"
     )]
     Missing {
         /// The number of the database in Redis.

@@ -32,7 +32,7 @@ final class Arguments
     {
         $this->anyUser($position, $name, $id);
         $type = Memory::get()->userIdType;
-        return $type->id($id) ?? throw $this->error($position, $name, 'must be ' . $type->rule());
+        return $type->id($id) ?? throw $this->error($position, $name, 'must be ' . $type->rule() . $type->hint($id));
     }
 
     public function content(int $position, string $content): void
@@ -151,7 +151,7 @@ final class Arguments
         foreach ($this->anyUsers($position, $name, $ids, $most) as $element => $listed) {
             $id = $type->id($listed);
             if ($id === null) {
-                $rule = "must contain only user ids, $element is $listed, which must be " . $type->rule();
+                $rule = "must contain only user ids, $element is $listed, which must be " . $type->rule() . $type->hint($listed);
                 throw $this->error($position, $name, $rule);
             }
             $users[$id] = $id;

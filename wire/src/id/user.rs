@@ -204,6 +204,19 @@ impl AnyUserId {
             Self::Text(AnyText(text)) => kind.text(text),
         }
     }
+
+    /// What to add to the error of an id that a type of numbers does not have, behind a space: the setting that allows
+    /// ids like it. Empty if the id has no letter.
+    pub fn hint(&self, kind: UserIdType) -> String {
+        match self {
+            Self::Text(AnyText(text))
+                if kind != UserIdType::Text && text.bytes().any(|byte| byte.is_ascii_alphabetic()) =>
+            {
+                format!(" (user_id_type is {kind}; for ids such as {text} set it to text)")
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 impl From<&UserId> for AnyUserId {
