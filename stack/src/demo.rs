@@ -94,7 +94,7 @@ pub async fn command(port: Option<u16>, line: &str) -> anyhow::Result<()> {
     let mut running = running().await;
     let ports = running.keys().map(u16::to_string).collect::<Vec<_>>().join(" and ");
     let found = match (port, running.len()) {
-        (_, 0) => bail!("no demo runs; ./dev demo starts one"),
+        (_, 0) => bail!("no demo runs, or it is not ready yet; ./dev demo starts one"),
         (Some(port), _) => {
             running.remove(&port).with_context(|| format!("no demo runs on port {port}, only on {ports}"))?
         }

@@ -68,7 +68,8 @@ async fn perform(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Demo { port, kill_daemon: true, .. } => {
             demo::command(port, control::KILL).await?;
-            println!("The daemon is down. Start it again: ./dev demo --start-daemon");
+            let which = port.map(|port| format!(" --port {port}")).unwrap_or_default();
+            println!("The daemon is down. Start it again: ./dev demo --start-daemon{which}");
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo { port, start_daemon: true, .. } => {
