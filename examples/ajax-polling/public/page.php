@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-requireUser();
+requireUser('../plain-php/sign-in.php');
 $peer_id = (int) ($_GET['with'] ?? 0);
 ?>
 <!doctype html>
@@ -47,6 +47,12 @@ $peer_id = (int) ($_GET['with'] ?? 0);
     poll();
   }
 
+  async function token() {
+    const response = await fetch('../plain-php/token.php', { cache: 'no-store' });
+    if (!response.ok) throw new Error('token.php answered ' + response.status);
+    return response.text();
+  }
+
   document.getElementById('form').addEventListener('submit', async (event) => {
     event.preventDefault();
     const field = document.getElementById('body');
@@ -59,9 +65,7 @@ $peer_id = (int) ($_GET['with'] ?? 0);
   pollEvery(2000);
   // The script is missing if it comes from the daemon and the daemon is down: better copy it to your site.
   if (window.ChatPush) {
-    const chat = ChatPush.connect({
-      token: () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text()),
-    });
+    const chat = ChatPush.connect({ token });
     chat.on('message', poll);
     chat.on('state', (state) => {
       pollEvery(state === 'open' ? 60000 : 2000);

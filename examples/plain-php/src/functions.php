@@ -57,15 +57,15 @@ function signedIn(): ?int
 }
 
 /**
- * The id of the user who is signed in. Everybody else is sent to the sign-in page.
+ * The id of the user who is signed in. Everybody else is sent to the sign-in page, $sign_in.
  *
  * Releases the session: PHP locks it, and the other requests of this user would wait until this one is done.
  */
-function requireUser(): int
+function requireUser(string $sign_in = 'sign-in.php'): int
 {
     $user_id = signedIn();
     if ($user_id === null) {
-        header('Location: sign-in.php', response_code: 303);
+        header("Location: $sign_in", response_code: 303);
         exit;
     }
     session_write_close();
