@@ -66,6 +66,16 @@ async fn invalid_configuration_reports_all_errors_and_exits_64() {
     assert_eq!(Daemon::command(&env, &["--version"]).await.status.code(), Some(0));
 }
 
+/// The functions in memory would stay unused, and a test would meet the real ones.
+#[tokio::test]
+async fn the_functions_in_memory_say_that_the_extension_is_loaded() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../php/testing/chatpush.php");
+    let code =
+        format!("try {{ require '{file}'; }} catch (LogicException $error) {{ echo $error->getMessage(); }}");
+    let said = TestEnv::bare().await.php().get(&code).await;
+    assert!(said.contains("the extension chatpush is loaded"), "{said}");
+}
+
 /// A reader such as `head` closes the pipe, and the command ends its work.
 #[tokio::test]
 async fn commands_end_their_work_without_a_reader() {

@@ -33,6 +33,17 @@ async fn fatal_errors_are_json_where_the_log_is() {
     }
 }
 
+/// The error names the setting that is missing, not one that nobody has written.
+#[tokio::test]
+async fn a_webhook_by_default_needs_notifications() {
+    let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
+    let env = TestEnv::bare().await.with("CHATPUSH_WEBHOOK_URL", "https://a.example/webhook.php");
+    let output = Daemon::command(&env.with("CHATPUSH_WEBHOOK_SECRET", secret), &["check"]).await;
+    let errors = errors(&output);
+    assert_eq!(output.status.code(), Some(64), "{errors}");
+    assert!(errors.contains("CHATPUSH_WEBHOOK_URL") && errors.contains("set [notify] after"), "{errors}");
+}
+
 /// Also where the daemon does not fit its database, which it finds out after it has started.
 #[tokio::test]
 async fn a_daemon_that_does_not_fit_says_so_in_json() {

@@ -100,7 +100,8 @@ async fn a_command_kills_the_daemon_of_a_running_demo_and_another_starts_it_agai
     let which = refused(folder, &["--kill-daemon"]).await;
     assert!(ports.iter().all(|port| which.contains(port)) && which.contains("--port PORT"), "{which}");
     assert!(refused(folder, &["--kill-daemon", "--port", "1"]).await.contains("no demo runs on port 1"));
-    done(folder, &["--kill-daemon", "--port", &ports[1]]).await;
+    let killed = done(folder, &["--kill-daemon", "--port", &ports[1]]).await;
+    assert!(killed.contains(&format!("--start-daemon --port {}", ports[1])), "{killed}");
     assert!(first.has_daemon().await && !second.has_daemon().await);
 
     second.server.signal("TERM");

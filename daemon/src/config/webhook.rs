@@ -168,8 +168,8 @@ impl Webhook {
             );
         } else if events.has(Event::Waiting) && !notifies {
             source.error(
-                "webhook.events",
-                "has message.waiting, which needs notify.after; or name other events in webhook.events",
+                "webhook.url",
+                "is set, and webhook.events has message.waiting, as by default: set [notify] after, or name other events",
             );
         }
         Some(Self { url, keys, events, timeout: timeout? })

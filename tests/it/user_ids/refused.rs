@@ -128,6 +128,10 @@ async fn ids_of_another_type_are_value_errors() {
             assert!(texts.contains("sendMessage(): Argument #2 ($receiver_id) must be "), "{texts}");
             assert!(texts.contains("$receiver_ids['k']"), "{texts}");
             assert!(texts.contains(rule), "{rule}: {texts}");
+            let hint = format!("(user_id_type is {ids}; for ids such as Bob set it to text)");
+            let hints = texts.matches("set it to text").count();
+            assert_eq!(texts.contains(&hint), ids != UserIdType::Text, "{texts}");
+            assert_eq!(hints, texts.matches(&hint).count(), "no other id looks like a name: {texts}");
         }
         assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
     }
