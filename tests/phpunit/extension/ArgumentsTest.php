@@ -107,8 +107,9 @@ final class ArgumentsTest extends ChatPushTestCase
             ];
         }
         foreach (['0', '-1', '2147483648', '5.0', 'Bob'] as $id) {
+            $hint = $id === 'Bob' ? ' (user_id_type is int; for ids such as Bob set it to text)' : '';
             yield "store for $id as a text" => [
-                "storeOfflineMessage(): Argument #2 (\$receiver_id) $range",
+                "storeOfflineMessage(): Argument #2 (\$receiver_id) $range$hint",
                 fn () => storeOfflineMessage(1, $id, ''),
             ];
         }
