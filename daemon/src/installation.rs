@@ -80,6 +80,10 @@ impl AgreementError {
 }
 
 impl Failure for AgreementError {
+    fn peer(&self) -> Option<&'static str> {
+        matches!(self, Self::Store(_)).then_some("MySQL (installation)")
+    }
+
     fn summary(&self) -> &'static str {
         match self {
             Self::Redis(error) => error.summary(),

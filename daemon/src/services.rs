@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use chatpush_wire::installation::Installation;
 use chatpush_wire::key::Prefix;
 
+use crate::base::last_error::LastError;
 use crate::broker::Commands;
 use crate::broker::lease::Lease;
 use crate::config::Config;
@@ -31,6 +32,8 @@ pub(crate) struct Services {
     pub(crate) generation: Arc<AtomicU32>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
+    /// Why this daemon, as the writer, cannot store now.
+    pub(crate) writer_error: LastError,
 }
 
 impl Services {
@@ -44,6 +47,7 @@ impl Services {
             installation: Mutex::default(),
             generation: Arc::default(),
             positions: Arc::default(),
+            writer_error: LastError::default(),
             config,
         })
     }

@@ -5,7 +5,7 @@
 //! whether others succeed where an entry fails. `schema` has the tables, `migrations` their numbered changes,
 //! which `migrate` applies. `tables` finds what the application's tables hold, `character_sets` which
 //! characters, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from
-//! before chatpush. `installation` compares what the database was made for. `notified` keeps whom to tell
+//! before chatpush. `privileges` tries what the account may do, and `installation` compares what the database was made for. `notified` keeps whom to tell
 //! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what
 //! the application is told of, and `announced` keeps who is online. `dead_letters` reads and deletes dead
 //! letters. `transaction` puts statements in their order, `time_limit` ends those that take too long, and
@@ -31,6 +31,7 @@ mod character_sets;
 pub(crate) mod adoption;
 pub(crate) mod server;
 mod probe;
+pub(crate) mod privileges;
 mod read_pool;
 mod writer_lock;
 pub(crate) mod writer_connection;
@@ -57,6 +58,7 @@ use crate::config::{Mysql, Names};
 
 use self::character_sets::CharacterSets;
 use self::error::UnavailableCause;
+use self::privileges::Privileged;
 use self::read_pool::ReadPool;
 use self::tables::Tables;
 
@@ -98,6 +100,7 @@ pub(crate) struct Store {
     /// The application's tables, as they were found last.
     tables: Arc<Mutex<Option<Arc<Tables>>>>,
     character_sets: CharacterSets,
+    privileged: Privileged,
 }
 
 impl Store {
@@ -118,6 +121,7 @@ impl Store {
             prefix: prefix.clone(),
             tables: Arc::default(),
             character_sets: CharacterSets::default(),
+            privileged: Privileged::default(),
         }
     }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::refusals::Refusals;
 use self::term::{Term, TermError};
-use crate::base::backoff::Backoff;
+use crate::base::backoff::{Backoff, Failure as _};
 use crate::base::fault_injection::{self, Promise};
 use crate::broker::lease::{self, Lease};
 use crate::services::Services;
@@ -60,6 +60,7 @@ impl Writer {
                 Ok(false) if fault_injection::breaks(Promise::Fence) => {}
                 Ok(false) => {
                     redis.recovered();
+                    self.services.writer_error.clear();
                     _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
                     continue;
                 }
@@ -77,7 +78,10 @@ impl Writer {
                 Err(TermError::Redis(error)) => redis.failed(&error).await,
                 Err(TermError::Agreement(error)) => redis.failed(&error).await,
                 Err(TermError::Store(StoreError::Fenced)) => tracing::warn!("another daemon has taken over"),
-                Err(TermError::Store(error)) => mysql.failed(&error).await,
+                Err(TermError::Store(error)) => {
+                    self.services.writer_error.failed(error.report());
+                    mysql.failed(&error).await;
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("log", &[]),
     ("broker", &["base", "log"]),
     ("store", &["base", "config", "log"]),
-    ("services", &["broker", "config", "log", "store"]),
+    ("services", &["base", "broker", "config", "log", "store"]),
     ("installation", &["base", "broker", "services", "store"]),
     ("barrier", &["base", "broker", "log", "services"]),
     ("writer", &["base", "broker", "installation", "log", "services", "store"]),

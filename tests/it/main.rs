@@ -57,6 +57,7 @@ mod packaging;
 mod writer;
 /// User ids of the types `bigint` and `text`.
 mod user_ids;
+mod user_table;
 /// What makes a row the message that was stored.
 mod identity;
 /// Entries that MySQL refuses, and limits of its columns and statements.

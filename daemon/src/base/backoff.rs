@@ -14,6 +14,11 @@ pub(crate) trait Failure: Display {
     /// What failed, in a few words that are the same for the same cause: `login refused`.
     fn summary(&self) -> &'static str;
 
+    /// The server that failed, if it is not the one that the task uses otherwise: it names it in log lines and metrics.
+    fn peer(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What failed, and the server's own words.
     fn report(&self) -> String {
         format!("{}: {self}", self.summary())
@@ -31,6 +36,8 @@ pub(crate) struct Backoff {
 #[derive(Debug)]
 struct Outage {
     since: Instant,
+    /// The server that failed first.
+    peer: &'static str,
     /// The causes that were logged.
     logged: Vec<&'static str>,
 }
@@ -45,18 +52,24 @@ impl Backoff {
     /// is shortened by a random part of up to a half, so that daemons do not reconnect all at once. Each cause
     /// is logged once in an outage: a server may come back and refuse the login.
     pub(crate) async fn failed(&mut self, error: &impl Failure) {
-        if self.is_news(error.summary()) {
-            tracing::warn!(peer = self.peer, %error, "{}, trying again", error.summary());
+        let peer = error.peer().unwrap_or(self.peer);
+        if self.is_news(peer, error.summary()) {
+            tracing::warn!(peer, %error, "{}, trying again", error.summary());
         }
         tokio::time::sleep(self.delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         self.delay = (self.delay * 2).min(MAX_DELAY);
     }
 
+    /// Whether the last attempt has failed.
+    pub(crate) const fn is_failing(&self) -> bool {
+        self.outage.is_some()
+    }
+
     /// Whether this outage has not had this cause yet.
-    fn is_news(&mut self, cause: &'static str) -> bool {
+    fn is_news(&mut self, peer: &'static str, cause: &'static str) -> bool {
         let outage = self.outage.get_or_insert_with(|| {
-            metrics::OUTAGES.increment(self.peer);
-            Outage { since: Instant::now(), logged: Vec::new() }
+            metrics::OUTAGES.increment(peer);
+            Outage { since: Instant::now(), peer, logged: Vec::new() }
         });
         let is_news = !outage.logged.contains(&cause);
         if is_news {
@@ -69,7 +82,7 @@ impl Backoff {
     pub(crate) fn recovered(&mut self) {
         if let Some(outage) = self.outage.take() {
             let seconds = outage.since.elapsed().as_secs_f64();
-            tracing::info!(peer = self.peer, seconds, "works again");
+            tracing::info!(peer = outage.peer, seconds, "works again");
         }
         self.delay = INITIAL_DELAY;
     }
@@ -84,10 +97,10 @@ mod tests {
         let mut mysql = Backoff::new("MySQL (test)");
         let news: Vec<_> = ["connection lost", "connection lost", "login refused", "connection lost"]
             .into_iter()
-            .map(|cause| mysql.is_news(cause))
+            .map(|cause| mysql.is_news("MySQL (test)", cause))
             .collect();
         assert_eq!(news, [true, false, true, false]);
         mysql.recovered();
-        assert!(mysql.is_news("connection lost"));
+        assert!(mysql.is_news("MySQL (test)", "connection lost"));
     }
 }

@@ -113,6 +113,8 @@ impl Admin {
         };
         match served {
             Ok(true) => Ok(()),
+            // Then MySQL is why there is none.
+            Ok(false) if self.services.writer_error.get().is_some() => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),
             Err(error) => Err(error.report()),
         }
@@ -124,7 +126,8 @@ impl Admin {
         let usable = async {
             store.ping().await.map_err(|error| error.report())?;
             // The writer waits for the tables of its version.
-            store.installation().await.map(drop).map_err(|error| error.report())
+            store.installation().await.map_err(|error| error.report())?;
+            self.services.writer_error.get().map_or(Ok(()), Err)
         };
         Some(probe(usable).await)
     }

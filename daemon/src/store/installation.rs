@@ -139,6 +139,7 @@ impl Store {
         let row = self.installation_row(connection).await?;
         require_own_tables(connection, self.names()).await?;
         user_columns::check(connection, self.names()).await?;
+        self.privileged.require(connection, self.mysql()).await?;
         let (tables, mut content) = Tables::load(connection, self.mysql()).await?;
         self.character_sets.describe(connection, &mut content).await?;
         let tables = Arc::new(tables);

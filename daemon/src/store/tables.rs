@@ -12,7 +12,7 @@ use super::error::UnavailableCause;
 use super::schema::{CONVERSATION_CLEARED, MESSAGE};
 use super::statements::quoted;
 use super::{StoreError, bounded};
-use crate::config::{Identifier, Mysql, Names, UNREAD};
+use crate::config::{Column, Identifier, Mysql, Names, UNREAD};
 
 /// The tables, with the names that the operator gave them.
 #[derive(Clone, Debug)]
@@ -150,6 +150,15 @@ impl Tables {
         };
         for column in names.columns().into_iter().filter(|column| column.table == &names.offline_message) {
             found(column.name, column.setting)?;
+        }
+        if !names.own_counter {
+            let users = self::columns(connection, &names.user).await?;
+            let of_users = names.columns().into_iter().filter(|column| column.table == &names.user);
+            for Column { table, name, setting } in of_users {
+                if !users.contains_key(&name.bare().to_lowercase()) {
+                    return Err(missing(table, name, setting));
+                }
+            }
         }
         let content = found(&names.content, "mysql.columns.content")?.content.clone();
         let time = match &names.send_time {

@@ -154,7 +154,11 @@ impl<'a> Term<'a> {
     ) -> Result<(), TermError> {
         let mut connection = blocking_connection(self.services.commands.connector()).await?;
         metrics::TERMS.add(1);
-        tracing::info!("became the writer");
+        // In an outage each try is a term: it is news once MySQL has taken a batch.
+        let mut is_news = mysql.is_failing();
+        if !is_news {
+            tracing::info!("became the writer");
+        }
         self.queue_last_counters().await?;
         let mut deferred = Deferred::default();
         let mut last = false;
@@ -216,6 +220,10 @@ impl<'a> Term<'a> {
                 }
             };
             mysql.recovered();
+            self.services.writer_error.clear();
+            if std::mem::take(&mut is_news) {
+                tracing::info!("became the writer");
+            }
             ends.retain(|partition, _| !busy.contains(partition));
             self.searched(&ends);
             deferred.update(&ready, &busy);

@@ -27,6 +27,22 @@ async fn each_problem_is_reported_with_its_fix() {
     }
 }
 
+/// A column that is mapped to a name that is not there is the only finding: its own name lacks no default, and no index
+/// on the other can be made.
+#[tokio::test]
+async fn a_wrong_name_of_a_column_is_reported_alone() {
+    for (variable, name, column) in [
+        ("CHATPUSH_MYSQL_COLUMNS_CONTENT", "body", "column offline_message.body"),
+        ("CHATPUSH_MYSQL_COLUMNS_USER_ID", "uid", "column user.uid"),
+        ("CHATPUSH_MYSQL_COLUMNS_RECEIVER_ID", "recipient", "column offline_message.recipient"),
+    ] {
+        let env = TestEnv::new().await.with(variable, name);
+        let report = Report::of(&env).await;
+        assert_eq!(report.problems(), [column], "{report:?}");
+        assert!(report.finding(column).1.starts_with("is missing; set "), "{report:?}");
+    }
+}
+
 /// The statements that the findings name are executed.
 #[tokio::test]
 async fn the_named_statements_fix_the_tables() {

@@ -53,25 +53,36 @@ async fn all(connection: &mut Conn, config: &Config, mysql: &Mysql) -> Result<Ve
     }
     // A missing table has been reported; its columns and privileges would only repeat that.
     let is_there = |name: &Identifier| there.iter().any(|table| table.name == name.bare());
+    let mut incomplete = Vec::new();
     for column in names.columns().into_iter().filter(|column| is_there(column.table)) {
-        findings.push(columns::check(connection, names.user_id_type, column).await?);
+        let (found, is_there) = columns::check(connection, names.user_id_type, column).await?;
+        findings.push(found);
+        if !is_there {
+            incomplete.push(column.table);
+        }
     }
+    // Nor can it be said what else such a table lacks.
+    let is_complete = |name: &Identifier| !incomplete.contains(&name);
     if is_there(&names.offline_message) {
-        findings.extend(further_columns::check(connection, mysql).await?);
+        if is_complete(&names.offline_message) {
+            findings.extend(further_columns::check(connection, mysql).await?);
+            findings.push(indexes::of_receivers(connection, mysql).await?);
+            findings.extend(history::columns(connection, mysql).await?);
+        }
         findings.extend(without_time(config));
-        findings.push(indexes::of_receivers(connection, mysql).await?);
-        findings.extend(history::columns(connection, mysql).await?);
         findings.extend(triggers::check(connection, &names.offline_message).await?);
         if there.iter().any(|table| table.name == schema::MESSAGE) {
             findings.extend(history::rows(connection, mysql).await?);
         }
     }
     if !names.own_counter && is_there(&names.user) {
-        findings.push(indexes::of_users(connection, names).await?);
+        if is_complete(&names.user) {
+            findings.push(indexes::of_users(connection, names).await?);
+        }
         findings.extend(triggers::check(connection, &names.user).await?);
     }
     for table in &there {
-        findings.extend(privileges::check(connection, table).await?);
+        findings.push(privileges::check(connection, mysql, table).await?);
     }
     Ok(findings)
 }

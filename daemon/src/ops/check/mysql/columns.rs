@@ -30,11 +30,12 @@ struct Found {
 /// The fields of [`Found`].
 type ColumnRow = (String, String, String, Option<u64>, Option<String>, Option<String>, Option<u64>);
 
+/// The finding, and whether there is such a column.
 pub(super) async fn check(
     connection: &mut Conn,
     ids: UserIdType,
     column: Column<'_>,
-) -> Result<Finding, StoreError> {
+) -> Result<(Finding, bool), StoreError> {
     let sql = "SELECT LOWER(data_type), LOWER(column_type), LOWER(extra), character_octet_length, \
                character_set_name, LOWER(collation_name), character_maximum_length \
                FROM information_schema.columns \
@@ -44,12 +45,12 @@ pub(super) async fn check(
     Ok(match found {
         Some((data_type, column_type, extra, bytes, characters, collation, length)) => {
             let found = Found { data_type, column_type, extra, bytes, characters, collation, length };
-            verdict(column, ids, &found)
+            (verdict(column, ids, &found), true)
         }
-        None => Finding::wrong(
-            title(column),
-            format!("is missing; set {} in chatpush.toml to your column", column.setting),
-        ),
+        None => {
+            let fix = format!("is missing; set {} in chatpush.toml to your column", column.setting);
+            (Finding::wrong(title(column), fix), false)
+        }
     })
 }
 
