@@ -1,4 +1,4 @@
-//! What every other group may use: the clock, error texts, metrics, backoff, what commands print, and
+//! What every other group may use: the clock, error texts, metrics, backoff, a task's last error, what commands print, and
 //! faults injected for tests.
 
 pub(crate) mod backoff;
@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod error_text;
 pub(crate) mod fault_injection;
 pub(crate) mod gathered;
+pub(crate) mod last_error;
 pub(crate) mod metrics;
 pub(crate) mod pause;
 pub(crate) mod output;

@@ -75,19 +75,24 @@ async fn try_each(
     let together = format!("START TRANSACTION; {}", statements.join("; "));
     match bounded(connection.query_drop(together)).await {
         Ok(()) => return Ok(Vec::new()),
-        Err(error @ (StoreError::Unavailable(_) | StoreError::Busy(_))) => return Err(error),
+        Err(error) if hinders(&error) => return Err(error),
         Err(_) => {}
     }
     let mut missing = Vec::new();
     for (privilege, statement) in tries {
         match bounded(connection.query_drop(statement)).await {
             Err(StoreError::Denied(_)) => missing.push(privilege),
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Busy(_))) => return Err(error),
-            // Others, such as a column that is missing, are found elsewhere.
+            Err(error) if hinders(&error) => return Err(error),
+            // Others, such as a column that is missing or a server that is read-only, are found elsewhere.
             Ok(()) | Err(_) => {}
         }
     }
     Ok(missing)
+}
+
+/// Whether nothing can be tried after this error: the connection has failed, or somebody holds a lock.
+const fn hinders(error: &StoreError) -> bool {
+    error.code().is_none() || matches!(error, StoreError::Busy(_))
 }
 
 /// The first column of a table that this account may see.
@@ -119,12 +124,16 @@ fn tries(mysql: &Mysql, table: &Table, first: Option<String>) -> Vec<(&'static s
         (None, Some(content)) => marked().unwrap_or_else(|| content.clone()),
         (None, None) => first.unwrap_or_else(|| "`id`".to_owned()),
     };
-    let named = if used.is_empty() { String::new() } else { format!(" ({all})") };
+    // MySQL gives a row its id.
+    let inserted: Vec<_> = used.iter().filter(|(setting, _)| **setting != "mysql.columns.id").collect();
+    let inserted = inserted.into_iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let (named, inserted) =
+        if used.is_empty() { (String::new(), all.clone()) } else { (format!(" ({inserted})"), inserted) };
     let name = format!("`{}`", table.name);
     let tries = [
         ("SELECT", format!("SELECT {all} FROM {name} WHERE 1 = 0")),
         ("UPDATE", format!("UPDATE {name} SET {changed} = {changed} WHERE 1 = 0")),
-        ("INSERT", format!("INSERT INTO {name}{named} SELECT {all} FROM {name} WHERE 1 = 0")),
+        ("INSERT", format!("INSERT INTO {name}{named} SELECT {inserted} FROM {name} WHERE 1 = 0")),
         ("DELETE", format!("DELETE FROM {name} WHERE 1 = 0")),
     ];
     tries.into_iter().take(table.privileges).collect()

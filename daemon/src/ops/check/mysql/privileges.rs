@@ -14,7 +14,15 @@ pub(super) async fn check(
     table: &Table,
 ) -> Result<Finding, StoreError> {
     let what = format!("privileges on {}", table.name);
-    let missing = privileges::missing(connection, mysql, table).await?;
+    let missing = match privileges::missing(connection, mysql, table).await {
+        Err(StoreError::Busy(_)) => {
+            return Ok(Finding::warning(
+                what,
+                "somebody holds a lock on the table; run `chatpushd check` again",
+            ));
+        }
+        missing => missing?,
+    };
     Ok(if missing.is_empty() {
         Finding::fine(what, "")
     } else {
