@@ -5,7 +5,8 @@
 //! whether others succeed where an entry fails. `schema` has the tables, `migrations` their numbered changes,
 //! which `migrate` applies. `tables` finds what the application's tables hold, `character_sets` which
 //! characters, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from
-//! before chatpush. `privileges` tries what the account may do, and `installation` compares what the database was made for. `notified` keeps whom to tell
+//! before chatpush. `privileges` tries what the account may do, and `installation` compares what the database
+//! was made for. `notified` keeps whom to tell
 //! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what
 //! the application is told of, and `announced` keeps who is online. `dead_letters` reads and deletes dead
 //! letters. `transaction` puts statements in their order, `time_limit` ends those that take too long, and
