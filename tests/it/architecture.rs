@@ -126,7 +126,6 @@ const STACK: &[(&str, &[&str])] = &[
     ("mail", &["artifacts", "server", "stack"]),
     ("http_client", &[]),
     ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
-    ("mail", &["artifacts", "server", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
     ("mariadb", &["folder", "server", "wait"]),
