@@ -41,7 +41,7 @@ async fn a_webhook_by_default_needs_notifications() {
     let output = Daemon::command(&env.with("CHATPUSH_WEBHOOK_SECRET", secret), &["check"]).await;
     let errors = errors(&output);
     assert_eq!(output.status.code(), Some(64), "{errors}");
-    assert!(errors.contains("CHATPUSH_WEBHOOK_URL") && errors.contains("set [notify] after"), "{errors}");
+    assert!(errors.contains("webhook.url: is set") && errors.contains("set [notify] after"), "{errors}");
 }
 
 /// Also where the daemon does not fit its database, which it finds out after it has started.
