@@ -129,11 +129,10 @@ impl Gone {
                 // Another connection came and went meanwhile.
                 Some(known) if known.1 != announced.connected_ms => *known = now,
                 Some((first, _)) if first.elapsed() >= GRACE => gone.push(announced),
-                Some(_) => {}
                 None if has_room => {
                     self.known.insert(announced.user, now);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         Ok(gone)
