@@ -147,9 +147,9 @@ async fn send_goes_on_over_another_connection() {
 /// So that no script keeps Redis from others for long: no call has more than 128 receivers.
 #[tokio::test]
 async fn a_list_is_split_into_script_calls() {
-    let env = TestEnv::with_own_servers().await;
-    // Nothing else calls scripts, and all receivers are of one partition.
+    // All are of one partition, and nothing else calls scripts.
     const LIST: &str = "array_map(fn ($i) => 64 * $i, range(1, 300))";
+    let env = TestEnv::with_own_servers().await;
     let push = format!("ChatPush\\pushToUsers({LIST}, 'hi', 'text');");
     env.php().get(&push).await;
     let _: String = env.redis(&["CONFIG", "RESETSTAT"]).await;
