@@ -785,14 +785,16 @@ var Notifications = class {
   }
   async enable() {
     await this.push.permit();
-    await this.within(this.subscribe());
+    await this.inTurn(() => this.subscribe());
   }
   /** Without a connection the daemon learns from the push service that the subscription has ended. */
-  async disable() {
-    this.store();
-    const endpoint = await this.push.unsubscribe();
-    await this.clear(0);
-    if (endpoint && this.isOpen) await this.within(this.ask({ unpush: endpoint }, "removed", endpoint));
+  disable() {
+    return this.inTurn(async () => {
+      this.store();
+      const endpoint = await this.push.unsubscribe();
+      await this.clear(0);
+      if (endpoint && this.isOpen) await this.ask({ unpush: endpoint }, "removed", endpoint);
+    });
   }
   /** Subscribes and tells the daemon, unless it was told. */
   async subscribe() {
@@ -806,8 +808,8 @@ var Notifications = class {
   }
   /** Subscribes again, if notifications are on and the subscription has ended or has another key. */
   async renew() {
-    if (!this.isOn()) return;
-    await this.within(this.subscribe()).catch((error) => this.hooks.error(error));
+    const again = async () => this.isOn() && this.subscribe();
+    await this.inTurn(again).catch((error) => this.hooks.error(error));
   }
   /** The state of the connection, of this tab or of the leader. */
   changed(state, isLeader) {
@@ -839,6 +841,13 @@ var Notifications = class {
       else continue;
       this.asked = this.asked.filter((other) => other !== asked);
     }
+  }
+  /** One after the other: a page that subscribes again must not undo that the user has disabled it. */
+  inTurn(work) {
+    const turn = (this.turn ?? Promise.resolve()).then(() => this.within(work()));
+    this.turn = turn.catch(() => {
+    });
+    return turn;
   }
   within(promise) {
     return new Promise((resolve, reject) => {

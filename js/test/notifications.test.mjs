@@ -203,6 +203,20 @@ test('disabling unsubscribes, and ends when the daemon has removed it', async ()
   assert.equal(chat.notifications, 'off');
 });
 
+test('disabling while a page looks at its subscription ends it all the same', async () => {
+  const { push, browser } = await enabled();
+  const tab = browser.tab(push.parts());
+  const chat = tab.chat(alone);
+  await settle();
+  tab.socket.accept();
+  const disabling = watch(chat.disableNotifications());
+  await settle();
+  tab.socket.say({ type: 'push', removed: first });
+  await settle();
+  assert.ok(disabling.done);
+  assert.deepEqual([chat.notifications, push.subscription, push.subscribed], ['off', null, 1]);
+});
+
 test('disabling needs neither a connection nor Web Push', async () => {
   const { push, tab, chat } = await enabled();
   tab.socket.end();

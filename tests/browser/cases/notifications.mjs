@@ -61,5 +61,6 @@ export default async function (browser) {
   assert.equal((await show()).length, 1, 'it is not read yet');
   await ann.open(ben);
   await until('reading closes it', async () => (await show()).length === 0);
-  assert.deepEqual(ann.problems, []);
+  // Chromium remarks that the test's window is a private one.
+  assert.deepEqual(ann.problems.filter((problem) => !problem.includes('incognito')), []);
 }
