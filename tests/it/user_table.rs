@@ -72,15 +72,15 @@ async fn ready_names_why_nothing_is_stored() {
     let daemon = env.daemon().await;
     let database = env.name();
     // A privilege on one table cannot be taken from those on all of them.
-    let mut sql = format!("REVOKE ALL ON {database}.* FROM {account};");
+    let mut sql = vec![format!("REVOKE ALL ON {database}.* FROM {account}")];
     let tables: Vec<String> = env.query("SHOW TABLES").await;
     for table in &tables {
         let privileges = if table == "user" { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };
-        sql.push_str(&format!("GRANT {privileges} ON {database}.{table} TO {account};"));
+        sql.push(format!("GRANT {privileges} ON {database}.{table} TO {account}"));
     }
     // A connection keeps what it had on the database.
-    sql.push_str(&format!("KILL CONNECTION USER {account};"));
-    env.servers().sql(&sql).await;
+    sql.push(format!("KILL CONNECTION USER {account}"));
+    env.servers().sql(&sql.join(";")).await;
     let code = "try { storeOfflineMessage(1, 2, 'x'); } catch (ChatPush\\TimeoutException) { echo 'late'; }";
     assert_eq!(env.php().with("chatpush.timeout_ms=200").get(code).await, "late");
     let names = |ready: &String| {

@@ -17,8 +17,11 @@ const HISTORY: &str = "history";
 const NOTIFY: &str = "notify.after";
 const BY_CONVERSATION: &str = "unread_by_conversation";
 
-/// Each with the settings of its daemon. The one without is chatpush itself.
-const VARIANTS: [(Option<&str>, &[(&str, &str)]); 4] = [
+/// The name of an option, and the settings of its daemon.
+type Variant = (Option<&'static str>, &'static [(&'static str, &'static str)]);
+
+/// The one without a name is chatpush itself.
+const VARIANTS: [Variant; 4] = [
     (None, &[]),
     (Some(NOTIFY), &[("CHATPUSH_NOTIFY_AFTER", "600")]),
     (Some(BY_CONVERSATION), &[("CHATPUSH_UNREAD_BY_CONVERSATION", "true")]),

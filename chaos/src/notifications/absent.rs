@@ -101,7 +101,9 @@ impl Absent {
             let missing: Vec<_> =
                 messages.iter().filter(|message| !ledger.is_delivered(user, message)).collect();
             if missing.is_empty() {
-                messages.iter().for_each(|message| ledger.confirmed(message));
+                for message in messages {
+                    ledger.confirmed(message);
+                }
                 return;
             }
             if Instant::now() > deadline {

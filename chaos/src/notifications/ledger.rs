@@ -83,7 +83,8 @@ impl Entries {
             && let Some(at) = self.confirmed.get(message)
             && now > *at + LATE
         {
-            self.wrong.push(format!("told of what was delivered: {message}, {:?} later", now - *at));
+            self.wrong
+                .push(format!("told of what was delivered: {message}, {:?} later", now.saturating_sub(*at)));
         }
         if event == "message.waiting" {
             let last = (id.to_owned(), text(&data["last"]["message_id"]));

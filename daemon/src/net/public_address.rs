@@ -32,7 +32,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
         }
         // Protocol assignments with Teredo, documentation, 6to4.
-        [0x2001, 0..=0x1FF, ..] | [0x2001, 0xDB8, ..] | [0x2002, ..] | [0x3FFF, 0..=0xFFF, ..] => false,
+        [0x2001, 0..=0x1FF | 0xDB8, ..] | [0x2002, ..] | [0x3FFF, 0..=0xFFF, ..] => false,
         // All other addresses of one receiver on the internet. Mapped ones of IPv4 are not among them.
         [0x2000..=0x3FFF, ..] => true,
         _ => false,

@@ -116,7 +116,7 @@ impl Offers {
                     // A webhook may have been sent whose answer was lost: it comes again, and is no other one.
                     Verdict::Unknown { look_at } => unknown.push((candidate, *look_at)),
                     Verdict::Nothing | Verdict::Connected { .. } | Verdict::Later { .. } => {
-                        over.push(candidate)
+                        over.push(candidate);
                     }
                 }
             }

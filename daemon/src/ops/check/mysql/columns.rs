@@ -42,15 +42,12 @@ pub(super) async fn check(
                WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
     let names = (column.table.bare(), column.name.bare());
     let found: Option<ColumnRow> = bounded(connection.exec_first(sql, names)).await?;
-    Ok(match found {
-        Some((data_type, column_type, extra, bytes, characters, collation, length)) => {
-            let found = Found { data_type, column_type, extra, bytes, characters, collation, length };
-            (verdict(column, ids, &found), true)
-        }
-        None => {
-            let fix = format!("is missing; set {} in chatpush.toml to your column", column.setting);
-            (Finding::wrong(title(column), fix), false)
-        }
+    Ok(if let Some((data_type, column_type, extra, bytes, characters, collation, length)) = found {
+        let found = Found { data_type, column_type, extra, bytes, characters, collation, length };
+        (verdict(column, ids, &found), true)
+    } else {
+        let fix = format!("is missing; set {} in chatpush.toml to your column", column.setting);
+        (Finding::wrong(title(column), fix), false)
     })
 }
 
