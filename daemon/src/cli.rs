@@ -217,7 +217,7 @@ pub fn print_default_config() -> ExitCode {
 ///
 /// When the system gives no random numbers.
 pub fn print_vapid() -> anyhow::Result<ExitCode> {
-    print!("{}", config::vapid().context("no random numbers")?);
+    output::line(config::vapid().context("no random numbers")?.trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)
 }
 

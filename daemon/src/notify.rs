@@ -2,8 +2,8 @@
 //!
 //! It follows from what is stored, so nothing is lost with a process. The daemon that writes looks at new rows of
 //! the message table every second (`looks`), and notes their receivers in `chatpush_notified`. It looks at
-//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` leases them to PHP, to a webhook or to Web Push.
-//! `returned` records who has come back. Times are those of MySQL's clock.
+//! each noted user when the time has come (`judgement`), and offers whoever is due. `offers` leases them to PHP, to a
+//! webhook or to Web Push. `returned` records who has come back. Times are those of MySQL's clock.
 
 mod judgement;
 mod looks;

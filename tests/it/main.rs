@@ -27,7 +27,7 @@ mod limits;
 mod many;
 /// Users of whom somebody is to be told that messages wait.
 mod notify;
-/// Webhooks of users for whom messages wait.
+/// Webhooks: users for whom messages wait, who comes and goes, what was delivered.
 mod webhooks;
 /// Web Push: subscriptions, and what push services are sent.
 mod web_push;
@@ -57,6 +57,7 @@ mod packaging;
 mod writer;
 /// User ids of the types `bigint` and `text`.
 mod user_ids;
+/// The table of users: its columns, and the privileges on it.
 mod user_table;
 /// What makes a row the message that was stored.
 mod identity;

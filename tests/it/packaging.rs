@@ -15,7 +15,7 @@ fn systemd_analyze(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_unit_shuts_the_daemon_off_from_what_it_does_not_need() {
-    // Ten times the exposure that the unit may have at most.
+    // In tenths: an exposure of at most 2.0.
     let output =
         systemd_analyze(&["security", "--offline=true", "--threshold=20", &unit().display().to_string()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

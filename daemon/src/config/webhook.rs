@@ -169,7 +169,8 @@ impl Webhook {
         } else if events.has(Event::Waiting) && !notifies {
             source.error(
                 "webhook.url",
-                "is set, and webhook.events has message.waiting, as by default: set [notify] after, or name other events",
+                "is set, and webhook.events has message.waiting, as by default: set [notify] after, or name other \
+                 events",
             );
         }
         Some(Self { url, keys, events, timeout: timeout? })

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -31,12 +31,9 @@ pub(crate) async fn serve(RawQuery(query): RawQuery, headers: HeaderMap) -> Resp
     CLIENT.serve(query.as_deref(), &headers)
 }
 
-/// Serves the worker, which may control every page of its origin (W3C Service Workers, "Service-Worker-Allowed").
+/// Serves the worker of notifications.
 pub(crate) async fn serve_worker(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let mut response = WORKER.serve(query.as_deref(), &headers);
-    let allowed = HeaderName::from_static("service-worker-allowed");
-    response.headers_mut().insert(allowed, HeaderValue::from_static("/"));
-    response
+    WORKER.serve(query.as_deref(), &headers)
 }
 
 impl Script {

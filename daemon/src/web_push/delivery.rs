@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::client::{Answer, Client, TIMEOUT};
 use super::payload;
 use super::push_services::{Busy, PushServices};
-use crate::base::{metrics, pause};
+use crate::base::{clock, metrics, pause};
 use crate::config::WebPush;
 use crate::notify::offers::Offer;
 use crate::services::Services;
@@ -152,7 +152,7 @@ impl Delivery {
             }
         };
         tracing::info!(host, reason, tries = tries + 1, "a push service has not taken a notification");
-        let next = now + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX / 2);
+        let next = now.saturating_add(clock::milliseconds(pause));
         store.record_push_answer(endpoint, Some((&reason, next))).await?;
         Ok(Outcome::Failed(pause))
     }

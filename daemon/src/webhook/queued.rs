@@ -12,7 +12,7 @@ use super::client::{Answer, Client};
 use super::{LEASE_MARGIN, body, is_old, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
-use crate::base::{metrics, pause};
+use crate::base::{clock, metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
 use crate::notify::NotifyError;
@@ -119,7 +119,7 @@ impl Queued {
         let time = self.webhook.timeout + LEASE_MARGIN;
         let ends = Instant::now() + time;
         let now = store.now().await?;
-        let until = now.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let until = now.saturating_add(clock::milliseconds(time));
         let (leased, is_more) = store.lease_events(now, until, limit).await?;
         for event in leased {
             let permit = match first.take() {
@@ -178,9 +178,7 @@ impl Queued {
 async fn drop_excess(store: &Store) -> Result<(), NotifyError> {
     let dropped = store.drop_excess_events().await?;
     if dropped > 0 {
-        for _ in 0..dropped {
-            metrics::WEBHOOKS.increment("dropped");
-        }
+        metrics::WEBHOOKS.add("dropped", usize::try_from(dropped).unwrap_or(usize::MAX));
         tracing::warn!(dropped, "more than {MOST_EVENTS} webhooks wait: the oldest ones are given up");
     }
     Ok(())
@@ -205,8 +203,7 @@ async fn record_some(store: &Store, outcomes: Vec<Outcome>) -> Result<(), Notify
         match outcome {
             Outcome::Told(event) => told.push(event),
             Outcome::Later(event, pause) => {
-                let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                later.push((event, now.saturating_add(pause)));
+                later.push((event, now.saturating_add(clock::milliseconds(pause))));
             }
         }
     }

@@ -91,7 +91,7 @@ impl Waiting {
     async fn send_some(&self) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
         // The semaphore is never closed, so this always succeeds.
-        let first = self.permits.clone().acquire_owned().await.ok();
+        let mut first = self.permits.clone().acquire_owned().await.ok();
         if !self.lease.is_mine().await? {
             return Ok(false);
         }
@@ -100,7 +100,6 @@ impl Waiting {
         let time = self.webhook.timeout + LEASE_MARGIN;
         let offers = self.offers.claim(store, Taker::Webhook, limit, time).await?;
         let is_more = offers.len() == free;
-        let mut first = first;
         for offer in offers {
             let permit = match first.take() {
                 Some(permit) => Some(permit),

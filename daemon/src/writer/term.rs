@@ -319,7 +319,7 @@ impl<'a> Term<'a> {
         batch
     }
 
-    /// Which of the messages are stored. Those of a repeated call are looked up too: it is answered that its
+    /// Which of the messages are stored, and which were recalled. Those of a repeated call are looked up too: it is answered that its
     /// message is stored if it is, whatever was refused before.
     async fn known(&mut self, entries: &[LogEntry], look_up_all: bool) -> Result<Known, StoreError> {
         let messages = entries.iter().flat_map(|logged| logged.messages().chain(logged.repeated()));

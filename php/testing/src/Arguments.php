@@ -151,7 +151,8 @@ final class Arguments
         foreach ($this->anyUsers($position, $name, $ids, $most) as $element => $listed) {
             $id = $type->id($listed);
             if ($id === null) {
-                $rule = "must contain only user ids, $element is $listed, which must be " . $type->rule() . $type->hint($listed);
+                $wanted = $type->rule() . $type->hint($listed);
+                $rule = "must contain only user ids, $element is $listed, which must be $wanted";
                 throw $this->error($position, $name, $rule);
             }
             $users[$id] = $id;

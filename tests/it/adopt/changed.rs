@@ -53,6 +53,7 @@ async fn a_history_is_not_used_as_a_queue() {
     daemon.stop();
     let recorded = "`done` is 'yes' in rows that were delivered and 'no' in rows that wait";
     refused(&queue, recorded, "a queue").await;
+    refused(&queue, recorded, "`--mark --delete --again` (they are DELETED)").await;
 
     // Only what is meant happens.
     let text = String::from_utf8_lossy(&adopt(&queue, &["--keep"]).await.stderr).into_owned();

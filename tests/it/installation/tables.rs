@@ -50,6 +50,28 @@ async fn changes_of_the_tables_are_applied_once() {
     }
 }
 
+/// A table that an older version has made gets what later versions have added.
+#[tokio::test]
+async fn table_of_users_who_are_due_is_upgraded() {
+    let env = TestEnv::bare().await.with("CHATPUSH_NOTIFY_AFTER", "600");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    let made = "SHOW CREATE TABLE chatpush_notified";
+    let all: Vec<(String, String)> = env.query(made).await;
+    env.execute("ALTER TABLE chatpush_notified DROP KEY exit_offer_at, DROP COLUMN `exit`").await;
+    env.execute("UPDATE chatpush_installation SET schema_version = 11").await;
+    let upgraded = Daemon::command(&env, &["migrate"]).await;
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    let now: Vec<(String, String)> = env.query(made).await;
+    // The column stands last now, so the lines are in another order.
+    let sorted = |table: &[(String, String)]| {
+        let mut lines: Vec<_> =
+            table[0].1.lines().map(|line| line.trim_end_matches(',').to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&now), sorted(&all));
+}
+
 /// The tables of one version before are upgraded step by step: no data is lost, and daemons of each version
 /// refuse the tables of another by name.
 #[tokio::test]

@@ -81,21 +81,21 @@ impl Usage {
     pub(crate) fn differs(&self, mysql: &Mysql) -> String {
         let table = mysql.names.offline_message.bare();
         let now = Self::of(mysql);
-        let (becomes, marked) = match now {
+        let (becomes, mark) = match now {
             Self::Queue => (
                 "Rows that were delivered already would be sent again and then DELETED",
-                "they count as delivered already, and are DELETED",
+                "`--mark --delete --again` (they are DELETED)",
             ),
             Self::History { .. } => (
                 "Rows that were delivered already might be sent again, and rows that wait never",
-                "they count as delivered already",
+                "`--mark --again` (they count as delivered already)",
             ),
         };
         format!(
             "the table {table} was used as {self}; the settings say now: as {now}. {becomes}. Correct \
              [mysql.history] (is the configuration file or a variable missing?). If it is meant, say what \
              becomes of the rows that chatpush has not stored: `chatpushd adopt --keep --again` (they are left \
-             alone), `--deliver --again` or `--mark --again` ({marked})"
+             alone), `--deliver --again` or {mark}"
         )
     }
 }
