@@ -87,7 +87,7 @@ pub enum Command {
         #[arg(value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
         ttl: u64,
     },
-    /// Print a new pair of keys for Web Push, as a table for the configuration file
+    /// Print new keys for Web Push, as a table for the file
     Vapid,
     /// Print a configuration file with the defaults, explained
     DefaultConfig,

@@ -125,7 +125,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("smoke", &["demo", "http_client", "mariadb", "stack"]),
     ("mail", &["artifacts", "server", "stack"]),
     ("http_client", &[]),
-    ("demo", &["artifacts", "control", "folder", "mariadb", "stack"]),
+    ("demo", &["artifacts", "control", "daemon", "folder", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
     ("mariadb", &["folder", "server", "wait"]),

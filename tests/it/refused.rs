@@ -132,7 +132,12 @@ async fn small_max_allowed_packet_stops_nothing() {
     // A daemon that finds less waits until the server accepts enough.
     daemon.stop();
     env.servers().sql("SET GLOBAL max_allowed_packet = 65536").await;
-    let _daemon = env.daemon().await;
+    let daemon = Daemon::launch(&env);
+    let ready = || daemon.get("/ready");
+    eventually("it says so", ready, |answer| {
+        answer.contains("mysql: ") && answer.contains("max_allowed_packet")
+    })
+    .await;
     queued.get("storeOfflineMessage(1, 2, str_repeat(\"'\", 60000));").await;
     env.servers().sql("SET GLOBAL max_allowed_packet = 1048576").await;
     eventually("it is stored", || env.stored_count(2), |count| *count == 41).await;
