@@ -52,7 +52,8 @@ export class Person {
         set: (given) => {
           const connect = (options) => {
             const chat = given.connect(options);
-            chat.on('message', ({ id }) => { window.handed(id); });
+            // Copies of a message to many share its id, and name other receivers each.
+            chat.on('message', ({ id, to }) => { window.handed(to ? `${id} to ${[to].flat()[0]}` : id); });
             return chat;
           };
           client = Object.create(given, { connect: { value: connect } });
