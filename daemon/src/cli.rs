@@ -25,8 +25,7 @@ pub const EX_CONFIG: u8 = 78;
 pub struct Arguments {
     /// Configuration file
     ///
-    /// Default: chatpush.toml in the working directory, else
-    /// /etc/chatpush/chatpush.toml, if one exists.
+    /// Default: ./chatpush.toml, else /etc/chatpush/chatpush.toml.
     #[arg(short, long, value_name = "FILE", env = "CHATPUSH_CONFIG", hide_env_values = true, global = true)]
     pub config: Option<PathBuf>,
 

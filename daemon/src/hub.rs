@@ -182,7 +182,7 @@ impl Hub {
         has_others
     }
 
-    /// Closes every connection of `user`. Before [`Close::Restart`] and [`Close::Disconnected`] each is sent what is
+    /// Closes every connection of `user`. Before `Close::Restart` and `Close::Disconnected` each is sent what is
     /// queued.
     pub fn close_connections(&self, user: &UserId, close: Close) {
         for outbox in self.partition(user).get(user).into_iter().flatten() {
