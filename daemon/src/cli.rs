@@ -99,7 +99,7 @@ pub struct AdoptChoice {
     /// Deliver them: each is sent to its receiver
     #[arg(long)]
     pub deliver: bool,
-    /// They were delivered: mark them in a history ([mysql.history])
+    /// They were delivered: mark them in a history
     ///
     /// Without a history they are DELETED, and --delete must be given too.
     #[arg(long)]

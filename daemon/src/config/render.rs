@@ -14,6 +14,8 @@ const EXAMPLE_WIDTH: usize = 100;
 
 /// `--help` fits a terminal of 80 columns.
 const HELP_WIDTH: usize = 80;
+/// A longer default is broken into lines.
+const HELP_DEFAULT: usize = 50;
 /// As clap indents the descriptions of options.
 const HELP_INDENT: &str = "          ";
 
@@ -52,10 +54,11 @@ pub fn environment_help() -> String {
 }
 
 fn help_entry(setting: &Setting) -> String {
-    // No-break spaces keep the default on one line.
     let default = match setting.default {
         Default::Required { .. } => " [required]".to_owned(),
         Default::Value("") | Default::Unset { .. } => String::new(),
+        Default::Value(value) if value.len() > HELP_DEFAULT => format!(" [default: {value}]"),
+        // No-break spaces keep the default on one line.
         Default::Value(value) => format!(" [default:\u{a0}{}]", value.replace(' ', "\u{a0}")),
     };
     let summary = setting.summary().replace('`', "");
