@@ -7,3 +7,4 @@ pub mod origin;
 pub mod proxy_protocol;
 pub(crate) mod public_address;
 pub(crate) mod rate_limit;
+pub(crate) mod retry_after;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chatpush_wire::push_subscription::PushSubscription;
 use p256::PublicKey;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -16,7 +16,7 @@ use web_push_native::Auth;
 use super::resolver::PublicResolver;
 use super::vapid::Vapid;
 use crate::config::WebPush;
-use crate::net::https;
+use crate::net::{https, retry_after};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -129,10 +129,7 @@ impl Client {
             Err(error) => return Answer::Silent(https::reason(&error)),
         };
         let status = response.status();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let retry_after =
-            retry_after.map(|seconds| Duration::from_secs(seconds).clamp(*PAUSES.start(), *PAUSES.end()));
+        let retry_after = retry_after::of(response.headers(), &PAUSES);
         if status.is_success() {
             return Answer::Accepted;
         }

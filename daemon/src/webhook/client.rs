@@ -1,15 +1,16 @@
 //! The HTTP client.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 
 use super::signature;
 use crate::base::{clock, pause};
 use crate::config::Webhook;
-use crate::net::https;
+use crate::net::{https, retry_after};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,15 +81,12 @@ impl Client {
             status if status.is_success() => Answer::Accepted,
             StatusCode::GONE => Answer::Gone,
             status => {
-                let seconds =
-                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                let retry_after =
-                    seconds.map(|seconds| Duration::from_secs(seconds).clamp(MIN_PAUSE, pause::LONGEST));
+                let retry_after = retry_after::of(response.headers(), &PAUSES);
                 Answer::Failed { reason: format!("it has answered {status}"), retry_after }
             }
         }
     }
 }
 
-/// The shortest pause that the application can ask for.
-const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest and the longest pause that the application can ask for.
+const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=pause::LONGEST;
