@@ -1,7 +1,7 @@
 //! `forgetUser`: everything that is kept of a user is removed, and nothing of others.
 
 use chatpush_tests::client::Client;
-use chatpush_tests::daemon::{token, token_of};
+use chatpush_tests::daemon::{Daemon, token, token_of};
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::{SECRET, TestEnv};
 use chatpush_wire::id::UserIdType;
@@ -64,6 +64,52 @@ async fn everything_of_a_user_goes_and_nothing_of_another() {
     let new = token_of(SECRET, 2, 3600);
     let mut page = Client::connect(daemon.port(), &new, None).await.expect("a new token is accepted");
     assert_eq!(page.until_unread_count().await, (vec!["new".to_owned()], 1));
+}
+
+/// What a feature has stored goes too, although it is off now: it may be on again when the id is another user's.
+#[tokio::test]
+async fn what_a_feature_that_is_off_has_stored_goes_too() {
+    let env = TestEnv::new().await;
+    let printed = Daemon::command(&env, &["vapid"]).await;
+    let table = String::from_utf8(printed.stdout).expect("text");
+    let key = |name: &str| {
+        let line = table.lines().find_map(|line| line.strip_prefix(&format!("{name} = \"")));
+        line.and_then(|line| line.split('"').next()).expect("it is in the table").to_owned()
+    };
+    let on = env
+        .clone()
+        .with("CHATPUSH_NOTIFY_AFTER", "1")
+        .with("CHATPUSH_WEB_PUSH_PUBLIC_KEY", key("public_key"))
+        .with("CHATPUSH_WEB_PUSH_PRIVATE_KEY", key("private_key"))
+        .with("CHATPUSH_WEB_PUSH_SUBJECT", "mailto:admin@chat.example")
+        .with("CHATPUSH_WEBHOOK_URL", "http://127.0.0.1:1/")
+        .with("CHATPUSH_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        .with("CHATPUSH_WEBHOOK_EVENTS", "message.delivered user.online");
+    assert!(Daemon::command(&on, &["migrate"]).await.status.success());
+    let tables = ["chatpush_notified", "chatpush_online", "chatpush_push", "chatpush_webhook"];
+    let fill = |user: u32| {
+        [
+            format!("INSERT INTO chatpush_notified (user_id, told_at) VALUES ({user}, 1)"),
+            format!(
+                "INSERT INTO chatpush_online (user_id, since_ms, connected_ms, mark) VALUES ({user}, 1, 1, 1)"
+            ),
+            format!(
+                "INSERT INTO chatpush_push (endpoint_hash, user_id, endpoint, p256dh, auth, created_at) \
+                 VALUES (UNHEX(SHA2('{user}', 256)), {user}, 'https://a.example/', '', '', 1)"
+            ),
+            format!(
+                "INSERT INTO chatpush_webhook (event, user_id, time_ms) VALUES ('user.online', {user}, 1)"
+            ),
+        ]
+    };
+    for statement in [fill(2), fill(66)].iter().flatten() {
+        env.execute(statement).await;
+    }
+    let _daemon = env.daemon().await;
+    env.php().get("ChatPush\\forgetUser(2);").await;
+    for table in tables {
+        assert_eq!(env.query::<u32>(&format!("SELECT user_id FROM {table}")).await, [66], "{table}");
+    }
 }
 
 /// Two users whose ids differ in their case alone, of one partition.

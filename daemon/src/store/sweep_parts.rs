@@ -51,7 +51,7 @@ impl WriterConnection {
         &mut self,
         after: Option<PartKey>,
     ) -> Result<Option<PartKey>, StoreError> {
-        if !self.tables().has_conversation_clears {
+        if !self.tables().has(CONVERSATION_CLEARED) {
             return Ok(None);
         }
         let mut keys = self.next_keys(CONVERSATION_CLEARED, after.as_ref()).await?;
@@ -69,7 +69,7 @@ impl WriterConnection {
         after: Option<PartKey>,
         applied: impl Fn(&UserId) -> Position,
     ) -> Result<Option<PartKey>, StoreError> {
-        if !self.tables().has_unread {
+        if !self.tables().has(UNREAD) {
             return Ok(None);
         }
         let mut keys = self.next_keys(UNREAD, after.as_ref()).await?;

@@ -1,6 +1,6 @@
 //! The application's tables as they were found: what their rows hold, and which of them wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use chatpush_wire::installation::ContentColumn;
@@ -9,10 +9,10 @@ use mysql_async::prelude::Queryable;
 
 use super::adoption::{Adoption, Decision};
 use super::error::UnavailableCause;
-use super::schema::{CONVERSATION_CLEARED, MESSAGE};
+use super::schema::MESSAGE;
 use super::statements::quoted;
 use super::{StoreError, bounded};
-use crate::config::{Column, Identifier, Mysql, Names, UNREAD};
+use crate::config::{Column, Identifier, Mysql, Names};
 
 /// The tables, with the names that the operator gave them.
 #[derive(Clone, Debug)]
@@ -31,10 +31,8 @@ pub(crate) struct Tables {
     pub(super) kept: u64,
     /// Whether there are such.
     pub(super) has_own_kept: bool,
-    /// Whether there is our own table of counters, whatever the settings are.
-    pub(super) has_unread: bool,
-    /// Whether there is our own table of clears of conversations.
-    pub(super) has_conversation_clears: bool,
+    /// Our own tables that are there, whatever the settings are.
+    own: BTreeSet<String>,
 }
 
 /// What the column of times holds.
@@ -104,6 +102,11 @@ impl Tables {
             "({id} > {kept} OR {id} IN \
              (SELECT `offline_id` FROM `{MESSAGE}` WHERE `receiver_id` = {receiver} AND `offline_id` <= {kept}))"
         )
+    }
+
+    /// Whether one of our own tables is there, although the settings may not use it now.
+    pub(super) fn has(&self, own: &str) -> bool {
+        self.own.contains(own)
     }
 
     /// Counts no rows that are left alone.
@@ -200,19 +203,17 @@ impl Tables {
             constants: behind_commas(constants.iter().map(|(_, value)| value.clone())),
             kept: 0,
             has_own_kept: false,
-            has_unread: has_table(connection, UNREAD).await?,
-            has_conversation_clears: has_table(connection, CONVERSATION_CLEARED).await?,
+            own: own_tables(connection).await?,
         };
         Ok((tables, content))
     }
 }
 
-/// Whether there is a table that this account may use.
-async fn has_table(connection: &mut Conn, name: &str) -> Result<bool, StoreError> {
-    let sql =
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
-    let found: Option<u64> = bounded(connection.exec_first(sql, (name,))).await?;
-    Ok(found.is_some_and(|found| found > 0))
+/// Our own tables that this account may use.
+async fn own_tables(connection: &mut Conn) -> Result<BTreeSet<String>, StoreError> {
+    let sql = "SELECT table_name FROM information_schema.tables \
+               WHERE table_schema = DATABASE() AND LEFT(table_name, 9) = 'chatpush_'";
+    Ok(bounded(connection.query::<String, _>(sql)).await?.into_iter().collect())
 }
 
 /// The items, each behind a comma.

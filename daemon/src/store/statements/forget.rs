@@ -5,7 +5,9 @@ use chatpush_wire::partition::Partition;
 
 use super::{announced, confirm, id_literal, notified, push, quoted, webhook_events};
 use crate::config::UNREAD;
-use crate::store::schema::{CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE};
+use crate::store::schema::{
+    CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, MESSAGE, NOTIFIED, ONLINE, PUSH, WEBHOOK,
+};
 use crate::store::tables::Tables;
 
 /// Marks or deletes what waits for a user, and deletes our rows that may be many. Each statement changes at
@@ -40,16 +42,14 @@ pub(in crate::store) fn rows(
             first("`id`")
         ),
     ];
-    // Whatever the settings are now.
-    for (is_there, table) in
-        [(tables.has_unread, UNREAD), (tables.has_conversation_clears, CONVERSATION_CLEARED)]
-    {
-        if is_there {
+    // Whatever the settings are now: they may use a table again when the id is another user's.
+    for table in [UNREAD, CONVERSATION_CLEARED] {
+        if tables.has(table) {
             let first = first("`conversation`");
             statements.push(format!("DELETE FROM `{table}` WHERE `user_id` = {receiver}{first}"));
         }
     }
-    if tables.events.are_queued() {
+    if tables.has(WEBHOOK) {
         statements.push(webhook_events::forget(user, limit));
     }
     statements
@@ -59,16 +59,16 @@ pub(in crate::store) fn rows(
 pub(in crate::store) fn counters(tables: &Tables, forgotten: &UserId) -> Vec<String> {
     let user = id_literal(forgotten);
     let mut statements = vec![format!("DELETE FROM `{CLEARED}` WHERE `user_id` = {user}")];
-    if tables.has_unread {
+    if tables.has(UNREAD) {
         statements.push(format!("DELETE FROM `{UNREAD}` WHERE `user_id` = {user}"));
     }
-    if tables.notify.is_some() {
+    if tables.has(NOTIFIED) {
         statements.push(notified::forget(forgotten));
     }
-    if tables.events.have_presence() {
+    if tables.has(ONLINE) {
         statements.push(announced::forget(forgotten));
     }
-    if tables.web_push {
+    if tables.has(PUSH) {
         statements.push(push::forget(forgotten));
     }
     statements
