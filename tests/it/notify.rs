@@ -1,5 +1,7 @@
 //! Whom somebody is to be told about: `getDueNotifications()` and `markNotified()`.
 
+mod history;
+
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;

@@ -201,7 +201,7 @@ pub(crate) async fn count(connection: &mut Conn, tables: &Tables, most: u64) -> 
     while rows.waiting <= most {
         let sql = format!(
             "SELECT MAX(s.`id`), COUNT(*), COALESCE(SUM(s.`old`), 0) FROM \
-             (SELECT o.{id} AS `id`, {old} AS `old` FROM {table} o WHERE o.{id} > {after} \
+             (SELECT o.{id} AS `id`, COALESCE({old}, 0) AS `old` FROM {table} o WHERE o.{id} > {after} \
              ORDER BY o.{id} LIMIT {STEP}) s",
             old = is_old(tables),
             after = rows.highest,

@@ -104,11 +104,16 @@ impl Store {
         let tables = self.tables().await?;
         let rows = self.read_one(notified::scan(&tables, keys, limit)).await?;
         let ids = tables.user_id_type;
-        let rows = all::<(u64, Option<String>, bool)>(rows).map(|(key, receiver, waits)| NewRow {
-            key,
-            receiver: receiver.filter(|_| waits).and_then(|receiver| ids.text(&receiver).ok()),
+        // The search goes on behind the last row, so none is left out, whatever its columns hold.
+        let rows = rows.into_iter().map(|row| {
+            let key = column(&row, 0).ok_or(StoreError::Unavailable(UnavailableCause::Column("id")))?;
+            let receiver = column::<String>(&row, 1).filter(|_| column(&row, 2).unwrap_or(false));
+            Ok::<_, StoreError>(NewRow {
+                key,
+                receiver: receiver.and_then(|receiver| ids.text(&receiver).ok()),
+            })
         });
-        Ok(rows.collect())
+        rows.collect()
     }
 
     /// Up to which key receivers were looked for.
@@ -426,6 +431,11 @@ fn next_key(definition: &str) -> u64 {
     let options = definition.rsplit_once("\n)").map_or("", |(_, options)| options);
     let next = options.split_whitespace().find_map(|option| option.strip_prefix("AUTO_INCREMENT="));
     next.and_then(|next| next.parse().ok()).unwrap_or(1)
+}
+
+/// What a column holds, if it is what is expected.
+fn column<T: FromValue>(row: &Row, index: usize) -> Option<T> {
+    row.get_opt(index)?.ok()
 }
 
 /// The rows that hold what is expected.

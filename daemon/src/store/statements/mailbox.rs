@@ -39,7 +39,7 @@ pub(in crate::store) fn select_by_age(tables: &Tables, after: u64, before: u64, 
     };
     let receiver = format!("o.{}", tables.receiver_id);
     format!(
-        "SELECT o.{id}, CAST({receiver} AS CHAR), ({not_kept}{waits}), \
+        "SELECT o.{id}, CAST({receiver} AS CHAR), COALESCE(({not_kept}{waits}), 0), \
          COALESCE(m.`time_ms` DIV 1000, {inserted}) < {before} \
          FROM {table} o LEFT JOIN `{MESSAGE}` m ON m.`offline_id` = o.{id} AND m.`receiver_id` = {receiver} \
          WHERE o.{id} > {after} ORDER BY o.{id} LIMIT {limit}",

@@ -40,7 +40,7 @@ pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit:
     let waits_at_all = tables.not_kept("o.", &receiver);
     let first = if tables.has_own_kept { *keys.start() } else { *keys.start().max(&(tables.kept + 1)) };
     format!(
-        "SELECT o.{id}, {receiver}, ({waits_at_all}{waits}) FROM {table} o \
+        "SELECT o.{id}, {receiver}, COALESCE(({waits_at_all}{waits}), 0) FROM {table} o \
          WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
         last = keys.end(),
         table = tables.offline_message,

@@ -1,0 +1,40 @@
+//! A history: rows that do not wait, and rows of which nobody knows.
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+use super::{first_due, ids};
+
+/// An installation whose messages wait while a column that may be NULL says so.
+async fn installation(when: &str) -> TestEnv {
+    let env = TestEnv::new().await;
+    env.execute("ALTER TABLE offline_message ADD state VARCHAR(10) NULL, ADD KEY (receiver_id, state, id)")
+        .await;
+    let env = env
+        .with("CHATPUSH_NOTIFY_AFTER", "1")
+        .with("CHATPUSH_NOTIFY_WHEN", when)
+        .with("CHATPUSH_MYSQL_HISTORY_COLUMN", "state")
+        .with("CHATPUSH_MYSQL_HISTORY_VALUE", "delivered")
+        .with("CHATPUSH_MYSQL_HISTORY_WAITING", "waiting");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2, 3]).await;
+    env
+}
+
+/// Rows of the application that hold NULL there do not wait, and hide nobody behind them. They are more than one
+/// query reads.
+#[tokio::test]
+async fn column_that_is_null_stops_no_search() {
+    let env = installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time, state)
+        SELECT 1, 3, 'nobody knows', NOW(), NULL FROM seq_1_to_1200",
+    )
+    .await;
+    env.php().get("storeOfflineMessage(1, 2, 'waits');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    eventually("all were looked at", scanned, |row| row[0] >= 1_201).await;
+}
