@@ -1,6 +1,7 @@
 //! Whom somebody is to be told about: `getDueNotifications()` and `markNotified()`.
 
 mod history;
+mod locks;
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;

@@ -12,6 +12,7 @@ use super::error::UnavailableCause;
 use super::rows::{StoredRow, positions, select_last};
 use super::statements::{counter, notified, position};
 use super::{Store, StoreError, schema};
+use crate::config::When;
 use crate::log::position::Position;
 
 pub(crate) use super::statements::notified::Exit;
@@ -80,6 +81,9 @@ pub(crate) struct Waiting {
     /// The newest message that waits.
     pub(crate) last: Option<StoredRow>,
 }
+
+/// How soon a user is looked at again who could not be forgotten, in milliseconds.
+const STAYED_MS: u64 = 1_000;
 
 /// Up to how many messages are counted.
 pub(crate) const COUNTED: u32 = 1_000;
@@ -164,7 +168,34 @@ impl Store {
             return Ok(());
         }
         let at: Vec<_> = told.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
-        self.change(&[notified::delete_told(self.names(), &at)]).await.map(drop)
+        self.delete("told_at", &at).await
+    }
+
+    /// Forgets users for whom nothing waits, whose column still holds what was read. Where unread messages count,
+    /// whoever has some by now stays, and so does a user whom another transaction has locked.
+    async fn delete(&self, column: &str, users: &[(&UserId, u64)]) -> Result<(), StoreError> {
+        let names = self.names();
+        if names.notify != Some(When::Unread) {
+            return self.change(&[notified::delete(column, users)]).await.map(drop);
+        }
+        let ids: Vec<_> = users.iter().map(|(user, _)| *user).collect();
+        let counted = self.by_user::<i64>(self.read_one(counter::select(names, &ids, false)).await?);
+        let (counted, uncounted): (Vec<_>, Vec<_>) =
+            users.iter().copied().partition(|(user, _)| counted.contains_key(*user));
+        if !counted.is_empty() {
+            let rows = self.change(&[notified::select_unlocked(names, &counted)]).await?.pop();
+            let unlocked: BTreeSet<_> = all::<String>(rows.unwrap_or_default())
+                .filter_map(|user| names.user_id_type.text(&user).ok())
+                .collect();
+            let read: Vec<_> = counted.into_iter().filter(|(user, _)| unlocked.contains(*user)).collect();
+            if !read.is_empty() {
+                self.change(&notified::delete_read(names, column, &read)).await?;
+            }
+        }
+        if !uncounted.is_empty() {
+            self.change(&[notified::delete_uncounted(names, column, &uncounted)]).await?;
+        }
+        Ok(())
     }
 
     /// Offers users at once whom the last writer was about to tell.
@@ -262,10 +293,6 @@ impl Store {
             }
         }
         let mut statements = Vec::new();
-        let nothing = of(|verdict| matches!(verdict, Verdict::Nothing));
-        if !nothing.is_empty() {
-            statements.push(notified::delete_checked(self.names(), &nothing));
-        }
         if !connected.is_empty() {
             statements.push(notified::check_later(&connected, Some(now)));
         }
@@ -276,7 +303,20 @@ impl Store {
         if !due.is_empty() {
             statements.push(notified::offer(&due, now, self.names().web_push));
         }
-        if statements.is_empty() { Ok(()) } else { self.change(&statements).await.map(drop) }
+        if !statements.is_empty() {
+            self.change(&statements).await?;
+        }
+        let nothing = of(|verdict| matches!(verdict, Verdict::Nothing));
+        if nothing.is_empty() {
+            return Ok(());
+        }
+        let deleted = self.delete("check_at", &nothing).await;
+        if self.names().notify == Some(When::Unread) {
+            // Whoever has stayed makes room for others.
+            let stayed: Vec<_> = nothing.into_iter().map(|at| (at, now + STAYED_MS)).collect();
+            self.change(&[notified::check_later(&stayed, None)]).await?;
+        }
+        deleted
     }
 
     /// What waits for these users: counters and the newest message, in this order.

@@ -133,22 +133,48 @@ pub(in crate::store) fn select_told(after: Option<At<'_>>, limit: u32) -> String
     )
 }
 
-/// Nothing waits any more for these users, of whom somebody was told.
-pub(in crate::store) fn delete_told(names: &Names, users: &[At<'_>]) -> String {
-    format!("DELETE FROM `{NOTIFIED}` WHERE ({}){}", at("told_at", users), has_read(names))
+/// Nothing waits any more for these users, whose `column` still holds what was read.
+pub(in crate::store) fn delete(column: &str, users: &[At<'_>]) -> String {
+    format!("DELETE FROM `{NOTIFIED}` WHERE {}", at(column, users))
 }
 
-/// The condition that a user has no unread message, where that counts. It waits for a transaction that is about to
-/// count one.
-fn has_read(names: &Names) -> String {
+/// Those of these users whose counter no transaction has locked now (MariaDB from 10.6, MySQL from 8.0: `SKIP LOCKED`).
+pub(in crate::store) fn select_unlocked(names: &Names, users: &[At<'_>]) -> String {
+    let user_id = &names.user_id;
+    format!("SELECT {user_id} {} ORDER BY {user_id} FOR UPDATE SKIP LOCKED", of_users(names, users))
+}
+
+/// The counters of these users.
+fn of_users(names: &Names, users: &[At<'_>]) -> String {
+    let ids: Vec<_> = users.iter().map(|(user, _)| *user).collect();
+    format!("FROM {} WHERE {} IN ({}){}", names.user, names.user_id, id_list(&ids), names.of_counters())
+}
+
+/// The same as [`delete`], for users whose counters nobody has locked, unless something is unread. Who locks one
+/// meanwhile may be about to count, and is left out. The counters are locked first, as the writer does.
+pub(in crate::store) fn delete_read(names: &Names, column: &str, users: &[At<'_>]) -> [String; 4] {
+    let Names { user_id, unread_count, .. } = names;
+    let of_users = of_users(names, users);
+    [
+        "START TRANSACTION".to_owned(),
+        select_unlocked(names, users),
+        format!(
+            "DELETE FROM `{NOTIFIED}` WHERE ({}) AND `user_id` IN (SELECT `id` FROM (SELECT {user_id} AS `id` \
+             {of_users} AND COALESCE({unread_count}, 0) <= 0 FOR UPDATE SKIP LOCKED) `read_all`)",
+            at(column, users)
+        ),
+        "COMMIT".to_owned(),
+    ]
+}
+
+/// The same for users of whom no counter was found.
+pub(in crate::store) fn delete_uncounted(names: &Names, column: &str, users: &[At<'_>]) -> String {
     let Names { user, user_id, unread_count, .. } = names;
-    if names.notify != Some(When::Unread) {
-        return String::new();
-    }
     let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
     format!(
-        " AND NOT EXISTS (SELECT 1 FROM {user} u WHERE u.{user_id} = `{NOTIFIED}`.`user_id`{counter} \
-         AND u.{unread_count} > 0)"
+        "DELETE FROM `{NOTIFIED}` WHERE ({}) AND NOT EXISTS \
+         (SELECT 1 FROM {user} u WHERE u.{user_id} = `{NOTIFIED}`.`user_id`{counter} AND u.{unread_count} > 0)",
+        at(column, users)
     )
 }
 
@@ -227,11 +253,6 @@ fn own_kept(tables: &Tables, user: &UserId) -> Option<String> {
         )
     };
     tables.has_own_kept.then(own)
-}
-
-/// Nothing waits for these users any more. Who was told or is due stays.
-pub(in crate::store) fn delete_checked(names: &Names, users: &[At<'_>]) -> String {
-    format!("DELETE FROM `{NOTIFIED}` WHERE ({}){}", at("check_at", users), has_read(names))
 }
 
 /// Looks at these users again at another time. Whoever is connected was so until `connected_at`.
