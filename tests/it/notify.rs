@@ -1,5 +1,6 @@
 //! Whom somebody is to be told about: `getDueNotifications()` and `markNotified()`.
 
+mod clocks;
 mod history;
 mod locks;
 

@@ -109,7 +109,7 @@ impl Probe<'_> {
                 add(statement);
             }
             if tables.notify == Some(When::Unread) {
-                notified::count(tables, &batch, now).into_iter().for_each(&mut add);
+                notified::count(tables, &batch).into_iter().for_each(&mut add);
             }
         }
         statements

@@ -105,7 +105,7 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, statement);
         }
         if tables.notify == Some(When::Unread) {
-            for statement in notified::count(tables, batch, clock::unix_milliseconds()) {
+            for statement in notified::count(tables, batch) {
                 statements.push(ResultUse::Ignored, statement);
             }
         }

@@ -4,7 +4,7 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-use super::{first_due, ids};
+use super::{due, first_due, ids, mark};
 
 /// An installation whose messages wait while a column that may be NULL says so.
 async fn installation(when: &str) -> TestEnv {
@@ -37,4 +37,20 @@ async fn column_that_is_null_stops_no_search() {
     assert_eq!(ids(&first_due(&env).await), [2]);
     let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
     eventually("all were looked at", scanned, |row| row[0] >= 1_201).await;
+}
+
+/// A row that is delivered before anybody has looked at it counts as unread all the same.
+#[tokio::test]
+async fn row_that_is_delivered_at_once_is_unread() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    env.execute("UPDATE user SET unread_count = 1 WHERE id = 2").await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time, state)
+        VALUES (1, 2, 'on an open page', NOW(), 'delivered')",
+    )
+    .await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    assert_eq!(ids(&due(&env, 60).await), [0; 0]);
 }

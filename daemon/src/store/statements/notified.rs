@@ -4,8 +4,8 @@
 //! offered from then on; after a lease that is its end. `told_at`: somebody was told. None of the three: nothing
 //! waits. Each change names the time that it has read, so that what changed in between is not overwritten.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Write as _};
 use std::ops::RangeInclusive;
 
 use chatpush_wire::id::UserId;
@@ -34,17 +34,18 @@ pub(in crate::store) type At<'a> = (&'a UserId, u64);
 pub(in crate::store) const NOW: &str =
     "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000";
 
-/// Key and receiver of rows with keys in this range, by key, and whether they wait.
+/// Key and receiver of rows with keys in this range, by key, and whether somebody may have to be told of them. A
+/// history's column may be NULL. What is delivered may be unread.
 pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
     let (id, receiver) = (&tables.id, format!("o.{}", tables.receiver_id));
     let waits_at_all = tables.not_kept("o.", &receiver);
+    let waits = if tables.notify == Some(When::Unread) { String::new() } else { tables.waits("o.") };
     let first = if tables.has_own_kept { *keys.start() } else { *keys.start().max(&(tables.kept + 1)) };
     format!(
         "SELECT o.{id}, {receiver}, COALESCE(({waits_at_all}{waits}), 0) FROM {table} o \
          WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
         last = keys.end(),
         table = tables.offline_message,
-        waits = tables.waits("o."),
     )
 }
 
@@ -74,9 +75,16 @@ pub(in crate::store) fn record_scanned(row: u64) -> String {
     )
 }
 
+/// Takes the time for the statements behind it, of one session. Daemons may have clocks that differ.
+pub(in crate::store) const TAKE_NOW: &str = "SET @chatpush_now = \
+     TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000";
+
+/// The time that [`TAKE_NOW`] has taken.
+const TAKEN_NOW: &str = "@chatpush_now";
+
 /// Looks at these users now, unless they are looked at later, are due, or somebody was told. A time that has come
 /// is changed, so that a look at the user that has begun does not count for this message.
-pub(in crate::store) fn note(users: &[&UserId], now: u64) -> String {
+pub(in crate::store) fn note(users: &[&UserId], now: impl Display + Copy) -> String {
     let rows: Vec<_> = users.iter().map(|user| format!("({}, {now}, {now})", id_literal(user))).collect();
     format!(
         "INSERT INTO `{NOTIFIED}` (`user_id`, `since_ms`, `check_at`) VALUES {} ON DUPLICATE KEY UPDATE \
@@ -89,9 +97,10 @@ pub(in crate::store) fn note(users: &[&UserId], now: u64) -> String {
 
 /// These users have `new` messages that are new, and had no unread ones before them. So they have read what somebody
 /// told them of, and are told again.
-fn read_before(names: &Names, users: &[&UserId], new: u32, now: u64) -> String {
+fn read_before(names: &Names, users: &[&UserId], new: u32) -> String {
     let Names { user, user_id, unread_count, .. } = names;
     let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
+    let now = TAKEN_NOW;
     format!(
         "UPDATE `{NOTIFIED}` n JOIN {user} u ON u.{user_id} = n.`user_id`{counter} \
          SET n.`told_at` = NULL, n.`since_ms` = {now}, n.`check_at` = {now} \
@@ -101,8 +110,9 @@ fn read_before(names: &Names, users: &[&UserId], new: u32, now: u64) -> String {
 }
 
 /// What the counters of a batch mean, where users are told of unread messages: who has read, and for whom
-/// something is new. It follows the change of the counters.
-pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec<String> {
+/// something is new. It follows the change of the counters. Nobody else may see a row of the application before it is
+/// confirmed, so its receiver is looked at too.
+pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>) -> Vec<String> {
     let has_read = |user: &UserId| batch.parts.get(user).is_some_and(|parts| !parts.cleared.is_empty());
     let cleared = batch.counters.iter().filter(|(user, counter)| counter.cleared || has_read(user));
     let cleared: Vec<_> = cleared.map(|(user, _)| *user).collect();
@@ -110,15 +120,20 @@ pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>, now: u64) -> Vec
     for (user, counter) in batch.counters.iter().filter(|(_, counter)| counter.added > 0) {
         added.entry(counter.added).or_default().push(user);
     }
-    let mut statements = Vec::new();
+    let own = batch.client_acks.iter().filter(|(_, message)| message.as_row().is_some());
+    let own: Vec<_> = own.map(|(user, _)| *user).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut statements = vec![TAKE_NOW.to_owned()];
     if !cleared.is_empty() {
-        statements.push(seen(&cleared, now, now));
+        statements.push(seen(&cleared, TAKEN_NOW, TAKEN_NOW));
     }
     for (new, users) in &added {
-        statements.push(read_before(names, users, *new, now));
-        statements.push(note(users, now));
+        statements.push(read_before(names, users, *new));
+        statements.push(note(users, TAKEN_NOW));
     }
-    statements
+    if !own.is_empty() {
+        statements.push(note(&own, TAKEN_NOW));
+    }
+    if statements.len() > 1 { statements } else { Vec::new() }
 }
 
 /// Users of whom somebody was told, longest ago first, behind one of them.
@@ -380,7 +395,11 @@ pub(in crate::store) fn select_noted(users: &[&UserId]) -> String {
 }
 
 /// These users have connected, or have read: whoever was told is told again of what comes later.
-pub(in crate::store) fn seen(users: &[&UserId], now: u64, check_at: u64) -> String {
+pub(in crate::store) fn seen(
+    users: &[&UserId],
+    now: impl Display + Copy,
+    check_at: impl Display + Copy,
+) -> String {
     format!(
         "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `connected_at` = {now}, `check_at` = {check_at}, \
          `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE `user_id` IN ({})",

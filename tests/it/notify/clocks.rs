@@ -1,0 +1,22 @@
+//! Times are those of MySQL's clock, whatever the daemon's says.
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+/// The writer notes a message by MySQL's clock, which is years behind here.
+#[tokio::test]
+async fn unread_messages_are_noted_by_mysqls_clock() {
+    let env = TestEnv::with_own_servers()
+        .await
+        .with("CHATPUSH_NOTIFY_AFTER", "1")
+        .with("CHATPUSH_NOTIFY_WHEN", "unread");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[2]).await;
+    env.servers().sql("SET GLOBAL init_connect = 'SET SESSION timestamp = 1500000000'").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    let since = || env.query::<u64>("SELECT since_ms FROM chatpush_notified WHERE user_id = 2");
+    let since = eventually("it is noted", since, |since| !since.is_empty()).await;
+    assert_eq!(since, [1_500_000_000_000]);
+}
