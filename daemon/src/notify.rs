@@ -51,7 +51,9 @@ pub(crate) struct Notifier {
     services: Arc<Services>,
     lease: Lease,
     judge: Judge,
-    /// None until this daemon is the one that writes.
+    /// Whether this daemon was the one that writes in the last look.
+    writes: bool,
+    /// None: they begin where it is recorded.
     looks: Option<Looks>,
     next_keys: Instant,
     /// The last user of whom somebody was told that was swept.
@@ -82,7 +84,7 @@ impl Notifier {
     /// With these settings. It works while this daemon holds the lease.
     pub(crate) fn new(services: Arc<Services>, lease: Lease, barrier: Barrier, notify: Notify) -> Self {
         let judge = Judge::new(services.clone(), barrier, notify);
-        Self { services, lease, judge, looks: None, next_keys: Instant::now(), told: None }
+        Self { services, lease, judge, writes: false, looks: None, next_keys: Instant::now(), told: None }
     }
 
     /// Looks every second, until `stop` is cancelled.
@@ -108,11 +110,15 @@ impl Notifier {
         let services = self.services.clone();
         let Some(store) = &services.store else { return Ok(()) };
         if !self.lease.is_mine().await? {
-            self.looks = None;
+            (self.writes, self.looks) = (false, None);
             return Ok(());
         }
         // What fails in one of the tables does not stop the others.
         let noted = self.note_receivers(store).await;
+        if noted.is_err() {
+            // MySQL may have lost its last commits: then keys that were looked at are given to other rows.
+            self.looks = None;
+        }
         let judged = self.judge(store).await;
         let swept = self.sweep(store).await;
         noted?;
@@ -122,13 +128,14 @@ impl Notifier {
 
     /// Notes the receivers of new rows.
     async fn note_receivers(&mut self, store: &Store) -> Result<(), NotifyError> {
+        if !self.writes {
+            // The last writer may have ended while it told somebody.
+            store.end_writers_leases(store.now().await?).await?;
+            self.writes = true;
+        }
         let looks = match &mut self.looks {
             Some(looks) => looks,
-            none => {
-                // The last writer may have ended while it told somebody.
-                store.end_writers_leases(store.now().await?).await?;
-                none.insert(Looks::new(store.scanned().await?))
-            }
+            none => none.insert(Looks::new(store.scanned().await?)),
         };
         if Instant::now() >= self.next_keys {
             self.next_keys = Instant::now() + KEYS_INTERVAL;
