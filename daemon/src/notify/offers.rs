@@ -26,6 +26,9 @@ const CONTENT_BYTES: usize = 1024 * 1024;
 /// Most attempts to find users who are still due.
 const ATTEMPTS: usize = 10;
 
+/// Most users that one attempt looks at, where those before were not due any more.
+const LOOKED_AT: u32 = 500;
+
 /// A user who is leased.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -101,9 +104,12 @@ impl Offers {
         limit: u32,
         lease: Duration,
     ) -> Result<Vec<Offer>, NotifyError> {
+        let mut looked_at = limit;
         for _ in 0..ATTEMPTS {
             let now = store.now().await?;
-            let offered = store.offered(now, limit, taker.exit()).await?;
+            let offered = store.offered(now, looked_at, taker.exit()).await?;
+            // Many may have come back together: whoever is due behind them is found all the same.
+            looked_at = looked_at.saturating_mul(4).min(LOOKED_AT.max(limit));
             if offered.is_empty() {
                 break;
             }
@@ -122,6 +128,7 @@ impl Offers {
             }
             store.offer_later(&unknown).await?;
             store.take_back(&over, now).await?;
+            due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             let leased = lease_with_messages(store, &due, taker, lease).await?;
             if !leased.is_empty() {
                 return Ok(leased);
