@@ -27,7 +27,7 @@ use self::client::{Client, ClientError};
 use self::delivery::{Delivery, Told};
 use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
-use crate::base::{clock, metrics};
+use crate::base::metrics;
 use crate::broker::lease::Lease;
 use crate::config::{Notify, WebPush};
 use crate::notify::NotifyError;
@@ -44,7 +44,7 @@ const USERS: usize = 32;
 /// How long a user is leased: no request begins in its last 20 seconds.
 const LEASE_TIME: Duration = Duration::from_secs(40);
 
-/// How long it is tried to tell a user of one reason. Then the application may.
+/// How long it is tried to tell a user of one reason, from the first try that has failed. Then the application may.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Tells browsers while this daemon is the one that writes. Cloning is shallow.
@@ -136,11 +136,11 @@ impl WebPushes {
 
     async fn tell(&self, store: &Store, offer: &Offer) -> Result<(), NotifyError> {
         let user = &offer.waiting.user;
-        let age = Duration::from_millis(clock::unix_milliseconds().saturating_sub(offer.due_at));
-        match self.delivery.tell(store, offer).await? {
+        let told = self.delivery.tell(store, offer).await?;
+        match told {
             Told::Yes => offers::told(store, offer).await,
             Told::Never => offers::leave_to_application(store, offer).await,
-            Told::Busy(_) | Told::Failed(_) if age > LONGEST => {
+            Told::Failed(_) if offer.tried_for > LONGEST => {
                 tracing::warn!(%user, "no push service has taken a notification for a day");
                 metrics::WEB_PUSHES.increment("given_up");
                 offers::leave_to_application(store, offer).await

@@ -20,7 +20,6 @@ use self::client::Client;
 use self::queued::Queued;
 use self::waiting::Waiting;
 use crate::barrier::Barrier;
-use crate::base::clock;
 use crate::broker::lease::Lease;
 use crate::config::{Event, Notify, Webhook};
 use crate::notify::offers::Offers;
@@ -32,7 +31,7 @@ pub(crate) use self::client::ClientError;
 /// How much longer than a request its lease lasts.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
-/// How long the application is told of one thing.
+/// How long the application is told of one thing, from the first try that has failed.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes of a digest in an id.
@@ -110,9 +109,4 @@ pub(crate) fn queued_id(event: &QueuedEvent) -> String {
             })
         }
     }
-}
-
-/// Whether it was tried for too long to tell of what has happened at this time.
-fn is_old(time: u64) -> bool {
-    Duration::from_millis(clock::unix_milliseconds().saturating_sub(time)) > LONGEST
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod events;
+mod given_up;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;

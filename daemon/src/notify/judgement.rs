@@ -153,6 +153,7 @@ mod tests {
             connected_at,
             due_at: NOW,
             tries: 0,
+            tried_at: None,
         };
         verdict(notify, &candidate, known, NOW)
     }

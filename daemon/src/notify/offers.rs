@@ -38,6 +38,8 @@ pub(crate) struct Offer {
     pub(crate) due_at: u64,
     /// How often it was tried to tell somebody.
     pub(crate) tries: u32,
+    /// How long ago that has failed first; zero if it has not.
+    pub(crate) tried_for: Duration,
     /// When the lease ends, by MySQL's clock.
     until: u64,
     /// The same, by this process's.
@@ -152,8 +154,8 @@ pub(crate) async fn told(store: &Store, offer: &Offer) -> Result<(), NotifyError
 
 /// Nobody could be told of a user who is leased: offers the user again after a pause.
 pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> Result<(), NotifyError> {
-    let offer_at = store.now().await? + milliseconds(pause);
-    Ok(store.postpone(&offer.waiting.user, offer.until, offer_at).await?)
+    let now = store.now().await?;
+    Ok(store.postpone(&offer.waiting.user, offer.until, (now, now + milliseconds(pause))).await?)
 }
 
 /// Telling a user who is leased could not be tried: offers the user again after a pause.
@@ -190,13 +192,16 @@ async fn lease_with_messages(
             })
             .count();
         let began = Instant::now();
-        let until = store.now().await? + milliseconds(lease);
+        let now = store.now().await?;
+        let until = now + milliseconds(lease);
         let mine = store.lease(&part[..fitting], until, taker != Taker::Php).await?;
         let offers =
             waiting.into_iter().take(fitting).zip(part).filter(|(waiting, _)| mine.contains(&waiting.user));
         leased.extend(offers.map(|(waiting, candidate)| {
-            let Candidate { due_at, tries, .. } = candidate;
-            Offer { waiting, due_at: *due_at, tries: *tries, until, ends: began + lease }
+            let Candidate { due_at, tries, tried_at, .. } = candidate;
+            let tried_for =
+                tried_at.map_or(Duration::ZERO, |at| Duration::from_millis(now.saturating_sub(at)));
+            Offer { waiting, due_at: *due_at, tries: *tries, tried_for, until, ends: began + lease }
         }));
         if fitting < part.len() {
             break;

@@ -6,7 +6,7 @@ use chatpush_wire::id::MessageId;
 use crate::config::Names;
 use crate::store::schema::{
     self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, NOTIFIED,
-    POSITION,
+    POSITION, WEBHOOK,
 };
 use crate::store::user_columns;
 
@@ -55,10 +55,15 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { version: 10, summary: "recorded how message tables are used", statements: add_usage },
     Migration { version: 11, summary: "recorded where old messages are looked for", statements: add_search },
     Migration { version: 12, summary: "recorded by what users are told", statements: record_exit },
+    Migration {
+        version: 13,
+        summary: "recorded since when somebody is told in vain",
+        statements: record_first_try,
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 12;
+pub(crate) const LATEST: u16 = 13;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -161,6 +166,11 @@ fn add_search(_: &NewInstallation<'_>) -> Vec<String> {
 fn record_exit(_: &NewInstallation<'_>) -> Vec<String> {
     let definition = "tinyint unsigned NOT NULL DEFAULT 0, ADD KEY `exit_offer_at` (`exit`,`offer_at`)";
     add_column(NOTIFIED, "exit", definition)
+}
+
+/// When telling has failed first. NULL: it has not.
+fn record_first_try(_: &NewInstallation<'_>) -> Vec<String> {
+    [NOTIFIED, WEBHOOK].map(|table| add_column(table, "tried_at", "bigint unsigned DEFAULT NULL")).concat()
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -32,6 +32,8 @@ pub(crate) struct Candidate {
     pub(crate) due_at: u64,
     /// How often it was tried to tell somebody.
     pub(crate) tries: u32,
+    /// When that has failed first.
+    pub(crate) tried_at: Option<u64>,
 }
 
 /// What was found of a candidate.
@@ -406,9 +408,14 @@ impl Store {
         self.change(&[notified::told_in_lease(&[(user, until)], now)]).await.map(drop)
     }
 
-    /// Offers a user again at a time, if the lease until `until` is still there.
-    pub(crate) async fn postpone(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
-        self.change(&[notified::postpone(&[(user, until)], offer_at)]).await.map(drop)
+    /// Telling has failed `now`: offers a user again at a time, if the lease until `until` is still there.
+    pub(crate) async fn postpone(
+        &self,
+        user: &UserId,
+        until: u64,
+        (now, offer_at): (u64, u64),
+    ) -> Result<(), StoreError> {
+        self.change(&[notified::postpone(&[(user, until)], now, offer_at)]).await.map(drop)
     }
 
     /// The same, if telling was not tried.
@@ -451,10 +458,11 @@ impl Store {
 
     fn candidates(&self, rows: Vec<Row>) -> Vec<Candidate> {
         let ids = self.names().user_id_type;
-        all::<(String, u64, Option<u64>, Option<u64>, Option<u64>, u32)>(rows)
-            .filter_map(|(user, at, since, connected_at, due_at, tries)| {
-                let (since, due_at) = (since.unwrap_or(at), due_at.unwrap_or(at));
-                Some(Candidate { user: ids.text(&user).ok()?, at, since, connected_at, due_at, tries })
+        all::<(String, u64, Option<u64>, Option<u64>, Option<u64>, u32, Option<u64>)>(rows)
+            .filter_map(|(user, at, since, connected_at, due_at, tries, tried_at)| {
+                let (user, since, due_at) =
+                    (ids.text(&user).ok()?, since.unwrap_or(at), due_at.unwrap_or(at));
+                Some(Candidate { user, at, since, connected_at, due_at, tries, tried_at })
             })
             .collect()
     }

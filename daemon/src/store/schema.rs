@@ -194,6 +194,7 @@ fn notified(names: &Names) -> Table {
          `told_at` bigint unsigned DEFAULT NULL,\n  \
          `connected_at` bigint unsigned DEFAULT NULL,\n  \
          `exit` tinyint unsigned NOT NULL DEFAULT 0,\n  \
+         `tried_at` bigint unsigned DEFAULT NULL,\n  \
          PRIMARY KEY (`user_id`),\n  \
          KEY `check_at` (`check_at`),\n  \
          KEY `offer_at` (`offer_at`),\n  \
@@ -225,6 +226,7 @@ fn webhook(names: &Names) -> Table {
          `offer_at` bigint unsigned NOT NULL DEFAULT 0,\n  \
          `tries` int unsigned NOT NULL DEFAULT 0,\n  \
          `lease` bigint unsigned DEFAULT NULL,\n  \
+         `tried_at` bigint unsigned DEFAULT NULL,\n  \
          PRIMARY KEY (`id`),\n  \
          KEY `offer_at` (`offer_at`),\n  \
          KEY `user_event` (`user_id`,`event`)",

@@ -1,6 +1,7 @@
 //! The queue of events that the application is told of. Every change is a transaction of its own, and may be repeated.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use mysql_async::Row;
@@ -35,6 +36,8 @@ pub(crate) struct QueuedEvent {
     pub(crate) offer_at: u64,
     /// How often it was tried to tell the application.
     pub(crate) tries: u32,
+    /// When that has failed first.
+    pub(crate) tried_at: Option<u64>,
 }
 
 /// An event that is leased.
@@ -44,6 +47,8 @@ pub(crate) struct LeasedEvent {
     pub(crate) event: QueuedEvent,
     /// The number of the lease.
     pub(crate) lease: u64,
+    /// How long ago telling has failed first; zero if it has not.
+    pub(crate) tried_for: Duration,
 }
 
 impl Store {
@@ -89,7 +94,11 @@ impl Store {
             _ => HashSet::new(),
         };
         let leased = events.into_iter().filter(|event| mine.contains(&event.row));
-        Ok((leased.map(|event| LeasedEvent { event, lease }).collect(), is_more))
+        let leased = leased.map(|event| {
+            let tried_at = event.tried_at.unwrap_or(now);
+            LeasedEvent { event, lease, tried_for: Duration::from_millis(now.saturating_sub(tried_at)) }
+        });
+        Ok((leased.collect(), is_more))
     }
 
     /// The first event of each of these users who came or went: its row, and when it is offered.
@@ -123,9 +132,11 @@ impl Store {
         self.change(&[webhook_events::end_leases(&leased)]).await.map(drop)
     }
 
-    /// The application was told of `told`, and each of `later` is offered again at a time.
+    /// The application was told of `told`. Telling of each of `later` has failed `now`, and it is offered again at a
+    /// time.
     pub(crate) async fn record_events(
         &self,
+        now: u64,
         told: &[LeasedEvent],
         later: &[(LeasedEvent, u64)],
     ) -> Result<(), StoreError> {
@@ -135,7 +146,7 @@ impl Store {
             let told: Vec<_> = told.iter().map(key).collect();
             statements.push(webhook_events::delete(&told));
         }
-        statements.extend(later.iter().map(|(event, at)| webhook_events::postpone(key(event), *at)));
+        statements.extend(later.iter().map(|(event, at)| webhook_events::postpone(key(event), now, *at)));
         let users: BTreeSet<_> = told
             .iter()
             .filter(|leased| leased.event.event.is_presence())
@@ -187,13 +198,13 @@ impl Store {
 
 /// A row. None if it holds what this version does not know.
 fn event(row: Row, ids: UserIdType) -> Option<QueuedEvent> {
-    type Columns = (u64, String, String, Option<String>, Option<String>, u64, u64, u32);
-    let (row, event, user, sender, message, time, offer_at, tries) =
+    type Columns = (u64, String, String, Option<String>, Option<String>, u64, u64, u32, Option<u64>);
+    let (row, event, user, sender, message, time, offer_at, tries, tried_at) =
         mysql_async::from_row_opt::<Columns>(row).ok()?;
     let message = message.and_then(|id| MessageId::try_from(id).ok());
     let message = message.map(|id| (self::sender(sender.unwrap_or_default(), ids), id));
     let (event, user) = (Event::named(&event)?, ids.text(&user).ok()?);
-    Some(QueuedEvent { row, event, user, message, time, offer_at, tries })
+    Some(QueuedEvent { row, event, user, message, time, offer_at, tries, tried_at })
 }
 
 /// A sender as a text; 0 if it should be a number, and is none.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, body, is_old, queued_id};
+use super::{LEASE_MARGIN, LONGEST, body, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{clock, metrics, pause};
@@ -145,7 +145,7 @@ impl Queued {
             return None;
         }
         if let (true, Some(store)) = (fault_injection::breaks(Promise::Events), &self.services.store) {
-            _ = store.record_events(std::slice::from_ref(&leased), &[]).await;
+            _ = store.record_events(0, std::slice::from_ref(&leased), &[]).await;
         }
         let event = &leased.event;
         let id = if fault_injection::breaks(Promise::WebhookId) {
@@ -159,7 +159,7 @@ impl Queued {
                 tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
                 (Outcome::Told(leased), "gone")
             }
-            Answer::Failed { reason, .. } if is_old(event.time) => {
+            Answer::Failed { reason, .. } if leased.tried_for > LONGEST => {
                 tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
                 (Outcome::Told(leased), "given_up")
             }
@@ -207,5 +207,5 @@ async fn record_some(store: &Store, outcomes: Vec<Outcome>) -> Result<(), Notify
             }
         }
     }
-    Ok(store.record_events(&told, &later).await?)
+    Ok(store.record_events(now, &told, &later).await?)
 }

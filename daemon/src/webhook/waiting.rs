@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, body, is_old, waiting_id};
+use super::{LEASE_MARGIN, LONGEST, body, waiting_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{metrics, pause};
@@ -138,7 +138,7 @@ impl Waiting {
                 tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
                 told("gone").await
             }
-            Answer::Failed { reason, .. } if is_old(offer.due_at) => {
+            Answer::Failed { reason, .. } if offer.tried_for > LONGEST => {
                 tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
                 told("given_up").await
             }

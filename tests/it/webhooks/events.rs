@@ -24,7 +24,7 @@ async fn installation(env: TestEnv, port: u16, events: &str) -> TestEnv {
     env
 }
 
-async fn of_events(events: &str, answer: &str) -> (Application, TestEnv) {
+pub(super) async fn of_events(events: &str, answer: &str) -> (Application, TestEnv) {
     let application = Application::start(answer).await;
     let env = installation(TestEnv::new().await, application.port, events).await;
     (application, env)

@@ -143,7 +143,7 @@ pub(in crate::store) fn select_told(after: Option<At<'_>>, limit: u32) -> String
         |(user, at)| format!("(`told_at` > {at} OR (`told_at` = {at} AND `user_id` > {}))", id_literal(user)),
     );
     format!(
-        "SELECT `user_id`, `told_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
+        "SELECT `user_id`, `told_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
          WHERE {behind} ORDER BY `told_at`, `user_id` LIMIT {limit}"
     )
 }
@@ -196,7 +196,7 @@ pub(in crate::store) fn delete_uncounted(names: &Names, column: &str, users: &[A
 /// Users who are to be looked at: when, since when something waits, and the end of their last connection.
 pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     format!(
-        "SELECT `user_id`, `check_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
+        "SELECT `user_id`, `check_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
          WHERE `check_at` <= {now} ORDER BY `check_at` LIMIT {limit}"
     )
 }
@@ -205,7 +205,7 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
 pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
     let of_exit = exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8));
     format!(
-        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries` FROM `{NOTIFIED}` \
+        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
          WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
     )
 }
@@ -293,7 +293,8 @@ pub(in crate::store) fn offer(users: &[At<'_>], now: u64, web_push: bool) -> Str
         "0".to_owned()
     };
     format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `check_at` = NULL, \
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `tried_at` = NULL, \
+         `check_at` = NULL, \
          `exit` = {exit} WHERE {}",
         at("check_at", users)
     )
@@ -355,9 +356,10 @@ pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
 }
 
 /// Nobody could be told: these users are offered again at a time.
-pub(in crate::store) fn postpone(users: &[At<'_>], offer_at: u64) -> String {
+pub(in crate::store) fn postpone(users: &[At<'_>], now: u64, offer_at: u64) -> String {
     format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1 WHERE {}",
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
+         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
         at("offer_at", users)
     )
 }
@@ -367,10 +369,11 @@ pub(in crate::store) fn release(users: &[At<'_>], offer_at: u64) -> String {
     format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL WHERE {}", at("offer_at", users))
 }
 
-/// Web Push cannot tell these users: they are offered to the application.
+/// Web Push cannot tell these users: they are offered to the application, which nobody has tried to tell yet.
 pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> String {
     format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL, `tries` = 0, `exit` = {} WHERE {}",
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `lease` = NULL, `tries` = 0, \
+         `tried_at` = NULL, `exit` = {} WHERE {}",
         Exit::Application as u8,
         at("offer_at", users)
     )

@@ -16,7 +16,8 @@ use crate::store::tables::Tables;
 const PRESENCE: &str = "('user.online','user.offline')";
 
 /// The columns of a row, as [`crate::store::webhook_events`] reads them.
-const COLUMNS: &str = "`id`, `event`, `user_id`, `sender_id`, `message_id`, `time_ms`, `offer_at`, `tries`";
+const COLUMNS: &str =
+    "`id`, `event`, `user_id`, `sender_id`, `message_id`, `time_ms`, `offer_at`, `tries`, `tried_at`";
 
 /// A row and its lease.
 pub(in crate::store) type Leased = (u64, u64);
@@ -129,10 +130,11 @@ pub(in crate::store) fn delete(told: &[Leased]) -> String {
     format!("DELETE FROM `{WEBHOOK}` WHERE {}", leased(told))
 }
 
-/// Offers an event again at another time.
-pub(in crate::store) fn postpone(event: Leased, offer_at: u64) -> String {
+/// Telling has failed: offers an event again at another time.
+pub(in crate::store) fn postpone(event: Leased, now: u64, offer_at: u64) -> String {
     format!(
-        "UPDATE `{WEBHOOK}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1 WHERE {}",
+        "UPDATE `{WEBHOOK}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
+         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
         leased(&[event])
     )
 }
