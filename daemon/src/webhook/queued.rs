@@ -63,6 +63,13 @@ impl Queued {
         let (outcomes, answers) = mpsc::channel(ANSWERS);
         let requests = self.requests.clone();
         let recording = record(self.services.clone(), answers);
+        let (bounded, stopped) = (self.clone(), stop.clone());
+        let bounding = async move {
+            tokio::select! {
+                () = bounded.bound_again_and_again() => {}
+                () = stopped.cancelled() => {}
+            }
+        };
         let sending = async move {
             tokio::select! {
                 () = self.send_again_and_again(outcomes) => {}
@@ -71,16 +78,14 @@ impl Queued {
             requests.close();
             requests.wait().await;
         };
-        tokio::join!(sending, recording);
+        tokio::join!(sending, bounding, recording);
     }
 
     async fn send_again_and_again(&self, outcomes: mpsc::Sender<Outcome>) {
         let mut failures = Backoff::new("Redis and MySQL (webhook events)");
         let mut writes = false;
-        let mut next_excess = Instant::now();
         loop {
-            let sent = self.send_some(&mut writes, &mut next_excess, &outcomes).await;
-            match sent {
+            match self.send_some(&mut writes, &outcomes).await {
                 Ok(is_more) => {
                     failures.recovered();
                     if !is_more {
@@ -92,11 +97,32 @@ impl Queued {
         }
     }
 
+    /// Gives events up while too many wait. It waits for no request.
+    async fn bound_again_and_again(&self) {
+        let mut failures = Backoff::new("Redis and MySQL (too many webhook events)");
+        loop {
+            match self.bound().await {
+                Ok(is_more) => {
+                    failures.recovered();
+                    if !is_more {
+                        sleep(EXCESS_INTERVAL).await;
+                    }
+                }
+                Err(error) => failures.failed(&error).await,
+            }
+        }
+    }
+
+    /// One step. True if there may be more.
+    async fn bound(&self) -> Result<bool, NotifyError> {
+        let Some(store) = &self.services.store else { return Ok(false) };
+        Ok(self.lease.is_mine().await? && drop_excess(store).await? > 0)
+    }
+
     /// Starts requests for events. True if there may be more. `writes`: whether this daemon was the one that writes.
     async fn send_some(
         &self,
         writes: &mut bool,
-        next_excess: &mut Instant,
         outcomes: &mpsc::Sender<Outcome>,
     ) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
@@ -110,10 +136,6 @@ impl Queued {
             // The last writer may have ended in the middle of a request.
             store.end_event_leases().await?;
             *writes = true;
-        }
-        if Instant::now() >= *next_excess {
-            *next_excess = Instant::now() + EXCESS_INTERVAL;
-            drop_excess(store).await?;
         }
         let limit = u32::try_from(1 + self.permits.available_permits()).unwrap_or(1);
         let time = self.webhook.timeout + LEASE_MARGIN;
@@ -174,14 +196,14 @@ impl Queued {
     }
 }
 
-/// Gives the oldest events up where too many wait.
-async fn drop_excess(store: &Store) -> Result<(), NotifyError> {
+/// Gives the oldest events up where too many wait, some at a time. Returns how many.
+async fn drop_excess(store: &Store) -> Result<u64, NotifyError> {
     let dropped = store.drop_excess_events().await?;
     if dropped > 0 {
         metrics::WEBHOOKS.add("dropped", usize::try_from(dropped).unwrap_or(usize::MAX));
         tracing::warn!(dropped, "more than {MOST_EVENTS} webhooks wait: the oldest ones are given up");
     }
-    Ok(())
+    Ok(dropped)
 }
 
 /// Records answers, as many together as have come.
