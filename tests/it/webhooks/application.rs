@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request that was received: its headers and its body.
+/// A request that was received: its path, its headers and its body.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
+    pub(super) path: String,
     pub(super) headers: HashMap<String, String>,
     pub(super) body: String,
 }
@@ -57,6 +58,7 @@ impl Application {
                 continue;
             }
             let head = String::from_utf8(std::mem::take(&mut received)).expect("text");
+            let path = head.split(' ').nth(1).expect("a path").to_owned();
             let headers: HashMap<_, _> = head
                 .lines()
                 .filter_map(|line| line.split_once(": "))
@@ -65,7 +67,7 @@ impl Application {
             let mut body = vec![0; headers["content-length"].parse().expect("a length")];
             stream.read_exact(&mut body).await.expect("the body comes");
             let body = String::from_utf8(body).expect("text");
-            self.requests.lock().expect("it is locked").push(Request { headers, body });
+            self.requests.lock().expect("it is locked").push(Request { path, headers, body });
             let answer = self.answer.lock().expect("it is locked").clone();
             if answer.is_empty() {
                 std::future::pending::<()>().await;
