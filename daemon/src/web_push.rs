@@ -5,7 +5,7 @@
 //!
 //! `subscriptions` keeps where browsers can be reached. `delivery` tells those of one user: `payload` is what they
 //! are sent, `vapid` says who sends, `client` speaks HTTP, and `resolver` leads it to public addresses alone.
-//! `push_services` keeps one that is dead from holding up the others.
+//! `push_services` keeps one that is dead from holding up the others, and `warnings` the log from filling up.
 
 mod client;
 mod delivery;
@@ -14,6 +14,7 @@ mod push_services;
 mod resolver;
 pub(crate) mod subscriptions;
 mod vapid;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Tells all browsers of one user.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::client::{Answer, Client, TIMEOUT};
 use super::payload;
 use super::push_services::{Busy, PushServices};
+use super::warnings::Warnings;
 use crate::base::{clock, metrics, pause};
 use crate::config::WebPush;
 use crate::notify::offers::Offer;
@@ -23,9 +24,6 @@ const REQUESTS: usize = 32;
 /// How soon it is tried again to reach a push service that has enough requests.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is said that a push service does not take what it is sent.
-const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-
 /// Sends to push services. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
@@ -34,8 +32,7 @@ pub(super) struct Delivery {
     client: Client,
     push_services: PushServices,
     requests: Arc<Semaphore>,
-    /// When it was last said that something is wrong. A plain mutex: nothing awaits while holding it.
-    warned: Arc<Mutex<Option<Instant>>>,
+    warnings: Warnings,
 }
 
 /// What became of it for one browser.
@@ -71,7 +68,7 @@ impl Delivery {
             client,
             push_services: PushServices::default(),
             requests: Arc::new(Semaphore::new(REQUESTS)),
-            warned: Arc::default(),
+            warnings: Warnings::default(),
         }
     }
 
@@ -157,11 +154,8 @@ impl Delivery {
         Ok(Outcome::Failed(pause))
     }
 
-    fn warn(&self, host: &str, reason: &str, text: &str) {
-        let now = Instant::now();
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|last| now.duration_since(last) >= WARNING_INTERVAL) {
-            *warned = Some(now);
+    fn warn(&self, host: &str, reason: &str, text: &'static str) {
+        if self.warnings.are_due(host, text) {
             tracing::warn!(host, reason, "{text}");
         }
     }
