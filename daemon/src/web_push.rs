@@ -125,9 +125,14 @@ impl WebPushes {
             };
             let (web_pushes, store) = (self.clone(), store.clone());
             self.tasks.spawn(async move {
-                if let Err(error) = web_pushes.tell(&store, &offer).await {
+                match web_pushes.tell(&store, &offer).await {
+                    // Others wait for the same push service as a rule: looking for them at once is in vain.
+                    Ok(Told::Busy(pause)) => sleep(pause).await,
+                    Ok(_) => {}
                     // The lease ends, and the user is offered again.
-                    tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
+                    Err(error) => {
+                        tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
+                    }
                 }
                 drop(permit);
             });
@@ -135,7 +140,8 @@ impl WebPushes {
         Ok(is_more)
     }
 
-    async fn tell(&self, store: &Store, offer: &Offer) -> Result<(), NotifyError> {
+    /// Tells a user, and records what became of it.
+    async fn tell(&self, store: &Store, offer: &Offer) -> Result<Told, NotifyError> {
         let user = &offer.waiting.user;
         let told = self.delivery.tell(store, offer).await?;
         match told {
@@ -148,6 +154,7 @@ impl WebPushes {
             }
             Told::Busy(pause) => offers::release(store, offer, pause).await,
             Told::Failed(pause) => offers::postpone(store, offer, pause).await,
-        }
+        }?;
+        Ok(told)
     }
 }

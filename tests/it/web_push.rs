@@ -1,5 +1,7 @@
 //! Web Push: subscriptions, and what push services are sent.
 
+mod answers;
+mod content;
 mod push_service;
 
 use chatpush_tests::client::Client;
@@ -26,21 +28,24 @@ async fn keys(env: &TestEnv) -> (String, String) {
 
 /// An installation whose users are told a second after a message, by push services at these hosts.
 async fn installation(service: &PushService, hosts: &str) -> TestEnv {
-    let env = TestEnv::new().await;
+    let env = with_web_push(TestEnv::new().await, service, hosts).await;
+    let migrated = Daemon::command(&env, &["migrate"]).await;
+    assert!(migrated.status.success(), "{migrated:?}");
+    env.users(&[1, 2, 3]).await;
+    env
+}
+
+/// The same settings.
+async fn with_web_push(env: TestEnv, service: &PushService, hosts: &str) -> TestEnv {
     let (public, private) = keys(&env).await;
-    let env = env
-        .with("CHATPUSH_NOTIFY_AFTER", "1")
+    env.with("CHATPUSH_NOTIFY_AFTER", "1")
         .with("CHATPUSH_WEB_PUSH_PUBLIC_KEY", public)
         .with("CHATPUSH_WEB_PUSH_PRIVATE_KEY", private)
         .with("CHATPUSH_WEB_PUSH_SUBJECT", "mailto:admin@chat.example")
         .with("CHATPUSH_WEB_PUSH_BODY", "{unread} unread, {waiting} waiting, the last from {sender}")
         .with("CHATPUSH_WEB_PUSH_URL", "https://chat.example/chat")
         .with("CHATPUSH_WEB_PUSH_HOSTS", hosts)
-        .with("CHATPUSH_WEB_PUSH_CA", service.ca());
-    let migrated = Daemon::command(&env, &["migrate"]).await;
-    assert!(migrated.status.success(), "{migrated:?}");
-    env.users(&[1, 2, 3]).await;
-    env
+        .with("CHATPUSH_WEB_PUSH_CA", service.ca())
 }
 
 /// Sends a frame and returns the answer.

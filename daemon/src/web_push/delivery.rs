@@ -54,7 +54,7 @@ pub(super) enum Told {
     Yes,
     /// No browser can be reached, so that others are to tell the user.
     Never,
-    /// None could be tried: try again after this time.
+    /// One could not be tried: try again after this time. A browser that is told twice shows it once.
     Busy(Duration),
     /// None was told: try again after this time.
     Failed(Duration),
@@ -78,21 +78,33 @@ impl Delivery {
         let default_type = &self.services.config.default_type;
         let payload = payload::of(&offer.waiting, &self.web_push.notification, default_type);
         let last_start = offer.ends.checked_sub(TIMEOUT * 2).unwrap_or(offer.ends);
-        let sent = subscriptions.iter().map(|saved| async {
-            let outcome = self.send(store, saved, &payload, (now, offer.tries, last_start)).await?;
-            Ok::<_, StoreError>(outcome)
-        });
-        let outcomes: Vec<_> = join_all(sent).await.into_iter().collect::<Result<_, _>>()?;
+        let try_one =
+            |saved, until| self.send(store, saved, &payload, (now, offer.tries), (until, last_start));
+        let tried = join_all(subscriptions.iter().map(|saved| try_one(saved, Instant::now()))).await;
+        let mut outcomes: Vec<_> = tried.into_iter().collect::<Result<_, _>>()?;
+        if outcomes.contains(&Outcome::Accepted) {
+            // The others are told at the same time, so their turn is waited for.
+            let busy = subscriptions.iter().zip(&mut outcomes);
+            let busy = busy.filter(|(_, outcome)| matches!(outcome, Outcome::Busy(_)));
+            let try_one = &try_one;
+            let tried = join_all(busy.map(|(saved, outcome)| async move {
+                *outcome = try_one(saved, last_start).await?;
+                Ok::<_, StoreError>(())
+            }));
+            tried.await.into_iter().collect::<Result<(), _>>()?;
+        }
         Ok(together(&outcomes))
     }
 
-    /// Sends to one browser, and records what follows from the answer.
+    /// Sends to one browser, and records what follows from the answer. The turn of its push service is waited for until
+    /// `until`, and no request begins behind `last_start`.
     async fn send(
         &self,
         store: &Store,
         saved: &SavedSubscription,
         payload: &str,
-        (now, tries, last_start): (u64, u32, Instant),
+        (now, tries): (u64, u32),
+        (until, last_start): (Instant, Instant),
     ) -> Result<Outcome, StoreError> {
         let endpoint = saved.subscription.endpoint();
         if let Some(left) = saved.next_try_at.checked_sub(now).filter(|left| *left > 0) {
@@ -102,13 +114,14 @@ impl Delivery {
         let Ok(url) = self.web_push.hosts.allow(endpoint) else { return Ok(Outcome::Never) };
         let host = url.authority().to_owned();
         let own_pause = pause::after(tries);
-        let Ok(Ok(_request)) = timeout_at(last_start, self.requests.acquire()).await else {
-            return Ok(Outcome::Busy(BUSY_PAUSE));
-        };
-        let permit = match self.push_services.acquire(&host) {
+        // First the one of its push service: who waits for a slow one keeps no request from others.
+        let permit = match self.push_services.acquire(&host, until).await {
             Ok(permit) => permit,
             Err(Busy::Full) => return Ok(Outcome::Busy(BUSY_PAUSE)),
             Err(Busy::Down(left)) => return Ok(Outcome::Failed(own_pause.max(left))),
+        };
+        let Ok(Ok(_request)) = timeout_at(last_start, self.requests.acquire()).await else {
+            return Ok(Outcome::Busy(BUSY_PAUSE));
         };
         let answer = self.client.post(url, &saved.subscription, payload).await;
         permit.answered(!matches!(answer, Answer::Silent(_)));
@@ -163,9 +176,6 @@ impl Delivery {
 
 /// What became of it for the user of these browsers.
 fn together(outcomes: &[Outcome]) -> Told {
-    if outcomes.contains(&Outcome::Accepted) {
-        return Told::Yes;
-    }
     let failed = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Failed(pause) => Some(*pause),
         _ => None,
@@ -176,6 +186,7 @@ fn together(outcomes: &[Outcome]) -> Told {
     });
     match (busy.min(), failed.min()) {
         (Some(pause), _) => Told::Busy(pause),
+        _ if outcomes.contains(&Outcome::Accepted) => Told::Yes,
         (None, Some(pause)) => Told::Failed(pause),
         (None, None) => Told::Never,
     }
@@ -195,6 +206,7 @@ mod tests {
             (&[failed(3), Outcome::Accepted, Outcome::Never], Told::Yes),
             (&[failed(3), failed(2), Outcome::Never], Told::Failed(seconds(2))),
             (&[failed(3), busy], Told::Busy(seconds(1))),
+            (&[Outcome::Accepted, busy], Told::Busy(seconds(1))),
         ] {
             assert_eq!(together(outcomes), told);
         }

@@ -46,7 +46,7 @@ pub(super) struct PushService {
     folder: Arc<Folder>,
     browser: SecretKey,
     pushes: Arc<Mutex<Vec<Push>>>,
-    /// The head of the answer by path; empty: none is given.
+    /// The head of the answer by path; empty: none is given; `endless`: 400, with a body without an end.
     answers: Arc<Mutex<HashMap<String, String>>>,
 }
 
@@ -155,10 +155,21 @@ impl PushService {
             if answer.is_empty() {
                 std::future::pending::<()>().await;
             }
+            if answer == "endless" {
+                endless(stream).await;
+                return;
+            }
             let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
         }
     }
+}
+
+/// Refuses a request with a body that goes on until nobody reads it.
+async fn endless(mut stream: impl AsyncWrite + Unpin) {
+    let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("the answer is taken");
+    while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
 }
 
 /// The claims of a token that the key beside it has signed. The key is `k` in them.
