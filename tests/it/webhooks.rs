@@ -1,6 +1,7 @@
 //! Webhooks: of users for whom messages wait, and of what has happened.
 
 mod application;
+mod content;
 mod events;
 mod given_up;
 
