@@ -224,9 +224,11 @@ fn tokens_match_the_golden_file() {
         for user_ids in UserIdType::ALL {
             let secrets = [secret.clone()].into();
             let verifier = Verifier { secrets, audience: None, user_ids, clock_skew: 0 };
-            let pass = verifier.verify(&token, now).map(|pass| (pass.user, pass.expires));
-            let expected = user.of_type(user_ids).map(|user| (user, now + ttl));
-            assert_eq!(pass, expected.map_err(|_| TokenError::Subject));
+            match (verifier.verify(&token, now), user.of_type(user_ids)) {
+                (Ok(pass), Ok(user)) => assert_eq!((pass.user, pass.expires), (user, now + ttl)),
+                (Err(TokenError::Subject | TokenError::SubjectType(_)), Err(_)) => {}
+                other => panic!("{token} for {user_ids:?}: {other:?}"),
+            }
         }
     }
 }

@@ -48,11 +48,10 @@ async fn every_browser_of_a_user_is_told() {
     let service = PushService::start().await;
     let env = installation(&service, &service.host()).await;
     let daemon = env.daemon().await;
-    let save: String = (0..19)
-        .map(|number| {
-            format!("ChatPush\\savePushSubscription(2, '{}');", service.subscription(&number.to_string()))
-        })
-        .collect();
+    let subscriptions = (0..19).map(|number| service.subscription(&number.to_string()));
+    let calls: Vec<_> =
+        subscriptions.map(|one| format!("ChatPush\\savePushSubscription(2, '{one}');")).collect();
+    let save = calls.join(" ");
     env.php().get(&(save + "storeOfflineMessage(1, 2, 'a');")).await;
     let mut paths: Vec<_> = service.received(19).await.into_iter().map(|push| push.path).collect();
     nobody_is_due(&env).await;
@@ -114,7 +113,7 @@ async fn refusals_are_told_apart() {
     let (service, env, daemon) = one_browser("401 Unauthorized").await;
     counted(&daemon, "unauthorized", 1).await;
     error(&env, "401").await;
-    for (count, answer) in [(1, "400 Bad Request"), (2, "413 Content Too Large")] {
+    for (count, answer) in [(1, "400 Bad Request"), (2, "413 Payload Too Large")] {
         service.answer("a", answer);
         env.execute("UPDATE chatpush_push SET next_try_at = 0, error = NULL").await;
         env.execute("UPDATE chatpush_notified SET offer_at = 1, lease = NULL, `exit` = 1").await;
