@@ -94,15 +94,7 @@ impl WebPushes {
     async fn tell_again_and_again(&self) {
         let mut failures = Backoff::new("Redis and MySQL (Web Push)");
         loop {
-            match self.tell_some().await {
-                Ok(is_more) => {
-                    failures.recovered();
-                    if !is_more {
-                        sleep(INTERVAL).await;
-                    }
-                }
-                Err(error) => failures.failed(&error).await,
-            }
+            failures.pause_after(self.tell_some().await, INTERVAL).await;
         }
     }
 

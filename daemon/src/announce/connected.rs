@@ -60,18 +60,10 @@ impl Connected {
                     }
                 }
             }
-            loop {
-                let users = gathered.first(USERS);
-                if users.is_empty() {
-                    break;
-                }
-                match record(store, &users).await {
-                    Ok(()) => {
-                        mysql.recovered();
-                        gathered.remove(&users);
-                    }
-                    Err(_) if stop.is_cancelled() => return,
-                    Err(error) => mysql.failed(&error).await,
+            while let Some(users) = gathered.first(USERS) {
+                let recorded = record(store, &users).await;
+                if !gathered.settle(&users, recorded, &mut mysql, &stop).await {
+                    return;
                 }
             }
         }

@@ -60,6 +60,20 @@ impl Backoff {
         self.delay = (self.delay * 2).min(MAX_DELAY);
     }
 
+    /// Waits before the next step of a task: not at all if the last one says that there may be more, else for
+    /// `interval`, and after a failure as [`Self::failed`] does.
+    pub(crate) async fn pause_after(&mut self, step: Result<bool, impl Failure>, interval: Duration) {
+        match step {
+            Ok(is_more) => {
+                self.recovered();
+                if !is_more {
+                    tokio::time::sleep(interval).await;
+                }
+            }
+            Err(error) => self.failed(&error).await,
+        }
+    }
+
     /// Whether the last attempt has failed.
     pub(crate) const fn is_failing(&self) -> bool {
         self.outage.is_some()

@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::{Backoff, Failure};
+
 /// Most items that wait. Further ones are not kept.
 const WAITING: usize = 100_000;
 
@@ -41,13 +43,33 @@ impl<T: Ord + Clone> Gathered<T> {
         }
     }
 
-    /// The first items, at most `most`. They stay until they are removed.
-    pub(crate) fn first(&self, most: usize) -> Vec<T> {
-        self.items().iter().take(most).cloned().collect()
+    /// The first items, at most `most`; none if nothing waits. They stay until they are recorded.
+    pub(crate) fn first(&self, most: usize) -> Option<Vec<T>> {
+        let first: Vec<_> = self.items().iter().take(most).cloned().collect();
+        Some(first).filter(|items| !items.is_empty())
     }
 
-    /// Removes items.
-    pub(crate) fn remove(&self, done: &[T]) {
+    /// Removes items that were recorded; waits if they were not. False: that failed while `stop` is cancelled, so the
+    /// task ends.
+    pub(crate) async fn settle(
+        &self,
+        items: &[T],
+        recorded: Result<(), impl Failure>,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> bool {
+        match recorded {
+            Ok(()) => {
+                backoff.recovered();
+                self.remove(items);
+            }
+            Err(_) if stop.is_cancelled() => return false,
+            Err(error) => backoff.failed(&error).await,
+        }
+        true
+    }
+
+    fn remove(&self, done: &[T]) {
         let mut items = self.items();
         for item in done {
             items.remove(item);

@@ -41,18 +41,10 @@ impl Returned {
         let mut mysql = Backoff::new("MySQL (notifications)");
         while !stop.is_cancelled() {
             gathered.wait(&stop).await;
-            loop {
-                let users = gathered.first(USERS);
-                if users.is_empty() {
-                    break;
-                }
-                match record(store, &users).await {
-                    Ok(()) => {
-                        mysql.recovered();
-                        gathered.remove(&users);
-                    }
-                    Err(_) if stop.is_cancelled() => return,
-                    Err(error) => mysql.failed(&error).await,
+            while let Some(users) = gathered.first(USERS) {
+                let recorded = record(store, &users).await;
+                if !gathered.settle(&users, recorded, &mut mysql, &stop).await {
+                    return;
                 }
             }
         }

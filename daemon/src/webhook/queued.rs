@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,15 +85,7 @@ impl Queued {
         let mut failures = Backoff::new("Redis and MySQL (webhook events)");
         let mut writes = false;
         loop {
-            match self.send_some(&mut writes, &outcomes).await {
-                Ok(is_more) => {
-                    failures.recovered();
-                    if !is_more {
-                        sleep(INTERVAL).await;
-                    }
-                }
-                Err(error) => failures.failed(&error).await,
-            }
+            failures.pause_after(self.send_some(&mut writes, &outcomes).await, INTERVAL).await;
         }
     }
 
@@ -101,15 +93,7 @@ impl Queued {
     async fn bound_again_and_again(&self) {
         let mut failures = Backoff::new("Redis and MySQL (too many webhook events)");
         loop {
-            match self.bound().await {
-                Ok(is_more) => {
-                    failures.recovered();
-                    if !is_more {
-                        sleep(EXCESS_INTERVAL).await;
-                    }
-                }
-                Err(error) => failures.failed(&error).await,
-            }
+            failures.pause_after(self.bound().await, EXCESS_INTERVAL).await;
         }
     }
 

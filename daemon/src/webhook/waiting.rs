@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -75,15 +75,7 @@ impl Waiting {
     async fn send_again_and_again(&self) {
         let mut failures = Backoff::new("Redis and MySQL (webhooks)");
         loop {
-            match self.send_some().await {
-                Ok(is_more) => {
-                    failures.recovered();
-                    if !is_more {
-                        sleep(INTERVAL).await;
-                    }
-                }
-                Err(error) => failures.failed(&error).await,
-            }
+            failures.pause_after(self.send_some().await, INTERVAL).await;
         }
     }
 
