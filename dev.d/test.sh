@@ -152,8 +152,22 @@ report() {
         sed -n 's/^target \(.*\): ok, /             \1: /p' "$file"
     else
         echo "FAILED, $good passed, $bad failed ($seconds s):"
-        tail -n 80 "$file" | sed 's/^/    /'
+        failures "$file" | sed 's/^/    /'
     fi
+}
+
+# Prints what the output of a part says of its failures: each TAP test that failed, with its details; the end
+# of cargo's and PHPUnit's output from where they list them; and of any other output the last lines.
+failures() {
+    local of_tests
+    of_tests=$(awk '
+        /^ *not ok / { details = 1 }
+        details
+        details && /^ *\.\.\.$/ { details = 0 }
+        /^(failures:|There w(as|ere) [0-9]+ (failure|error|risky))/ { listed = 1 }
+        listed' "$1")
+    if [ -n "$of_tests" ]; then echo "$of_tests"; fi
+    tail -n "$([ -n "$of_tests" ] && echo 10 || echo 80)" "$1"
 }
 
 # Counts passed and failed tests in the output of cargo, PHPUnit, node and the fuzzer. A part without such
@@ -195,7 +209,7 @@ part_testing() { phpunit --configuration tests/phpunit/testing.xml; }
 part_end_to_end() {
     CHATPUSH_DAEMON=$PWD/target/release/chatpushd CHATPUSH_STACK=$PWD/target/release/chatpush-stack \
         CHATPUSH_EXTENSION=$PWD/target/release/libchatpush.so RUST_TEST_THREADS=$((4 * $(nproc))) \
-        without_syncs cargo test --workspace --locked --test it
+        RUST_BACKTRACE=0 without_syncs cargo test --workspace --locked --test it
 }
 part_client() { client_tests; }
 part_browser() { browser_tests; }

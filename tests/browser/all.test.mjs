@@ -37,21 +37,24 @@ import * as tabs from './cases/tabs.mjs';
 import * as token from './cases/token.mjs';
 import * as unread from './cases/unread.mjs';
 import * as wide from './cases/wide.mjs';
+import { UNTIL_TIMEOUT } from './until.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
 after(() => browser?.close());
 
 const cases = (...modules) => {
-  for (const { title, default: run } of modules) test(title, { timeout: 150_000 }, () => isolated(run));
+  for (const { title, default: run } of modules) test(title, { timeout: 600_000 }, () => isolated(run));
 };
 
 /** Runs a case with browser contexts of its own, and closes them. */
 async function isolated(run) {
   const contexts = [];
   const newContext = async (options) => {
-    contexts.push(await browser.newContext(options));
-    return contexts.at(-1);
+    const context = await browser.newContext(options);
+    contexts.push(context);
+    context.setDefaultTimeout(UNTIL_TIMEOUT);
+    return context;
   };
   try {
     await run({ newContext });

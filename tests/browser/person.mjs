@@ -90,7 +90,7 @@ export class Person {
 
   /** Waits for a state of the connection in the page header. */
   async is(state) {
-    await this.page.locator('#state', { hasText: state }).waitFor({ timeout: 60_000 });
+    await this.page.locator('#state', { hasText: state }).waitFor();
   }
 
   entry(other, page = this.page) {
@@ -164,7 +164,7 @@ export class Person {
 
   /** Waits until the list shows another user as 'online' or 'away'. */
   async sees(other, presence) {
-    await this.entry(other).filter({ hasText: presence }).waitFor({ timeout: 60_000 });
+    await this.entry(other).filter({ hasText: presence }).waitFor();
   }
 
   /** The texts of the open conversation. */
@@ -174,7 +174,7 @@ export class Person {
 
   /** Waits until the open conversation shows a text. */
   async reads(text, page = this.page) {
-    await page.locator('#messages p').getByText(text, { exact: true }).first().waitFor({ timeout: 60_000 });
+    await page.locator('#messages p').getByText(text, { exact: true }).first().waitFor();
   }
 
   /** Waits until the open conversation has exactly these texts. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The deadline. It is long, because the machine may be busy. */
-const UNTIL_TIMEOUT = 60_000;
+export const UNTIL_TIMEOUT = 120_000;
 
 /** Polls the probe until it returns a truthy value, and returns that. */
 export async function until(what, probe) {

@@ -46,7 +46,7 @@ export default async function (browser) {
 
   await ben.id();
   await ben.page.close();
-  await header.getByText('Away').waitFor({ timeout: 60_000 });
+  await header.getByText('Away').waitFor();
   await days(ann, ben);
   assert.deepEqual(ann.problems, []);
 }

@@ -35,7 +35,7 @@ export default async function (browser) {
   await about.getByText('You, Group Ben, Group Cas · 2 online').waitFor();
   await cas.id();
   await cas.page.close();
-  await about.getByText('You, Group Ben, Group Cas · 1 online').waitFor({ timeout: 60_000 });
+  await about.getByText('You, Group Ben, Group Cas · 1 online').waitFor();
   const tick = (name) => page.getByRole('log').getByRole('img', { name, exact: true });
   await ann.say('Good morning');
   await ben.reads('Good morning');

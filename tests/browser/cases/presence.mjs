@@ -7,7 +7,7 @@ export const title = 'a page shows who is typing and who is there, in every tab,
 
 /** Waits for the words below the name of the other user. */
 async function shows(page, words) {
-  await page.locator('#presence', { hasText: words }).waitFor({ timeout: 60_000 });
+  await page.locator('#presence', { hasText: words }).waitFor();
 }
 
 export default async function (browser) {

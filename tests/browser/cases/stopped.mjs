@@ -41,7 +41,7 @@ export default async function (browser) {
   const notice = ann.page.locator('#outage');
   await notice.getByText('Live connection lost').waitFor();
   await ann.is('No connection');
-  await notice.getByText(/Why: .*\/ws answers 502, which is not chatpushd/).waitFor({ timeout: 60_000 });
+  await notice.getByText(/Why: .*\/ws answers 502, which is not chatpushd/).waitFor();
   assert.deepEqual(scripts, [`${demo}/js/chatpush.js`]);
   // Both pages write and read by PHP alone.
   await ben.say('written meanwhile');
