@@ -2,6 +2,9 @@ use chatpush_tests::client::Client;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::envelope::EPHEMERAL;
+use chatpush_wire::frame;
+use chatpush_wire::id::UserIdType;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
@@ -60,7 +63,8 @@ async fn locked_row_of_another_user_delays_nobody_else() {
     eventually("it is stored", || env.stored(2), |rows| *rows == ["held"]).await;
 }
 
-/// Its stored messages wait, and their live copies behind them. What is only pushed goes on.
+/// Its stored messages wait, and their live copies and the unread counter behind them. What is only pushed goes
+/// on.
 #[tokio::test]
 async fn messages_that_wait_come_in_order_and_pushes_go_on() {
     let env = TestEnv::new().await;
@@ -76,6 +80,10 @@ async fn messages_that_wait_come_in_order_and_pushes_go_on() {
     queued.get("ChatPush\\sendMessage(1, 2, 'm4');").await;
     push_arrives(&env, 2, &mut client).await;
     queued.get("ChatPush\\sendMessage(1, 2, 'm5');").await;
+    // A counter that another daemon publishes says nothing before the messages that it counts.
+    let channel = env.prefix().user_channel(&UserIdType::Int.text("2").expect("an id"));
+    let counter = format!("{EPHEMERAL}{}", frame::unread(9, None, false));
+    assert_eq!(env.redis::<u64>(&["SPUBLISH", &channel, &counter]).await, 1);
     push_arrives(&env, 2, &mut client).await;
     unlock(application).await;
     let mut seen = Vec::new();

@@ -100,6 +100,14 @@ impl Message<'_> {
 /// What follows the time in the frame of a message that is delivered as it is accepted.
 pub const AFTER_TIME: &str = "}";
 
+/// What a frame with the unread counter begins with, and no other frame.
+const UNREAD: &str = "{\"type\":\"unread_count\",";
+
+/// Whether this is the frame of an unread counter.
+pub fn is_unread(frame: &str) -> bool {
+    frame.starts_with(UNREAD)
+}
+
 /// The frame with the unread counter, and with what each conversation counts, if that is known. `more`: there are
 /// others than these ([`crate::limit::UNREAD_CONVERSATIONS`]).
 pub fn unread(count: u64, by: Option<&BTreeMap<String, u64>>, more: bool) -> String {
@@ -108,7 +116,7 @@ pub fn unread(count: u64, by: Option<&BTreeMap<String, u64>>, more: bool) -> Str
         format!(",\"by\":{}", serde_json::to_string(by).unwrap_or_default())
     });
     let more = if more { ",\"more\":true" } else { "" };
-    format!("{{\"type\":\"unread_count\",\"data\":{count}{}{more}}}", by.unwrap_or_default())
+    format!("{UNREAD}\"data\":{count}{}{more}}}", by.unwrap_or_default())
 }
 
 /// Replaces the type of a frame that was rendered without one, and so with [`DEFAULT_TYPE`].

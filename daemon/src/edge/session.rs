@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
         let replaying = self.replay.is_some();
         let sendable = match (replaying, has_room) {
             (false, true) => Sendable::Everything,
-            (true, _) if self.replay_delayed => Sendable::Untracked,
+            (true, _) if self.replay_delayed => Sendable::OnlyPushed,
             _ => Sendable::Nothing,
         };
         let epoch = if replaying { self.registration.epoch() } else { self.epoch };

@@ -36,7 +36,7 @@ pub enum Sendable {
     /// None.
     Nothing,
     /// Those that no replay brings: what is only pushed.
-    Untracked,
+    OnlyPushed,
     /// All of them.
     Everything,
 }
@@ -67,8 +67,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: Vec<Outgoing>,
-    /// How many of `frames` are not tracked.
-    untracked: usize,
+    /// How many of `frames` no replay brings.
+    only_pushed: usize,
     /// Bytes of `frames`.
     queued: usize,
     /// Bytes that the session has taken and not yet written.
@@ -132,7 +132,7 @@ impl Outbox {
 
     fn queue(&self, state: &mut State, outgoing: &Outgoing) {
         state.frames.push(outgoing.clone());
-        state.untracked += usize::from(outgoing.tracked().is_none());
+        state.only_pushed += usize::from(!outgoing.is_replayed());
         state.queued += outgoing.bytes();
         self.total.fetch_add(outgoing.bytes(), Ordering::Relaxed);
     }
@@ -156,7 +156,7 @@ impl Outbox {
             state.end = Some(Close::Slow);
             let dropped = std::mem::take(&mut state.queued);
             self.total.fetch_sub(dropped, Ordering::Relaxed);
-            (state.frames, state.untracked) = (Vec::new(), 0);
+            (state.frames, state.only_pushed) = (Vec::new(), 0);
         }
         drop(state);
         self.wake();
@@ -212,8 +212,8 @@ impl Outbox {
     }
 
     /// Takes the queued frames that are `sendable`, in order. They count as queued until [`Outbox::written`].
-    /// `complete` says whether nothing was missed before the last one; if not, only a replay may bring what is
-    /// tracked. Before a close that is the last in the queue, what no replay brings is always sendable.
+    /// `complete` says whether nothing was missed before the last one; if not, only a replay may bring what it
+    /// brings. Before a close that is the last in the queue, what no replay brings is always sendable.
     ///
     /// # Errors
     ///
@@ -229,8 +229,8 @@ impl Outbox {
                 return Err(close);
             }
             if !state.has(sendable) {
-                if state.untracked > 0 {
-                    return Ok(state.take_untracked());
+                if state.only_pushed > 0 {
+                    return Ok(state.take_only_pushed());
                 }
                 return Err(close);
             }
@@ -238,11 +238,11 @@ impl Outbox {
         match sendable {
             // Asked behind the lock: frames that are queued after something was missed come after it was known.
             Sendable::Everything if complete() => {
-                state.untracked = 0;
+                state.only_pushed = 0;
                 state.taken += std::mem::take(&mut state.queued);
                 Ok(std::mem::take(&mut state.frames))
             }
-            Sendable::Untracked => Ok(state.take_untracked()),
+            Sendable::OnlyPushed => Ok(state.take_only_pushed()),
             Sendable::Everything | Sendable::Nothing => Ok(Vec::new()),
         }
     }
@@ -263,20 +263,20 @@ impl State {
     fn has(&self, sendable: Sendable) -> bool {
         match sendable {
             Sendable::Nothing => false,
-            Sendable::Untracked => self.untracked > 0,
+            Sendable::OnlyPushed => self.only_pushed > 0,
             Sendable::Everything => !self.frames.is_empty(),
         }
     }
 
-    fn take_untracked(&mut self) -> Vec<Outgoing> {
+    fn take_only_pushed(&mut self) -> Vec<Outgoing> {
         let frames = std::mem::take(&mut self.frames);
-        let (untracked, tracked): (Vec<_>, Vec<_>) =
-            frames.into_iter().partition(|outgoing| outgoing.tracked().is_none());
-        let bytes: usize = untracked.iter().map(Outgoing::bytes).sum();
-        (self.frames, self.untracked) = (tracked, 0);
+        let (only_pushed, replayed): (Vec<_>, Vec<_>) =
+            frames.into_iter().partition(|outgoing| !outgoing.is_replayed());
+        let bytes: usize = only_pushed.iter().map(Outgoing::bytes).sum();
+        (self.frames, self.only_pushed) = (replayed, 0);
         self.queued -= bytes;
         self.taken += bytes;
-        untracked
+        only_pushed
     }
 }
 
@@ -289,6 +289,7 @@ impl Drop for Outbox {
 
 #[cfg(test)]
 mod tests {
+    use chatpush_wire::frame::unread;
     use tokio_tungstenite::tungstenite::Utf8Bytes;
 
     use super::*;
@@ -348,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_replay_does_not_keep_back_the_last_pushes() {
-        for sendable in [Sendable::Nothing, Sendable::Untracked] {
+        for sendable in [Sendable::Nothing, Sendable::OnlyPushed] {
             let outbox = outbox(10, 100, 100);
             outbox.push(&tracked(1));
             outbox.push(&frame(2));
@@ -419,22 +420,24 @@ mod tests {
     }
 
     #[test]
-    fn untracked_frames_are_taken_from_among_tracked_ones() {
+    fn what_is_only_pushed_is_taken_from_among_what_a_replay_brings() {
         let total = Arc::new(AtomicUsize::new(0));
         let outbox = Outbox::new(Format::Json, Bounds { frames: 9, bytes: 99, total: 99 }, total.clone());
         for outgoing in [tracked(1), frame(2), tracked(3), frame(4)] {
             outbox.push(&outgoing);
         }
+        outbox.push(&Outgoing::new(Utf8Bytes::from(unread(7, None, false)), None));
+        let counter = unread(7, None, false).len();
         let bytes = |taken: Result<Vec<Outgoing>, Close>| {
             taken.unwrap().iter().map(Outgoing::bytes).collect::<Vec<_>>()
         };
         assert!(bytes(outbox.take(Sendable::Everything, || false)).is_empty());
-        assert_eq!(bytes(outbox.take(Sendable::Untracked, || false)), [2, 4]);
-        assert!(bytes(outbox.take(Sendable::Untracked, || true)).is_empty());
-        assert_eq!(total.load(Ordering::Relaxed), 10, "what is being written counts");
+        assert_eq!(bytes(outbox.take(Sendable::OnlyPushed, || false)), [2, 4]);
+        assert!(bytes(outbox.take(Sendable::OnlyPushed, || true)).is_empty());
+        assert_eq!(total.load(Ordering::Relaxed), 10 + counter, "what is being written counts");
         outbox.written();
-        assert_eq!(total.load(Ordering::Relaxed), 4);
-        assert_eq!(bytes(take(&outbox)), [1, 3]);
+        assert_eq!(total.load(Ordering::Relaxed), 4 + counter);
+        assert_eq!(bytes(take(&outbox)), [1, 3, counter]);
     }
 
     #[test]
@@ -458,10 +461,10 @@ mod tests {
         let outbox = outbox(10, 100, 100);
         outbox.push(&tracked(1));
         let ready = |sendable| outbox.ready(sendable, || false).now_or_never().is_some();
-        assert_eq!([ready(Sendable::Nothing), ready(Sendable::Untracked)], [false, false]);
+        assert_eq!([ready(Sendable::Nothing), ready(Sendable::OnlyPushed)], [false, false]);
         assert!(ready(Sendable::Everything));
         outbox.push(&frame(1));
-        assert!(ready(Sendable::Untracked) && !ready(Sendable::Nothing));
+        assert!(ready(Sendable::OnlyPushed) && !ready(Sendable::Nothing));
         outbox.end(Close::Disconnected);
         assert!(ready(Sendable::Nothing));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chatpush_wire::frame;
+use chatpush_wire::frame::{self, is_unread};
 use chatpush_wire::id::MessageId;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -20,6 +20,8 @@ pub enum Format {
 pub struct Outgoing {
     frame: Utf8Bytes,
     tracked: Option<Arc<MessageId>>,
+    /// Whether a replay brings it, or what is newer.
+    replayed: bool,
     /// For connections that are sent the content alone: parsed by the first session that needs it.
     content: Option<Arc<OnceLock<Utf8Bytes>>>,
 }
@@ -28,7 +30,8 @@ impl Outgoing {
     /// A frame in the connection's format; with the message's id, if the message is stored until a client
     /// confirms it.
     pub fn new(frame: Utf8Bytes, tracked: Option<Arc<MessageId>>) -> Self {
-        Self { frame, tracked, content: None }
+        let replayed = tracked.is_some() || is_unread(&frame);
+        Self { frame, tracked, replayed, content: None }
     }
 
     /// The same JSON frame for connections of [`Format::Content`].
@@ -44,6 +47,11 @@ impl Outgoing {
     /// The id of a message that is stored until a client confirms it.
     pub fn tracked(&self) -> Option<&Arc<MessageId>> {
         self.tracked.as_ref()
+    }
+
+    /// Whether a replay brings it, or what is newer: a stored message, or the unread counter.
+    pub fn is_replayed(&self) -> bool {
+        self.replayed
     }
 
     /// What the client is sent.
