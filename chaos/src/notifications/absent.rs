@@ -74,10 +74,14 @@ impl Absent {
         let Ok(user) = self.clients.schema.id(self.number + OFFLINE).map(ToString::to_string) else { return };
         let Some(first) = self.send(round * 2).await else { return self.come_back(&user, &[], rng).await };
         let mut messages = vec![first];
+        let accepted = Instant::now();
         let told = || self.ledger.lock().is_told(&user, &messages);
         if !within(AFTER + self.within(), told).await {
             self.wrong(format!("nobody was told that a message waits: {} of {user}", messages[0]));
-        } else if rng.bool() {
+            return self.come_back(&user, &messages, rng).await;
+        }
+        self.ledger.lock().told_after(accepted.elapsed());
+        if rng.bool() {
             messages.extend(self.send(round * 2 + 1).await);
             sleep(QUIET).await;
             let ids = self.ledger.lock().waiting(&user, &messages);

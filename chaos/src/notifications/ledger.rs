@@ -36,6 +36,8 @@ pub(crate) struct Entries {
     counts: BTreeMap<String, u64>,
     /// When messages were known to be confirmed, by id.
     confirmed: HashMap<String, Duration>,
+    /// How long it took at most until the application was told that a message waits.
+    latest: Duration,
     /// What is wrong.
     pub(crate) wrong: Vec<String>,
 }
@@ -58,6 +60,7 @@ impl Default for Entries {
             delivered: HashSet::new(),
             counts: BTreeMap::new(),
             confirmed: HashMap::new(),
+            latest: Duration::ZERO,
             wrong: Vec::new(),
         }
     }
@@ -127,6 +130,11 @@ impl Entries {
         self.waiting(user, messages).iter().any(|id| self.accepted.contains(id))
     }
 
+    /// The application was told so long after the message was accepted.
+    pub(crate) fn told_after(&mut self, time: Duration) {
+        self.latest = self.latest.max(time);
+    }
+
     /// The ids of webhooks that say that messages wait for a user, the last of them with one of these ids.
     pub(crate) fn waiting(&self, user: &str, messages: &[String]) -> HashSet<String> {
         let own = self.waiting.get(user).into_iter().flatten();
@@ -183,6 +191,7 @@ impl Entries {
     }
 
     pub(super) fn summary(&self) -> String {
-        format!("webhooks   {} ({:?} requests)", self.webhooks.len(), self.counts)
+        let Self { webhooks, counts, latest, .. } = self;
+        format!("webhooks   {} ({counts:?} requests), at most {latest:.1?} until told", webhooks.len())
     }
 }
