@@ -13,7 +13,7 @@ use crate::mariadb;
 use crate::stack::{DATABASE, Stack};
 
 /// Limit for each state that a step waits for. It is long, because the machine may be busy.
-const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs all steps and prints each that has passed. The mails of the demo come to the file `mail`.
 ///

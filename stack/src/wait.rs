@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio::time::{Instant, sleep};
 
 /// How long a server may take to start. It is long, because the machine may be busy.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Polls until `probe` returns true.
 ///

@@ -150,7 +150,7 @@ async fn successor_of_a_killed_writer_forgets_the_rest() {
     env.php().get("storeOfflineMessage(1, 66, 'of another');").await;
     assert_eq!(env.stored_count(2).await, 2000);
     env.execute("CREATE TRIGGER slow BEFORE DELETE ON offline_message FOR EACH ROW DO SLEEP(0.002)").await;
-    let php = env.php().with("chatpush.timeout_ms=60000");
+    let php = env.php().with("chatpush.timeout_ms=180000");
     let forgotten = tokio::spawn(async move { php.get("ChatPush\\forgetUser(2); echo 'done';").await });
     eventually("a step is done", || env.stored_count(2), |count| *count < 2000).await;
     writer.kill();

@@ -169,7 +169,7 @@ async fn messages_keep_their_ids_and_types_while_nodes_join() {
     }
     for user in [2, 66] {
         let last = format!("var_dump(storeOfflineMessage(1, {user}, 'last'));");
-        let php = site.env.php().with("chatpush.timeout_ms=120000");
+        let php = site.env.php().with("chatpush.timeout_ms=300000");
         assert_eq!(php.get(&last).await.trim(), "bool(true)", "all before it is stored");
     }
     let recorded = "SELECT o.content, m.message_id, m.type FROM offline_message o \

@@ -29,7 +29,7 @@ async fn full_disk_with_room_for_short_rows_sets_no_long_one_aside() {
     let late = tokio::spawn(async move { late.get(LATE).await });
     eventually("it waits", || env.log_length(2), |length| *length == 1).await;
     let short = "foreach (range(1, 40) as $i) { storeOfflineMessage(1, 3, 'short'); usleep(200000); }";
-    env.php().with("chatpush.timeout_ms=60000").get(short).await;
+    env.php().with("chatpush.timeout_ms=180000").get(short).await;
     assert_eq!(late.await.expect("PHP ran"), "late");
     assert_eq!(env.stored_count(3).await, 40);
     env.execute("DROP TRIGGER full").await;
@@ -83,6 +83,6 @@ async fn delete_of_many_rows_may_take_long() {
     env.execute("CREATE TRIGGER slow BEFORE DELETE ON offline_message FOR EACH ROW DO SLEEP(0.002)").await;
     let _daemon = env.daemon().await;
     let code = "echo ChatPush\\ackOfflineMessage(2, range(1, 5000));";
-    assert_eq!(env.php().with("chatpush.timeout_ms=60000").get(code).await, "5000");
+    assert_eq!(env.php().with("chatpush.timeout_ms=180000").get(code).await, "5000");
     nothing_is_set_aside(&env, 0).await;
 }

@@ -12,7 +12,7 @@ const HANG: &str = "CREATE TRIGGER wait BEFORE INSERT ON offline_message FOR EAC
 
 /// Stores a message that a trigger refuses, others beside it, and one behind it.
 async fn set_aside(env: &TestEnv, named: &str) {
-    let patient = env.php().with("chatpush.timeout_ms=120000");
+    let patient = env.php().with("chatpush.timeout_ms=300000");
     let (poison, other) = (patient.clone(), patient.clone());
     let poison = tokio::spawn(async move {
         let code = "try { storeOfflineMessage(1, 2, 'poison'); echo 'stored'; }
@@ -182,7 +182,7 @@ async fn refused_recall_and_forget_stop_no_other() {
     )
     .await;
     let daemon = env.daemon().await;
-    let php = env.php().with("chatpush.timeout_ms=60000");
+    let php = env.php().with("chatpush.timeout_ms=180000");
     php.get("ChatPush\\sendMessage(1, 2, 'poison', 'text', 'p');").await;
     let terms = daemon.metric("chatpush_terms_total").await;
     for (dead, call) in [(1, "ChatPush\\recallMessage(1, 2, 'p')"), (2, "ChatPush\\forgetUser(2)")] {

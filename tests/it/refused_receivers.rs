@@ -40,7 +40,7 @@ async fn passing_failure_refuses_nobody(condition: &str, failure: &str) {
     ))
     .await;
     let _daemon = env.daemon().await;
-    let php = env.php().with("chatpush.timeout_ms=60000");
+    let php = env.php().with("chatpush.timeout_ms=180000");
     let sent = tokio::spawn(async move { php.get(&send("130, 2, 66, 194")).await });
     let tries = async || env.query::<u64>("SELECT COUNT(*) FROM tries").await[0];
     eventually("it has failed", tries, |tries| *tries > 0).await;

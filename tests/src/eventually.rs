@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The deadline of each wait in a test. It is long, because the machine may be busy.
-pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Polls `probe` until `wanted` accepts its result, and returns that.
 ///
