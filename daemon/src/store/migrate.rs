@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable;
 
 use super::installation::InstallationRow;
 use super::migrations::{self, LATEST, NewInstallation};
-use super::statements::notified;
+use super::statements::notified::search;
 use super::{Store, bounded, schema};
 use crate::base::output;
 use crate::config::{Config, Mysql, UNREAD};
@@ -64,7 +64,7 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
     }
     if mysql.names.notify.is_some() {
         // Nobody is told of what was stored before.
-        bounded(connection.query_drop(notified::begin_scan(&mysql.names))).await?;
+        bounded(connection.query_drop(search::begin_scan(&mysql.names))).await?;
     }
     store.installation_row(&mut connection).await?;
     bounded(connection.disconnect()).await?;

@@ -4,18 +4,20 @@
 //! offered from then on; after a lease that is its end. `told_at`: somebody was told. None of the three: nothing
 //! waits. Each change names the time that it has read, so that what changed in between is not overwritten.
 
+pub(in crate::store) mod search;
+pub(in crate::store) mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
-use std::ops::RangeInclusive;
 
 use chatpush_wire::id::UserId;
 
 use super::{id_list, id_literal};
-use crate::config::{Names, When};
+use crate::config::Names;
 use crate::log::batch::Batch;
 use crate::store::identity;
 use crate::store::rows;
-use crate::store::schema::{MESSAGE, NOTIFIED, NOTIFY_SCAN, PUSH};
+use crate::store::schema::{MESSAGE, NOTIFIED, PUSH};
 use crate::store::tables::Tables;
 
 /// By what users who are due are told, as in the column.
@@ -33,47 +35,6 @@ pub(in crate::store) type At<'a> = (&'a UserId, u64);
 /// The time, in milliseconds since 1970, whatever the time zone.
 pub(in crate::store) const NOW: &str =
     "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000";
-
-/// Key and receiver of rows with keys in this range, by key, and whether somebody may have to be told of them. A
-/// history's column may be NULL. What is delivered may be unread.
-pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
-    let (id, receiver) = (&tables.id, format!("o.{}", tables.receiver_id));
-    let waits_at_all = tables.not_kept("o.", &receiver);
-    let waits = if tables.notify == Some(When::Unread) { String::new() } else { tables.waits("o.") };
-    let first = if tables.has_own_kept { *keys.start() } else { *keys.start().max(&(tables.kept + 1)) };
-    format!(
-        "SELECT o.{id}, {receiver}, COALESCE(({waits_at_all}{waits}), 0) FROM {table} o \
-         WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
-        last = keys.end(),
-        table = tables.offline_message,
-    )
-}
-
-/// The definition of the message table.
-pub(in crate::store) fn show_table(tables: &Tables) -> String {
-    format!("SHOW CREATE TABLE {}", tables.offline_message)
-}
-
-/// Up to which key receivers were looked for.
-pub(in crate::store) fn scanned() -> String {
-    format!("SELECT `row_id` FROM `{NOTIFY_SCAN}` WHERE `id` = 1")
-}
-
-/// Begins behind the rows that are there, unless it has begun.
-pub(in crate::store) fn begin_scan(names: &Names) -> String {
-    format!(
-        "INSERT IGNORE INTO `{NOTIFY_SCAN}` (`id`, `row_id`) SELECT 1, COALESCE(MAX({}), 0) FROM {}",
-        names.id, names.offline_message
-    )
-}
-
-/// Records up to which key receivers were looked for.
-pub(in crate::store) fn record_scanned(row: u64) -> String {
-    format!(
-        "INSERT INTO `{NOTIFY_SCAN}` (`id`, `row_id`) VALUES (1, {row}) \
-         ON DUPLICATE KEY UPDATE `row_id` = VALUES(`row_id`)"
-    )
-}
 
 /// Takes the time for the statements behind it, of one session. Daemons may have clocks that differ.
 pub(in crate::store) const TAKE_NOW: &str = "SET @chatpush_now = \
@@ -201,15 +162,6 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     )
 }
 
-/// Users who are due and not leased, those first who are due longest.
-pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
-    let of_exit = exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8));
-    format!(
-        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
-         WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
-    )
-}
-
 /// When the oldest message that waits for each of these users was accepted, for those who have one. Of two rows of a
 /// user the last one counts.
 pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> String {
@@ -229,18 +181,6 @@ pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> Strin
         [newer].into_iter().chain(own)
     });
     each.collect::<Vec<_>>().join(" UNION ALL ")
-}
-
-/// How many messages wait for each of these users, counted up to `most`.
-pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: u32) -> String {
-    let waits = tables.waits("o.");
-    let count = |user: &&UserId| {
-        let rows = |which: &str| format!("(SELECT 1 {which}{waits} LIMIT {most})");
-        let (newer, own) = (newer(tables, "", user), own_kept(tables, user));
-        let all: Vec<_> = [newer].iter().chain(&own).map(|which| rows(which)).collect();
-        format!("(SELECT {}, COUNT(*) FROM ({} LIMIT {most}) w)", id_literal(user), all.join(" UNION ALL "))
-    };
-    users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The rows `o` of a user behind those that are left alone, with what is joined.
@@ -298,98 +238,6 @@ pub(in crate::store) fn offer(users: &[At<'_>], now: u64, web_push: bool) -> Str
          `exit` = {exit} WHERE {}",
         at("check_at", users)
     )
-}
-
-/// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
-pub(in crate::store) fn lease(users: &[At<'_>], until: u64, lease: u64) -> String {
-    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {until}, `lease` = {lease} WHERE {}", at("offer_at", users))
-}
-
-/// A number for a lease that nobody else has. That of the writer is odd.
-pub(in crate::store) fn lease_number(is_writers: bool) -> u64 {
-    fastrand::u64(..) & !1 | u64::from(is_writers)
-}
-
-/// Offers at once whoever is leased by the writer.
-pub(in crate::store) fn end_writers_leases(now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {now} AND `lease` % 2 = 1"
-    )
-}
-
-/// Those of these users who are leased by `lease`.
-pub(in crate::store) fn leased(users: &[&UserId], lease: u64) -> String {
-    format!(
-        "SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `lease` = {lease}",
-        id_list(users)
-    )
-}
-
-/// Takes an offer back: the users are looked at again.
-pub(in crate::store) fn take_back(users: &[At<'_>], now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = NULL, `lease` = NULL, `check_at` = {now} WHERE {}",
-        at("offer_at", users)
-    )
-}
-
-/// Offers these users at another time.
-pub(in crate::store) fn offer_later(users: &[At<'_>], offer_at: u64) -> String {
-    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at} WHERE {}", at("offer_at", users))
-}
-
-/// Somebody was told of those of these users who are due or leased.
-pub(in crate::store) fn told(users: &[&UserId], now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL \
-         WHERE `user_id` IN ({}) AND `offer_at` IS NOT NULL",
-        id_list(users)
-    )
-}
-
-/// Somebody was told of these users, unless they have come back since they were leased.
-pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL WHERE {}",
-        at("offer_at", users)
-    )
-}
-
-/// Nobody could be told: these users are offered again at a time.
-pub(in crate::store) fn postpone(users: &[At<'_>], now: u64, offer_at: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
-         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
-        at("offer_at", users)
-    )
-}
-
-/// These users could not be tried: they are offered again at a time.
-pub(in crate::store) fn release(users: &[At<'_>], offer_at: u64) -> String {
-    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL WHERE {}", at("offer_at", users))
-}
-
-/// Web Push cannot tell these users: they are offered to the application, which nobody has tried to tell yet.
-pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `lease` = NULL, `tries` = 0, \
-         `tried_at` = NULL, `exit` = {} WHERE {}",
-        Exit::Application as u8,
-        at("offer_at", users)
-    )
-}
-
-/// Offers a user at once who is offered at another time, unless somebody is about to tell.
-pub(in crate::store) fn offer_now(user: At<'_>, now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {} AND `lease` IS NULL",
-        at("offer_at", &[user])
-    )
-}
-
-/// How many of these users were told at this time.
-pub(in crate::store) fn count_told(users: &[&UserId], now: u64) -> String {
-    format!("SELECT COUNT(*) FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `told_at` = {now}", id_list(users))
 }
 
 /// Those of these users of whom anything is noted.

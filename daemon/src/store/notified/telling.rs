@@ -1,0 +1,176 @@
+//! Users who are due: what waits for them, and who tells.
+
+use std::collections::HashMap;
+
+use chatpush_wire::id::UserId;
+
+use super::{Candidate, Exit, all};
+use crate::store::rows::{StoredRow, select_last};
+use crate::store::statements::counter;
+use crate::store::statements::notified::{self, telling};
+use crate::store::{Store, StoreError};
+
+/// What waits for a user who is due.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// The user.
+    pub(crate) user: UserId,
+    /// How many messages wait, counted up to [`COUNTED`].
+    pub(crate) count: u64,
+    /// The unread counter.
+    pub(crate) unread: u64,
+    /// When the oldest message that waits was accepted.
+    pub(crate) first_time: Option<u64>,
+    /// The newest message that waits.
+    pub(crate) last: Option<StoredRow>,
+}
+
+/// Up to how many messages are counted.
+const COUNTED: u32 = 1_000;
+
+impl Store {
+    /// Users who are due and not leased, at most `limit`.
+    pub(crate) async fn offered(
+        &self,
+        now: u64,
+        limit: u32,
+        exit: Exit,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let rows = self.read_one(telling::select_offered(now, limit, self.exit(exit))).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// The exit to look for. Without Web Push the application tells everybody.
+    fn exit(&self, exit: Exit) -> Option<Exit> {
+        self.names().web_push.then_some(exit)
+    }
+
+    /// Users whom the application is to tell, leased or not, at most `limit`, those first whose turn comes first.
+    pub(crate) async fn undelivered(&self, limit: u32) -> Result<Vec<Candidate>, StoreError> {
+        let rows =
+            self.read_one(telling::select_offered(u64::MAX, limit, self.exit(Exit::Application))).await?;
+        Ok(self.candidates(rows))
+    }
+
+    /// Offers a user at once, unless somebody has begun to tell.
+    pub(crate) async fn offer_now(&self, offered: &Candidate, now: u64) -> Result<(), StoreError> {
+        self.change(&[telling::offer_now((&offered.user, offered.at), now)]).await.map(drop)
+    }
+
+    /// What waits for these users: counters and the newest message, in this order.
+    pub(crate) async fn waiting_of_each(&self, users: &[&UserId]) -> Result<Vec<Waiting>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tables = self.tables().await?;
+        let mut queries = vec![
+            telling::count_waiting(&tables, users, COUNTED),
+            notified::first_times(&tables, users),
+            counter::select(&tables, users, false),
+        ];
+        queries.extend(users.iter().map(|user| select_last(&tables, user)));
+        let mut found = self.read(&queries).await?.into_iter();
+        let mut next = || found.next().unwrap_or_default();
+        let counts: HashMap<UserId, u64> = self.by_user(next());
+        let first_times: HashMap<UserId, u64> = self.by_user(next());
+        let unread: HashMap<UserId, i64> = self.by_user(next());
+        users
+            .iter()
+            .map(|user| {
+                let last = next().into_iter().next().map(|row| StoredRow::new(row, &tables)).transpose()?;
+                Ok(Waiting {
+                    user: (*user).clone(),
+                    count: counts.get(*user).copied().unwrap_or(0),
+                    unread: unread.get(*user).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0),
+                    first_time: first_times.get(*user).copied(),
+                    last,
+                })
+            })
+            .collect()
+    }
+
+    /// Offers users at once whom the last writer was about to tell.
+    pub(crate) async fn end_writers_leases(&self, now: u64) -> Result<(), StoreError> {
+        self.change(&[telling::end_writers_leases(now)]).await.map(drop)
+    }
+
+    /// Leases those of these users who are still offered, until a time. Returns whom.
+    pub(crate) async fn lease(
+        &self,
+        offered: &[&Candidate],
+        until: u64,
+        is_writers: bool,
+    ) -> Result<Vec<UserId>, StoreError> {
+        if offered.is_empty() {
+            return Ok(Vec::new());
+        }
+        let number = telling::lease_number(is_writers);
+        let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        let users: Vec<_> = offered.iter().map(|candidate| &candidate.user).collect();
+        let statements = [telling::lease(&at, until, number), telling::leased(&users, number)];
+        let rows = self.change(&statements).await?.pop().unwrap_or_default();
+        let ids = self.names().user_id_type;
+        Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
+    }
+
+    /// Looks again at users who were offered.
+    pub(crate) async fn take_back(&self, offered: &[&Candidate], now: u64) -> Result<(), StoreError> {
+        if offered.is_empty() {
+            return Ok(());
+        }
+        let at: Vec<_> = offered.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        self.change(&[telling::take_back(&at, now)]).await.map(drop)
+    }
+
+    /// Offers users again at a time who were offered. It is the same offer.
+    pub(crate) async fn offer_later(&self, offered: &[(&Candidate, u64)]) -> Result<(), StoreError> {
+        let Some((_, offer_at)) = offered.first() else { return Ok(()) };
+        let at: Vec<_> = offered.iter().map(|(candidate, _)| (&candidate.user, candidate.at)).collect();
+        self.change(&[telling::offer_later(&at, *offer_at)]).await.map(drop)
+    }
+
+    /// Somebody was told of these users. Returns how many of them were due or leased.
+    pub(crate) async fn mark_told(&self, users: &[&UserId], now: u64) -> Result<u64, StoreError> {
+        if users.is_empty() {
+            return Ok(0);
+        }
+        let statements = [telling::told(users, now), telling::count_told(users, now)];
+        let rows = self.change(&statements).await?.pop().unwrap_or_default();
+        Ok(all::<u64>(rows).next().unwrap_or(0))
+    }
+
+    /// Somebody was told of a user, unless the user has come back since the lease until `until` began.
+    pub(crate) async fn mark_leased_told(
+        &self,
+        user: &UserId,
+        until: u64,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        self.change(&[telling::told_in_lease(&[(user, until)], now)]).await.map(drop)
+    }
+
+    /// Telling has failed `now`: offers a user again at a time, if the lease until `until` is still there.
+    pub(crate) async fn postpone(
+        &self,
+        user: &UserId,
+        until: u64,
+        (now, offer_at): (u64, u64),
+    ) -> Result<(), StoreError> {
+        self.change(&[telling::postpone(&[(user, until)], now, offer_at)]).await.map(drop)
+    }
+
+    /// The same, if telling was not tried.
+    pub(crate) async fn release(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
+        self.change(&[telling::release(&[(user, until)], offer_at)]).await.map(drop)
+    }
+
+    /// Offers a user to the application, if the lease until `until` is still there.
+    pub(crate) async fn leave_to_application(
+        &self,
+        user: &UserId,
+        until: u64,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        self.change(&[telling::leave_to_application(&[(user, until)], now)]).await.map(drop)
+    }
+}

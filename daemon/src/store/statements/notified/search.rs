@@ -1,0 +1,47 @@
+//! The search for new rows of the message table: `chatpush_notify_scan`.
+
+use std::ops::RangeInclusive;
+
+use crate::config::{Names, When};
+use crate::store::schema::NOTIFY_SCAN;
+use crate::store::tables::Tables;
+/// Key and receiver of rows with keys in this range, by key, and whether somebody may have to be told of them. A
+/// history's column may be NULL. What is delivered may be unread.
+pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
+    let (id, receiver) = (&tables.id, format!("o.{}", tables.receiver_id));
+    let waits_at_all = tables.not_kept("o.", &receiver);
+    let waits = if tables.notify == Some(When::Unread) { String::new() } else { tables.waits("o.") };
+    let first = if tables.has_own_kept { *keys.start() } else { *keys.start().max(&(tables.kept + 1)) };
+    format!(
+        "SELECT o.{id}, {receiver}, COALESCE(({waits_at_all}{waits}), 0) FROM {table} o \
+         WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
+        last = keys.end(),
+        table = tables.offline_message,
+    )
+}
+
+/// The definition of the message table.
+pub(in crate::store) fn show_table(tables: &Tables) -> String {
+    format!("SHOW CREATE TABLE {}", tables.offline_message)
+}
+
+/// Up to which key receivers were looked for.
+pub(in crate::store) fn scanned() -> String {
+    format!("SELECT `row_id` FROM `{NOTIFY_SCAN}` WHERE `id` = 1")
+}
+
+/// Begins behind the rows that are there, unless it has begun.
+pub(in crate::store) fn begin_scan(names: &Names) -> String {
+    format!(
+        "INSERT IGNORE INTO `{NOTIFY_SCAN}` (`id`, `row_id`) SELECT 1, COALESCE(MAX({}), 0) FROM {}",
+        names.id, names.offline_message
+    )
+}
+
+/// Records up to which key receivers were looked for.
+pub(in crate::store) fn record_scanned(row: u64) -> String {
+    format!(
+        "INSERT INTO `{NOTIFY_SCAN}` (`id`, `row_id`) VALUES (1, {row}) \
+         ON DUPLICATE KEY UPDATE `row_id` = VALUES(`row_id`)"
+    )
+}

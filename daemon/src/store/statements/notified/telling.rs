@@ -1,0 +1,120 @@
+//! Users who are due: offers and leases.
+
+use chatpush_wire::id::UserId;
+
+use super::{At, Exit, at, newer, own_kept};
+use crate::store::schema::NOTIFIED;
+use crate::store::statements::{id_list, id_literal};
+use crate::store::tables::Tables;
+/// Users who are due and not leased, those first who are due longest.
+pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
+    let of_exit = exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8));
+    format!(
+        "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
+         WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
+    )
+}
+
+/// How many messages wait for each of these users, counted up to `most`.
+pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: u32) -> String {
+    let waits = tables.waits("o.");
+    let count = |user: &&UserId| {
+        let rows = |which: &str| format!("(SELECT 1 {which}{waits} LIMIT {most})");
+        let (newer, own) = (newer(tables, "", user), own_kept(tables, user));
+        let all: Vec<_> = [newer].iter().chain(&own).map(|which| rows(which)).collect();
+        format!("(SELECT {}, COUNT(*) FROM ({} LIMIT {most}) w)", id_literal(user), all.join(" UNION ALL "))
+    };
+    users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
+pub(in crate::store) fn lease(users: &[At<'_>], until: u64, lease: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {until}, `lease` = {lease} WHERE {}", at("offer_at", users))
+}
+
+/// A number for a lease that nobody else has. That of the writer is odd.
+pub(in crate::store) fn lease_number(is_writers: bool) -> u64 {
+    fastrand::u64(..) & !1 | u64::from(is_writers)
+}
+
+/// Offers at once whoever is leased by the writer.
+pub(in crate::store) fn end_writers_leases(now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {now} AND `lease` % 2 = 1"
+    )
+}
+
+/// Those of these users who are leased by `lease`.
+pub(in crate::store) fn leased(users: &[&UserId], lease: u64) -> String {
+    format!(
+        "SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `lease` = {lease}",
+        id_list(users)
+    )
+}
+
+/// Takes an offer back: the users are looked at again.
+pub(in crate::store) fn take_back(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = NULL, `lease` = NULL, `check_at` = {now} WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// Offers these users at another time.
+pub(in crate::store) fn offer_later(users: &[At<'_>], offer_at: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at} WHERE {}", at("offer_at", users))
+}
+
+/// Somebody was told of those of these users who are due or leased.
+pub(in crate::store) fn told(users: &[&UserId], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL \
+         WHERE `user_id` IN ({}) AND `offer_at` IS NOT NULL",
+        id_list(users)
+    )
+}
+
+/// Somebody was told of these users, unless they have come back since they were leased.
+pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `told_at` = {now}, `offer_at` = NULL, `lease` = NULL, `check_at` = NULL WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// Nobody could be told: these users are offered again at a time.
+pub(in crate::store) fn postpone(users: &[At<'_>], now: u64, offer_at: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
+         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
+        at("offer_at", users)
+    )
+}
+
+/// These users could not be tried: they are offered again at a time.
+pub(in crate::store) fn release(users: &[At<'_>], offer_at: u64) -> String {
+    format!("UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL WHERE {}", at("offer_at", users))
+}
+
+/// Web Push cannot tell these users: they are offered to the application, which nobody has tried to tell yet.
+pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `lease` = NULL, `tries` = 0, \
+         `tried_at` = NULL, `exit` = {} WHERE {}",
+        Exit::Application as u8,
+        at("offer_at", users)
+    )
+}
+
+/// Offers a user at once who is offered at another time, unless somebody is about to tell.
+pub(in crate::store) fn offer_now(user: At<'_>, now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {} AND `lease` IS NULL",
+        at("offer_at", &[user])
+    )
+}
+
+/// How many of these users were told at this time.
+pub(in crate::store) fn count_told(users: &[&UserId], now: u64) -> String {
+    format!("SELECT COUNT(*) FROM `{NOTIFIED}` WHERE `user_id` IN ({}) AND `told_at` = {now}", id_list(users))
+}
