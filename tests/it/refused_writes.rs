@@ -82,6 +82,20 @@ async fn backlog_that_fills_redis_is_drained() {
     eventually("the log is trimmed", length, |length| *length == 0).await;
 }
 
+/// A Redis that has lost its data, and is full of others', gets the installation record again.
+#[tokio::test]
+async fn daemon_starts_at_maxmemory() {
+    let env = TestEnv::with_own_servers().await;
+    env.users(&[2]).await;
+    env.daemon().await.stop();
+    assert_eq!(env.redis::<u64>(&["DEL", &env.prefix().installation()]).await, 1);
+    let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let daemon = env.daemon().await;
+    assert_eq!(env.redis::<u64>(&["EXISTS", &env.prefix().installation()]).await, 1);
+    let mut browser = daemon.connect(2).await;
+    assert_eq!(browser.until_unread_count().await, (Vec::new(), 0));
+}
+
 /// A repeated call whose message was accepted before is no new message.
 #[tokio::test]
 async fn repeated_call_is_answered_at_maxmemory() {

@@ -54,6 +54,9 @@ pub static REPAIR: Script = Script::new(include_str!("lua/repair.lua"));
 /// Appends an entry of a client to the log of a Redis at `maxmemory`.
 pub static ACK: Script = Script::new(include_str!("lua/ack.lua"));
 
+/// Writes the installation record, also to a Redis at `maxmemory`.
+pub static INSTALL: Script = Script::new(include_str!("lua/install.lua"));
+
 /// A script and its digest, by which Redis identifies it.
 #[derive(Debug)]
 pub struct Script {

@@ -2,7 +2,7 @@
 
 use chatpush_wire::key::Prefix;
 
-use super::{BrokerError, Commands};
+use super::{BrokerError, Commands, scripts};
 
 impl Commands {
     /// The record of this prefix, if there is one.
@@ -28,7 +28,7 @@ impl Commands {
         prefix: &Prefix,
         record: &str,
     ) -> Result<(), BrokerError> {
-        self.send(redis::pipe().cmd("SET").arg(prefix.installation()).arg(record).ignore()).await
+        self.install(prefix, record, false).await.map(drop)
     }
 
     /// Writes the record if there is none, and returns the one that was there.
@@ -37,14 +37,20 @@ impl Commands {
         prefix: &Prefix,
         record: &str,
     ) -> Result<Option<String>, BrokerError> {
-        // Redis refuses even a SET that would write nothing while it is at maxmemory.
-        if let Some(found) = self.installation(prefix).await? {
-            return Ok(Some(found));
+        // Most often there is one, and it may be asked for of a Redis that takes no writes.
+        match self.installation(prefix).await? {
+            Some(found) => Ok(Some(found)),
+            None => self.install(prefix, record, true).await,
         }
-        let mut pipeline = redis::pipe();
-        // Redis manual, "SET": NX with GET answers the old value since Redis 7.0.
-        pipeline.cmd("SET").arg(prefix.installation()).arg(record).arg("NX").arg("GET");
-        let (found,) = self.send(&pipeline).await?;
-        Ok(found)
+    }
+
+    async fn install(
+        &self,
+        prefix: &Prefix,
+        record: &str,
+        only_if_none: bool,
+    ) -> Result<Option<String>, BrokerError> {
+        let mut call = scripts::INSTALL.key(prefix.installation());
+        self.invoke(call.arg(record).arg(u8::from(only_if_none))).await
     }
 }

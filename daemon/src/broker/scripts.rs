@@ -27,5 +27,8 @@ pub(crate) static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(lua
 /// Makes the next id of a log follow a position.
 pub(crate) static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(lua::REPAIR.source()));
 
+/// Writes the installation record, also to a Redis at `maxmemory`.
+pub(crate) static INSTALL: LazyLock<Script> = LazyLock::new(|| Script::new(lua::INSTALL.source()));
+
 /// Appends an entry of a client to the log of a Redis at `maxmemory`.
 pub(crate) static ACK: LazyLock<Script> = LazyLock::new(|| Script::new(lua::ACK.source()));
