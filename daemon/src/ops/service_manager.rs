@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::admin::{Admin, Part};
@@ -11,9 +11,10 @@ use super::admin::{Admin, Part};
 /// How often readiness is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// While Redis or MySQL is away at the start, the start takes as long as that: systemd waits this much longer
-/// each time, in microseconds. A restart would not help.
-const LONGER_START: u32 = 30_000_000;
+/// A start that waits for Redis or MySQL ends after this time, so that nobody waits for it without end: the
+/// installation of a package, or the start of the machine. Less than systemd's own timeout, after which it would
+/// start the daemon again, which would not help.
+const LONGEST_START: Duration = Duration::from_secs(60);
 
 /// Whether a service manager started the process and wants to be told.
 pub(crate) fn is_there() -> bool {
@@ -27,7 +28,7 @@ pub(crate) async fn tell(admin: Admin, stop: CancellationToken) {
     let often = sd_notify::watchdog_enabled().map_or(LOOK_EVERY, |period| LOOK_EVERY.min(period / 2));
     let mut ticks = interval(often);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut was_ready, mut told) = (false, String::new());
+    let (began, mut was_ready, mut told) = (Instant::now(), false, String::new());
     while !stop.is_cancelled() {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -36,11 +37,9 @@ pub(crate) async fn tell(admin: Admin, stop: CancellationToken) {
         let parts = admin.readiness().await;
         let waits_for: Vec<_> = parts.iter().filter(|part| !part.is_ready()).map(Part::to_string).collect();
         let mut states = vec![NotifyState::Watchdog];
-        if waits_for.is_empty() && !was_ready {
+        if !was_ready && (waits_for.is_empty() || began.elapsed() > LONGEST_START) {
             was_ready = true;
             states.push(NotifyState::Ready);
-        } else if !was_ready {
-            states.push(NotifyState::ExtendTimeoutUsec(LONGER_START));
         }
         let line = match waits_for.as_slice() {
             [] => "ready".to_owned(),
