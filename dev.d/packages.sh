@@ -25,6 +25,12 @@ test|eatmydata|libeatmydata1|spares the servers of the tests the wait for the di
 galera|galera|galera-4|MariaDB as a Galera cluster
 galera|command rsync|rsync|copies the data to a node that joins the cluster
 galera|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
+package|command dpkg-deb|dpkg|makes Debian packages
+package|command dpkg-shlibdeps|dpkg-dev|finds the libraries that they need
+package|command zip|zip|makes the archive for PIE
+package|command git|git|knows the sources of a commit, and its time
+roots|command debootstrap|debootstrap|makes a fresh root of a release of Debian
+roots|command ip|iproute2|gives that root a network of its own
 autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
 firefox|command firefox-esr|firefox-esr|the browser that subscribes at a push service of the tests
 TABLE
@@ -62,8 +68,8 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test galera autobahn firefox " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn and firefox" >&2
+        if [[ " build demo test galera autobahn firefox package roots " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn, firefox, package and roots" >&2
             exit 64
         fi
     done

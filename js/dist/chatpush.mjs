@@ -1,4 +1,4 @@
-/* chatpush 0.1.0, MIT OR Apache-2.0 */
+/* chatpush 0.2.0, MIT OR Apache-2.0 */
 
 // src/acks.js
 var IDS = 1e3;

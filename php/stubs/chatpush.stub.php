@@ -1,6 +1,6 @@
 <?php
 
-// Stubs of chatpush 0.1.0 for editors and analysers. They are generated: ./dev stubs
+// Stubs of chatpush 0.2.0 for editors and analysers. They are generated: ./dev stubs
 
 namespace ChatPush {
     /**

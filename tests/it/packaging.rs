@@ -1,3 +1,4 @@
-//! What `packaging/` holds is what systemd takes.
+//! What `packaging/` holds is what systemd, PIE and Composer take.
 
+mod composer;
 mod units;
