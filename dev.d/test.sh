@@ -5,7 +5,7 @@ parts=(
     chaos fuzz
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(autobahn firefox bookworm trixie long-chaos)
+long_parts=(autobahn firefox reproducible bookworm trixie long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -31,6 +31,7 @@ fuzz         five seconds for each parser of untrusted input, and for a running 
 With --all also:
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
+reproducible the packages, made twice in two folders: the same, byte by byte
 bookworm     the packages in a fresh root of Debian 12 (PHP 8.2): installed, used, upgraded, removed, purged; phpize
 trixie       the same in Debian 13 (PHP 8.4), with Redis and with Valkey. Both need root, for debootstrap
 long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables, and
@@ -91,6 +92,7 @@ needs() {
             firefox) sets="build demo test" more+=(firefox) ;;
             extension | daemon | fpm | testing | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
+            reproducible) more+=(package) ;;
             bookworm | trixie) more+=(package roots) ;;
             chaos | long-chaos) more+=(galera) ;;&
             autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
@@ -100,7 +102,7 @@ needs() {
     # shellcheck disable=SC2086 # The sets are words.
     packages $sets "${more[@]}"
     for part in "${tools[@]}"; do "$part"; done
-    case "$*" in lint | docs | testing | bookworm | trixie) ;; *) build ;; esac
+    case "$*" in lint | docs | testing | reproducible | bookworm | trixie) ;; *) build ;; esac
 }
 
 # Runs parts in order. Neighbours of one kind run side by side: each has servers of its own, and mostly waits.
@@ -223,6 +225,7 @@ part_client() { client_tests; }
 part_browser() { browser_tests; }
 part_firefox() { firefox_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
+part_reproducible() { dev.d/reproducible.sh; }
 part_bookworm() { dev.d/on.sh bookworm; }
 part_trixie() { dev.d/on.sh trixie; }
 part_autobahn() { autobahn_tests; }
