@@ -93,13 +93,17 @@ impl Client {
 
     /// Returns the next text frame.
     pub async fn text(&mut self) -> String {
-        loop {
-            match timeout(TEST_TIMEOUT, self.0.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => return text.to_string(),
-                Ok(Some(Ok(_))) => {}
-                other => panic!("no frame: {other:?}"),
+        // The pings in between do not count as progress.
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => return text.to_string(),
+                    Some(Ok(_)) => {}
+                    other => panic!("no frame: {other:?}"),
+                }
             }
-        }
+        };
+        timeout(TEST_TIMEOUT, next).await.expect("a text frame comes")
     }
 
     /// Returns the next text frame as JSON.
@@ -153,27 +157,33 @@ impl Client {
 
     /// Returns the next text frame, or the end of the connection.
     pub async fn event(&mut self) -> Event {
-        loop {
-            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("a frame or the end") {
-                Some(Ok(Message::Text(text))) => return Event::Text(text.to_string()),
-                Some(Ok(Message::Close(frame))) => {
-                    return Event::Closed(frame.map(|frame| frame.code.into()));
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => return Event::Text(text.to_string()),
+                    Some(Ok(Message::Close(frame))) => {
+                        return Event::Closed(frame.map(|frame| frame.code.into()));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Event::Closed(None),
                 }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Event::Closed(None),
             }
-        }
+        };
+        timeout(TEST_TIMEOUT, next).await.expect("a frame or the end")
     }
 
     /// Reads, and so answers pings, until the daemon closes the connection. Returns the close code.
     pub async fn close_code(mut self) -> Option<u16> {
-        loop {
-            match timeout(TEST_TIMEOUT, self.0.next()).await.expect("the daemon closes the connection") {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
+        let end = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return None,
+                }
             }
-        }
+        };
+        timeout(TEST_TIMEOUT, end).await.expect("the daemon closes the connection")
     }
 
     /// Reads in the background, and so answers pings, until the end of the connection. Returns the text

@@ -6,8 +6,10 @@ use std::process::Output;
 
 use chatpush_stack::daemon;
 use chatpush_wire::token::{self, Secret};
+use tokio::time::timeout;
 
 use crate::client::Client;
+use crate::eventually::TEST_TIMEOUT;
 use crate::test_env::{SECRET, TestEnv};
 
 /// A running daemon. It is killed when this is dropped: a graceful end is for the tests that look at it.
@@ -39,11 +41,12 @@ impl Daemon {
         Self { running: Some(started.expect("the daemon becomes ready")) }
     }
 
-    /// Runs another command of `chatpushd` and returns its output.
+    /// Runs another command of `chatpushd` and returns its output. Panics if it does not end in time.
     pub async fn command(env: &TestEnv, arguments: &[&str]) -> Output {
-        daemon::Daemon::command(env.servers().folder(), &env.environment(), arguments)
-            .await
-            .expect("the daemon's command starts")
+        let environment = env.environment();
+        let command = daemon::Daemon::command(env.servers().folder(), &environment, arguments);
+        let ended = timeout(TEST_TIMEOUT, command).await;
+        ended.expect("the daemon's command ends").expect("the daemon's command starts")
     }
 
     /// Connects a client of `user` without a subprotocol.
