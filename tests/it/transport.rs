@@ -218,18 +218,21 @@ async fn unacknowledged_request_is_sent_on_another_connection() {
     let stalled = tokio::spawn(async move {
         let (mut first, _) = listener.accept().await.expect("PHP connects");
         let mut server = UnixStream::connect(&target).await.expect("Redis listens");
-        let mut login = vec![0; 4096];
-        let read = first.read(&mut login).await.expect("PHP logs in");
-        server.write_all(&login[..read]).await.expect("Redis reads");
-        let (mut answers, _requests) = server.split();
-        let (_unread, mut client) = first.split();
-        let login = tokio::io::copy(&mut answers, &mut client);
+        let (mut answers, mut requests) = server.split();
+        let (mut from_php, mut client) = first.split();
+        let answered = tokio::io::copy(&mut answers, &mut client);
         let others = async {
+            // The login, and the look at the installation record. The message is not read.
+            let mut request = vec![0; 4096];
+            for _ in 0..2 {
+                let read = from_php.read(&mut request).await.expect("PHP writes");
+                requests.write_all(&request[..read]).await.expect("Redis reads");
+            }
             let (mut second, _) = listener.accept().await.expect("PHP connects again");
             let mut server = UnixStream::connect(&target).await.expect("Redis listens");
             let _ = copy_bidirectional(&mut second, &mut server).await;
         };
-        tokio::select! { _ = login => panic!("Redis closed the connection"), () = others => {} }
+        tokio::select! { _ = answered => panic!("Redis closed the connection"), () = others => {} }
     });
     let php = php(&url).await.with("chatpush.timeout_ms=6000").with("chatpush.durability=queued");
     let code = "var_dump(storeOfflineMessage(1, 2, str_repeat('x', 65000)));";
