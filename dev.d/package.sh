@@ -1,6 +1,6 @@
 # Makes what is installed: Debian packages, archives for PIE, a tarball, a list of what is in them, and checksums.
 
-# Everything carries this time, so two builds of one commit are the same.
+# Everything carries this time, so that two builds of one commit can be the same.
 source_date() { git log -1 --format=%ct 2>/dev/null || echo 0; }
 
 package_usage() {
@@ -16,7 +16,7 @@ target/package:
   *.cdx.json                               what is in daemon and extension (CycloneDX)
   SHA256SUMS
 
-Two builds of one commit by the same tools are the same, byte by byte.
+Folders, times and owners leave no trace in it: ./dev test reproducible compares two builds of a commit.
   --deb-revision N   what follows the version of the Debian packages (1)
 TEXT
 }
