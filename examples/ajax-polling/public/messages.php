@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUserOfScript();
 $peer_id = (int) ($_GET['with'] ?? 0);
 $select = database()->prepare(
     'SELECT id, sender_id, body, created_at FROM polled_message

@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUserOfScript();
 $receiver_id = (int) postedText('receiver_id');
 $body = postedText('body');
 if ($receiver_id < 1 || $body === '' || strlen($body) > 65_535) {

@@ -11,7 +11,7 @@ require __DIR__ . '/../plugin.php';
 
 startSession();
 $csrf = $_SESSION['csrf'];
-$user_id = requireUser();
+$user_id = requireUser('../plain-php/sign-in.php');
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     requireOwnForm();
     $names = explode(',', postedText('to'));
@@ -53,9 +53,13 @@ $count->execute([$user_id]);
 </form>
 <script src="/chatpush.js"></script>
 <script>
-  window.ChatPush?.connect({
-    token: () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text()),
-  }).on('message', ({ type, data }) => {
+  async function token() {
+    const answer = await fetch('../plain-php/token.php', { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
+    return answer.text();
+  }
+
+  window.ChatPush?.connect({ token }).on('message', ({ type, data }) => {
     if (type !== 'private_message') return;
     const { from, subject } = JSON.parse(data);
     document.getElementById('new').textContent++;

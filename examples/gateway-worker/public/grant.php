@@ -14,10 +14,5 @@ require __DIR__ . '/../src/Gateway.php';
 header('Content-Type: text/plain');
 header('Cache-Control: no-store');
 startSession();
-$user_id = signedIn();
-session_write_close();
-if ($user_id === null) {
-    http_response_code(401);
-    exit('Sign in first.');
-}
+$user_id = requireUserOfScript();
 echo Gateway::grant($user_id);

@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUser('../plain-php/sign-in.php');
 $shop = preg_replace('/[^a-z0-9]/', '', (string) ($_GET['shop'] ?? ''));
 ?>
 <!doctype html>
@@ -23,7 +23,11 @@ $shop = preg_replace('/[^a-z0-9]/', '', (string) ($_GET['shop'] ?? ''));
 <script>
   // Has what the page uses of a WebSocket. The user is that of the session.
   function openSocket() {
-    const text = (page) => fetch(page, { cache: 'no-store' }).then((answer) => answer.text());
+    async function text(page) {
+      const answer = await fetch(page, { cache: 'no-store' });
+      if (!answer.ok) throw new Error(`${page} answered ${answer.status}`);
+      return answer.text();
+    }
     let chat;
     // A new connection brings a new grant, with the groups that the user is in now.
     function connect() {

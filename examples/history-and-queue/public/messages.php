@@ -10,7 +10,7 @@ require __DIR__ . '/../../plain-php/src/functions.php';
 require __DIR__ . '/../functions.php';
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUserOfScript();
 $peer_id = (int) ($_GET['with'] ?? 0);
 $select = database()->prepare(
     'SELECT ' . HISTORY_COLUMNS . ' FROM history

@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-requireUser();
+requireUser('../plain-php/sign-in.php');
 $peer_id = (int) ($_GET['with'] ?? 0);
 ?>
 <!doctype html>
@@ -55,11 +55,15 @@ $peer_id = (int) ($_GET['with'] ?? 0);
     show(await (await fetch('send.php', { method: 'POST', body: form })).json());
   });
 
+  async function token() {
+    const answer = await fetch('../plain-php/token.php', { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
+    return answer.text();
+  }
+
   load();
   if (window.ChatPush) {
-    const chat = ChatPush.connect({
-      token: () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text()),
-    });
+    const chat = ChatPush.connect({ token });
     chat.on('message', (message) => show(JSON.parse(message.data)));
     chat.on('unread', (count) => { document.getElementById('unread').textContent = count; });
     chat.on('state', (state) => {

@@ -10,7 +10,7 @@ require __DIR__ . '/../../plain-php/src/functions.php';
 require __DIR__ . '/../functions.php';
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUserOfScript();
 $receiver_id = (int) postedText('receiver_id');
 $body = postedText('body');
 // In JSON one byte becomes six at most, so 10,000 bytes fit into a message.

@@ -57,7 +57,8 @@ function signedIn(): ?int
 }
 
 /**
- * The id of the user who is signed in. Everybody else is sent to the sign-in page, $sign_in.
+ * The id of the user who is signed in. Everybody else is sent to the sign-in page. $sign_in is its address, seen
+ * from the page: another folder must name it.
  *
  * Releases the session: PHP locks it, and the other requests of this user would wait until this one is done.
  */
@@ -69,6 +70,18 @@ function requireUser(string $sign_in = 'sign-in.php'): int
         exit;
     }
     session_write_close();
+    return $user_id;
+}
+
+/** As requireUser(), for what a script calls: everybody else gets 401. A script would take another page for its data. */
+function requireUserOfScript(): int
+{
+    $user_id = signedIn();
+    session_write_close();
+    if ($user_id === null) {
+        http_response_code(401);
+        exit('Sign in first.');
+    }
     return $user_id;
 }
 

@@ -12,7 +12,7 @@ foreach (['interfaces', 'PushConnection', 'PushConnections', 'Chat'] as $file) {
 }
 
 startSession();
-$user_id = requireUser();
+$user_id = requireUserOfScript();
 // Another site cannot set this header, so the request comes from a page of ours.
 if (($_SERVER['HTTP_X_REQUESTED_WITH'] ?? '') !== 'fetch') {
     http_response_code(403);

@@ -9,7 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/../../plain-php/src/functions.php';
 
 startSession();
-requireUser();
+requireUser('../plain-php/sign-in.php');
 ?>
 <!doctype html>
 <html lang="en">
@@ -20,6 +20,12 @@ requireUser();
 <form id="form"><label>Text <input id="text" required></label> <button>Send</button></form>
 <script src="/chatpush.js"></script>
 <script>
+  async function token() {
+    const answer = await fetch('../plain-php/token.php', { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
+    return answer.text();
+  }
+
   // Has what the page uses of a WebSocket.
   function openSocket() {
     const socket = {
@@ -27,9 +33,7 @@ requireUser();
         method: 'POST', body: data, headers: { 'X-Requested-With': 'fetch' },
       }),
     };
-    const chat = ChatPush.connect({
-      token: () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text()),
-    });
+    const chat = ChatPush.connect({ token });
     chat.on('message', ({ type, data }) => { if (type === 'ratchet') socket.onmessage?.({ data }); });
     chat.on('state', (state) => { if (state === 'open') socket.onopen?.(); });
     return socket;

@@ -10,7 +10,7 @@ export default async function (browser) {
   await sql(await readFile(new URL('../../../examples/forum-messages/schema.sql', import.meta.url), 'utf8'));
   const pages = [];
   for (const name of ['Forum Ann', 'Forum Ben', 'Forum Cat']) {
-    const page = await signInToExamples(browser, name);
+    const page = await signInToExamples(browser, name, 'forum-messages/page.php');
     const open = page.waitForEvent('websocket').then((socket) => socket.waitForEvent('framereceived'));
     await page.goto(`${demo}/examples/forum-messages/page.php`);
     await open;

@@ -8,7 +8,7 @@ export const title = 'the example of GatewayWorker: event code joins pages to a 
 export default async function (browser) {
   const pages = [];
   for (const [name, shop] of [['Gateway Ann', 'north'], ['Gateway Ben', 'north'], ['Gateway Cat', 'south']]) {
-    const page = await signInToExamples(browser, name);
+    const page = await signInToExamples(browser, name, 'gateway-worker/page.php');
     await page.goto(`${demo}/examples/gateway-worker/page.php?shop=${shop}`);
     pages.push(page);
   }

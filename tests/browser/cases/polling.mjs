@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { kill, start } from '../daemon.mjs';
 import { sql } from '../database.mjs';
-import { signInToExamples } from '../examples.mjs';
+import { refuseStrangers, signInToExamples } from '../examples.mjs';
 import { demo } from '../person.mjs';
 
 export const title = 'the example of AJAX polling: pushes make it quick; it polls while the daemon is down';
@@ -10,9 +10,9 @@ const examples = `${demo}/examples`;
 
 export default async function (browser) {
   await sql(await readFile(new URL('../../../examples/ajax-polling/schema.sql', import.meta.url), 'utf8'));
-  const [ann, ben] = [
-    await signInToExamples(browser, 'Polling Ann'), await signInToExamples(browser, 'Polling Ben'),
-  ];
+  const signIn = (name) => signInToExamples(browser, name, 'ajax-polling/page.php');
+  const [ann, ben] = [await signIn('Polling Ann'), await signIn('Polling Ben')];
+  await refuseStrangers(browser, 'ajax-polling/messages.php', 'ajax-polling/send.php');
   const id = (name) => sql(`SELECT id FROM user WHERE username = '${name}'`);
   await ann.goto(`${examples}/ajax-polling/page.php?with=${await id('Polling Ben')}`);
   await ben.goto(`${examples}/ajax-polling/page.php?with=${await id('Polling Ann')}`);

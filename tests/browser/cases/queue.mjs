@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { kill, start } from '../daemon.mjs';
 import { sql } from '../database.mjs';
-import { signInToExamples } from '../examples.mjs';
+import { refuseStrangers, signInToExamples } from '../examples.mjs';
 import { demo } from '../person.mjs';
 
 export const title = 'the example of a history and a queue: each message once, also around a killed daemon';
@@ -11,7 +11,9 @@ export default async function (browser) {
   const schema = new URL('../../../examples/history-and-queue/schema.sql', import.meta.url);
   await sql(await readFile(schema, 'utf8'));
   const names = ['Queue Ann', 'Queue Ben'];
-  const [ann, ben] = [await signInToExamples(browser, names[0]), await signInToExamples(browser, names[1])];
+  const signIn = (name) => signInToExamples(browser, name, 'history-and-queue/page.php');
+  const [ann, ben] = [await signIn(names[0]), await signIn(names[1])];
+  await refuseStrangers(browser, 'history-and-queue/messages.php', 'history-and-queue/send.php');
   const ids = await Promise.all(names.map((name) => sql(`SELECT id FROM user WHERE username = '${name}'`)));
   const open = (page, peer) => page.goto(`${demo}/examples/history-and-queue/page.php?with=${peer}`);
   const state = (text) => ann.locator('#state', { hasText: text }).waitFor();

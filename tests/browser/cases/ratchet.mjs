@@ -1,12 +1,14 @@
 import { sql } from '../database.mjs';
 import { demo } from '../person.mjs';
-import { signInToExamples } from '../examples.mjs';
+import { refuseStrangers, signInToExamples } from '../examples.mjs';
 
 export const title = 'the example of Ratchet: a page with a stand-in for its socket talks to the component';
 
 export default async function (browser) {
   const names = ['Ratchet Ann', 'Ratchet Ben'];
-  const [ann, ben] = [await signInToExamples(browser, names[0]), await signInToExamples(browser, names[1])];
+  const signIn = (name) => signInToExamples(browser, name, 'ratchet/page.php');
+  const [ann, ben] = [await signIn(names[0]), await signIn(names[1])];
+  await refuseStrangers(browser, 'ratchet/event.php');
   const ids = await Promise.all(names.map((name) => sql(`SELECT id FROM user WHERE username = '${name}'`)));
   const open = async (page, peer) => {
     await page.goto(`${demo}/examples/ratchet/page.php?with=${peer}`);
