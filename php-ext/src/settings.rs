@@ -4,19 +4,21 @@
 
 #![allow(unsafe_code, reason = "a change handler gets pointers")]
 
+mod call;
 mod error;
 mod value;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chatpush_wire::key::Prefix;
 use chatpush_wire::token::Secret;
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
+pub(crate) use self::call::Call;
 pub(crate) use self::error::{InvalidDirective, InvalidDirectives, InvalidValue};
 use crate::zend;
 use chatpush_wire::address::Address;
@@ -75,13 +77,6 @@ type Read = (u64, Result<Rc<Settings>, InvalidDirectives>);
 thread_local! {
     static CHANGES: Cell<u64> = const { Cell::new(0) };
     static READ: RefCell<Option<Read>> = const { RefCell::new(None) };
-}
-
-impl Settings {
-    /// The deadline of a call that begins now.
-    pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
-    }
 }
 
 /// The current settings.

@@ -8,7 +8,7 @@ use ext_php_rs::types::Zval;
 
 use crate::error::Error;
 use crate::link;
-use crate::settings;
+use crate::settings::Call;
 use crate::zend;
 
 /// A user id that was passed as an argument.
@@ -25,15 +25,13 @@ pub(crate) struct UserArguments {
 
 /// The type of the installation's user ids. An error if Redis has no installation: then it is not known whether
 /// an id fits.
-pub(crate) fn id_type() -> Result<UserIdType, Error> {
-    let settings = settings::current()?;
-    Ok(link::user_id_type(&settings, settings.deadline())?)
+pub(crate) fn id_type(call: &Call) -> Result<UserIdType, Error> {
+    Ok(link::user_id_type(call, call.deadline())?)
 }
 
 /// The same. `None`: Redis has no installation, so nobody is connected.
-pub(crate) fn id_type_if_installed() -> Result<Option<UserIdType>, Error> {
-    let settings = settings::current()?;
-    Ok(link::user_id_type_if_installed(&settings, settings.deadline())?)
+pub(crate) fn id_type_if_installed(call: &Call) -> Result<Option<UserIdType>, Error> {
+    Ok(link::user_id_type_if_installed(call, call.deadline())?)
 }
 
 impl UserArgument {

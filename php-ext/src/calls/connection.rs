@@ -1,11 +1,11 @@
 //! Calls about the process's connection to Redis.
 
 use crate::link;
-use crate::settings;
+use crate::settings::Call;
 
 /// Whether Redis can be used now.
 pub(crate) fn ping() -> bool {
-    settings::current().is_ok_and(|settings| link::ping(&settings))
+    Call::begin().is_ok_and(|call| link::ping(&call, call.deadline()))
 }
 
 /// Closes the connection.

@@ -15,30 +15,29 @@ use super::{live, now_ms, unexpected};
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
-use crate::settings;
+use crate::settings::Call;
 
 /// Closes the user's connections, revokes their tokens, and removes everything that is kept of the user. An
 /// installation that only pushes keeps nothing else than the revocation.
-pub(crate) fn forget(user: &UserId) -> Result<(), Error> {
-    match forget_stored(user) {
-        Err(Error::Execute(refused)) if refused.is_push_only() => live::disconnect(user).map(drop),
+pub(crate) fn forget(call: &Call, user: &UserId) -> Result<(), Error> {
+    match forget_stored(call, user) {
+        Err(Error::Execute(refused)) if refused.is_push_only() => live::disconnect(call, user).map(drop),
         // The application may repeat it: what was removed stays so.
         done => done.map_err(Error::idempotent),
     }
 }
 
 /// The same, where messages are stored.
-fn forget_stored(user: &UserId) -> Result<(), Error> {
-    let settings = settings::current()?;
+fn forget_stored(call: &Call, user: &UserId) -> Result<(), Error> {
     let partition = Partition::of(user);
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let mut arguments: Vec<Cow<'_, str>> = vec![
         (now_ms() / 1000).to_string().into(),
         REVOCATION_TTL.as_millis().to_string().into(),
         envelope::DISCONNECT.into(),
     ];
     arguments.extend(new_entry::forget(user).into_iter().flat_map(|(name, value)| [name.into(), value]));
-    let mut call = ScriptCall {
+    let mut script = ScriptCall {
         script: &FORGET,
         keys: Keys::Fixed(vec![
             prefix.log(partition),
@@ -61,7 +60,7 @@ fn forget_stored(user: &UserId) -> Result<(), Error> {
         },
         progress: Progress::default(),
     };
-    match link::execute(&settings, &mut call, settings.deadline())? {
+    match link::execute(call, &mut script, call.deadline())? {
         ScriptOutcome::Replied(Reply::Forgotten) => Ok(()),
         ScriptOutcome::Replied(other) => Err(unexpected(other)),
         ScriptOutcome::Accepted(_) => Err(Error::UnexpectedReply),

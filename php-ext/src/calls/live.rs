@@ -14,16 +14,16 @@ use crate::error::Error;
 use crate::exchange::{Command, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::fetched_rows::FetchedRow;
 use crate::link::{self, Answer, Known, LinkError, Unanswered};
-use crate::settings;
+use crate::settings::Call;
 
 /// Pushes a message, or the content of a stored row as that row. True if the user is connected.
 pub(crate) fn push(
+    call: &Call,
     receiver: &UserId,
     content: &str,
     message_type: &MessageType,
     row: Option<Rc<FetchedRow>>,
 ) -> Result<bool, Error> {
-    let settings = settings::current()?;
     let now = now_ms();
     let is_row = row.is_some();
     let message_type = Some(message_type);
@@ -37,21 +37,20 @@ pub(crate) fn push(
         let message = Message { id: &id, message_type, data: content, from: None, conversation: None };
         envelope::EPHEMERAL.to_owned() + &message.live(now)
     };
-    let channel = settings.prefix.user_channel(receiver);
+    let channel = call.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
     let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
-    let pushed = link::execute(&settings, &mut command, settings.deadline()).map_err(Error::from);
+    let pushed = link::execute(call, &mut command, call.deadline()).map_err(Error::from);
     // A connection shows a row once, whatever the number of pushes.
     Ok(pushed.map_err(|error| if is_row { error.idempotent() } else { error })? > 0)
 }
 
 /// Revokes the user's tokens from before this second, and closes the user's connections on every daemon. True
 /// if there were any.
-pub(crate) fn disconnect(user: &UserId) -> Result<bool, Error> {
-    let settings = settings::current()?;
-    let prefix = &settings.prefix;
-    let mut call = ScriptCall {
+pub(crate) fn disconnect(call: &Call, user: &UserId) -> Result<bool, Error> {
+    let prefix = &call.prefix;
+    let mut script = ScriptCall {
         script: &DISCONNECT,
         keys: Keys::Fixed(vec![prefix.revoked(user), prefix.user_channel(user)]),
         content: None,
@@ -68,7 +67,7 @@ pub(crate) fn disconnect(user: &UserId) -> Result<bool, Error> {
         unanswered: &Unanswered { known: Known::Unknown, text: "the outcome is unknown" },
         progress: Progress::default(),
     };
-    let done = link::execute(&settings, &mut call, settings.deadline()).map_err(Error::from);
+    let done = link::execute(call, &mut script, call.deadline()).map_err(Error::from);
     match done.map_err(Error::idempotent)? {
         ScriptOutcome::Accepted(daemons) => Ok(daemons != "0"),
         ScriptOutcome::Replied(other) => Err(unexpected(other)),
@@ -76,14 +75,13 @@ pub(crate) fn disconnect(user: &UserId) -> Result<bool, Error> {
 }
 
 /// Whether a daemon holds a connection of the user.
-pub(crate) fn is_online(user: &UserId) -> Result<bool, Error> {
-    let settings = settings::current()?;
-    let channel = settings.prefix.user_channel(user);
+pub(crate) fn is_online(call: &Call, user: &UserId) -> Result<bool, Error> {
+    let channel = call.prefix.user_channel(user);
     let parts: [&[u8]; 3] = [b"PUBSUB", b"SHARDNUMSUB", channel.as_bytes()];
     let read = |answer: Answer| {
         let count = answer.into_array()?.into_iter().nth(1);
         count.ok_or(LinkError::TooShort)?.into_number()
     };
     let mut command = Command { parts: &parts, repeatable: true, query: true, read };
-    Ok(link::execute(&settings, &mut command, settings.deadline())? > 0)
+    Ok(link::execute(call, &mut command, call.deadline())? > 0)
 }

@@ -1,8 +1,6 @@
 //! Calls that read and change a user's mailbox and unread counter.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::Instant;
 
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::CONVERSATIONS;
@@ -19,25 +17,22 @@ use super::{reply, unexpected};
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall};
 use crate::link::{self, Known, Unanswered};
-use crate::settings::{self, Settings};
+use crate::settings::Call;
 
 /// Stored rows of a user, page by page, so that no more than a page of them is outside of PHP's memory. All are
 /// queried within one deadline.
 pub(crate) struct Pages {
-    settings: Rc<Settings>,
+    call: Call,
     user: UserId,
     /// The id of the last row that was returned.
     after: u64,
     /// How many more rows are wanted.
     left: u32,
-    deadline: Instant,
 }
 
 /// Stored rows with ids above `after`, oldest first, at most `limit`.
-pub(crate) fn rows(user: UserId, limit: u32, after: u64) -> Result<Pages, Error> {
-    let settings = settings::current()?;
-    let deadline = settings.deadline();
-    Ok(Pages { settings, user, after, left: limit, deadline })
+pub(crate) fn rows(call: Call, user: UserId, limit: u32, after: u64) -> Pages {
+    Pages { call, user, after, left: limit }
 }
 
 impl Pages {
@@ -46,7 +41,7 @@ impl Pages {
         // Nothing follows an error.
         self.left = 0;
         let page = Query::Rows { user: self.user.clone(), after, limit: left.min(ROWS_PER_PAGE) };
-        let (rows, more) = match query(&self.settings, page, self.deadline)? {
+        let (rows, more) = match query(&self.call, page)? {
             Reply::Rows { rows, more } => (rows, more),
             other => return Err(unexpected(other)),
         };
@@ -67,50 +62,51 @@ impl Iterator for Pages {
 }
 
 /// The unread counter.
-pub(crate) fn unread(user: UserId) -> Result<u64, Error> {
-    let settings = settings::current()?;
-    match query(&settings, Query::Unread { user }, settings.deadline())? {
+pub(crate) fn unread(call: &Call, user: UserId) -> Result<u64, Error> {
+    match query(call, Query::Unread { user })? {
         Reply::Unread(count) => Ok(count),
         other => Err(unexpected(other)),
     }
 }
 
 /// What each conversation counts, of those above 0.
-pub(crate) fn unread_counts(user: UserId) -> Result<BTreeMap<String, u64>, Error> {
-    let settings = settings::current()?;
-    match query(&settings, Query::UnreadCounts { user }, settings.deadline())? {
+pub(crate) fn unread_counts(call: &Call, user: UserId) -> Result<BTreeMap<String, u64>, Error> {
+    match query(call, Query::UnreadCounts { user })? {
         Reply::UnreadCounts(counts) => Ok(counts),
         other => Err(unexpected(other)),
     }
 }
 
 /// Sets the unread counter to 0, or takes away what one conversation counts.
-pub(crate) fn clear_unread(user: &UserId, conversation: Option<&Conversation>) -> Result<(), Error> {
+pub(crate) fn clear_unread(
+    call: &Call,
+    user: &UserId,
+    conversation: Option<&Conversation>,
+) -> Result<(), Error> {
     // An older daemon would clear everything.
     let entries = if conversation.is_some() { CONVERSATIONS } else { 0 };
-    match append(user, new_entry::clear(user, conversation), entries)? {
+    match append(call, user, new_entry::clear(user, conversation), entries)? {
         Reply::Cleared => Ok(()),
         other => Err(unexpected(other)),
     }
 }
 
 /// Deletes rows that the application has shown itself. Returns how many there were.
-pub(crate) fn delete_rows(user: &UserId, rows: &[u64]) -> Result<u64, Error> {
+pub(crate) fn delete_rows(call: &Call, user: &UserId, rows: &[u64]) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
-    match append(user, new_entry::app_delete(user, rows), 0)? {
+    match append(call, user, new_entry::app_delete(user, rows), 0)? {
         Reply::Removed(count) => Ok(count),
         other => Err(unexpected(other)),
     }
 }
 
 /// The entry is of this generation; 0: of any.
-fn append(user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Error> {
-    let settings = settings::current()?;
+fn append(call: &Call, user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Error> {
     let partition = Partition::of(user);
-    let prefix = &settings.prefix;
-    let mut call = ScriptCall {
+    let prefix = &call.prefix;
+    let mut script = ScriptCall {
         script: &APPEND,
         keys: Keys::Fixed(vec![prefix.log(partition), prefix.daemons_channel(partition)]),
         arguments: fields.into_iter().flat_map(|(name, value)| [name.into(), value]).collect(),
@@ -129,5 +125,5 @@ fn append(user: &UserId, fields: Fields<'_>, entries: u32) -> Result<Reply, Erro
         },
         progress: Progress::default(),
     };
-    reply(link::execute(&settings, &mut call, settings.deadline())?)
+    reply(link::execute(call, &mut script, call.deadline())?)
 }

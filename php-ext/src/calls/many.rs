@@ -12,19 +12,19 @@ use super::{new_id, now_ms};
 use crate::error::Error;
 use crate::exchange::{Commands, Part, ScriptCalls};
 use crate::link::{self, Answer};
-use crate::settings;
+use crate::settings::Call;
 
 /// Pushes a message to many users. Returns those who are connected, in the order of the list.
 pub(crate) fn push(
+    call: &Call,
     receivers: Vec<UserId>,
     content: &str,
     message_type: &MessageType,
 ) -> Result<Vec<UserId>, Error> {
-    let settings = settings::current()?;
     if receivers.is_empty() {
         return Ok(receivers);
     }
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let now = now_ms();
     let id = new_id(now)?;
     let message =
@@ -51,7 +51,7 @@ pub(crate) fn push(
         loads: false,
         written: 0,
     };
-    link::execute(&settings, &mut calls, settings.deadline())?;
+    link::execute(call, &mut calls, call.deadline())?;
     let mut reached = vec![false; receivers.len()];
     for (group, part) in groups.iter().zip(&calls.parts) {
         let digits = part.answer().and_then(|answer| answer.first()).map(Vec::as_slice).unwrap_or_default();
@@ -65,15 +65,14 @@ pub(crate) fn push(
 }
 
 /// Those of the users who are connected to a daemon, in the order of the list.
-pub(crate) fn online(users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
-    let settings = settings::current()?;
+pub(crate) fn online(call: &Call, users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
     if users.is_empty() {
         return Ok(users);
     }
     let groups = groups(&users);
     let commands = groups.iter().map(|group| {
         let users = group.places.iter().filter_map(|place| users.get(*place));
-        let channels = users.map(|user| settings.prefix.user_channel(user));
+        let channels = users.map(|user| call.prefix.user_channel(user));
         ["PUBSUB".to_owned(), "SHARDNUMSUB".to_owned()].into_iter().chain(channels).collect()
     });
     // The answer is each channel and its number of subscribers, in the order of the command.
@@ -81,7 +80,7 @@ pub(crate) fn online(users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
         answer.into_array()?.into_iter().skip(1).step_by(2).map(Answer::into_number).collect()
     };
     let mut exchange = Commands::<Vec<i64>> { commands: commands.collect(), read };
-    let counts = link::execute(&settings, &mut exchange, settings.deadline())?;
+    let counts = link::execute(call, &mut exchange, call.deadline())?;
     let mut online = vec![false; users.len()];
     for (group, counts) in groups.iter().zip(counts) {
         for (place, count) in group.places.iter().zip(counts) {

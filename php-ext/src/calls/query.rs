@@ -1,7 +1,5 @@
 //! A query to a daemon, which answers it from MySQL.
 
-use std::time::Instant;
-
 use chatpush_wire::limit::{QUERY_TTL, WAITING_QUERIES};
 use chatpush_wire::lua::QUERY;
 use chatpush_wire::query::{Query, QueryRequest};
@@ -11,7 +9,7 @@ use super::reply;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall};
 use crate::link::{self, Known, Unanswered};
-use crate::settings::Settings;
+use crate::settings::Call;
 
 /// What is known of a read without an answer.
 const NOT_READ: &Unanswered = &Unanswered {
@@ -26,9 +24,9 @@ const PERHAPS_WRITTEN: &Unanswered = &Unanswered {
 };
 
 /// Sends a query and waits for the answer.
-pub(super) fn query(settings: &Settings, query: Query, deadline: Instant) -> Result<Reply, Error> {
+pub(super) fn query(call: &Call, query: Query) -> Result<Reply, Error> {
     let partition = query.partition();
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let unanswered = unanswered(&query);
     let keys = |daemon: &str| {
         vec![
@@ -38,7 +36,7 @@ pub(super) fn query(settings: &Settings, query: Query, deadline: Instant) -> Res
             prefix.query_list(partition),
         ]
     };
-    let mut call = ScriptCall {
+    let mut script = ScriptCall {
         script: &QUERY,
         keys: Keys::ForDaemon(&keys),
         arguments: vec![
@@ -55,7 +53,7 @@ pub(super) fn query(settings: &Settings, query: Query, deadline: Instant) -> Res
         unanswered,
         progress: Progress::default(),
     };
-    let done = link::execute(settings, &mut call, deadline).map_err(Error::from);
+    let done = link::execute(call, &mut script, call.deadline()).map_err(Error::from);
     // What a query writes, it writes once.
     reply(done.map_err(Error::idempotent)?)
 }

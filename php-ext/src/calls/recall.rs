@@ -16,17 +16,16 @@ use super::unexpected;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
-use crate::settings;
+use crate::settings::Call;
 
 /// Takes back a message that no client has confirmed. Returns whether that was so.
-pub(crate) fn recall(sender: &UserId, receiver: &UserId, id: MessageId) -> Result<bool, Error> {
-    let settings = settings::current()?;
+pub(crate) fn recall(call: &Call, sender: &UserId, receiver: &UserId, id: MessageId) -> Result<bool, Error> {
     let ids = possible_ids(sender, id);
     if ids.is_empty() {
         return Ok(false);
     }
     let partition = Partition::of(receiver);
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let mut keys =
         vec![prefix.log(partition), prefix.daemons_channel(partition), prefix.user_channel(receiver)];
     keys.extend(ids.iter().map(|id| prefix.seen(receiver, id)));
@@ -38,7 +37,7 @@ pub(crate) fn recall(sender: &UserId, receiver: &UserId, id: MessageId) -> Resul
         vec![CHOSEN_SEEN_TTL.as_millis().to_string().into(), envelope.into()];
     let fields = new_entry::recall(sender, receiver, &ids);
     arguments.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
-    let mut call = ScriptCall {
+    let mut script = ScriptCall {
         script: &RECALL,
         keys: Keys::Fixed(keys),
         arguments,
@@ -57,7 +56,7 @@ pub(crate) fn recall(sender: &UserId, receiver: &UserId, id: MessageId) -> Resul
         progress: Progress::default(),
     };
     // The application may repeat it: what was taken back stays so.
-    let done = link::execute(&settings, &mut call, settings.deadline()).map_err(Error::from);
+    let done = link::execute(call, &mut script, call.deadline()).map_err(Error::from);
     match done.map_err(Error::idempotent)? {
         ScriptOutcome::Replied(Reply::Recalled(taken)) => Ok(taken),
         ScriptOutcome::Replied(other) => Err(unexpected(other)),

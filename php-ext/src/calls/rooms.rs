@@ -15,49 +15,51 @@ use super::{new_id, now_ms, unexpected};
 use crate::error::Error;
 use crate::exchange::{Command, Gather, Gathering};
 use crate::link::{self, Answer};
-use crate::settings::{self, Settings};
+use crate::settings::Call;
 
 /// Pushes a message to everybody in a room. True if anybody is there.
-pub(crate) fn push_to_room(room: &Room, content: &str, message_type: &MessageType) -> Result<bool, Error> {
-    let settings = settings::current()?;
+pub(crate) fn push_to_room(
+    call: &Call,
+    room: &Room,
+    content: &str,
+    message_type: &MessageType,
+) -> Result<bool, Error> {
     let now = now_ms();
     let id = new_id(now)?;
     let message =
         Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
-    publish(&settings, &settings.prefix.room_channel(room), &in_room(&message, room, now))
+    publish(call, &call.prefix.room_channel(room), &in_room(&message, room, now))
 }
 
 /// Pushes a message to everybody who is connected. True if anybody is.
-pub(crate) fn push_to_all(content: &str, message_type: &MessageType) -> Result<bool, Error> {
-    let settings = settings::current()?;
+pub(crate) fn push_to_all(call: &Call, content: &str, message_type: &MessageType) -> Result<bool, Error> {
     let now = now_ms();
     let id = new_id(now)?;
     let message =
         Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
-    publish(&settings, &settings.prefix.everyone_channel(), &message.live(now))
+    publish(call, &call.prefix.everyone_channel(), &message.live(now))
 }
 
-fn publish(settings: &Settings, channel: &str, frame: &str) -> Result<bool, Error> {
+fn publish(call: &Call, channel: &str, frame: &str) -> Result<bool, Error> {
     let envelope = envelope::EPHEMERAL.to_owned() + frame;
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
     let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
-    Ok(link::execute(settings, &mut command, settings.deadline())? > 0)
+    Ok(link::execute(call, &mut command, call.deadline())? > 0)
 }
 
 /// Who has a connection in a room, each once, at most [`ROOM_USERS`].
-pub(crate) fn room_users(room: &Room) -> Result<Vec<UserId>, Error> {
-    let settings = settings::current()?;
-    let channel = settings.prefix.room_channel(room);
+pub(crate) fn room_users(call: &Call, room: &Room) -> Result<Vec<UserId>, Error> {
+    let channel = call.prefix.room_channel(room);
     let mut question = Gather {
-        prefix: &settings.prefix,
+        prefix: &call.prefix,
         partition: Partition::of_text(room.as_str()),
         channel: &channel,
         question: envelope::MEMBERS,
         progress: Gathering::default(),
     };
     let mut users = BTreeSet::new();
-    for reply in link::execute(&settings, &mut question, settings.deadline())? {
+    for reply in link::execute(call, &mut question, call.deadline())? {
         match reply {
             Reply::Members { user_id_type, users: found } => {
                 users.extend(found.iter().filter_map(|id| id.of_type(user_id_type).ok()));

@@ -22,7 +22,7 @@ use crate::error::{Error, Partial};
 use crate::exchange::{Part, ScriptCalls, Waits};
 use crate::link::{self, ExecuteError, Needs};
 use crate::outcome::Outcome;
-use crate::settings;
+use crate::settings::Call;
 
 /// What is sent to each receiver.
 pub(crate) struct ToMany<'a> {
@@ -36,18 +36,17 @@ pub(crate) struct ToMany<'a> {
 }
 
 /// Stores a message for each receiver and pushes it in the same step.
-pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error> {
+pub(crate) fn send(call: &Call, message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error> {
     let ToMany { sender, receivers, content, message_type, chosen, conversation } = message;
-    let settings = settings::current()?;
     if receivers.is_empty() {
         return Ok(Vec::new());
     }
     let is_chosen = chosen.is_some();
     let (id, ttl) = match chosen {
         Some(id) => (id, CHOSEN_SEEN_TTL),
-        None => (new_id(now_ms())?, seen_ttl(&settings)),
+        None => (new_id(now_ms())?, seen_ttl(call)),
     };
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let message_type = Some(message_type);
     let from = Sender::from(sender);
     let frame = Message { id: &id, message_type, data: content, from: Some(&from), conversation };
@@ -74,7 +73,7 @@ pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error
         Part::new(group.partition, keys, arguments)
     });
     let needs = Needs { prefix, content: Some(content), storage: true, entries: MANY_RECEIVERS };
-    let waits = settings.committed.then_some(Waits { expects_reply, unanswered: UNCOMMITTED });
+    let waits = call.committed.then_some(Waits { expects_reply, unanswered: UNCOMMITTED });
     let mut calls = ScriptCalls {
         script: &ACCEPT_MANY,
         prefix,
@@ -86,8 +85,8 @@ pub(crate) fn send(message: ToMany<'_>) -> Result<Vec<(UserId, Delivery)>, Error
         loads: false,
         written: 0,
     };
-    let failed = link::execute(&settings, &mut calls, settings.deadline()).err();
-    let known = Known { address: &settings.address, waits: waits.is_some(), failed };
+    let failed = link::execute(call, &mut calls, call.deadline()).err();
+    let known = Known { address: &call.address, waits: waits.is_some(), failed };
     let mut results = Results::default();
     for (group, part) in groups.iter().zip(&calls.parts) {
         known.add(group, part, &mut results);

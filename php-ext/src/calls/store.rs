@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
-use crate::settings::{self, Settings};
+use crate::settings::{Call, Settings};
 
 /// What is known when the message was accepted and no daemon has answered.
 pub(super) const UNCOMMITTED: &Unanswered = &Unanswered {
@@ -30,16 +30,16 @@ pub(super) const UNCOMMITTED: &Unanswered = &Unanswered {
 
 /// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
 /// log.
-pub(crate) fn store(sender: &UserId, receiver: &UserId, content: &str) -> Result<bool, Error> {
-    let settings = settings::current()?;
+pub(crate) fn store(call: &Call, sender: &UserId, receiver: &UserId, content: &str) -> Result<bool, Error> {
     let id = new_id(now_ms())?;
     let message = NewMessage { id: &id, sender, receiver, content, message_type: None, conversation: None };
-    accept(&settings, &message, seen_ttl(&settings)).map(|_online| true)
+    accept(call, &message, seen_ttl(call)).map(|_online| true)
 }
 
 /// Stores a message and pushes it in the same step. A second call with the same chosen id is the same
 /// message.
 pub(crate) fn send(
+    call: &Call,
     sender: &UserId,
     receiver: &UserId,
     content: &str,
@@ -47,15 +47,14 @@ pub(crate) fn send(
     chosen: Option<MessageId>,
     conversation: Option<&Conversation>,
 ) -> Result<Delivery, Error> {
-    let settings = settings::current()?;
     let is_chosen = chosen.is_some();
     let (id, ttl) = match chosen {
         Some(id) => (id, CHOSEN_SEEN_TTL),
-        None => (new_id(now_ms())?, seen_ttl(&settings)),
+        None => (new_id(now_ms())?, seen_ttl(call)),
     };
     let message_type = Some(message_type);
     let message = NewMessage { id: &id, sender, receiver, content, message_type, conversation };
-    let accepted = accept(&settings, &message, ttl);
+    let accepted = accept(call, &message, ttl);
     let online = accepted.map_err(|error| if is_chosen { error.idempotent() } else { error })?;
     Ok(if online { Delivery::Live } else { Delivery::Stored })
 }
@@ -67,10 +66,10 @@ pub(super) fn seen_ttl(settings: &Settings) -> Duration {
 
 /// Accepts a message. Returns whether its receiver was connected. The id makes a repeated call the same
 /// message.
-fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, Error> {
+fn accept(call: &Call, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, Error> {
     let NewMessage { id, sender, receiver, content, message_type, conversation } = *message;
     let partition = Partition::of(receiver);
-    let prefix = &settings.prefix;
+    let prefix = &call.prefix;
     let from = Sender::from(sender);
     let frame = Message { id, message_type, data: content, from: Some(&from), conversation };
     let before_time = envelope::tracked(id, message_type.is_none()) + &frame.before_time();
@@ -81,7 +80,7 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         AFTER_TIME.into(),
     ];
     arguments.extend(message.fields().into_iter().flat_map(|(name, value)| [name.into(), value]));
-    let mut call = ScriptCall {
+    let mut script = ScriptCall {
         script: &ACCEPT,
         keys: Keys::Fixed(vec![
             prefix.log(partition),
@@ -95,11 +94,11 @@ fn accept(settings: &Settings, message: &NewMessage<'_>, ttl: Duration) -> Resul
         prefix,
         content: Some(content),
         entries: if conversation.is_some() { CONVERSATIONS } else { 0 },
-        waits: settings.committed,
+        waits: call.committed,
         unanswered: UNCOMMITTED,
         progress: Progress::default(),
     };
-    match link::execute(settings, &mut call, settings.deadline())? {
+    match link::execute(call, &mut script, call.deadline())? {
         ScriptOutcome::Accepted(online) => Ok(online == "1"),
         ScriptOutcome::Replied(Reply::Stored { receiver_online }) => Ok(receiver_online),
         ScriptOutcome::Replied(other) => Err(unexpected(other)),

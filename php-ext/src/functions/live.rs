@@ -8,6 +8,7 @@ use crate::declaration::function;
 use crate::fault_injection::{self, Promise};
 use crate::fetched_rows;
 use crate::parameters::Content;
+use crate::settings::Call;
 use crate::users::{self, UserArgument};
 
 function! {
@@ -37,7 +38,8 @@ function! {
         r#type: MessageType,
         message_id: Option<MessageId> = None,
     ) -> bool {
-        let Some(ids) = users::id_type_if_installed()? else { return Ok(false) };
+        let call = Call::begin()?;
+        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(false) };
         let receiver = receiver_id.of_type(ids)?;
         let row = match message_id {
             Some(id) => Some(fetched_rows::with_id(&receiver, id, ids)),
@@ -46,7 +48,7 @@ function! {
             }
             None => fetched_rows::with_content(&receiver, content.string),
         };
-        live::push(&receiver, content.text, &r#type, row)
+        live::push(&call, &receiver, content.text, &r#type, row)
     }
 }
 
@@ -59,8 +61,9 @@ function! {
     /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time
     fn isOnline(user_id: UserArgument) -> bool {
-        let Some(ids) = users::id_type_if_installed()? else { return Ok(false) };
-        live::is_online(&user_id.of_type(ids)?)
+        let call = Call::begin()?;
+        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(false) };
+        live::is_online(&call, &user_id.of_type(ids)?)
     }
 }
 
@@ -78,6 +81,7 @@ function! {
     /// @throws \ChatPush\UnavailableException Redis has no installation of this prefix
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
     fn disconnectUser(user_id: UserArgument) -> bool {
-        live::disconnect(&user_id.of_type(users::id_type()?)?)
+        let call = Call::begin()?;
+        live::disconnect(&call, &user_id.of_type(users::id_type(&call)?)?)
     }
 }

@@ -8,6 +8,7 @@ use crate::calls::{forget, mailbox};
 use crate::declaration::function;
 use crate::parameters::{AfterRow, RowIds, RowLimit};
 use crate::returns::RowPages;
+use crate::settings::Call;
 use crate::users::{self, UserArgument};
 
 function! {
@@ -29,8 +30,10 @@ function! {
         limit: RowLimit = 1000,
         after_id: AfterRow = 0,
     ) -> RowPages<mailbox::Pages> {
-        let user = user_id.of_type(users::id_type()?)?;
-        mailbox::rows(user.clone(), limit, after_id).map(|pages| RowPages { user, pages })
+        let call = Call::begin()?;
+        let user = user_id.of_type(users::id_type(&call)?)?;
+        let pages = mailbox::rows(call, user.clone(), limit, after_id);
+        Ok(RowPages { user, pages })
     }
 }
 
@@ -47,7 +50,8 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getUnreadCount(user_id: UserArgument) -> u64 {
-        mailbox::unread(user_id.of_type(users::id_type()?)?)
+        let call = Call::begin()?;
+        mailbox::unread(&call, user_id.of_type(users::id_type(&call)?)?)
     }
 }
 
@@ -64,7 +68,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     /// @throws \ChatPush\Exception `unread_by_conversation` is off
     fn getUnreadCounts(user_id: UserArgument) -> BTreeMap<String, u64> {
-        mailbox::unread_counts(user_id.of_type(users::id_type()?)?)
+        let call = Call::begin()?;
+        mailbox::unread_counts(&call, user_id.of_type(users::id_type(&call)?)?)
     }
 }
 
@@ -81,7 +86,8 @@ function! {
     /// @throws \ChatPush\TimeoutException not done in time; see `getOutcome()`
     /// @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
     fn clearUnreadCount(user_id: UserArgument, conversation: Option<Conversation> = None) -> () {
-        mailbox::clear_unread(&user_id.of_type(users::id_type()?)?, conversation.as_ref())
+        let call = Call::begin()?;
+        mailbox::clear_unread(&call, &user_id.of_type(users::id_type(&call)?)?, conversation.as_ref())
     }
 }
 
@@ -100,7 +106,8 @@ function! {
         if ids.is_empty() {
             return Ok(0);
         }
-        mailbox::delete_rows(&user_id.of_type(users::id_type()?)?, &ids)
+        let call = Call::begin()?;
+        mailbox::delete_rows(&call, &user_id.of_type(users::id_type(&call)?)?, &ids)
     }
 }
 
@@ -118,6 +125,7 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs: nothing was done
     /// @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
     fn forgetUser(user_id: UserArgument) -> () {
-        forget::forget(&user_id.of_type(users::id_type()?)?)
+        let call = Call::begin()?;
+        forget::forget(&call, &user_id.of_type(users::id_type(&call)?)?)
     }
 }

@@ -9,6 +9,7 @@ use crate::calls::send_many::{self, ToMany};
 use crate::declaration::function;
 use crate::parameters::{Content, DEFAULT_TYPE};
 use crate::returns::Deliveries;
+use crate::settings::Call;
 use crate::users::{self, UserArgument, UserArguments};
 
 function! {
@@ -28,8 +29,9 @@ function! {
         if receiver_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(ids) = users::id_type_if_installed()? else { return Ok(Vec::new()) };
-        many::push(receiver_ids.of_type(ids)?, content.text, &r#type)
+        let call = Call::begin()?;
+        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(Vec::new()) };
+        many::push(&call, receiver_ids.of_type(ids)?, content.text, &r#type)
     }
 }
 
@@ -48,8 +50,9 @@ function! {
         if user_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(ids) = users::id_type_if_installed()? else { return Ok(Vec::new()) };
-        many::online(user_ids.of_type(ids)?)
+        let call = Call::begin()?;
+        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(Vec::new()) };
+        many::online(&call, user_ids.of_type(ids)?)
     }
 }
 
@@ -86,9 +89,10 @@ function! {
         if receiver_ids.is_empty() {
             return Ok(Deliveries(Vec::new()));
         }
-        let ids = users::id_type()?;
+        let call = Call::begin()?;
+        let ids = users::id_type(&call)?;
         let sender = sender_id.of_type(ids)?;
-        let sent = send_many::send(ToMany {
+        let sent = send_many::send(&call, ToMany {
             sender: &sender,
             receivers: receiver_ids.of_type(ids)?,
             content: content.text,

@@ -8,6 +8,7 @@ use chatpush_wire::push_subscription::PushSubscription;
 use crate::calls::notifications;
 use crate::declaration::function;
 use crate::parameters::{DueLimit, LeaseSeconds};
+use crate::settings::Call;
 use crate::users::{self, UserArgument, UserArguments};
 
 function! {
@@ -30,7 +31,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time; who was leased comes again when the lease ends
     /// @throws \ChatPush\Exception `notify.after` is 0
     fn getDueNotifications(limit: DueLimit = 100, lease_seconds: LeaseSeconds = 60) -> Vec<DueUser> {
-        notifications::due(limit, Duration::from_secs(lease_seconds))
+        let call = Call::begin()?;
+        notifications::due(&call, limit, Duration::from_secs(lease_seconds))
     }
 }
 
@@ -48,7 +50,8 @@ function! {
         if user_ids.is_empty() {
             return Ok(0);
         }
-        notifications::mark(user_ids.of_type(users::id_type()?)?)
+        let call = Call::begin()?;
+        notifications::mark(&call, user_ids.of_type(users::id_type(&call)?)?)
     }
 }
 
@@ -66,6 +69,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
     /// @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
     fn savePushSubscription(user_id: UserArgument, subscription_json: PushSubscription) -> () {
-        notifications::save_push_subscription(user_id.of_type(users::id_type()?)?, subscription_json)
+        let call = Call::begin()?;
+        let user = user_id.of_type(users::id_type(&call)?)?;
+        notifications::save_push_subscription(&call, user, subscription_json)
     }
 }

@@ -7,6 +7,7 @@ use chatpush_wire::room::Room;
 use crate::calls::rooms;
 use crate::declaration::function;
 use crate::parameters::Content;
+use crate::settings::Call;
 
 function! {
     /// Pushes a message to every connection in a room.
@@ -23,7 +24,7 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToRoom(room: Room, content: Content<'_>, r#type: MessageType) -> bool {
-        rooms::push_to_room(&room, content.text, &r#type)
+        rooms::push_to_room(&Call::begin()?, &room, content.text, &r#type)
     }
 }
 
@@ -40,7 +41,7 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getRoomUsers(room: Room) -> Vec<UserId> {
-        rooms::room_users(&room)
+        rooms::room_users(&Call::begin()?, &room)
     }
 }
 
@@ -57,6 +58,6 @@ function! {
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToAll(content: Content<'_>, r#type: MessageType) -> bool {
-        rooms::push_to_all(content.text, &r#type)
+        rooms::push_to_all(&Call::begin()?, content.text, &r#type)
     }
 }

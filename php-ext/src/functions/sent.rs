@@ -5,6 +5,7 @@ use chatpush_wire::id::MessageId;
 use crate::calls::recall;
 use crate::declaration::function;
 use crate::returns::Truth;
+use crate::settings::Call;
 use crate::users::{self, UserArgument};
 
 function! {
@@ -26,7 +27,8 @@ function! {
     /// @throws \ChatPush\UnavailableException no daemon runs
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     fn recallMessage(sender_id: UserArgument, receiver_id: UserArgument, message_id: MessageId) -> Truth {
-        let ids = users::id_type()?;
-        recall::recall(&sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, message_id).map(Truth)
+        let call = Call::begin()?;
+        let ids = users::id_type(&call)?;
+        recall::recall(&call, &sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, message_id).map(Truth)
     }
 }

@@ -8,6 +8,7 @@ use crate::calls::store;
 use crate::declaration::function;
 use crate::delivery::Delivery;
 use crate::parameters::{Content, DEFAULT_TYPE};
+use crate::settings::Call;
 use crate::users::{self, UserArgument};
 
 function! {
@@ -27,8 +28,9 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn storeOfflineMessage(sender_id: UserArgument, receiver_id: UserArgument, content: Content<'_>) -> bool {
-        let ids = users::id_type()?;
-        store::store(&sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, content.text)
+        let call = Call::begin()?;
+        let ids = users::id_type(&call)?;
+        store::store(&call, &sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, content.text)
     }
 }
 
@@ -62,9 +64,10 @@ function! {
         message_id: Option<ChosenId<'_>> = None,
         conversation: Option<Conversation> = None,
     ) -> Option<Delivery> {
-        let ids = users::id_type()?;
+        let call = Call::begin()?;
+        let ids = users::id_type(&call)?;
         let (sender, receiver) = (sender_id.of_type(ids)?, receiver_id.of_type(ids)?);
         let chosen = message_id.map(|id| MessageId::chosen(&sender, id));
-        store::send(&sender, &receiver, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
+        store::send(&call, &sender, &receiver, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
     }
 }

@@ -42,6 +42,6 @@ impl Exchange for Ping {
 }
 
 /// Whether the configured Redis can be used now. It is a round trip on the kept connection, or on a new one.
-pub(crate) fn ping(settings: &Settings) -> bool {
-    execute(settings, &mut Ping, settings.deadline()).is_ok()
+pub(crate) fn ping(settings: &Settings, deadline: Instant) -> bool {
+    execute(settings, &mut Ping, deadline).is_ok()
 }

@@ -168,6 +168,31 @@ final class ConnectionTest extends ChatPushTestCase
         self::assertIsResource(stream_socket_accept($silent, 0), 'the call tries again until its deadline');
     }
 
+    /** The first call of a connection also logs in and reads the type of user ids, which takes most of its time here. */
+    public function testWholeCallHasOneDeadline(): void
+    {
+        $server = new RedisServer();
+        ini_set('chatpush.redis_url', $server->url());
+        // It subscribes as a daemon does, and never answers.
+        $silent = new RedisConnection($server->url());
+        $silent->subscribe(Stack::prefix() . ':{' . self::tag(2) . '}:daemons');
+        ini_set('chatpush.connect_timeout_ms', '60000');
+        ini_set('chatpush.timeout_ms', '6000');
+        try {
+            (new RedisConnection($server->url()))->call('CLIENT', 'PAUSE', '4000', 'ALL');
+            $began = hrtime(true);
+            $thrown = self::expectThrown(
+                ChatPush\TimeoutException::class,
+                fn () => storeOfflineMessage(1, 2, 'x'),
+            );
+        } finally {
+            ini_restore('chatpush.connect_timeout_ms');
+        }
+        self::assertSame(ChatPush\Outcome::Queued, $thrown->getOutcome(), $thrown->getMessage());
+        // With a deadline for each part it would be ten seconds.
+        self::assertLessThan(8.5e9, hrtime(true) - $began);
+    }
+
     public function testServerThatIsNotRedisIsReported(): void
     {
         $web = parse_url(Stack::httpUrl());
