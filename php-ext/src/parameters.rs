@@ -80,13 +80,7 @@ impl<'a> Kind<'a> for Conversation {
     type Value = Self;
 
     fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Self> {
-        let name = match parsed {
-            // PHP makes integers of the keys of an array that are digits.
-            TextOrNumber::Number(number) => number.to_string(),
-            // A name is ASCII, so what is not UTF-8 is not a name either way.
-            TextOrNumber::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        };
-        valid(position, Self::try_from(name))
+        valid(position, Self::try_from(name(parsed)))
     }
 }
 
@@ -182,6 +176,16 @@ impl Kind<'_> for Ttl {
         let longest = TOKEN_TTL.as_secs();
         let ttl = u64::try_from(number).ok().filter(|ttl| (1..=longest).contains(ttl));
         valid(position, ttl.ok_or_else(|| format!("must be between 1 and {longest}")))
+    }
+}
+
+/// The name of a conversation or a room.
+fn name(parsed: TextOrNumber<'_>) -> String {
+    match parsed {
+        // PHP makes integers of the keys of an array that are digits.
+        TextOrNumber::Number(number) => number.to_string(),
+        // A name is ASCII, so what is not UTF-8 is not a name either way.
+        TextOrNumber::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
 

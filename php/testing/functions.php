@@ -118,12 +118,12 @@ function savePushSubscription(string|int $user_id, string $subscription_json): v
     PushSubscriptions::save(__FUNCTION__, $user_id, $subscription_json);
 }
 
-function pushToRoom(string $room, string $content, string|int $type): bool
+function pushToRoom(string|int $room, string $content, string|int $type): bool
 {
     return Rooms::push(__FUNCTION__, $room, $content, $type);
 }
 
-function getRoomUsers(string $room): array
+function getRoomUsers(string|int $room): array
 {
     return Rooms::users(__FUNCTION__, $room);
 }

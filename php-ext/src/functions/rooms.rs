@@ -16,7 +16,7 @@ function! {
     /// is stored: for messages that must not be lost, call `sendToUsers()`. A page is in the rooms that its grant
     /// names (`grantToken()`).
     ///
-    /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+    /// @param string|int $room 1 to 64 letters, digits, or any of . _ : @ -; a number is its digits
     /// @param string $content UTF-8, at most 65,535 bytes
     /// @param string|int $type the message type for the front end, at most 64 bytes
     /// @return bool true: a daemon with a connection in the room got it; false: nobody is there
@@ -35,7 +35,7 @@ function! {
     /// to them. A daemon that is killed is not asked; one that hangs counts until the others notice, which
     /// takes at most 12 seconds, and the call times out meanwhile.
     ///
-    /// @param string $room 1 to 64 letters, digits, or any of . _ : @ -
+    /// @param string|int $room 1 to 64 letters, digits, or any of . _ : @ -; a number is its digits
     /// @return list<string|int> user ids, at most 10,000 of them; texts with `user_id_type` = `text`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached

@@ -6,21 +6,20 @@ use chatpush_wire::limit::{GRANT_PEERS, GRANT_ROOMS};
 use chatpush_wire::room::Room;
 use ext_php_rs::zend::BailoutGuard;
 
-use super::{user_ids, valid};
+use super::{name, user_ids, valid};
 use crate::declaration::Kind;
 use crate::users::UserArguments;
-use crate::zend::{self, List};
+use crate::zend::{self, List, TextOrNumber};
 
 /// The lists of a grant that names none.
 pub(crate) const NONE: List<'_> = List(None);
 
 impl<'a> Kind<'a> for Room {
-    type Parsed = &'a [u8];
+    type Parsed = TextOrNumber<'a>;
     type Value = Self;
 
-    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
-        // A name is ASCII, so what is not UTF-8 is not a name either way.
-        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
+    fn check(position: u32, parsed: TextOrNumber<'a>) -> Option<Self> {
+        valid(position, Self::try_from(name(parsed)))
     }
 }
 

@@ -97,11 +97,14 @@ final class Arguments
         return $rule === null ? $endpoint : throw $this->error($position, 'subscription_json', $rule);
     }
 
-    public function room(int $position, string $name): void
+    /** The name of a room. An integer is its digits, because PHP makes integers of such keys. */
+    public function room(int $position, string|int $name): string
     {
+        $name = (string) $name;
         if (!self::isRoom($name)) {
             throw $this->error($position, 'room', self::ROOM_RULE);
         }
+        return $name;
     }
 
     /**

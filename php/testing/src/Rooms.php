@@ -11,10 +11,10 @@ namespace ChatPush\Testing;
  */
 final class Rooms
 {
-    public static function push(string $function, string $room, string $content, string|int $type): bool
+    public static function push(string $function, string|int $room, string $content, string|int $type): bool
     {
         $check = new Arguments($function);
-        $check->room(1, $room);
+        $room = $check->room(1, $room);
         $check->content(2, $content);
         $check->type(3, $type);
         $memory = Memory::get();
@@ -23,9 +23,9 @@ final class Rooms
     }
 
     /** @return list<int|string> */
-    public static function users(string $function, string $room): array
+    public static function users(string $function, string|int $room): array
     {
-        (new Arguments($function))->room(1, $room);
+        $room = (new Arguments($function))->room(1, $room);
         $do = fn () => Memory::get()->usersOf($room);
         return Call::run($function, Effect::Presence, $do, fn () => []);
     }

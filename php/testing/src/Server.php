@@ -32,7 +32,7 @@ final class Server
     }
 
     /** Puts the pages of a user into these rooms alone, as their grant does. */
-    public static function enter(int|string $user, string ...$rooms): void
+    public static function enter(int|string $user, string|int ...$rooms): void
     {
         $memory = Memory::get();
         foreach ($memory->rooms as $room => $users) {

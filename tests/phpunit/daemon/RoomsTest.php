@@ -22,6 +22,19 @@ final class RoomsTest extends ChatPushTestCase
         self::assertSame([], ChatPush\getRoomUsers($room));
     }
 
+    /** PHP makes integers of keys that are digits. */
+    public function testRoomMayBeAnInteger(): void
+    {
+        [$user, $name] = [self::newUser(), (string) random_int(1, PHP_INT_MAX)];
+        $socket = self::inRooms($user, [$name]);
+        foreach (array_keys([$name => 'a room of the application']) as $room) {
+            self::assertIsInt($room);
+            self::assertTrue(ChatPush\pushToRoom($room, 'hello', 'text'));
+            self::assertSame($name, $socket->message()['room']);
+            self::assertSame([$user], ChatPush\getRoomUsers($room));
+        }
+    }
+
     public function testEverybodyIsReached(): void
     {
         $sockets = [self::connect(self::newUser()), self::connect(self::newUser())];

@@ -253,7 +253,7 @@ final class BadInputTest extends ChatPushTestCase
             // PHP makes numbers of keys that look like one.
             'conversation' => array_slice($texts, 1),
             'subscription_json' => [...$texts, null],
-            'room' => [...$texts, null],
+            'room' => $ids,
             'limit' => ['5', 1.5, true, null, []],
             'after_id' => ['5', 1.5, true, null, []],
             'ttl_seconds' => ['5', 1.5, true, null, []],

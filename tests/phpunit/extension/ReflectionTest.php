@@ -28,8 +28,8 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\getDueNotifications' => 'int $limit = 100, int $lease_seconds = 60: array',
         'ChatPush\markNotified' => 'array $user_ids: int',
         'ChatPush\savePushSubscription' => 'string|int $user_id, string $subscription_json: void',
-        'ChatPush\pushToRoom' => 'string $room, string $content, string|int $type: bool',
-        'ChatPush\getRoomUsers' => 'string $room: array',
+        'ChatPush\pushToRoom' => 'string|int $room, string $content, string|int $type: bool',
+        'ChatPush\getRoomUsers' => 'string|int $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',
         'ChatPush\connectToken' => 'string|int $user_id, int $ttl_seconds = 3600: string',
         'ChatPush\grantToken' => 'string|int $user_id, array $peers = [], array $rooms = [], '

@@ -32,6 +32,16 @@ final class RoomsInMemoryTest extends PHPUnit\Framework\TestCase
         self::assertSame([[], [2]], [ChatPush\getRoomUsers('a'), ChatPush\getRoomUsers('b')]);
     }
 
+    public function testRoomMayBeAnInteger(): void
+    {
+        Server::connect(2);
+        Server::enter(2, 7);
+        self::assertSame([2], ChatPush\getRoomUsers(7));
+        self::assertTrue(ChatPush\pushToRoom(7, 'hello', 'text'));
+        self::assertSame('7', Server::pushed(2)[0]['room']);
+        self::assertSame([2], ChatPush\getRoomUsers('7'));
+    }
+
     public function testEverybodyIsReached(): void
     {
         self::assertFalse(ChatPush\pushToAll('to nobody', 'notice'));
