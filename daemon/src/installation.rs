@@ -3,7 +3,7 @@
 //! Without it, a daemon and PHP that use different database numbers of one Redis would each look in a place
 //! of their own, and two installations on one database would end each other's writer.
 
-mod conversations;
+mod change;
 
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
@@ -100,12 +100,17 @@ impl Failure for AgreementError {
 /// enough, so that pushes go on.
 pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
+    let starts = known(services).is_none();
     if services.store.is_none() {
         let own = Installation::push_only(services.config.user_id_type);
         *known(services) = Some(own.clone());
-        return recorded(services, &own).await.map(drop);
+        return match recorded(services, &own).await {
+            Err(AgreementError::Mismatch(mismatch)) if mismatch.changeable().is_some() => {
+                change::change(services, starts).await
+            }
+            compared => compared.map(drop),
+        };
     }
-    let starts = known(services).is_none();
     let refreshed = match refresh(services).await {
         Err(AgreementError::Store(StoreError::Unavailable(UnavailableCause::NotAdopted(_)))) => {
             if let Some(store) = &services.store {
@@ -117,8 +122,8 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     };
     match refreshed {
         Ok(()) => Ok(()),
-        Err(AgreementError::Mismatch(Mismatch::Conversations { .. })) => {
-            conversations::change(services, starts).await
+        Err(AgreementError::Mismatch(mismatch)) if mismatch.changeable().is_some() => {
+            change::change(services, starts).await
         }
         Err(AgreementError::Store(error)) if !matches!(error, StoreError::Foreign(_)) => {
             if known(services).is_some() {

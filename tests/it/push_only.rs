@@ -19,6 +19,14 @@ async fn push_only() -> (TestEnv, TcpListener) {
     (env.with("CHATPUSH_MYSQL_URL", format!("mysql://u:p@127.0.0.1:{port}/none")), listener)
 }
 
+/// The exit code and the output of a daemon that does not start.
+async fn run_in_vain(env: &TestEnv) -> (Option<i32>, String) {
+    let env = env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+    let ran = Daemon::command(&env, &["run"]).await;
+    let text = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).replace("\\\"", "\"");
+    (ran.status.code(), text)
+}
+
 /// Everything that needs no database works, and nothing tries to reach one.
 #[tokio::test]
 async fn live_calls_work_without_a_database() {
@@ -139,6 +147,46 @@ async fn commands_do_without_a_database() {
     assert!(timeout(Duration::ZERO, mysql.accept()).await.is_err(), "somebody tried to reach MySQL");
 }
 
+/// The first one that starts changes it for all. What is stored stays, and no other database takes its place.
+#[tokio::test]
+async fn daemon_that_is_alone_changes_the_storage() {
+    let stored = TestEnv::new().await;
+    stored.users(&[2]).await;
+    let none = stored.clone().with("CHATPUSH_STORAGE", "none");
+    let daemon = stored.daemon().await;
+    let store = |text: &str| {
+        format!(
+            "try {{ var_dump(storeOfflineMessage(1, 2, '{text}')); }}
+             catch (ChatPush\\UnavailableException $e) {{ echo $e->getMessage(); }}"
+        )
+    };
+    assert_eq!(stored.php().get(&store("before")).await.trim(), "bool(true)");
+    daemon.stop();
+    let checked = Daemon::command(&none, &["check"]).await;
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && text.contains("storage is another one than before"), "{text}");
+
+    let daemon = none.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    let push = "var_dump(pushMessage(2, 'pushed', 'chat'));";
+    eventually("it is pushed", async || none.php().get(push).await, |output| output.trim() == "bool(true)")
+        .await;
+    assert_eq!(page.json().await["data"], "pushed");
+    let refused = none.php().get(&store("meanwhile")).await;
+    assert!(refused.contains("storage = \"none\""), "{refused}");
+    daemon.stop();
+
+    let other = TestEnv::new().await.with("CHATPUSH_PREFIX", stored.name());
+    other.execute(&format!("UPDATE chatpush_installation SET prefix = '{}'", stored.name())).await;
+    let (code, text) = run_in_vain(&other).await;
+    assert!(code == Some(78) && text.contains("use the Redis of this database"), "{text}");
+
+    let daemon = stored.daemon().await;
+    assert_eq!(stored.php().get(&store("after")).await.trim(), "bool(true)");
+    let (contents, _) = daemon.connect(2).await.until_unread_count().await;
+    assert_eq!(contents, ["before", "after"]);
+}
+
 /// A daemon with a database and one without would each look in a place of its own.
 #[tokio::test]
 async fn mixed_daemons_are_refused_by_name() {
@@ -149,12 +197,13 @@ async fn mixed_daemons_are_refused_by_name() {
     let _other = env.daemon().await;
     let backwards = TestEnv::new().await.with("CHATPUSH_PREFIX", env.name());
     backwards.execute(&format!("UPDATE chatpush_installation SET prefix = '{}'", env.name())).await;
-    for (mixed, found, own) in [(mixed, "mysql", "none"), (backwards, "none", "mysql")] {
-        let mixed = mixed.with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
-        let ran = Daemon::command(&mixed, &["run"]).await;
-        let text = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+    for (mixed, runs, found, own) in [(mixed, &stored, "mysql", "none"), (backwards, &env, "none", "mysql")] {
+        let key = runs.prefix().heartbeats();
+        let running = async || runs.redis::<Vec<String>>(&["HKEYS", &key]).await;
+        let running = eventually("it is there", running, |names| names.len() == 1).await;
+        let (code, text) = run_in_vain(&mixed).await;
         let named = format!("has storage = \"{found}\" and this daemon storage = \"{own}\"");
-        assert!(ran.status.code() == Some(78) && text.replace("\\\"", "\"").contains(&named), "{text}");
+        assert!(code == Some(78) && text.contains(&named) && text.contains(&running[0]), "{text}");
         let checked = Daemon::command(&mixed, &["check"]).await;
         let text = String::from_utf8_lossy(&checked.stdout).into_owned();
         assert!(!checked.status.success() && text.contains(&named), "{text}");

@@ -40,7 +40,7 @@ pub struct Installation {
     pub unread_by_conversation: bool,
     /// Where messages are stored: [`MYSQL`] or [`NONE`].
     pub storage: String,
-    /// A UUID that also stands in the database, in `chatpush_installation`. Empty without a database.
+    /// A UUID that also stands in the database, in `chatpush_installation`. Empty if there was never one.
     pub uuid: String,
     /// What the column with the content holds.
     pub content: ContentColumn,
@@ -102,8 +102,8 @@ pub enum Mismatch {
     /// Another kind of storage.
     #[error(
         "the installation in Redis has storage = \"{found}\" and this daemon storage = \"{own}\": give all \
-         daemons the same, or this one another prefix; to change it for good, stop them all and delete the \
-         key <prefix>:installation"
+         daemons the same (CHATPUSH_STORAGE), or this one another prefix; or stop them all before one starts with \
+         another value"
     )]
     Storage {
         /// The storage in the record.
@@ -122,6 +122,17 @@ pub enum Mismatch {
         /// The UUID in the database.
         own: String,
     },
+}
+
+impl Mismatch {
+    /// The setting that differs, if a daemon that is alone may change it.
+    pub const fn changeable(&self) -> Option<&'static str> {
+        match self {
+            Self::Storage { .. } => Some("storage"),
+            Self::Conversations { .. } => Some("unread_by_conversation"),
+            _ => None,
+        }
+    }
 }
 
 impl Installation {
@@ -151,6 +162,20 @@ impl Installation {
     pub fn push_only(user_id_type: UserIdType) -> Self {
         let storage = NONE.to_owned();
         Self { storage, ..Self::of_database(String::new(), user_id_type, ContentColumn::default()) }
+    }
+
+    /// The record after a daemon with the record `own`, which is alone, has changed what it may change: the storage,
+    /// and whether conversations are counted. The database that was used last stays known: an installation that only
+    /// pushes for a while does not go on with another one.
+    #[must_use]
+    pub fn changed_to(self, own: &Self) -> Self {
+        let changed = Self { storage: own.storage.clone(), ..self };
+        if !own.stores() {
+            return changed;
+        }
+        let uuid = if changed.uuid.is_empty() { own.uuid.clone() } else { changed.uuid };
+        let content = own.content.clone();
+        Self { uuid, content, unread_by_conversation: own.unread_by_conversation, ..changed }
     }
 
     /// Whether messages are stored.
@@ -210,6 +235,9 @@ impl Installation {
         if self.storage != own.storage {
             return Err(Mismatch::Storage { found: self.storage.clone(), own: own.storage.clone() });
         }
+        if !own.stores() {
+            return Ok(());
+        }
         if self.uuid != own.uuid {
             return Err(Mismatch::Uuid { found: self.uuid.clone(), own: own.uuid.clone() });
         }
@@ -267,6 +295,20 @@ mod tests {
             let text = admitted(change).unwrap_err();
             assert!(text.contains(named), "{text} should name {named}");
         }
+    }
+
+    /// Else the logs would be applied to a database that they do not belong to.
+    #[test]
+    fn changed_storage_leads_back_to_the_same_database_alone() {
+        let own = record().counting_conversations(true);
+        let push_only = Installation::push_only(UserIdType::Int);
+        assert_eq!(push_only.clone().changed_to(&own), own, "it had none");
+        let changed = own.clone().changed_to(&push_only);
+        assert_eq!((changed.admits(&push_only), changed.stores()), (Ok(()), false));
+        assert_eq!(changed.clone().changed_to(&own), own);
+        let other = Installation { uuid: "w".to_owned(), ..own.clone() };
+        let refused = changed.changed_to(&other).admits(&other);
+        assert_eq!(refused, Err(Mismatch::Uuid { found: own.uuid, own: other.uuid }));
     }
 
     #[test]

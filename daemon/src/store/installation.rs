@@ -73,8 +73,9 @@ impl InstallationRow {
             Some(found) if found != own.name() => Err(StoreError::Foreign(format!(
                 "the tables of chatpush are made for user ids of type {found} and user_id_type \
                  (CHATPUSH_USER_ID_TYPE) is {own}: set it to {found}. To change it for good, wait until the logs are \
-                 applied, stop every daemon, delete the key <prefix>:installation in Redis, drop the tables \
-                 chatpush_*, and run `chatpushd migrate`"
+                 applied, stop every daemon, delete the record in Redis (redis-cli DEL {}:installation), drop \
+                 the tables chatpush_*, and run `chatpushd migrate`",
+                self.prefix,
             ))),
             _ => Ok(()),
         }

@@ -54,19 +54,19 @@ pub(super) async fn agreement(config: &Config, own: Installation, writer: Option
         Ok(None) => Finding::fine(NAME, "new in this Redis"),
         Ok(Some(record)) => match Installation::decode(&record).and_then(|found| found.admits(&own)) {
             Ok(()) => Finding::fine(NAME, own.name()),
-            Err(mismatch @ Mismatch::Conversations { .. }) => changed(config, &commands, &mismatch).await,
-            Err(mismatch) => Finding::wrong(NAME, mismatch.to_string()),
+            Err(mismatch) => changed(config, &commands, &mismatch).await,
         },
         Err(error) => Finding::wrong(NAME, error.report()),
     }
 }
 
-/// Whether a daemon that starts may change the record: no other daemon runs.
+/// Whether a daemon that starts may change the record: it may change what differs, and no other daemon runs.
 async fn changed(config: &Config, commands: &Commands, mismatch: &Mismatch) -> Finding {
+    let Some(setting) = mismatch.changeable() else { return Finding::wrong(NAME, mismatch.to_string()) };
     match heartbeats::living(commands, &config.prefix, "", true).await {
         Ok(None) => Finding::warning(
             NAME,
-            "unread_by_conversation is another one than before: chatpushd changes it for all when it starts",
+            format!("{setting} is another one than before: chatpushd changes it for all when it starts"),
         ),
         Ok(Some(daemon)) => Finding::wrong(NAME, format!("{mismatch}; {daemon} runs")),
         Err(error) => Finding::wrong(NAME, error.report()),
