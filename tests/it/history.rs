@@ -1,5 +1,7 @@
 //! A message table that is a history: confirmed rows are marked, and none is ever deleted.
 
+mod confirmed_first;
+
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;

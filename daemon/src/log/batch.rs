@@ -111,6 +111,9 @@ pub(crate) struct Known {
     pub(crate) stored: HashSet<(UserId, MessageId)>,
     /// Those of them that were recalled.
     pub(crate) recalled: HashSet<(UserId, MessageId)>,
+    /// Messages that a client has confirmed before they became rows, where each has to become one: Redis has lost
+    /// them, or MySQL has refused them.
+    pub(crate) confirmed_without_row: HashSet<(UserId, MessageId)>,
     /// How many messages each user may get who is not connected. Whoever is missing has no limit.
     pub(crate) room: HashMap<UserId, u32>,
 }

@@ -60,10 +60,15 @@ pub(crate) const ALL: &[Migration] = &[
         summary: "recorded since when somebody is told in vain",
         statements: record_first_try,
     },
+    Migration {
+        version: 14,
+        summary: "recorded which confirmed messages had a row",
+        statements: add_had_row,
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 13;
+pub(crate) const LATEST: u16 = 14;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -171,6 +176,12 @@ fn record_exit(_: &NewInstallation<'_>) -> Vec<String> {
 /// When telling has failed first. NULL: it has not.
 fn record_first_try(_: &NewInstallation<'_>) -> Vec<String> {
     [NOTIFIED, WEBHOOK].map(|table| add_column(table, "tried_at", "bigint unsigned DEFAULT NULL")).concat()
+}
+
+/// In a history a message that had none becomes a row if it is sent again. What a version before remembers counts
+/// as stored.
+fn add_had_row(_: &NewInstallation<'_>) -> Vec<String> {
+    add_column(CONFIRMED, "had_row", "tinyint unsigned NOT NULL DEFAULT 1")
 }
 
 /// Adds a column, unless it is there, or the table is missing. MySQL has no `ADD COLUMN IF NOT EXISTS`.

@@ -87,8 +87,8 @@ impl Probe<'_> {
             add(insert::delete_stale_records(&row));
             add(format!("{} WHERE {} = LAST_INSERT_ID()", confirm::remove(tables), tables.id));
             if self.remember_confirmed {
-                for statement in confirm::remember(&[(receiver, &id)], false, now, server.statement_bytes / 2)
-                {
+                let (confirmed, most) = ((false, tables.marking.is_none()), server.statement_bytes / 2);
+                for statement in confirm::remember(&[(receiver, &id)], confirmed, now, most) {
                     add(statement);
                 }
             }

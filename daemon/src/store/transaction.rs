@@ -69,10 +69,10 @@ impl WriterConnection {
                 statements.push(ResultUse::Ignored, statement);
             }
         }
+        self.add_remembered(statements, batch);
         for statement in confirm::confirm_acked(tables, batch, most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
-        self.add_remembered(statements, batch);
         for ack in &batch.app_deletes {
             let [records, rows] = confirm::delete_by_application(tables, ack);
             statements.push(ResultUse::Ignored, records);
@@ -179,14 +179,21 @@ impl WriterConnection {
         self.remember_confirmed && !fault_injection::breaks(Promise::Memory)
     }
 
-    /// Adds the statements that remember confirmed messages.
+    /// Adds the statements that remember confirmed messages, before their records go.
     fn add_remembered(&self, statements: &mut MultiStatement, batch: &Batch<'_>) {
         if !self.remembers() {
             return;
         }
-        let now = clock::unix_milliseconds();
-        for (messages, recalled) in [(&batch.confirmed, false), (&batch.recalled, true)] {
-            for statement in confirm::remember(messages, recalled, now, self.server.statement_bytes / 2) {
+        let (now, most) = (clock::unix_milliseconds(), self.server.statement_bytes / 2);
+        // A queue has no row of what was confirmed. A history must have one of every message.
+        let is_history = self.tables.marking.is_some();
+        if is_history {
+            for statement in confirm::remember_stored(&batch.confirmed, now, most) {
+                statements.push(ResultUse::Ignored, statement);
+            }
+        }
+        for (messages, what) in [(&batch.confirmed, (false, !is_history)), (&batch.recalled, (true, true))] {
+            for statement in confirm::remember(messages, what, now, most) {
                 statements.push(ResultUse::Ignored, statement);
             }
         }

@@ -16,6 +16,8 @@ pub(super) struct Inserts<'a, 'k> {
     pub(super) places: HashMap<(&'k UserId, &'k MessageId), Option<usize>>,
     /// Messages that were recalled before.
     recalled: HashSet<(&'k UserId, &'k MessageId)>,
+    /// Messages that were confirmed before, and have no row.
+    confirmed: HashSet<(&'k UserId, &'k MessageId)>,
     /// How many messages users may still get.
     room: HashMap<&'k UserId, u32>,
     counting: Counting,
@@ -42,7 +44,8 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
         let places = known.stored.iter().map(|(receiver, id)| ((receiver, id), None)).collect();
         let room = known.room.iter().map(|(user, room)| (user, *room)).collect();
         let recalled = known.recalled.iter().map(|(receiver, id)| (receiver, id)).collect();
-        Self { entry: 0, rows: Vec::new(), places, recalled, room, counting }
+        let confirmed = known.confirmed_without_row.iter().map(|(receiver, id)| (receiver, id)).collect();
+        Self { entry: 0, rows: Vec::new(), places, recalled, confirmed, room, counting }
     }
 
     /// Adds a message, unless it is there, or no more may wait for its receiver, who was not connected.
@@ -54,7 +57,8 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
     ) -> Outcome<'a> {
         let Insert { id, receiver, .. } = insert;
         if let MapEntry::Vacant(place) = self.places.entry((receiver, id)) {
-            if let Some(room) = self.room.get_mut(receiver) {
+            let waits = !self.confirmed.contains(&(receiver, id));
+            if waits && let Some(room) = self.room.get_mut(receiver) {
                 if *room == 0 && !receiver_online {
                     batch.full.push(Full { entry: self.entry, receiver, id });
                     return Outcome::Full(receiver);
@@ -63,7 +67,11 @@ impl<'a: 'k, 'k> Inserts<'a, 'k> {
             }
             place.insert(Some(self.rows.len()));
             batch.count(&insert, receiver_online, self.counting);
-            self.rows.push(NewRow { insert, waits: true });
+            self.rows.push(NewRow { insert, waits });
+            if !waits {
+                batch.confirmed.push((receiver, id));
+                batch.client_acks.push((receiver, id));
+            }
         } else if self.recalled.contains(&(receiver, id)) {
             batch.shown_again.push((receiver, id));
         }

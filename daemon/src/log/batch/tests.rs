@@ -236,6 +236,36 @@ fn a_message_that_was_recalled_before_and_is_sent_again_is_no_row_and_clients_ar
     assert_eq!(batch.counters[&user(5)].added, 1);
 }
 
+/// In a history: a client has confirmed it before it became a row, and it was lost or refused.
+#[test]
+fn a_message_that_was_confirmed_without_a_row_is_a_row_that_does_not_wait() {
+    let duplicate = Entry::Duplicate {
+        receiver: user(5),
+        id: id(1),
+        receiver_online: false,
+        reply_to: Some("d".to_owned()),
+    };
+    let entries =
+        vec![duplicate, message(1, 5), message(2, 5), message(1, 5), recall(1, 1, 5), client_ack(1, 5)];
+    let entries = logged(entries);
+    let known = Known {
+        confirmed_without_row: HashSet::from([(user(5), id(1))]),
+        room: HashMap::from([(user(5), 0)]),
+        ..Known::default()
+    };
+    let batch = Batch::plan(&entries, |_| Position::default(), (Counting::Total, true), &known);
+    assert_eq!(batch.inserts.iter().map(|insert| insert.content).collect::<Vec<_>>(), ["m1"]);
+    assert_eq!(batch.client_acks, [(&user(5), &id(1))], "its row is marked");
+    assert!(batch.confirmed.contains(&(&user(5), &id(1))), "it is remembered that it has a row");
+    assert_eq!(batch.counters[&user(5)].added, 1);
+    assert_eq!(batch.full.len(), 1, "a message that waits needs room");
+    assert_eq!(recalled(&batch), [(false, None)]);
+    let (receiver, id) = (user(5), id(1));
+    let unknown = Outcome::Repeated { receiver: &receiver, id: &id, receiver_online: false };
+    assert_eq!(batch.replies[0].outcome, unknown, "MySQL may have refused it");
+    assert_eq!(batch.replies[1].outcome, Outcome::Stored { receiver_online: false });
+}
+
 #[test]
 fn a_recall_behind_a_clear_takes_no_count_that_is_gone() {
     let entries = logged(vec![message(1, 5), clear(5), message(2, 5), recall(1, 1, 5)]);

@@ -85,22 +85,46 @@ pub(in crate::store) fn delivered(tables: &Tables, batch: &Batch<'_>, most: usiz
 
 /// Remembers messages as confirmed, or as `recalled`, so that a repeated call does not store them again. `now_ms` is
 /// the time in milliseconds since 1970.
+///
+/// A message that is not known to have `had_row`, and is not remembered yet, is remembered as one without a row.
 pub(in crate::store) fn remember(
     messages: &[(&UserId, &MessageId)],
-    recalled: bool,
+    (recalled, had_row): (bool, bool),
     now_ms: u64,
     most: usize,
 ) -> Vec<String> {
-    let recalled = u8::from(recalled);
+    let (recalled, had_row) = (u8::from(recalled), u8::from(had_row));
     let row = |(receiver, id): &(&UserId, &MessageId)| {
-        format!("({}, {}, {now_ms}, {recalled})", id_literal(receiver), quoted(id.as_str()))
+        format!("({}, {}, {now_ms}, {recalled}, {had_row})", id_literal(receiver), quoted(id.as_str()))
     };
     let rows: Vec<_> = messages.iter().map(row).collect();
     let statements = in_statements(&rows, most, |row| row.len() + 2).into_iter().map(|rows| {
         format!(
-            "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`, `recalled`) VALUES {}",
+            "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`, `recalled`, `had_row`) VALUES {}",
             schema::CONFIRMED,
             rows.join(", ")
+        )
+    });
+    statements.collect()
+}
+
+/// Remembers those of the messages as confirmed that have a record, before it goes: they were stored. One that was
+/// remembered without a row has one now.
+pub(in crate::store) fn remember_stored(
+    messages: &[(&UserId, &MessageId)],
+    now_ms: u64,
+    most: usize,
+) -> Vec<String> {
+    let wanted = messages.iter().map(|(user, id)| format!("({}, {})", id_literal(user), quoted(id.as_str())));
+    let wanted: Vec<_> = wanted.collect();
+    let statements = in_statements(&wanted, most, |row| row.len() + 2).into_iter().map(|wanted| {
+        format!(
+            "INSERT INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) \
+             SELECT `receiver_id`, `message_id`, {now_ms} FROM `{}` WHERE (`receiver_id`, `message_id`) IN ({}) \
+             ON DUPLICATE KEY UPDATE `confirmed_ms` = {now_ms}, `had_row` = 1",
+            schema::CONFIRMED,
+            schema::MESSAGE,
+            wanted.join(", ")
         )
     });
     statements.collect()
@@ -109,8 +133,8 @@ pub(in crate::store) fn remember(
 /// Remembers the messages that the application deletes as confirmed.
 pub(in crate::store) fn remember_deleted(ack: &AppDelete<'_>, now_ms: u64) -> String {
     format!(
-        "INSERT IGNORE INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) \
-         SELECT `receiver_id`, `message_id`, {now_ms} FROM `{}` WHERE {}",
+        "INSERT INTO `{}` (`receiver_id`, `message_id`, `confirmed_ms`) \
+         SELECT `receiver_id`, `message_id`, {now_ms} FROM `{}` WHERE {} ON DUPLICATE KEY UPDATE `had_row` = 1",
         schema::CONFIRMED,
         schema::MESSAGE,
         records_of(ack),

@@ -25,15 +25,17 @@ pub(in crate::store) fn bytes(tables: &Tables, insert: &Insert<'_>) -> usize {
     quoted_bytes(insert.content) + tables.constants.len() + 2 * ID_BYTES + 320
 }
 
-/// Selects which of these messages are stored, or were confirmed a short time ago, and whether they were recalled.
+/// Selects which of these messages are stored, or were confirmed a short time ago, whether they were recalled, and
+/// whether a row was there.
 pub(in crate::store) fn stored(names: &Names, messages: &[(&UserId, &MessageId)]) -> String {
     let wanted =
         messages.iter().map(|(receiver, id)| format!("({}, {})", id_literal(receiver), quoted(id.as_str())));
     let wanted = wanted.collect::<Vec<_>>().join(", ");
     format!(
-        "SELECT m.`receiver_id`, m.`message_id`, 0 FROM `{}` m JOIN {} o ON {} \
+        "SELECT m.`receiver_id`, m.`message_id`, 0, 1 FROM `{}` m JOIN {} o ON {} \
          WHERE (m.`receiver_id`, m.`message_id`) IN ({wanted}) UNION \
-         SELECT `receiver_id`, `message_id`, `recalled` FROM `{}` WHERE (`receiver_id`, `message_id`) IN ({wanted})",
+         SELECT `receiver_id`, `message_id`, `recalled`, `had_row` FROM `{}` \
+         WHERE (`receiver_id`, `message_id`) IN ({wanted})",
         MESSAGE,
         names.offline_message,
         identity::record_of_row(names),

@@ -156,8 +156,9 @@ pub(in crate::store) fn uncount(
 /// in milliseconds since 1970.
 pub(in crate::store) fn remember(rows: &[u64], now_ms: u64) -> String {
     format!(
-        "INSERT IGNORE INTO `{CONFIRMED}` (`receiver_id`, `message_id`, `confirmed_ms`) \
-         SELECT `receiver_id`, `message_id`, {now_ms} FROM `{MESSAGE}` WHERE `offline_id` IN ({})",
+        "INSERT INTO `{CONFIRMED}` (`receiver_id`, `message_id`, `confirmed_ms`) \
+         SELECT `receiver_id`, `message_id`, {now_ms} FROM `{MESSAGE}` WHERE `offline_id` IN ({}) \
+         ON DUPLICATE KEY UPDATE `had_row` = 1",
         list(rows)
     )
 }

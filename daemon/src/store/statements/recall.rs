@@ -77,8 +77,8 @@ pub(in crate::store) fn counts_for(tables: &Tables) -> String {
 /// time in milliseconds since 1970.
 pub(in crate::store) fn remember(tables: &Tables, recall: &Recall<'_>, now_ms: u64) -> String {
     format!(
-        "INSERT IGNORE INTO `{CONFIRMED}` (`receiver_id`, `message_id`, `confirmed_ms`, `recalled`) \
-         SELECT m.`receiver_id`, m.`message_id`, {now_ms}, 1 FROM {} WHERE {}{}",
+        "INSERT INTO `{CONFIRMED}` (`receiver_id`, `message_id`, `confirmed_ms`, `recalled`) \
+         SELECT m.`receiver_id`, m.`message_id`, {now_ms}, 1 FROM {} WHERE {}{} ON DUPLICATE KEY UPDATE `had_row` = 1",
         records_and_rows(tables),
         named_by(tables, recall),
         tables.waits("o.")
