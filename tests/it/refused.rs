@@ -125,7 +125,7 @@ async fn small_max_allowed_packet_stops_nothing() {
     env.servers().sql("SET GLOBAL max_allowed_packet = 1048576").await;
     let queued = env.php().with("chatpush.durability=queued");
     // Each quote takes two bytes in a statement.
-    queued.get("foreach (range(1, 40) as $i) storeOfflineMessage(1, 2, str_repeat(\"'\", 60000));").await;
+    queued.get("foreach (range(1, 40) as $i) storeOfflineMessage(1, 2, str_repeat(\"'\", 65535));").await;
     let daemon = env.daemon().await;
     eventually("all are stored", || env.stored_count(2), |count| *count == 40).await;
 
@@ -138,7 +138,7 @@ async fn small_max_allowed_packet_stops_nothing() {
         answer.contains("mysql: ") && answer.contains("max_allowed_packet")
     })
     .await;
-    queued.get("storeOfflineMessage(1, 2, str_repeat(\"'\", 60000));").await;
+    queued.get("storeOfflineMessage(1, 2, str_repeat(\"'\", 65535));").await;
     env.servers().sql("SET GLOBAL max_allowed_packet = 1048576").await;
     eventually("it is stored", || env.stored_count(2), |count| *count == 41).await;
 }
