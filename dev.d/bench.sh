@@ -2,6 +2,7 @@
 
 run_bench() {
     packages build demo
-    build
-    exec target/release/chatpush-bench "$@"
+    echo "Building, as for the packages (the first build takes some minutes)"
+    cargo build --profile dist --workspace --locked --lib --bins
+    exec target/dist/chatpush-bench "$@"
 }

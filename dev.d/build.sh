@@ -1,6 +1,6 @@
 # Builds the workspace.
 
-# Optimised, as it is tested, measured and installed.
+# Optimised, as it is tested.
 build() {
     echo "Building (the first build takes some minutes)"
     cargo build --release --workspace --locked

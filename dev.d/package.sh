@@ -86,14 +86,14 @@ build_reproducibly() {
     echo "Building (the first build takes some minutes)"
     RUSTFLAGS="--remap-path-prefix=$PWD=/chatpush --remap-path-prefix=$home=/cargo" \
         CFLAGS="-ffile-prefix-map=$home=/cargo -ffile-prefix-map=$CARGO_TARGET_DIR=/target" \
-        cargo build --release --locked -p chatpush -p chatpush-daemon
-    built=$CARGO_TARGET_DIR/release
+        cargo build --profile dist --locked -p chatpush -p chatpush-daemon
+    built=$CARGO_TARGET_DIR/dist
 }
 
 debian_package() {
     local crate=$1
     shift
-    target/tools/bin/cargo-deb deb --no-build --locked --quiet -p "$crate" --deb-revision "$revision" \
+    target/tools/bin/cargo-deb deb --no-build --profile dist --locked --quiet -p "$crate" --deb-revision "$revision" \
         -o "$package_folder/" "$@" >/dev/null
 }
 

@@ -243,10 +243,10 @@ TEXT
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     local seed="${CHATPUSH_CHAOS_SEED:-1}"
-    cargo build --release --workspace --locked --features chatpush-daemon/fault_injection \
-        --bin chatpushd-fault-injection || return
-    cargo build --release -p chatpush --locked --features fault_injection \
-        --example chatpush_fault_injection || return
+    # Both in one command: alone, the extension's libraries would be built again, with fewer features.
+    cargo build --release --workspace --locked \
+        --features chatpush-daemon/fault_injection,chatpush/fault_injection \
+        --bin chatpushd-fault-injection --example chatpush_fault_injection || return
     # The longest first. Most of them wait most of the time.
     side_by_side 4 <<TEXT
 chaos --seconds 60 --seed $seed
