@@ -46,7 +46,7 @@ async fn receipts(env: &TestEnv, sender: &mut Client) -> Vec<String> {
         match frame["type"].as_str() {
             Some("end") => return ids,
             Some("delivered") => {
-                ids.extend(frame["ids"].as_array().into_iter().flatten().map(ToString::to_string))
+                ids.extend(frame["ids"].as_array().into_iter().flatten().map(ToString::to_string));
             }
             _ => {}
         }
