@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - `admin`: the admin listener, with health, readiness and metrics.
+//! - `admin`: the admin listener, with health, readiness and metrics. `state` reads what waits in the installation,
+//!   `process` what the operating system says about the daemon, and `gauges` names both.
 //! - [`check`]: `chatpushd check`.
 //! - [`dead_letters`]: `chatpushd dead`. [`webhooks`]: `chatpushd webhook`.
 //! - [`logging`]: structured logs.
@@ -14,8 +15,11 @@ pub(crate) mod admin;
 pub mod adopt;
 pub mod check;
 pub mod dead_letters;
+mod gauges;
 pub mod logging;
+pub(crate) mod process;
 pub(crate) mod rlimit;
 pub(crate) mod service_manager;
 pub(crate) mod signals;
+pub(crate) mod state;
 pub mod webhooks;

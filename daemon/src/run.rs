@@ -41,7 +41,7 @@ use crate::net::client_ip::TrustedProxies;
 use crate::notify::Notifier;
 use crate::notify::returned::Returned;
 use crate::ops::admin::{self, Admin};
-use crate::ops::{logging, rlimit, service_manager, signals};
+use crate::ops::{logging, process, rlimit, service_manager, signals};
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
@@ -75,6 +75,7 @@ struct Listeners {
 /// When an address cannot be listened on, or the certificate cannot be used. Redis and MySQL may be away; the
 /// daemon waits for them.
 pub async fn until_signalled(mut config: Config) -> anyhow::Result<ExitCode> {
+    process::started();
     rlimit::raise_and_apply(&mut config.limits);
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let listeners = Listeners {

@@ -8,6 +8,7 @@ use chatpush_wire::key::Prefix;
 
 use crate::base::last_error::LastError;
 use crate::broker::Commands;
+use crate::broker::clock::RedisClock;
 use crate::broker::lease::Lease;
 use crate::config::Config;
 use crate::log::position::Positions;
@@ -32,6 +33,8 @@ pub(crate) struct Services {
     pub(crate) generation: Arc<AtomicU32>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
+    /// Redis's clock.
+    pub(crate) redis_clock: RedisClock,
     /// Why this daemon, as the writer, cannot store now.
     pub(crate) writer_error: LastError,
 }
@@ -47,6 +50,7 @@ impl Services {
             installation: Mutex::default(),
             generation: Arc::default(),
             positions: Arc::default(),
+            redis_clock: RedisClock::default(),
             writer_error: LastError::default(),
             config,
         })

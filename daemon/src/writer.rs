@@ -111,6 +111,9 @@ impl Writer {
     /// term.
     async fn keep_lease(&self, lapsed: &CancellationToken) {
         loop {
+            if let Err(error) = self.services.redis_clock.read(&self.services.commands).await {
+                tracing::debug!(%error, "cannot read Redis's clock");
+            }
             tokio::time::sleep(lease::RENEWAL_INTERVAL).await;
             match self.lease.renew().await {
                 Ok(true) => {}

@@ -120,7 +120,10 @@ impl Harness {
         let metrics = async || self.daemon.get("/metrics").await;
         let log = self.folder.path().join("metrics");
         until("only the reference client is connected", &log, async || {
-            metrics().await.lines().any(|line| line == "chatpush_connections 1")
+            // Of each subprotocol, and of none.
+            let text = metrics().await;
+            let open = text.lines().filter(|line| line.starts_with("chatpush_connections{"));
+            open.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>() == 1
         })
         .await?;
         self.check().await

@@ -31,7 +31,10 @@ const DAEMON: &[(&str, &[&str])] = &[
             "services", "store", "web_push",
         ],
     ),
-    ("ops", &["base", "broker", "cli", "config", "edge", "fanout", "hub", "services", "store", "webhook"]),
+    (
+        "ops",
+        &["base", "broker", "cli", "config", "edge", "fanout", "hub", "log", "services", "store", "webhook"],
+    ),
     (
         "run",
         &[

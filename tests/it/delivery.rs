@@ -35,9 +35,8 @@ async fn closed_subscription_loses_no_stored_message() {
     let reading = browser.keep_reading();
     eventually("the rows are deleted", || env.stored_count(2), |count| *count == 0).await;
     assert_eq!(env.unread(2).await, 600);
-    let counted = daemon.get("/metrics").await;
-    assert!(counted.contains("\nchatpush_gaps_total 6\n"), "{counted}");
-    assert!(counted.contains("\nchatpush_connections 1\n"), "{counted}");
+    assert_eq!(daemon.metric("chatpush_gaps_total").await, 6);
+    assert_eq!(daemon.metric("chatpush_connections").await, 1);
     daemon.stop();
     let late = reading.await.expect("the client reads to the end");
     assert!(late.iter().all(|frame| frame.contains("unread_count")), "a message came twice: {late:?}");
@@ -56,7 +55,7 @@ async fn slow_client_is_closed_with_4000() {
     php.get("ChatPush\\sendMessage(1, 2, 'kept');").await;
     let flood = "foreach (range(1, 1500) as $i) pushMessage(2, str_repeat('x', 60000), 'flood');";
     let flooding = tokio::spawn(async move { php.get(flood).await });
-    let too_slow = |text: &String| text.contains("\nchatpush_slow_total 1\n");
+    let too_slow = |text: &String| text.contains("\nchatpush_closes_total{code=\"4000\"} 1\n");
     eventually("the client is too slow", || daemon.get("/metrics"), too_slow).await;
     // The daemon waits two seconds for the client to take the close frame.
     assert_eq!(slow.close_code().await, Some(4000));

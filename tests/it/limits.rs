@@ -199,7 +199,7 @@ async fn full_outbox_is_closed_with_4000_and_others_are_served() {
     };
     let metrics = || daemon.get("/metrics");
     let closing = async {
-        let too_slow = |text: &String| text.contains("\nchatpush_slow_total 1\n");
+        let too_slow = |text: &String| text.contains("\nchatpush_closes_total{code=\"4000\"} 1\n");
         eventually("the client is too slow", metrics, too_slow).await;
         // The daemon waits two seconds for the client to take the close frame.
         stalled.close_code().await

@@ -23,6 +23,8 @@ mod upgrade;
 mod closing;
 /// Limits on connections, handshakes and bytes.
 mod limits;
+/// What `/metrics` says.
+mod metrics;
 /// Memory for large mailboxes and slow clients.
 mod many;
 /// Users of whom somebody is to be told that messages wait.

@@ -45,6 +45,20 @@ impl MessageType {
     }
 }
 
+/// Whether a frame is a message's, and none of the daemon's own, which have no id.
+pub fn is_message(frame: &str) -> bool {
+    frame.starts_with("{\"id\":")
+}
+
+/// The id in a message's frame.
+pub fn message_id(frame: &str) -> Option<MessageId> {
+    #[derive(serde::Deserialize)]
+    struct Identified {
+        id: MessageId,
+    }
+    serde_json::from_str::<Identified>(frame).ok().map(|frame| frame.id)
+}
+
 /// What a message frame is rendered from.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {

@@ -33,6 +33,9 @@ pub static QUERY: Script = Script::new(include_str!("lua/query.lua"));
 /// Reads whose mailboxes the entries of a log change.
 pub static RECEIVERS: Script = Script::new(include_str!("lua/receivers.lua"));
 
+/// How much is in a log, and since when something waits.
+pub static BACKLOG: Script = Script::new(include_str!("lua/backlog.lua"));
+
 /// Appends an entry that MySQL had refused to the log again.
 pub static REQUEUE: Script = Script::new(include_str!("lua/requeue.lua"));
 

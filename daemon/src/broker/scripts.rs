@@ -21,6 +21,9 @@ pub(crate) static REQUEUE: LazyLock<Script> = LazyLock::new(|| Script::new(lua::
 /// Reads whose mailboxes the entries of a log change.
 pub(crate) static RECEIVERS: LazyLock<Script> = LazyLock::new(|| Script::new(lua::RECEIVERS.source()));
 
+/// How much is in a log, and since when something waits.
+pub(crate) static BACKLOG: LazyLock<Script> = LazyLock::new(|| Script::new(lua::BACKLOG.source()));
+
 /// Records this daemon's heartbeat and finds daemons without one.
 pub(crate) static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(lua::HEARTBEAT.source()));
 

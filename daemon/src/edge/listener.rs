@@ -122,7 +122,7 @@ impl Listener {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
             Err(_) => {
-                metrics::LATE.add(1);
+                metrics::LATE.inc();
                 tracing::debug!(%peer, "handshake timed out");
             }
         }

@@ -46,6 +46,8 @@ const REPLAY_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// One open connection.
 pub(crate) struct Session<'a> {
+    /// Its number, in log lines.
+    connection: u64,
     socket: Socket,
     registration: RegistrationGuard,
     protocol: Protocol,
@@ -69,8 +71,9 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session that has not sent anything yet.
+    /// A session that has not sent anything yet, for the connection with this number.
     pub(crate) fn new(
+        connection: u64,
         socket: Socket,
         registration: RegistrationGuard,
         credentials: Credentials,
@@ -83,6 +86,7 @@ impl<'a> Session<'a> {
             registration.allow_events();
         }
         Self {
+            connection,
             socket,
             registration,
             protocol,

@@ -1,12 +1,13 @@
 //! All sessions of this daemon: registering a connection and serving it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chatpush_wire::id::UserId;
 use hyper::upgrade::Upgraded;
 use tokio_util::task::TaskTracker;
 
-use crate::base::metrics;
+use crate::base::{message_log, metrics};
 use crate::edge::admission::ConnectionPermit;
 use crate::edge::limit_exceeded::LimitExceeded;
 use crate::edge::session::Session;
@@ -18,7 +19,6 @@ use crate::edge::session::registration::RegistrationGuard;
 use crate::edge::socket::Socket;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::Hub;
-use crate::hub::close_code::Close;
 
 /// Registers and serves connections. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -28,12 +28,20 @@ pub(crate) struct Sessions {
     context: Arc<SessionContext>,
     /// The closing handshakes under way.
     closing: TaskTracker,
+    /// The number of the next connection.
+    numbers: Arc<AtomicU64>,
 }
 
 impl Sessions {
     /// Sessions that register in `hub`.
     pub(crate) fn new(hub: Arc<Hub>, subscriptions: Subscriptions, context: SessionContext) -> Self {
-        Self { hub, subscriptions, context: Arc::new(context), closing: TaskTracker::new() }
+        Self {
+            hub,
+            subscriptions,
+            context: Arc::new(context),
+            closing: TaskTracker::new(),
+            numbers: Arc::default(),
+        }
     }
 
     /// How many connections are registered.
@@ -81,26 +89,32 @@ impl Sessions {
         protocol: Protocol,
     ) {
         let user = registration.user().clone();
-        metrics::CONNECTED.add(1);
+        let connection = self.numbers.fetch_add(1, Ordering::Relaxed);
+        metrics::CONNECTED.inc();
+        let open = metrics::CONNECTIONS.open(protocol.name());
+        message_log::connected(&user, connection);
         let socket = Socket::new(upgraded, &self.context.limits).await;
-        let mut session = Session::new(socket, registration, credentials, protocol, &self.context);
+        let mut session =
+            Session::new(connection, socket, registration, credentials, protocol, &self.context);
         let end = session.run().await;
         let (socket, registration) = session.into_parts();
         // From here on the user counts as offline; the socket counts until it is closed.
         let _permit = registration.unregister();
+        drop(open);
+        let code = match end {
+            End::Close(close) => close.code_text(),
+            End::ClosedByClient => metrics::CLOSED_BY_CLIENT,
+            End::Disconnected => metrics::LOST,
+        };
+        metrics::CLOSES.increment(code);
+        message_log::closed(&user, connection, code);
         let close = match end {
             End::Close(close) => Some(close),
             End::ClosedByClient => None,
             End::Disconnected => return,
         };
-        if let Some(close) = close {
-            tracing::debug!(%user, code = close.code(), "closing");
-            if close == Close::Slow {
-                metrics::SLOW.add(1);
-            }
-        }
         // The acknowledgements end when no session can send any. A client that is slow to close sends none.
-        let Self { hub, subscriptions, context, closing } = self;
+        let Self { hub, subscriptions, context, closing, .. } = self;
         drop((hub, subscriptions, context));
         closing.track_future(socket.close(close)).await;
     }

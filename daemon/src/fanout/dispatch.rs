@@ -151,7 +151,7 @@ impl Dispatcher {
         match Envelope::decode(&bytes) {
             Ok(Envelope::Ephemeral { frame }) => {
                 if let Some(frame) = slice_of(&bytes, frame) {
-                    self.hub.deliver_to_room(room, &Outgoing::new(frame, None));
+                    self.hub.deliver_to_room(room, &Outgoing::new(frame, None).arrived_now());
                 }
             }
             Ok(Envelope::Members { reply_to }) => self.queues.room_queries.enqueue(room.clone(), reply_to),
@@ -166,14 +166,14 @@ impl Dispatcher {
             return;
         };
         if let Some(frame) = slice_of(&bytes, frame) {
-            self.hub.deliver_to_everyone(&Outgoing::new(frame, None));
+            self.hub.deliver_to_everyone(&Outgoing::new(frame, None).arrived_now());
         }
     }
 
     /// The message in an envelope; `None` if there is none.
     fn message(&self, bytes: &Bytes, envelope: Envelope<'_>) -> Option<Outgoing> {
         match envelope {
-            Envelope::Ephemeral { frame } => Some(Outgoing::new(slice_of(bytes, frame)?, None)),
+            Envelope::Ephemeral { frame } => Some(Outgoing::new(slice_of(bytes, frame)?, None).arrived_now()),
             Envelope::Tracked { id, untyped, frame } => self.tracked(bytes, id, untyped, frame),
             _ => None,
         }
@@ -187,7 +187,7 @@ impl Dispatcher {
             }
             _ => slice_of(bytes, frame)?,
         };
-        Some(Outgoing::new(frame, Some(Arc::new(id))))
+        Some(Outgoing::new(frame, Some(Arc::new(id))).arrived_now())
     }
 }
 

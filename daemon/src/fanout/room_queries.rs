@@ -41,7 +41,7 @@ impl RoomQueries {
     /// Queues a question without waiting.
     pub(super) fn enqueue(&self, room: Room, reply_to: &str) {
         if self.0.try_send((room, reply_to.to_owned())).is_err() {
-            metrics::UNANSWERED.add(1);
+            metrics::UNANSWERED.inc();
         }
     }
 }

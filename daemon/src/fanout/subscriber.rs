@@ -61,7 +61,7 @@ impl Subscriber {
                 () = async { stop.cancelled().await; tokio::time::sleep(UNSUBSCRIBE_TIMEOUT).await } => break,
             };
             if self.subscriptions.set_up(false) && !stop.is_cancelled() {
-                metrics::GAPS.add(1);
+                metrics::GAPS.inc();
             }
             if let Err(error) = ended
                 && !stop.is_cancelled()

@@ -48,6 +48,22 @@ impl Close {
         }
     }
 
+    /// The close code as a text, for metrics.
+    pub(crate) const fn code_text(self) -> &'static str {
+        match self {
+            Self::Protocol => "1002",
+            Self::Binary => "1003",
+            Self::NotUtf8 => "1007",
+            Self::Flooding => "1008",
+            Self::TooBig => "1009",
+            Self::Restart => "1012",
+            Self::Slow => "4000",
+            Self::Silent => "4001",
+            Self::Expired => "4401",
+            Self::Disconnected => "4403",
+        }
+    }
+
     /// Whether what was queued before it is sent first: the client has done nothing wrong.
     pub(super) const fn is_last_in_queue(self) -> bool {
         matches!(self, Self::Restart | Self::Disconnected)
@@ -96,6 +112,7 @@ mod tests {
         let written = include_str!("../../../docs/PROTOCOL.md");
         for close in ALL {
             assert!(written.contains(&format!("\n| {} | ", close.code())), "{close:?}");
+            assert_eq!(close.code_text(), close.code().to_string());
             // RFC 6455 section 5.5: a control frame has at most 125 bytes, two of them the code.
             assert!(close.reason().len() <= 123);
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chatpush_wire::frame::{self, is_unread};
 use chatpush_wire::id::MessageId;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// What a connection is sent.
@@ -24,6 +25,8 @@ pub struct Outgoing {
     replayed: bool,
     /// For connections that are sent the content alone: parsed by the first session that needs it.
     content: Option<Arc<OnceLock<Utf8Bytes>>>,
+    /// When a live message has reached this daemon.
+    arrived: Option<Instant>,
 }
 
 impl Outgoing {
@@ -31,7 +34,23 @@ impl Outgoing {
     /// confirms it.
     pub fn new(frame: Utf8Bytes, tracked: Option<Arc<MessageId>>) -> Self {
         let replayed = tracked.is_some() || is_unread(&frame);
-        Self { frame, tracked, replayed, content: None }
+        Self { frame, tracked, replayed, content: None, arrived: None }
+    }
+
+    /// The same, if it is a message and no frame of the daemon's own: it has arrived now.
+    pub(crate) fn arrived_now(self) -> Self {
+        let is_message = self.tracked.is_some() || frame::is_message(&self.frame);
+        Self { arrived: is_message.then(Instant::now), ..self }
+    }
+
+    /// When it has reached this daemon, if it is a live message.
+    pub(crate) fn arrived(&self) -> Option<Instant> {
+        self.arrived
+    }
+
+    /// Its JSON frame.
+    pub(crate) fn frame(&self) -> &str {
+        &self.frame
     }
 
     /// The same JSON frame for connections of [`Format::Content`].

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::gauges;
+use super::state::State;
 use crate::base::backoff::Failure as _;
 use crate::base::metrics;
 use crate::broker::lease::Lease;
@@ -48,12 +50,13 @@ pub(crate) fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-async fn prometheus(State(Admin { hub, .. }): State<Admin>) -> Response {
-    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, metrics::text(hub.connections(), hub.queued_bytes())).into_response()
+async fn prometheus(extract::State(Admin { services, hub, .. }): extract::State<Admin>) -> Response {
+    let state = State::read(&services).await;
+    let text = metrics::text(&gauges::registry(&services, &hub, &state));
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
 }
 
-async fn ready(State(admin): State<Admin>) -> Response {
+async fn ready(extract::State(admin): extract::State<Admin>) -> Response {
     let parts = admin.readiness().await;
     let status =
         if parts.iter().all(Part::is_ready) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -25,7 +25,7 @@ impl QueryQueue {
     pub fn enqueue(&self, query: &[u8]) {
         let query = String::from_utf8_lossy(query).into_owned();
         if self.0.try_send((query, Instant::now())).is_err() {
-            metrics::UNANSWERED.add(1);
+            metrics::UNANSWERED.inc();
         }
     }
 }

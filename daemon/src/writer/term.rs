@@ -35,7 +35,7 @@ use super::sweeping::Sweeping;
 use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
-use crate::base::metrics;
+use crate::base::{message_log, metrics};
 use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
 use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate, limit_size, separate_forgets};
@@ -153,7 +153,7 @@ impl<'a> Term<'a> {
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
         let mut connection = blocking_connection(self.services.commands.connector()).await?;
-        metrics::TERMS.add(1);
+        metrics::TERMS.inc();
         // In an outage each try is a term: it is news once MySQL has taken a batch.
         let mut is_news = mysql.is_failing();
         if !is_news {
@@ -192,6 +192,7 @@ impl<'a> Term<'a> {
             let mut ends: BTreeMap<_, _> = ready.iter().map(|(partition, _)| (*partition, None)).collect();
             ends.extend(entries.iter().map(|logged| (logged.partition, Some(logged.position))));
             entries.retain(|logged| self.rescan.wants(logged, self.position(logged.partition)));
+            note_accepted(&entries);
             let mut cut = limit_size(&mut entries);
             cut.extend(separate_forgets(&mut entries));
             match self.forget_in_steps(&mut entries).await {
@@ -339,8 +340,9 @@ impl<'a> Term<'a> {
         stored: &HashSet<(UserId, MessageId)>,
         done: &Applied,
     ) {
-        metrics::BATCHES.add(1);
-        metrics::ENTRIES.add(entries.len() as u64);
+        metrics::BATCHES.inc();
+        metrics::ENTRIES.inc_by(entries.len() as u64);
+        self.observe(entries, batch);
         for update in &batch.positions {
             let own = entries.iter().filter(|logged| logged.partition == update.partition);
             let (count, bytes) =
@@ -370,13 +372,26 @@ impl<'a> Term<'a> {
         }
     }
 
+    /// Counts what was committed, and how long it took since Redis accepted it.
+    fn observe(&self, entries: &[LogEntry], batch: &Batch<'_>) {
+        metrics::MESSAGES.stored.inc_by(batch.inserts.len() as u64);
+        for insert in &batch.inserts {
+            message_log::stored(insert.id, insert.receiver);
+        }
+        let now = self.services.redis_clock.now();
+        for logged in entries.iter().filter(|logged| logged.messages().next().is_some()) {
+            let waited = now.saturating_sub(logged.position.time_ms());
+            metrics::STORE_DURATION.observe(Duration::from_millis(waited));
+        }
+    }
+
     async fn dead_letter(&mut self, logged: &LogEntry, rejection: &Rejection) -> Result<(), StoreError> {
         let error = rejection.to_string();
         let partition = logged.partition;
         let from = self.position(partition);
         let update = PositionUpdate { partition, from, to: logged.position.max(from) };
         self.mysql.dead_letter(update, logged, &error).await?;
-        metrics::DEAD.add(1);
+        metrics::DEAD.inc();
         let position = logged.position;
         tracing::error!(%partition, %position, error, "entry refused, kept in chatpush_dead");
         self.advance(update, 1, logged.bytes());
@@ -385,6 +400,8 @@ impl<'a> Term<'a> {
         let message = entry::message(&logged.fields, config.user_id_type);
         for (receiver, id) in message.iter().flat_map(|(users, id)| users.iter().map(move |user| (user, id)))
         {
+            metrics::MESSAGES.refused.inc();
+            message_log::refused(id, receiver, &error);
             self.refused_messages.add((receiver.clone(), id.clone()), error.clone());
             self.queue_refusal(receiver, id, &refused);
             // Clients that were connected have been shown it.
@@ -406,6 +423,15 @@ impl<'a> Term<'a> {
         // What does not move the position is in a log that is still searched.
         if update.to > update.from {
             self.trimming.add(update.partition, update.to, entries, bytes);
+        }
+    }
+}
+
+/// Logs the messages that were read.
+fn note_accepted(entries: &[LogEntry]) {
+    if message_log::is_on() {
+        for (user, id) in entries.iter().flat_map(LogEntry::messages) {
+            message_log::accepted(id, user);
         }
     }
 }

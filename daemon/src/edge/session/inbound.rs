@@ -8,7 +8,7 @@ use super::client_frame::ClientFrame;
 use super::end::{End, Step};
 use super::protocol::Protocol;
 use super::{Session, instant_of};
-use crate::base::{clock, metrics};
+use crate::base::{clock, message_log, metrics};
 use crate::edge::acks::Ack;
 use crate::hub::close_code::Close;
 
@@ -83,7 +83,10 @@ impl Session<'_> {
 
     async fn confirm(&mut self, ids: Vec<MessageId>) {
         if !ids.is_empty() {
-            metrics::CONFIRMED.add(ids.len() as u64);
+            metrics::MESSAGES.confirmed.inc_by(ids.len() as u64);
+            for id in &ids {
+                message_log::confirmed(id, self.registration.user(), self.connection);
+            }
             self.context.acks.append(Ack::Messages(self.registration.user().clone(), ids)).await;
         }
     }

@@ -13,7 +13,7 @@ use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::reply_to::ReplyTo;
 
 use super::Term;
-use crate::base::metrics;
+use crate::base::{message_log, metrics};
 use crate::broker::{BrokerError, replies};
 use crate::log::batch::{Batch, Counting, Full, LogEntry, PositionUpdate};
 use crate::log::position::Position;
@@ -111,12 +111,14 @@ impl Term<'_> {
             let letter =
                 letters.iter().find(|letter| (&letter.receiver, &letter.id) == (full.receiver, full.id));
             let message = (full.receiver.clone(), full.id.clone());
+            metrics::MESSAGES.refused.inc();
+            message_log::refused(full.id, full.receiver, "the mailbox is full");
             let Some(letter) = letter else {
                 tracing::debug!(user = %full.receiver, "the mailbox is full, the message is refused");
                 self.full_mailboxes.add(message, String::new());
                 continue;
             };
-            metrics::DEAD.add(1);
+            metrics::DEAD.inc();
             let (user, error) = (full.receiver, &letter.error);
             tracing::warn!(%user, error, "nobody waits for the answer, the message is kept in chatpush_dead");
             self.refused_messages.add(message, error.clone());
@@ -134,7 +136,7 @@ impl Term<'_> {
             PositionUpdate { partition, from: at, to: at }
         };
         let expired = self.expiry.step_if_due(&mut self.mysql, at, counted).await?;
-        metrics::EXPIRED.add(expired.messages);
+        metrics::EXPIRED.inc_by(expired.messages);
         self.mailboxes.removed(&expired.users);
         for (user, unread) in &expired.counters {
             replies::publish_unread(&mut self.after_commit, &self.services.prefix, user, &unread.frame());

@@ -5,7 +5,7 @@ use chatpush_wire::new_entry;
 use chatpush_wire::reply::{Each, Refusal, Reply};
 
 use super::Term;
-use crate::base::metrics;
+use crate::base::{message_log, metrics};
 use crate::broker::replies;
 use crate::log::batch::{Batch, Known, LogEntry, Outcome};
 use crate::store::StoreError;
@@ -170,8 +170,10 @@ impl Term<'_> {
         let batch = Batch { replies: Vec::new(), ..batch.clone() };
         self.committed(&part, &batch, &known.stored, &done);
         for (receiver, error) in refused {
-            metrics::DEAD.add(1);
+            metrics::DEAD.inc();
             tracing::error!(%partition, %position, user = %receiver.user, error, "message refused, kept in chatpush_dead");
+            metrics::MESSAGES.refused.inc();
+            message_log::refused(id, &receiver.user, error);
             self.refused_messages.add((receiver.user.clone(), id.clone()), error.clone());
             self.queue_refusal(&receiver.user, id, &Reply::Refused(Refusal::Rejected(error.clone())));
             // Clients that were connected have been shown it.

@@ -17,7 +17,7 @@ use crate::ops::check::Finding;
 
 /// Commands, as an ACL names them, and the arguments with which they are tried. `K` and `C` stand for a key
 /// and a channel.
-const COMMANDS: [(&str, &str); 27] = [
+const COMMANDS: [(&str, &str); 28] = [
     ("client|setname", "CLIENT SETNAME chatpushd-check"),
     ("client|id", "CLIENT ID"),
     ("eval", "EVAL return 0"),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &str); 27] = [
     ("blmpop", "BLMPOP 0.001 1 K LEFT"),
     ("xadd", "XADD K NOMKSTREAM * field 1"),
     ("xdel", "XDEL K 0-1"),
+    ("xlen", "XLEN K"),
     ("xread", "XREAD COUNT 1 STREAMS K 0"),
     ("xrange", "XRANGE K - + COUNT 1"),
     ("xtrim", "XTRIM K MAXLEN 0"),
