@@ -19,6 +19,7 @@ test|command node|nodejs|Node.js 18 or newer, runs the browser tests
 test|command npm|npm|downloads the library that controls the browser
 test|python websockets|python3-websockets|a WebSocket client in Python
 test|command valgrind|valgrind|counts the instructions of hot paths
+test|command promtool|prometheus|checks the alerts and runs their tests
 test|command openssl|openssl|creates the certificates of the TLS tests
 test|command systemd-analyze|systemd|checks the unit of the daemon
 test|eatmydata|libeatmydata1|spares the servers of the tests the wait for the disk

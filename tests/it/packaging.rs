@@ -1,4 +1,5 @@
-//! What `packaging/` holds is what systemd, PIE and Composer take.
+//! What `packaging/` holds is what systemd, PIE, Composer, Prometheus and Grafana take.
 
+mod alerts;
 mod composer;
 mod units;
