@@ -28,5 +28,7 @@ take_picture() {
     browser_library \
         && target/release/chatpush-stack run --demo -- \
             node tests/browser/picture.mjs docs/demo.png docs/demo-phone.png \
-        && echo "docs/demo.png and docs/demo-phone.png are written"
+        && target/release/chatpush-stack run --demo -- \
+            node tests/browser/admin-picture.mjs docs/admin.png docs/admin-phone.png \
+        && echo "the pictures in docs/ are written"
 }

@@ -3,6 +3,7 @@
 //! A daemon holds up to four connections: one for commands, one that reads the query lists, one that holds
 //! the subscriptions (`fanout`), and one that reads the log while the daemon is the writer.
 
+pub(crate) mod answers;
 pub(crate) mod backlog;
 pub(crate) mod clock;
 pub(crate) mod commands;

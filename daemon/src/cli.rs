@@ -45,6 +45,40 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print who writes, what waits, and what is not well
+    ///
+    /// Exits with 1 if something is not well.
+    Status {
+        /// Print JSON: one object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print who is connected, to any daemon
+    Online {
+        /// Users to look for [default: all who are connected]
+        #[arg(value_name = "USER_ID", value_parser = user_id, allow_hyphen_values = true)]
+        users: Vec<AnyUserId>,
+        /// Print JSON: a list of objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what is logged, or say what is known of a user
+    ///
+    /// FILTER is that of the running daemon, until it stops. Without: print it.
+    Log {
+        /// A level or a filter, such as `info,chatpush::message=debug`
+        #[arg(value_name = "FILTER", conflicts_with_all = ["user", "message", "json"])]
+        filter: Option<String>,
+        /// Say what is known of this user
+        #[arg(long, value_name = "USER_ID", value_parser = user_id, allow_hyphen_values = true)]
+        user: Option<AnyUserId>,
+        /// Say what became of this message for them
+        #[arg(long, value_name = "MESSAGE_ID", requires = "user")]
+        message: Option<String>,
+        /// Print JSON: one object
+        #[arg(long, requires = "user")]
+        json: bool,
+    },
     /// Create missing tables; existing tables are never altered
     Migrate,
     /// Say what becomes of rows from before chatpush
@@ -113,7 +147,11 @@ pub struct AdoptChoice {
 #[derive(Debug, Subcommand)]
 pub enum DeadLetterCommand {
     /// Print them: number, time, kind, users, size, and MySQL's error
-    List,
+    List {
+        /// Print JSON: a list of objects
+        #[arg(long)]
+        json: bool,
+    },
     /// Put them back into the log, after their cause is fixed
     Retry(DeadLetterSelection),
     /// Delete them for good

@@ -3,6 +3,7 @@
 //! Each setting is a row of the table in `table.rs`. The rows stand beside the code that reads them:
 //! `limits.rs` has those of `[limits]`, `tokens.rs` those of the keys and of `[token]`, and so on.
 
+mod admin;
 mod encoding;
 mod environment;
 mod error;
@@ -41,6 +42,7 @@ use chatpush_wire::token::Verifier;
 use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
+pub use self::admin::AdminToken;
 pub use self::environment::UnknownVariable;
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::history::History;
@@ -68,6 +70,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
+    /// What whoever uses that must know; none on loopback alone.
+    pub admin_token: Option<AdminToken>,
     /// Keys and claims of the connect tokens.
     pub tokens: Tokens,
     /// Which pages may connect.
@@ -139,7 +143,7 @@ impl Config {
     fn read(source: &mut Source) -> Option<Self> {
         let tokens = Tokens::read(source);
         let listen = source.parse("listen", general::address);
-        let admin_listen = source.parse("admin_listen", general::address);
+        let admin = admin::read(source);
         let threads = source.size("threads");
         let drain = source.seconds("drain_seconds");
         let prefix = source.parse("prefix", general::prefix);
@@ -184,9 +188,11 @@ impl Config {
             source.error("notify.when", "is unread, which needs count_unread = true");
         }
         let (trusted_proxies, proxy_protocol) = proxies?;
+        let (admin_listen, admin_token) = admin?;
         Some(Self {
             listen: listen?,
-            admin_listen: admin_listen?,
+            admin_listen,
+            admin_token,
             tokens: tokens?,
             allowed_origins: allowed_origins?,
             trusted_proxies,

@@ -8,6 +8,7 @@
 //! - `heartbeat`: daemons notice when another one hangs.
 //! - `log_repair`: what is done to the logs before subscribing.
 //! - [`presence`]: whose peers are online.
+//! - [`connection_queries`]: answers an operator how many connections users have.
 //! - [`room_queries`]: answers who is in a room.
 //! - [`dispatch`]: hands what the subscriptions bring to the hub and to the query queue.
 
@@ -15,6 +16,7 @@ pub mod dispatch;
 mod heartbeat;
 mod log_repair;
 pub mod presence;
+pub mod connection_queries;
 pub mod room_queries;
 pub(crate) mod subscriber;
 mod subscriber_clients;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use chatpush_daemon::cli::{Arguments, Command};
 use chatpush_daemon::config::Config;
-use chatpush_daemon::ops::{adopt, check, dead_letters, logging, webhooks};
+use chatpush_daemon::ops::{
+    adopt, check, dead_letters, explain, log_level, logging, online, status, webhooks,
+};
 use chatpush_daemon::{cli, run, store};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
@@ -65,6 +67,12 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run => run::until_signalled(config).await,
         Command::Check { json } => check::print(&config, json).await,
+        Command::Status { json } => status::print(config, json).await,
+        Command::Online { users, json } => online::print(config, &users, json).await,
+        Command::Log { user: Some(user), message, json, .. } => {
+            explain::print(config, &user, message, json).await
+        }
+        Command::Log { filter, .. } => log_level::change(&config, filter).await,
         Command::Migrate => store::migrate::print(&config).await,
         Command::Adopt { choice, delete, again, json } => {
             adopt::perform(&config, choice, adopt::Meant { delete, again }, json).await

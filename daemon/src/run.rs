@@ -30,6 +30,7 @@ use crate::edge::revocations::Revocations;
 use crate::edge::session::context::SessionContext;
 use crate::edge::sessions::Sessions;
 use crate::edge::tls::Tls;
+use crate::fanout::connection_queries::ConnectionQueries;
 use crate::fanout::dispatch::{Dispatcher, Queues};
 use crate::fanout::presence::Presence;
 use crate::fanout::room_queries::RoomQueries;
@@ -178,10 +179,16 @@ impl Daemon {
         let (queries, queue) = QueryQueue::new();
         let (room_queries, queued) = RoomQueries::new();
         connected.spawn(queued.serve(services.clone(), hub.clone()));
+        let (connection_queries, queued) = ConnectionQueries::new();
+        connected.spawn(queued.serve(services.clone(), hub.clone()));
         let presence = Presence::new(hub.clone(), config.user_id_type);
         connected.spawn(presence.clone().run(services.clone(), stop_connected.clone()));
-        let dispatcher =
-            dispatcher(&services, hub.clone(), Queues { queries, room_queries }, presence.clone());
+        let dispatcher = dispatcher(
+            &services,
+            hub.clone(),
+            Queues { queries, room_queries, connection_queries },
+            presence.clone(),
+        );
         let subscriber = Subscriber::new(services.clone(), subscriptions.clone(), dispatcher, presence);
         connected.spawn(subscriber.run(stop_connected.clone()));
         serve_queries(

@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub(crate) redis_clock: RedisClock,
     /// Why this daemon, as the writer, cannot store now.
     pub(crate) writer_error: LastError,
+    /// Why the last webhook of this daemon was not accepted.
+    pub(crate) webhook_error: LastError,
 }
 
 impl Services {
@@ -52,6 +54,7 @@ impl Services {
             positions: Arc::default(),
             redis_clock: RedisClock::default(),
             writer_error: LastError::default(),
+            webhook_error: LastError::default(),
             config,
         })
     }

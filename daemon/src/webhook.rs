@@ -16,10 +16,11 @@ use chatpush_wire::id::UserId;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use self::client::Client;
+use self::client::{Answer, Client};
 use self::queued::Queued;
 use self::waiting::Waiting;
 use crate::barrier::Barrier;
+use crate::base::last_error::LastError;
 use crate::broker::lease::Lease;
 use crate::config::{Event, Notify, Webhook};
 use crate::notify::offers::Offers;
@@ -42,6 +43,14 @@ const DIGEST_BYTES: usize = 16;
 pub(crate) struct Webhooks {
     waiting: Option<Waiting>,
     queued: Option<Queued>,
+}
+
+/// Remembers why a webhook was not accepted, for operators.
+fn note_answer(last: &LastError, answer: &Answer) {
+    match answer {
+        Answer::Failed { reason, .. } => last.failed(reason.clone()),
+        Answer::Accepted | Answer::Gone => last.clear(),
+    }
 }
 
 impl Webhooks {

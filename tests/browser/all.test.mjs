@@ -1,6 +1,7 @@
 // Runs every case in one browser. Some wait half a minute for a dead network, so they run concurrently.
 import { after, before, describe, test } from 'node:test';
 import { launch } from './browser.mjs';
+import * as admin from './cases/admin.mjs';
 import * as chat from './cases/chat.mjs';
 import * as closing from './cases/closing.mjs';
 import * as contrast from './cases/contrast.mjs';
@@ -68,7 +69,7 @@ async function isolated(run) {
 
 describe('together', { concurrency: 6 }, () => {
   cases(
-    hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
+    admin, hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, presence, outbox, conversation, signIn, wide, closing,
     forum, gateway, ratchet, recall, receipts, groups, devices, unread, notifications,
   );

@@ -4,13 +4,24 @@ import { createConnection } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /** The process id of the daemon, or undefined while it is down. */
-export async function pid() {
+export const pid = async () => (await environment())?.pid;
+
+/** The address of its admin listener. */
+export async function admin() {
+  const { variables } = await environment();
+  const listen = variables.find((variable) => variable.startsWith('CHATPUSH_ADMIN_LISTEN='));
+  return `http://${listen.slice(listen.indexOf('=') + 1)}`;
+}
+
+/** Its process id and its environment. */
+async function environment() {
   const listen = `CHATPUSH_LISTEN=127.0.0.1:${new URL(process.env.CHATPUSH_TEST_WS_URL).port}`;
   for (const entry of await readdir('/proc')) {
     const file = (name) => readFile(`/proc/${entry}/${name}`, 'utf8').catch(() => '');
     // The shell that looks after the daemon has the same environment.
     if (!/^\d+$/.test(entry) || !(await file('comm')).startsWith('chatpushd')) continue;
-    if ((await file('environ')).split('\0').includes(listen)) return Number(entry);
+    const variables = (await file('environ')).split('\0');
+    if (variables.includes(listen)) return { pid: Number(entry), variables };
   }
   return undefined;
 }

@@ -33,7 +33,10 @@ const DAEMON: &[(&str, &[&str])] = &[
     ),
     (
         "ops",
-        &["base", "broker", "cli", "config", "edge", "fanout", "hub", "log", "services", "store", "webhook"],
+        &[
+            "base", "broker", "cli", "config", "edge", "fanout", "hub", "log", "net", "services", "store",
+            "webhook",
+        ],
     ),
     (
         "run",

@@ -25,6 +25,8 @@ mod closing;
 mod limits;
 /// What `/metrics` says.
 mod metrics;
+/// What operators see: `status`, `online`, `log`, and the admin listener.
+mod operators;
 /// Memory for large mailboxes and slow clients.
 mod many;
 /// Users of whom somebody is to be told that messages wait.

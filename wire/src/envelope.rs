@@ -11,6 +11,7 @@
 //! | `1L` ids `\n` envelope | what each of these users is sent: on the channel of a partition's daemons, the ids separated by spaces |
 //! | `1M` `reply_to` | no frame: say who is in the room |
 //! | `1X` | no frame: close the user's connections |
+//! | `1C` question `\n` users | no frame, on the channel of one daemon: append how many connections these users have, their ids separated by spaces, `*` for all users, to the stream of the question |
 //!
 //! The first byte is [`crate::VERSION`]. An id is printable ASCII, so the first line feed ends it.
 
@@ -56,6 +57,13 @@ pub enum Envelope<'a> {
         /// Where the answer goes ([`crate::reply_to`]).
         reply_to: &'a str,
     },
+    /// Say how many connections there are.
+    Connections {
+        /// The question ([`crate::key::Prefix::answers`]).
+        question: &'a str,
+        /// Ids of users, separated by spaces; `*` for all.
+        users: &'a str,
+    },
     /// Close the user's connections.
     Disconnect,
 }
@@ -77,6 +85,9 @@ pub const MANY: &str = concat!(version!(), "L");
 
 /// The bytes before the `reply_to` of a question who is in a room.
 pub const MEMBERS: &str = concat!(version!(), "M");
+
+/// The bytes before a question how many connections there are.
+pub const CONNECTIONS: &str = concat!(version!(), "C");
 
 /// The bytes before the frame of a stored message.
 pub fn tracked(id: &MessageId, untyped: bool) -> String {
@@ -107,6 +118,10 @@ impl<'a> Envelope<'a> {
         if let Some(rest) = body.strip_prefix('L') {
             let (users, envelope) = rest.split_once('\n').ok_or(UnknownEnvelope)?;
             return Ok(Self::Many { users, envelope });
+        }
+        if let Some(rest) = body.strip_prefix('C') {
+            let (question, users) = rest.split_once('\n').ok_or(UnknownEnvelope)?;
+            return Ok(Self::Connections { question, users });
         }
         if body == "X" {
             return Ok(Self::Disconnect);
@@ -139,6 +154,9 @@ mod tests {
         let many = format!("{MANY}2 66\n1F{{\n}}");
         let read = Envelope::decode(many.as_bytes());
         assert_eq!(read, Ok(Envelope::Many { users: "2 66", envelope: "1F{\n}" }));
+        let asked = format!("{CONNECTIONS}a1\n2 66");
+        let read = Envelope::decode(asked.as_bytes());
+        assert_eq!(read, Ok(Envelope::Connections { question: "a1", users: "2 66" }));
         assert_eq!(Envelope::decode(DISCONNECT.as_bytes()), Ok(Envelope::Disconnect));
         for untyped in [false, true] {
             let bytes = tracked(&id, untyped) + "{\n}";
@@ -149,7 +167,9 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused() {
-        for bad in [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1L2", b"1T\nno-id", b"1F\xFF"] {
+        for bad in
+            [&b""[..], b"1", b"2F{}", b"1X{}", b"1Y", b"1Tno-end", b"1L2", b"1Ca", b"1T\nno-id", b"1F\xFF"]
+        {
             assert_eq!(Envelope::decode(bad), Err(UnknownEnvelope));
         }
     }

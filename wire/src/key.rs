@@ -135,6 +135,17 @@ impl Prefix {
         format!("{}:daemon:{daemon}", self.0)
     }
 
+    /// Whether this is [`Prefix::daemon_channel`] of that daemon.
+    pub fn is_daemon_channel_of(&self, daemon: &str, channel: &str) -> bool {
+        let name = channel.strip_prefix(self.as_str()).and_then(|rest| rest.strip_prefix(":daemon:"));
+        name == Some(daemon)
+    }
+
+    /// The stream to which daemons append their answers to an operator's question.
+    pub fn answers(&self, question: &str) -> String {
+        format!("{}:answers:{question}", self.0)
+    }
+
     /// The hash with each daemon's last heartbeat.
     pub fn heartbeats(&self) -> String {
         format!("{}:heartbeats", self.0)

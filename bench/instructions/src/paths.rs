@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
+use chatpush_daemon::fanout::connection_queries::ConnectionQueries;
 use chatpush_daemon::fanout::dispatch::{Dispatcher, Queues};
 use chatpush_daemon::fanout::presence::Presence;
 use chatpush_daemon::fanout::room_queries::RoomQueries;
@@ -91,7 +92,8 @@ fn forward(devices: usize, times: u32) -> anyhow::Result<()> {
     let default_type = MessageType::Name(DEFAULT_TYPE.to_owned());
     let (room_queries, _room_queue) = RoomQueries::new();
     let presence = Presence::new(hub.clone(), UserIdType::Int);
-    let queues = Queues { queries, room_queries };
+    let (connection_queries, _) = ConnectionQueries::new();
+    let queues = Queues { queries, room_queries, connection_queries };
     let installation = (prefix.clone(), UserIdType::Int);
     let dispatcher =
         Dispatcher::new(hub, queues, presence, installation, "chatpushd".to_owned(), &default_type);

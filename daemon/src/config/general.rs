@@ -12,8 +12,6 @@ use super::setting::Setting;
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("listen", "127.0.0.1:8089", "Address for browsers")
         .details("Usually behind a proxy that speaks TLS."),
-    Setting::text("admin_listen", "127.0.0.1:8090", "Address of `/health`, `/ready` and `/metrics`")
-        .details("Keep it private."),
     Setting::integer("threads", "0", 0..=1_024, "", "Threads that serve clients, Redis and MySQL").details(
         "0: half as many as processors, at least one. On a machine of its own, give the daemon as many \
          threads as processors.",

@@ -38,6 +38,15 @@ impl Log {
         let format = source.text("log.format");
         Some(Self { filter: filter?, json: format? == "json" })
     }
+
+    /// A filter in its short form.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as for the setting.
+    pub(crate) fn checked_filter(text: &str) -> Result<String, String> {
+        filter(text)
+    }
 }
 
 /// The library takes any word for the name of a target, so a misspelt level would silence the daemon. What

@@ -2,14 +2,15 @@
 
 use super::setting::Setting;
 use super::{
-    general, history, limits, logging, mailbox, mysql, names, notify, origins, redis, tls, tokens, values,
-    web_push, webhook,
+    admin, general, history, limits, logging, mailbox, mysql, names, notify, origins, redis, tls, tokens,
+    values, web_push, webhook,
 };
 
 /// The rows, each part beside the code that reads it, in the order in which they are printed.
-const PARTS: [&[Setting]; 16] = [
+const PARTS: [&[Setting]; 17] = [
     tokens::SETTINGS,
     general::SETTINGS,
+    admin::SETTINGS,
     mysql::STORAGE,
     origins::SETTINGS,
     tls::SETTINGS,

@@ -12,6 +12,7 @@ use chatpush_wire::room::Room;
 use redis::{PushInfo, PushKind, Value};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::connection_queries::ConnectionQueries;
 use super::presence::Presence;
 use super::room_queries::RoomQueries;
 use crate::base::metrics;
@@ -42,6 +43,8 @@ pub struct Queues {
     pub queries: QueryQueue,
     /// Those who is in a room.
     pub room_queries: RoomQueries,
+    /// Those of operators.
+    pub connection_queries: ConnectionQueries,
 }
 
 impl Dispatcher {
@@ -82,6 +85,8 @@ impl Dispatcher {
         let Some(user) = self.prefix.user_of_channel(channel, self.user_ids) else {
             if self.prefix.is_query_channel_of(&self.name, channel) {
                 self.queues.queries.enqueue(&envelope);
+            } else if self.prefix.is_daemon_channel_of(&self.name, channel) {
+                self.queues.connection_queries.enqueue(&envelope);
             } else if self.prefix.is_daemons_channel(channel) {
                 self.push_to_users(envelope);
             } else if let Some(room) = self.prefix.room_of_channel(channel) {
@@ -113,7 +118,9 @@ impl Dispatcher {
                 }
                 return;
             }
-            Ok(Envelope::Many { .. } | Envelope::Members { .. }) | Err(_) => None,
+            Ok(Envelope::Many { .. } | Envelope::Members { .. } | Envelope::Connections { .. }) | Err(_) => {
+                None
+            }
         };
         let Some(outgoing) = outgoing else {
             tracing::warn!(%user, "cannot read an envelope: is an extension of another version in use?");

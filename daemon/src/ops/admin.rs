@@ -1,19 +1,25 @@
-//! The admin listener: health, readiness and metrics.
+//! The admin listener: a page, health, readiness, metrics, and the log filter.
+
+mod access;
+mod page;
+mod waiting;
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Router, extract, middleware};
+use serde::Serialize;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::gauges;
+use self::access::Guard;
 use super::state::State;
+use super::status::Status;
+use super::{gauges, logging};
 use crate::base::backoff::Failure as _;
 use crate::base::metrics;
 use crate::broker::lease::Lease;
@@ -40,14 +46,43 @@ pub(crate) struct Admin {
 }
 
 /// `GET /health` is 200 while the process lives. `GET /ready` is 200 while messages are delivered and stored
-/// and new connections are accepted, else 503; the body says which part is not ready. `GET /metrics` is for
-/// Prometheus.
+/// and new connections are accepted, else 503; the body says which part is not ready. Everything else is for whom
+/// [`access`] lets in: `GET /metrics` is for Prometheus, `GET /` a page, `GET /status` and `GET /waiting` the JSON
+/// that it shows. `GET /log` is the log filter, and `PUT /log` changes it.
 pub(crate) fn router(admin: Admin) -> Router {
+    let guard = Guard::new(admin.services.config.admin_token.as_ref());
     Router::new()
+        .route("/", get(page::show))
+        .route("/metrics", get(prometheus))
+        .route("/status", get(status))
+        .route("/waiting", get(waiting::show))
+        .route("/log", get(|| async { logging::filter() + "\n" }).put(change_filter))
+        .layer(middleware::from_fn_with_state(guard, access::check))
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
-        .route("/metrics", get(prometheus))
         .with_state(admin)
+}
+
+async fn status(extract::State(Admin { services, .. }): extract::State<Admin>) -> Response {
+    json(&Status::read(&services).await)
+}
+
+async fn change_filter(filter: String) -> Response {
+    match logging::change_filter(&filter) {
+        Ok(()) => (logging::filter() + "\n").into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error + "\n").into_response(),
+    }
+}
+
+/// An answer in JSON, which nobody keeps.
+fn json(value: &impl Serialize) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => {
+            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+            (headers, text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 async fn prometheus(extract::State(Admin { services, hub, .. }): extract::State<Admin>) -> Response {

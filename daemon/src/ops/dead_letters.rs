@@ -7,6 +7,7 @@ use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::Installation;
 use redis::Client;
+use serde_json::{Value, json};
 
 use crate::base::output;
 use crate::broker::{Commands, log};
@@ -26,7 +27,13 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
     };
     let store = Store::new(mysql, &config.prefix);
     match command {
-        DeadLetterCommand::List => {
+        DeadLetterCommand::List { json: true } => {
+            let entries = store.dead_letters(None).await?;
+            let list: Vec<_> = entries.iter().map(|entry| as_json(entry, config.user_id_type)).collect();
+            output::line(serde_json::to_string(&list)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        DeadLetterCommand::List { json: false } => {
             let entries = store.dead_letters(None).await?;
             for entry in &entries {
                 output::line(described(entry, config.user_id_type));
@@ -109,6 +116,20 @@ fn described(entry: &DeadLetter, ids: UserIdType) -> String {
         Err(error) => error.to_string(),
     };
     format!("{}  {}  {what}: {}", entry.number, entry.died_at, entry.error)
+}
+
+/// The same as an object.
+pub(super) fn as_json(entry: &DeadLetter, ids: UserIdType) -> Value {
+    let decoded = Entry::decode(&entry.fields, ids);
+    let kind = decoded.as_ref().map_or("unreadable", entry_kind);
+    let (receivers, id) = match entry::message(&entry.fields, ids) {
+        Some((receivers, id)) => (receivers, Some(id)),
+        None => (entry::receivers(&entry.fields, ids).unwrap_or_default(), None),
+    };
+    json!({
+        "number": entry.number, "time": entry.died_at, "kind": kind, "user_ids": receivers, "message_id": id,
+        "error": entry.error,
+    })
 }
 
 const fn entry_kind(entry: &Entry) -> &'static str {

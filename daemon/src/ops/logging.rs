@@ -2,22 +2,55 @@
 //! Secrets and message contents are not logged; only MySQL's own reason for refusing an entry may quote a
 //! part of it.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::base::error_text::error_text;
 use crate::base::output;
 use crate::config::{Config, ConfigErrors, Log};
 
+/// The filter of this process, which can be changed.
+struct Active {
+    handle: reload::Handle<EnvFilter, Layered<FilterFn, Registry>>,
+    text: Mutex<String>,
+}
+
+static ACTIVE: OnceLock<Active> = OnceLock::new();
+
+/// Changes what is logged from now on.
+///
+/// # Errors
+///
+/// What is wrong with the filter.
+pub(crate) fn change_filter(text: &str) -> Result<(), String> {
+    let text = Log::checked_filter(text)?;
+    let filter = EnvFilter::try_new(&text).map_err(|error| error.to_string())?;
+    let Some(active) = ACTIVE.get() else { return Err("logging was not started".to_owned()) };
+    active.handle.reload(filter).map_err(|error| error.to_string())?;
+    (*active.text.lock().unwrap_or_else(PoisonError::into_inner)).clone_from(&text);
+    tracing::info!(filter = text, "the log filter was changed");
+    Ok(())
+}
+
+/// What is logged now.
+pub(crate) fn filter() -> String {
+    let text = ACTIVE.get().map(|active| active.text.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    text.unwrap_or_default()
+}
+
 /// Starts logging for the process, and names the environment variables that have no effect. A second call has
 /// no effect.
 pub fn start(config: &Config) {
     let Log { filter, json } = &config.log;
     // The filter was validated with the configuration, so the fallback is never used.
-    let filter = EnvFilter::try_new(filter).unwrap_or_default();
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter).unwrap_or_default());
     // Below INFO, libraries log what they send and receive, which includes messages and tokens.
-    let own =
+    let own: FilterFn =
         FilterFn::new(|about| about.target().starts_with("chatpush") || *about.level() <= LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(own).with(filter);
@@ -27,6 +60,7 @@ pub fn start(config: &Config) {
         tracing::debug!("logging was already started");
         return;
     }
+    _ = ACTIVE.set(Active { handle, text: Mutex::new(config.log.filter.clone()) });
     if *json {
         std::panic::set_hook(Box::new(|panic| {
             let error = panic.to_string();

@@ -21,7 +21,7 @@ const CHANGED: usize = 1_000;
 
 /// A webhook that waits.
 #[derive(Debug)]
-enum Waiting {
+pub(super) enum Waiting {
     /// Somebody is to be told that messages wait.
     Due(Candidate),
     /// Something has happened.
@@ -34,18 +34,12 @@ enum Waiting {
 ///
 /// When nobody is told by webhook, or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result<ExitCode> {
-    let (Some(mysql), Some(webhook)) = (&config.mysql, &config.webhook) else {
+    let (Some(mysql), Some(_)) = (&config.mysql, &config.webhook) else {
         anyhow::bail!("nobody is told by webhook: set webhook.url");
     };
     let store = Store::new(mysql, &config.prefix);
     let now = clock::unix_milliseconds();
-    let mut waiting = Vec::new();
-    if config.notify.is_some() && webhook.events.has(Event::Waiting) {
-        waiting.extend(store.undelivered(MOST).await?.into_iter().map(Waiting::Due));
-    }
-    if webhook.events.are_queued() {
-        waiting.extend(store.waiting_events(MOST).await?.into_iter().map(Waiting::Queued));
-    }
+    let waiting = waiting(config, &store, MOST).await?;
     match command {
         WebhookCommand::List { json: true } => {
             let list: Vec<_> = waiting.iter().map(as_json).collect();
@@ -76,6 +70,19 @@ pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result
             Ok(outcome(&selection, chosen.len()))
         }
     }
+}
+
+/// Those that wait, at most so many of each kind; none if there are no webhooks.
+pub(super) async fn waiting(config: &Config, store: &Store, most: u32) -> Result<Vec<Waiting>, StoreError> {
+    let mut waiting = Vec::new();
+    let Some(webhook) = &config.webhook else { return Ok(waiting) };
+    if config.notify.is_some() && webhook.events.has(Event::Waiting) {
+        waiting.extend(store.undelivered(most).await?.into_iter().map(Waiting::Due));
+    }
+    if webhook.events.are_queued() {
+        waiting.extend(store.waiting_events(most).await?.into_iter().map(Waiting::Queued));
+    }
+    Ok(waiting)
 }
 
 async fn retry(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
@@ -159,7 +166,7 @@ fn described(waiting: &Waiting, now: u64) -> String {
     format!("{}  {what}, tried {tries} times, next {next}", id(waiting))
 }
 
-fn as_json(waiting: &Waiting) -> Value {
+pub(super) fn as_json(waiting: &Waiting) -> Value {
     match waiting {
         Waiting::Due(Candidate { user, at, due_at, tries, .. }) => json!({
             "id": id(waiting), "event": Event::Waiting.name(), "user_id": user,

@@ -25,9 +25,18 @@ impl Store {
     /// Every dead letter, or those with these numbers, oldest first.
     pub(crate) async fn dead_letters(&self, numbers: Option<&[u64]>) -> Result<Vec<DeadLetter>, StoreError> {
         let which = numbers.map_or("TRUE".to_owned(), |numbers| format!("`id` IN ({})", list(numbers)));
+        self.dead_letters_where(&format!("{which} ORDER BY `id`")).await
+    }
+
+    /// The last ones, at most `most`, newest first.
+    pub(crate) async fn last_dead_letters(&self, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        self.dead_letters_where(&format!("TRUE ORDER BY `id` DESC LIMIT {most}")).await
+    }
+
+    async fn dead_letters_where(&self, which: &str) -> Result<Vec<DeadLetter>, StoreError> {
         let sql = format!(
             "SELECT `id`, `partition_id`, `entry`, `error`, CAST(`died_at` AS CHAR) FROM `{}` \
-             WHERE {which} ORDER BY `id`",
+             WHERE {which}",
             schema::DEAD_LETTER
         );
         let (mut connection, generation) = self.pool.take().await?;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, LONGEST, body, queued_id};
+use super::{LEASE_MARGIN, LONGEST, body, note_answer, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{clock, metrics, pause};
@@ -159,7 +159,9 @@ impl Queued {
         } else {
             queued_id(event)
         };
-        let (outcome, result) = match self.client.post(&self.webhook, &id, body::event(event)).await {
+        let answer = self.client.post(&self.webhook, &id, body::event(event)).await;
+        note_answer(&self.services.webhook_error, &answer);
+        let (outcome, result) = match answer {
             Answer::Accepted => (Outcome::Told(leased), "delivered"),
             Answer::Gone => {
                 tracing::warn!(id, "the application has answered 410: this webhook is not sent again");

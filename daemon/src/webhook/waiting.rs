@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, LONGEST, body, waiting_id};
+use super::{LEASE_MARGIN, LONGEST, body, note_answer, waiting_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{metrics, pause};
@@ -120,6 +120,7 @@ impl Waiting {
         let body = body::waiting(&offer, default_type, self.shows_content);
         let id = waiting_id(&offer.waiting.user, offer.due_at);
         let answer = self.client.post(&self.webhook, &id, body).await;
+        note_answer(&self.services.webhook_error, &answer);
         let told = |outcome: &'static str| {
             metrics::WEBHOOKS.increment(outcome);
             offers::told(store, &offer)

@@ -17,6 +17,7 @@ pub(super) fn run(data: &[u8]) {
         Envelope::Recall { frame } => format!("{}{frame}", envelope::RECALL),
         Envelope::Many { users, envelope } => format!("{}{users}\n{envelope}", envelope::MANY),
         Envelope::Members { reply_to } => format!("{}{reply_to}", envelope::MEMBERS),
+        Envelope::Connections { question, users } => format!("{}{question}\n{users}", envelope::CONNECTIONS),
         Envelope::Disconnect => envelope::DISCONNECT.to_owned(),
     };
     assert_eq!(written.as_bytes(), data);

@@ -1,0 +1,193 @@
+//! `chatpushd status`: what an operator looks at first. The admin page shows the same.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use redis::Client;
+use serde::Serialize;
+
+use super::state::State;
+use crate::base::output;
+use crate::broker::answers::{self, Answer};
+use crate::config::Config;
+use crate::services::Services;
+
+/// How long a log entry may wait before that counts as a problem.
+const LONG: Duration = Duration::from_secs(10);
+
+/// The status of the installation.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Status {
+    /// The daemons that are connected to Redis.
+    daemons: Vec<DaemonStatus>,
+    /// The log of each partition; none if Redis cannot be used, or nothing is stored.
+    partitions: Vec<PartitionStatus>,
+    /// None if that is not known.
+    dead_letters: Option<u64>,
+    redis: Server,
+    /// None with `storage = "none"`.
+    mysql: Option<Server>,
+    /// Users of whom somebody is to be told; none without `notify.after`.
+    due: Option<u64>,
+    /// Webhooks that were not accepted yet; none without `webhook.url`.
+    webhooks_waiting: Option<u64>,
+    /// What is not well, each with what to do.
+    problems: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct DaemonStatus {
+    name: String,
+    /// None if it does not answer.
+    connections: Option<u64>,
+    writer: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PartitionStatus {
+    partition: u16,
+    /// Entries, those included that MySQL has held for some seconds.
+    log_length: u64,
+    /// How long the oldest entry waits for MySQL; 0 if none does.
+    oldest_seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Server {
+    up: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Prints the status. Exits with 1 if something is not well.
+///
+/// # Errors
+///
+/// When the address of Redis cannot be used.
+pub async fn print(config: Config, json: bool) -> anyhow::Result<ExitCode> {
+    let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
+    let services = Services::new(config, client);
+    let status = Status::read(&services).await;
+    if json {
+        output::line(serde_json::to_string(&status)?);
+    } else {
+        status.print_lines();
+    }
+    Ok(if status.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Status {
+    /// Reads the status from Redis, MySQL and every daemon. Takes some seconds if one of them hangs.
+    pub(crate) async fn read(services: &Arc<Services>) -> Self {
+        let state = State::read(services).await;
+        let ids = services.config.user_id_type;
+        let asked = answers::ask(&services.commands, (&services.prefix, ids), "");
+        let answers = if state.redis.is_ok() { asked.await.unwrap_or_default() } else { Vec::new() };
+        let problems = problems(services, &state, &answers);
+        let counts = state.mysql.as_ref().and_then(|mysql| mysql.as_ref().ok());
+        let backlog = state.redis.as_ref().ok();
+        let writer = backlog.and_then(|backlog| backlog.writer.as_deref());
+        let logs = backlog.filter(|_| services.store.is_some()).map(|backlog| backlog.logs.as_slice());
+        let partitions = logs.unwrap_or_default().iter().map(|log| PartitionStatus {
+            partition: log.partition.number().into(),
+            log_length: log.entries,
+            oldest_seconds: Duration::from_millis(log.oldest_ms.unwrap_or(0)).as_secs_f64(),
+        });
+        let daemons = answers.into_iter().map(|Answer { daemon, connections, .. }| DaemonStatus {
+            writer: writer == Some(daemon.as_str()),
+            name: daemon,
+            connections,
+        });
+        Self {
+            partitions: partitions.collect(),
+            daemons: daemons.collect(),
+            dead_letters: counts.map(|counts| counts.dead_letters),
+            due: counts.and_then(|counts| counts.due),
+            webhooks_waiting: state.webhooks_waiting(services),
+            redis: Server::of(&state.redis),
+            mysql: state.mysql.as_ref().map(Server::of),
+            problems,
+        }
+    }
+
+    fn print_lines(&self) {
+        output::line(format_args!("Redis        {}", self.redis));
+        if let Some(mysql) = &self.mysql {
+            output::line(format_args!("MySQL        {mysql}"));
+        }
+        for DaemonStatus { name, connections, writer } in &self.daemons {
+            let connections =
+                connections.map_or("no answer".to_owned(), |count| format!("{count} connections"));
+            let writer = if *writer { ", writer" } else { "" };
+            output::line(format_args!("daemon       {name}: {connections}{writer}"));
+        }
+        if !self.partitions.is_empty() {
+            let entries: u64 = self.partitions.iter().map(|log| log.log_length).sum();
+            let oldest = self.partitions.iter().map(|log| log.oldest_seconds).fold(0.0, f64::max);
+            output::line(format_args!(
+                "logs         {entries} entries, the oldest waits {oldest:.1} s for MySQL"
+            ));
+        }
+        let counts = [
+            ("dead letters", self.dead_letters),
+            ("users due", self.due),
+            ("webhooks", self.webhooks_waiting),
+        ];
+        for (name, count) in counts {
+            if let Some(count) = count {
+                output::line(format_args!("{name:<12} {count}"));
+            }
+        }
+        for problem in &self.problems {
+            output::line(format_args!("PROBLEM      {problem}"));
+        }
+    }
+}
+
+impl Server {
+    fn of<T>(state: &Result<T, String>) -> Self {
+        Self { up: state.is_ok(), error: state.as_ref().err().cloned() }
+    }
+}
+
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.error.as_deref().unwrap_or("ok"))
+    }
+}
+
+fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<String> {
+    let mut problems = Vec::new();
+    match &state.redis {
+        Err(error) => problems.push(format!("Redis cannot be used ({error}): run `chatpushd check`")),
+        Ok(backlog) => {
+            if answers.is_empty() {
+                problems.push("no daemon is connected to Redis: systemctl status chatpushd".to_owned());
+            } else if services.store.is_some() && backlog.writer.is_none() {
+                problems.push(
+                    "no daemon is the writer, so nothing is stored: see /ready and the logs".to_owned(),
+                );
+            }
+        }
+    }
+    for answer in answers.iter().filter(|answer| answer.connections.is_none()) {
+        problems.push(format!("{} does not answer: see its log, and restart it if it hangs", answer.daemon));
+    }
+    if let Some(Err(error)) = &state.mysql {
+        problems.push(format!("MySQL cannot be used ({error}): run `chatpushd check`"));
+    }
+    if let Some(oldest) = state.oldest_waiting().filter(|oldest| services.store.is_some() && *oldest > LONG) {
+        let seconds = oldest.as_secs();
+        problems.push(format!(
+            "a log entry has waited {seconds} s for MySQL: see /ready and the log of the writer"
+        ));
+    }
+    if let Some(Ok(counts)) = &state.mysql
+        && counts.dead_letters > 0
+    {
+        problems.push(format!("MySQL has refused {} entries: chatpushd dead list", counts.dead_letters));
+    }
+    problems
+}
