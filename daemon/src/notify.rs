@@ -184,7 +184,8 @@ impl Notifier {
     }
 
     /// Forgets users of whom somebody was told and for whom nothing waits any more, some at a time: their return, or
-    /// that they have read, was recorded by nobody.
+    /// that they have read, was recorded by nobody. Users for whom only what came later waits have come back too, and
+    /// are told again.
     async fn sweep(&mut self, store: &Store) -> Result<(), NotifyError> {
         let told = store.told(self.told.as_ref(), TOLD_USERS).await?;
         self.told = if told.len() < TOLD_USERS as usize { None } else { told.last().cloned() };
@@ -195,6 +196,10 @@ impl Notifier {
         let verdicts = self.judge.verdicts(store, told, now).await?;
         let over = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Nothing);
         let over: Vec<_> = over.map(|(candidate, _)| candidate).collect();
-        Ok(store.forget_told(&over).await?)
+        store.forget_told(&over).await?;
+        let waits = |verdict: &Verdict| matches!(verdict, Verdict::Due | Verdict::Later { .. });
+        let waiting: Vec<_> =
+            verdicts.iter().filter(|(_, verdict)| waits(verdict)).map(|(candidate, _)| candidate).collect();
+        Ok(store.tell_again(&waiting, now).await?)
     }
 }

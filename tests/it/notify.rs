@@ -58,6 +58,27 @@ async fn confirm_stored(browser: &mut Client, ids: &[&str]) {
     browser.send_text(&json!({"ack": ids}).to_string()).await;
 }
 
+/// A daemon that is killed may not have recorded that the user was back. What they were told of is gone.
+#[tokio::test]
+async fn user_whose_return_was_not_recorded_is_due_again() {
+    let env = installation("undelivered").await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'first');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    daemon.process().signal("STOP");
+    env.execute("DELETE FROM offline_message").await;
+    env.php().with("chatpush.durability=queued").get("ChatPush\\sendMessage(1, 2, 'second');").await;
+    daemon.process().signal("CONT");
+    let users = first_due(&env).await;
+    assert_eq!((ids(&users), users[0]["last"]["content"].as_str()), (vec![2], Some("second")));
+    assert_eq!(mark(&env, "2").await, "1");
+    env.php().get("ChatPush\\sendMessage(1, 2, 'third');").await;
+    // A sweep that comes behind the third message changes nothing for user 2.
+    env.php().get("ChatPush\\sendMessage(1, 3, 'later');").await;
+    assert_eq!(ids(&first_due(&env).await), [3]);
+}
+
 /// Once, until the user connects again, however many messages come.
 #[tokio::test]
 async fn absent_user_is_due_once() {

@@ -93,6 +93,25 @@ impl Store {
         self.delete("told_at", &at).await
     }
 
+    /// Looks at users again of whom somebody was told, if everything that waits for them was accepted after that: what
+    /// they were told of was delivered. It was accepted before they were due, by the same two clocks.
+    pub(crate) async fn tell_again(&self, told: &[&Candidate], now: u64) -> Result<(), StoreError> {
+        if told.is_empty() || self.names().notify != Some(When::Undelivered) {
+            return Ok(());
+        }
+        let users: Vec<_> = told.iter().map(|candidate| &candidate.user).collect();
+        let mut first_times = HashMap::new();
+        self.first_times(&users, &mut first_times).await?;
+        let is_later = |candidate: &&&Candidate| {
+            first_times.get(&candidate.user).is_some_and(|first_time| *first_time > candidate.at)
+        };
+        let later: Vec<_> = told.iter().filter(is_later).map(|told| (&told.user, told.at)).collect();
+        if later.is_empty() {
+            return Ok(());
+        }
+        self.change(&[notified::tell_again(&later, now)]).await.map(drop)
+    }
+
     /// Forgets users for whom nothing waits, whose column still holds what was read. Where unread messages count,
     /// whoever has some by now stays, and so does a user whom another transaction has locked.
     async fn delete(&self, column: &str, users: &[(&UserId, u64)]) -> Result<(), StoreError> {

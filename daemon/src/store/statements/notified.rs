@@ -258,6 +258,15 @@ pub(in crate::store) fn seen(
     )
 }
 
+/// Whoever was told of these users is told again of what waits now.
+pub(in crate::store) fn tell_again(users: &[At<'_>], now: u64) -> String {
+    format!(
+        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `check_at` = {now}, `offer_at` = NULL, `lease` = NULL, \
+         `told_at` = NULL WHERE {}",
+        at("told_at", users)
+    )
+}
+
 /// Nothing is kept of a user.
 pub(in crate::store) fn forget(user: &UserId) -> String {
     format!("DELETE FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))
