@@ -95,9 +95,8 @@ async fn read_only_server_is_not_filled_with_connections() {
     eventually("their number does not grow", after, |after| *after <= before + 1).await;
 }
 
-/// The kernel must notice, even where no query is sent, that the other host is gone.
-#[tokio::test]
-async fn connections_to_mysql_over_tcp_have_keepalive() {
+/// An installation whose URL of the database has a host and a port, and that port.
+async fn database_over_tcp() -> (TestEnv, u16) {
     let env = TestEnv::with_own_servers().await;
     env.users(&[2]).await;
     let port = port::free().expect("a port");
@@ -105,9 +104,32 @@ async fn connections_to_mysql_over_tcp_have_keepalive() {
     let arguments = ["--skip-networking=0", "--bind-address=127.0.0.1", &format!("--port={port}")];
     env.servers().start_mariadb_with(&arguments).await;
     let (user, password) = (mariadb::USER, mariadb::PASSWORD);
-    // On the same machine the driver would change to the server's socket.
-    let address = format!("mysql://{user}:{password}@127.0.0.1:{port}/{}?prefer_socket=false", env.name());
-    let env = env.clone().with("CHATPUSH_MYSQL_URL", address);
+    let url = format!("mysql://{user}:{password}@127.0.0.1:{port}/{}", env.name());
+    (env.clone().with("CHATPUSH_MYSQL_URL", url), port)
+}
+
+/// A URL with a host is not left for the Unix socket that the server names: behind a tunnel, that is the socket
+/// of another server.
+#[tokio::test]
+async fn host_in_the_url_is_reached_by_tcp_alone() {
+    let (env, _) = database_over_tcp().await;
+    let _daemon = env.daemon().await;
+    // The writer has its connection, and a query another one.
+    assert_eq!(env.php().get("echo getUnreadCount(2);").await, "0");
+    let hosts = "SELECT host FROM information_schema.processlist WHERE user = 'chatpush'";
+    eventually(
+        // Over TCP, the host has a port (MariaDB manual, "Information Schema PROCESSLIST Table").
+        "every connection is over TCP",
+        async || env.servers().sql(hosts).await,
+        |hosts| hosts.lines().count() >= 2 && hosts.lines().all(|host| host.contains(':')),
+    )
+    .await;
+}
+
+/// The kernel must notice, even where no query is sent, that the other host is gone.
+#[tokio::test]
+async fn connections_to_mysql_over_tcp_have_keepalive() {
+    let (env, port) = database_over_tcp().await;
     let _daemon = env.daemon().await;
     // The writer has its connection, and a query another one.
     assert_eq!(env.php().get("echo getUnreadCount(2);").await, "0");

@@ -92,6 +92,8 @@ receives() { /usr/bin/python3 /tmp/client.py "$(php -r 'echo ChatPush\connectTok
 receives hello >/tmp/client.log 2>&1 || fail "the client got nothing"
 row_is_gone() { [ "$(sql 'SELECT COUNT(*) FROM offline_message')" = 0 ]; }
 eventually row_is_gone
+# The account may come over TCP alone.
+! grep 'Access denied' /tmp/mariadbd.log || fail "the daemon tried an account that is not configured"
 step "a message is stored, fetched, delivered and confirmed"
 
 php -r 'exit(storeOfflineMessage(1, 2, "kept") === true ? 0 : 1);' || fail "storeOfflineMessage"

@@ -1,7 +1,7 @@
 //! The application's database.
 
 use chatpush_wire::id::UserIdType;
-use mysql_async::Opts;
+use mysql_async::{Opts, OptsBuilder};
 
 use super::Names;
 use super::encoding::check_encoding;
@@ -24,8 +24,9 @@ pub(super) const SETTINGS: &[Setting] = &[Setting::required(
     "The application's own MySQL or MariaDB database",
 )
 .details(
-    "The form is `mysql://user:password@host:port/database`. Append `?socket=/path` for a Unix socket. \
-     Percent-encode reserved characters in user name and password: `%40` for `@`, `%2F` for `/`.",
+    "The form is `mysql://user:password@host:port/database`. Append `?socket=/path` for a Unix socket; \
+     without it, even `localhost` is reached over TCP. Percent-encode reserved characters in user name and \
+     password: `%40` for `@`, `%2F` for `/`.",
 ),
 Setting::text("mysql.time_zone", "", "Time zone in which `send_time` is written and read").details(
     "An offset such as `+05:30`, or a name such as `Asia/Shanghai`, for which the server needs its tables of \
@@ -87,5 +88,7 @@ fn url(text: &str) -> Result<Opts, String> {
     if opts.db_name().is_none_or(str::is_empty) {
         return Err(format!("{FORM} (the database is missing)"));
     }
-    Ok(opts)
+    // By default the driver leaves the host for the Unix socket that the server names. If the database is on
+    // another machine, or behind a tunnel, that is the socket of another server.
+    Ok(OptsBuilder::from_opts(opts).prefer_socket(false).into())
 }
