@@ -194,12 +194,11 @@ impl Notifier {
         }
         let now = store.now().await?;
         let verdicts = self.judge.verdicts(store, told, now).await?;
-        let over = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Nothing);
-        let over: Vec<_> = over.map(|(candidate, _)| candidate).collect();
-        store.forget_told(&over).await?;
-        let waits = |verdict: &Verdict| matches!(verdict, Verdict::Due | Verdict::Later { .. });
-        let waiting: Vec<_> =
-            verdicts.iter().filter(|(_, verdict)| waits(verdict)).map(|(candidate, _)| candidate).collect();
-        Ok(store.tell_again(&waiting, now).await?)
+        let of = |wanted| {
+            let found = verdicts.iter().filter(move |(_, verdict)| *verdict == wanted);
+            found.map(|(candidate, _)| candidate).collect::<Vec<_>>()
+        };
+        store.forget_told(&of(Verdict::Nothing)).await?;
+        Ok(store.tell_again(&of(Verdict::Returned), now).await?)
     }
 }

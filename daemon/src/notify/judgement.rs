@@ -123,6 +123,10 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
             if known.online {
                 return Verdict::Connected { look_at: now + milliseconds(CONNECTED_INTERVAL) };
             }
+            // What somebody was told of was accepted before it was due, by the same two clocks: it was delivered.
+            if candidate.is_told && first_time > candidate.at {
+                return Verdict::Returned;
+            }
             // A row may have no time, or one in the future.
             let first_time = if first_time == 0 { candidate.since } else { first_time.min(now) };
             first_time.max(candidate.connected_at.unwrap_or(0).min(now))
@@ -143,10 +147,11 @@ mod tests {
 
     const NOW: u64 = 1_000_000;
 
-    fn judge(when: When, candidate: (u64, Option<u64>), known: Known) -> Verdict {
-        let notify = Notify { when, after: Duration::from_secs(60), show_content: false };
-        let (since, connected_at) = candidate;
-        let candidate = Candidate {
+    const SETTINGS: Notify =
+        Notify { when: When::Undelivered, after: Duration::from_secs(60), show_content: false };
+
+    fn candidate(since: u64, connected_at: Option<u64>) -> Candidate {
+        Candidate {
             user: UserId::try_from(7).unwrap(),
             at: NOW,
             since,
@@ -154,8 +159,12 @@ mod tests {
             due_at: NOW,
             tries: 0,
             tried_at: None,
-        };
-        verdict(notify, &candidate, known, NOW)
+            is_told: false,
+        }
+    }
+
+    fn judge(when: When, (since, connected_at): (u64, Option<u64>), known: Known) -> Verdict {
+        verdict(Notify { when, ..SETTINGS }, &candidate(since, connected_at), known, NOW)
     }
 
     fn undelivered(first_time: Option<u64>, connected_at: Option<u64>, online: bool) -> Verdict {
@@ -186,6 +195,19 @@ mod tests {
     fn a_row_without_a_time_counts_from_when_it_was_found() {
         assert_eq!(undelivered(Some(0), None, false), Verdict::Later { look_at: NOW + 59_000 });
         assert_eq!(undelivered(Some(NOW * 2), None, false), Verdict::Later { look_at: NOW + 60_000 });
+    }
+
+    #[test]
+    fn who_was_told_has_come_back_if_only_later_messages_wait() {
+        let told = Candidate { at: NOW - 5_000, is_told: true, ..candidate(NOW - 70_000, None) };
+        let verdict = |first_time, online| {
+            verdict(SETTINGS, &told, Known { first_time: Some(first_time), unread: 0, online }, NOW)
+        };
+        assert_eq!(verdict(NOW - 4_999, false), Verdict::Returned);
+        assert_eq!(verdict(NOW - 4_999, true), Verdict::Connected { look_at: NOW + 2_000 });
+        assert_eq!(verdict(NOW - 5_000, false), Verdict::Later { look_at: NOW + 55_000 });
+        assert_eq!(verdict(NOW - 65_000, false), Verdict::Due);
+        assert_eq!(verdict(0, false), Verdict::Due, "its time is not known");
     }
 
     #[test]

@@ -123,7 +123,10 @@ impl Offers {
                     Verdict::Due => due.push(candidate),
                     // A webhook may have been sent whose answer was lost: it comes again, and is no other one.
                     Verdict::Unknown { look_at } => unknown.push((candidate, *look_at)),
-                    Verdict::Nothing | Verdict::Connected { .. } | Verdict::Later { .. } => {
+                    Verdict::Nothing
+                    | Verdict::Connected { .. }
+                    | Verdict::Later { .. }
+                    | Verdict::Returned => {
                         over.push(candidate);
                     }
                 }

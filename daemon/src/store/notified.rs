@@ -37,6 +37,8 @@ pub(crate) struct Candidate {
     pub(crate) tries: u32,
     /// When that has failed first.
     pub(crate) tried_at: Option<u64>,
+    /// Whether somebody was told, at `at`.
+    pub(crate) is_told: bool,
 }
 
 /// What was found of a candidate.
@@ -61,6 +63,8 @@ pub(crate) enum Verdict {
     },
     /// Due.
     Due,
+    /// Has come back since somebody was told, and something waits again.
+    Returned,
 }
 
 /// How soon a user is looked at again who could not be forgotten, in milliseconds.
@@ -81,7 +85,8 @@ impl Store {
     ) -> Result<Vec<Candidate>, StoreError> {
         let after = after.map(|candidate| (&candidate.user, candidate.at));
         let rows = self.read_one(notified::select_told(after, limit)).await?;
-        Ok(self.candidates(rows))
+        let told = self.candidates(rows).into_iter();
+        Ok(told.map(|candidate| Candidate { is_told: true, ..candidate }).collect())
     }
 
     /// Forgets users of whom somebody was told and for whom nothing waits, unless that has changed.
@@ -93,23 +98,13 @@ impl Store {
         self.delete("told_at", &at).await
     }
 
-    /// Looks at users again of whom somebody was told, if everything that waits for them was accepted after that: what
-    /// they were told of was delivered. It was accepted before they were due, by the same two clocks.
+    /// Looks at users again of whom somebody was told, unless that has changed.
     pub(crate) async fn tell_again(&self, told: &[&Candidate], now: u64) -> Result<(), StoreError> {
-        if told.is_empty() || self.names().notify != Some(When::Undelivered) {
+        if told.is_empty() {
             return Ok(());
         }
-        let users: Vec<_> = told.iter().map(|candidate| &candidate.user).collect();
-        let mut first_times = HashMap::new();
-        self.first_times(&users, &mut first_times).await?;
-        let is_later = |candidate: &&&Candidate| {
-            first_times.get(&candidate.user).is_some_and(|first_time| *first_time > candidate.at)
-        };
-        let later: Vec<_> = told.iter().filter(is_later).map(|told| (&told.user, told.at)).collect();
-        if later.is_empty() {
-            return Ok(());
-        }
-        self.change(&[notified::tell_again(&later, now)]).await.map(drop)
+        let at: Vec<_> = told.iter().map(|candidate| (&candidate.user, candidate.at)).collect();
+        self.change(&[notified::tell_again(&at, now)]).await.map(drop)
     }
 
     /// Forgets users for whom nothing waits, whose column still holds what was read. Where unread messages count,
@@ -197,7 +192,7 @@ impl Store {
             match verdict {
                 Verdict::Connected { look_at } => connected.push((at, *look_at)),
                 Verdict::Later { look_at } | Verdict::Unknown { look_at } => later.push((at, *look_at)),
-                Verdict::Nothing | Verdict::Due => {}
+                Verdict::Nothing | Verdict::Due | Verdict::Returned => {}
             }
         }
         let mut statements = Vec::new();
@@ -256,7 +251,7 @@ impl Store {
             .filter_map(|(user, at, since, connected_at, due_at, tries, tried_at)| {
                 let (user, since, due_at) =
                     (ids.text(&user).ok()?, since.unwrap_or(at), due_at.unwrap_or(at));
-                Some(Candidate { user, at, since, connected_at, due_at, tries, tried_at })
+                Some(Candidate { user, at, since, connected_at, due_at, tries, tried_at, is_told: false })
             })
             .collect()
     }
