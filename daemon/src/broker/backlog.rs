@@ -3,6 +3,7 @@
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 
+use super::clock::{RedisTime, milliseconds};
 use super::{BrokerError, Commands, scripts};
 use crate::log::position::Position;
 
@@ -41,8 +42,8 @@ pub(crate) async fn read(
     let found: Vec<(u64, String)> = commands.send(&pipeline).await?;
     let mut others = redis::pipe();
     others.cmd("TIME").cmd("GET").arg(prefix.writer());
-    let ((seconds, microseconds), writer): ((u64, u64), Option<String>) = commands.send(&others).await?;
-    let now = seconds * 1_000 + microseconds / 1_000;
+    let (time, writer): (RedisTime, Option<String>) = commands.send(&others).await?;
+    let now = milliseconds(time);
     let logs = Partition::all().zip(found).map(|(partition, (entries, first))| {
         let first = first.parse::<Position>().ok();
         let oldest_ms = first.map(|first| now.saturating_sub(first.time_ms()));

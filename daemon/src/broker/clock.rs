@@ -5,6 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::{BrokerError, Commands};
 use crate::base::clock;
 
+/// What `TIME` answers: seconds since 1970, and microseconds.
+pub(super) type RedisTime = (u64, u64);
+
+/// The same in milliseconds.
+pub(super) const fn milliseconds((seconds, microseconds): RedisTime) -> u64 {
+    seconds * 1_000 + microseconds / 1_000
+}
+
 /// Redis's clock, as it was read last.
 #[derive(Debug, Default)]
 pub(crate) struct RedisClock {
@@ -16,10 +24,10 @@ impl RedisClock {
     /// Reads the clock.
     pub(crate) async fn read(&self, commands: &Commands) -> Result<(), BrokerError> {
         let before = clock::unix_milliseconds();
-        let ((seconds, microseconds),): ((u64, u64),) = commands.send(redis::pipe().cmd("TIME")).await?;
+        let (time,): (RedisTime,) = commands.send(redis::pipe().cmd("TIME")).await?;
         // It was read about in the middle of the round trip.
         let own = u64::midpoint(before, clock::unix_milliseconds());
-        let ahead = (seconds * 1_000 + microseconds / 1_000).cast_signed() - own.cast_signed();
+        let ahead = milliseconds(time).cast_signed() - own.cast_signed();
         self.ahead.store(ahead, Ordering::Relaxed);
         Ok(())
     }
