@@ -1,5 +1,5 @@
-//! What every other group may use: the clock, error texts, metrics, the steps of messages, backoff and pauses, what gathers until it is
-//! recorded, a task's last error, what commands print, and faults injected for tests.
+//! What every other group may use: the clock, error texts, metrics, the steps of messages, backoff and pauses, what
+//! gathers until it is recorded, a task's last error, what commands print, and faults injected for tests.
 
 pub(crate) mod backoff;
 pub(crate) mod clock;

@@ -46,7 +46,8 @@ pub(super) fn read(source: &mut Source) -> Option<(SocketAddr, Option<AdminToken
     if token.is_none() && !address.ip().is_loopback() {
         source.error(
             "admin_listen",
-            "is not on the same machine: set admin_token, or listen on 127.0.0.1 (`openssl rand -hex 16` makes a token)",
+            "is not on the same machine: set admin_token, or listen on 127.0.0.1 (`openssl rand -hex 16` makes a \
+             token)",
         );
         return None;
     }

@@ -1,8 +1,8 @@
 //! One WebSocket connection, from the upgrade to the close.
 //!
 //! A session either replays stored messages or forwards live ones. During the replay, live frames wait in the
-//! outbox and follow the last page; while stored messages cannot be read, what is only pushed goes on. When the subscriptions begin a new epoch, messages may have been missed,
-//! and the session replays again.
+//! outbox and follow the last page; while stored messages cannot be read, what is only pushed goes on. When the
+//! subscriptions begin a new epoch, messages may have been missed, and the session replays again.
 
 pub mod client_frame;
 pub(crate) mod context;
