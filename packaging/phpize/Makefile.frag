@@ -3,9 +3,9 @@ CHATPUSH_TARGET = $(abspath $(top_builddir))/target
 
 $(phplibdir)/chatpush.so: FORCE
 	cd $(chatpush_workspace) && PHP_CONFIG=$(PHP_CONFIG) PHP=$(PHP_EXECUTABLE) \
-	    $(CARGO) build --release --locked -p chatpush --target-dir $(CHATPUSH_TARGET)
+	    $(CARGO) build --profile dist --locked -p chatpush --target-dir $(CHATPUSH_TARGET)
 	mkdir -p $(phplibdir)
-	cp $(CHATPUSH_TARGET)/release/libchatpush.so $(phplibdir)/chatpush.so
+	cp $(CHATPUSH_TARGET)/dist/libchatpush.so $(phplibdir)/chatpush.so
 
 FORCE:
 
