@@ -4,6 +4,7 @@ mod application;
 mod content;
 mod events;
 mod given_up;
+mod https;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;
@@ -18,9 +19,14 @@ const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
 
 /// An installation whose application is told of users who are due a second after a message.
 async fn installation(port: u16) -> TestEnv {
+    installation_at(format!("http://127.0.0.1:{port}/hook?a=b")).await
+}
+
+/// The same, with an application at this address.
+async fn installation_at(url: String) -> TestEnv {
     let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
     let env = env
-        .with("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{port}/hook?a=b"))
+        .with("CHATPUSH_WEBHOOK_URL", url)
         .with("CHATPUSH_WEBHOOK_SECRET", format!("{SECRET} {OTHER_SECRET}"))
         .with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "500");
     assert!(Daemon::command(&env, &["migrate"]).await.status.success());
@@ -46,18 +52,11 @@ async fn application_is_told_once() {
     let daemon = env.daemon().await;
     env.php().get("ChatPush\\sendMessage(1, 2, 'secret text', 'chat', 'a');").await;
     let request = application.received(1).await.remove(0);
-    let Request { headers, body, .. } = &request;
-    let (id, timestamp) = (&headers["webhook-id"], &headers["webhook-timestamp"]);
+    let headers = &request.headers;
+    let id = &headers["webhook-id"];
     assert!(id.starts_with("waiting-2-"), "{id}");
-    let sign = |secret: &str| {
-        format!(
-            "echo 'v1,', base64_encode(hash_hmac('sha256', '{id}.{timestamp}.' . $argv[1], base64_decode(substr('{secret}', 6)), true));"
-        )
-    };
     for secret in [SECRET, OTHER_SECRET] {
-        let output = env.php().program(["-r", &sign(secret), "--", body]).output().await.expect("php starts");
-        let signature = String::from_utf8(output.stdout).expect("text");
-        assert!(headers["webhook-signature"].split(' ').any(|given| given == signature), "{headers:?}");
+        assert!(request.is_signed(&env, secret).await, "{headers:?}");
     }
     assert_eq!(headers["content-type"], "application/json");
     let mut sent = request.json();

@@ -11,6 +11,7 @@
 //! - [`grants`]: grants, and clients that have one
 //! - [`raw_client`]: one that sends invalid frames too
 //! - [`tcp`]: what the kernel knows of connections
+//! - [`tls_server`]: TLS for servers that a test plays itself
 
 pub mod eventually;
 pub mod servers;
@@ -21,3 +22,4 @@ pub mod client;
 pub mod grants;
 pub mod raw_client;
 pub mod tcp;
+pub mod tls_server;

@@ -47,8 +47,8 @@ pub(super) enum Answer {
 }
 
 impl Client {
-    /// A client whose requests take at most `timeout`. It follows no redirects, and uses the certificates of the
-    /// system (`SSL_CERT_FILE` names others).
+    /// A client whose requests take at most `timeout`. It follows no redirects, and trusts the authorities
+    /// of the system, or those in `SSL_CERT_FILE` instead.
     pub(super) fn new(timeout: Duration) -> Result<Self, ClientError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(https::client_config(Vec::new())?)

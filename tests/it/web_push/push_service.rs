@@ -10,17 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chatpush_stack::certificate::Certificate;
 use chatpush_stack::folder::Folder;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::tls_server;
 use p256::SecretKey;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use web_push_native::Auth;
 
 /// The secret that the browsers share.
@@ -56,15 +53,7 @@ impl PushService {
         let certificate = Certificate::make(folder.path(), "push").expect("openssl is there");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
-        let chain = vec![CertificateDer::from_pem_file(&certificate.cert).expect("it was written")];
-        let key = PrivateKeyDer::from_pem_file(&certificate.key).expect("it was written");
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("there are versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("they belong together");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = tls_server::acceptor(&certificate);
         let browser = SecretKey::from_slice(&[9; 32]).expect("a key");
         let folder = Arc::new(folder);
         let service = Self { port, folder, browser, pushes: Arc::default(), answers: Arc::default() };

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use chatpush_stack::certificate::Certificate;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use chatpush_tests::tls_server;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A request that was received: its path, its headers and its body.
 #[derive(Clone, Debug)]
@@ -24,6 +28,18 @@ impl Request {
     pub(super) fn user(&self) -> u64 {
         self.json()["data"]["user_id"].as_u64().expect("a number")
     }
+
+    /// Whether a key has signed it, by code of PHP alone.
+    pub(super) async fn is_signed(&self, env: &TestEnv, secret: &str) -> bool {
+        let (id, timestamp) = (&self.headers["webhook-id"], &self.headers["webhook-timestamp"]);
+        let sign = format!(
+            "echo 'v1,', base64_encode(hash_hmac('sha256', '{id}.{timestamp}.' . $argv[1], \
+             base64_decode(substr('{secret}', 6)), true));"
+        );
+        let output = env.php().program(["-r", &sign, "--", &self.body]).output().await.expect("php starts");
+        let signature = String::from_utf8(output.stdout).expect("text");
+        self.headers["webhook-signature"].split(' ').any(|given| given == signature)
+    }
 }
 
 /// An application that answers every request as it is told, and keeps them.
@@ -37,6 +53,15 @@ pub(super) struct Application {
 
 impl Application {
     pub(super) async fn start(answer: &str) -> Self {
+        Self::start_with(answer, None).await
+    }
+
+    /// Starts one that is reached by https.
+    pub(super) async fn start_tls(answer: &str, certificate: &Certificate) -> Self {
+        Self::start_with(answer, Some(tls_server::acceptor(certificate))).await
+    }
+
+    async fn start_with(answer: &str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let answer = Arc::new(Mutex::new(answer.to_owned()));
@@ -44,13 +69,23 @@ impl Application {
         let serving = application.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serving.clone().serve(stream));
+                let (serving, tls) = (serving.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serving.serve(stream).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serving.serve(stream).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         application
     }
 
-    async fn serve(self, mut stream: TcpStream) {
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut received = Vec::new();
         while let Ok(byte) = stream.read_u8().await {
             received.push(byte);
