@@ -336,6 +336,13 @@ async fn settings_that_do_not_fit_are_named() {
         (&told.clone().with("CHATPUSH_WEB_PUSH_TITLE", "{name}"), "{sender}"),
         (&told.clone().with("CHATPUSH_WEB_PUSH_HOSTS", "https://a.example"), "must be a host"),
         (&told.clone().with("CHATPUSH_WEB_PUSH_URL", "chat"), "must be a path"),
+        (
+            &told
+                .clone()
+                .with("CHATPUSH_WEB_PUSH_BODY", "{sender}".repeat(25))
+                .with("CHATPUSH_WEB_PUSH_TITLE", "{sender}".repeat(25)),
+            "at most 2900 fit",
+        ),
     ] {
         let ran = Daemon::command(env, &["migrate"]).await;
         let text = String::from_utf8_lossy(&ran.stderr).into_owned();

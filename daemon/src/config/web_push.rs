@@ -114,11 +114,23 @@ impl WebPush {
                 source.error(setting, "has {content}, which needs notify.show_content = true");
             }
         }
+        let notification = Notification { title, body, url: url? };
+        let (longest, most) = (notification.longest(), Notification::MOST_BYTES);
+        if longest > most {
+            let together =
+                "with web_push.title and web_push.url, with the longest values and without {content}";
+            source.error(
+                "web_push.body",
+                &format!(
+                    "has {longest} bytes of JSON together {together}: at most {most} fit, so shorten them"
+                ),
+            );
+        }
         Some(Self {
             keys: keys?,
             subject,
             ttl: ttl?,
-            notification: Notification { title, body, url: url? },
+            notification,
             hosts: hosts?,
             ca: ca?.map(PathBuf::from),
         })
@@ -137,7 +149,7 @@ fn subject(text: &str) -> Result<String, String> {
 }
 
 fn url(text: &str) -> Result<String, String> {
-    /// So that there is room for the rest of a notification.
+    /// So that there is room for the texts of a notification.
     const MOST_BYTES: usize = 1_000;
     let is_address = text.starts_with("https://") && Url::parse(text).is_ok();
     let is_path = text.starts_with('/') && !text.starts_with("//");

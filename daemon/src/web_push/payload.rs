@@ -73,3 +73,70 @@ fn text(sender: &Sender) -> String {
         Sender::Text(id) => id.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chatpush_wire::id::{MessageId, UserId, UserIdType};
+    use chatpush_wire::reply::{Row, SendTime};
+
+    use super::*;
+    use crate::config::Template;
+    use crate::store::rows::StoredRow;
+
+    fn waiting(user: UserId, sender: Sender, message_id: MessageId, content: &str) -> Waiting {
+        let content = content.to_owned();
+        let send_time = SendTime::default();
+        let row = Row { id: 1, sender, content, send_time, message_id, time_ms: 1, conversation: None };
+        let last = Some(StoredRow { row, message_type: None });
+        Waiting { user, count: 1, unread: u64::MAX, first_time: Some(1), last }
+    }
+
+    /// The bytes of the payload, and the text that is shown. The address of the page has so many bytes.
+    fn shown(content: &str, url_bytes: usize) -> (usize, String) {
+        let [title, body] = ["New messages", "{content}!"].map(|text| Template::parse(text).unwrap());
+        let notification = Notification { title, body, url: "/".repeat(url_bytes) };
+        let waiting = waiting(UserId::try_from(7).unwrap(), Sender::Int(3), MessageId::of_row(7, 1), content);
+        let payload = of(&waiting, &notification, &MessageType::Name("chat".to_owned()));
+        let read: Value = serde_json::from_str(&payload).unwrap();
+        (payload.len(), read["notification"]["body"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn content_is_whole_if_it_just_fits_and_else_halved() {
+        // In UTF-8 and in JSON these characters have 1 to 6 bytes.
+        for characters in ["a", "\"", "é", "文", "😀", "\u{1}", "a😀\"文\u{1}é\n"] {
+            let content: String = characters.chars().cycle().take(CONTENT_CHARACTERS).collect();
+            let at_limit = 1 + MOST_BYTES - shown(&content, 1).0;
+            assert_eq!(shown(&content, at_limit), (MOST_BYTES, format!("{content}!")));
+            let (bytes, text) = shown(&content, at_limit + 1);
+            let half: String = content.chars().take(CONTENT_CHARACTERS / 2).collect();
+            assert_eq!(text, format!("{half}…!"), "{characters:?}");
+            assert!(bytes < MOST_BYTES, "{characters:?} has {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn content_is_halved_until_it_fits() {
+        let content = "😀".repeat(CONTENT_CHARACTERS + 1);
+        let start = |characters| format!("{}…!", "😀".repeat(characters));
+        assert_eq!(shown(&content, 1).1, start(500));
+        let at_limit = 1 + MOST_BYTES - shown(&"😀".repeat(62), 1).0 - "…".len();
+        for (url_bytes, characters) in [(at_limit, 62), (at_limit + 1, 31), (MOST_BYTES, 0)] {
+            assert_eq!(shown(&content, url_bytes).1, start(characters));
+        }
+    }
+
+    #[test]
+    fn the_longest_settings_and_ids_fit() {
+        let text = |text: &str| Template::parse(text).unwrap();
+        let id = "x".repeat(UserId::TEXT_BYTES);
+        let message_id = MessageId::try_from("\"".repeat(MessageId::MAX_BYTES)).unwrap();
+        let user = UserIdType::Text.text(&id).unwrap();
+        let waiting = waiting(user, Sender::Text(id), message_id, "x");
+        let default_type = MessageType::Name("\u{1}".repeat(64));
+        let url = "/".repeat(Notification::MOST_BYTES - "\"New messages\"\"…\"\"\"".len());
+        let notification = Notification { title: text("New messages"), body: text("{content}"), url };
+        let payload = of(&waiting, &notification, &default_type);
+        assert!(payload.len() <= MOST_BYTES, "{} bytes", payload.len());
+    }
+}

@@ -35,6 +35,49 @@ async fn content_is_shown_if_it_may_be() {
     assert!(long.starts_with("1: \u{1f600}") && (100..=500).contains(&shown), "{long}");
 }
 
+/// The largest body that a push service has to take is sent (RFC 8030 section 7.2). Of content that would make it one
+/// byte longer, half is shown.
+#[tokio::test]
+async fn content_that_does_not_fit_is_halved() {
+    let service = PushService::start().await;
+    let env = installation(&service, &service.host()).await;
+    let env = env
+        .with("CHATPUSH_NOTIFY_SHOW_CONTENT", "true")
+        .with("CHATPUSH_WEB_PUSH_BODY", "{content}")
+        .with("CHATPUSH_WEB_PUSH_URL", "/".to_owned() + &"a".repeat(999));
+    let daemon = env.daemon().await;
+    for (user, browser) in [(1, "a"), (2, "b"), (3, "c")] {
+        subscribed(&daemon, user, &service.subscription(browser)).await;
+    }
+    let told = async |user: u32, content: &str| {
+        // Control characters are escaped in JSON.
+        let content = json!(content);
+        env.php()
+            .get(&format!("ChatPush\\sendMessage(9, {user}, json_decode('{content}'), 'chat', 'x');"))
+            .await;
+        let push = service.received(user as usize).await.pop().expect("it was sent");
+        (push.bytes, push.payload["notification"]["body"].as_str().expect("a text").to_owned())
+    };
+    let (least, _) = told(1, &"a".repeat(500)).await;
+    // 500 characters, which are longer in JSON by 5 bytes, by 3, by 1, or not.
+    let filling = |bytes: usize| {
+        let (escaped, emoji, accents) = (bytes / 5, bytes % 5 / 3, bytes % 5 % 3);
+        let rest = 500 - escaped - emoji - accents;
+        format!(
+            "{}{}{}{}",
+            "é".repeat(accents),
+            "😀".repeat(emoji),
+            "\u{1}".repeat(escaped),
+            "a".repeat(rest)
+        )
+    };
+    let fits = filling(4_096 - least);
+    assert_eq!(told(2, &fits).await, (4_096, fits));
+    let longer = filling(4_097 - least);
+    let half: String = longer.chars().take(250).collect();
+    assert_eq!(told(3, &longer).await.1, half + "…");
+}
+
 /// Users whose ids are texts, or have more than 31 bits.
 #[tokio::test]
 async fn other_ids_are_told() {

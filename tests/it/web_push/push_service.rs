@@ -29,6 +29,8 @@ pub(super) struct Push {
     /// The path of the endpoint.
     pub(super) path: String,
     pub(super) headers: HashMap<String, String>,
+    /// The bytes of the encrypted body.
+    pub(super) bytes: usize,
     /// What the browser reads.
     pub(super) payload: Value,
     /// What the token of the sender says.
@@ -129,13 +131,15 @@ impl PushService {
                 .collect();
             let mut body = vec![0; headers["content-length"].parse().expect("a length")];
             stream.read_exact(&mut body).await.expect("the body comes");
-            assert!(body.len() <= 4_096, "{} bytes", body.len());
+            let bytes = body.len();
+            assert!(bytes <= 4_096, "{bytes} bytes");
             let claims = verified(&headers["authorization"]);
             let read = web_push_native::decrypt(body, &self.browser, &Auth::from(AUTH));
             let payload = serde_json::from_slice(&read.expect("it is for this browser")).expect("JSON");
             self.pushes.lock().expect("it is locked").push(Push {
                 path: path.clone(),
                 headers,
+                bytes,
                 payload,
                 claims,
             });

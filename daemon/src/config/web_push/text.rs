@@ -1,5 +1,8 @@
 //! What a notification shows.
 
+use chatpush_wire::id::UserId;
+use serde_json::Value;
+
 /// What every notification shows.
 #[derive(Clone, Debug)]
 pub struct Notification {
@@ -47,11 +50,25 @@ const PLACES: [(&str, Place); 4] = [
     ("{content}", Place::Content),
 ];
 
-/// Most characters of a text, so that a notification fits into a push message (RFC 8291 section 4).
+/// Most characters of a text. Browsers show fewer.
 const MOST_CHARACTERS: usize = 200;
 
+impl Notification {
+    /// Most bytes of title, text and address in JSON, without what a message says: the rest of a push message has
+    /// fewer than 1,093 (RFC 8291 section 4).
+    pub(crate) const MOST_BYTES: usize = 2_900;
+
+    /// Bytes of title, text and address in JSON, where the values are the longest, without what a message says.
+    pub(super) fn longest(&self) -> usize {
+        let sender = "x".repeat(UserId::TEXT_BYTES);
+        let values = Values { unread: u64::MAX, waiting: u64::MAX, sender: &sender, content: "x" };
+        let texts = [self.title.render(values, 0), self.body.render(values, 0), self.url.clone()];
+        texts.map(|text| Value::from(text).to_string().len()).iter().sum()
+    }
+}
+
 impl Template {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("must not be empty: browsers show every notification".to_owned());
         }
