@@ -1,6 +1,7 @@
 //! Whom somebody is to be told about: `getDueNotifications()` and `markNotified()`.
 
 mod clocks;
+mod failures;
 mod history;
 mod locks;
 
@@ -309,18 +310,18 @@ async fn queries_are_bounded() {
     let _daemon = env.daemon().await;
     env.execute(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time)
-        SELECT 1, 2, 'x', NOW() FROM seq_1_to_50000",
+        SELECT 1, 2, 'x', NOW() FROM seq_1_to_100000",
     )
     .await;
     env.execute(
-        "INSERT INTO chatpush_notified (user_id, since_ms, offer_at) SELECT seq, 1, 2 FROM seq_10_to_50000",
+        "INSERT INTO chatpush_notified (user_id, since_ms, offer_at) SELECT seq, 1, 2 FROM seq_10_to_100009",
     )
     .await;
     let users = eventually("2 is due", || noted(&env, 2), |noted| *noted == Some((false, true, false))).await;
     assert!(users.is_some());
     env.execute("UPDATE chatpush_notified SET offer_at = 1 WHERE user_id = 2").await;
     let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
-    eventually("no row is looked at any more", scanned, |row| row[0] >= 50_000).await;
+    eventually("no row is looked at any more", scanned, |row| row[0] >= 100_000).await;
     let read = "SELECT SUM(variable_value) FROM information_schema.global_status \
                 WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_RND_NEXT')";
     let before = env.query::<u64>(read).await[0];

@@ -4,7 +4,7 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
-/// The writer notes a message by MySQL's clock, which is years behind here.
+/// The writer notes a message by MySQL's clock, which is years behind here, and who is due is judged by it.
 #[tokio::test]
 async fn unread_messages_are_noted_by_mysqls_clock() {
     let env = TestEnv::with_own_servers()
@@ -19,4 +19,8 @@ async fn unread_messages_are_noted_by_mysqls_clock() {
     let since = || env.query::<u64>("SELECT since_ms FROM chatpush_notified WHERE user_id = 2");
     let since = eventually("it is noted", since, |since| !since.is_empty()).await;
     assert_eq!(since, [1_500_000_000_000]);
+    env.execute("INSERT INTO `user` (id, username, password, unread_count) VALUES (3, 'user3', '', 1)").await;
+    env.execute("INSERT INTO chatpush_notified (user_id, since_ms, check_at) VALUES (3, 1, 1)").await;
+    let due = || env.query::<u64>("SELECT offer_at FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    assert_eq!(eventually("3 is due", due, |due| !due.is_empty()).await, [1_500_000_000_000]);
 }

@@ -3,6 +3,7 @@
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use serde_json::json;
 
 use super::{due, first_due, ids, mark};
 
@@ -53,4 +54,25 @@ async fn row_that_is_delivered_at_once_is_unread() {
     assert_eq!(ids(&first_due(&env).await), [2]);
     assert_eq!(mark(&env, "2").await, "1");
     assert_eq!(ids(&due(&env, 60).await), [0; 0]);
+}
+
+/// So does a row of the application that a client has confirmed, which deletes it, before anybody has looked at it.
+#[tokio::test]
+async fn row_that_is_confirmed_at_once_is_unread() {
+    let env = super::installation("unread").await;
+    let daemon = env.daemon().await;
+    env.execute("UPDATE user SET unread_count = 1 WHERE id = 2").await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (1, 2, 'a', NOW())",
+    )
+    .await;
+    // As if nobody had: the last look is over, and what it has found is removed.
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    eventually("it is not looked at any more", scanned, |row| *row == [1]).await;
+    env.execute("DELETE FROM chatpush_notified").await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    let id = browser.json().await["id"].clone();
+    browser.send_text(&json!({ "ack": [id] }).to_string()).await;
+    eventually("it is confirmed", || env.stored_count(2), |count| *count == 0).await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
 }

@@ -1,0 +1,63 @@
+//! Looks that fail, and the looks behind them.
+
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+use super::{due, ids, installation, noted};
+
+/// Inserts a row of the application with this key.
+async fn insert(env: &TestEnv, key: u32, receiver: u32) {
+    env.execute(&format!(
+        "INSERT INTO offline_message (id, sender_id, receiver_id, content, send_time) \
+         VALUES ({key}, 1, {receiver}, 'mine', NOW())"
+    ))
+    .await;
+}
+
+/// While the message table cannot be read, users are judged all the same. Afterwards keys count again that a lost
+/// commit has given back, as after a crash of MySQL.
+#[tokio::test]
+async fn failed_look_stops_nothing_and_trusts_no_key() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    let is_noted = async |user| eventually("noted", || noted(&env, user), Option::is_some).await;
+    insert(&env, 1_000, 1).await;
+    is_noted(1).await;
+    env.execute("RENAME TABLE offline_message TO away").await;
+    env.execute("DELETE FROM away").await;
+    env.execute("UPDATE user SET unread_count = 1 WHERE id > 1").await;
+    // The second one is found by a look that has begun with a failure.
+    for user in [2, 3] {
+        env.execute(&format!(
+            "INSERT INTO chatpush_notified (user_id, since_ms, check_at) VALUES ({user}, 1, 1)"
+        ))
+        .await;
+        let noted = || noted(&env, user);
+        eventually("it is due", noted, |noted| *noted == Some((false, true, false))).await;
+    }
+    env.execute("RENAME TABLE away TO offline_message").await;
+    env.execute("DELETE FROM chatpush_notified").await;
+    insert(&env, 5, 2).await;
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    eventually("the last look is over", scanned, |row| row[0] >= 5).await;
+    insert(&env, 999, 3).await;
+    is_noted(3).await;
+}
+
+/// Whoever is due is found at once behind many who have come back, however few are asked for.
+#[tokio::test]
+async fn many_who_have_come_back_hide_nobody() {
+    let env = installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    let user = || noted(&env, 2);
+    eventually("2 is due", user, |noted| *noted == Some((false, true, false))).await;
+    env.execute(
+        "INSERT INTO chatpush_notified (user_id, since_ms, offer_at) SELECT seq, 1, 1 FROM seq_10_to_1009",
+    )
+    .await;
+    let printed = env.php().get("echo json_encode(ChatPush\\getDueNotifications(1));").await;
+    let found: Vec<_> = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(ids(&found), [2]);
+    assert_eq!(ids(&due(&env, 60).await), [0; 0]);
+}
