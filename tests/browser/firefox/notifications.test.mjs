@@ -135,6 +135,30 @@ test('reading on another device closes the notification', options, async () => {
   await leave(page);
 });
 
+test('a click gives the focus to the tab that shows the chat, and opens no other', options, async () => {
+  for (const page of await firefox.session.pages(`${demo.url}/`)) await leave(page);
+  await readElsewhere(MIRA);
+  await demo.send(TOM, MIRA, 'Come back');
+  await shows(1);
+  const page = await come();
+  // Without a screen Firefox does not change the tab that is shown, but the focus.
+  const hasFocus = () => page.run('() => document.hasFocus()');
+  await firefox.session.open('about:blank');
+  await until('another tab has the focus', async () => !(await hasFocus()));
+  await click(firefox);
+  await until('the chat has the focus', hasFocus);
+  await shows(0);
+  // With another tab she would not be away.
+  await leave(page);
+  await demo.send(TOM, MIRA, 'Are you away?');
+  await shows(1);
+  await click(firefox);
+  const opened = () => firefox.session.pages(`${demo.url}/`);
+  await until('the chat is open', async () => (await opened()).length > 0);
+  for (const other of await opened()) await leave(other);
+  await readElsewhere(MIRA);
+});
+
 test('who has read on another device gets no notification', options, async () => {
   const pushesToTom = await subscribeElsewhere(TOM);
   const before = service.pushes.length;
