@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Recoveries;
+use super::faults::Recoveries;
 use crate::checker::Tables;
 use crate::cli::Arguments;
 use crate::history::History;

@@ -1,0 +1,81 @@
+//! Waits until the cluster has nothing left to do.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+use redis::AsyncCommands as _;
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::{Cluster, NAME};
+
+/// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// The same if a promise is broken, so that some of it may never come.
+const BROKEN_SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(super) fn settle_timeout(cluster: &Cluster) -> Duration {
+    if cluster.breaks_a_promise() { BROKEN_SETTLE_TIMEOUT } else { SETTLE_TIMEOUT }
+}
+
+/// Waits until all daemons are ready and all logs are applied.
+pub(super) async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
+    let deadline = Instant::now() + settle_timeout(cluster);
+    let client = redis::Client::open(cluster.redis_url())?;
+    loop {
+        let mut settled = true;
+        for number in 0..cluster.daemons() {
+            settled &= match cluster.daemon(number) {
+                Some(daemon) => daemon.is_ready().await,
+                None => false,
+            };
+        }
+        if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
+            // Applied entries stay in the logs for some seconds.
+            let positions = cluster.query("SELECT partition_id, log_id FROM chatpush_position").await;
+            for row in positions.unwrap_or_else(|_| vec![vec!["0".to_owned(), "0-0".to_owned()]]) {
+                let partition = Partition::new(row[0].parse()?).context("a partition")?;
+                let log = Prefix::try_from(NAME.to_owned())?.log(partition);
+                let waiting: Result<Vec<redis::Value>, _> =
+                    connection.xrange_count(log, format!("({}", row[1]), "+", 1).await;
+                settled &= waiting.is_ok_and(|waiting| waiting.is_empty());
+            }
+        } else {
+            settled = false;
+        }
+        if settled {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("not every daemon is ready, or a log is not applied, after {:?}", settle_timeout(cluster));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until the application was told of everything that has happened.
+pub(super) async fn wait_until_told(cluster: &Cluster) -> anyhow::Result<()> {
+    let deadline = Instant::now() + settle_timeout(cluster);
+    loop {
+        let waiting = cluster.number("SELECT COUNT(*) FROM chatpush_webhook").await?;
+        if waiting == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{waiting} events are not told of in time");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until the clients have confirmed all rows. Returns the number of rows that are left at the deadline.
+pub(super) async fn wait_until_drained(cluster: &Cluster) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + settle_timeout(cluster);
+    loop {
+        let left = cluster.number(&cluster.schema.count_waiting()).await?;
+        if left == 0 || Instant::now() > deadline {
+            return Ok(left);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
