@@ -52,6 +52,30 @@ async fn paused_writer_is_replaced_and_commits_nothing_on_resume() {
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
 }
 
+/// Its connection to MySQL is open, and the account of its successor may not end it.
+#[tokio::test]
+async fn writer_that_hangs_is_replaced_by_a_daemon_with_another_account() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let account = format!("b_{}", env.name());
+    let database = env.name();
+    let made = format!(
+        "CREATE USER {account}@localhost IDENTIFIED BY 'pw'; GRANT ALL ON {database}.* TO {account}@localhost"
+    );
+    env.servers().sql(&made).await;
+    let first = env.daemon().await;
+    let url = env.servers().mysql_url(database).replace("chatpush:", &format!("{account}:"));
+    let other = env.clone().with("CHATPUSH_MYSQL_URL", url).daemon().await;
+    let php = env.php().with("chatpush.timeout_ms=180000");
+    php.get("storeOfflineMessage(1, 2, 'before');").await;
+    first.process().signal("STOP");
+    let stored = php.get("var_dump(storeOfflineMessage(1, 2, 'meanwhile'));").await;
+    assert_eq!(stored.trim(), "bool(true)");
+    assert_eq!(writer(&env).await, Some(other.process().pid()));
+    assert_eq!(env.stored(2).await, ["before", "meanwhile"]);
+    assert_eq!(env.unread(2).await, 2);
+}
+
 /// After it resumes, its sessions replay what was stored in the meantime.
 #[tokio::test]
 async fn users_of_a_paused_daemon_are_offline_until_it_resumes() {

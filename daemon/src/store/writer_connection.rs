@@ -20,6 +20,14 @@ use super::{ALIVE_TIMEOUT, Store, StoreError, TRUSTED_TIME, bounded, is_alive, w
 use crate::base::fault_injection::{self, Promise};
 use crate::log::position::Position;
 
+/// After how long without a statement the server closes the writer's connection, and with it the transaction and the
+/// named lock. The successor ends a connection that has gone silent by `KILL`, but may not be allowed to, if it has
+/// another account; and a node of Galera that is told to while it commits (MariaDB 10.11) goes on to read from it.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How often the writer's connection is used at least.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
 /// How to treat rows that other transactions have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locks {
@@ -71,7 +79,9 @@ impl WriterConnection {
         let server = Server::of(&mut connection, store.names()).await?;
         // Who waits for a table as a whole (ALTER, LOCK TABLES, FLUSH TABLES WITH READ LOCK) is told so by an
         // error of its own, before a statement takes too long.
-        bounded(connection.query_drop("SET SESSION lock_wait_timeout = 1")).await?;
+        let wait_timeout = SILENCE.as_secs();
+        let set = format!("SET SESSION lock_wait_timeout = 1, wait_timeout = {wait_timeout}");
+        bounded(connection.query_drop(set)).await?;
         let connection_id: Option<u64> = bounded(connection.query_first("SELECT CONNECTION_ID()")).await?;
         if !fault_injection::breaks(Promise::Fence) {
             writer_lock::take(&mut connection).await?;

@@ -43,7 +43,7 @@ use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::apply::{Applied, Inserts};
 use crate::store::error::Rejection;
-use crate::store::writer_connection::{Locks, WriterConnection};
+use crate::store::writer_connection::{KEEP_ALIVE, Locks, WriterConnection};
 use crate::store::{Store, StoreError};
 
 /// How long every message is looked up after Redis may have lost some. A call is repeated before its own
@@ -236,7 +236,7 @@ impl<'a> Term<'a> {
     /// again, and the next term needs them.
     async fn trim(&mut self) -> Result<(), StoreError> {
         // A busy connection is not asked.
-        let age = if self.trimming.is_due() { TRIM_INTERVAL } else { Duration::MAX };
+        let age = if self.trimming.is_due() { TRIM_INTERVAL } else { KEEP_ALIVE };
         let answered = self.mysql.answered_within(age).await?;
         self.trimming.trim(answered, &mut self.after_commit, &self.services.prefix);
         Ok(())
