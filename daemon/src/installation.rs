@@ -21,7 +21,10 @@ use crate::store::installation::FoundInstallation;
 use crate::store::{Store, StoreError};
 
 /// How long MySQL may take to say which installation it belongs to. Pushes do not wait for it any longer.
-const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same for a daemon that starts: one that does not fit a slow database is to end, and not to serve without it.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A daemon that runs writes the record again with its next heartbeat, if Redis has lost it. One that starts
 /// waits for that as long.
@@ -97,8 +100,8 @@ impl Failure for AgreementError {
 
 /// Compares the database and Redis with each other and with this version. Writes the record if Redis has
 /// none: it is a new installation, or Redis has lost its data. While MySQL is away, what Redis says is
-/// enough, so that pushes go on.
-pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
+/// enough, so that pushes go on: it is away if it does not answer within `patience`.
+pub(crate) async fn agree(services: &Services, patience: Duration) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
     let starts = known(services).is_none();
     if services.store.is_none() {
@@ -111,12 +114,12 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
             compared => compared.map(drop),
         };
     }
-    let refreshed = match refresh(services).await {
+    let refreshed = match refresh(services, patience).await {
         Err(AgreementError::Store(StoreError::Unavailable(UnavailableCause::NotAdopted(_)))) => {
             if let Some(store) = &services.store {
                 store.require_adoption().await.map_err(AgreementError::Store)?;
             }
-            refresh(services).await
+            refresh(services, patience).await
         }
         refreshed => refreshed,
     };
@@ -146,13 +149,14 @@ pub(crate) async fn agree(services: &Services) -> Result<(), AgreementError> {
     }
 }
 
-/// Reads what the database says, and changes the record if somebody has changed the column of contents.
-pub(crate) async fn refresh(services: &Services) -> Result<(), AgreementError> {
+/// Reads what the database says within `patience`, and changes the record if somebody has changed the column of
+/// contents.
+pub(crate) async fn refresh(services: &Services, patience: Duration) -> Result<(), AgreementError> {
     let Services { commands, prefix, store, .. } = services;
     let Some(store) = store else { return Ok(()) };
-    let FoundInstallation { row, content, .. } = timeout(STORE_TIMEOUT, store.installation())
+    let FoundInstallation { row, content, .. } = timeout(patience, store.installation())
         .await
-        .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(STORE_TIMEOUT)))
+        .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(patience)))
         .and_then(|found| found)
         .map_err(AgreementError::Store)?;
     let own = Installation::of_database(row.uuid, services.config.user_id_type, content)

@@ -102,7 +102,7 @@ async fn run(
 ) -> anyhow::Result<ExitCode> {
     let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
     let services = Services::new(config, client);
-    if let Err(error) = installation::agree(&services).await
+    if let Err(error) = installation::agree(&services, installation::START_TIMEOUT).await
         && error.is_final()
     {
         let error = anyhow::Error::new(error).context("this daemon does not fit its Redis or its database");

@@ -89,7 +89,7 @@ impl Subscriber {
         if predecessors.exist() {
             connector.distrust_all();
         }
-        installation::agree(&self.services).await?;
+        installation::agree(&self.services, installation::STORE_TIMEOUT).await?;
         log_repair::repair(&self.services).await?;
         let lost = Arc::new(Notify::new());
         let mut connection = connect(connector, self.dispatcher.clone(), lost.clone()).await?;
@@ -147,7 +147,7 @@ impl Subscriber {
         // MySQL may be slow or away, and subscriptions must not wait for it.
         let services = self.services.clone();
         tokio::spawn(async move {
-            if let Err(error) = installation::refresh(&services).await {
+            if let Err(error) = installation::refresh(&services, installation::STORE_TIMEOUT).await {
                 tracing::debug!(%error, "cannot read the installation now");
             }
         });
