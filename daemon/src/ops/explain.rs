@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{dead_letters, online};
-use crate::base::output;
+use crate::base::output::{self, Count};
 use crate::broker::{BrokerError, log};
 use crate::config::Config;
 use crate::log::position::Position;
@@ -153,8 +153,9 @@ async fn fate(
         let text = match connections {
             0 => "it waits for the user to connect: nobody is connected".to_owned(),
             count => format!(
-                "it waits, though the user has {count} connections: no client of theirs has confirmed it; see which \
-                 close codes the log names"
+                "it waits, though the user has {}: no client of theirs has confirmed it; see which close codes the \
+                 log names",
+                Count(count, "connection")
             ),
         };
         ("waiting", text)
@@ -208,9 +209,9 @@ fn as_json(StoredRow { row, message_type }: &StoredRow) -> Value {
 impl Known {
     fn print_lines(&self) {
         let Self { user_id, connections, unread, waiting, more, in_log, dead_letters, message } = self;
-        output::line(format_args!("user {user_id}: {connections} connections, {unread} unread"));
+        output::line(format_args!("user {user_id}: {}, {unread} unread", Count(*connections, "connection")));
         let and_more = if *more { ", and more" } else { "" };
-        output::line(format_args!("{} messages wait for them{and_more}", waiting.len()));
+        output::line(format_args!("waiting: {}{and_more}", Count(waiting.len() as u64, "message")));
         for row in waiting {
             output::line(format_args!(
                 "  {} from {}, accepted at {} ms",
@@ -218,7 +219,7 @@ impl Known {
             ));
         }
         if *in_log > 0 {
-            output::line(format_args!("{in_log} entries for them are in the log, not in MySQL yet"));
+            output::line(format_args!("in the log, not in MySQL yet: {}", Count(*in_log as u64, "change")));
         }
         for letter in dead_letters {
             output::line(format_args!("dead letter {}: {}", letter["number"], letter["error"]));

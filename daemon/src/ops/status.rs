@@ -9,7 +9,7 @@ use redis::Client;
 use serde::Serialize;
 
 use super::state::State;
-use crate::base::output;
+use crate::base::output::{self, Count};
 use crate::broker::answers::{self, Answer};
 use crate::config::Config;
 use crate::services::Services;
@@ -119,7 +119,7 @@ impl Status {
         }
         for DaemonStatus { name, connections, writer } in &self.daemons {
             let connections =
-                connections.map_or("no answer".to_owned(), |count| format!("{count} connections"));
+                connections.map_or("no answer".to_owned(), |count| Count(count, "connection").to_string());
             let writer = if *writer { ", writer" } else { "" };
             output::line(format_args!("daemon       {name}: {connections}{writer}"));
         }
@@ -127,7 +127,8 @@ impl Status {
             let entries: u64 = self.partitions.iter().map(|log| log.log_length).sum();
             let oldest = self.partitions.iter().map(|log| log.oldest_seconds).fold(0.0, f64::max);
             output::line(format_args!(
-                "logs         {entries} entries, the oldest waits {oldest:.1} s for MySQL"
+                "logs         {}, the oldest waits {oldest:.1} s for MySQL",
+                Count(entries, "change")
             ));
         }
         let counts = [
