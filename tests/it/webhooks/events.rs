@@ -205,14 +205,15 @@ async fn events_of_a_user_keep_their_order() {
     );
 }
 
-/// Too many events, of which an address that never answers takes none: the oldest ones are given up, and counted.
+/// Too many events, of which an address that never answers takes none: the oldest ones are given up, and counted. So
+/// many that it would take too long if it had to wait for requests to end.
 #[tokio::test]
 async fn queue_is_bounded() {
     let (application, env) = of_events("message.delivered", "").await;
     let env = env.with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "60000");
     env.execute(
         "INSERT INTO chatpush_webhook (event, user_id, sender_id, message_id, time_ms) \
-         SELECT 'message.delivered', 2, '1', CONCAT('1:', seq), UNIX_TIMESTAMP() * 1000 FROM seq_1_to_101500",
+         SELECT 'message.delivered', 2, '1', CONCAT('1:', seq), UNIX_TIMESTAMP() * 1000 FROM seq_1_to_151500",
     )
     .await;
     let daemon = env.daemon().await;
@@ -220,10 +221,10 @@ async fn queue_is_bounded() {
     eventually("the oldest go", || waiting(&env), |count| *count == 100_000).await;
     assert_eq!(
         env.query::<String>("SELECT message_id FROM chatpush_webhook ORDER BY id LIMIT 1").await,
-        ["1:1501"]
+        ["1:51501"]
     );
     let dropped = || daemon.metric("chatpush_webhooks_total{outcome=\"dropped\"}");
-    eventually("they are counted", dropped, |count| *count == 1_500).await;
+    eventually("they are counted", dropped, |count| *count == 51_500).await;
     // Step by step, for longer than PHP may wait.
     env.php().get("try { ChatPush\\forgetUser(2); } catch (ChatPush\\TimeoutException) {}").await;
     nothing_waits(&env).await;
