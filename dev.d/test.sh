@@ -2,10 +2,10 @@
 
 parts=(
     format lint docs unit instructions stubs extension daemon fpm testing end-to-end client browser demo
-    chaos fuzz
+    chaos
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(autobahn firefox reproducible bookworm trixie long-chaos)
+long_parts=(promises fuzz autobahn firefox reproducible bookworm trixie long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -24,11 +24,11 @@ end-to-end   daemons, PHP and WebSocket clients with real servers, some of them 
 client       chatpush.js, its build in dist/, and the npm package with its types
 browser      the demo in headless Chromium: network failures, a killed daemon, expired tokens, tabs, phone
 demo         the demo's smoke test: two users over HTTP and WebSocket
-chaos        a minute of faults without a violation, also with an application's tables, and with webhooks; twenty-one
-             broken promises that must be detected
-fuzz         five seconds for each parser of untrusted input, and for a running daemon
+chaos        a minute of faults without a violation, also with an application's tables, and with webhooks
 
 With --all also:
+promises     what chaos must notice: twenty-one promises, each broken by a build for that
+fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 reproducible the packages, made twice in two folders: the same, byte by byte
@@ -94,8 +94,8 @@ needs() {
             autobahn) tools+=(kosoku) ;;&
             reproducible) more+=(package) ;;
             bookworm | trixie) more+=(package roots) ;;
-            chaos | long-chaos) more+=(galera) ;;&
-            autobahn | demo | chaos | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
+            promises | long-chaos) more+=(galera) ;;&
+            autobahn | demo | chaos | promises | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
             instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
         esac
     done
@@ -243,22 +243,27 @@ TEXT
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
     local seed="${CHATPUSH_CHAOS_SEED:-1}"
-    # Both in one command: alone, the extension's libraries would be built again, with fewer features.
-    cargo build --release --workspace --locked \
-        --features chatpush-daemon/fault_injection,chatpush/fault_injection \
-        --bin chatpushd-fault-injection --example chatpush_fault_injection || return
-    # The longest first. Most of them wait most of the time.
+    # Most of them wait most of the time.
     side_by_side 4 <<TEXT
 chaos --seconds 60 --seed $seed
 chaos --seconds 45 --seed $seed --applications
 chaos --seconds 40 --seed $seed --notifications
+chaos --seconds 15 --seed $seed --faults lose-commits
+TEXT
+}
+part_promises() {
+    # Both in one command: alone, the extension's libraries would be built again, with fewer features.
+    cargo build --release --workspace --locked \
+        --features chatpush-daemon/fault_injection,chatpush/fault_injection \
+        --bin chatpushd-fault-injection --example chatpush_fault_injection || return
+    # The longest first.
+    side_by_side 4 <<TEXT
 detects last_fence kill-worker --galera
 detects identity time-zone,kill-daemon
 detects fence end-subscriptions,stop-daemon
 detects memory lose-tail
 detects barrier kill-daemon,restart-daemon,slow
 detects queued stop-daemon,kill-mariadb
-chaos --seconds 15 --seed $seed --faults lose-commits
 detects replay lose-commits
 detects confirm kill-daemon,kill-worker
 detects ids increment,kill-daemon
