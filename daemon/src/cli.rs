@@ -236,7 +236,8 @@ impl Arguments {
 ///
 /// When it is no user id of the configured type.
 pub fn print_token(config: &Config, user: &AnyUserId, ttl: u64) -> anyhow::Result<ExitCode> {
-    let tokens = &config.tokens;
+    let live = config.live.get();
+    let tokens = &live.tokens;
     let user = user.of_type(config.user_id_type).context("USER_ID")?;
     output::line(token::sign(&tokens.secret, user, tokens.audience.as_deref(), clock::unix_seconds(), ttl));
     Ok(ExitCode::SUCCESS)

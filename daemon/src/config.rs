@@ -11,6 +11,7 @@ mod file;
 mod general;
 mod history;
 mod limits;
+mod live;
 mod logging;
 mod mailbox;
 mod mysql;
@@ -18,6 +19,7 @@ mod names;
 mod notify;
 mod origins;
 mod redis;
+mod reload;
 mod render;
 mod setting;
 mod source;
@@ -30,23 +32,22 @@ mod webhook;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::redis::ConnectionInfo;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
-use chatpush_wire::token::Verifier;
 
-use crate::net::client_ip::TrustedProxies;
 use crate::net::origin::Origins;
 
 pub use self::admin::AdminToken;
 pub use self::environment::UnknownVariable;
 pub use self::error::{ConfigError, ConfigErrors};
 pub use self::history::History;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, OutboxLimits};
+pub use self::live::{Live, LiveSettings, Reading};
 pub use self::logging::Log;
 pub use self::mailbox::Mailbox;
 pub use self::mysql::Mysql;
@@ -54,8 +55,10 @@ use self::names::Told;
 pub(crate) use self::names::UNREAD;
 pub use self::names::{Column, Identifier, Names};
 pub use self::notify::{Notify, When};
+pub(crate) use self::reload::Changes;
+use self::reload::Fingerprints;
 pub use self::render::{environment_help, example};
-use self::source::Source;
+use self::source::{Read, Source};
 pub use self::tls::Certificate;
 pub use self::tokens::Tokens;
 pub(crate) use self::web_push::Values;
@@ -70,24 +73,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
-    /// What whoever uses that must know; none on loopback alone.
-    pub admin_token: Option<AdminToken>,
-    /// Keys and claims of the connect tokens.
-    pub tokens: Tokens,
-    /// Which pages may connect.
-    pub allowed_origins: Origins,
-    /// Proxies that are believed when they name the address of a client.
-    pub trusted_proxies: TrustedProxies,
-    /// Whether they name it by the PROXY protocol instead of `X-Forwarded-For`. Then only they can connect.
+    /// What a reload applies.
+    pub live: Live,
+    /// Whether the trusted proxies name the address of a client by the PROXY protocol instead of
+    /// `X-Forwarded-For`. Then only they can connect.
     pub proxy_protocol: bool,
-    /// Certificate and key, if the daemon itself terminates TLS.
-    pub tls: Option<Certificate>,
     /// Threads that serve clients, Redis and MySQL. At least one.
     pub threads: usize,
-    /// How much clients may use.
-    pub limits: Limits,
-    /// On shutdown, the longest time over which clients are asked to connect elsewhere.
-    pub drain: Duration,
     /// Prefix of every name in Redis.
     pub prefix: Prefix,
     /// The type of user ids.
@@ -116,8 +108,14 @@ pub struct Config {
     pub web_push: Option<WebPush>,
     /// How much waits for users who are away.
     pub mailbox: Mailbox,
-    /// What is logged, and how.
-    pub log: Log,
+    /// How much may wait for clients that do not read.
+    pub outbox: OutboxLimits,
+    /// How is logged: one JSON object per line instead of text.
+    pub log_json: bool,
+    /// The file that was read; none if there is none.
+    pub file: Option<PathBuf>,
+    /// What was read, to see later what has changed.
+    fingerprints: Fingerprints,
     /// Environment variables that look like settings and are none.
     pub unknown_variables: Vec<UnknownVariable>,
 }
@@ -135,8 +133,8 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let mut source = Source::open(table::all(), file, variables);
         let config = Self::read(&mut source);
-        let (config, unknown_variables) = source.finish(config)?;
-        Ok(Self { unknown_variables, ..config })
+        let (config, Read { file, unknown_variables, fingerprints }) = source.finish(config)?;
+        Ok(Self { file, fingerprints, unknown_variables, ..config })
     }
 
     /// Reads every setting before the first `?`, so that every error is found.
@@ -156,12 +154,14 @@ impl Config {
         let proxies = origins::proxies(source);
         let tls = Certificate::read(source);
         let limits = Limits::read(source);
+        let outbox = OutboxLimits::read(source);
         let redis = source.parse("redis.url", redis::url);
         let failover_memory = source.seconds("redis.failover_memory");
         let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
         let webhook = Webhook::read(source, notify.is_some(), stores != Some(false));
+        let (webhook, webhook_keys) = webhook.unzip();
         let web_push = WebPush::read(source, notify);
         let mailbox = if stores == Some(true) { Mailbox::read(source) } else { Some(Mailbox::UNLIMITED) };
         let mysql = if stores == Some(true) {
@@ -189,18 +189,23 @@ impl Config {
         }
         let (trusted_proxies, proxy_protocol) = proxies?;
         let (admin_listen, admin_token) = admin?;
+        let Log { filter: log_filter, json: log_json } = log?;
         Some(Self {
             listen: listen?,
             admin_listen,
-            admin_token,
-            tokens: tokens?,
-            allowed_origins: allowed_origins?,
-            trusted_proxies,
+            live: Live::new(LiveSettings {
+                admin_token,
+                tokens: tokens?,
+                allowed_origins: allowed_origins?,
+                trusted_proxies,
+                tls,
+                limits: limits?,
+                drain: drain?,
+                webhook_keys: webhook_keys.unwrap_or_default(),
+                log_filter,
+            }),
             proxy_protocol,
-            tls,
             threads: general::threads(threads?),
-            limits: limits?,
-            drain: drain?,
             prefix: prefix?,
             user_id_type: user_id_type?,
             count_unread: count_unread?,
@@ -215,14 +220,12 @@ impl Config {
             webhook,
             web_push,
             mailbox: mailbox?,
-            log: log?,
+            outbox: outbox?,
+            log_json,
+            file: None,
+            fingerprints: Fingerprints::default(),
             unknown_variables: Vec::new(),
         })
-    }
-
-    /// Verifies the tokens of browsers.
-    pub fn verifier(&self) -> Verifier {
-        self.tokens.verifier(self.user_id_type)
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logging::start(&config);
-    let json = config.log.json;
+    let json = config.log_json;
     match run_to_end(command, config) {
         Ok(code) => code,
         Err(error) => {
@@ -60,7 +60,10 @@ fn run_to_end(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     let runtime =
         threads.worker_threads(config.threads).enable_all().build().context("cannot start threads")?;
     // On a worker thread of the runtime, like the tasks it spawns.
-    runtime.block_on(async { tokio::spawn(perform(command, config)).await? })
+    let code = runtime.block_on(async { tokio::spawn(perform(command, config)).await? });
+    // Dropping it would wait for a file that is read from a disk that hangs.
+    runtime.shutdown_background();
+    code
 }
 
 async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {

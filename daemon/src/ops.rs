@@ -8,7 +8,7 @@
 //! - [`log_level`] and [`explain`]: `chatpushd log`.
 //! - [`dead_letters`]: `chatpushd dead`. [`webhooks`]: `chatpushd webhook`.
 //! - [`logging`]: structured logs.
-//! - `rlimit`: the open-file limit.
+//! - `reload`: SIGHUP. `rlimit`: the open-file limit.
 //! - `service_manager`: what systemd is told.
 //! - `signals`: SIGTERM, SIGINT, SIGHUP.
 
@@ -22,6 +22,7 @@ pub mod log_level;
 pub mod logging;
 pub mod online;
 pub(crate) mod process;
+pub(crate) mod reload;
 pub(crate) mod rlimit;
 pub(crate) mod service_manager;
 pub(crate) mod signals;

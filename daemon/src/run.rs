@@ -18,7 +18,7 @@ use crate::announce::connected::Connected;
 use crate::announce::gone::Gone;
 use crate::barrier::Barrier;
 use crate::cli;
-use crate::config::{Config, Limits};
+use crate::config::{Config, OutboxLimits};
 use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
 use crate::edge::events::Events;
@@ -29,7 +29,7 @@ use crate::edge::replay::Replay;
 use crate::edge::revocations::Revocations;
 use crate::edge::session::context::SessionContext;
 use crate::edge::sessions::Sessions;
-use crate::edge::tls::Tls;
+use crate::edge::tls::{LoadedTls, Tls};
 use crate::fanout::connection_queries::ConnectionQueries;
 use crate::fanout::dispatch::{Dispatcher, Queues};
 use crate::fanout::presence::Presence;
@@ -38,11 +38,12 @@ use crate::fanout::subscriber::Subscriber;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Bounds, Hub, drain};
 use crate::installation;
-use crate::net::client_ip::TrustedProxies;
 use crate::notify::Notifier;
 use crate::notify::returned::Returned;
 use crate::ops::admin::{self, Admin};
-use crate::ops::{logging, process, rlimit, service_manager, signals};
+use crate::ops::reload::Reloader;
+use crate::ops::service_manager::Manager;
+use crate::ops::{logging, process, rlimit, signals};
 use crate::query::queue::{QueryQueue, QueuedQuery};
 use crate::query::server::QueryServer;
 use crate::services::Services;
@@ -69,23 +70,24 @@ struct Listeners {
     admin: TcpListener,
 }
 
-/// Serves until SIGTERM or SIGINT. SIGHUP reloads the certificate.
+/// Serves until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 ///
 /// # Errors
 ///
 /// When an address cannot be listened on, or the certificate cannot be used. Redis and MySQL may be away; the
 /// daemon waits for them.
-pub async fn until_signalled(mut config: Config) -> anyhow::Result<ExitCode> {
+pub async fn until_signalled(config: Config) -> anyhow::Result<ExitCode> {
     process::started();
-    rlimit::raise_and_apply(&mut config.limits);
-    let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    config.live.change(|live| rlimit::raise_and_apply(&mut live.limits));
+    let tls = Arc::new(Tls::new(LoadedTls::load(config.live.get().tls.as_ref())?));
     let listeners = Listeners {
         public: listen(config.listen, "CHATPUSH_LISTEN").await?,
         admin: listen(config.admin_listen, "CHATPUSH_ADMIN_LISTEN").await?,
     };
     let stop = CancellationToken::new();
-    signals::handle(stop.clone(), tls.clone())?;
-    run(config, listeners, tls, stop).await
+    let manager = Manager::of_environment();
+    signals::handle(stop.clone(), Reloader::new(config.clone(), tls.clone(), manager.clone()))?;
+    run(config, listeners, (tls, manager), stop).await
 }
 
 async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -97,7 +99,7 @@ async fn listen(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<
 async fn run(
     config: Config,
     listeners: Listeners,
-    tls: Option<Arc<Tls>>,
+    (tls, manager): (Arc<Tls>, Option<Manager>),
     stop: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
@@ -106,13 +108,14 @@ async fn run(
         && error.is_final()
     {
         let error = anyhow::Error::new(error).context("this daemon does not fit its Redis or its database");
-        logging::report_fatal(&error, services.config.log.json);
+        logging::report_fatal(&error, services.config.log_json);
         return Ok(ExitCode::from(cli::EX_CONFIG));
     }
     let barrier = Barrier::new(services.clone());
     let webhooks = webhooks(&services, &barrier)?;
     let web_pushes = web_pushes(&services, &barrier)?;
-    let daemon = Daemon::start(services.clone(), listeners, (tls, (webhooks, web_pushes), barrier), &stop);
+    let daemon =
+        Daemon::start(services.clone(), listeners, (tls, manager, (webhooks, web_pushes), barrier), &stop);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %services.config.listen, "serving");
     stop.cancelled().await;
     daemon.stop().await;
@@ -143,11 +146,11 @@ impl Daemon {
     fn start(
         services: Arc<Services>,
         listeners: Listeners,
-        (tls, (webhooks, web_pushes), barrier): (Option<Arc<Tls>>, Exits, Barrier),
+        (tls, manager, (webhooks, web_pushes), barrier): (Arc<Tls>, Option<Manager>, Exits, Barrier),
         stop: &CancellationToken,
     ) -> Self {
         let Services { config, .. } = &*services;
-        let hub = Arc::new(Hub::new(bounds(&config.limits)));
+        let hub = Arc::new(Hub::new(bounds(config.outbox)));
         let subscriptions = Subscriptions::new(hub.clone());
         let lease = services.lease();
         let (stop_connected, stop_writer) = (CancellationToken::new(), CancellationToken::new());
@@ -218,8 +221,8 @@ impl Daemon {
 
         let admin =
             Admin { services: services.clone(), lease, subscriptions, hub: hub.clone(), stop: stop.clone() };
-        if service_manager::is_there() {
-            tokio::spawn(service_manager::tell(admin.clone(), stop.clone()));
+        if let Some(manager) = manager {
+            tokio::spawn(manager.tell(admin.clone(), stop.clone()));
         }
         let admin = tokio::spawn(
             axum::serve(listeners.admin, admin::router(admin))
@@ -230,12 +233,12 @@ impl Daemon {
     }
 
     async fn stop(self) {
-        let Config { limits, drain, .. } = &self.services.config;
+        let live = self.services.config.live.get();
         // After this nobody connects any more, so the drain closes every connection.
         if timeout(STOP_STEP_TIMEOUT, self.listener).await.is_err() {
             tracing::warn!("handshakes did not end in time");
         }
-        drain::run(&self.hub, limits.admissions, *drain).await;
+        drain::run(&self.hub, live.limits.admissions, live.drain).await;
         // A client whose close frame were cut off would not learn that the daemon only restarts.
         self.closing.close();
         let _ = timeout(CLOSED_TIMEOUT, self.closing.wait()).await;
@@ -275,8 +278,8 @@ fn web_pushes(services: &Arc<Services>, barrier: &Barrier) -> anyhow::Result<Opt
     Ok(Some(web_pushes.context("web_push.ca")?))
 }
 
-fn bounds(limits: &Limits) -> Bounds {
-    Bounds { frames: limits.outbox_frames, bytes: limits.outbox_bytes, total: limits.outbox_total_bytes }
+fn bounds(limits: OutboxLimits) -> Bounds {
+    Bounds { frames: limits.frames, bytes: limits.bytes, total: limits.total_bytes }
 }
 
 fn dispatcher(services: &Services, hub: Arc<Hub>, queues: Queues, presence: Presence) -> Dispatcher {
@@ -303,27 +306,23 @@ fn session_context(
     subscriptions: Subscriptions,
 ) -> SessionContext {
     let config = &services.config;
-    let (verifier, limits) = (config.verifier(), config.limits);
+    let (user_id_type, live) = (config.user_id_type, config.live.clone());
     let push_requests = PushRequests::new(PushSubscriptions::new(services.clone()));
-    SessionContext { replay, acks, events, push_requests, subscriptions, verifier, limits }
+    SessionContext { replay, acks, events, push_requests, subscriptions, user_id_type, live }
 }
 
 /// The public listener and what it serves.
-fn public(services: &Arc<Services>, sessions: Sessions, tls: Option<Arc<Tls>>) -> (Listener, Router) {
+fn public(services: &Arc<Services>, sessions: Sessions, tls: Arc<Tls>) -> (Listener, Router) {
     let config = &services.config;
-    let admission = Admission::new(config.limits);
-    // A proxy that speaks the PROXY protocol forwards the client's own headers, so X-Forwarded-For is not
-    // believed.
-    let proxies =
-        if config.proxy_protocol { TrustedProxies::default() } else { config.trusted_proxies.clone() };
+    let admission = Admission::new(config.live.clone());
     let policy = HandshakePolicy {
-        verifier: config.verifier(),
+        live: config.live.clone(),
+        user_id_type: config.user_id_type,
+        proxy_protocol: config.proxy_protocol,
         revocations: Revocations::new(services.clone()),
-        origins: config.allowed_origins.clone(),
-        proxies,
         admission: admission.clone(),
     };
-    let listener = Listener::new(admission, config.trusted_proxies.clone(), config.proxy_protocol, tls);
+    let listener = Listener::new(admission, config.live.clone(), config.proxy_protocol, tls);
     let vapid_key = config.web_push.as_ref().map(|web_push| web_push.keys.public().clone());
     (listener, handshake::router(policy, sessions, vapid_key))
 }

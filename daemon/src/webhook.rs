@@ -66,7 +66,7 @@ impl Webhooks {
         notify: Option<Notify>,
         webhook: Webhook,
     ) -> Result<Self, ClientError> {
-        let client = Client::new(webhook.timeout)?;
+        let client = Client::new(webhook.timeout, services.config.live.clone())?;
         let webhook = Arc::new(webhook);
         let events = webhook.events;
         let waiting = notify.filter(|_| events.has(Event::Waiting)).map(|notify| {

@@ -49,7 +49,6 @@ const DAEMON: &[(&str, &[&str])] = &[
             "fanout",
             "hub",
             "installation",
-            "net",
             "ops",
             "notify",
             "query",

@@ -23,6 +23,8 @@ mod upgrade;
 mod closing;
 /// Limits on connections, handshakes and bytes.
 mod limits;
+/// A configuration that is read again on SIGHUP.
+mod reload;
 /// What `/metrics` says.
 mod metrics;
 /// What operators see: `status`, `online`, `log`, and the admin listener.

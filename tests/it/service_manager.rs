@@ -73,6 +73,20 @@ async fn systemd_learns_when_the_daemon_is_ready_and_what_is_away() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
+/// As `sd_notify(3)` says of a reload: with the time, and then ready again.
+#[tokio::test]
+async fn systemd_learns_of_a_reload() {
+    let (env, systemd) = installation(TestEnv::new().await);
+    let daemon = Daemon::launch(&env);
+    systemd.until("READY=1").await;
+    daemon.process().signal("HUP");
+    let lines = systemd.until("READY=1").await;
+    let reloading = lines.iter().position(|line| line == "RELOADING=1");
+    let reloading = reloading.unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(lines[reloading + 1].starts_with("MONOTONIC_USEC="), "{lines:?}");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
 #[tokio::test]
 async fn a_start_lasts_until_mysql_is_there() {
     let (env, systemd) = installation(TestEnv::with_own_servers().await);

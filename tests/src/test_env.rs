@@ -24,6 +24,8 @@ pub struct TestEnv {
     servers: Arc<ServersRef>,
     name: String,
     settings: Vec<(&'static str, String)>,
+    /// Variables that are not in the environment.
+    without: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl TestEnv {
 
     async fn on(servers: ServersRef) -> Self {
         let name = format!("it_{:012x}", fastrand::u64(..0x0001_0000_0000_0000));
-        let env = Self { servers: Arc::new(servers), name, settings: Vec::new() };
+        let env = Self { servers: Arc::new(servers), name, settings: Vec::new(), without: Vec::new() };
         env.servers().create_database(&env.name).await;
         env
     }
@@ -101,6 +103,13 @@ impl TestEnv {
         self
     }
 
+    /// Takes a setting out of the environment, so that a file can have it.
+    #[must_use]
+    pub fn without(mut self, variable: &'static str) -> Self {
+        self.without.push(variable);
+        self
+    }
+
     /// Its servers.
     pub fn servers(&self) -> &Servers {
         match &*self.servers {
@@ -123,6 +132,7 @@ impl TestEnv {
             ("CHATPUSH_PREFIX", self.name.clone()),
         ];
         environment.extend(self.settings.iter().cloned());
+        environment.retain(|(variable, _)| !self.without.contains(variable));
         environment
     }
 

@@ -91,6 +91,8 @@ pub(crate) static CLOSES: LazyLock<Labelled> = LazyLock::new(|| {
 });
 /// Outages of Redis and MySQL, by the task that noticed.
 pub(crate) static OUTAGES: LazyLock<Labelled> = LazyLock::new(|| Labelled::new("peer", &[]));
+/// Reloads of the configuration, by their result.
+pub(crate) static RELOADS: LazyLock<Labelled> = LazyLock::new(|| Labelled::new("result", &["ok", "failed"]));
 /// Reloads of the certificate, by their result.
 pub(crate) static CERTIFICATE_RELOADS: LazyLock<Labelled> =
     LazyLock::new(|| Labelled::new("result", &["ok", "failed"]));
@@ -201,6 +203,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         ("chatpush_events_dropped", "Client events that were dropped", &EVENTS_DROPPED),
         ("chatpush_closes", "Connections that have ended, by the code of the close frame", &CLOSES),
         ("chatpush_outages", "Times a task of this daemon could not use Redis or MySQL", &OUTAGES),
+        ("chatpush_reloads", "Times the configuration was read again", &RELOADS),
         ("chatpush_certificate_reloads", "Times the certificate was read again", &CERTIFICATE_RELOADS),
         ("chatpush_webhooks", "Requests to the application's webhook, by what became of them", &WEBHOOKS),
         (

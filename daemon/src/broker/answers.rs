@@ -32,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) connections: Option<u64>,
     /// How many the users have that were asked for, of those who have any.
     pub(crate) users: BTreeMap<UserId, u64>,
+    /// What it says of its configuration, as JSON. None from an older daemon.
+    pub(crate) configuration: Option<String>,
 }
 
 /// Appends a daemon's answer.
@@ -40,7 +42,7 @@ pub(crate) async fn append(
     prefix: &Prefix,
     question: &str,
     daemon: &str,
-    connections: u64,
+    (connections, configuration): (u64, &str),
     users: &[(UserId, u64)],
 ) -> Result<(), BrokerError> {
     let key = prefix.answers(question);
@@ -49,6 +51,19 @@ pub(crate) async fn append(
         parts.push(&[]);
     }
     let last = parts.len() - 1;
+    // In an entry of its own, which older versions of whoever asks pass over.
+    let mut about = redis::pipe();
+    about
+        .cmd("XADD")
+        .arg(&key)
+        .arg("*")
+        .arg("daemon")
+        .arg(daemon)
+        .arg("configuration")
+        .arg(configuration)
+        .ignore();
+    about.cmd("PEXPIRE").arg(&key).arg(u64::try_from(EXPIRY.as_millis()).unwrap_or(u64::MAX)).ignore();
+    commands.send::<()>(&about).await?;
     for (number, part) in parts.into_iter().enumerate() {
         let counts: Vec<_> = part.iter().map(|(user, count)| format!("{user} {count}")).collect();
         let mut pipeline = redis::pipe();
@@ -99,8 +114,12 @@ pub(crate) async fn ask(
 
 /// Adds a part of an answer.
 fn add(answers: &mut [Answer], ids: UserIdType, fields: &[String]) {
-    let [_, daemon, _, connections, _, users, _, more] = fields else { return };
+    let [_, daemon, about @ ..] = fields else { return };
     let Some(answer) = answers.iter_mut().find(|answer| answer.daemon == *daemon) else { return };
+    if let [_, configuration] = about {
+        answer.configuration = Some(configuration.clone());
+    }
+    let [_, connections, _, users, _, more] = about else { return };
     answer.users.extend(users.lines().filter_map(|line| {
         let (user, count) = line.split_once(' ')?;
         Some((ids.text(user).ok()?, count.parse().ok()?))

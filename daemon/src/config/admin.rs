@@ -18,7 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .details(
             "As `Authorization: Bearer TOKEN`, or as the password of any user name, for browsers. `/health` and \
              `/ready` need none. Empty: no token, on the same machine alone. `openssl rand -hex 16` makes one.",
-        ),
+        ).reloads_with("admin_listen"),
 ];
 
 /// The token of the admin listener. It is not printed.

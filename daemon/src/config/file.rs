@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 use toml::{Table, Value};
@@ -37,6 +37,8 @@ pub(super) struct File {
     pub(super) values: BTreeMap<String, FileValue>,
     /// What is wrong with the file itself.
     pub(super) errors: Vec<ConfigError>,
+    /// Where it is; none if there is none.
+    pub(super) path: Option<PathBuf>,
     /// Whether the file could not be read or is not TOML, so that nothing is known about its values.
     pub(super) unusable: bool,
 }
@@ -61,7 +63,7 @@ impl File {
     fn read_if_there(path: &Path) -> Option<Self> {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Some(Self::parse(&name, &text)),
+            Ok(text) => Some(Self { path: Some(path.to_owned()), ..Self::parse(&name, &text) }),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 Some(Self::unusable(name, format!("{error}: run this as the user of the daemon")))

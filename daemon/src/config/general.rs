@@ -23,7 +23,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "seconds",
         "Longest time for closing the connections on SIGTERM",
     )
-    .details("Clients are asked to connect elsewhere, spread over this time."),
+    .details("Clients are asked to connect elsewhere, spread over this time.").reloads(),
     Setting::text("prefix", Prefix::DEFAULT, "Prefix of every name in Redis").details(
         "The same as `chatpush.prefix` in PHP. 1 to 64 letters, digits, or any of `.` `_` `-` `:`. \
          Installations that share one Redis need different prefixes.",

@@ -7,27 +7,35 @@ use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
     limit("limits.connections", "100000", 1, "", "Connections of this daemon")
-        .details("The open-file limit of the process bounds them too."),
-    limit("limits.connections_per_user", "100", 1, "", "Connections of one user to this daemon"),
+        .details("The open-file limit of the process bounds them too.")
+        .reloads(),
+    limit("limits.connections_per_user", "100", 1, "", "Connections of one user to this daemon").reloads(),
     limit("limits.connections_per_address", "1000", 1, "", "Connections from one address")
-        .details("An IPv6 address counts as its /64 network. Connections in their handshake count too."),
-    limit("limits.handshakes_per_address", "100", 1, "", "Handshakes from one address per second"),
-    limit("limits.admissions", "2000", 1, "", "Connections that are accepted per second").details(
-        "Others wait. A connection that would wait longer than half of `limits.handshake_ms` is refused.",
-    ),
+        .details("An IPv6 address counts as its /64 network. Connections in their handshake count too.")
+        .reloads(),
+    limit("limits.handshakes_per_address", "100", 1, "", "Handshakes from one address per second").reloads(),
+    limit("limits.admissions", "2000", 1, "", "Connections that are accepted per second")
+        .details(
+            "Others wait. A connection that would wait longer than half of `limits.handshake_ms` is refused.",
+        )
+        .reloads(),
     limit(
         "limits.handshake_ms",
         "10000",
         100,
         "milliseconds",
         "Longest time from the start of a connection to the end of its handshake",
-    ),
-    limit("limits.message_bytes", "65536", 1_024, "bytes", "Longest message from a client"),
+    )
+    .reloads(),
+    limit("limits.message_bytes", "65536", 1_024, "bytes", "Longest message from a client").reloads(),
     limit("limits.messages", "2000", 1, "", "Messages from one client in ten seconds")
-        .details("An ack that confirms a message does not count."),
-    limit("limits.bytes", "4194304", 65_536, "bytes", "Size of all messages from one client in ten seconds"),
+        .details("An ack that confirms a message does not count.")
+        .reloads(),
+    limit("limits.bytes", "4194304", 65_536, "bytes", "Size of all messages from one client in ten seconds")
+        .reloads(),
     limit("limits.events", "20", 1, "", "Client events from one client per second")
-        .details("Further ones are dropped, and counted in `chatpush_events_dropped_total`."),
+        .details("Further ones are dropped, and counted in `chatpush_events_dropped_total`.")
+        .reloads(),
     limit("limits.outbox_frames", "512", 1, "", "Frames that may wait for one client that does not read"),
     limit("limits.outbox_bytes", "1048576", 65_536, "bytes", "Data that may wait for one client"),
     limit(
@@ -76,13 +84,18 @@ pub struct Limits {
     pub bytes: usize,
     /// Client events from one client per second. Further ones are dropped.
     pub events: u32,
+}
+
+/// Bounds on what waits for clients that do not read.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxLimits {
     /// Frames that may wait for one client.
-    pub outbox_frames: usize,
+    pub frames: usize,
     /// Bytes that may wait for one client.
-    pub outbox_bytes: usize,
+    pub bytes: usize,
     /// Bytes that may wait for all clients together, stored messages on their way included. Beyond it, each may
     /// still have 64 KiB waiting.
-    pub outbox_total_bytes: usize,
+    pub total_bytes: usize,
 }
 
 impl Limits {
@@ -97,9 +110,6 @@ impl Limits {
         let messages = source.integer("limits.messages");
         let bytes = source.size("limits.bytes");
         let events = source.integer("limits.events");
-        let outbox_frames = source.size("limits.outbox_frames");
-        let outbox_bytes = source.size("limits.outbox_bytes");
-        let outbox_total_bytes = source.size("limits.outbox_total_bytes");
         Some(Self {
             connections: connections?,
             connections_per_user: connections_per_user?,
@@ -111,9 +121,15 @@ impl Limits {
             messages: messages?,
             bytes: bytes?,
             events: events?,
-            outbox_frames: outbox_frames?,
-            outbox_bytes: outbox_bytes?,
-            outbox_total_bytes: outbox_total_bytes?,
         })
+    }
+}
+
+impl OutboxLimits {
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
+        let frames = source.size("limits.outbox_frames");
+        let bytes = source.size("limits.outbox_bytes");
+        let total_bytes = source.size("limits.outbox_total_bytes");
+        Some(Self { frames: frames?, bytes: bytes?, total_bytes: total_bytes? })
     }
 }

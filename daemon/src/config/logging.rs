@@ -13,7 +13,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             "`off`, `error`, `warn`, `info`, `debug` or `trace`; or several parts, such as \
              `info,chatpush_daemon=debug`.",
         )
-        .variable("CHATPUSH_LOG"),
+        .variable("CHATPUSH_LOG")
+        .reloads(),
     Setting::choice("log.format", &["text", "json"], "Log format")
         .details("`json`: one object per line, also for the error that ends the process."),
 ];

@@ -8,7 +8,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("allowed_origins", "", "Origins whose pages may connect, separated by spaces").details(
         "Such as `https://chat.example.com` or `https://*.example.com`; `*` allows all. Empty: only pages of \
          the host that they connect to.",
-    ),
+    ).reloads(),
     Setting::text(
         "trusted_proxies",
         "127.0.0.0/8 ::1",
@@ -18,7 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Addresses and networks, separated by spaces. nginx needs `proxy_set_header X-Forwarded-For \
          $proxy_add_x_forwarded_for;`. If a program on this machine forwards bytes unchanged (stunnel, ssh \
          -L), remove this machine from the list: clients could forge the header.",
-    ),
+    ).reloads_with("proxy_protocol"),
     Setting::boolean("proxy_protocol", false, "Whether the trusted proxies speak the PROXY protocol instead")
         .details("haproxy and nginx's stream module can. `true`: only the trusted proxies can connect."),
 ];

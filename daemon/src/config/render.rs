@@ -8,6 +8,7 @@ use super::table;
 const EXAMPLE_HEAD: &str = "\
 # Configuration of chatpushd. Copy it to chatpush.toml, or name the file with --config.
 # Every line shows the default. A setting that is commented out has none.
+# After a change, `systemctl reload chatpushd` (SIGHUP) applies what it can, and logs what needs a restart.
 # Environment variables override the file: CHATPUSH_LIMITS_CONNECTIONS overrides connections in [limits].
 ";
 const EXAMPLE_WIDTH: usize = 100;

@@ -13,6 +13,18 @@ pub(super) struct Setting {
     summary: &'static str,
     details: &'static str,
     variable: Option<&'static str>,
+    pub(super) reload: Reload,
+}
+
+/// What becomes of a setting that has changed when the configuration is read again (SIGHUP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reload {
+    /// It needs a restart.
+    Restart,
+    /// It is applied.
+    Applied,
+    /// It is applied, unless this setting waits for a restart: the two are checked together.
+    AppliedWith(&'static str),
 }
 
 /// What a value may be.
@@ -80,7 +92,7 @@ impl Setting {
     }
 
     const fn new(key: &'static str, kind: Kind, default: Default, summary: &'static str) -> Self {
-        Self { key, kind, default, summary, details: "", variable: None }
+        Self { key, kind, default, summary, details: "", variable: None, reload: Reload::Restart }
     }
 
     /// Adds sentences for the example and the book.
@@ -91,6 +103,16 @@ impl Setting {
     /// Names the variable, where it is not the key in capitals.
     pub(super) const fn variable(self, variable: &'static str) -> Self {
         Self { variable: Some(variable), ..self }
+    }
+
+    /// It is applied when the configuration is read again.
+    pub(super) const fn reloads(self) -> Self {
+        Self { reload: Reload::Applied, ..self }
+    }
+
+    /// So is this, unless the other setting waits for a restart.
+    pub(super) const fn reloads_with(self, other: &'static str) -> Self {
+        Self { reload: Reload::AppliedWith(other), ..self }
     }
 
     /// The environment variable: `CHATPUSH_LIMITS_CONNECTIONS` for `limits.connections`.

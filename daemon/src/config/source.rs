@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::{Environment, most_similar};
 use super::file::{DEFAULT_FILE, File, FileValue, read_value};
+use super::reload::Fingerprints;
 use super::setting::{Default, Setting, boolean};
 use super::{ConfigError, ConfigErrors, UnknownVariable};
 
@@ -21,6 +22,17 @@ pub(super) struct Source {
     environment: Environment,
     errors: Vec<ConfigError>,
     json: bool,
+    fingerprints: Fingerprints,
+}
+
+/// What was read beside the settings.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The file; none if there is none.
+    pub(super) file: Option<PathBuf>,
+    /// The variables that nothing reads.
+    pub(super) unknown_variables: Vec<UnknownVariable>,
+    pub(super) fingerprints: Fingerprints,
 }
 
 /// A value as text, and where it was found.
@@ -43,14 +55,14 @@ impl Source {
         let json = environment.is("CHATPUSH_LOG_FORMAT", "json")
             || in_file && !environment.contains("CHATPUSH_LOG_FORMAT");
         let errors = std::mem::take(&mut file.errors);
-        Self { settings: settings.collect(), file, environment, errors, json }
-    }
-
-    /// A source in which nothing is set.
-    #[cfg(test)]
-    pub(super) fn defaults(settings: impl Iterator<Item = &'static Setting>) -> Self {
-        let (file, environment) = (File::default(), Environment::default());
-        Self { settings: settings.collect(), file, environment, errors: Vec::new(), json: false }
+        Self {
+            settings: settings.collect(),
+            file,
+            environment,
+            errors,
+            json,
+            fingerprints: Fingerprints::default(),
+        }
     }
 
     pub(super) fn parse<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
@@ -58,7 +70,9 @@ impl Source {
             self.error(key, "is read, but missing in the table of settings");
             return None;
         };
-        let Found { name, place, text } = self.value(setting)?;
+        let found = self.value(setting);
+        self.fingerprints.note(setting.key, found.as_ref().map(|found| found.text.as_str()));
+        let Found { name, place, text } = found?;
         let parsed = setting.kind.check(&text).and_then(|()| parse(&text));
         parsed.map_err(|message| self.errors.push(ConfigError { place, name, message })).ok()
     }
@@ -95,6 +109,7 @@ impl Source {
                 None => {}
             }
         }
+        self.fingerprints.note(setting.key, Some(&format!("{chosen:?}")));
         chosen
     }
 
@@ -135,9 +150,9 @@ impl Source {
         self.errors.push(ConfigError { place: None, name, message });
     }
 
-    /// The configuration and the variables that nothing reads, unless there was an error or the file has an
+    /// The configuration and what was read beside it, unless there was an error or the file has an
     /// unknown key. An unknown variable is no error: Kubernetes sets some for every service of that name.
-    pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<(T, Vec<UnknownVariable>), ConfigErrors> {
+    pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<(T, Read), ConfigErrors> {
         for (name, FileValue { place, .. }) in std::mem::take(&mut self.file.values) {
             let settings = self.settings.iter().map(|setting| (setting.key.to_owned(), setting.key));
             let nearest = most_similar(&name, settings, |key| key);
@@ -146,7 +161,11 @@ impl Source {
             self.errors.push(ConfigError { place: Some(place), name, message });
         }
         match config {
-            Some(config) if self.errors.is_empty() => Ok((config, self.environment.unknown(&self.settings))),
+            Some(config) if self.errors.is_empty() => {
+                let (file, fingerprints) = (self.file.path, self.fingerprints);
+                let unknown_variables = self.environment.unknown(&self.settings);
+                Ok((config, Read { file, unknown_variables, fingerprints }))
+            }
             _ => Err(ConfigErrors { errors: self.errors, json: self.json }),
         }
     }

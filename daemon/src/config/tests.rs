@@ -1,6 +1,7 @@
 mod files;
 mod history;
 mod logging;
+mod reload;
 mod sources;
 
 use std::collections::HashSet;
@@ -10,13 +11,6 @@ use super::setting::{Kind, Setting};
 use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-/// The defaults, for tests of other modules.
-impl Default for Limits {
-    fn default() -> Self {
-        Self::read(&mut Source::defaults(table::all())).unwrap()
-    }
-}
 
 /// The required settings.
 const MINIMUM: [(&str, &str); 2] =
@@ -48,7 +42,7 @@ fn secret_and_database_are_enough() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8089");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8090");
     assert_eq!(config.prefix, Prefix::default());
-    assert!(config.count_unread && config.flush_on_connect && !config.log.json);
+    assert!(config.count_unread && config.flush_on_connect && !config.log_json);
     assert_eq!(config.mysql.unwrap().names.user.to_string(), "`user`");
     assert!(config.threads >= 1);
 }
@@ -84,7 +78,7 @@ fn environment_overrides_the_file() {
     let env = [("CHATPUSH_LISTEN", "127.0.0.1:2"), ("CHATPUSH_MYSQL_COLUMNS_ID", "key")];
     let config = load(&text, &env).unwrap();
     assert_eq!(config.listen.port(), 2);
-    assert!(!config.count_unread && config.log.json);
+    assert!(!config.count_unread && config.log_json);
     assert_eq!(config.mysql.as_ref().unwrap().names.user.bare(), "members");
     assert_eq!(config.mysql.unwrap().names.id.bare(), "key");
 }
@@ -160,7 +154,7 @@ fn address_of_redis_is_the_one_that_php_reads() {
 
 #[test]
 fn choices_outside_their_list_are_refused() {
-    assert!(load_with("CHATPUSH_LOG_FORMAT", "json").unwrap().log.json);
+    assert!(load_with("CHATPUSH_LOG_FORMAT", "json").unwrap().log_json);
     let errors = load_with("CHATPUSH_LOG_FORMAT", "xml").unwrap_err();
     assert_eq!(errors.errors[0].message, "\"xml\" must be text or json");
 }
@@ -168,10 +162,15 @@ fn choices_outside_their_list_are_refused() {
 #[test]
 fn variables_are_the_keys_in_capitals() {
     assert_eq!(
-        load_with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "3").unwrap().limits.connections_per_user,
+        load_with("CHATPUSH_LIMITS_CONNECTIONS_PER_USER", "3")
+            .unwrap()
+            .live
+            .get()
+            .limits
+            .connections_per_user,
         3
     );
-    assert_eq!(load_with("CHATPUSH_LOG", "debug").unwrap().log.filter, "debug");
+    assert_eq!(load_with("CHATPUSH_LOG", "debug").unwrap().live.get().log_filter, "debug");
 }
 
 #[test]

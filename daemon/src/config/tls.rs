@@ -7,8 +7,9 @@ use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("tls.cert", "", "Certificate chain in PEM, for TLS without a proxy")
-        .details("The server's certificate comes first. Read again on SIGHUP."),
-    Setting::text("tls.key", "", "Private key of the certificate, in PEM").details("Read again on SIGHUP."),
+        .details("The server's certificate comes first.")
+        .reloads(),
+    Setting::text("tls.key", "", "Private key of the certificate, in PEM").reloads(),
 ];
 
 /// Two files in PEM.

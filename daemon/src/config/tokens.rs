@@ -10,18 +10,22 @@ use super::source::Source;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::required("secret", "", "Key of the connect tokens, at least 32 bytes")
-        .details("The same as `chatpush.secret` in PHP. `openssl rand -hex 32` makes one."),
+        .details("The same as `chatpush.secret` in PHP. `openssl rand -hex 32` makes one.")
+        .reloads(),
     Setting::text("previous_secrets", "", "Older keys that are still accepted, separated by spaces")
-        .details("For the time after the key was changed."),
+        .details("For the time after the key was changed.")
+        .reloads(),
     Setting::text("token.audience", "", "Audience (`aud`) that tokens must name")
-        .details("The same as `chatpush.audience` in PHP. Empty: tokens must not name one."),
+        .details("The same as `chatpush.audience` in PHP. Empty: tokens must not name one.")
+        .reloads(),
     Setting::integer(
         "token.clock_skew",
         "60",
         0..=3_600,
         "seconds",
         "How far the clock that signs tokens may be ahead",
-    ),
+    )
+    .reloads(),
 ];
 
 /// The keys of connect tokens, and what tokens must say.

@@ -15,7 +15,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("webhook.secret", "", "Keys that sign the webhooks, separated by spaces").details(
         "Each is `whsec_` and 24 to 64 bytes in Base64; all of them sign side by side while one is replaced. \
          `echo whsec_$(openssl rand -base64 32)` makes one.",
-    ),
+    ).reloads_with("webhook.url"),
     Setting::text("webhook.events", "message.waiting", "Events that are sent, separated by spaces")
         .details(
             "`message.waiting`: somebody is to be told that messages wait; needs `notify.after`. `message.delivered`: \
@@ -111,8 +111,6 @@ impl Events {
 pub struct Webhook {
     /// The address.
     pub url: Url,
-    /// Each of them signs.
-    pub keys: Vec<Key>,
     /// What it is told of.
     pub events: Events,
     /// Longest time until it has answered.
@@ -145,9 +143,9 @@ impl std::fmt::Debug for Key {
 }
 
 impl Webhook {
-    /// None if there is no address, or after an error. `notifies`: whether anybody becomes due. `stores`: whether
-    /// there is a database.
-    pub(super) fn read(source: &mut Source, notifies: bool, stores: bool) -> Option<Self> {
+    /// Where, and the keys, each of which signs. None if there is no address, or after an error.
+    /// `notifies`: whether anybody becomes due. `stores`: whether there is a database.
+    pub(super) fn read(source: &mut Source, notifies: bool, stores: bool) -> Option<(Self, Vec<Key>)> {
         let url = source.parse("webhook.url", |text| match text {
             "" => Ok(None),
             text => address(text).map(Some),
@@ -173,7 +171,7 @@ impl Webhook {
                  events",
             );
         }
-        Some(Self { url, keys, events, timeout: timeout? })
+        Some((Self { url, events, timeout: timeout? }, keys))
     }
 }
 

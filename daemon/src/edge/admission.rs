@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::config::Limits;
+use crate::config::{Limits, Live};
 use crate::edge::limit_exceeded::LimitExceeded;
 use crate::net::client_ip::Network;
 use crate::net::rate_limit::{LimiterState, RateLimiter};
@@ -30,10 +30,8 @@ pub(crate) struct Admission(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
-    sockets: Arc<Semaphore>,
-    handshakes: RateLimiter,
-    admissions: RateLimiter,
+    live: Live,
+    sockets: AtomicUsize,
     /// Plain mutexes: nothing awaits while holding them.
     addresses: Mutex<Addresses>,
     admission_state: Mutex<LimiterState>,
@@ -54,7 +52,7 @@ struct AddressUse {
 
 /// The right to hold one socket, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct SocketPermit(#[expect(dead_code, reason = "only its drop matters")] OwnedSemaphorePermit);
+pub(crate) struct SocketPermit(Arc<Shared>);
 
 /// One connection that counts for an address until this is dropped.
 #[derive(Debug)]
@@ -76,21 +74,19 @@ pub(crate) struct ConnectionPermit {
 }
 
 impl Admission {
-    /// Admission under these limits; nothing is in use.
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// Admission under the limits of these settings; nothing is in use.
+    pub(crate) fn new(live: Live) -> Self {
         Self(Arc::new(Shared {
-            limits,
-            sockets: Arc::new(Semaphore::new(limits.connections + HANDSHAKE_SOCKETS)),
-            handshakes: RateLimiter::per_second(limits.handshakes_per_address, Duration::from_secs(1)),
-            admissions: RateLimiter::per_second(limits.admissions, ADMISSION_BURST),
+            live,
+            sockets: AtomicUsize::default(),
             addresses: Mutex::default(),
             admission_state: Mutex::default(),
         }))
     }
 
-    /// The limits.
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+    /// The limits as they are now.
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.live.get().limits
     }
 
     /// A permit for one more socket.
@@ -99,7 +95,10 @@ impl Admission {
     ///
     /// [`LimitExceeded::Full`].
     pub(crate) fn acquire_socket(&self) -> Result<SocketPermit, LimitExceeded> {
-        self.0.sockets.clone().try_acquire_owned().map(SocketPermit).map_err(|_| LimitExceeded::Full)
+        let most = self.limits().connections + HANDSHAKE_SOCKETS;
+        let one_more = |sockets| (sockets < most).then_some(sockets + 1);
+        let acquired = self.0.sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        acquired.map(|_| SocketPermit(self.0.clone())).map_err(|_| LimitExceeded::Full)
     }
 
     /// A permit for one more connection of an address; its handshake is counted too.
@@ -109,14 +108,15 @@ impl Admission {
     /// [`LimitExceeded::Address`] or [`LimitExceeded::Handshakes`].
     pub(crate) fn acquire_address(&self, address: IpAddr) -> Result<AddressPermit, LimitExceeded> {
         let network = Network::from(address);
-        let now = Instant::now();
+        let (now, limits) = (Instant::now(), self.limits());
+        let handshakes = RateLimiter::per_second(limits.handshakes_per_address, Duration::from_secs(1));
         let mut addresses = self.0.addresses();
         addresses.sweep(now);
         let known = addresses.known.entry(network).or_default();
-        if !self.0.handshakes.allows(&mut known.handshakes, now) {
+        if !handshakes.allows(&mut known.handshakes, now) {
             return Err(LimitExceeded::Handshakes);
         }
-        if known.connections >= self.0.limits.connections_per_address {
+        if known.connections >= limits.connections_per_address {
             return Err(LimitExceeded::Address);
         }
         known.connections += 1;
@@ -130,7 +130,7 @@ impl Admission {
     ///
     /// [`LimitExceeded::Full`].
     pub(crate) fn check_capacity(&self, connections: usize) -> Result<(), LimitExceeded> {
-        if connections < self.0.limits.connections { Ok(()) } else { Err(LimitExceeded::Full) }
+        if connections < self.limits().connections { Ok(()) } else { Err(LimitExceeded::Full) }
     }
 
     /// Waits until one more connection may be admitted. The rate bounds what a returning crowd takes from the
@@ -140,11 +140,13 @@ impl Admission {
     ///
     /// [`LimitExceeded::Crowded`] if the wait would be too long.
     pub(crate) async fn acquire(&self) -> Result<(), LimitExceeded> {
+        let limits = self.limits();
+        let admissions = RateLimiter::per_second(limits.admissions, ADMISSION_BURST);
         // The client must still be answered within the handshake timeout.
-        let max_wait = self.0.limits.handshake / 2;
+        let max_wait = limits.handshake / 2;
         let wait = {
             let mut state = self.0.admission_state.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.admissions.acquire(&mut state, Instant::now(), max_wait)
+            admissions.acquire(&mut state, Instant::now(), max_wait)
         };
         let wait = wait.ok_or(LimitExceeded::Crowded)?;
         if !wait.is_zero() {
@@ -170,6 +172,12 @@ impl Addresses {
     }
 }
 
+impl Drop for SocketPermit {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         if let Some(known) = self.shared.addresses().known.get_mut(&self.network) {
@@ -183,9 +191,9 @@ mod tests {
     use super::*;
 
     fn admission(change: impl FnOnce(&mut Limits)) -> Admission {
-        let mut limits = Limits::default();
-        change(&mut limits);
-        Admission::new(limits)
+        let live = Live::of_defaults();
+        live.change(|settings| change(&mut settings.limits));
+        Admission::new(live)
     }
 
     fn address(number: u32) -> IpAddr {
@@ -206,6 +214,24 @@ mod tests {
         assert!(admission.acquire_address(address(2)).is_ok());
         tokio::time::advance(Duration::from_millis(250)).await;
         assert!(admission.acquire_address(address(1)).is_ok(), "a quarter of a second later");
+    }
+
+    /// What is in use stays in use; the limits are those of now.
+    #[test]
+    fn limits_change_while_sockets_are_open() {
+        let admission = admission(|limits| limits.connections = 1);
+        let change = |to| admission.0.live.change(|settings| settings.limits.connections = to);
+        let mut held: Vec<_> =
+            std::iter::from_fn(|| admission.acquire_socket().ok()).take(HANDSHAKE_SOCKETS + 9).collect();
+        assert_eq!(held.len(), HANDSHAKE_SOCKETS + 1);
+        change(2);
+        held.extend(admission.acquire_socket());
+        assert_eq!(held.len(), HANDSHAKE_SOCKETS + 2);
+        change(1);
+        drop(held.split_off(HANDSHAKE_SOCKETS + 1));
+        assert_eq!(admission.acquire_socket().unwrap_err(), LimitExceeded::Full);
+        drop(held);
+        assert!(admission.acquire_socket().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,10 +9,12 @@ use axum::extract::{Extension, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chatpush_wire::token::{VerifiedToken, Verifier};
+use chatpush_wire::id::UserIdType;
+use chatpush_wire::token::VerifiedToken;
 use serde::Deserialize;
 
 use crate::base::clock;
+use crate::config::Live;
 use crate::edge::admission::{Admission, ConnectionPermit};
 use crate::edge::client_js;
 use crate::edge::limit_exceeded::LimitExceeded;
@@ -24,7 +26,6 @@ use crate::edge::sessions::Sessions;
 use crate::edge::upgrade::{InvalidUpgrade, Upgrade, elements};
 use crate::edge::vapid_key::{self, VapidKey};
 use crate::net::client_ip::TrustedProxies;
-use crate::net::origin::Origins;
 
 /// A pseudo-subprotocol that carries the token. Pages cannot set an `Authorization` header, and servers log
 /// the query string; the subprotocol list has neither problem.
@@ -33,14 +34,16 @@ const TOKEN_PROTOCOL_PREFIX: &str = "chatpush.token.";
 /// Who may connect.
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakePolicy {
-    /// Verifies tokens.
-    pub(crate) verifier: Verifier,
-    /// Origins of pages that may connect.
-    pub(crate) origins: Origins,
+    /// The keys of tokens, the origins of pages that may connect, and the proxies whose `X-Forwarded-For` is
+    /// believed.
+    pub(crate) live: Live,
+    /// The type of user ids.
+    pub(crate) user_id_type: UserIdType,
+    /// Whether the proxies speak the PROXY protocol. Then no `X-Forwarded-For` is believed, since
+    /// they forward the client's own headers.
+    pub(crate) proxy_protocol: bool,
     /// Which tokens were revoked.
     pub(crate) revocations: Revocations,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub(crate) proxies: TrustedProxies,
     /// How many may connect, and how fast.
     pub(crate) admission: Admission,
 }
@@ -59,8 +62,8 @@ struct Parameters {
 }
 
 /// `GET /ws` with the token in the query string (`?token=`), in `Authorization: Bearer`, or in the list of
-/// subprotocols (`chatpush.token.` and the token); the client library, `GET /chatpush.js`, with its worker; and the
-/// public key for Web Push.
+/// subprotocols (`chatpush.token.` and the token); the client library, `GET /chatpush.js`, with its
+/// worker; and the public key for Web Push.
 ///
 /// Without an upgrade, `GET /ws` says whether the client would be let in, and why not. A page cannot see how
 /// a handshake was answered, so this is how it learns the reason. Pages of every origin may read it.
@@ -201,7 +204,10 @@ impl HandshakePolicy {
     ) -> Result<ConnectionPermit, LimitExceeded> {
         if permit.address_permit.is_none() {
             // A proxy that names no client must not lock out everybody behind it, so nothing is counted then.
-            if let Some(client) = forwarded_client(&self.proxies, permit.peer, headers) {
+            let live = self.live.get();
+            let none = TrustedProxies::default();
+            let proxies = if self.proxy_protocol { &none } else { &live.trusted_proxies };
+            if let Some(client) = forwarded_client(proxies, permit.peer, headers) {
                 permit.address_permit = Some(self.admission.acquire_address(client)?.into());
             }
         }
@@ -210,14 +216,16 @@ impl HandshakePolicy {
 
     /// The request's token, verified; or the response that says what is wrong with the request.
     fn authenticate(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<VerifiedToken, Denied> {
-        if !self.origins.allow(origin(headers).as_deref(), text(headers, header::HOST)) {
+        let live = self.live.get();
+        if !live.allowed_origins.allow(origin(headers).as_deref(), text(headers, header::HOST)) {
             let reason = "origin is not allowed: see allowed_origins in chatpush.toml\n";
             return Err((StatusCode::FORBIDDEN, foreign_origin(headers), reason).into_response().into());
         }
         let in_query = parameters.token.as_deref().filter(|token| !token.is_empty());
         let token = in_query.or_else(|| bearer(headers)).or_else(|| subprotocol(headers));
         let token = token.ok_or_else(|| unauthorized(Reason::Missing, "token is missing: /ws?token=…"))?;
-        self.verifier
+        live.tokens
+            .verifier(self.user_id_type)
             .verify(token, clock::unix_seconds())
             .map_err(|error| unauthorized(error.into(), &error.to_string()).into())
     }

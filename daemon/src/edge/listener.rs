@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::base::metrics;
+use crate::config::Live;
 use crate::edge::admission::{Admission, ConnectionPermit, SocketPermit};
 use crate::edge::http_connection;
 use crate::edge::limit_exceeded::LimitExceeded;
@@ -45,24 +46,19 @@ const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
     admission: Admission,
-    proxies: TrustedProxies,
+    live: Live,
     proxy_protocol: bool,
-    tls: Option<Arc<Tls>>,
+    tls: Arc<Tls>,
     rejecting: Arc<Semaphore>,
     rejections: Rejections,
 }
 
 impl Listener {
-    /// A listener that speaks TLS if `tls` is given. With `proxy_protocol`, every connection must come from
-    /// one of `proxies` and begin with a PROXY header.
-    pub(crate) fn new(
-        admission: Admission,
-        proxies: TrustedProxies,
-        proxy_protocol: bool,
-        tls: Option<Arc<Tls>>,
-    ) -> Self {
+    /// A listener that speaks TLS if `tls` has a certificate. With `proxy_protocol`, every connection must come
+    /// from one of the trusted proxies and begin with a PROXY header.
+    pub(crate) fn new(admission: Admission, live: Live, proxy_protocol: bool, tls: Arc<Tls>) -> Self {
         let (rejecting, rejections) = (Arc::new(Semaphore::new(REJECTING)), Rejections::default());
-        Self { admission, proxies, proxy_protocol, tls, rejecting, rejections }
+        Self { admission, live, proxy_protocol, tls, rejecting, rejections }
     }
 
     /// Serves accepted sockets until `stop` is cancelled. Upgraded connections live on in the router's tasks.
@@ -137,7 +133,7 @@ impl Listener {
     ) -> io::Result<()> {
         // With `proxy_protocol`, the address in the header is the client's, even if it is a trusted proxy
         // itself.
-        let mut is_client = !self.proxies.trusts(peer);
+        let mut is_client = !self.live.get().trusted_proxies.trusts(peer);
         if self.proxy_protocol {
             if is_client {
                 let error = "the peer is not in trusted_proxies".into();
@@ -169,8 +165,8 @@ impl Listener {
             None
         };
         let permit = ConnectionPermit { peer, address_permit, socket_permit: Arc::new(permit) };
-        match &self.tls {
-            Some(tls) => self.serve(tls.acceptor().accept(socket).await?, permit, router).await,
+        match self.tls.acceptor() {
+            Some(tls) => self.serve(tls.accept(socket).await?, permit, router).await,
             None => self.serve(socket, permit, router).await,
         }
     }
@@ -190,7 +186,7 @@ impl Listener {
         has_header: bool,
         _permit: OwnedSemaphorePermit,
     ) {
-        if self.tls.is_some() {
+        if self.tls.acceptor().is_some() {
             return;
         }
         let response = async {
@@ -208,7 +204,11 @@ impl Listener {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         // With `proxy_protocol`, `X-Forwarded-For` is not believed.
-        let proxies = if self.proxy_protocol { TrustedProxies::default() } else { self.proxies.clone() };
+        let proxies = if self.proxy_protocol {
+            TrustedProxies::default()
+        } else {
+            self.live.get().trusted_proxies.clone()
+        };
         http_connection::serve(stream, |mut request: Request<Incoming>| {
             let handshake = Handshake::of(request.uri().path(), request.headers(), permit.peer, &proxies);
             request.extensions_mut().insert(permit.clone());

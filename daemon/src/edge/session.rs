@@ -32,6 +32,7 @@ use self::protocol::Protocol;
 use self::registration::RegistrationGuard;
 use self::tracking::Tracking;
 use crate::base::clock;
+use crate::config::Limits;
 use crate::edge::push_requests::PushPace;
 use crate::edge::replay::ReplayPart;
 use crate::edge::socket::Socket;
@@ -52,6 +53,8 @@ pub(crate) struct Session<'a> {
     registration: RegistrationGuard,
     protocol: Protocol,
     context: &'a SessionContext,
+    /// The limits as they were when the connection was opened.
+    limits: Limits,
     tracking: Tracking,
     rate: MessageRate,
     /// When the client was last heard from.
@@ -91,6 +94,7 @@ impl<'a> Session<'a> {
             registration,
             protocol,
             context,
+            limits: context.live.get().limits,
             tracking: Tracking::default(),
             rate: MessageRate::default(),
             last_received: now,

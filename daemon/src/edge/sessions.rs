@@ -60,7 +60,7 @@ impl Sessions {
         protocol: Protocol,
         permit: ConnectionPermit,
     ) -> Result<RegistrationGuard, LimitExceeded> {
-        let limit = self.context.limits.connections_per_user;
+        let limit = self.context.live.get().limits.connections_per_user;
         let registration = self.hub.register(user, protocol.format(), limit).ok_or(LimitExceeded::User)?;
         Ok(RegistrationGuard::new(registration, self.subscriptions.clone(), permit))
     }
@@ -71,7 +71,7 @@ impl Sessions {
     ///
     /// [`LimitExceeded::User`] if the user has as many connections as allowed.
     pub(crate) fn check_user(&self, user: &UserId) -> Result<(), LimitExceeded> {
-        let limit = self.context.limits.connections_per_user;
+        let limit = self.context.live.get().limits.connections_per_user;
         if self.hub.connections_of(user) < limit { Ok(()) } else { Err(LimitExceeded::User) }
     }
 
@@ -93,7 +93,7 @@ impl Sessions {
         metrics::CONNECTED.inc();
         let open = metrics::CONNECTIONS.open(protocol.name());
         message_log::connected(&user, connection);
-        let socket = Socket::new(upgraded, &self.context.limits).await;
+        let socket = Socket::new(upgraded, &self.context.live.get().limits).await;
         let mut session =
             Session::new(connection, socket, registration, credentials, protocol, &self.context);
         let end = session.run().await;

@@ -11,13 +11,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Certificate;
 
-/// The TLS configuration. The certificate can be reloaded while connections are open.
+/// The TLS configuration, if the daemon itself speaks TLS. It can be changed while connections are open.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    files: Certificate,
     /// A plain mutex: nothing awaits while holding it.
-    current: Mutex<Arc<ServerConfig>>,
+    current: Mutex<LoadedTls>,
 }
+
+/// A certificate with its key that can be used; none without TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedTls(Option<Arc<ServerConfig>>);
 
 /// Why the certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,31 +45,31 @@ pub(crate) enum TlsError {
 }
 
 impl Tls {
-    /// Loads certificate and key.
+    /// Begins with what was loaded.
+    pub(crate) const fn new(loaded: LoadedTls) -> Self {
+        Self { current: Mutex::new(loaded) }
+    }
+
+    /// Uses what was loaded, for connections from now on.
+    pub(crate) fn replace(&self, loaded: LoadedTls) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = loaded;
+    }
+
+    /// The acceptor for the next connection; none without TLS.
+    pub(crate) fn acceptor(&self) -> Option<TlsAcceptor> {
+        let LoadedTls(current) = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        current.map(TlsAcceptor::from)
+    }
+}
+
+impl LoadedTls {
+    /// Loads certificate and key, if there are some.
     ///
     /// # Errors
     ///
     /// [`TlsError`], which names the file.
-    pub(crate) fn load(files: Certificate) -> Result<Self, TlsError> {
-        let current = Mutex::new(read(&files)?);
-        Ok(Self { files, current })
-    }
-
-    /// Loads both files again, for connections from now on. If they cannot be used, the old certificate
-    /// stays.
-    ///
-    /// # Errors
-    ///
-    /// [`TlsError`], which names the file.
-    pub(crate) fn reload(&self) -> Result<(), TlsError> {
-        let fresh = read(&self.files)?;
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
-    }
-
-    /// The acceptor for the next connection.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    pub(crate) fn load(files: Option<&Certificate>) -> Result<Self, TlsError> {
+        files.map(read).transpose().map(Self)
     }
 }
 

@@ -53,7 +53,9 @@ impl QueuedConnectionQueries {
             let Services { commands, prefix, daemon, .. } = &*services;
             let counted = counted(&services, &hub, &users);
             let total = hub.connections() as u64;
-            if let Err(error) = answers::append(commands, prefix, &id, daemon, total, &counted).await {
+            let configuration = serde_json::to_string(&services.config.live.reading()).unwrap_or_default();
+            let about = (total, configuration.as_str());
+            if let Err(error) = answers::append(commands, prefix, &id, daemon, about, &counted).await {
                 tracing::debug!(%error, "cannot say how many connections there are");
             }
         }

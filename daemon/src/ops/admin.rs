@@ -50,7 +50,7 @@ pub(crate) struct Admin {
 /// [`access`] lets in: `GET /metrics` is for Prometheus, `GET /` a page, `GET /status` and `GET /waiting` the JSON
 /// that it shows. `GET /log` is the log filter, and `PUT /log` changes it.
 pub(crate) fn router(admin: Admin) -> Router {
-    let guard = Guard::new(admin.services.config.admin_token.as_ref());
+    let guard = Guard::new(admin.services.config.live.clone());
     Router::new()
         .route("/", get(page::show))
         .route("/metrics", get(prometheus))

@@ -29,7 +29,7 @@ pub async fn change(config: &Config, filter: Option<String>) -> anyhow::Result<E
         Some(filter) => client.put(&url).body(filter),
         None => client.get(&url),
     };
-    if let Some(token) = &config.admin_token {
+    if let Some(token) = &config.live.get().admin_token {
         request = request.bearer_auth(token.as_str());
     }
     let answer = request.send().await;

@@ -46,22 +46,22 @@ pub(crate) fn filter() -> String {
 /// Starts logging for the process, and names the environment variables that have no effect. A second call has
 /// no effect.
 pub fn start(config: &Config) {
-    let Log { filter, json } = &config.log;
+    let (live, json) = (config.live.get(), config.log_json);
+    let filter = &live.log_filter;
     // The filter was validated with the configuration, so the fallback is never used.
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter).unwrap_or_default());
+    let (filter_layer, handle) = reload::Layer::new(EnvFilter::try_new(filter).unwrap_or_default());
     // Below INFO, libraries log what they send and receive, which includes messages and tokens.
     let own: FilterFn =
         FilterFn::new(|about| about.target().starts_with("chatpush") || *about.level() <= LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let registry = tracing_subscriber::registry().with(own).with(filter);
-    let started =
-        if *json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
+    let registry = tracing_subscriber::registry().with(own).with(filter_layer);
+    let started = if json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
     if started.is_err() {
         tracing::debug!("logging was already started");
         return;
     }
-    _ = ACTIVE.set(Active { handle, text: Mutex::new(config.log.filter.clone()) });
-    if *json {
+    _ = ACTIVE.set(Active { handle, text: Mutex::new(filter.clone()) });
+    if json {
         std::panic::set_hook(Box::new(|panic| {
             let error = panic.to_string();
             unfiltered_json(|| tracing::error!(error, "panic"));

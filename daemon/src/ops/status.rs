@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redis::Client;
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::state::State;
 use crate::base::output::{self, Count};
 use crate::broker::answers::{self, Answer};
-use crate::config::Config;
+use crate::config::{Config, Reading};
 use crate::services::Services;
 
 /// How long a log entry may wait before that counts as a problem.
@@ -43,6 +45,8 @@ struct DaemonStatus {
     /// None if it does not answer.
     connections: Option<u64>,
     writer: bool,
+    /// None from an older daemon, and from one that does not answer.
+    configuration: Option<Reading>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -95,10 +99,11 @@ impl Status {
             log_length: log.entries,
             oldest_seconds: Duration::from_millis(log.oldest_ms.unwrap_or(0)).as_secs_f64(),
         });
-        let daemons = answers.into_iter().map(|Answer { daemon, connections, .. }| DaemonStatus {
-            writer: writer == Some(daemon.as_str()),
-            name: daemon,
-            connections,
+        let daemons = answers.into_iter().map(|answer| DaemonStatus {
+            writer: writer == Some(answer.daemon.as_str()),
+            configuration: reading(&answer),
+            name: answer.daemon,
+            connections: answer.connections,
         });
         Self {
             partitions: partitions.collect(),
@@ -117,11 +122,19 @@ impl Status {
         if let Some(mysql) = &self.mysql {
             output::line(format_args!("MySQL        {mysql}"));
         }
-        for DaemonStatus { name, connections, writer } in &self.daemons {
+        for DaemonStatus { name, connections, writer, configuration } in &self.daemons {
             let connections =
                 connections.map_or("no answer".to_owned(), |count| Count(count, "connection").to_string());
             let writer = if *writer { ", writer" } else { "" };
             output::line(format_args!("daemon       {name}: {connections}{writer}"));
+            if let Some(Reading { read_at, needs_restart, .. }) = configuration {
+                let read = time(*read_at);
+                let waits = match needs_restart.as_slice() {
+                    [] => String::new(),
+                    settings => format!("; needs a restart for {}", settings.join(", ")),
+                };
+                output::line(format_args!("             configuration read at {read}{waits}"));
+            }
         }
         if !self.partitions.is_empty() {
             let entries: u64 = self.partitions.iter().map(|log| log.log_length).sum();
@@ -159,6 +172,18 @@ impl std::fmt::Display for Server {
     }
 }
 
+/// What a daemon says of its configuration.
+fn reading(answer: &Answer) -> Option<Reading> {
+    serde_json::from_str(answer.configuration.as_deref()?).ok()
+}
+
+/// A time in seconds since 1970, as the log writes it.
+fn time(seconds: u64) -> String {
+    let since =
+        i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    since.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<String> {
     let mut problems = Vec::new();
     match &state.redis {
@@ -175,6 +200,15 @@ fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<Strin
     }
     for answer in answers.iter().filter(|answer| answer.connections.is_none()) {
         problems.push(format!("{} does not answer: see its log, and restart it if it hangs", answer.daemon));
+    }
+    for answer in answers {
+        if let Some(Reading { refused: Some(error), .. }) = reading(answer) {
+            problems.push(format!(
+                "{} could not read its configuration again and goes on with the old one ({error}): correct it, and \
+                 send SIGHUP",
+                answer.daemon
+            ));
+        }
     }
     if let Some(Err(error)) = &state.mysql {
         problems.push(format!("MySQL cannot be used ({error}): run `chatpushd check`"));

@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 
 use super::signature;
 use crate::base::{clock, pause};
-use crate::config::Webhook;
+use crate::config::{Live, Webhook};
 use crate::net::{https, retry_after};
 
 /// How long connecting may take.
@@ -17,7 +17,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Cloning is shallow.
 #[derive(Clone, Debug)]
-pub(super) struct Client(reqwest::Client);
+pub(super) struct Client {
+    http: reqwest::Client,
+    /// Has the keys.
+    live: Live,
+}
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +53,8 @@ pub(super) enum Answer {
 impl Client {
     /// A client whose requests take at most `timeout`. It follows no redirects, and trusts the authorities
     /// of the system, or those in `SSL_CERT_FILE` instead.
-    pub(super) fn new(timeout: Duration) -> Result<Self, ClientError> {
-        let client = reqwest::Client::builder()
+    pub(super) fn new(timeout: Duration, live: Live) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder()
             .tls_backend_preconfigured(https::client_config(Vec::new())?)
             .redirect(Policy::none())
             .no_proxy()
@@ -58,15 +62,15 @@ impl Client {
             .timeout(timeout)
             .user_agent(concat!("chatpushd/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self(client))
+        Ok(Self { http, live })
     }
 
     /// Sends a body, signed with each key. What the answer says beside its status is not read.
     pub(super) async fn post(&self, webhook: &Webhook, id: &str, body: String) -> Answer {
         let timestamp = clock::unix_seconds();
-        let signature = signature::header(&webhook.keys, id, timestamp, &body);
+        let signature = signature::header(&self.live.get().webhook_keys, id, timestamp, &body);
         let request = self
-            .0
+            .http
             .post(webhook.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{MINIMUM, load};
-use crate::config::example;
-use crate::config::setting::{Default, Setting};
+use crate::config::setting::{Default, Reload, Setting};
 use crate::config::table::{self, Section};
+use crate::config::{Config, example};
 
 /// Set: the files are written instead of compared.
 const WRITE: &str = "CHATPUSH_WRITE_SETTINGS";
@@ -30,7 +30,8 @@ fn book_is_rendered_from_the_table() {
 /// Also finds a row that no code reads, which is an unknown key of the file.
 #[test]
 fn example_shows_the_defaults() {
-    let (shown, default) = (load(&example(), &MINIMUM).unwrap(), load("", &MINIMUM).unwrap());
+    let read = |text| Config { file: None, ..load(text, &MINIMUM).unwrap() };
+    let (shown, default) = (read(&example()), read(""));
     assert_eq!(format!("{shown:?}"), format!("{default:?}"));
 }
 
@@ -60,7 +61,9 @@ fn book_section(section: &Section) -> String {
         name => format!("#### `[{name}]`\n\n"),
     };
     let rows: String = section.settings.iter().map(|setting| book_row(setting)).collect();
-    format!("{head}| setting | variable | default | meaning |\n| --- | --- | --- | --- |\n{rows}")
+    format!(
+        "{head}| setting | variable | default | reload | meaning |\n| --- | --- | --- | --- | --- |\n{rows}"
+    )
 }
 
 fn book_row(setting: &Setting) -> String {
@@ -70,5 +73,6 @@ fn book_row(setting: &Setting) -> String {
         Default::Value(value) => format!("`{value}`"),
     };
     let meaning = setting.description().replace('|', "\\|");
-    format!("| `{}` | `{}` | {default} | {meaning} |\n", setting.key, setting.env())
+    let reload = if setting.reload == Reload::Restart { "restart" } else { "applied" };
+    format!("| `{}` | `{}` | {default} | {reload} | {meaning} |\n", setting.key, setting.env())
 }

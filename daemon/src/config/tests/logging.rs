@@ -42,7 +42,13 @@ fn levels_and_targets_are_accepted() {
         "chatpush_daemon::writer",
         "2",
     ] {
-        assert_eq!(load_with("CHATPUSH_LOG", filter).map(|config| config.log.filter), Ok(filter.to_owned()));
+        assert_eq!(
+            load_with("CHATPUSH_LOG", filter).map(|config| config.live.get().log_filter.clone()),
+            Ok(filter.to_owned())
+        );
     }
-    assert_eq!(load_with("CHATPUSH_LOG", " info, hyper=warn,").unwrap().log.filter, "info,hyper=warn");
+    assert_eq!(
+        load_with("CHATPUSH_LOG", " info, hyper=warn,").unwrap().live.get().log_filter,
+        "info,hyper=warn"
+    );
 }

@@ -64,12 +64,12 @@ fn a_setting_may_name_a_file_with_the_value() {
     let config = load("", &[MINIMUM[1], ("CHATPUSH_SECRET_FILE", path)]).unwrap();
     let secret = Secret::new("a key of 32 bytes, kept in a file").unwrap();
     let signed = |secret: &Secret| chatpush_wire::token::sign(secret, 7, None, 1_000, 60);
-    assert_eq!(signed(&config.tokens.secret), signed(&secret));
+    assert_eq!(signed(&config.live.get().tokens.secret), signed(&secret));
     assert!(config.unknown_variables.is_empty());
     let both = load("", &[MINIMUM[0], MINIMUM[1], ("CHATPUSH_SECRET_FILE", path)]).unwrap_err();
     assert_eq!(both.errors[0].message, "is set, and CHATPUSH_SECRET_FILE too: set one of them");
     let in_file = format!("secret_file = '{path}'");
-    assert_eq!(signed(&load(&in_file, &[MINIMUM[1]]).unwrap().tokens.secret), signed(&secret));
+    assert_eq!(signed(&load(&in_file, &[MINIMUM[1]]).unwrap().live.get().tokens.secret), signed(&secret));
     let both = load(&format!("{in_file}\nsecret = 'x'"), &[MINIMUM[1]]).unwrap_err();
     assert_eq!(places(&both), [("1".to_owned(), "is set, and secret too: set one of them")]);
     std::fs::remove_file(&file).unwrap();

@@ -1,8 +1,9 @@
 //! What a session works with.
 
+use chatpush_wire::id::UserIdType;
 use chatpush_wire::token::Verifier;
 
-use crate::config::Limits;
+use crate::config::Live;
 use crate::edge::acks::Acks;
 use crate::edge::events::Events;
 use crate::edge::push_requests::PushRequests;
@@ -22,8 +23,15 @@ pub(crate) struct SessionContext {
     pub(crate) push_requests: PushRequests,
     /// Subscribes to rooms.
     pub(crate) subscriptions: Subscriptions,
+    /// The type of user ids.
+    pub(crate) user_id_type: UserIdType,
+    /// The keys of tokens and grants, and bounds on what a client sends.
+    pub(crate) live: Live,
+}
+
+impl SessionContext {
     /// Verifies renewed tokens and grants.
-    pub(crate) verifier: Verifier,
-    /// Bounds on what a client sends.
-    pub(crate) limits: Limits,
+    pub(crate) fn verifier(&self) -> Verifier {
+        self.live.get().tokens.verifier(self.user_id_type)
+    }
 }

@@ -95,7 +95,7 @@ impl GrantPace {
 impl Session<'_> {
     /// Takes a grant in place of the one before. One that is refused changes nothing, and the client is told.
     pub(super) fn on_grant(&mut self, text: &str) {
-        let verified = self.context.verifier.verify_grant(text, clock::unix_seconds());
+        let verified = self.context.verifier().verify_grant(text, clock::unix_seconds());
         let allowed = verified.and_then(|grant| {
             self.credentials.allow(&grant.token)?;
             Ok(grant)
@@ -180,12 +180,12 @@ impl Session<'_> {
 
     /// Sends an event to a peer. What is not allowed, or too much, is dropped and counted.
     pub(super) fn on_event(&mut self, event: ClientEvent) {
-        let most = self.context.limits.events;
+        let most = self.limits.events;
         let Some(grant) = &self.grant else { return metrics::EVENTS_DROPPED.increment("peer") };
         if !self.pace.counts_event(Instant::now(), most) {
             return metrics::EVENTS_DROPPED.increment("rate");
         }
-        let to = event.to.of_type(self.context.verifier.user_ids).ok();
+        let to = event.to.of_type(self.context.user_id_type).ok();
         let is_peer = |user: &UserId| grant.watch.as_ref().is_some_and(|guard| guard.watch.has(user));
         match to.filter(is_peer) {
             Some(to) => self.context.events.enqueue(self.registration.user(), to, event),

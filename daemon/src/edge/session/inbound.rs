@@ -9,6 +9,7 @@ use super::end::{End, Step};
 use super::protocol::Protocol;
 use super::{Session, instant_of};
 use crate::base::{clock, message_log, metrics};
+use crate::config::Limits;
 use crate::edge::acks::Ack;
 use crate::hub::close_code::Close;
 
@@ -27,9 +28,8 @@ impl Session<'_> {
             // A raw frame is only ever written.
             Message::Close(_) | Message::Frame(_) => return Err(End::ClosedByClient),
         };
-        let limits = &self.context.limits;
-        if confirmed.is_empty() && !self.rate.allows(self.last_received, bytes, limits.messages, limits.bytes)
-        {
+        let Limits { messages, bytes: most, .. } = self.limits;
+        if confirmed.is_empty() && !self.rate.allows(self.last_received, bytes, messages, most) {
             return Err(Close::Flooding.into());
         }
         self.confirm(confirmed).await;
@@ -71,7 +71,7 @@ impl Session<'_> {
 
     /// Takes a new token of the same user. With any other token the old one stays in force until it expires.
     fn renew_token(&mut self, token: &str) {
-        let verified = self.context.verifier.verify(token, clock::unix_seconds());
+        let verified = self.context.verifier().verify(token, clock::unix_seconds());
         match verified.and_then(|token| self.credentials.renew(token)) {
             Ok(()) => self.token_expires = instant_of(self.credentials.token().expires),
             Err(error) => {

@@ -6,7 +6,6 @@
 //! who means this daemon, and what changes something needs a method for which browsers ask first.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -16,26 +15,31 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::AdminToken;
+use crate::config::Live;
 
 /// What whoever is let in must know. Cloning is shallow.
 #[derive(Clone, Debug)]
-pub(super) struct Guard(Option<Arc<[u8]>>);
+pub(super) struct Guard(Live);
 
 impl Guard {
-    /// Asks for this token, if there is one.
-    pub(super) fn new(token: Option<&AdminToken>) -> Self {
-        Self(token.map(|token| digest(token.as_str()).into()))
+    /// Asks for `admin_token`, if there is one.
+    pub(super) const fn new(live: Live) -> Self {
+        Self(live)
     }
 
     fn admits(&self, request: &Request) -> Result<(), Refusal> {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let Some(expected) = &self.0 else {
+        let live = self.0.get();
+        let Some(expected) = &live.admin_token else {
             return if header(header::HOST).is_none_or(is_local) { Ok(()) } else { Err(Refusal::Host) };
         };
         let given = header(header::AUTHORIZATION).and_then(token_of);
         // Digests are compared, so the time says nothing about the token.
-        if given.is_some_and(|given| digest(&given) == **expected) { Ok(()) } else { Err(Refusal::Token) }
+        if given.is_some_and(|given| digest(&given) == digest(expected.as_str())) {
+            Ok(())
+        } else {
+            Err(Refusal::Token)
+        }
     }
 }
 

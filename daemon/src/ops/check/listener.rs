@@ -3,14 +3,15 @@
 use super::Finding;
 use crate::base::error_text::error_text;
 use crate::config::Config;
-use crate::edge::tls::Tls;
+use crate::edge::tls::LoadedTls;
 use crate::ops::rlimit;
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![files(config.limits.connections as u64)];
-    if let Some(files) = config.tls.clone() {
+    let live = config.live.get();
+    let mut findings = vec![files(live.limits.connections as u64)];
+    if let Some(files) = &live.tls {
         let what = "certificate and key";
-        findings.push(match Tls::load(files) {
+        findings.push(match LoadedTls::load(Some(files)) {
             Ok(_) => Finding::fine(what, ""),
             Err(error) => Finding::wrong(what, error_text(&error)),
         });
