@@ -25,6 +25,8 @@ mod closing;
 mod limits;
 /// A configuration that is read again on SIGHUP.
 mod reload;
+/// Backups that are restored.
+mod backup;
 /// What `/metrics` says.
 mod metrics;
 /// What operators see: `status`, `online`, `log`, and the admin listener.

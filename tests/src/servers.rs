@@ -34,7 +34,12 @@ impl Servers {
 
     /// Starts Redis on its data, if there is any.
     pub async fn start_redis(&self) {
-        let redis = Redis::start(self.folder()).await.expect("Redis starts");
+        self.start_redis_with(&[]).await;
+    }
+
+    /// Starts Redis on its data, with more arguments, which override the others.
+    pub async fn start_redis_with(&self, more: &[&str]) {
+        let redis = Redis::start_with(self.folder(), more).await.expect("Redis starts");
         *self.redis.lock().await = Some(redis);
     }
 
