@@ -51,8 +51,6 @@ pub(crate) struct Notifier {
     services: Arc<Services>,
     lease: Lease,
     judge: Judge,
-    /// Whether this daemon was the one that writes in the last look.
-    writes: bool,
     /// None: they begin where it is recorded.
     looks: Option<Looks>,
     next_keys: Instant,
@@ -84,7 +82,7 @@ impl Notifier {
     /// With these settings. It works while this daemon holds the lease.
     pub(crate) fn new(services: Arc<Services>, lease: Lease, barrier: Barrier, notify: Notify) -> Self {
         let judge = Judge::new(services.clone(), barrier, notify);
-        Self { services, lease, judge, writes: false, looks: None, next_keys: Instant::now(), told: None }
+        Self { services, lease, judge, looks: None, next_keys: Instant::now(), told: None }
     }
 
     /// Looks every second, until `stop` is cancelled.
@@ -110,7 +108,7 @@ impl Notifier {
         let services = self.services.clone();
         let Some(store) = &services.store else { return Ok(()) };
         if !self.lease.is_mine().await? {
-            (self.writes, self.looks) = (false, None);
+            self.looks = None;
             return Ok(());
         }
         // What fails in one of the tables does not stop the others.
@@ -128,11 +126,6 @@ impl Notifier {
 
     /// Notes the receivers of new rows.
     async fn note_receivers(&mut self, store: &Store) -> Result<(), NotifyError> {
-        if !self.writes {
-            // The last writer may have ended while it told somebody.
-            store.end_writers_leases(store.now().await?).await?;
-            self.writes = true;
-        }
         let looks = match &mut self.looks {
             Some(looks) => looks,
             none => none.insert(Looks::new(store.scanned().await?)),

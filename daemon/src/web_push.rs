@@ -93,18 +93,25 @@ impl WebPushes {
 
     async fn tell_again_and_again(&self) {
         let mut failures = Backoff::new("Redis and MySQL (Web Push)");
+        let mut writes = false;
         loop {
-            failures.pause_after(self.tell_some().await, INTERVAL).await;
+            failures.pause_after(self.tell_some(&mut writes).await, INTERVAL).await;
         }
     }
 
-    /// Begins to tell users who are due. True if there may be more.
-    async fn tell_some(&self) -> Result<bool, NotifyError> {
+    /// Begins to tell users who are due. True if there may be more. `writes`: whether this daemon was the one that
+    /// writes.
+    async fn tell_some(&self, writes: &mut bool) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
         // The semaphore is never closed, so this always succeeds.
         let mut first = self.permits.clone().acquire_owned().await.ok();
         if !self.lease.is_mine().await? {
+            *writes = false;
             return Ok(false);
+        }
+        if !*writes {
+            self.offers.end_last_writers(store, Taker::WebPush).await?;
+            *writes = true;
         }
         let free = 1 + self.permits.available_permits();
         let limit = u32::try_from(free).unwrap_or(1);

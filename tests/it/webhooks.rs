@@ -75,6 +75,37 @@ async fn application_is_told_once() {
     eventually("both are counted", delivered, |count| *count == 2).await;
 }
 
+/// What the last daemon leased is offered again, and what this one leases is not.
+#[tokio::test]
+async fn users_who_are_due_at_a_restart_are_told_of_once() {
+    let application = Application::start("").await;
+    let env = installation(application.port).await.with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "10000");
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'a', NOW()), (1, 3, 'b', NOW())",
+    )
+    .await;
+    // Due, and leased by a daemon that was killed.
+    env.execute(
+        "INSERT INTO chatpush_notified (user_id, since_ms, offer_at, due_at, lease) VALUES \
+         (2, 1, 1, 1, NULL), (3, 1, (UNIX_TIMESTAMP() + 3600) * 1000, 1, 7)",
+    )
+    .await;
+    let daemon = env.daemon().await;
+    application.received(2).await;
+    // The requests are under way while the daemon looks for others who are due.
+    env.php().get("storeOfflineMessage(2, 1, 'c');").await;
+    application.received(3).await;
+    application.answer("204 No Content");
+    daemon.kill();
+    let daemon = env.daemon().await;
+    nobody_is_due(&env).await;
+    let delivered = daemon.metric("chatpush_webhooks_total{outcome=\"delivered\"}").await;
+    let mut users: Vec<_> = application.requests().iter().map(Request::user).collect();
+    users.sort_unstable();
+    assert_eq!((users, delivered), (vec![1, 1, 2, 2, 3, 3], 3));
+}
+
 /// After an error, a redirect or no answer it comes again under the same id, also from another daemon. What is read
 /// meanwhile does not come any more.
 #[tokio::test]

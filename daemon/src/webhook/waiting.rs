@@ -74,18 +74,25 @@ impl Waiting {
 
     async fn send_again_and_again(&self) {
         let mut failures = Backoff::new("Redis and MySQL (webhooks)");
+        let mut writes = false;
         loop {
-            failures.pause_after(self.send_some().await, INTERVAL).await;
+            failures.pause_after(self.send_some(&mut writes).await, INTERVAL).await;
         }
     }
 
-    /// Starts requests for users who are due. True if there may be more.
-    async fn send_some(&self) -> Result<bool, NotifyError> {
+    /// Starts requests for users who are due. True if there may be more. `writes`: whether this daemon was the one that
+    /// writes.
+    async fn send_some(&self, writes: &mut bool) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
         // The semaphore is never closed, so this always succeeds.
         let mut first = self.permits.clone().acquire_owned().await.ok();
         if !self.lease.is_mine().await? {
+            *writes = false;
             return Ok(false);
+        }
+        if !*writes {
+            self.offers.end_last_writers(store, Taker::Webhook).await?;
+            *writes = true;
         }
         let free = 1 + self.permits.available_permits();
         let limit = u32::try_from(free).unwrap_or(1);

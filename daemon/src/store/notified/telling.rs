@@ -89,9 +89,9 @@ impl Store {
             .collect()
     }
 
-    /// Offers users at once whom the last writer was about to tell.
-    pub(crate) async fn end_writers_leases(&self, now: u64) -> Result<(), StoreError> {
-        self.change(&[telling::end_writers_leases(now)]).await.map(drop)
+    /// Offers users at once whom the last writer was about to tell over this exit.
+    pub(crate) async fn end_writers_leases(&self, now: u64, exit: Exit) -> Result<(), StoreError> {
+        self.change(&[telling::end_writers_leases(now, self.exit(exit))]).await.map(drop)
     }
 
     /// Leases those of these users who are still offered, until a time. Returns whom.

@@ -6,9 +6,10 @@ use super::{At, Exit, at, newer, own_kept};
 use crate::store::schema::NOTIFIED;
 use crate::store::statements::{id_list, id_literal};
 use crate::store::tables::Tables;
+
 /// Users who are due and not leased, those first who are due longest.
 pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
-    let of_exit = exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8));
+    let of_exit = of_exit(exit);
     format!(
         "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
          WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
@@ -37,11 +38,18 @@ pub(in crate::store) fn lease_number(is_writers: bool) -> u64 {
     fastrand::u64(..) & !1 | u64::from(is_writers)
 }
 
-/// Offers at once whoever is leased by the writer.
-pub(in crate::store) fn end_writers_leases(now: u64) -> String {
+/// Offers at once whoever of this exit is leased by the writer.
+pub(in crate::store) fn end_writers_leases(now: u64, exit: Option<Exit>) -> String {
+    let of_exit = of_exit(exit);
     format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {now} AND `lease` % 2 = 1"
+        "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL \
+         WHERE {of_exit}`offer_at` > {now} AND `lease` % 2 = 1"
     )
+}
+
+/// The condition of one exit, for more conditions to follow; none means all.
+fn of_exit(exit: Option<Exit>) -> String {
+    exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8))
 }
 
 /// Those of these users who are leased by `lease`.
