@@ -120,6 +120,8 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
     let since = match when {
         When::Undelivered => {
             let Some(first_time) = known.first_time else { return Verdict::Nothing };
+            // A row of the application may have no time, or one of another zone, hours ahead.
+            let first_time = if first_time > now { 0 } else { first_time };
             if known.online {
                 return Verdict::Connected { look_at: now + milliseconds(CONNECTED_INTERVAL) };
             }
@@ -127,8 +129,7 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
             if candidate.is_told && first_time > candidate.at {
                 return Verdict::Returned;
             }
-            // A row may have no time, or one in the future.
-            let first_time = if first_time == 0 { candidate.since } else { first_time.min(now) };
+            let first_time = if first_time == 0 { candidate.since } else { first_time };
             first_time.max(candidate.connected_at.unwrap_or(0).min(now))
         }
         When::Unread if known.unread > 0 => candidate.since,
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn a_row_without_a_time_counts_from_when_it_was_found() {
         assert_eq!(undelivered(Some(0), None, false), Verdict::Later { look_at: NOW + 59_000 });
-        assert_eq!(undelivered(Some(NOW * 2), None, false), Verdict::Later { look_at: NOW + 60_000 });
+        assert_eq!(undelivered(Some(NOW * 2), None, false), Verdict::Later { look_at: NOW + 59_000 });
     }
 
     #[test]
@@ -207,7 +208,9 @@ mod tests {
         assert_eq!(verdict(NOW - 4_999, true), Verdict::Connected { look_at: NOW + 2_000 });
         assert_eq!(verdict(NOW - 5_000, false), Verdict::Later { look_at: NOW + 55_000 });
         assert_eq!(verdict(NOW - 65_000, false), Verdict::Due);
-        assert_eq!(verdict(0, false), Verdict::Due, "its time is not known");
+        for unknown in [0, NOW * 2] {
+            assert_eq!(verdict(unknown, false), Verdict::Due, "its time is not known");
+        }
     }
 
     #[test]
