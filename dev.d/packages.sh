@@ -43,11 +43,11 @@ is_there() {
         command) command -v "$2" >/dev/null ;;
         libclang) libclang ;;
         php_fpm) php_fpm >/dev/null ;;
-        eatmydata) ! LD_PRELOAD=libeatmydata.so /bin/true 2>&1 | grep -q . ;;
+        eatmydata) ! LD_PRELOAD=libeatmydata.so /bin/true 2>&1 | grep . >/dev/null ;;
         galera) [ -e /usr/lib/galera/libgalera_smm.so ] ;;
         python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
         pip) python3 -m pip --version >/dev/null 2>&1 ;;
-        module) command -v php >/dev/null && php -m | grep -qix "$2" ;;
+        module) command -v php >/dev/null && php -m | grep -ix "$2" >/dev/null ;;
     esac
 }
 
@@ -152,7 +152,7 @@ websocat() {
 
 # An old distribution may have a package in a version that is too old.
 require_versions() {
-    if php -m 2>/dev/null | grep -qx chatpush; then
+    if php -m 2>/dev/null | grep -x chatpush >/dev/null; then
         echo "Your php.ini loads an installed chatpush, so the one built here cannot be loaded." >&2
         echo "Disable it: phpdismod chatpush" >&2
         exit 1

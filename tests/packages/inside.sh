@@ -57,7 +57,7 @@ is "$(dpkg-query -W -f '${Version}' chatpushd)" 0.0.1-1 "the version before"
 is "$(stat -c '%U:%G %a' /etc/chatpush/chatpush.toml /etc/chatpush/secret | sort -u)" "root:chatpush 640" "owner and mode"
 [ "$(tr -d '\n' </etc/chatpush/secret | wc -c)" -ge 64 ] || fail "there is no key"
 php -r 'exit(function_exists("pushMessage") && extension_loaded("chatpush") ? 0 : 1);' || fail "PHP has no chatpush"
-"php-fpm$php" -i 2>/dev/null | grep -q '^chatpush' || fail "PHP-FPM has no chatpush"
+"php-fpm$php" -i 2>/dev/null | grep '^chatpush' >/dev/null || fail "PHP-FPM has no chatpush"
 step "installed"
 
 # Not configured yet: check says what is missing.
