@@ -2,8 +2,9 @@
 
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use serde_json::json;
 
-use super::{due, ids, installation, noted};
+use super::{due, first_due, ids, installation, noted};
 
 /// Inserts a row of the application with this key.
 async fn insert(env: &TestEnv, key: u32, receiver: u32) {
@@ -60,4 +61,24 @@ async fn many_who_have_come_back_hide_nobody() {
     let found: Vec<_> = serde_json::from_str(&printed).expect("JSON");
     assert_eq!(ids(&found), [2]);
     assert_eq!(ids(&due(&env, 60).await), [0; 0]);
+}
+
+/// The application's column takes what is no id for chatpush.
+#[tokio::test]
+async fn row_that_cannot_be_read_hides_nobody() {
+    let env = installation("undelivered").await;
+    env.execute("ALTER TABLE offline_message MODIFY sender_id bigint unsigned NOT NULL").await;
+    let _daemon = env.daemon().await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (18446744073709551615, 2, 'a', NOW()), (1, 3, 'b', NOW())",
+    )
+    .await;
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        found.extend(first_due(&env).await);
+    }
+    let of = |user: u64| found.iter().find(|due| due["user_id"] == user).expect("the user is due");
+    assert_eq!((&of(2)["waiting"], &of(2)["last"]), (&json!(1), &json!(null)));
+    assert_eq!(of(3)["last"]["content"], "b");
 }
