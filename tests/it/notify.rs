@@ -261,6 +261,22 @@ async fn unread_messages_are_told_until_they_are_read() {
     assert_eq!(ids(&first_due(&env).await), [2], "read before");
 }
 
+/// Each message moves the time at which the receiver is looked at.
+#[tokio::test]
+async fn user_who_gets_messages_all_the_time_is_due() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    let queued = env.php().with("chatpush.durability=queued");
+    let code = "while (true) storeOfflineMessage(1, 2, 'one of many');";
+    let mut storing = [(); 2].map(|()| queued.program(["-r", code]).spawn().expect("PHP starts"));
+    let found = first_due(&env).await;
+    assert_eq!(found[0]["user_id"], 2);
+    for php in &mut storing {
+        assert_eq!(php.try_wait().expect("it can be asked"), None, "the messages go on");
+        php.kill().await.expect("it is there");
+    }
+}
+
 /// The daemon that takes over goes on where the killed one was, and nobody is told twice.
 #[tokio::test]
 async fn killed_daemon_loses_and_repeats_nothing() {

@@ -203,8 +203,13 @@ impl Store {
             statements.push(notified::check_later(&later, None));
         }
         let due = of(|verdict| matches!(verdict, Verdict::Due));
-        if !due.is_empty() {
-            statements.push(notified::offer(&due, now, self.names().web_push));
+        let web_push = self.names().web_push;
+        if !due.is_empty() && self.names().notify == Some(When::Unread) {
+            let due = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Due));
+            let due: Vec<_> = due.map(|(candidate, _)| (&candidate.user, candidate.since)).collect();
+            statements.push(notified::offer_unread(&due, now, web_push));
+        } else if !due.is_empty() {
+            statements.push(notified::offer(&due, now, web_push));
         }
         if !statements.is_empty() {
             self.change(&statements).await?;

@@ -225,8 +225,20 @@ pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Optio
     )
 }
 
-/// These users are due. With Web Push, those with a subscription are offered to it.
+/// These users are due, who were found by the time at which they are looked at. With Web Push, those with a subscription
+/// are offered to it.
 pub(in crate::store) fn offer(users: &[At<'_>], now: u64, web_push: bool) -> String {
+    offer_where(&at("check_at", users), now, web_push)
+}
+
+/// The same for users who have unread messages since a time. Another message changes nothing, though it moves the time
+/// at which they are looked at: somebody who gets one each moment would never be due.
+pub(in crate::store) fn offer_unread(users: &[At<'_>], now: u64, web_push: bool) -> String {
+    let found = equals("COALESCE(`since_ms`, `check_at`)", users);
+    offer_where(&format!("`check_at` IS NOT NULL AND ({found})"), now, web_push)
+}
+
+fn offer_where(found: &str, now: u64, web_push: bool) -> String {
     let exit = if web_push {
         format!("EXISTS (SELECT 1 FROM `{PUSH}` p WHERE p.`user_id` = `{NOTIFIED}`.`user_id`)")
     } else {
@@ -234,9 +246,7 @@ pub(in crate::store) fn offer(users: &[At<'_>], now: u64, web_push: bool) -> Str
     };
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `tried_at` = NULL, \
-         `check_at` = NULL, \
-         `exit` = {exit} WHERE {}",
-        at("check_at", users)
+         `check_at` = NULL, `exit` = {exit} WHERE {found}"
     )
 }
 
@@ -274,7 +284,12 @@ pub(in crate::store) fn forget(user: &UserId) -> String {
 
 /// The condition for the rows of these users whose column still holds what was read.
 fn at(column: &str, users: &[At<'_>]) -> String {
+    equals(&format!("`{column}`"), users)
+}
+
+/// The condition for the rows of these users of whom this is what was read.
+fn equals(value: &str, users: &[At<'_>]) -> String {
     let rows =
-        users.iter().map(|(user, at)| format!("(`user_id` = {} AND `{column}` = {at})", id_literal(user)));
+        users.iter().map(|(user, at)| format!("(`user_id` = {} AND {value} = {at})", id_literal(user)));
     rows.collect::<Vec<_>>().join(" OR ")
 }
