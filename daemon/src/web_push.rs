@@ -28,7 +28,7 @@ use self::client::{Client, ClientError};
 use self::delivery::{Delivery, Told};
 use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
-use crate::base::metrics;
+use crate::base::{metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::{Notify, WebPush};
 use crate::notify::NotifyError;
@@ -45,8 +45,9 @@ const USERS: usize = 32;
 /// How long a user is leased: no request begins in its last 20 seconds.
 const LEASE_TIME: Duration = Duration::from_secs(40);
 
-/// How long it is tried to tell a user of one reason, from the first try that has failed. Then the application may.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is tried at least to tell a user of one reason; then the application may. A push service may ask for
+/// pauses of a day.
+const FEWEST_TRIES: u32 = 3;
 
 /// Tells browsers while this daemon is the one that writes. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -146,7 +147,7 @@ impl WebPushes {
         match told {
             Told::Yes => offers::told(store, offer).await,
             Told::Never => offers::leave_to_application(store, offer).await,
-            Told::Failed(_) if offer.tried_for > LONGEST => {
+            Told::Failed(_) if pause::is_over(offer.tries + 1, FEWEST_TRIES, offer.tried_for) => {
                 tracing::warn!(%user, "no push service has taken a notification for a day");
                 metrics::WEB_PUSHES.increment("given_up");
                 offers::leave_to_application(store, offer).await

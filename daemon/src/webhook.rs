@@ -32,8 +32,8 @@ pub(crate) use self::client::ClientError;
 /// How much longer than a request its lease lasts.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
-/// How long the application is told of one thing, from the first try that has failed.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is tried at least to tell the application of one thing: within a quarter of an hour.
+const FEWEST_TRIES: u32 = 10;
 
 /// Bytes of a digest in an id.
 const DIGEST_BYTES: usize = 16;

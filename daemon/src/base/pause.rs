@@ -10,6 +10,15 @@ pub(crate) fn after(tries: u32) -> Duration {
     Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX)).min(LONGEST)
 }
 
+/// How long something is tried, from the first try that has failed.
+const TRIED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether something that was tried so often, and first so long ago, is given up. Nobody tries while all daemons are
+/// down, so a day alone says little: it was tried `fewest` times too.
+pub(crate) fn is_over(tries: u32, fewest: u32, tried_for: Duration) -> bool {
+    tries >= fewest && tried_for > TRIED_FOR
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

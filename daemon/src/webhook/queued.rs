@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, LONGEST, body, note_answer, queued_id};
+use super::{FEWEST_TRIES, LEASE_MARGIN, body, note_answer, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{clock, metrics, pause};
@@ -167,7 +167,9 @@ impl Queued {
                 tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
                 (Outcome::Told(leased), "gone")
             }
-            Answer::Failed { reason, .. } if leased.tried_for > LONGEST => {
+            Answer::Failed { reason, .. }
+                if pause::is_over(event.tries + 1, FEWEST_TRIES, leased.tried_for) =>
+            {
                 tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
                 (Outcome::Told(leased), "given_up")
             }

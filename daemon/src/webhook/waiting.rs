@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Answer, Client};
-use super::{LEASE_MARGIN, LONGEST, body, note_answer, waiting_id};
+use super::{FEWEST_TRIES, LEASE_MARGIN, body, note_answer, waiting_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{metrics, pause};
@@ -138,7 +138,9 @@ impl Waiting {
                 tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
                 told("gone").await
             }
-            Answer::Failed { reason, .. } if offer.tried_for > LONGEST => {
+            Answer::Failed { reason, .. }
+                if pause::is_over(offer.tries + 1, FEWEST_TRIES, offer.tried_for) =>
+            {
                 tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
                 told("given_up").await
             }

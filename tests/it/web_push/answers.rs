@@ -95,6 +95,7 @@ async fn user_is_left_to_the_application_after_a_day() {
     error(&env, "500").await;
     let tried = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE tried_at IS NOT NULL");
     eventually("it has failed", tried, |count| *count == [1]).await;
+    // The third try is the last.
     env.execute(&format!(
         "UPDATE chatpush_notified SET tried_at = tried_at - {DAY}, due_at = due_at - {DAY}"
     ))

@@ -2,6 +2,7 @@
 
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
 
 use super::application::Application;
 use super::events::of_events;
@@ -10,9 +11,19 @@ use super::{installation, nobody_is_due};
 /// A day and a minute, in milliseconds.
 const DAY: u64 = (24 * 60 + 1) * 60 * 1_000;
 
-async fn one_is_given_up(daemon: &Daemon) {
-    let given_up = || daemon.metric("chatpush_webhooks_total{outcome=\"given_up\"}");
-    eventually("it is given up", given_up, |count| *count == 1).await;
+/// What has failed for a day is given up after ten tries, and not before: no daemon may have run on that day.
+async fn one_is_given_up(env: &TestEnv, daemon: &Daemon, application: &Application, table: &str) {
+    env.execute(&format!("UPDATE {table} SET tried_at = tried_at - {DAY}")).await;
+    application.received(application.requests().len() + 2).await;
+    let given_up = async || daemon.metric("chatpush_webhooks_total{outcome=\"given_up\"}").await;
+    assert_eq!(given_up().await, 0);
+    let after_ten_tries = async || {
+        let sql =
+            "SET tries = 9, offer_at = 1 WHERE tries BETWEEN 2 AND 8 AND offer_at > 0 AND lease IS NULL";
+        env.execute(&format!("UPDATE {table} {sql}")).await;
+        given_up().await
+    };
+    eventually("it is given up", after_ten_tries, |count| *count == 1).await;
 }
 
 /// Somebody was due for a day before anybody could be told.
@@ -34,8 +45,7 @@ async fn user_is_told_of_for_a_day_from_the_first_try() {
     let requests = application.received(3).await;
     let ids: Vec<_> = requests.iter().map(|request| &request.headers["webhook-id"]).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    env.execute(&format!("UPDATE chatpush_notified SET tried_at = tried_at - {DAY}")).await;
-    one_is_given_up(&daemon).await;
+    one_is_given_up(&env, &daemon, &application, "chatpush_notified").await;
     nobody_is_due(&env).await;
 }
 
@@ -50,8 +60,7 @@ async fn event_is_told_for_a_day_from_the_first_try() {
     .await;
     let daemon = env.daemon().await;
     application.received(3).await;
-    env.execute(&format!("UPDATE chatpush_webhook SET tried_at = tried_at - {DAY}")).await;
-    one_is_given_up(&daemon).await;
+    one_is_given_up(&env, &daemon, &application, "chatpush_webhook").await;
     let waiting = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_webhook");
     eventually("nothing waits", waiting, |count| *count == [0]).await;
 }
