@@ -49,6 +49,15 @@ const LEASE_TIME: Duration = Duration::from_secs(40);
 /// pauses of a day.
 const FEWEST_TRIES: u32 = 3;
 
+/// Whether push services can be reached with these settings, as far as that shows without a request.
+///
+/// # Errors
+///
+/// When `web_push.ca` cannot be read, or holds no certificate.
+pub(crate) fn check(web_push: &WebPush) -> Result<(), ClientError> {
+    Client::new(web_push).map(drop)
+}
+
 /// Tells browsers while this daemon is the one that writes. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(crate) struct WebPushes {

@@ -35,7 +35,7 @@ const DAEMON: &[(&str, &[&str])] = &[
         "ops",
         &[
             "base", "broker", "cli", "config", "edge", "fanout", "hub", "log", "net", "services", "store",
-            "webhook",
+            "web_push", "webhook",
         ],
     ),
     (

@@ -348,4 +348,8 @@ async fn settings_that_do_not_fit_are_named() {
         let text = String::from_utf8_lossy(&ran.stderr).into_owned();
         assert!(ran.status.code() == Some(64) && text.contains(name), "{name}: {text}");
     }
+    let checked = Daemon::command(&told.with("CHATPUSH_WEB_PUSH_CA", "/nowhere.pem"), &["check"]).await;
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(text.contains("WRONG    web_push.ca: cannot read /nowhere.pem"), "{text}");
+    assert_eq!(checked.status.code(), Some(1));
 }

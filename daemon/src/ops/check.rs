@@ -5,6 +5,7 @@ mod installation;
 mod listener;
 mod mysql;
 mod redis;
+mod web_push;
 
 use std::process::ExitCode;
 
@@ -63,6 +64,7 @@ pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
             .push(installation::agreement(config, Installation::push_only(config.user_id_type), None).await),
     }
     findings.extend(listener::check(config));
+    findings.extend(web_push::check(config));
     if json {
         output::line(serde_json::to_string(&findings)?);
     } else {

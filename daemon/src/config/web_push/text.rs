@@ -82,7 +82,7 @@ impl Template {
             let known = PLACES.iter().find(|(name, _)| place.starts_with(name));
             let (name, place) = known.ok_or_else(|| {
                 let names = PLACES.map(|(name, _)| name).join(", ");
-                format!("has {{ without a name behind it: there are {names}")
+                format!("has a {{ that begins none of these: {names}")
             })?;
             parts.extend([Part::Text(before.to_owned()), Part::Place(*place)]);
             rest = &rest[before.len() + name.len()..];
