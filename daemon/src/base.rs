@@ -9,5 +9,6 @@ pub(crate) mod gathered;
 pub(crate) mod last_error;
 pub(crate) mod message_log;
 pub(crate) mod metrics;
-pub(crate) mod pause;
 pub(crate) mod output;
+pub(crate) mod pause;
+pub(crate) mod slots;

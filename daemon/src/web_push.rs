@@ -19,7 +19,6 @@ mod warnings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +27,7 @@ use self::client::{Client, ClientError};
 use self::delivery::{Delivery, Told};
 use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
+use crate::base::slots::Slots;
 use crate::base::{metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::{Notify, WebPush};
@@ -40,7 +40,7 @@ use crate::store::Store;
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Users who are told at the same time.
-const USERS: usize = 32;
+const USERS: u16 = 32;
 
 /// How long a user is leased: no request begins in its last 20 seconds.
 const LEASE_TIME: Duration = Duration::from_secs(40);
@@ -65,7 +65,7 @@ pub(crate) struct WebPushes {
     lease: Lease,
     offers: Offers,
     delivery: Delivery,
-    permits: Arc<Semaphore>,
+    slots: Slots,
     tasks: TaskTracker,
 }
 
@@ -86,7 +86,7 @@ impl WebPushes {
             offers: Offers::new(services.clone(), barrier.clone(), notify),
             delivery: Delivery::new(services.clone(), Arc::new(web_push), client),
             services: services.clone(),
-            permits: Arc::new(Semaphore::new(USERS)),
+            slots: Slots::new(USERS),
             tasks: TaskTracker::new(),
         })
     }
@@ -113,8 +113,7 @@ impl WebPushes {
     /// writes.
     async fn tell_some(&self, writes: &mut bool) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
-        // The semaphore is never closed, so this always succeeds.
-        let mut first = self.permits.clone().acquire_owned().await.ok();
+        let slots = self.slots.take().await;
         if !self.lease.is_mine().await? {
             *writes = false;
             return Ok(false);
@@ -123,15 +122,10 @@ impl WebPushes {
             self.offers.end_last_writers(store, Taker::WebPush).await?;
             *writes = true;
         }
-        let free = 1 + self.permits.available_permits();
-        let limit = u32::try_from(free).unwrap_or(1);
+        let limit = u32::try_from(slots.len()).unwrap_or(1);
         let offers = self.offers.claim(store, Taker::WebPush, limit, LEASE_TIME).await?;
-        let is_more = offers.len() == free;
-        for offer in offers {
-            let permit = match first.take() {
-                Some(permit) => Some(permit),
-                None => self.permits.clone().acquire_owned().await.ok(),
-            };
+        let is_more = offers.len() == slots.len();
+        for (offer, slot) in offers.into_iter().zip(slots) {
             let (web_pushes, store) = (self.clone(), store.clone());
             self.tasks.spawn(async move {
                 match web_pushes.tell(&store, &offer).await {
@@ -143,7 +137,7 @@ impl WebPushes {
                         tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
                     }
                 }
-                drop(permit);
+                drop(slot);
             });
         }
         Ok(is_more)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,6 +12,7 @@ use super::client::{Answer, Client};
 use super::{FEWEST_TRIES, LEASE_MARGIN, body, note_answer, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
+use crate::base::slots::Slots;
 use crate::base::{clock, metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
@@ -27,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const EXCESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Requests at the same time.
-const REQUESTS: usize = 16;
+const REQUESTS: u16 = 16;
 
 /// Most answers that are recorded together.
 const ANSWERS: usize = 100;
@@ -39,7 +40,7 @@ pub(super) struct Queued {
     lease: Lease,
     webhook: Arc<Webhook>,
     client: Client,
-    permits: Arc<Semaphore>,
+    slots: Slots,
     requests: TaskTracker,
 }
 
@@ -54,8 +55,8 @@ enum Outcome {
 
 impl Queued {
     pub(super) fn new(services: Arc<Services>, lease: Lease, webhook: Arc<Webhook>, client: Client) -> Self {
-        let permits = Arc::new(Semaphore::new(REQUESTS));
-        Self { services, lease, webhook, client, permits, requests: TaskTracker::new() }
+        let slots = Slots::new(REQUESTS);
+        Self { services, lease, webhook, client, slots, requests: TaskTracker::new() }
     }
 
     /// Sends, until `stop` is cancelled. Requests under way are finished then.
@@ -110,8 +111,7 @@ impl Queued {
         outcomes: &mpsc::Sender<Outcome>,
     ) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
-        // The semaphore is never closed, so this always succeeds.
-        let mut first = self.permits.clone().acquire_owned().await.ok();
+        let slots = self.slots.take().await;
         if !self.lease.is_mine().await? {
             *writes = false;
             return Ok(false);
@@ -121,24 +121,20 @@ impl Queued {
             store.end_event_leases().await?;
             *writes = true;
         }
-        let limit = u32::try_from(1 + self.permits.available_permits()).unwrap_or(1);
+        let limit = u32::try_from(slots.len()).unwrap_or(1);
         let time = self.webhook.timeout + LEASE_MARGIN;
         let ends = Instant::now() + time;
         let now = store.now().await?;
         let until = now.saturating_add(clock::milliseconds(time));
         let (leased, is_more) = store.lease_events(now, until, limit).await?;
-        for event in leased {
-            let permit = match first.take() {
-                Some(permit) => Some(permit),
-                None => self.permits.clone().acquire_owned().await.ok(),
-            };
+        for (event, slot) in leased.into_iter().zip(slots) {
             let (queued, outcomes) = (self.clone(), outcomes.clone());
             self.requests.spawn(async move {
                 if let Some(outcome) = queued.send(event, ends).await {
                     // It is dropped only with the process; then the lease ends.
                     let _ = outcomes.send(outcome).await;
                 }
-                drop(permit);
+                drop(slot);
             });
         }
         Ok(is_more)

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use super::client::{Answer, Client};
 use super::{FEWEST_TRIES, LEASE_MARGIN, body, note_answer, waiting_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
+use crate::base::slots::Slots;
 use crate::base::{metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
@@ -26,7 +26,7 @@ use crate::services::Services;
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Requests at the same time.
-const REQUESTS: usize = 16;
+const REQUESTS: u16 = 16;
 
 /// Sends webhooks while this daemon is the one that writes. Cloning is shallow.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Waiting {
     shows_content: bool,
     webhook: Arc<Webhook>,
     client: Client,
-    permits: Arc<Semaphore>,
+    slots: Slots,
     requests: TaskTracker,
 }
 
@@ -49,17 +49,8 @@ impl Waiting {
         shows_content: bool,
         (webhook, client): (Arc<Webhook>, Client),
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(REQUESTS));
-        Self {
-            services,
-            lease,
-            offers,
-            shows_content,
-            webhook,
-            client,
-            permits,
-            requests: TaskTracker::new(),
-        }
+        let slots = Slots::new(REQUESTS);
+        Self { services, lease, offers, shows_content, webhook, client, slots, requests: TaskTracker::new() }
     }
 
     /// Sends, until `stop` is cancelled. Requests under way are finished then.
@@ -84,8 +75,7 @@ impl Waiting {
     /// writes.
     async fn send_some(&self, writes: &mut bool) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
-        // The semaphore is never closed, so this always succeeds.
-        let mut first = self.permits.clone().acquire_owned().await.ok();
+        let slots = self.slots.take().await;
         if !self.lease.is_mine().await? {
             *writes = false;
             return Ok(false);
@@ -94,20 +84,15 @@ impl Waiting {
             self.offers.end_last_writers(store, Taker::Webhook).await?;
             *writes = true;
         }
-        let free = 1 + self.permits.available_permits();
-        let limit = u32::try_from(free).unwrap_or(1);
+        let limit = u32::try_from(slots.len()).unwrap_or(1);
         let time = self.webhook.timeout + LEASE_MARGIN;
         let offers = self.offers.claim(store, Taker::Webhook, limit, time).await?;
-        let is_more = offers.len() == free;
-        for offer in offers {
-            let permit = match first.take() {
-                Some(permit) => Some(permit),
-                None => self.permits.clone().acquire_owned().await.ok(),
-            };
+        let is_more = offers.len() == slots.len();
+        for (offer, slot) in offers.into_iter().zip(slots) {
             let waiting = self.clone();
             self.requests.spawn(async move {
                 waiting.send(offer).await;
-                drop(permit);
+                drop(slot);
             });
         }
         Ok(is_more)
