@@ -1,6 +1,7 @@
 //! Whom somebody is to be told about: `getDueNotifications()` and `markNotified()`.
 
 mod clocks;
+mod connections;
 mod failures;
 mod history;
 mod locks;

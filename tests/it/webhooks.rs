@@ -75,6 +75,26 @@ async fn application_is_told_once() {
     eventually("both are counted", delivered, |count| *count == 2).await;
 }
 
+/// One of two daemons sends.
+#[tokio::test]
+async fn two_daemons_tell_of_each_user_once() {
+    let application = Application::start("204 No Content").await;
+    let env = installation(application.port).await;
+    env.execute("INSERT IGNORE INTO `user` (id) SELECT seq FROM seq_1_to_40").await;
+    let daemons = [env.daemon().await, env.daemon().await];
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 40), 'x');").await;
+    application.received(40).await;
+    nobody_is_due(&env).await;
+    let mut users: Vec<_> = application.requests().iter().map(Request::user).collect();
+    users.sort_unstable();
+    assert_eq!(users, (1..=40).collect::<Vec<_>>());
+    let mut delivered = 0;
+    for daemon in &daemons {
+        delivered += daemon.metric("chatpush_webhooks_total{outcome=\"delivered\"}").await;
+    }
+    assert_eq!(delivered, 40);
+}
+
 /// What the last daemon leased is offered again, and what this one leases is not.
 #[tokio::test]
 async fn users_who_are_due_at_a_restart_are_told_of_once() {
