@@ -7,9 +7,13 @@ mod rows;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use crate::history::{Connection, Frame, History, Key, Message, Outcome};
 use crate::schema::Row;
+
+/// Most connections of a user that the report of a violation has.
+const TOLD_CONNECTIONS: usize = 6;
 
 /// The contents of the tables after the last fault, when all logs were applied.
 #[derive(Debug, Default)]
@@ -197,7 +201,24 @@ fn connection_violations<'a>(
         .filter(|key| known.insert(*key) && history.messages.get(*key).is_some_and(Message::is_stored))
         .collect();
     let where_ = format!("a connection of {} ({})", connection.user, connection.what);
+    let before = found.len();
     order_violations(&where_, &stored, history, found);
+    if let Some(violation) = found.get_mut(before) {
+        violation.push_str(&story(connection.user, connection.at, history));
+    }
+}
+
+/// What the connections of a user have received until one that opened at `last` ended, for the report of a violation.
+fn story(user: u32, last: Duration, history: &History) -> String {
+    let connections = history.connections.iter().filter(|one| one.user == user && one.at <= last);
+    let of = connections.map(|Connection { at, what, shown, times, .. }| {
+        let shown: Vec<_> =
+            shown.iter().zip(times).map(|(key, at)| format!("{key} at {:.3}", at.as_secs_f64())).collect();
+        format!("{what} from {:.3} s: {}", at.as_secs_f64(), shown.join(", "))
+    });
+    let mut of: Vec<_> = of.collect();
+    of.drain(..of.len().saturating_sub(TOLD_CONNECTIONS));
+    format!("; the connections up to it: {}", of.join("; "))
 }
 
 /// Messages of one worker must keep the order of its calls.

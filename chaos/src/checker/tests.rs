@@ -217,7 +217,7 @@ fn a_removed_message_may_be_shown_before_the_frame_that_says_so() {
         }
         let last = history.connections[0].times[1];
         history.connections[0].shown.push("a-p-3".to_owned());
-        history.connections[0].times.push(last + std::time::Duration::from_secs(2));
+        history.connections[0].times.push(last + Duration::from_secs(2));
         violations(&history, &application(&[("a-m-1", 1), ("a-m-2", 1)], 1))
     };
     assert_eq!(receive(true), Vec::<String>::new());
