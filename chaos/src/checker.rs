@@ -226,8 +226,9 @@ fn order_violations(place: &str, keys: &[&Key], history: &History, found: &mut V
     let mut last: HashMap<&str, (usize, &Key)> = HashMap::new();
     for key in keys {
         let Some(message) = history.messages.get(*key) else { continue };
-        // A call without a result may have been executed at any time.
-        if message.outcome != Outcome::Accepted {
+        // A call without a result may have been executed at any time. One that was repeated after a recall, and after
+        // Redis has lost its tail, is seen for a moment.
+        if message.outcome != Outcome::Accepted || message.may_be_recalled() {
             continue;
         }
         let worker = key.split('-').next().unwrap_or_default();
