@@ -7,10 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redis::Client;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::state::State;
+use crate::base::clock;
 use crate::base::output::{self, Count};
 use crate::broker::answers::{self, Answer};
 use crate::config::{Config, Reading};
@@ -128,7 +127,7 @@ impl Status {
             let writer = if *writer { ", writer" } else { "" };
             output::line(format_args!("daemon       {name}: {connections}{writer}"));
             if let Some(Reading { read_at, needs_restart, .. }) = configuration {
-                let read = time(*read_at);
+                let read = clock::rfc3339(read_at.saturating_mul(1_000));
                 let waits = match needs_restart.as_slice() {
                     [] => String::new(),
                     settings => format!("; needs a restart for {}", settings.join(", ")),
@@ -175,13 +174,6 @@ impl std::fmt::Display for Server {
 /// What a daemon says of its configuration.
 fn reading(answer: &Answer) -> Option<Reading> {
     serde_json::from_str(answer.configuration.as_deref()?).ok()
-}
-
-/// A time in seconds since 1970, as the log writes it.
-fn time(seconds: u64) -> String {
-    let since =
-        i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    since.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<String> {

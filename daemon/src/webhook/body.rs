@@ -3,8 +3,6 @@
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::Sender;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::base::clock;
 use crate::config::Event;
@@ -33,8 +31,7 @@ pub(super) fn waiting(offer: &Offer, default_type: &MessageType, shows_content: 
         "first_time": waiting.first_time,
         "last": last,
     });
-    let body =
-        json!({ "type": "message.waiting", "timestamp": rfc3339(clock::unix_milliseconds()), "data": data });
+    let body = json!({ "type": "message.waiting", "timestamp": clock::rfc3339(clock::unix_milliseconds()), "data": data });
     body.to_string()
 }
 
@@ -48,7 +45,7 @@ pub(super) fn event(queued: &QueuedEvent) -> String {
         }
         _ => json!({ "user_id": user, "time": time }),
     };
-    json!({ "type": event.name(), "timestamp": rfc3339(*time), "data": data }).to_string()
+    json!({ "type": event.name(), "timestamp": clock::rfc3339(*time), "data": data }).to_string()
 }
 
 /// As in a frame: a number only if ids are of type `int`.
@@ -64,23 +61,5 @@ fn message_type(message_type: &MessageType) -> Value {
     match message_type {
         MessageType::Name(name) => Value::from(name.as_str()),
         MessageType::Number(number) => Value::from(*number),
-    }
-}
-
-/// A time in UTC (RFC 3339). Of one outside of the years 0 to 9999 it is that of 1970.
-fn rfc3339(unix_milliseconds: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_milliseconds) * 1_000_000);
-    time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_in_utc() {
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
-        assert_eq!(rfc3339(u64::MAX), "1970-01-01T00:00:00Z");
     }
 }
