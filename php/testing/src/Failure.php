@@ -119,6 +119,14 @@ final class Failure
         return self::made(Exception::class, $message, Outcome::NotQueued, false);
     }
 
+    /** The refusal of an installation that does not count by conversation. */
+    public static function noConversations(): Exception
+    {
+        $message = 'conversations are not counted: set unread_by_conversation = true in chatpushd, '
+            . 'and run `chatpushd migrate`';
+        return self::made(Exception::class, $message, Outcome::NotQueued, false);
+    }
+
     /** The refusal of an installation without Web Push. */
     public static function noWebPush(): Exception
     {

@@ -77,7 +77,7 @@ final class Mailbox
     public static function unreadCounts(string $function, int|string $user): array
     {
         $user = (new Arguments($function))->user(1, 'user_id', $user);
-        $do = fn () => Memory::get()->conversations($user);
+        $do = fn () => self::countedBy()->conversations($user);
         return Call::run($function, Effect::Query, $do, fn () => []);
     }
 
@@ -87,9 +87,16 @@ final class Mailbox
         $user = $check->user(1, 'user_id', $user);
         $conversation = $check->conversation(2, $conversation);
         $do = function () use ($user, $conversation): void {
-            Memory::get()->clearUnread($user, $conversation);
+            ($conversation === null ? Memory::get() : self::countedBy())->clearUnread($user, $conversation);
         };
         Call::run($function, Effect::Change, $do, fn () => null);
+    }
+
+    /** The installation, if it counts by conversation. */
+    private static function countedBy(): Memory
+    {
+        $memory = Memory::get();
+        return $memory->countsConversations ? $memory : throw Failure::noConversations();
     }
 
     public static function recall(

@@ -29,6 +29,9 @@ final class Memory
     /** The subscriptions to Web Push; null: it is off. */
     public ?PushSubscriptions $pushSubscriptions = null;
 
+    /** Whether unread messages are counted by conversation too. */
+    public bool $countsConversations = false;
+
     /** The type of user ids. */
     public UserIdType $userIdType = UserIdType::Int;
 

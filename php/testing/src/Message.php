@@ -78,13 +78,19 @@ final class Message
             'id' => $this->id,
             'type' => $this->type,
             'data' => $this->content,
-            'from' => $this->sender,
+            'from' => Memory::get()->userIdType === UserIdType::Int ? $this->sender : $this->fromAsText(),
             'conversation' => $this->conversation,
-            'room' => $this->room,
             'time' => $this->time,
+            'room' => $this->room,
             'offline' => $this->row === null ? null : true,
         ];
         return array_filter($frame, fn ($value) => $value !== null);
+    }
+
+    /** The sender in JSON, where a number of 64 bits is a text. */
+    private function fromAsText(): ?string
+    {
+        return $this->sender === null ? null : (string) $this->sender;
     }
 
     /**

@@ -42,7 +42,10 @@ final class PushSubscriptions
 
     private function add(int|string $user, string $endpoint): void
     {
-        unset($this->users[$endpoint]);
+        if (($this->users[$endpoint] ?? $user) != $user) {
+            // Of another user: it is a new one of this user.
+            unset($this->users[$endpoint]);
+        }
         $this->users[$endpoint] = $user;
         foreach (array_slice($this->of($user), 0, -self::MOST_OF_A_USER) as $oldest) {
             unset($this->users[$oldest]);

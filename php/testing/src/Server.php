@@ -133,6 +133,12 @@ final class Server
         Memory::get()->userIdType = $type;
     }
 
+    /** Makes it an installation with unread_by_conversation. */
+    public static function countByConversation(): void
+    {
+        Memory::get()->countsConversations = true;
+    }
+
     /**
      * Makes it an installation with notify.after, of which no time has to pass.
      *

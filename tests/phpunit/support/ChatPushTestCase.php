@@ -107,10 +107,14 @@ abstract class ChatPushTestCase extends TestCase
         return self::jwt(['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 60], Stack::secret());
     }
 
-    protected static function jwt(array $claims, string $secret, string $algorithm = 'HS256'): string
-    {
+    protected static function jwt(
+        array $claims,
+        string $secret,
+        string $algorithm = 'HS256',
+        string $type = 'JWT',
+    ): string {
         $encode = fn (string $text) => rtrim(strtr(base64_encode($text), '+/', '-_'), '=');
-        $header = ['alg' => $algorithm, 'typ' => 'JWT'];
+        $header = ['alg' => $algorithm, 'typ' => $type];
         $signed = $encode(json_encode($header)) . '.' . $encode(json_encode($claims));
         $hash = ['HS256' => 'sha256', 'HS512' => 'sha512'][$algorithm] ?? null;
         return "$signed." . ($hash === null ? '' : $encode(hash_hmac($hash, $signed, $secret, true)));

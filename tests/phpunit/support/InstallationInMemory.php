@@ -2,6 +2,7 @@
 
 declare(strict_types=1);
 
+use ChatPush\Outcome;
 use ChatPush\Testing\Server;
 
 /** php/testing. */
@@ -12,9 +13,12 @@ final class InstallationInMemory implements Installation
     /** @var array<int, int> how many messages the caller knows, by user */
     private array $known = [];
 
-    public function __construct()
+    public function __construct(Setting ...$settings)
     {
         Server::reset();
+        foreach ($settings as $setting) {
+            $setting->setInMemory();
+        }
     }
 
     public function newUser(): int
@@ -22,9 +26,14 @@ final class InstallationInMemory implements Installation
         return ++$this->users;
     }
 
-    public function connect(int $user): void
+    public function connect(int $user, bool $confirms = true): void
     {
-        Server::connect($user);
+        Server::connect($user, $confirms);
+    }
+
+    public function enter(int $user, string|int ...$rooms): void
+    {
+        Server::enter($user, ...$rooms);
     }
 
     public function disconnect(int $user): void
@@ -40,8 +49,38 @@ final class InstallationInMemory implements Installation
         return $new;
     }
 
+    public function recalled(int $user): array
+    {
+        return Server::recalled($user);
+    }
+
     public function setUnread(int $user, int $count): void
     {
         Server::setUnread($user, $count);
+    }
+
+    public function pushEndpoints(int $user): array
+    {
+        return Server::pushEndpoints($user);
+    }
+
+    public function makeErrorsWarnings(): void
+    {
+        Server::makeErrorsWarnings();
+    }
+
+    public function breakDown(): void
+    {
+        Server::fail(calls: null);
+    }
+
+    public function hang(): void
+    {
+        Server::fail(Outcome::Queued, calls: null);
+    }
+
+    public function recover(): void
+    {
+        Server::recover();
     }
 }

@@ -19,15 +19,23 @@ final class Stack
     public static function database(): PDO
     {
         static $pdo = null;
-        return $pdo ??= new PDO(
-            sprintf(
-                'mysql:unix_socket=%s;dbname=%s;charset=utf8mb4',
-                self::get('MYSQL_SOCKET'),
-                self::get('MYSQL_DATABASE'),
-            ),
-            self::get('MYSQL_USER'),
-            self::get('MYSQL_PASSWORD'),
-        );
+        return $pdo ??= self::connectTo(self::get('MYSQL_DATABASE'));
+    }
+
+    /** Connects to another database. */
+    public static function connectTo(string $database): PDO
+    {
+        $name = sprintf('mysql:unix_socket=%s;dbname=%s;charset=utf8mb4', self::get('MYSQL_SOCKET'), $database);
+        return new PDO($name, self::get('MYSQL_USER'), self::get('MYSQL_PASSWORD'));
+    }
+
+    /** Creates another database, and returns its URL for the daemon. */
+    public static function createDatabase(string $name): string
+    {
+        $root = new PDO('mysql:unix_socket=' . self::get('MYSQL_SOCKET'), 'root', '');
+        $root->exec("CREATE DATABASE `$name` CHARACTER SET utf8mb4");
+        $root->exec(sprintf('GRANT ALL ON `%s`.* TO %s@localhost', $name, self::get('MYSQL_USER')));
+        return str_replace('/' . self::get('MYSQL_DATABASE') . '?', "/$name?", self::get('MYSQL_URL'));
     }
 
     public static function secret(): string

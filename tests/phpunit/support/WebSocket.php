@@ -12,9 +12,10 @@ final class WebSocket
     /** The body of a rejected handshake. */
     public readonly string $body;
 
-    public function __construct(string $token, ?string $protocol = null)
+    /** @param string|null $url null: that of the stack's daemon */
+    public function __construct(string $token, ?string $protocol = null, ?string $url = null)
     {
-        $url = parse_url(Stack::webSocketUrl());
+        $url = parse_url($url ?? Stack::webSocketUrl());
         $this->stream = stream_socket_client("tcp://{$url['host']}:{$url['port']}", $code, $why, 5)
             ?: throw new RuntimeException($why);
         stream_set_timeout($this->stream, 60);

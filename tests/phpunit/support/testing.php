@@ -10,9 +10,11 @@ if (extension_loaded('chatpush')) {
 }
 require __DIR__ . '/../../../php/testing/chatpush.php';
 require __DIR__ . '/ChatPushTestCase.php';
+require __DIR__ . '/Setting.php';
 require __DIR__ . '/Installation.php';
 require __DIR__ . '/InstallationInMemory.php';
 require __DIR__ . '/PromisesTestCase.php';
+require __DIR__ . '/DueTestCase.php';
 // Some of their cases are run here too.
 require __DIR__ . '/../daemon/FetchedRowsTest.php';
 require __DIR__ . '/../extension/ArgumentsTest.php';

@@ -9,33 +9,7 @@ use ChatPush\Testing\Server;
 /** Calls that fail because a test said so. */
 final class FailuresTest extends PromisesTestCase
 {
-    private const READS = ['is online', 'online users', 'rows', 'unread', 'due'];
-
-    public function testNothingIsQueued(): void
-    {
-        Server::connect(2);
-        Server::fail(calls: null);
-        self::assertFalse(ChatPush\ping());
-        foreach (self::calls() as $name => $call) {
-            $thrown = self::expectThrown(ChatPush\ConnectionException::class, $call);
-            $known = [$thrown->getOutcome(), $thrown->isRetryable()];
-            self::assertSame([Outcome::NotQueued, true], $known, $name);
-        }
-        Server::recover();
-        self::assertSame([[], 0], [Server::pushed(2), Server::unread(2)]);
-        self::assertTrue(pushMessage(2, 'x', 'y'));
-        self::assertTrue(ChatPush\ping());
-    }
-
-    public function testWhatIsQueuedHappens(): void
-    {
-        foreach (['store', 'send', 'send with an id'] as $i => $name) {
-            Server::fail(Outcome::Queued);
-            $thrown = self::expectThrown(ChatPush\TimeoutException::class, self::calls()[$name]);
-            self::assertSame([Outcome::Queued, false], [$thrown->getOutcome(), $thrown->isRetryable()]);
-            self::assertSame($i + 1, getUnreadCount(2), 'one call has failed');
-        }
-    }
+    private const READS = ['is online', 'online users', 'room users', 'rows', 'unread', 'due'];
 
     public function testUnknownOutcomeIsWhatTheTestSays(): void
     {
@@ -81,41 +55,18 @@ final class FailuresTest extends PromisesTestCase
         foreach ($results as $outcome => $calls) {
             foreach ($calls as $name => $result) {
                 Server::fail(Outcome::from($outcome));
-                self::assertWarning($result, self::calls()[$name]);
+                self::assertWarns($result, self::calls()[$name]);
             }
         }
     }
 
-    public function testPushOnlyStoresNothing(): void
+    public function testResetForgetsEverything(): void
     {
-        Server::makePushOnly();
-        Server::connect(2);
-        $refused = ['store', 'send', 'send with an id', 'rows', 'unread', 'clear', 'ack', 'recall', 'due', 'mark'];
-        foreach (self::calls() as $name => $call) {
-            if (in_array($name, $refused, true)) {
-                $thrown = self::expectThrown(ChatPush\UnavailableException::class, $call);
-                $known = [$thrown->getOutcome(), $thrown->isRetryable()];
-                self::assertSame([Outcome::NotQueued, false], $known);
-            } elseif ($name !== 'disconnect' && $name !== 'forget') {
-                self::assertNotContains($call(), [false, []], $name);
-            }
-        }
-        ChatPush\forgetUser(2);
-        self::assertFalse(ChatPush\isOnline(2), 'nothing else is kept of a user');
-    }
-
-    public function testClientThatDoesNotConfirmLeavesTheRows(): void
-    {
-        storeOfflineMessage(1, 2, 'x');
         Server::connect(2, confirms: false);
-        self::assertSame(Delivery::Live, ChatPush\sendMessage(1, 2, 'y'));
-        self::assertSame(['x', 'y'], array_column(Server::pushed(2), 'data'));
-        self::assertSame(['x', 'y'], array_column(Server::stored(2), 'content'));
-        Server::connect(2);
-        self::assertCount(2, Server::pushed(2), 'each message once');
-        self::assertSame([], Server::stored(2));
+        storeOfflineMessage(1, 2, 'x');
         Server::reset();
-        self::assertSame([[], 0, false], [Server::pushed(2), getUnreadCount(2), ChatPush\isOnline(2)]);
+        self::assertSame([[], [], 0], [Server::pushed(2), Server::stored(2), getUnreadCount(2)]);
+        self::assertFalse(ChatPush\isOnline(2));
     }
 
     public function testTokenIsSigned(): void
@@ -153,6 +104,10 @@ final class FailuresTest extends PromisesTestCase
             'unread' => fn () => getUnreadCount(2),
             'is online' => fn () => ChatPush\isOnline(2),
             'push to many' => fn () => ChatPush\pushToUsers([2, 3], 'x', 'y'),
+            'push to a room' => fn () => ChatPush\pushToRoom('a', 'x', 'y'),
+            'push to all' => fn () => ChatPush\pushToAll('x', 'y'),
+            'room users' => fn () => ChatPush\getRoomUsers('a'),
+            'send to many' => fn () => ChatPush\sendToUsers(1, [2], 'x'),
             'online users' => fn () => ChatPush\getOnlineUsers([2, 3]),
             'disconnect' => fn () => ChatPush\disconnectUser(2),
             'clear' => fn () => ChatPush\clearUnreadCount(2),
@@ -162,21 +117,5 @@ final class FailuresTest extends PromisesTestCase
             'due' => fn () => ChatPush\getDueNotifications(),
             'mark' => fn () => ChatPush\markNotified([2]),
         ];
-    }
-
-    private static function assertWarning(mixed $result, callable $call): void
-    {
-        $seen = [];
-        set_error_handler(function (int $level, string $text) use (&$seen): bool {
-            $seen[] = $text;
-            return true;
-        });
-        try {
-            self::assertSame($result, $call());
-        } finally {
-            restore_error_handler();
-        }
-        self::assertCount(1, $seen);
-        self::assertStringStartsWith('chatpush: ', $seen[0]);
     }
 }

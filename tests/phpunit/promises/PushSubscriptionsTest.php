@@ -2,33 +2,40 @@
 
 declare(strict_types=1);
 
-use ChatPush\Testing\Server;
-
-/** Subscriptions to Web Push, in php/testing. */
-final class PushSubscriptionsInMemoryTest extends PromisesTestCase
+/** Subscriptions to Web Push. */
+final class PushSubscriptionsTest extends PromisesTestCase
 {
+    protected const SETTINGS = [Setting::WebPush];
+
     /** The keys are those of RFC 8291, appendix A. */
     private const KEYS = '{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXv'
         . 'TBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}';
 
     public function testAnEndpointIsOneUsersAndAUserHasTwenty(): void
     {
-        Server::allowWebPush();
-        foreach (range(1, 22) as $number) {
-            ChatPush\savePushSubscription(7, self::subscription($number));
+        [$user, $other] = [$this->installation->newUser(), $this->installation->newUser()];
+        foreach (range(1, 20) as $number) {
+            ChatPush\savePushSubscription($user, self::subscription($number));
         }
-        $saved = Server::pushEndpoints(7);
-        self::assertSame([20, 'https://push.example/3'], [count($saved), $saved[0]]);
-        ChatPush\savePushSubscription(8, self::subscription(3));
-        self::assertSame([19, ['https://push.example/3']], [count(Server::pushEndpoints(7)), Server::pushEndpoints(8)]);
-        ChatPush\forgetUser(8);
-        self::assertSame([], Server::pushEndpoints(8));
+        // It is known, and stays the oldest.
+        ChatPush\savePushSubscription($user, self::subscription(1));
+        foreach ([21, 22] as $number) {
+            ChatPush\savePushSubscription($user, self::subscription($number));
+        }
+        $saved = $this->installation->pushEndpoints($user);
+        self::assertSame([20, self::endpoint(3)], [count($saved), $saved[0]]);
+        ChatPush\savePushSubscription($other, self::subscription(3));
+        self::assertCount(19, $this->installation->pushEndpoints($user));
+        self::assertSame([self::endpoint(3)], $this->installation->pushEndpoints($other));
+        ChatPush\savePushSubscription($user, self::subscription(3));
+        self::assertSame(self::endpoint(3), $this->installation->pushEndpoints($user)[19], 'as a new one');
+        ChatPush\forgetUser($user);
+        self::assertSame([], $this->installation->pushEndpoints($user));
     }
 
     /** @dataProvider wrong */
     public function testWhatIsWrongIsNamed(string $rule, string $json): void
     {
-        Server::allowWebPush();
         $this->expectException(ValueError::class);
         $start = 'ChatPush\savePushSubscription(): Argument #2 ($subscription_json) must ';
         $this->expectExceptionMessage($start . $rule);
@@ -47,15 +54,15 @@ final class PushSubscriptionsInMemoryTest extends PromisesTestCase
         yield 'no secret' => ['have keys.auth', $with('https://push.example/', strtr(self::KEYS, ['BTBZ' => '']))];
     }
 
-    public function testItIsOffByDefault(): void
+    private static function endpoint(int $number): string
     {
-        $this->expectException(ChatPush\Exception::class);
-        $this->expectExceptionMessage('[web_push]');
-        ChatPush\savePushSubscription(7, self::subscription(1));
+        static $test;
+        $test ??= bin2hex(random_bytes(4));
+        return "https://push.example/$test/$number";
     }
 
     private static function subscription(int $number): string
     {
-        return '{"endpoint":"https://push.example/' . $number . '","keys":' . self::KEYS . '}';
+        return '{"endpoint":"' . self::endpoint($number) . '","keys":' . self::KEYS . '}';
     }
 }

@@ -2,9 +2,11 @@
 
 declare(strict_types=1);
 
-/** Unread messages by conversation in php/testing. */
-final class ConversationsInMemoryTest extends PromisesTestCase
+/** Unread messages by conversation. */
+final class ConversationsTest extends PromisesTestCase
 {
+    protected const SETTINGS = [Setting::UnreadByConversation];
+
     public function testMessagesCountForTheirConversation(): void
     {
         $user = $this->installation->newUser();
@@ -58,6 +60,16 @@ final class ConversationsInMemoryTest extends PromisesTestCase
             ChatPush\sendToUsers(1, [$user], $content, conversation: $conversation);
         }
         self::assertSame([7 => 2, 'team' => 2], ChatPush\getUnreadCounts($user));
+    }
+
+    public function testTotalOfTheApplicationBelowThePartsStays(): void
+    {
+        $user = $this->installation->newUser();
+        ChatPush\sendMessage(1, $user, 'a', conversation: 'team');
+        ChatPush\sendMessage(1, $user, 'b', conversation: 'team');
+        $this->installation->setUnread($user, 1);
+        ChatPush\clearUnreadCount($user, 'team');
+        self::assertSame(0, getUnreadCount($user), 'never below 0');
     }
 
     /** A message from before the application's 0 is not counted, so that its recall takes nothing from others. */
