@@ -31,22 +31,17 @@ function post(string $path, string $headers, string $body): array
             continue;
         }
         $length = 0;
-        $closes = false;
+        $closes = $isChunked = false;
         while (($header = fgets($connection)) !== "\r\n" && $header !== false) {
             if (stripos($header, 'content-length:') === 0) {
                 $length = (int) substr($header, 15);
+            } elseif (stripos($header, 'transfer-encoding: chunked') === 0) {
+                $isChunked = true;
             } elseif (stripos($header, 'connection: close') === 0) {
                 $closes = true;
             }
         }
-        $answer = '';
-        while (($missing = $length - strlen($answer)) > 0) {
-            $part = fread($connection, $missing);
-            if ($part === false || $part === '') {
-                break;
-            }
-            $answer .= $part;
-        }
+        $answer = $isChunked ? read_chunks($connection) : read_bytes($connection, $length);
         if ($closes) {
             fclose($connection);
             $connection = null;
@@ -54,4 +49,29 @@ function post(string $path, string $headers, string $body): array
         return [(int) substr($line, 9, 3), $answer];
     }
     return [0, ''];
+}
+
+/** A body of so many bytes, or what there is of it. */
+function read_bytes($connection, int $length): string
+{
+    $answer = '';
+    while (($missing = $length - strlen($answer)) > 0) {
+        $part = fread($connection, $missing);
+        if ($part === false || $part === '') {
+            break;
+        }
+        $answer .= $part;
+    }
+    return $answer;
+}
+
+/** A body in chunks (RFC 9112, section 7.1), without trailers. */
+function read_chunks($connection): string
+{
+    $answer = '';
+    do {
+        $length = hexdec(trim((string) strtok((string) fgets($connection), ';')));
+        $answer .= substr(read_bytes($connection, $length + 2), 0, -2);
+    } while ($length > 0);
+    return $answer;
 }

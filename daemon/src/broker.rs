@@ -17,6 +17,7 @@ pub(crate) mod log;
 pub(crate) mod presence;
 pub(crate) mod queries;
 pub(crate) mod replies;
+pub(crate) mod returned;
 pub(crate) mod revocations;
 pub(crate) mod scripts;
 

@@ -30,8 +30,8 @@ use crate::store::{Store, StoreError};
 /// The time between two looks at the tables.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often to look whether keys of the message table begin again, as after TRUNCATE.
-const KEYS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often to look for times that are too far ahead.
+const AHEAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Rows of the message table, or users, in one query.
 const ROWS: u32 = 500;
@@ -51,9 +51,10 @@ pub(crate) struct Notifier {
     services: Arc<Services>,
     lease: Lease,
     judge: Judge,
+    after: Duration,
     /// None: they begin where it is recorded.
     looks: Option<Looks>,
-    next_keys: Instant,
+    next_ahead: Instant,
     /// The last user of whom somebody was told that was swept.
     told: Option<Candidate>,
 }
@@ -82,7 +83,15 @@ impl Notifier {
     /// With these settings. It works while this daemon holds the lease.
     pub(crate) fn new(services: Arc<Services>, lease: Lease, barrier: Barrier, notify: Notify) -> Self {
         let judge = Judge::new(services.clone(), barrier, notify);
-        Self { services, lease, judge, looks: None, next_keys: Instant::now(), told: None }
+        Self {
+            services,
+            lease,
+            judge,
+            after: notify.after,
+            looks: None,
+            next_ahead: Instant::now(),
+            told: None,
+        }
     }
 
     /// Looks every second, until `stop` is cancelled.
@@ -112,16 +121,32 @@ impl Notifier {
             return Ok(());
         }
         // What fails in one of the tables does not stop the others.
+        let returned = self.record_returned(store).await;
         let noted = self.note_receivers(store).await;
         if noted.is_err() {
             // MySQL may have lost its last commits: then keys that were looked at are given to other rows.
             self.looks = None;
         }
         let judged = self.judge(store).await;
+        let brought_back = self.bring_back(store).await;
         let swept = self.sweep(store).await;
+        returned?;
         noted?;
         judged?;
+        brought_back?;
         swept
+    }
+
+    /// Records who has connected since the last look.
+    async fn record_returned(&self, store: &Store) -> Result<(), NotifyError> {
+        if returned::is_noted(self.services.config.notify) {
+            for _ in 0..QUERIES {
+                if !returned::record(&self.services, store).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Notes the receivers of new rows.
@@ -130,13 +155,11 @@ impl Notifier {
             Some(looks) => looks,
             none => none.insert(Looks::new(store.scanned().await?)),
         };
-        if Instant::now() >= self.next_keys {
-            self.next_keys = Instant::now() + KEYS_INTERVAL;
-            let next = store.next_key().await?;
-            if next <= looks.largest() {
-                tracing::info!(next, "keys of the message table begin again");
-                *looks = Looks::new(next.saturating_sub(KEYS_AGAIN));
-            }
+        let next = store.next_key().await?;
+        if next <= looks.largest() {
+            // As after TRUNCATE.
+            tracing::info!(next, "keys of the message table begin again");
+            *looks = Looks::new(next.saturating_sub(KEYS_AGAIN));
         }
         for look in 0..LOOKS {
             for _ in 0..QUERIES {
@@ -172,6 +195,15 @@ impl Notifier {
             if count < ROWS as usize {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Looks now and then at users whose times are so far ahead that MySQL's clock must have been.
+    async fn bring_back(&mut self, store: &Store) -> Result<(), NotifyError> {
+        if Instant::now() >= self.next_ahead {
+            self.next_ahead = Instant::now() + AHEAD_INTERVAL;
+            store.bring_back(store.now().await?, self.after).await?;
         }
         Ok(())
     }

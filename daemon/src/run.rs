@@ -201,8 +201,8 @@ impl Daemon {
             &stop_connected,
         );
 
-        let returned = Returned::new(config.notify);
-        connected.spawn(returned.clone().run(services.clone(), stop_connected.clone()));
+        let returned = Returned::new(&services);
+        connected.spawn(returned.clone().run(stop_connected.clone()));
         let tells_presence = config.webhook.as_ref().is_some_and(|webhook| webhook.events.have_presence());
         let announced = Connected::new(tells_presence);
         connected.spawn(announced.clone().run(services.clone(), hub.clone(), stop_connected.clone()));

@@ -35,12 +35,16 @@ use crate::notify::NotifyError;
 use crate::notify::offers::{self, Offer, Offers, Taker};
 use crate::services::Services;
 use crate::store::Store;
+use crate::store::notified::Content;
 
 /// The time between two looks for who is due.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Users who are told at the same time.
 const USERS: u16 = 32;
+
+/// No more of a content is shown; one more says that there is more.
+const CONTENT: Content = Content::Start(payload::CONTENT_CHARACTERS + 1);
 
 /// How long a user is leased: no request begins in its last 20 seconds.
 const LEASE_TIME: Duration = Duration::from_secs(40);
@@ -123,7 +127,7 @@ impl WebPushes {
             *writes = true;
         }
         let limit = u32::try_from(slots.len()).unwrap_or(1);
-        let offers = self.offers.claim(store, Taker::WebPush, limit, LEASE_TIME).await?;
+        let offers = self.offers.claim(store, (Taker::WebPush, CONTENT), limit, LEASE_TIME).await?;
         let is_more = offers.len() == slots.len();
         for (offer, slot) in offers.into_iter().zip(slots) {
             let (web_pushes, store) = (self.clone(), store.clone());
@@ -148,7 +152,7 @@ impl WebPushes {
         let user = &offer.waiting.user;
         let told = self.delivery.tell(store, offer).await?;
         match told {
-            Told::Yes => offers::told(store, offer).await,
+            Told::Yes => offers::told(store, &[offer]).await,
             Told::Never => offers::leave_to_application(store, offer).await,
             Told::Failed(_) if pause::is_over(offer.tries + 1, FEWEST_TRIES, offer.tried_for) => {
                 tracing::warn!(%user, "no push service has taken a notification for a day");
@@ -156,7 +160,7 @@ impl WebPushes {
                 offers::leave_to_application(store, offer).await
             }
             Told::Busy(pause) => offers::release(store, offer, pause).await,
-            Told::Failed(pause) => offers::postpone(store, offer, pause).await,
+            Told::Failed(pause) => offers::postpone(store, &[(offer, pause)]).await,
         }?;
         Ok(told)
     }

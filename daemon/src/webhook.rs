@@ -4,6 +4,7 @@
 
 mod body;
 mod client;
+mod outcome;
 mod queued;
 mod signature;
 mod waiting;
@@ -34,6 +35,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
 /// How often it is tried at least to tell the application of one thing: within a quarter of an hour.
 const FEWEST_TRIES: u32 = 10;
+
+/// Most answers that are recorded together.
+const ANSWERS: usize = 100;
 
 /// Bytes of a digest in an id.
 const DIGEST_BYTES: usize = 16;

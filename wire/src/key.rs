@@ -119,6 +119,11 @@ impl Prefix {
         self.tagged(Partition::of(user), format_args!("revoked:{user}"))
     }
 
+    /// The hash with users who have connected, which is not recorded in MySQL yet, and a mark of that.
+    pub fn returned(&self, partition: Partition) -> String {
+        self.tagged(partition, format_args!("returned"))
+    }
+
     /// The key that records that a refused entry was appended again.
     pub fn requeued(&self, partition: Partition, number: u64) -> String {
         self.tagged(partition, format_args!("requeued:{number}"))
@@ -218,6 +223,7 @@ mod tests {
             prefix.reply_channel(partition, "c"),
             prefix.seen(&user, &message),
             prefix.revoked(&user),
+            prefix.returned(partition),
         ] {
             assert!(name.starts_with("chatpush:{35di}:"), "{name}");
         }

@@ -60,6 +60,12 @@ pub static ACK: Script = Script::new(include_str!("lua/ack.lua"));
 /// Writes the installation record, also to a Redis at `maxmemory`.
 pub static INSTALL: Script = Script::new(include_str!("lua/install.lua"));
 
+/// Notes that users have connected.
+pub static RETURNED: Script = Script::new(include_str!("lua/returned.lua"));
+
+/// Forgets what was noted of users, unless they have connected again.
+pub static RECORDED: Script = Script::new(include_str!("lua/recorded.lua"));
+
 /// A script and its digest, by which Redis identifies it.
 #[derive(Debug)]
 pub struct Script {

@@ -40,6 +40,8 @@ pub(crate) enum Promise {
     Events,
     /// A webhook has the same id in every try: `webhook_id`.
     WebhookId,
+    /// Whoever was told and has come back since is told again: `returned`.
+    Returned,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -64,6 +66,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Told => "told",
         Promise::Events => "events",
         Promise::WebhookId => "webhook_id",
+        Promise::Returned => "returned",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

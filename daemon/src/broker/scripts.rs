@@ -33,5 +33,11 @@ pub(crate) static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(lua::R
 /// Writes the installation record, also to a Redis at `maxmemory`.
 pub(crate) static INSTALL: LazyLock<Script> = LazyLock::new(|| Script::new(lua::INSTALL.source()));
 
+/// Notes that users have connected.
+pub(crate) static RETURNED: LazyLock<Script> = LazyLock::new(|| Script::new(lua::RETURNED.source()));
+
+/// Forgets what was noted of users, unless they have connected again.
+pub(crate) static RECORDED: LazyLock<Script> = LazyLock::new(|| Script::new(lua::RECORDED.source()));
+
 /// Appends an entry of a client to the log of a Redis at `maxmemory`.
 pub(crate) static ACK: LazyLock<Script> = LazyLock::new(|| Script::new(lua::ACK.source()));

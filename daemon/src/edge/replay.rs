@@ -105,7 +105,7 @@ impl Replay {
         if let Some(second) = self.revocations.revoked_before(&user).await {
             parts.reserve().await?.send(ReplayPart::Revoked(second));
         }
-        self.returned.note(&user);
+        self.returned.note(&user).await;
         self.connected.note(&user);
         let mut mysql = Backoff::new("MySQL (replay)");
         let mut reached = None;

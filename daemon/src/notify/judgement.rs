@@ -117,6 +117,8 @@ impl Judge {
 }
 
 fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Known, now: u64) -> Verdict {
+    // MySQL's clock may have been ahead.
+    let candidate_since = candidate.since.min(now);
     let since = match when {
         When::Undelivered => {
             let Some(first_time) = known.first_time else { return Verdict::Nothing };
@@ -129,12 +131,12 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
             if candidate.is_told && first_time > candidate.at {
                 return Verdict::Returned;
             }
-            let first_time = if first_time == 0 { candidate.since } else { first_time };
+            let first_time = if first_time == 0 { candidate_since } else { first_time };
             first_time.max(candidate.connected_at.unwrap_or(0).min(now))
         }
-        When::Unread if known.unread > 0 => candidate.since,
+        When::Unread if known.unread > 0 => candidate_since,
         When::Unread => {
-            let counted_at = candidate.since + milliseconds(COUNTING_TIME);
+            let counted_at = candidate_since + milliseconds(COUNTING_TIME);
             return if now < counted_at { Verdict::Later { look_at: counted_at } } else { Verdict::Nothing };
         }
     };

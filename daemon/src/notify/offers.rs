@@ -1,5 +1,6 @@
 //! What PHP asks for: who is due, and that somebody was told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use crate::base::clock::milliseconds;
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;
-use crate::store::notified::{Candidate, Exit, Verdict, Waiting};
+use crate::store::notified::{Candidate, Content, Exit, Verdict, Waiting};
 
 /// Users whose messages are read at a time.
-const USERS_AT_ONCE: usize = 50;
+const USERS_AT_ONCE: usize = 100;
 
 /// Most bytes of contents that are returned together. At least one user is.
-const CONTENT_BYTES: usize = 1024 * 1024;
+const CONTENT_BYTES: u64 = 1024 * 1024;
 
 /// Most attempts to find users who are still due.
 const ATTEMPTS: usize = 10;
@@ -93,7 +94,7 @@ impl Offers {
         limit: u32,
         lease: Duration,
     ) -> Result<Vec<DueUser>, NotifyError> {
-        let offers = self.claim(store, Taker::Php, limit, lease).await?;
+        let offers = self.claim(store, (Taker::Php, Content::Whole), limit, lease).await?;
         let default_type = &self.services.config.default_type;
         Ok(offers.into_iter().map(|offer| due_user(offer.waiting, default_type)).collect())
     }
@@ -108,11 +109,11 @@ impl Offers {
         Ok(store.end_writers_leases(store.now().await?, taker.exit()).await?)
     }
 
-    /// As [`Offers::take`].
+    /// As [`Offers::take`], with so much of each content.
     pub(crate) async fn claim(
         &self,
         store: &Store,
-        taker: Taker,
+        (taker, content): (Taker, Content),
         limit: u32,
         lease: Duration,
     ) -> Result<Vec<Offer>, NotifyError> {
@@ -144,7 +145,7 @@ impl Offers {
             store.offer_later(&unknown).await?;
             store.take_back(&over, now).await?;
             due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let leased = lease_with_messages(store, &due, taker, lease).await?;
+            let leased = lease_with_messages(store, &due, (taker, content), lease).await?;
             if !leased.is_empty() {
                 return Ok(leased);
             }
@@ -159,16 +160,26 @@ pub(crate) async fn mark(store: &Store, users: &[UserId]) -> Result<u64, NotifyE
     Ok(store.mark_told(&users, store.now().await?).await?)
 }
 
-/// Somebody was told of a user who is leased.
-pub(crate) async fn told(store: &Store, offer: &Offer) -> Result<(), NotifyError> {
-    let now = store.now().await?;
-    Ok(store.mark_leased_told(&offer.waiting.user, offer.until, now).await?)
+/// Somebody was told of users who are leased.
+pub(crate) async fn told(store: &Store, offers: &[&Offer]) -> Result<(), NotifyError> {
+    if offers.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<_> = offers.iter().map(|offer| (&offer.waiting.user, offer.until)).collect();
+    Ok(store.mark_leased_told(&users, store.now().await?).await?)
 }
 
-/// Nobody could be told of a user who is leased: offers the user again after a pause.
-pub(crate) async fn postpone(store: &Store, offer: &Offer, pause: Duration) -> Result<(), NotifyError> {
+/// Nobody could be told of users who are leased: offers each again after a pause.
+pub(crate) async fn postpone(store: &Store, offers: &[(&Offer, Duration)]) -> Result<(), NotifyError> {
+    if offers.is_empty() {
+        return Ok(());
+    }
     let now = store.now().await?;
-    Ok(store.postpone(&offer.waiting.user, offer.until, (now, now + milliseconds(pause))).await?)
+    let users: Vec<_> = offers
+        .iter()
+        .map(|(offer, pause)| (&offer.waiting.user, offer.until, now + milliseconds(*pause)))
+        .collect();
+    Ok(store.postpone(&users, now).await?)
 }
 
 /// Telling a user who is leased could not be tried: offers the user again after a pause.
@@ -187,29 +198,26 @@ pub(crate) async fn leave_to_application(store: &Store, offer: &Offer) -> Result
 async fn lease_with_messages(
     store: &Store,
     due: &[&Candidate],
-    taker: Taker,
+    (taker, content): (Taker, Content),
     lease: Duration,
 ) -> Result<Vec<Offer>, NotifyError> {
     let mut leased = Vec::new();
     let mut bytes = 0;
     for part in due.chunks(USERS_AT_ONCE) {
         let users: Vec<_> = part.iter().map(|candidate| &candidate.user).collect();
-        let waiting = store.waiting_of_each(&users).await?;
-        let size = |waiting: &Waiting| waiting.last.as_ref().map_or(0, |last| last.row.content.len());
-        let fitting = waiting
-            .iter()
-            .take_while(|waiting| {
-                let fits = bytes == 0 || bytes + size(waiting) <= CONTENT_BYTES;
-                bytes += size(waiting);
-                fits
-            })
-            .count();
+        let fitting = match content {
+            Content::Whole => fitting(&users, &store.last_bytes(&users).await?, &mut bytes),
+            Content::Start(_) => part.len(),
+        };
+        let waiting = store.waiting_of_each(&users[..fitting], content).await?;
+        // What was deleted since the user was judged is told to nobody: the next look takes the offer back.
+        let found: Vec<_> = waiting.into_iter().zip(part).filter(|(waiting, _)| waiting.is_any()).collect();
+        let candidates: Vec<_> = found.iter().map(|(_, candidate)| **candidate).collect();
         let began = Instant::now();
         let now = store.now().await?;
         let until = now + milliseconds(lease);
-        let mine = store.lease(&part[..fitting], until, taker != Taker::Php).await?;
-        let offers =
-            waiting.into_iter().take(fitting).zip(part).filter(|(waiting, _)| mine.contains(&waiting.user));
+        let mine = store.lease(&candidates, until, taker != Taker::Php).await?;
+        let offers = found.into_iter().filter(|(waiting, _)| mine.contains(&waiting.user));
         leased.extend(offers.map(|(waiting, candidate)| {
             let Candidate { due_at, tries, tried_at, .. } = candidate;
             let tried_for =
@@ -221,6 +229,17 @@ async fn lease_with_messages(
         }
     }
     Ok(leased)
+}
+
+/// How many of these users' contents may be returned together with `bytes` others, which grows by them.
+fn fitting(users: &[&UserId], sizes: &HashMap<UserId, u64>, bytes: &mut u64) -> usize {
+    let fits = users.iter().take_while(|user| {
+        let with_it = *bytes + sizes.get(**user).copied().unwrap_or(0);
+        let fits = *bytes == 0 || with_it <= CONTENT_BYTES;
+        *bytes = with_it;
+        fits
+    });
+    fits.count()
 }
 
 /// A message that was stored without a type has the default one.

@@ -97,7 +97,7 @@ async fn retry(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), Store
 
 async fn give_up(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
     for candidate in due(chosen) {
-        store.mark_leased_told(&candidate.user, candidate.at, now).await?;
+        store.mark_leased_told(&[(&candidate.user, candidate.at)], now).await?;
     }
     for rows in queued(chosen).chunks(CHANGED) {
         store.drop_events(rows).await?;

@@ -4,6 +4,7 @@ mod search;
 mod telling;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
@@ -14,10 +15,11 @@ use super::error::UnavailableCause;
 use super::rows::positions;
 use super::statements::{counter, notified, position};
 use super::{Store, StoreError};
+use crate::base::clock::milliseconds;
 use crate::config::When;
 use crate::log::position::Position;
 
-pub(crate) use self::telling::Waiting;
+pub(crate) use self::telling::{Content, Waiting};
 pub(crate) use super::statements::notified::Exit;
 
 /// A user of whom somebody may have to be told.
@@ -69,6 +71,12 @@ pub(crate) enum Verdict {
 
 /// How soon a user is looked at again who could not be forgotten, in milliseconds.
 const STAYED_MS: u64 = 1_000;
+
+/// The longest lease that PHP can ask for, and the longest pause of a push service, in milliseconds.
+const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// How much further ahead a time is when MySQL's clock was wrong, in milliseconds.
+const MARGIN_MS: u64 = 60 * 1_000;
 
 impl Store {
     /// The time of MySQL's clock, in milliseconds since 1970. Daemons may have clocks that differ.
@@ -225,6 +233,13 @@ impl Store {
             self.change(&[notified::check_later(&stayed, None)]).await?;
         }
         deleted
+    }
+
+    /// Looks at users, or offers them, whose times are further ahead than they are ever put.
+    pub(crate) async fn bring_back(&self, now: u64, after: Duration) -> Result<(), StoreError> {
+        let looked_at = now.saturating_add(milliseconds(after)).saturating_add(MARGIN_MS);
+        let offered = now.saturating_add(LONGEST_MS).saturating_add(MARGIN_MS);
+        self.change(&notified::bring_back(now, looked_at, offered)).await.map(drop)
     }
 
     /// Those of these users of whom anything is noted.

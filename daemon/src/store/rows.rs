@@ -281,6 +281,24 @@ pub(super) fn select_last(tables: &Tables, user: &UserId) -> String {
     select(tables, user, 0, " DESC", 1)
 }
 
+/// The same, with at most so many characters of its content. A content of bytes is UTF-8.
+pub(super) fn select_last_start(tables: &Tables, user: &UserId, characters: usize) -> String {
+    format!(
+        "SELECT `id`, `sender_id`, LEFT(CONVERT(`content` USING utf8mb4), {characters}) AS `content`, `send_time`, \
+         `unix_time`, `digest`, `message_id`, `type`, `conversation`, `time_ms` FROM ({}) `last`",
+        select_last(tables, user)
+    )
+}
+
+/// A user, and how many bytes the content of that row has.
+pub(super) fn select_last_bytes(tables: &Tables, user: &UserId) -> String {
+    format!(
+        "(SELECT {}, OCTET_LENGTH(`content`) FROM ({}) `last`)",
+        id_literal(user),
+        select_last(tables, user)
+    )
+}
+
 /// Rows of a user that wait, with keys above `after`, in this direction of the keys.
 fn select(tables: &Tables, user: &UserId, after: u64, direction: &str, limit: u32) -> String {
     let which = |column: &str| format!("ORDER BY {column}{direction} LIMIT {limit}");

@@ -13,7 +13,7 @@ use crate::store::notified::Waiting;
 const MOST_BYTES: usize = 4_096 - 86 - 17;
 
 /// Characters of a message's content that are shown.
-const CONTENT_CHARACTERS: usize = 500;
+pub(super) const CONTENT_CHARACTERS: usize = 500;
 
 /// The message for a user, as JSON.
 pub(super) fn of(waiting: &Waiting, notification: &Notification, default_type: &MessageType) -> String {

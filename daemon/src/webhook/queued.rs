@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client::{Answer, Client};
-use super::{FEWEST_TRIES, LEASE_MARGIN, body, note_answer, queued_id};
+use super::client::Client;
+use super::outcome::{self, Outcome};
+use super::{ANSWERS, LEASE_MARGIN, body, note_answer, queued_id};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::slots::Slots;
-use crate::base::{clock, metrics, pause};
+use crate::base::{clock, metrics};
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
 use crate::notify::NotifyError;
@@ -30,9 +31,6 @@ const EXCESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Requests at the same time.
 const REQUESTS: u16 = 16;
 
-/// Most answers that are recorded together.
-const ANSWERS: usize = 100;
-
 /// Sends queued events while this daemon is the one that writes. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(super) struct Queued {
@@ -44,14 +42,8 @@ pub(super) struct Queued {
     requests: TaskTracker,
 }
 
-/// What follows from an answer.
-#[derive(Debug)]
-enum Outcome {
-    /// The event is done with.
-    Told(LeasedEvent),
-    /// It is offered again after a pause.
-    Later(LeasedEvent, Duration),
-}
+/// An event, and what becomes of it.
+type Answered = (LeasedEvent, Outcome);
 
 impl Queued {
     pub(super) fn new(services: Arc<Services>, lease: Lease, webhook: Arc<Webhook>, client: Client) -> Self {
@@ -82,7 +74,7 @@ impl Queued {
         tokio::join!(sending, bounding, recording);
     }
 
-    async fn send_again_and_again(&self, outcomes: mpsc::Sender<Outcome>) {
+    async fn send_again_and_again(&self, outcomes: mpsc::Sender<Answered>) {
         let mut failures = Backoff::new("Redis and MySQL (webhook events)");
         let mut writes = false;
         loop {
@@ -108,7 +100,7 @@ impl Queued {
     async fn send_some(
         &self,
         writes: &mut bool,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<Answered>,
     ) -> Result<bool, NotifyError> {
         let Some(store) = &self.services.store else { return Ok(false) };
         let slots = self.slots.take().await;
@@ -141,7 +133,7 @@ impl Queued {
     }
 
     /// One request, and what follows from its answer.
-    async fn send(&self, leased: LeasedEvent, ends: Instant) -> Option<Outcome> {
+    async fn send(&self, leased: LeasedEvent, ends: Instant) -> Option<Answered> {
         // A process that was stopped may wake up behind the lease: somebody else may have told by now.
         if ends < Instant::now() + self.webhook.timeout {
             return None;
@@ -157,26 +149,8 @@ impl Queued {
         };
         let answer = self.client.post(&self.webhook, &id, body::event(event)).await;
         note_answer(&self.services.webhook_error, &answer);
-        let (outcome, result) = match answer {
-            Answer::Accepted => (Outcome::Told(leased), "delivered"),
-            Answer::Gone => {
-                tracing::warn!(id, "the application has answered 410: this webhook is not sent again");
-                (Outcome::Told(leased), "gone")
-            }
-            Answer::Failed { reason, .. }
-                if pause::is_over(event.tries + 1, FEWEST_TRIES, leased.tried_for) =>
-            {
-                tracing::warn!(id, reason, "a webhook was not accepted for a day, and is given up");
-                (Outcome::Told(leased), "given_up")
-            }
-            Answer::Failed { reason, retry_after } => {
-                tracing::info!(id, reason, tries = event.tries + 1, "a webhook was not accepted");
-                let pause = retry_after.unwrap_or_else(|| pause::after(event.tries));
-                (Outcome::Later(leased, pause), "failed")
-            }
-        };
-        metrics::WEBHOOKS.increment(result);
-        Some(outcome)
+        let outcome = outcome::of(answer, &id, event.tries, leased.tried_for);
+        Some((leased, outcome))
     }
 }
 
@@ -191,7 +165,7 @@ async fn drop_excess(store: &Store) -> Result<u64, NotifyError> {
 }
 
 /// Records answers, as many together as have come.
-async fn record(services: Arc<Services>, mut answers: mpsc::Receiver<Outcome>) {
+async fn record(services: Arc<Services>, mut answers: mpsc::Receiver<Answered>) {
     let Some(store) = &services.store else { return };
     let mut some = Vec::new();
     while answers.recv_many(&mut some, ANSWERS).await > 0 {
@@ -202,15 +176,13 @@ async fn record(services: Arc<Services>, mut answers: mpsc::Receiver<Outcome>) {
     }
 }
 
-async fn record_some(store: &Store, outcomes: Vec<Outcome>) -> Result<(), NotifyError> {
+async fn record_some(store: &Store, outcomes: Vec<Answered>) -> Result<(), NotifyError> {
     let now = store.now().await?;
     let (mut told, mut later) = (Vec::new(), Vec::new());
-    for outcome in outcomes {
+    for (event, outcome) in outcomes {
         match outcome {
-            Outcome::Told(event) => told.push(event),
-            Outcome::Later(event, pause) => {
-                later.push((event, now.saturating_add(clock::milliseconds(pause))));
-            }
+            Outcome::Told => told.push(event),
+            Outcome::Later(pause) => later.push((event, now.saturating_add(clock::milliseconds(pause)))),
         }
     }
     Ok(store.record_events(now, &told, &later).await?)

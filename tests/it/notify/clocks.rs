@@ -24,3 +24,28 @@ async fn unread_messages_are_noted_by_mysqls_clock() {
     let due = || env.query::<u64>("SELECT offer_at FROM chatpush_notified WHERE offer_at IS NOT NULL");
     assert_eq!(eventually("3 is due", due, |due| !due.is_empty()).await, [1_500_000_000_000]);
 }
+
+/// A clock of MySQL that was far ahead leaves times behind that would not come for years.
+#[tokio::test]
+async fn clock_that_was_ahead_delays_nobody() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[2, 3]).await;
+    env.execute(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+         VALUES (1, 2, 'a', NOW()), (1, 3, 'b', NOW())",
+    )
+    .await;
+    let ahead = 4_000_000_000_000_u64;
+    env.execute(&format!(
+        "INSERT INTO chatpush_notified (user_id, since_ms, check_at, offer_at, due_at, lease) VALUES \
+         (2, {ahead}, {ahead}, NULL, NULL, NULL), (3, {ahead}, NULL, {ahead}, {ahead}, 2)"
+    ))
+    .await;
+    let _daemon = env.daemon().await;
+    let due = || {
+        let sql = "SELECT COUNT(*) FROM chatpush_notified WHERE offer_at <= UNIX_TIMESTAMP() * 1000 + 999";
+        env.query::<u64>(sql)
+    };
+    eventually("both are due", due, |count| *count == [2]).await;
+}

@@ -3,9 +3,15 @@
 use std::collections::BTreeSet;
 
 use chatpush_tests::eventually::eventually;
+use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use serde_json::Value;
 
 use super::{due, first_due, ids, installation, mark, noted};
+
+fn user(id: i64) -> UserId {
+    UserId::try_from(id).expect("a user id")
+}
 
 /// Whoever comes cancels what is due, also without a confirmation. When they have left, the time begins again.
 #[tokio::test]
@@ -33,6 +39,44 @@ async fn whoever_was_told_of_and_has_come_is_due_again() {
     let mut browser = daemon.connect_with(2, "chatpush.v1").await;
     while browser.json().await["type"] != "unread_count" {}
     drop(browser);
+    assert_eq!(ids(&first_due(&env).await), [2]);
+}
+
+/// The same while MySQL cannot record the return, and the daemon they came to is killed before it can.
+#[tokio::test]
+async fn return_is_recorded_by_the_next_daemon() {
+    let env = installation("undelivered").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'x');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    env.execute("RENAME TABLE chatpush_notified TO away").await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    while browser.json().await["type"] != "unread_count" {}
+    drop(browser);
+    daemon.kill();
+    env.execute("RENAME TABLE away TO chatpush_notified").await;
+    let _next = env.daemon().await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    let returned = env.prefix().returned(Partition::of(&user(2)));
+    let exists = || async { env.redis::<u32>(&["EXISTS", &returned]).await };
+    eventually("Redis keeps nothing of it", exists, |found| *found == 0).await;
+}
+
+/// Nobody waits for a note that Redis refuses, and it is made once Redis takes it.
+#[tokio::test]
+async fn return_that_redis_refuses_is_noted_later() {
+    let env = installation("undelivered").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'x');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    let returned = env.prefix().returned(Partition::of(&user(2)));
+    let _: String = env.redis(&["SET", &returned, "not a hash"]).await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    while browser.json().await["type"] != "unread_count" {}
+    drop(browser);
+    let _: u32 = env.redis(&["DEL", &returned]).await;
     assert_eq!(ids(&first_due(&env).await), [2]);
 }
 

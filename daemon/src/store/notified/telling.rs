@@ -1,11 +1,11 @@
 //! Users who are due: what waits for them, and who tells.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chatpush_wire::id::UserId;
 
 use super::{Candidate, Exit, all};
-use crate::store::rows::{StoredRow, select_last};
+use crate::store::rows::{StoredRow, select_last, select_last_bytes, select_last_start};
 use crate::store::statements::counter;
 use crate::store::statements::notified::{self, telling};
 use crate::store::{Store, StoreError};
@@ -23,6 +23,22 @@ pub(crate) struct Waiting {
     pub(crate) first_time: Option<u64>,
     /// The newest message that waits.
     pub(crate) last: Option<StoredRow>,
+}
+
+impl Waiting {
+    /// Whether there is anything to tell.
+    pub(crate) const fn is_any(&self) -> bool {
+        self.count > 0 || self.unread > 0
+    }
+}
+
+/// How much of a content is read. It may have megabytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// All.
+    Whole,
+    /// At most so many characters.
+    Start(usize),
 }
 
 /// Up to how many messages are counted.
@@ -57,8 +73,22 @@ impl Store {
         self.change(&[telling::offer_now((&offered.user, offered.at), now)]).await.map(drop)
     }
 
+    /// How many bytes the content of the newest message has that waits for each of these users.
+    pub(crate) async fn last_bytes(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let tables = self.tables().await?;
+        let queries: Vec<_> = users.iter().map(|user| select_last_bytes(&tables, user)).collect();
+        Ok(self.by_user(self.read_one(queries.join(" UNION ALL ")).await?))
+    }
+
     /// What waits for these users: counters and the newest message, in this order.
-    pub(crate) async fn waiting_of_each(&self, users: &[&UserId]) -> Result<Vec<Waiting>, StoreError> {
+    pub(crate) async fn waiting_of_each(
+        &self,
+        users: &[&UserId],
+        content: Content,
+    ) -> Result<Vec<Waiting>, StoreError> {
         if users.is_empty() {
             return Ok(Vec::new());
         }
@@ -68,7 +98,10 @@ impl Store {
             notified::first_times(&tables, users),
             counter::select(&tables, users, false),
         ];
-        queries.extend(users.iter().map(|user| select_last(&tables, user)));
+        queries.extend(users.iter().map(|user| match content {
+            Content::Whole => select_last(&tables, user),
+            Content::Start(characters) => select_last_start(&tables, user, characters),
+        }));
         let mut found = self.read(&queries).await?.into_iter();
         let mut next = || found.next().unwrap_or_default();
         let counts: HashMap<UserId, u64> = self.by_user(next());
@@ -144,27 +177,27 @@ impl Store {
         Ok(all::<u64>(rows).next().unwrap_or(0))
     }
 
-    /// Somebody was told of a user, unless the user has come back since the lease until `until` began.
+    /// Somebody was told of users, unless they have come back since the leases until these times began.
     pub(crate) async fn mark_leased_told(
         &self,
-        user: &UserId,
-        until: u64,
+        users: &[(&UserId, u64)],
         now: u64,
     ) -> Result<(), StoreError> {
-        self.change(&[telling::told_in_lease(&[(user, until)], now)]).await.map(drop)
+        self.change(&[telling::told_in_lease(users, now)]).await.map(drop)
     }
 
-    /// Telling has failed `now`: offers a user again at a time, if the lease until `until` is still there.
-    pub(crate) async fn postpone(
-        &self,
-        user: &UserId,
-        until: u64,
-        (now, offer_at): (u64, u64),
-    ) -> Result<(), StoreError> {
-        self.change(&[telling::postpone(&[(user, until)], now, offer_at)]).await.map(drop)
+    /// Telling has failed `now`: offers users again, if the lease until a time is still there, at another time.
+    pub(crate) async fn postpone(&self, users: &[(&UserId, u64, u64)], now: u64) -> Result<(), StoreError> {
+        let mut by_time: BTreeMap<u64, Vec<(&UserId, u64)>> = BTreeMap::new();
+        for (user, until, offer_at) in users {
+            by_time.entry(*offer_at).or_default().push((user, *until));
+        }
+        let statements: Vec<_> =
+            by_time.iter().map(|(offer_at, users)| telling::postpone(users, now, *offer_at)).collect();
+        self.change(&statements).await.map(drop)
     }
 
-    /// The same, if telling was not tried.
+    /// Telling a user was not tried: offers the user again, if the lease until `until` is still there.
     pub(crate) async fn release(&self, user: &UserId, until: u64, offer_at: u64) -> Result<(), StoreError> {
         self.change(&[telling::release(&[(user, until)], offer_at)]).await.map(drop)
     }

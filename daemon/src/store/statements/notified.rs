@@ -277,6 +277,17 @@ pub(in crate::store) fn tell_again(users: &[At<'_>], now: u64) -> String {
     )
 }
 
+/// Looks now at users who are to be looked at after a time, and offers those now who are to be offered after another one.
+pub(in crate::store) fn bring_back(now: u64, looked_at: u64, offered: u64) -> [String; 2] {
+    [
+        format!(
+            "UPDATE `{NOTIFIED}` SET `check_at` = {now}, `since_ms` = LEAST(`since_ms`, {now}) \
+             WHERE `check_at` > {looked_at}"
+        ),
+        format!("UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL WHERE `offer_at` > {offered}"),
+    ]
+}
+
 /// Nothing is kept of a user.
 pub(in crate::store) fn forget(user: &UserId) -> String {
     format!("DELETE FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))

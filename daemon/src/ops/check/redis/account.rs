@@ -17,7 +17,7 @@ use crate::ops::check::Finding;
 
 /// Commands, as an ACL names them, and the arguments with which they are tried. `K` and `C` stand for a key
 /// and a channel.
-const COMMANDS: [(&str, &str); 28] = [
+const COMMANDS: [(&str, &str); 30] = [
     ("client|setname", "CLIENT SETNAME chatpushd-check"),
     ("client|id", "CLIENT ID"),
     ("eval", "EVAL return 0"),
@@ -31,8 +31,10 @@ const COMMANDS: [(&str, &str); 28] = [
     ("set", "SET K 1 XX"),
     ("pexpire", "PEXPIRE K 1"),
     ("hset", "HSET K field 1"),
+    ("hget", "HGET K field"),
     ("hdel", "HDEL K field"),
     ("hgetall", "HGETALL K"),
+    ("hrandfield", "HRANDFIELD K 1"),
     ("blmpop", "BLMPOP 0.001 1 K LEFT"),
     ("xadd", "XADD K NOMKSTREAM * field 1"),
     ("xdel", "XDEL K 0-1"),

@@ -1,0 +1,85 @@
+//! Users who have connected, until that is recorded in MySQL: a killed daemon, or a MySQL that is away, loses none.
+
+use std::collections::BTreeMap;
+
+use chatpush_wire::id::{UserId, UserIdType};
+use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
+use redis::Script;
+
+use super::scripts::{RECORDED, RETURNED};
+use super::{BrokerError, Commands};
+
+/// Users in one call of a script.
+const SCRIPT_USERS: usize = 256;
+
+/// A user who has connected.
+#[derive(Clone, Debug)]
+pub(crate) struct Marked {
+    /// The user.
+    pub(crate) user: UserId,
+    /// What no other connection has.
+    mark: String,
+}
+
+/// Notes that these users have connected.
+///
+/// # Errors
+///
+/// When Redis does not answer, or refuses it. It may be repeated; so may the others here.
+pub(crate) async fn note(commands: &Commands, prefix: &Prefix, users: &[UserId]) -> Result<(), BrokerError> {
+    let marked: Vec<_> = users
+        .iter()
+        .map(|user| Marked { user: user.clone(), mark: format!("{:x}", fastrand::u64(..)) })
+        .collect();
+    invoke(commands, prefix, &RETURNED, &marked).await
+}
+
+/// Users who were noted, at most `limit` of each partition.
+pub(crate) async fn noted(
+    commands: &Commands,
+    prefix: &Prefix,
+    ids: UserIdType,
+    limit: usize,
+) -> Result<Vec<Marked>, BrokerError> {
+    let mut pipeline = redis::pipe();
+    for partition in Partition::all() {
+        pipeline.cmd("HRANDFIELD").arg(prefix.returned(partition)).arg(limit).arg("WITHVALUES");
+    }
+    let found: Vec<Vec<(String, String)>> = commands.send(&pipeline).await?;
+    let marked = found.into_iter().flatten();
+    Ok(marked.filter_map(|(user, mark)| Some(Marked { user: ids.text(&user).ok()?, mark })).collect())
+}
+
+/// Forgets users, unless they have connected again.
+pub(crate) async fn forget(
+    commands: &Commands,
+    prefix: &Prefix,
+    recorded: &[Marked],
+) -> Result<(), BrokerError> {
+    invoke(commands, prefix, &RECORDED, recorded).await
+}
+
+/// Calls a script for users, with the users of one partition at a time.
+async fn invoke(
+    commands: &Commands,
+    prefix: &Prefix,
+    script: &Script,
+    users: &[Marked],
+) -> Result<(), BrokerError> {
+    let mut by_partition: BTreeMap<Partition, Vec<&Marked>> = BTreeMap::new();
+    for marked in users {
+        by_partition.entry(Partition::of(&marked.user)).or_default().push(marked);
+    }
+    for (partition, marked) in by_partition {
+        for some in marked.chunks(SCRIPT_USERS) {
+            let mut call = script.prepare_invoke();
+            call.key(prefix.returned(partition));
+            for Marked { user, mark } in some {
+                call.arg(user.to_string()).arg(mark);
+            }
+            let () = commands.invoke(&call).await?;
+        }
+    }
+    Ok(())
+}
