@@ -32,6 +32,7 @@ import * as ratchet from './cases/ratchet.mjs';
 import * as recall from './cases/recall.mjs';
 import * as receipts from './cases/receipts.mjs';
 import * as signIn from './cases/sign-in.mjs';
+import * as silent from './cases/silent.mjs';
 import * as stopped from './cases/stopped.mjs';
 import * as supervisor from './cases/supervisor.mjs';
 import * as tabs from './cases/tabs.mjs';
@@ -76,4 +77,4 @@ describe('together', { concurrency: 6 }, () => {
 });
 
 // These cases kill the daemon, which all cases share.
-describe('alone', () => cases(restart, supervisor, polling, queue, stopped));
+describe('alone', () => cases(restart, supervisor, polling, queue, stopped, silent));

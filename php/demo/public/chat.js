@@ -11,7 +11,7 @@ import { ask, post } from './server.js';
 import { waits } from './ticks.js';
 import { Typing } from './typing.js';
 
-/** The interval for polling who is here, and what came while the daemon was away. */
+/** The interval for polling while the daemon is away, and for asking again what PHP did not answer. */
 const POLL_INTERVAL = 5_000;
 
 const me = Number(document.body.dataset.user);
@@ -34,14 +34,16 @@ const typing = new Typing(chat, chats, (name) => name === conversation.name && s
 const reader = new Reader(chat);
 const notify = new NotifySwitch(chat, $('notify'), $('notify-problem'));
 let signedIn = false;
+/** Whether the page hears of people who register, by the grant of this connection. */
+let hears = false;
 let unread = 0;
 
 // When this has ended, the message is confirmed and its row is deleted: it is in the history.
 chat.on('message', ({ id, type, data }) => {
   const content = parsed(data);
   if (type === 'chat' && Number.isInteger(content?.row)) arrived(content);
-  // The user is in a new group.
-  else if (type === 'group') look();
+  // The user is in a new group, or somebody has registered.
+  else if (type === 'group' || type === 'people') look();
   // This user has deleted a message on another device.
   else if (type === 'deleted' && content?.from === me) taken([`${me}:${content.id}`]);
   // It is confirmed all the same: if this failed, it would come again with every connection.
@@ -89,11 +91,15 @@ function taken(ids) {
 chat.on('presence', (users) => {
   for (const [user, online] of Object.entries(users)) chats.is(Number(user), online);
   showPresence();
+  // The grant is in force. Whoever has registered before is in the list.
+  if (!hears) look();
+  hears = true;
 });
 
 chat.on('state', (state) => {
   connection.is(state);
   notify.show();
+  hears = false;
   // What has come or gone meanwhile, or why there is no connection.
   look();
   if (state !== 'open') return;
@@ -135,7 +141,7 @@ async function load(name) {
   try {
     await history.load(name);
   } catch {
-    // The next poll tries again.
+    lookLater();
     return;
   }
   refresh(name);
@@ -145,7 +151,10 @@ async function load(name) {
 
 let polling;
 
-/** Asks for the state of everything, and again after an interval. A call meanwhile is one more question. */
+/**
+ * Asks for the state of everything. While there is no connection, it asks again after an interval: then nobody tells the
+ * page. A call meanwhile is one more question.
+ */
 async function look() {
   if (polling) {
     polling.again = true;
@@ -167,10 +176,17 @@ async function look() {
   } catch (problem) {
     // An answer with an error is from a server that is there.
     connection.reached(problem.status !== undefined);
+    lookLater();
   }
   const { again } = polling;
   polling = undefined;
-  look.timer = setTimeout(look, again ? 0 : POLL_INTERVAL);
+  if (again) lookLater(0);
+  else if (connection.state !== 'open') lookLater();
+}
+
+function lookLater(delay = POLL_INTERVAL) {
+  clearTimeout(look.timer);
+  look.timer = setTimeout(look, delay);
 }
 
 /** Takes over the counters of all conversations. */

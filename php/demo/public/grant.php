@@ -1,6 +1,9 @@
 <?php
 
-/** A grant: the page sees who of the other people is online, and tells them that its user is typing. */
+/**
+ * A grant: the page sees who of the other people is online, tells them that its user is typing, and hears of people who
+ * register.
+ */
 
 declare(strict_types=1);
 
@@ -10,7 +13,7 @@ $user_id = require_user();
 require_own_post();
 try {
     $peers = array_column(other_people($user_id), 'id');
-    answer(['grant' => ChatPush\grantToken($user_id, $peers, ttl_seconds: 600)]);
+    answer(['grant' => ChatPush\grantToken($user_id, $peers, ['people'], ttl_seconds: 600)]);
 } catch (ChatPush\Exception $problem) {
     error_log($problem->getMessage());
     refuse(503, 'Live messages are switched off.');

@@ -25,6 +25,12 @@ function register(string $username, string $password): ?array
         throw $exception;
     }
     sign_in((int) database()->lastInsertId(), $username);
+    // Pages that are open show the user at once, the others when they are loaded.
+    try {
+        ChatPush\pushToRoom('people', '', 'people');
+    } catch (ChatPush\Exception $problem) {
+        error_log($problem->getMessage());
+    }
     return null;
 }
 
