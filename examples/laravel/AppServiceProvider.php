@@ -9,7 +9,7 @@ use Illuminate\Support\Facades\Broadcast;
 use Illuminate\Support\ServiceProvider;
 
 /**
- * Makes the driver known. In config/broadcasting.php: 'chatpush' => ['driver' => 'chatpush'].
+ * Makes the driver known. In config/broadcasting.php: 'chatpush' => ['driver' => 'chatpush'],
  */
 final class AppServiceProvider extends ServiceProvider
 {

@@ -47,11 +47,7 @@ $peer_id = (int) ($_GET['with'] ?? 0);
     poll();
   }
 
-  async function token() {
-    const response = await fetch('../plain-php/token.php', { cache: 'no-store' });
-    if (!response.ok) throw new Error('token.php answered ' + response.status);
-    return response.text();
-  }
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
 
   document.getElementById('form').addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -64,13 +60,9 @@ $peer_id = (int) ($_GET['with'] ?? 0);
 
   pollEvery(2000);
   // The script is missing if it comes from the daemon and the daemon is down: better copy it to your site.
-  if (window.ChatPush) {
-    const chat = ChatPush.connect({ token });
-    chat.on('message', poll);
-    chat.on('state', (state) => {
-      pollEvery(state === 'open' ? 60000 : 2000);
-      document.getElementById('state').textContent = state;
-    });
-  }
+  const chat = window.ChatPush?.connect({ token });
+  chat?.on('message', poll);
+  chat?.on('state', (state) => pollEvery(state === 'open' ? 60000 : 2000));
+  chat?.on('state', (state) => { document.getElementById('state').textContent = state; });
 </script>
 </html>

@@ -53,11 +53,7 @@ $count->execute([$user_id]);
 </form>
 <script src="/chatpush.js"></script>
 <script>
-  async function token() {
-    const answer = await fetch('../plain-php/token.php', { cache: 'no-store' });
-    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
-    return answer.text();
-  }
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
 
   window.ChatPush?.connect({ token }).on('message', ({ type, data }) => {
     if (type !== 'private_message') return;

@@ -20,11 +20,7 @@ requireUser('../plain-php/sign-in.php');
 <form id="form"><label>Text <input id="text" required></label> <button>Send</button></form>
 <script src="/chatpush.js"></script>
 <script>
-  async function token() {
-    const answer = await fetch('../plain-php/token.php', { cache: 'no-store' });
-    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
-    return answer.text();
-  }
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
 
   // Has what the page uses of a WebSocket.
   function openSocket() {

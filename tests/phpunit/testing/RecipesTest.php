@@ -25,6 +25,25 @@ final class RecipesTest extends PHPUnit\Framework\TestCase
         }
     }
 
+    /** An owner changes at most 20 lines, and is told how many: those that the page shows, without whole files. */
+    public function testLinesToChangeAreCounted(): void
+    {
+        $pages = glob(self::ROOT . '/docs/recipe-*.md');
+        self::assertCount(6, $pages);
+        $overview = file_get_contents(self::ROOT . '/docs/move-an-existing-chat.md');
+        foreach ($pages as $page) {
+            $text = file_get_contents($page);
+            preg_match_all('/^```(?:php|js|html|toml|sql|ini)\n(.*?)^```$/ms', $text, $found);
+            $shown = implode("\n", preg_grep('/^<\?php/', $found[1], PREG_GREP_INVERT));
+            $lines = preg_grep('/^\s*($|\/\/|#)/', explode("\n", $shown), PREG_GREP_INVERT);
+            $name = basename($page);
+            self::assertLessThanOrEqual(20, count($lines), $name);
+            self::assertSame(1, preg_match('/\*\*(\d+) lines\*\*\s+of\s+yours\s+change/', $text, $claim), $name);
+            self::assertSame(count($lines), (int) $claim[1], $name);
+            self::assertMatchesRegularExpression("/\($name\) \| $claim[1] \|/", $overview);
+        }
+    }
+
     public function recipes(): iterable
     {
         yield 'moving' => [self::ROOT . '/docs/move-an-existing-chat.md'];
