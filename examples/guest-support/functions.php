@@ -16,6 +16,26 @@ function visitor_id(): string
     return $_SESSION['visitor'] ??= 'guest.' . bin2hex(random_bytes(8));
 }
 
+/** Starts or resumes the session of a visitor. */
+function start_visit(): void
+{
+    session_name('support');
+    session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'use_strict_mode' => true]);
+}
+
+/** Whether this is a member of the staff. Only sign-in.php makes somebody one. */
+function is_staff(): bool
+{
+    return str_starts_with(visitor_id(), 'staff.');
+}
+
+/** A member of the staff who is there; the first one if nobody is. */
+function on_duty(): string
+{
+    $staff = ['staff.mira', 'staff.tom'];
+    return ChatPush\getOnlineUsers($staff)[0] ?? $staff[0];
+}
+
 /** What token.php answers, to guests too. */
 function visitor_token(): string
 {

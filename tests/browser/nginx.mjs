@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { until } from './until.mjs';
 
 /** A port that is free now. */
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
@@ -25,8 +25,9 @@ export class Nginx {
   /**
    * Starts it in front of `target`, with these directives for `/ws`. It writes an access log.
    * @param {string} target The URL of the web server.
+   * @param {string} [daemon] Where `/ws` is, if it is elsewhere.
    */
-  static async before(target, directives) {
+  static async before(target, directives, daemon = target) {
     const nginx = new Nginx();
     nginx.folder = await mkdtemp(join(tmpdir(), 'chatpush-nginx-'));
     nginx.log = join(nginx.folder, 'access.log');
@@ -48,7 +49,7 @@ export class Nginx {
           proxy_http_version 1.1;
           proxy_set_header Host $http_host;
           location = /ws {
-            proxy_pass ${target};
+            proxy_pass ${daemon};
             proxy_set_header Host $http_host;
             ${directives}
           }

@@ -1,0 +1,22 @@
+<?php
+
+/**
+ * Gives a page the token to connect with: to guests too.
+ */
+
+declare(strict_types=1);
+
+require __DIR__ . '/../functions.php';
+
+header('Content-Type: text/plain');
+header('Cache-Control: no-store');
+start_visit();
+visitor_id();
+session_write_close();
+try {
+    echo visitor_token();
+} catch (ChatPush\Exception $problem) {
+    // chatpush.secret is missing or too short.
+    error_log($problem->getMessage());
+    http_response_code(503);
+}
