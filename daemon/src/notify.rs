@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::judgement::Judge;
-use self::looks::{LOOKS, Looks};
+use self::looks::Looks;
 use crate::barrier::Barrier;
 use crate::base::backoff::{Backoff, Failure};
 use crate::broker::BrokerError;
@@ -161,21 +161,24 @@ impl Notifier {
             tracing::info!(next, "keys of the message table begin again");
             *looks = Looks::new(next.saturating_sub(KEYS_AGAIN));
         }
-        for look in 0..LOOKS {
-            for _ in 0..QUERIES {
-                let Some(keys) = looks.keys(look, Instant::now()) else { break };
-                let found = store.scan_receivers(&keys, ROWS).await?;
-                store.note_waiting(&found).await?;
-                let is_more = found.len() >= ROWS as usize;
-                match found.last() {
-                    Some(row) if is_more || look == 0 => looks.saw(look, row.key, Instant::now()),
-                    _ if look > 0 => looks.saw(look, *keys.end(), Instant::now()),
-                    _ => {}
-                }
-                if !is_more {
-                    break;
-                }
+        let now = Instant::now();
+        for _ in 0..QUERIES {
+            let found = store.scan_receivers(&looks.next(), ROWS).await?;
+            store.note_waiting(&found).await?;
+            if let Some(last) = found.last() {
+                looks.saw(last.key, found.len(), now);
             }
+            if found.len() < ROWS as usize {
+                break;
+            }
+        }
+        for _ in 0..QUERIES {
+            let Some(missing) = looks.take_missing(now) else { break };
+            let found = store.scan_receivers(&missing.keys, ROWS).await?;
+            store.note_waiting(&found).await?;
+            let up_to =
+                found.last().filter(|last| found.len() == ROWS as usize && last.key < *missing.keys.end());
+            looks.saw_missing(missing, up_to.map(|last| last.key));
         }
         if let Some(key) = looks.due_to_record() {
             store.record_scanned(key).await?;

@@ -2,9 +2,14 @@
 
 use std::ops::RangeInclusive;
 
+use chatpush_wire::id::UserId;
+
+use super::NOW;
 use crate::config::{Names, When};
-use crate::store::schema::NOTIFY_SCAN;
+use crate::store::schema::{NOTIFIED, NOTIFY_SCAN};
+use crate::store::statements::id_list;
 use crate::store::tables::Tables;
+
 /// Key and receiver of rows with keys in this range, by key, and whether somebody may have to be told of them. A
 /// history's column may be NULL. What is delivered may be unread.
 pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit: u32) -> String {
@@ -17,6 +22,15 @@ pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit:
          WHERE o.{id} BETWEEN {first} AND {last} ORDER BY o.{id} LIMIT {limit}",
         last = keys.end(),
         table = tables.offline_message,
+    )
+}
+
+/// Those of these users whom [`note`](super::note) would leave as they are.
+pub(in crate::store) fn settled(users: &[&UserId]) -> String {
+    format!(
+        "SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) \
+         AND (`check_at` > ({NOW}) OR `told_at` IS NOT NULL OR `offer_at` IS NOT NULL) AND `since_ms` IS NOT NULL",
+        id_list(users)
     )
 }
 
