@@ -4,55 +4,73 @@
 /**
  * Mails users for whom messages wait, once until they come back. Run it every minute from cron.
  *
- * Exit codes: 0 done, 69 the extension is not loaded, 75 not all: the next run goes on.
+ * Exit codes: 0 done, 1 mails were refused or MySQL cannot be used, 69 the extension is not loaded, 75 not all: the
+ * next run goes on. What is wrong is one line on stderr.
  */
 
 declare(strict_types=1);
 
+const EX_FAILURE = 1;
 const EX_UNAVAILABLE = 69;
 const EX_TEMPFAIL = 75;
 
 /** Users who are taken at a time. */
-const USERS = 100;
+const USERS = 10;
 
-/** How long mailing these may take. Who is not mailed by then is offered to the next run. */
-const LEASE_SECONDS = 300;
+/** How long one mail may take. */
+const MAIL_SECONDS = 30;
+
+/** Enough for all who are taken at a time. Who is not mailed by then is offered to another run. */
+const LEASE_SECONDS = USERS * MAIL_SECONDS;
 
 if (!extension_loaded('chatpush')) {
     fwrite(STDERR, "The extension chatpush is not loaded; php --ini lists the files that PHP has read.\n");
     exit(EX_UNAVAILABLE);
 }
 
-$pdo = new PDO(
-    'mysql:unix_socket=' . getenv('CHAT_MYSQL_SOCKET') . ';dbname=' . getenv('CHAT_MYSQL_DATABASE'),
-    (string) getenv('CHAT_MYSQL_USER'),
-    (string) getenv('CHAT_MYSQL_PASSWORD'),
-);
-$address = $pdo->prepare('SELECT username FROM user WHERE id = ?');
-
+$code = 0;
+$refused = 0;
 try {
-    // Until nobody is due: with long messages fewer come at a time.
-    while (($due = ChatPush\getDueNotifications(USERS, LEASE_SECONDS)) !== []) {
-        $ends = hrtime(true) + (LEASE_SECONDS - 30) * 1_000_000_000;
-        foreach ($due as ['user_id' => $user, 'waiting' => $waiting]) {
-            if (hrtime(true) > $ends) {
-                // Another run may get the rest now.
-                exit(EX_TEMPFAIL);
+    $pdo = new PDO(
+        'mysql:unix_socket=' . getenv('CHAT_MYSQL_SOCKET') . ';dbname=' . getenv('CHAT_MYSQL_DATABASE'),
+        (string) getenv('CHAT_MYSQL_USER'),
+        (string) getenv('CHAT_MYSQL_PASSWORD'),
+    );
+    $address = $pdo->prepare('SELECT username FROM user WHERE id = ?');
+    // Until nobody is due. A mail server that takes no mail at all is left alone until the next run.
+    do {
+        $told = 0;
+        $last_start = hrtime(true) + (LEASE_SECONDS - MAIL_SECONDS) * 1_000_000_000;
+        foreach (ChatPush\getDueNotifications(USERS, LEASE_SECONDS) as ['user_id' => $user, 'waiting' => $waiting]) {
+            if (hrtime(true) > $last_start) {
+                fwrite(STDERR, 'A mail took longer than ' . MAIL_SECONDS . " seconds: a later run mails the rest.\n");
+                $code = EX_TEMPFAIL;
+                break 2;
             }
             $address->execute([$user]);
             $name = $address->fetchColumn();
             // A user without an address is marked too, or would be offered again for ever.
             if ($name !== false && !notify((string) $name, $waiting)) {
+                $refused++;
                 continue;
             }
             // One by one: who was mailed is not mailed again, whatever happens to this run.
             ChatPush\markNotified([$user]);
+            $told++;
         }
-    }
+    } while ($told > 0);
 } catch (ChatPush\Exception $problem) {
     fwrite(STDERR, "{$problem->getMessage()}\n");
-    exit(EX_TEMPFAIL);
+    $code = EX_TEMPFAIL;
+} catch (PDOException $problem) {
+    fwrite(STDERR, "MySQL: {$problem->getMessage()}\n");
+    $code = EX_FAILURE;
 }
+if ($refused > 0) {
+    fwrite(STDERR, "Mails that were refused: $refused. They are tried again when the lease has ended.\n");
+    $code = EX_FAILURE;
+}
+exit($code);
 
 /** Mails one user; false if the mail was not accepted. */
 function notify(string $name, int $waiting): bool

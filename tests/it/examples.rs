@@ -362,3 +362,29 @@ async fn digest_mails_each_absent_user_once() {
     let output = texts(&job().await.expect("php starts"));
     assert_eq!((output.0, output.1.as_str()), (Some(0), ""), "nobody is due any more");
 }
+
+/// Refused mails are counted, and a database that is away is one line: cron mails what it finds on stderr.
+#[tokio::test]
+async fn digest_says_what_went_wrong() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2, 3]).await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a'); storeOfflineMessage(1, 3, 'b');").await;
+    let due = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    eventually("both are due", due, |count| *count == [2]).await;
+    let job = || {
+        let php = env.php().with("display_errors=stderr").with("sendmail_path=/bin/false");
+        with_database(&env, php.program([example("mail-digest/digest.php")]))
+    };
+    let mut away = job();
+    away.env("CHAT_MYSQL_SOCKET", "/nonexistent");
+    let (code, _, stderr) = texts(&away.output().await.expect("php starts"));
+    assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.starts_with("MySQL: "), "{stderr}");
+    let (code, _, stderr) = texts(&job().output().await.expect("php starts"));
+    assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.starts_with("Mails that were refused: 2."), "{stderr}");
+    let told = "SELECT COUNT(*) FROM chatpush_notified WHERE told_at IS NOT NULL";
+    assert_eq!(env.query::<u64>(told).await, [0], "nobody was told");
+}
