@@ -3,7 +3,7 @@
 /**
  * Receives the webhooks of chatpushd, and mails users for whom messages wait.
  *
- * CHAT_WEBHOOK_SECRET is the daemon's webhook.secret.
+ * CHAT_WEBHOOK_SECRET is the daemon's webhook.secret: one key, or several with spaces between them.
  */
 
 declare(strict_types=1);
@@ -24,6 +24,7 @@ if (!is_signed($id, $timestamp, $body, $signatures, (string) getenv('CHAT_WEBHOO
 }
 
 ['type' => $type, 'data' => $data] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
+// What else comes is accepted and ignored: other events, and those of later versions.
 if ($type === 'message.waiting' && !mail_once($id, $data['user_id'], $data['waiting'])) {
     // Any other status than 2xx: chatpushd sends it again later.
     http_response_code(503);
@@ -32,17 +33,23 @@ if ($type === 'message.waiting' && !mail_once($id, $data['user_id'], $data['wait
 http_response_code(204);
 
 /** Whether chatpushd has sent this (Standard Webhooks, "Verifying webhook authenticity"). */
-function is_signed(string $id, string $timestamp, string $body, string $signatures, string $secret): bool
+function is_signed(string $id, string $timestamp, string $body, string $signatures, string $secrets): bool
 {
-    $key = base64_decode(substr($secret, strlen('whsec_')), true);
-    if ($key === false || $key === '' || abs(time() - (int) $timestamp) > TOLERANCE) {
+    if (abs(time() - (int) $timestamp) > TOLERANCE) {
         return false;
     }
-    $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$timestamp.$body", $key, true));
-    // While a key is replaced, there is a signature by each.
-    foreach (explode(' ', $signatures) as $signature) {
-        if (hash_equals($expected, $signature)) {
-            return true;
+    // While a key is replaced, either side may have both: one signature by one key is enough.
+    foreach (explode(' ', $secrets) as $secret) {
+        $key = str_starts_with($secret, 'whsec_') ? base64_decode(substr($secret, strlen('whsec_')), true) : false;
+        // Nobody may sign with an empty key.
+        if ($key === false || $key === '') {
+            continue;
+        }
+        $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$timestamp.$body", $key, true));
+        foreach (explode(' ', $signatures) as $signature) {
+            if (hash_equals($expected, $signature)) {
+                return true;
+            }
         }
     }
     return false;

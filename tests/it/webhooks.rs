@@ -274,9 +274,13 @@ async fn example_mails_once() {
     eventually("it is refused", tries, |tries| !tries.is_empty()).await;
     assert!(!mails.exists(), "another key");
     drop(forged);
-    let server = || server().env("CHAT_WEBHOOK_SECRET", OTHER_SECRET).spawn().expect("php starts");
+    // While the key is replaced: the new one, which the daemon does not have yet, and the old one.
+    let secrets = format!("whsec_bmV3IGtleSBvZiB0aGUgdGVzdHM= {OTHER_SECRET}");
+    let server = || server().env("CHAT_WEBHOOK_SECRET", &secrets).spawn().expect("php starts");
     let running = server();
     nobody_is_due(&env).await;
+    let test = Daemon::command(&env, &["webhook", "test"]).await;
+    assert_eq!(test.status.code(), Some(0), "what it does not know it accepts: {test:?}");
     drop(running);
     env.execute("UPDATE chatpush_notified SET offer_at = 1, told_at = NULL").await;
     let _running = server();
