@@ -44,7 +44,7 @@ use crate::net::origin::Origins;
 
 pub use self::admin::AdminToken;
 pub use self::environment::UnknownVariable;
-pub use self::error::{ConfigError, ConfigErrors};
+pub use self::error::{ConfigError, ConfigErrors, IdleSetting};
 pub use self::history::History;
 pub use self::limits::{Limits, OutboxLimits};
 pub use self::live::{Live, LiveSettings, Reading};
@@ -118,6 +118,8 @@ pub struct Config {
     fingerprints: Fingerprints,
     /// Environment variables that look like settings and are none.
     pub unknown_variables: Vec<UnknownVariable>,
+    /// Settings of something that is switched off.
+    pub idle_settings: Vec<IdleSetting>,
 }
 
 impl Config {
@@ -133,8 +135,21 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let mut source = Source::open(table::all(), file, variables);
         let config = Self::read(&mut source);
-        let (config, Read { file, unknown_variables, fingerprints }) = source.finish(config)?;
-        Ok(Self { file, fingerprints, unknown_variables, ..config })
+        let (config, Read { file, unknown_variables, idle_settings, fingerprints }) =
+            source.finish(config)?;
+        Ok(Self { file, fingerprints, unknown_variables, idle_settings, ..config })
+    }
+
+    /// Whether anything is sent over https, as webhooks and Web Push are.
+    pub(crate) fn uses_https(&self) -> bool {
+        self.web_push.is_some()
+            || self.webhook.as_ref().is_some_and(|webhook| webhook.url.scheme() == "https")
+    }
+
+    /// What was given and has no effect, for the operator.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        let unknown = self.unknown_variables.iter().map(ToString::to_string);
+        unknown.chain(self.idle_settings.iter().map(ToString::to_string))
     }
 
     /// Reads every setting before the first `?`, so that every error is found.
@@ -225,6 +240,7 @@ impl Config {
             file: None,
             fingerprints: Fingerprints::default(),
             unknown_variables: Vec::new(),
+            idle_settings: Vec::new(),
         })
     }
 }

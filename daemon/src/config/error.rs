@@ -22,6 +22,22 @@ pub struct ConfigError {
     pub message: String,
 }
 
+/// A setting that was given, of something that is switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdleSetting {
+    /// The environment variable, or the key in the file.
+    pub name: String,
+    /// The setting that switches it on.
+    pub switch: &'static str,
+}
+
+impl fmt::Display for IdleSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, switch } = self;
+        write!(f, "{name} has no effect while {switch} is off")
+    }
+}
+
 impl std::error::Error for ConfigErrors {}
 
 impl fmt::Display for ConfigErrors {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -80,7 +81,11 @@ impl File {
             Err(error) => {
                 let place = error.span().map_or_else(String::new, |span| position(text, span.start));
                 // The library's longer text shows the line, which may hold a secret.
-                return Self::unusable(format!("{name}{place}"), error.message().to_owned());
+                let message = match (error.message(), error.span()) {
+                    ("duplicate key", Some(span)) => duplicate(text, &span),
+                    (message, _) => message.to_owned(),
+                };
+                return Self::unusable(format!("{name}{place}"), message);
             }
         };
         let mut lines = BTreeMap::new();
@@ -117,6 +122,19 @@ impl File {
             self.values.insert(key, FileValue { text, place });
         }
     }
+}
+
+/// What to do about a table, or a key, that is there for the second time.
+fn duplicate(text: &str, at: &Range<usize>) -> String {
+    let line = text.get(..at.start).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+    let line = text.get(line..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim_start();
+    if let Some((table, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return format!(
+            "there are two tables [{table}]: write these settings into the first one, and remove this line"
+        );
+    }
+    let key = text.get(at.clone()).unwrap_or_default();
+    format!("{key} is set for the second time: remove one of the two")
 }
 
 fn dotted(path: &str, key: &str) -> String {

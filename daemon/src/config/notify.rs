@@ -52,7 +52,10 @@ impl Notify {
         let when = source.text("notify.when");
         let show_content = source.boolean("notify.show_content");
         let when = if when? == "unread" { When::Unread } else { When::Undelivered };
-        let after = after.filter(|after| !after.is_zero())?;
+        let Some(after) = after.filter(|after| !after.is_zero()) else {
+            source.require("notify.after", "set it to a number of seconds");
+            return None;
+        };
         Some(Self { after, when, show_content: show_content? })
     }
 }

@@ -9,7 +9,7 @@ use super::environment::{Environment, most_similar};
 use super::file::{DEFAULT_FILE, File, FileValue, read_value};
 use super::reload::Fingerprints;
 use super::setting::{Default, Setting, boolean};
-use super::{ConfigError, ConfigErrors, UnknownVariable};
+use super::{ConfigError, ConfigErrors, IdleSetting, UnknownVariable};
 
 /// The values as they were written, and the errors so far.
 ///
@@ -23,6 +23,17 @@ pub(super) struct Source {
     errors: Vec<ConfigError>,
     json: bool,
     fingerprints: Fingerprints,
+    /// The settings that were given.
+    given: BTreeMap<&'static str, Given>,
+    idle: Vec<IdleSetting>,
+}
+
+/// A setting that somebody has given.
+struct Given {
+    name: String,
+    place: Option<String>,
+    /// Whether it is the default all the same.
+    is_default: bool,
 }
 
 /// What was read beside the settings.
@@ -32,6 +43,8 @@ pub(super) struct Read {
     pub(super) file: Option<PathBuf>,
     /// The variables that nothing reads.
     pub(super) unknown_variables: Vec<UnknownVariable>,
+    /// The settings that have no effect.
+    pub(super) idle_settings: Vec<IdleSetting>,
     pub(super) fingerprints: Fingerprints,
 }
 
@@ -40,6 +53,22 @@ struct Found {
     name: String,
     place: Option<String>,
     text: String,
+    /// Whether nobody has given it.
+    is_default: bool,
+}
+
+impl Given {
+    /// None if nobody has given it.
+    fn of(setting: &Setting, found: Option<&Found>) -> Option<Self> {
+        let Some(Found { name, place, text, is_default }) = found else {
+            // It was given, and cannot be read.
+            let has_default = matches!(setting.default, Default::Value(_));
+            return has_default.then(|| Self { name: setting.key.to_owned(), place: None, is_default: true });
+        };
+        let says_default = matches!(setting.default, Default::Value(default) if default == text);
+        let given = Self { name: name.clone(), place: place.clone(), is_default: says_default };
+        (!is_default).then_some(given)
+    }
 }
 
 impl Source {
@@ -62,6 +91,8 @@ impl Source {
             errors,
             json,
             fingerprints: Fingerprints::default(),
+            given: BTreeMap::new(),
+            idle: Vec::new(),
         }
     }
 
@@ -71,8 +102,11 @@ impl Source {
             return None;
         };
         let found = self.value(setting);
+        if let Some(given) = Given::of(setting, found.as_ref()) {
+            self.given.insert(setting.key, given);
+        }
         self.fingerprints.note(setting.key, found.as_ref().map(|found| found.text.as_str()));
-        let Found { name, place, text } = found?;
+        let Found { name, place, text, .. } = found?;
         let parsed = setting.kind.check(&text).and_then(|()| parse(&text));
         parsed.map_err(|message| self.errors.push(ConfigError { place, name, message })).ok()
     }
@@ -145,6 +179,25 @@ impl Source {
         }
     }
 
+    /// `switch` was read, and the other settings of its table have no effect without it: those that were given are
+    /// wrong where it is missing. Whoever has switched it off by its default may keep them, and is told.
+    pub(super) fn require(&mut self, switch: &'static str, fix: &str) {
+        let table = switch.rsplit_once('.').map_or("", |(table, _)| table);
+        let in_table = |key: &str| key.rsplit_once('.').is_some_and(|(found, _)| found == table);
+        let is_off = self.given.contains_key(switch);
+        for (key, Given { name, place, is_default }) in &self.given {
+            if *is_default || *key == switch || !in_table(key) {
+                continue;
+            }
+            if is_off {
+                self.idle.push(IdleSetting { name: name.clone(), switch });
+            } else {
+                let message = format!("needs {switch}, which is not set: {fix}, or remove this setting");
+                self.errors.push(ConfigError { place: place.clone(), name: name.clone(), message });
+            }
+        }
+    }
+
     pub(super) fn error(&mut self, name: &str, message: &str) {
         let (name, message) = (name.to_owned(), message.to_owned());
         self.errors.push(ConfigError { place: None, name, message });
@@ -164,7 +217,7 @@ impl Source {
             Some(config) if self.errors.is_empty() => {
                 let (file, fingerprints) = (self.file.path, self.fingerprints);
                 let unknown_variables = self.environment.unknown(&self.settings);
-                Ok((config, Read { file, unknown_variables, fingerprints }))
+                Ok((config, Read { file, unknown_variables, idle_settings: self.idle, fingerprints }))
             }
             _ => Err(ConfigErrors { errors: self.errors, json: self.json }),
         }
@@ -175,7 +228,7 @@ impl Source {
         let (key, variable) = (setting.key, setting.env());
         let in_file = self.in_file(key);
         match self.environment.take(&variable) {
-            Some(Ok(text)) => return Some(Found { name: variable, place: None, text }),
+            Some(Ok(text)) => return Some(Found { name: variable, place: None, text, is_default: false }),
             Some(Err(error)) => {
                 self.errors.push(error);
                 return None;
@@ -189,7 +242,8 @@ impl Source {
                 None
             }
             (None, Default::Value(default)) => {
-                Some(Found { name: key.to_owned(), place: None, text: (*default).to_owned() })
+                let (name, text) = (key.to_owned(), (*default).to_owned());
+                Some(Found { name, place: None, text, is_default: true })
             }
             (None, Default::Unset { .. }) => None,
             // The file may have it, so nothing is known to be missing.
@@ -207,7 +261,7 @@ impl Source {
         let own = self.file.values.remove(key);
         let Some(FileValue { text: path, place }) = self.file.values.remove(&by_file) else {
             return own.map(|FileValue { text, place }| {
-                Ok(Found { name: key.to_owned(), place: Some(place), text })
+                Ok(Found { name: key.to_owned(), place: Some(place), text, is_default: false })
             });
         };
         let place = Some(place);
@@ -216,7 +270,7 @@ impl Source {
             return Some(Err(ConfigError { place, name: by_file, message }));
         }
         Some(match read_value(Path::new(&path)) {
-            Ok(text) => Ok(Found { name: by_file, place, text }),
+            Ok(text) => Ok(Found { name: by_file, place, text, is_default: false }),
             Err(message) => Err(ConfigError { place, name: by_file, message }),
         })
     }

@@ -120,6 +120,11 @@ fn integers_outside_their_range_are_refused() {
         Kind::Integer { range, .. } => Some((setting.env(), *range.start(), *range.end())),
         _ => None,
     });
+    // What they are of is switched off.
+    let off =
+        [("CHATPUSH_NOTIFY_AFTER", "0"), ("CHATPUSH_WEBHOOK_URL", ""), ("CHATPUSH_WEB_PUSH_PRIVATE_KEY", "")];
+    let load_with =
+        |variable: &str, value: &str| load("", &[&MINIMUM[..], &off, &[(variable, value)]].concat());
     for (variable, least, most) in integers {
         for good in [least, most] {
             assert!(load_with(&variable, &good.to_string()).is_ok(), "{variable} = {good}");
@@ -214,4 +219,32 @@ fn help_names_every_variable() {
     let help = environment_help();
     assert!(table::all().all(|setting| help.contains(&format!("  {}\n", setting.env()))), "{help}");
     assert!(help.contains(" [default: 127.0.0.0/8 ::1]\n"), "{help}");
+}
+
+/// What belongs to something that nobody has switched on would be ignored without a word.
+#[test]
+fn settings_of_what_is_not_switched_on_are_refused() {
+    let keys = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
+    let cases = [
+        ("CHATPUSH_WEBHOOK_EVENTS", "message.delivered", "webhook.url"),
+        ("CHATPUSH_WEBHOOK_SECRET", keys, "webhook.url"),
+        ("CHATPUSH_WEBHOOK_TIMEOUT_MS", "100", "webhook.url"),
+        ("CHATPUSH_NOTIFY_WHEN", "unread", "notify.after"),
+        ("CHATPUSH_NOTIFY_SHOW_CONTENT", "true", "notify.after"),
+        ("CHATPUSH_WEB_PUSH_SUBJECT", "mailto:a@b.example", "web_push.private_key"),
+        ("CHATPUSH_WEB_PUSH_TITLE", "x", "web_push.private_key"),
+    ];
+    for (variable, value, switch) in cases {
+        let errors = load_with(variable, value).unwrap_err();
+        assert_eq!(names(&errors), [variable]);
+        let message = &errors.errors[0].message;
+        assert!(message.starts_with(&format!("needs {switch}, which is not set: ")), "{message}");
+    }
+    let errors = load("[webhook]\nevents = 'user.online'", &MINIMUM).unwrap_err();
+    assert!(errors.errors[0].place.as_ref().is_some_and(|place| place.ends_with(":2")), "{errors}");
+    // The default changes nothing. Whoever has switched it off may keep the rest, and is told.
+    assert!(load_with("CHATPUSH_WEBHOOK_EVENTS", "message.waiting").unwrap().idle_settings.is_empty());
+    let config = load("[webhook]\nurl = ''\nevents = 'user.online'\ntimeout_ms = 5000", &MINIMUM).unwrap();
+    let idle: Vec<_> = config.warnings().collect();
+    assert_eq!(idle, ["webhook.events has no effect while webhook.url is off"]);
 }

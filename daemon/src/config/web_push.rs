@@ -86,7 +86,9 @@ impl WebPush {
         let ca = source.text("web_push.ca").map(|file| Some(file).filter(|file| !file.is_empty()));
         let (public_key, private_key) = (public_key?, private_key?);
         if private_key.is_empty() {
-            if !public_key.is_empty() {
+            if public_key.is_empty() {
+                source.require("web_push.private_key", "`chatpushd vapid` prints it with its public key");
+            } else {
                 source.error("web_push.private_key", "is required with web_push.public_key");
             }
             return None;

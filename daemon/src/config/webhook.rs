@@ -154,7 +154,11 @@ impl Webhook {
             source.parse("webhook.secret", |text| text.split_whitespace().map(Key::new).collect());
         let events = source.parse("webhook.events", Events::parse);
         let timeout = source.milliseconds("webhook.timeout_ms");
-        let (url, keys) = (url??, keys?);
+        let Some(url) = url? else {
+            source.require("webhook.url", "set it to the address that is told");
+            return None;
+        };
+        let keys = keys?;
         if keys.is_empty() {
             source.error("webhook.secret", "is required with webhook.url");
         }

@@ -67,8 +67,8 @@ pub fn start(config: &Config) {
             unfiltered_json(|| tracing::error!(error, "panic"));
         }));
     }
-    for variable in &config.unknown_variables {
-        tracing::warn!("{variable}");
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
 }
 

@@ -69,8 +69,8 @@ impl Reloader {
         for setting in &needs_restart {
             tracing::warn!(setting, "needs a restart");
         }
-        for variable in &fresh.unknown_variables {
-            tracing::warn!("{variable}");
+        for warning in fresh.warnings() {
+            tracing::warn!("{warning}");
         }
         let (changed, waiting) = (applied.len(), needs_restart.len());
         tracing::info!(applied = changed, need_restart = waiting, "the configuration was read again");

@@ -24,6 +24,29 @@ fn an_error_in_the_file_names_line_and_column() {
     assert!(!errors.to_string().contains("eyes"));
 }
 
+/// As when a table of the book is written below the example, which has it already.
+#[test]
+fn what_is_there_twice_is_named() {
+    let twice = |text: &str| {
+        let errors = load(text, &MINIMUM).unwrap_err();
+        assert_eq!(errors.errors.len(), 1, "{errors}");
+        let (place, message) = &places(&errors)[0];
+        (place.clone(), (*message).to_owned())
+    };
+    let (place, message) = twice("[webhook]\nurl = ''\n[log]\n[webhook] # again\nsecret = 'eyes'\n");
+    assert_eq!(place, "4:2");
+    assert!(
+        message.starts_with("there are two tables [webhook]: write these settings into the first"),
+        "{message}"
+    );
+    assert!(twice("[mysql.tables]\n[mysql.tables]").1.contains("[mysql.tables]"));
+    let (place, message) = twice("[webhook]\nsecret = 'my'\nsecret = 'eyes'\n");
+    assert_eq!(
+        (place.as_str(), message.as_str()),
+        ("3:1", "secret is set for the second time: remove one of the two")
+    );
+}
+
 #[test]
 fn a_wrong_value_and_an_unknown_key_name_their_line() {
     let text = "\nlistn = 'x'\n[limits]\n# Few.\nconnections = 'many'\n[log]\nformat = ['json']\n";
