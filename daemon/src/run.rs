@@ -18,7 +18,7 @@ use crate::announce::connected::Connected;
 use crate::announce::gone::Gone;
 use crate::barrier::Barrier;
 use crate::cli;
-use crate::config::{Config, OutboxLimits};
+use crate::config::{Config, OutboxLimits, Webhook};
 use crate::edge::acks::{self, Acks};
 use crate::edge::admission::Admission;
 use crate::edge::events::Events;
@@ -38,6 +38,7 @@ use crate::fanout::subscriber::Subscriber;
 use crate::fanout::subscriptions::Subscriptions;
 use crate::hub::{Bounds, Hub, drain};
 use crate::installation;
+use crate::net::https;
 use crate::notify::Notifier;
 use crate::notify::returned::Returned;
 use crate::ops::admin::{self, Admin};
@@ -111,6 +112,7 @@ async fn run(
         logging::report_fatal(&error, services.config.log_json);
         return Ok(ExitCode::from(cli::EX_CONFIG));
     }
+    warn_about_https(&services.config);
     let barrier = Barrier::new(services.clone());
     let webhooks = webhooks(&services, &barrier)?;
     let web_pushes = web_pushes(&services, &barrier)?;
@@ -259,6 +261,22 @@ impl Daemon {
             let _ = timeout(STORE_CLOSE_TIMEOUT, store.close()).await;
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Says what would let every webhook and every notification fail. Everything else goes on.
+fn warn_about_https(config: &Config) {
+    if config.uses_https()
+        && let Err(error) = https::trusted_authorities()
+    {
+        tracing::error!("trusted authorities: {error}");
+    }
+    if let Some(Webhook { url, timeout, .. }) = config.webhook.clone() {
+        tokio::spawn(async move {
+            if let Err(error) = https::reach(&url, timeout).await {
+                tracing::warn!("webhook.url: {error}");
+            }
+        });
     }
 }
 

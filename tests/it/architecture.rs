@@ -49,6 +49,7 @@ const DAEMON: &[(&str, &[&str])] = &[
             "fanout",
             "hub",
             "installation",
+            "net",
             "ops",
             "notify",
             "query",

@@ -1,10 +1,41 @@
 //! What HTTP clients share.
 
+use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use reqwest::Response;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+/// Bytes that are read of an answer's body.
+const BODY_BYTES: usize = 4_096;
+
+/// Characters of it that are shown.
+const BODY_CHARACTERS: usize = 200;
+
+/// How rustls names the certificate of an authority that a server shows as its own.
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+
+/// How it names a certificate of version 1.
+const OLD_VERSION: &str = "UnsupportedCertVersion";
+
+/// Why an address cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreachable {
+    /// Nobody answers there.
+    #[error("no answer: {0}")]
+    Silent(String),
+    /// It cannot be spoken to over TLS.
+    #[error("{0}")]
+    Tls(String),
+}
 
 /// TLS that trusts the authorities of the system, or those in `SSL_CERT_FILE` instead, and these.
 ///
@@ -23,29 +54,128 @@ pub(crate) fn client_config(further: Vec<CertificateDer<'static>>) -> Result<Cli
         .with_no_client_auth())
 }
 
-/// An error and its causes, and what may help. Without the address: it may have a key in it.
-pub(crate) fn reason(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        if is_unknown_issuer(error) {
-            text.push_str(" (no authority of the system, or in SSL_CERT_FILE, has signed the certificate)");
+/// How many authorities are trusted.
+///
+/// # Errors
+///
+/// What is wrong with them, and what to do.
+pub(crate) fn trusted_authorities() -> Result<usize, String> {
+    let loaded = rustls_native_certs::load_native_certs();
+    let errors: Vec<_> = loaded.errors.iter().map(ToString::to_string).collect();
+    let (usable, _) = RootCertStore::empty().add_parsable_certificates(loaded.certs);
+    let named: Vec<_> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name).filter(|path| !path.is_empty())?)))
+        .map(|(name, path)| format!("{name}={}", path.display()))
+        .collect();
+    match (usable, named.as_slice()) {
+        (0, []) => Err("there is none on this system: install the package ca-certificates".to_owned()),
+        (usable, []) => Ok(usable),
+        (usable, _) if usable > 0 && errors.is_empty() => Ok(usable),
+        (_, named) => {
+            let wrong =
+                if errors.is_empty() { "no certificate in PEM".to_owned() } else { errors.join("; ") };
+            Err(format!(
+                "{} is read instead of the system's, and cannot be used ({wrong}): correct it, so that the user of the \
+                 daemon can read it, or remove it from the daemon's environment",
+                named.join(" ")
+            ))
         }
-        cause = error.source();
     }
-    text
 }
 
-/// Whether a certificate was signed by nobody who is trusted.
-fn is_unknown_issuer(error: &(dyn std::error::Error + 'static)) -> bool {
-    // An error of I/O hides the one inside from `source`. It may be one of I/O too.
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inside) => is_unknown_issuer(inside),
-        None => matches!(
-            error.downcast_ref(),
-            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))
-        ),
+/// Connects to an address, speaks TLS if it is `https`, and sends nothing.
+pub(crate) async fn reach(url: &Url, within: Duration) -> Result<(), Unreachable> {
+    let reached = timeout(within, connect(url)).await;
+    reached.unwrap_or_else(|_| Err(Unreachable::Silent("not in time".to_owned())))
+}
+
+async fn connect(url: &Url) -> Result<(), Unreachable> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let (name, stream) = match url.host() {
+        Some(Host::Ipv4(address)) => by_address(address.into(), port).await,
+        Some(Host::Ipv6(address)) => by_address(address.into(), port).await,
+        host => {
+            let name = host.map(|host| host.to_string()).unwrap_or_default();
+            (ServerName::try_from(name.clone()).ok(), TcpStream::connect((name, port)).await)
+        }
+    };
+    let stream = stream.map_err(|error| Unreachable::Silent(error.to_string()))?;
+    let Some(name) = name.filter(|_| url.scheme() == "https") else { return Ok(()) };
+    let config = client_config(Vec::new()).map_err(|error| Unreachable::Tls(error.to_string()))?;
+    let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    shaken.map(drop).map_err(|error| {
+        let text = match of_tls(&error).and_then(advice) {
+            Some(advice) => format!("{advice} ({error})"),
+            None => error.to_string(),
+        };
+        Unreachable::Tls(text)
+    })
+}
+
+async fn by_address(address: IpAddr, port: u16) -> (Option<ServerName<'static>>, io::Result<TcpStream>) {
+    (Some(ServerName::from(address)), TcpStream::connect((address, port)).await)
+}
+
+/// What may help, then the error with its causes. Without the address: it may have a key in it.
+pub(crate) fn reason(error: &reqwest::Error) -> String {
+    let text = if error.is_timeout() { "no answer in time" } else { "no answer" };
+    let causes: Vec<_> = std::iter::successors(Error::source(error), |cause| (*cause).source()).collect();
+    let chain = causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    match causes.iter().find_map(|cause| of_tls(*cause).and_then(advice)) {
+        Some(advice) => format!("{text}: {advice} ({chain})"),
+        None if chain.is_empty() => text.to_owned(),
+        None => format!("{text}: {chain}"),
     }
+}
+
+/// The start of what an answer says beside its status, on one line.
+pub(crate) async fn start_of_body(response: &mut Response) -> String {
+    let mut read = Vec::new();
+    while read.len() < BODY_BYTES
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        read.extend_from_slice(&chunk[..chunk.len().min(BODY_BYTES - read.len())]);
+    }
+    let text = String::from_utf8_lossy(&read);
+    text.chars().filter(|char| !char.is_control()).take(BODY_CHARACTERS).collect()
+}
+
+/// An error of I/O hides the one inside from `source`. It may be one of I/O too.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inside) => of_tls(inside),
+        None => error.downcast_ref(),
+    }
+}
+
+/// What an error means, and what to do.
+fn advice(error: &rustls::Error) -> Option<&'static str> {
+    use CertificateError as Wrong;
+    let rustls::Error::InvalidCertificate(wrong) = error else {
+        let is_plain = matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        return is_plain.then_some("there is no TLS at this port: is it the port of http?");
+    };
+    let advice = match wrong {
+        Wrong::UnknownIssuer => {
+            "no authority of the system, or in SSL_CERT_FILE, has signed the certificate: see `chatpushd check`"
+        }
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "the server's certificate has expired: renew it",
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet: compare the clocks of both machines"
+        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            "the server's certificate is for other names (subjectAltName) than the one in the address"
+        }
+        // They come without a type that could be matched.
+        Wrong::Other(other) if other.to_string().contains(CA_AS_SERVER) => {
+            "the server shows the certificate of an authority as its own: sign one for the server with it \
+             (basicConstraints CA:FALSE), and let SSL_CERT_FILE name the authority"
+        }
+        Wrong::Other(other) if other.to_string().contains(OLD_VERSION) => {
+            "the server's certificate is of version 1, which names no host: make one with subjectAltName"
+        }
+        _ => return None,
+    };
+    Some(advice)
 }

@@ -1,5 +1,6 @@
 //! `chatpushd check`: every prerequisite, each with `ok` or the fix.
 
+mod certificates;
 mod environment;
 mod installation;
 mod listener;
@@ -64,6 +65,7 @@ pub async fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
             .push(installation::agreement(config, Installation::push_only(config.user_id_type), None).await),
     }
     findings.extend(listener::check(config));
+    findings.extend(certificates::check(config).await);
     findings.extend(web_push::check(config));
     if json {
         output::line(serde_json::to_string(&findings)?);

@@ -24,12 +24,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request may take, its answer included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes that are read of an answer's body.
-const ANSWER_BYTES: usize = 4_096;
-
-/// Characters of it that are logged.
-const LOGGED_CHARACTERS: usize = 200;
-
 /// The shortest and the longest pause that a push service can ask for.
 const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
@@ -153,14 +147,7 @@ fn encrypted(subscription: &PushSubscription, payload: &str) -> Option<Vec<u8>> 
 
 /// The start of what an answer says beside its status.
 async fn said(response: &mut reqwest::Response) -> String {
-    let mut read = Vec::new();
-    while read.len() < ANSWER_BYTES
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        read.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES - read.len())]);
-    }
-    let text = String::from_utf8_lossy(&read);
-    let text: String = text.chars().filter(|char| !char.is_control()).take(LOGGED_CHARACTERS).collect();
+    let text = https::start_of_body(response).await;
     if text.is_empty() { text } else { format!(": {text}") }
 }
 

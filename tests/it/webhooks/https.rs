@@ -2,10 +2,56 @@
 
 use chatpush_stack::certificate::Certificate;
 use chatpush_stack::folder::Folder;
+use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 use super::application::Application;
 use super::{OTHER_SECRET, SECRET, installation_at, nobody_is_due};
+
+/// `check` and the daemon say what a certificate that cannot be used means, and what to do.
+#[tokio::test]
+async fn certificates_that_cannot_be_used_are_explained() {
+    let folder = Folder::new().expect("a folder can be made");
+    let authority = Certificate::authority(folder.path(), "authority").expect("openssl is there");
+    // The mistake: the authority itself as the server.
+    let application = Application::start_tls("204 No Content", &authority).await;
+    let env = installation_at(format!("https://127.0.0.1:{}/hook", application.port)).await;
+    // The machine's own folder would be read beside the file.
+    let env = env.with("SSL_CERT_DIR", "").with("SSL_CERT_FILE", authority.cert.display().to_string());
+    let meant = "the server shows the certificate of an authority as its own";
+    let check = async |env: &TestEnv| {
+        let output = Daemon::command(env, &["check"]).await;
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, text) = check(&env).await;
+    let line = text.lines().find(|line| line.contains("webhook.url")).unwrap_or_default();
+    assert!(code == Some(1) && line.starts_with("WRONG") && line.contains(meant), "{text}");
+    assert!(text.contains("ok       trusted authorities: 1 "), "{text}");
+    let tried = Daemon::command(&env, &["webhook", "test"]).await;
+    assert!(String::from_utf8_lossy(&tried.stdout).contains(meant), "{tried:?}");
+    // As web servers answer on the port of http.
+    let plain = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("https://{}/hook", plain.local_addr().expect("it has an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = plain.accept().await {
+            _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let (_, text) = check(&env.clone().with("CHATPUSH_WEBHOOK_URL", url)).await;
+    assert!(text.contains("there is no TLS at this port"), "{text}");
+
+    let missing = env.with("SSL_CERT_FILE", "/nonexistent/authorities.pem");
+    let (code, text) = check(&missing).await;
+    let line = text.lines().find(|line| line.contains("trusted authorities")).unwrap_or_default();
+    assert!(code == Some(1) && line.starts_with("WRONG"), "{text}");
+    assert!(
+        line.contains("SSL_CERT_FILE=/nonexistent/authorities.pem") && line.contains("correct it"),
+        "{line}"
+    );
+}
 
 /// As long as the authority is not known nothing is sent, and the operator is told why. Once it is known, the same
 /// webhook comes.
