@@ -224,6 +224,32 @@ async fn operator_lists_retries_and_drops() {
     assert_eq!(application.requests().len(), 2);
 }
 
+/// Whoever a job of PHP has taken is not tried, and the operator is told so.
+#[tokio::test]
+async fn leased_users_are_not_retried() {
+    let application = Application::start("503 Service Unavailable\r\nRetry-After: 3000").await;
+    let env = installation(application.port).await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    let refused = || env.query::<u32>("SELECT tries FROM chatpush_notified WHERE tries = 1");
+    eventually("it is refused", refused, |found| found.len() == 1).await;
+    let id = application.requests()[0].headers["webhook-id"].clone();
+    let leased = "offer_at = (UNIX_TIMESTAMP() + 3600) * 1000, lease = 2";
+    env.execute(&format!("UPDATE chatpush_notified SET {leased}")).await;
+    for (selection, code) in [(id.as_str(), 1), ("--all", 0)] {
+        let output = Daemon::command(&env, &["webhook", "retry", selection]).await;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{output:?}");
+        assert!(errors.contains(&format!("{id} is leased until ")), "{errors}");
+        assert!(errors.contains("not retried"), "{errors}");
+    }
+    let list = Daemon::command(&env, &["webhook", "list"]).await;
+    assert!(String::from_utf8_lossy(&list.stdout).contains(", leased for "), "{list:?}");
+    // Its time is over, as after a job that has died.
+    env.execute("UPDATE chatpush_notified SET offer_at = 1").await;
+    application.received(2).await;
+}
+
 /// An application that does not answer holds up neither stores nor whoever else takes users.
 #[tokio::test]
 async fn dead_application_holds_nothing_up() {

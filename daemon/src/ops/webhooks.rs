@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::base::clock;
 use crate::base::output;
 use crate::cli::{WebhookCommand, WebhookSelection};
 use crate::config::{Config, Event};
-use crate::store::notified::Candidate;
+use crate::store::notified::Undelivered;
 use crate::store::webhook_events::QueuedEvent;
 use crate::store::{Store, StoreError};
 use crate::webhook;
@@ -23,9 +24,18 @@ const CHANGED: usize = 1_000;
 #[derive(Debug)]
 pub(super) enum Waiting {
     /// Somebody is to be told that messages wait.
-    Due(Candidate),
+    Due(Undelivered),
     /// Something has happened.
     Queued(QueuedEvent),
+}
+
+/// What waits, as a command has read it.
+#[derive(Debug)]
+struct Found {
+    store: Store,
+    /// By MySQL's clock, as all times of what waits.
+    now: u64,
+    waiting: Vec<Waiting>,
 }
 
 /// Runs the command and prints a line for each webhook.
@@ -34,41 +44,71 @@ pub(super) enum Waiting {
 ///
 /// When nobody is told by webhook, or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result<ExitCode> {
-    let (Some(mysql), Some(_)) = (&config.mysql, &config.webhook) else {
+    if config.webhook.is_none() {
         anyhow::bail!("nobody is told by webhook: set webhook.url");
-    };
-    let store = Store::new(mysql, &config.prefix);
-    let now = clock::unix_milliseconds();
-    let waiting = waiting(config, &store, MOST).await?;
+    }
     match command {
-        WebhookCommand::List { json: true } => {
-            let list: Vec<_> = waiting.iter().map(as_json).collect();
+        WebhookCommand::List { json } => Found::read(config).await?.list(json),
+        WebhookCommand::Retry(selection) => Found::read(config).await?.retry(&selection).await,
+        WebhookCommand::Drop(selection) => Found::read(config).await?.drop(&selection).await,
+    }
+}
+
+impl Found {
+    async fn read(config: &Config) -> anyhow::Result<Self> {
+        let mysql = config.mysql.as_ref().context("nothing is stored")?;
+        let store = Store::new(mysql, &config.prefix);
+        let now = store.now().await?;
+        let waiting = waiting(config, &store, MOST).await?;
+        Ok(Self { store, now, waiting })
+    }
+
+    fn list(&self, json: bool) -> anyhow::Result<ExitCode> {
+        if json {
+            let list: Vec<_> = self.waiting.iter().map(as_json).collect();
             output::line(serde_json::to_string_pretty(&list)?);
-            Ok(ExitCode::SUCCESS)
-        }
-        WebhookCommand::List { json: false } => {
-            for webhook in &waiting {
-                output::line(described(webhook, now));
+        } else {
+            for webhook in &self.waiting {
+                output::line(described(webhook, self.now));
             }
-            output::error_line(format_args!("{} waiting", waiting.len()));
-            Ok(ExitCode::SUCCESS)
+            output::error_line(format_args!("{} waiting", self.waiting.len()));
         }
-        WebhookCommand::Retry(selection) => {
-            let chosen = chosen(&waiting, &selection);
-            retry(&store, &chosen, now).await?;
-            for webhook in &chosen {
-                output::line(format_args!("retried {}", described(webhook, now)));
-            }
-            Ok(outcome(&selection, chosen.len()))
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn retry(&self, selection: &WebhookSelection) -> anyhow::Result<ExitCode> {
+        let Self { store, now, waiting } = self;
+        let chosen = chosen(waiting, selection);
+        let mut retried = Vec::new();
+        let mut leased = 0;
+        for webhook in &chosen {
+            let Some(until) = leased_until(webhook, *now) else {
+                retried.push(*webhook);
+                continue;
+            };
+            leased += 1;
+            output::error_line(format_args!(
+                "{} is leased until {}, by a job of PHP or a request under way; not retried",
+                id(webhook),
+                clock::rfc3339(until)
+            ));
         }
-        WebhookCommand::Drop(selection) => {
-            let chosen = chosen(&waiting, &selection);
-            give_up(&store, &chosen, now).await?;
-            for webhook in &chosen {
-                output::line(format_args!("dropped {}", described(webhook, now)));
-            }
-            Ok(outcome(&selection, chosen.len()))
+        retry(store, &retried, *now).await?;
+        for webhook in &retried {
+            output::line(format_args!("retried {}", described(webhook, *now)));
         }
+        let outcome = outcome(selection, chosen.len());
+        Ok(if leased == 0 || selection.all { outcome } else { ExitCode::FAILURE })
+    }
+
+    async fn drop(&self, selection: &WebhookSelection) -> anyhow::Result<ExitCode> {
+        let Self { store, now, waiting } = self;
+        let chosen = chosen(waiting, selection);
+        give_up(store, &chosen, *now).await?;
+        for webhook in &chosen {
+            output::line(format_args!("dropped {}", described(webhook, *now)));
+        }
+        Ok(outcome(selection, chosen.len()))
     }
 }
 
@@ -77,7 +117,8 @@ pub(super) async fn waiting(config: &Config, store: &Store, most: u32) -> Result
     let mut waiting = Vec::new();
     let Some(webhook) = &config.webhook else { return Ok(waiting) };
     if config.notify.is_some() && webhook.events.has(Event::Waiting) {
-        waiting.extend(store.undelivered(most).await?.into_iter().map(Waiting::Due));
+        let now = store.now().await?;
+        waiting.extend(store.undelivered(now, most).await?.into_iter().map(Waiting::Due));
     }
     if webhook.events.are_queued() {
         waiting.extend(store.waiting_events(most).await?.into_iter().map(Waiting::Queued));
@@ -86,39 +127,49 @@ pub(super) async fn waiting(config: &Config, store: &Store, most: u32) -> Result
 }
 
 async fn retry(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
-    for candidate in due(chosen) {
-        store.offer_now(candidate, now).await?;
+    for users in due(chosen).chunks(CHANGED) {
+        store.offer_now(users, now).await?;
     }
-    for rows in queued(chosen).chunks(CHANGED) {
-        store.offer_events_now(rows).await?;
+    for events in queued(chosen).chunks(CHANGED) {
+        let rows: Vec<_> = events.iter().map(|event| event.row).collect();
+        store.offer_events_now(&rows).await?;
     }
     Ok(())
 }
 
 async fn give_up(store: &Store, chosen: &[&Waiting], now: u64) -> Result<(), StoreError> {
-    for candidate in due(chosen) {
-        store.mark_leased_told(&[(&candidate.user, candidate.at)], now).await?;
+    for user in due(chosen) {
+        store.mark_leased_told(&[(&user.user, user.at)], now).await?;
     }
-    for rows in queued(chosen).chunks(CHANGED) {
-        store.drop_events(rows).await?;
+    for events in queued(chosen).chunks(CHANGED) {
+        store.drop_events(events).await?;
     }
     Ok(())
 }
 
-fn due<'a>(chosen: &'a [&'a Waiting]) -> impl Iterator<Item = &'a Candidate> {
-    chosen.iter().filter_map(|webhook| match webhook {
-        Waiting::Due(candidate) => Some(candidate),
+fn due<'a>(chosen: &[&'a Waiting]) -> Vec<&'a Undelivered> {
+    let due = chosen.iter().filter_map(|webhook| match webhook {
+        Waiting::Due(user) => Some(user),
         Waiting::Queued(_) => None,
-    })
+    });
+    due.collect()
 }
 
-/// The rows of events.
-fn queued(chosen: &[&Waiting]) -> Vec<u64> {
-    let rows = chosen.iter().filter_map(|webhook| match webhook {
+fn queued<'a>(chosen: &[&'a Waiting]) -> Vec<&'a QueuedEvent> {
+    let queued = chosen.iter().filter_map(|webhook| match webhook {
         Waiting::Due(_) => None,
-        Waiting::Queued(event) => Some(event.row),
+        Waiting::Queued(event) => Some(event),
     });
-    rows.collect()
+    queued.collect()
+}
+
+/// When the lease of a webhook ends, if somebody is about to tell.
+fn leased_until(webhook: &Waiting, now: u64) -> Option<u64> {
+    let (is_leased, at) = match webhook {
+        Waiting::Due(Undelivered { is_leased, at, .. }) => (is_leased, at),
+        Waiting::Queued(QueuedEvent { has_lease, offer_at, .. }) => (has_lease, offer_at),
+    };
+    (*is_leased && *at > now).then_some(*at)
 }
 
 fn chosen<'a>(waiting: &'a [Waiting], selection: &WebhookSelection) -> Vec<&'a Waiting> {
@@ -141,7 +192,7 @@ fn outcome(selection: &WebhookSelection, found: usize) -> ExitCode {
 
 fn id(waiting: &Waiting) -> String {
     match waiting {
-        Waiting::Due(candidate) => webhook::waiting_id(&candidate.user, candidate.due_at),
+        Waiting::Due(user) => webhook::waiting_id(&user.user, user.due_at),
         Waiting::Queued(event) => webhook::queued_id(event),
     }
 }
@@ -149,7 +200,7 @@ fn id(waiting: &Waiting) -> String {
 /// One line: its id, the user, how often it was tried, and when it is tried next.
 fn described(waiting: &Waiting, now: u64) -> String {
     let (what, tries, at) = match waiting {
-        Waiting::Due(Candidate { user, at, due_at, tries, .. }) => {
+        Waiting::Due(Undelivered { user, at, due_at, tries, .. }) => {
             let age = now.saturating_sub(*due_at) / 1_000;
             (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, at)
         }
@@ -160,15 +211,16 @@ fn described(waiting: &Waiting, now: u64) -> String {
         }
     };
     let next = match at.saturating_sub(now) / 1_000 {
-        0 => "now".to_owned(),
-        seconds => format!("in {seconds} s"),
+        0 => "next now".to_owned(),
+        seconds if leased_until(waiting, now).is_some() => format!("leased for {seconds} s"),
+        seconds => format!("next in {seconds} s"),
     };
-    format!("{}  {what}, tried {tries} times, next {next}", id(waiting))
+    format!("{}  {what}, tried {tries} times, {next}", id(waiting))
 }
 
 pub(super) fn as_json(waiting: &Waiting) -> Value {
     match waiting {
-        Waiting::Due(Candidate { user, at, due_at, tries, .. }) => json!({
+        Waiting::Due(Undelivered { user, at, due_at, tries, .. }) => json!({
             "id": id(waiting), "event": Event::Waiting.name(), "user_id": user,
             "due_at": due_at, "tries": tries, "next_at": at,
         }),

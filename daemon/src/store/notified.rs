@@ -2,6 +2,7 @@
 
 mod search;
 mod telling;
+mod undelivered;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::config::When;
 use crate::log::position::Position;
 
 pub(crate) use self::telling::{Content, Waiting};
+pub(crate) use self::undelivered::Undelivered;
 pub(crate) use super::statements::notified::Exit;
 
 /// A user of whom somebody may have to be told.

@@ -38,6 +38,8 @@ pub(crate) struct QueuedEvent {
     pub(crate) tries: u32,
     /// When that has failed first.
     pub(crate) tried_at: Option<u64>,
+    /// Whether there is a lease. Its end is `offer_at`, and may be over.
+    pub(crate) has_lease: bool,
 }
 
 /// An event that is leased.
@@ -76,7 +78,7 @@ impl Store {
             match first.get(&event.user).filter(|_| event.event.is_presence()) {
                 Some((row, offer_at)) if *row != event.row => {
                     let offer_at = if *offer_at <= now { until } else { *offer_at };
-                    statements.push(webhook_events::put_behind(event.row, offer_at + 1));
+                    statements.push(webhook_events::put_behind(event.row, *row, offer_at + 1));
                 }
                 _ => events.push(event),
             }
@@ -147,15 +149,7 @@ impl Store {
             statements.push(webhook_events::delete(&told));
         }
         statements.extend(later.iter().map(|(event, at)| webhook_events::postpone(key(event), now, *at)));
-        let users: BTreeSet<_> = told
-            .iter()
-            .filter(|leased| leased.event.event.is_presence())
-            .map(|leased| &leased.event.user)
-            .collect();
-        if !users.is_empty() {
-            let users: Vec<_> = users.into_iter().collect();
-            statements.push(webhook_events::offer_next(&users));
-        }
+        statements.extend(offer_next(told.iter().map(|leased| &leased.event)));
         if statements.is_empty() { Ok(()) } else { self.change(&statements).await.map(drop) }
     }
 
@@ -169,9 +163,18 @@ impl Store {
         }
         let excess = self.read(&[webhook_events::select_excess(MOST_EVENTS)]).await?.into_iter().flatten();
         let Some(until) = ids_of(excess.collect()).into_iter().next() else { return Ok(0) };
+        let ids = self.names().user_id_type;
+        let rows = self.read(&[webhook_events::select_oldest_users(until, DROPPED)]).await?;
+        let users =
+            rows.into_iter().flatten().filter_map(|row| mysql_async::from_row_opt::<String>(row).ok());
+        let users: Vec<_> = users.filter_map(|user| ids.text(&user).ok()).collect();
         let delete = webhook_events::delete_oldest(until, DROPPED);
-        let results = self.change(&[delete, webhook_events::DELETED.to_owned()]).await?;
-        Ok(results.into_iter().next_back().and_then(|rows| ids_of(rows).into_iter().next()).unwrap_or(0))
+        let mut statements = vec![delete, webhook_events::DELETED.to_owned()];
+        if !users.is_empty() {
+            statements.push(webhook_events::offer_next(&users.iter().collect::<Vec<_>>()));
+        }
+        let results = self.change(&statements).await?;
+        Ok(results.into_iter().nth(1).and_then(|rows| ids_of(rows).into_iter().next()).unwrap_or(0))
     }
 
     /// The oldest events, at most `limit`.
@@ -184,9 +187,12 @@ impl Store {
         self.change(&[webhook_events::offer_now(rows)]).await.map(drop)
     }
 
-    /// Gives events up.
-    pub(crate) async fn drop_events(&self, rows: &[u64]) -> Result<(), StoreError> {
-        self.change(&[webhook_events::drop_events(rows)]).await.map(drop)
+    /// Gives events up. What comes behind one of them is offered at once.
+    pub(crate) async fn drop_events(&self, events: &[&QueuedEvent]) -> Result<(), StoreError> {
+        let rows: Vec<_> = events.iter().map(|event| event.row).collect();
+        let mut statements = vec![webhook_events::drop_events(&rows)];
+        statements.extend(offer_next(events.iter().copied()));
+        self.change(&statements).await.map(drop)
     }
 
     async fn events(&self, query: &str) -> Result<Vec<QueuedEvent>, StoreError> {
@@ -196,15 +202,23 @@ impl Store {
     }
 }
 
+/// These events are done with: of each user who came or went, the next one is offered at once. None if there is none.
+fn offer_next<'a>(done: impl Iterator<Item = &'a QueuedEvent>) -> Option<String> {
+    let users: BTreeSet<_> =
+        done.filter(|event| event.event.is_presence()).map(|event| &event.user).collect();
+    let users: Vec<_> = users.into_iter().collect();
+    (!users.is_empty()).then(|| webhook_events::offer_next(&users))
+}
+
 /// A row. None if it holds what this version does not know.
 fn event(row: Row, ids: UserIdType) -> Option<QueuedEvent> {
-    type Columns = (u64, String, String, Option<String>, Option<String>, u64, u64, u32, Option<u64>);
-    let (row, event, user, sender, message, time, offer_at, tries, tried_at) =
+    type Columns = (u64, String, String, Option<String>, Option<String>, u64, u64, u32, Option<u64>, bool);
+    let (row, event, user, sender, message, time, offer_at, tries, tried_at, has_lease) =
         mysql_async::from_row_opt::<Columns>(row).ok()?;
     let message = message.and_then(|id| MessageId::try_from(id).ok());
     let message = message.map(|id| (self::sender(sender.unwrap_or_default(), ids), id));
     let (event, user) = (Event::named(&event)?, ids.text(&user).ok()?);
-    Some(QueuedEvent { row, event, user, message, time, offer_at, tries, tried_at })
+    Some(QueuedEvent { row, event, user, message, time, offer_at, tries, tried_at, has_lease })
 }
 
 /// A sender as a text; 0 if it should be a number, and is none.

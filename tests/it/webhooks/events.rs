@@ -211,22 +211,54 @@ async fn events_of_a_user_keep_their_order() {
 async fn queue_is_bounded() {
     let (application, env) = of_events("message.delivered", "").await;
     let env = env.with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "60000");
+    let later = |event: &str| {
+        let values = format!("('{event}', 2, UNIX_TIMESTAMP() * 1000, (UNIX_TIMESTAMP() + 3600) * 1000)");
+        format!("INSERT INTO chatpush_webhook (event, user_id, time_ms, offer_at) VALUES {values}")
+    };
+    env.execute(&later("user.online")).await;
     env.execute(
         "INSERT INTO chatpush_webhook (event, user_id, sender_id, message_id, time_ms) \
-         SELECT 'message.delivered', 2, '1', CONCAT('1:', seq), UNIX_TIMESTAMP() * 1000 FROM seq_1_to_151500",
+         SELECT 'message.delivered', 2, '1', CONCAT('1:', seq), UNIX_TIMESTAMP() * 1000 FROM seq_1_to_151498",
     )
     .await;
+    env.execute(&later("user.offline")).await;
     let daemon = env.daemon().await;
     application.received(16).await;
     eventually("the oldest go", || waiting(&env), |count| *count == 100_000).await;
     assert_eq!(
         env.query::<String>("SELECT message_id FROM chatpush_webhook ORDER BY id LIMIT 1").await,
-        ["1:51501"]
+        ["1:51500"]
     );
+    let behind = || env.query::<u64>("SELECT offer_at FROM chatpush_webhook WHERE event = 'user.offline'");
+    eventually("what came behind does not wait any more", behind, |at| *at == [0]).await;
     let dropped = || daemon.metric("chatpush_webhooks_total{outcome=\"dropped\"}");
     eventually("they are counted", dropped, |count| *count == 51_500).await;
     // Step by step, for longer than PHP may wait.
     env.php().get("try { ChatPush\\forgetUser(2); } catch (ChatPush\\TimeoutException) {}").await;
+    nothing_waits(&env).await;
+}
+
+/// Whoever gives up that a user came is told at once that they went, and not after the pause of what was given up.
+#[tokio::test]
+async fn what_comes_behind_a_dropped_event_is_told_at_once() {
+    let (application, env) = of_events(PRESENCE, "503 Service Unavailable\r\nRetry-After: 3000").await;
+    let _daemon = env.daemon().await;
+    let insert = |event: &str| {
+        format!(
+            "INSERT INTO chatpush_webhook (event, user_id, time_ms) VALUES ('{event}', 2, UNIX_TIMESTAMP() * 1000)"
+        )
+    };
+    env.execute(&insert("user.online")).await;
+    let tried =
+        || env.query::<u64>("SELECT offer_at FROM chatpush_webhook WHERE tries = 1 AND lease IS NULL");
+    let first = eventually("it was refused", tried, |found| found.len() == 1).await[0];
+    env.execute(&insert("user.offline")).await;
+    let waits = || env.query::<u64>("SELECT offer_at FROM chatpush_webhook WHERE event = 'user.offline'");
+    eventually("the next one waits behind it", waits, |at| *at == [first + 1]).await;
+    application.answer("200 OK");
+    let id = application.requests()[0].headers["webhook-id"].clone();
+    assert!(Daemon::command(&env, &["webhook", "drop", &id]).await.status.success());
+    told(&application, 2, &["online", "offline"]).await;
     nothing_waits(&env).await;
 }
 

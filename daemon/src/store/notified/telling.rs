@@ -57,20 +57,8 @@ impl Store {
     }
 
     /// The exit to look for. Without Web Push the application tells everybody.
-    fn exit(&self, exit: Exit) -> Option<Exit> {
+    pub(super) fn exit(&self, exit: Exit) -> Option<Exit> {
         self.names().web_push.then_some(exit)
-    }
-
-    /// Users whom the application is to tell, leased or not, at most `limit`, those first whose turn comes first.
-    pub(crate) async fn undelivered(&self, limit: u32) -> Result<Vec<Candidate>, StoreError> {
-        let rows =
-            self.read_one(telling::select_offered(u64::MAX, limit, self.exit(Exit::Application))).await?;
-        Ok(self.candidates(rows))
-    }
-
-    /// Offers a user at once, unless somebody has begun to tell.
-    pub(crate) async fn offer_now(&self, offered: &Candidate, now: u64) -> Result<(), StoreError> {
-        self.change(&[telling::offer_now((&offered.user, offered.at), now)]).await.map(drop)
     }
 
     /// How many bytes the content of the newest message has that waits for each of these users.

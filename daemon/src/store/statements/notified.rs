@@ -6,6 +6,7 @@
 
 pub(in crate::store) mod search;
 pub(in crate::store) mod telling;
+pub(in crate::store) mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};

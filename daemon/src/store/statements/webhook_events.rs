@@ -16,8 +16,8 @@ use crate::store::tables::Tables;
 const PRESENCE: &str = "('user.online','user.offline')";
 
 /// The columns of a row, as [`crate::store::webhook_events`] reads them.
-const COLUMNS: &str =
-    "`id`, `event`, `user_id`, `sender_id`, `message_id`, `time_ms`, `offer_at`, `tries`, `tried_at`";
+const COLUMNS: &str = "`id`, `event`, `user_id`, `sender_id`, `message_id`, `time_ms`, `offer_at`, `tries`, `tried_at`, \
+     `lease` IS NOT NULL";
 
 /// A row and its lease.
 pub(in crate::store) type Leased = (u64, u64);
@@ -139,9 +139,12 @@ pub(in crate::store) fn postpone(event: Leased, now: u64, offer_at: u64) -> Stri
     )
 }
 
-/// An event comes behind another one of the same user.
-pub(in crate::store) fn put_behind(id: u64, offer_at: u64) -> String {
-    format!("UPDATE `{WEBHOOK}` SET `offer_at` = {offer_at} WHERE `id` = {id} AND `lease` IS NULL")
+/// An event comes behind the first one of the same user, if that has not gone meanwhile.
+pub(in crate::store) fn put_behind(id: u64, first: u64, offer_at: u64) -> String {
+    format!(
+        "UPDATE `{WEBHOOK}` w JOIN `{WEBHOOK}` f ON f.`id` = {first} SET w.`offer_at` = {offer_at} \
+         WHERE w.`id` = {id} AND w.`lease` IS NULL"
+    )
 }
 
 /// The first event of these users was told: the next one is offered at once.
@@ -175,6 +178,14 @@ pub(in crate::store) fn select_range() -> String {
 /// The id of the newest event that is too old if only `most` may wait.
 pub(in crate::store) fn select_excess(most: u32) -> String {
     format!("SELECT `id` FROM `{WEBHOOK}` ORDER BY `id` DESC LIMIT {most}, 1")
+}
+
+/// Users who came or went, as these oldest events say.
+pub(in crate::store) fn select_oldest_users(until: u64, limit: u32) -> String {
+    format!(
+        "SELECT DISTINCT `user_id` FROM (SELECT `user_id`, `event` FROM `{WEBHOOK}` WHERE `id` <= {until} \
+         ORDER BY `id` LIMIT {limit}) w WHERE `event` IN {PRESENCE}"
+    )
 }
 
 /// Gives the oldest events up, up to an id.

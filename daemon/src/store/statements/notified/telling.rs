@@ -48,7 +48,7 @@ pub(in crate::store) fn end_writers_leases(now: u64, exit: Option<Exit>) -> Stri
 }
 
 /// The condition of one exit, for more conditions to follow; none means all.
-fn of_exit(exit: Option<Exit>) -> String {
+pub(super) fn of_exit(exit: Option<Exit>) -> String {
     exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8))
 }
 
@@ -111,14 +111,6 @@ pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> Stri
          `tried_at` = NULL, `exit` = {} WHERE {}",
         Exit::Application as u8,
         at("offer_at", users)
-    )
-}
-
-/// Offers a user at once who is offered at another time, unless somebody is about to tell.
-pub(in crate::store) fn offer_now(user: At<'_>, now: u64) -> String {
-    format!(
-        "UPDATE `{NOTIFIED}` SET `offer_at` = LEAST(`offer_at`, {now}) WHERE {} AND `lease` IS NULL",
-        at("offer_at", &[user])
     )
 }
 
