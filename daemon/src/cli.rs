@@ -183,6 +183,12 @@ pub enum WebhookCommand {
     Retry(WebhookSelection),
     /// Drop them: the users count as told
     Drop(WebhookSelection),
+    /// Send one that means nothing, and print the answer
+    ///
+    /// Its type is webhook.test, and it is signed as all others are.
+    ///
+    /// Exits with 1 if it was not accepted.
+    Test,
 }
 
 /// Some webhooks, or all.

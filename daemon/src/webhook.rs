@@ -7,6 +7,7 @@ mod client;
 mod outcome;
 mod queued;
 mod signature;
+pub(crate) mod trial;
 mod waiting;
 
 use std::fmt::Write as _;

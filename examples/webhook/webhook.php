@@ -24,7 +24,7 @@ if (!is_signed($id, $timestamp, $body, $signatures, (string) getenv('CHAT_WEBHOO
 }
 
 ['type' => $type, 'data' => $data] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
-// What else comes is accepted and ignored: other events, and those of later versions.
+// What else comes is accepted and ignored: events of later versions, and webhook.test from `chatpushd webhook test`.
 if ($type === 'message.waiting' && !mail_once($id, $data['user_id'], $data['waiting'])) {
     // Any other status than 2xx: chatpushd sends it again later.
     http_response_code(503);

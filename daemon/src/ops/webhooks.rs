@@ -1,4 +1,6 @@
-//! `chatpushd webhook`: lists, retries and drops webhooks that were not accepted yet.
+//! `chatpushd webhook`: lists, retries and drops webhooks that were not accepted yet, and sends one for a test.
+
+mod trial;
 
 use std::process::ExitCode;
 
@@ -44,10 +46,11 @@ struct Found {
 ///
 /// When nobody is told by webhook, or MySQL cannot be reached.
 pub async fn perform(config: &Config, command: WebhookCommand) -> anyhow::Result<ExitCode> {
-    if config.webhook.is_none() {
+    let Some(webhook) = &config.webhook else {
         anyhow::bail!("nobody is told by webhook: set webhook.url");
-    }
+    };
     match command {
+        WebhookCommand::Test => trial::perform(config, webhook).await,
         WebhookCommand::List { json } => Found::read(config).await?.list(json),
         WebhookCommand::Retry(selection) => Found::read(config).await?.retry(&selection).await,
         WebhookCommand::Drop(selection) => Found::read(config).await?.drop(&selection).await,

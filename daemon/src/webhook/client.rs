@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
+use reqwest::{Response, StatusCode};
 
 use super::signature;
 use crate::base::{clock, pause};
@@ -67,6 +67,22 @@ impl Client {
 
     /// Sends a body, signed with each key. What the answer says beside its status is not read.
     pub(super) async fn post(&self, webhook: &Webhook, id: &str, body: String) -> Answer {
+        let response = match self.send(webhook, id, body).await {
+            Ok(response) => response,
+            Err(reason) => return Answer::Failed { reason, retry_after: None },
+        };
+        match response.status() {
+            status if status.is_success() => Answer::Accepted,
+            StatusCode::GONE => Answer::Gone,
+            status => {
+                let retry_after = retry_after::of(response.headers(), &PAUSES);
+                Answer::Failed { reason: format!("it has answered {status}"), retry_after }
+            }
+        }
+    }
+
+    /// The same, and returns the answer, or why there is none.
+    pub(super) async fn send(&self, webhook: &Webhook, id: &str, body: String) -> Result<Response, String> {
         let timestamp = clock::unix_seconds();
         let signature = signature::header(&self.live.get().webhook_keys, id, timestamp, &body);
         let request = self
@@ -77,18 +93,7 @@ impl Client {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Answer::Failed { reason: https::reason(&error), retry_after: None },
-        };
-        match response.status() {
-            status if status.is_success() => Answer::Accepted,
-            StatusCode::GONE => Answer::Gone,
-            status => {
-                let retry_after = retry_after::of(response.headers(), &PAUSES);
-                Answer::Failed { reason: format!("it has answered {status}"), retry_after }
-            }
-        }
+        request.send().await.map_err(|error| https::reason(&error))
     }
 }
 
