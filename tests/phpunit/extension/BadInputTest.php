@@ -7,13 +7,6 @@ declare(strict_types=1);
  */
 final class BadInputTest extends ChatPushTestCase
 {
-    /** Whose user ids may be of any type: PHP writes nothing, and the daemon refuses the token. */
-    private const TOKENS = ['ChatPush\connectToken', 'ChatPush\grantToken'];
-
-    /** The keys are those of RFC 8291, appendix A. */
-    private const SUBSCRIPTION = '{"endpoint":"https://push.example/a","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZs'
-        . 'Ec6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}';
-
     /**
      * @dataProvider parameters
      * A wrong value is a `ValueError` that names the parameter, also where errors are warnings.
@@ -33,6 +26,30 @@ final class BadInputTest extends ChatPushTestCase
             }
         }
         self::assertSame(["$prefix:installation"], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
+    }
+
+    /** Nothing reaches those who are connected, also where what is wrong stands behind their id in a list. */
+    public function testNothingIsPushedByACallWithAWrongValue(): void
+    {
+        $user = self::newUser();
+        $socket = new WebSocket(self::token($user));
+        $socket->untilUnreadCount();
+        // Longer than what one script call takes.
+        $others = range(2_000_000, 2_000_300);
+        foreach (self::parameters() as [$function, , $parameter]) {
+            $isList = in_array($parameter, ['user_ids', 'receiver_ids'], true);
+            foreach (self::wrongValues($function, $parameter) as $value) {
+                $value = $isList ? [$user, ...$others, ...$value] : $value;
+                self::expectThrown(ValueError::class, self::call($function, $parameter, $value, $user));
+            }
+            foreach ($isList ? self::wrongTypes($parameter) : [] as $value) {
+                $value = [$user, ...$others, is_array($value) ? reset($value) : 1.5];
+                self::expectThrown(TypeError::class, self::call($function, $parameter, $value, $user));
+            }
+        }
+        self::assertTrue(pushMessage($user, 'the end', 'text'));
+        self::assertSame('the end', $socket->message()['data']);
+        self::assertSame([[], 0], [self::stored($user), self::unread($user)]);
     }
 
     /**
@@ -63,7 +80,7 @@ final class BadInputTest extends ChatPushTestCase
         self::unservedPrefix();
         ini_set('chatpush.durability', 'queued');
         ini_set('chatpush.errors', 'warning');
-        $arguments = self::arguments($function);
+        $arguments = ExtensionFunctions::arguments($function);
         $value = &$arguments[$parameter];
         if (is_array($value) && $value !== []) {
             $element = &$value[array_key_first($value)];
@@ -85,7 +102,7 @@ final class BadInputTest extends ChatPushTestCase
         foreach (['exception', 'warning'] as $errors) {
             ini_set('chatpush.errors', $errors);
             foreach (self::parameters() as [$function, , $parameter]) {
-                if (in_array($function, self::TOKENS, true)) {
+                if (in_array($function, ExtensionFunctions::TOKENS, true)) {
                     continue;
                 }
                 foreach ($ids as $id) {
@@ -170,7 +187,7 @@ final class BadInputTest extends ChatPushTestCase
             return true;
         });
         try {
-            $result = $function(...self::arguments($function));
+            $result = $function(...ExtensionFunctions::arguments($function));
         } finally {
             restore_error_handler();
         }
@@ -187,31 +204,24 @@ final class BadInputTest extends ChatPushTestCase
 
     public function functions(): iterable
     {
-        foreach ((new ReflectionExtension('chatpush'))->getFunctions() as $function) {
-            yield $function->getName() => [self::name($function)];
+        foreach (ExtensionFunctions::names() as $name) {
+            yield $name => [$name];
         }
     }
 
     public function parameters(): iterable
     {
-        foreach ((new ReflectionExtension('chatpush'))->getFunctions() as $function) {
-            foreach ($function->getParameters() as $i => $parameter) {
-                $name = self::name($function);
+        foreach (ExtensionFunctions::names() as $name) {
+            foreach ((new ReflectionFunction($name))->getParameters() as $i => $parameter) {
                 yield "$name \${$parameter->getName()}" => [$name, $i + 1, $parameter->getName()];
             }
         }
     }
 
-    /** The name as PHP's errors spell it. */
-    private static function name(ReflectionFunction $function): string
-    {
-        return preg_replace('/^chatpush\\\\/i', 'ChatPush\\', $function->getName());
-    }
-
     private static function wrongValues(string $function, string $parameter): iterable
     {
         $names = ['', 'a b', 'a/b', 'é', "a\0", "\xFF", str_repeat('r', 65)];
-        $ids = in_array($function, self::TOKENS, true)
+        $ids = in_array($function, ExtensionFunctions::TOKENS, true)
             ? ['', 'a:b', 'a b', "1\0", str_repeat('x', 65)]
             : [0, -1, 2147483648, PHP_INT_MIN, '', '0', 'Bob', 'a:b', "1\0", ' 1', '1.0', str_repeat('9', 65)];
         $wrong = [
@@ -228,7 +238,8 @@ final class BadInputTest extends ChatPushTestCase
             'ttl_seconds' => [0, -1, 31_536_001, PHP_INT_MAX],
             'lease_seconds' => [0, -1, 86_401, PHP_INT_MAX],
             'subscription_json' => [
-                '', '[]', '{}', "\xFF", str_repeat(' ', 2_049), strtr(self::SUBSCRIPTION, ['https' => 'http']),
+                '', '[]', '{}', "\xFF", str_repeat(' ', 2_049),
+                strtr(ExtensionFunctions::SUBSCRIPTION, ['https' => 'http']),
             ],
             'ids' => [['key' => 0], ['key' => -1], range(1, 10_001)],
             'user_ids' => [...self::inLists($ids), range(1, 10_001)],
@@ -281,36 +292,6 @@ final class BadInputTest extends ChatPushTestCase
 
     private static function call(string $function, string $parameter, mixed $value, int|string $user = 7): Closure
     {
-        return fn () => $function(...[$parameter => $value] + self::arguments($function, $user));
-    }
-
-    /** Good arguments by name. */
-    private static function arguments(string $function, int|string $user = 7): array
-    {
-        $good = [
-            'user_id' => $user,
-            'receiver_id' => $user,
-            'sender_id' => $user,
-            'content' => 'x',
-            'type' => 'text',
-            'message_id' => 'id',
-            'conversation' => 'team',
-            'room' => 'room',
-            'limit' => 10,
-            'after_id' => 0,
-            'ttl_seconds' => 60,
-            'lease_seconds' => 60,
-            'subscription_json' => self::SUBSCRIPTION,
-            'ids' => [5, 6],
-            'user_ids' => [$user],
-            'receiver_ids' => [$user],
-            'peers' => [],
-            'rooms' => [],
-        ];
-        $arguments = [];
-        foreach ((new ReflectionFunction($function))->getParameters() as $parameter) {
-            $arguments[$parameter->getName()] = $good[$parameter->getName()];
-        }
-        return $arguments;
+        return fn () => $function(...[$parameter => $value] + ExtensionFunctions::arguments($function, $user));
     }
 }

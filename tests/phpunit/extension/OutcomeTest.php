@@ -8,17 +8,27 @@ use ChatPush\Outcome;
 /** What a failed call says of its effect: by its exception, or its result and a warning. */
 final class OutcomeTest extends ChatPushTestCase
 {
-    /** The calls that no daemon need answer. */
+    /** The functions that no daemon need answer. */
     private const WITHOUT_DAEMON = [
-        'push', 'push a row', 'push to many', 'is online', 'online users', 'push to a room', 'push to all',
-        'room users', 'disconnect',
+        'ChatPush\pushMessage', 'ChatPush\pushMessage with an id', 'ChatPush\pushToUsers', 'ChatPush\isOnline',
+        'ChatPush\getOnlineUsers', 'ChatPush\pushToRoom', 'ChatPush\pushToAll', 'ChatPush\getRoomUsers',
+        'ChatPush\disconnectUser',
     ];
+
+    /** The functions that change nothing. A lease of users who are due ends by itself. */
+    private const READS = [
+        'ChatPush\getOfflineMessage', 'ChatPush\getUnreadCount', 'ChatPush\getUnreadCounts', 'ChatPush\isOnline',
+        'ChatPush\getOnlineUsers', 'ChatPush\getRoomUsers', 'ChatPush\getDueNotifications',
+    ];
+
+    /** What a daemon changes when it is asked to, and again without harm. */
+    private const WRITES_OF_QUERIES = ['ChatPush\markNotified', 'ChatPush\savePushSubscription'];
 
     public function testNothingIsQueuedWithoutRedis(): void
     {
         ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
         ini_set('chatpush.timeout_ms', '300');
-        foreach (self::calls() as $name => $call) {
+        foreach (ExtensionFunctions::calls() as $name => $call) {
             self::assertOutcome(ChatPush\ConnectionException::class, Outcome::NotQueued, true, $call, $name);
         }
     }
@@ -26,7 +36,7 @@ final class OutcomeTest extends ChatPushTestCase
     public function testNothingIsQueuedWithoutADaemon(): void
     {
         self::unservedPrefix();
-        foreach (self::calls() as $name => $call) {
+        foreach (ExtensionFunctions::calls() as $name => $call) {
             if (!in_array($name, self::WITHOUT_DAEMON, true)) {
                 $class = ChatPush\UnavailableException::class;
                 self::assertOutcome($class, Outcome::NotQueued, true, $call, $name);
@@ -68,12 +78,14 @@ final class OutcomeTest extends ChatPushTestCase
     public function testAcceptedChangesAreQueued(): void
     {
         $silent = self::silentDaemon();
-        foreach (self::calls() as $name => $call) {
+        foreach (ExtensionFunctions::calls() as $name => $call) {
             if (!in_array($name, self::WITHOUT_DAEMON, true)) {
-                $query = in_array($name, ['rows', 'unread'], true);
-                $outcome = $query ? Outcome::NotQueued : Outcome::Queued;
-                $class = ChatPush\TimeoutException::class;
-                self::assertOutcome($class, $outcome, $query, $call, $name);
+                [$outcome, $retryable] = match (true) {
+                    in_array($name, self::READS, true) => [Outcome::NotQueued, true],
+                    in_array($name, self::WRITES_OF_QUERIES, true) => [Outcome::Unknown, true],
+                    default => [Outcome::Queued, false],
+                };
+                self::assertOutcome(ChatPush\TimeoutException::class, $outcome, $retryable, $call, $name);
             }
         }
         unset($silent);
@@ -84,33 +96,23 @@ final class OutcomeTest extends ChatPushTestCase
     {
         $server = new RedisServer();
         ini_set('chatpush.redis_url', $server->url());
-        $known = [
-            'push' => [Outcome::Unknown, false],
-            'push a row' => [Outcome::Unknown, true],
-            'store' => [Outcome::Unknown, false],
-            'send' => [Outcome::Unknown, false],
-            'send with an id' => [Outcome::Unknown, true],
-            'send to many' => [Outcome::Unknown, false],
-            'send to many with an id' => [Outcome::Unknown, true],
-            'rows' => [Outcome::NotQueued, true],
-            'unread' => [Outcome::NotQueued, true],
-            'is online' => [Outcome::NotQueued, true],
-            'push to many' => [Outcome::Unknown, false],
-            'online users' => [Outcome::NotQueued, true],
-            'push to a room' => [Outcome::Unknown, false],
-            'push to all' => [Outcome::Unknown, false],
-            'room users' => [Outcome::NotQueued, true],
-            'disconnect' => [Outcome::Unknown, true],
-            'clear' => [Outcome::Unknown, false],
-            'ack' => [Outcome::Unknown, false],
-            'recall' => [Outcome::Unknown, true],
-            'forget' => [Outcome::Unknown, true],
+        // Those that a repeated call cannot do twice.
+        $repeatable = [
+            ...self::READS,
+            ...self::WRITES_OF_QUERIES,
+            'ChatPush\pushMessage with an id',
+            'ChatPush\sendMessage with an id',
+            'ChatPush\sendToUsers with an id',
+            'ChatPush\disconnectUser',
+            'ChatPush\recallMessage',
+            'ChatPush\forgetUser',
         ];
-        foreach (self::calls() as $name => $call) {
+        foreach (ExtensionFunctions::calls() as $name => $call) {
             ini_set('chatpush.timeout_ms', '15000');
             self::openConnection();
             ini_set('chatpush.timeout_ms', '50');
-            [$outcome, $retryable] = $known[$name];
+            $outcome = in_array($name, self::READS, true) ? Outcome::NotQueued : Outcome::Unknown;
+            $retryable = in_array($name, $repeatable, true);
             $check = fn () => self::assertOutcome(
                 ChatPush\TimeoutException::class,
                 $outcome,
@@ -222,39 +224,15 @@ final class OutcomeTest extends ChatPushTestCase
         self::assertSame(Delivery::Live, unserialize(serialize(Delivery::Live)));
     }
 
-    private static function calls(): array
-    {
-        return [
-            'push' => fn () => pushMessage(2, 'x', 'y'),
-            'push a row' => fn () => pushMessage(2, 'x', 'y', 'id'),
-            'store' => fn () => storeOfflineMessage(1, 2, 'x'),
-            'send' => fn () => ChatPush\sendMessage(1, 2, 'x'),
-            'send with an id' => fn () => ChatPush\sendMessage(1, 2, 'x', 'text', 'id'),
-            'send to many' => fn () => ChatPush\sendToUsers(1, [2, 66], 'x'),
-            'send to many with an id' => fn () => ChatPush\sendToUsers(1, [2, 66], 'x', 'text', 'id'),
-            'rows' => fn () => getOfflineMessage(2),
-            'unread' => fn () => getUnreadCount(2),
-            'is online' => fn () => ChatPush\isOnline(2),
-            'push to many' => fn () => ChatPush\pushToUsers([2, 3], 'x', 'y'),
-            'online users' => fn () => ChatPush\getOnlineUsers([2, 3]),
-            'push to a room' => fn () => ChatPush\pushToRoom('a', 'x', 'y'),
-            'push to all' => fn () => ChatPush\pushToAll('x', 'y'),
-            'room users' => fn () => ChatPush\getRoomUsers('a'),
-            'disconnect' => fn () => ChatPush\disconnectUser(2),
-            'clear' => fn () => ChatPush\clearUnreadCount(2),
-            'ack' => fn () => ChatPush\ackOfflineMessage(2, [1]),
-            'forget' => fn () => ChatPush\forgetUser(2),
-            'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
-        ];
-    }
-
     /** It subscribes as a daemon does, and never answers. */
     private static function silentDaemon(): RedisConnection
     {
         $prefix = self::unservedPrefix();
         ini_set('chatpush.timeout_ms', '150');
         $silent = new RedisConnection(Stack::redisUrl());
-        $silent->subscribe(str_replace(':log', ':daemons', self::log($prefix, 2)));
+        foreach (range(0, 63) as $user) {
+            $silent->subscribe(str_replace(':log', ':daemons', self::log($prefix, $user)));
+        }
         return $silent;
     }
 

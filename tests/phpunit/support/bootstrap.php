@@ -19,6 +19,7 @@ require __DIR__ . '/WebSocket.php';
 require __DIR__ . '/OtherDaemon.php';
 require __DIR__ . '/ChatPushTestCase.php';
 require __DIR__ . '/ExamplePages.php';
+require __DIR__ . '/ExtensionFunctions.php';
 require __DIR__ . '/Installation.php';
 require __DIR__ . '/InstallationOfStack.php';
 require __DIR__ . '/PromisesTestCase.php';
