@@ -53,6 +53,25 @@ test('calls wait until chatpush.js is there', async () => {
   assert.equal(run('chat.state'), 'closed');
 });
 
+test('a handler that is removed twice takes no other call along', async () => {
+  const { tab, run, script } = await page();
+  run(`
+    var chat = ChatPush.connect({ token, share: false });
+    var seen = [];
+    var off = chat.on('message', () => { seen.push('removed'); });
+    chat.on('message', () => { seen.push('kept'); });
+    off();
+    off();
+  `);
+  run(script);
+  await settle();
+  tab.socket.accept();
+  tab.socket.say(message('a'));
+  await settle();
+  run('off()');
+  assert.deepEqual([...run('seen')], ['kept']);
+});
+
 test('a page lives on if chatpush.js never comes', async () => {
   const { run } = await page();
   assert.equal(run(`

@@ -5,7 +5,11 @@ window.ChatPush ??= {
     const calls = [], chat = { state: 'connecting' };
     for (const name of ['on', 'markRead', 'event', 'renewGrant', 'close']) {
       chat[name] = (...args) => {
-        const call = { args: [name, ...args], off: () => calls.splice(calls.indexOf(call), 1) };
+        const call = { args: [name, ...args] };
+        call.off = () => {
+          const at = calls.indexOf(call);
+          if (at >= 0) calls.splice(at, 1);
+        };
         calls.push(call);
         return () => call.off();
       };
