@@ -423,6 +423,7 @@ namespace ChatPush {
      * @return bool true: a daemon with a connection in the room got it; false: nobody is there
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
     function pushToRoom(string|int $room, string $content, string|int $type): bool {}
@@ -438,6 +439,7 @@ namespace ChatPush {
      * @return list<string|int> user ids, at most 10,000 of them; texts with `user_id_type` = `text`
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time
      */
     function getRoomUsers(string|int $room): array {}
@@ -453,6 +455,7 @@ namespace ChatPush {
      * @return bool true: a daemon with connections got it; false: nobody is connected
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
      * @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
      */
     function pushToAll(string $content, string|int $type): bool {}
@@ -483,9 +486,7 @@ namespace ChatPush {
      * @throws \ValueError an argument is out of range; one in a list is named by its key
      * @throws \ChatPush\Exception `chatpush.secret` is not set or too short
      */
-    function grantToken(string|int $user_id, array $peers = array (
-), array $rooms = array (
-), int $ttl_seconds = 3600): string {}
+    function grantToken(string|int $user_id, array $peers = [], array $rooms = [], int $ttl_seconds = 3600): string {}
 
     /**
      * Returns whether Redis can be used now. It never throws, and gives no warning.

@@ -91,9 +91,11 @@ function doc_comment(?array $lines, string $of, string $indent = '    '): string
 
 function parameter(ReflectionParameter $parameter): string
 {
-    $default = $parameter->isDefaultValueAvailable()
-        ? ' = ' . strtolower(var_export($parameter->getDefaultValue(), true))
-        : '';
+    $default = '';
+    if ($parameter->isDefaultValueAvailable()) {
+        $value = $parameter->getDefaultValue();
+        $default = ' = ' . ($value === [] ? '[]' : strtolower(var_export($value, true)));
+    }
     return "{$parameter->getType()} \${$parameter->getName()}$default";
 }
 

@@ -6,8 +6,16 @@ use chatpush_wire::room::Room;
 
 use crate::calls::rooms;
 use crate::declaration::function;
+use crate::error::Error;
 use crate::parameters::Content;
 use crate::settings::Call;
+use crate::users;
+
+/// Whether Redis has this installation; if not, nobody is connected. Channels ignore the number of a database, so a
+/// daemon that uses another one could answer, and is refused by name.
+fn is_installed(call: &Call) -> Result<bool, Error> {
+    Ok(users::id_type_if_installed(call)?.is_some())
+}
 
 function! {
     /// Pushes a message to every connection in a room.
@@ -22,9 +30,14 @@ function! {
     /// @return bool true: a daemon with a connection in the room got it; false: nobody is there
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToRoom(room: Room, content: Content<'_>, r#type: MessageType) -> bool {
-        rooms::push_to_room(&Call::begin()?, &room, content.text, &r#type)
+        let call = Call::begin()?;
+        if !is_installed(&call)? {
+            return Ok(false);
+        }
+        rooms::push_to_room(&call, &room, content.text, &r#type)
     }
 }
 
@@ -39,9 +52,14 @@ function! {
     /// @return list<string|int> user ids, at most 10,000 of them; texts with `user_id_type` = `text`
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getRoomUsers(room: Room) -> Vec<UserId> {
-        rooms::room_users(&Call::begin()?, &room)
+        let call = Call::begin()?;
+        if !is_installed(&call)? {
+            return Ok(Vec::new());
+        }
+        rooms::room_users(&call, &room)
     }
 }
 
@@ -56,8 +74,13 @@ function! {
     /// @return bool true: a daemon with connections got it; false: nobody is connected
     /// @throws \ValueError an argument is out of range
     /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException chatpushd uses another database number of Redis, or its record is lost
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToAll(content: Content<'_>, r#type: MessageType) -> bool {
-        rooms::push_to_all(&Call::begin()?, content.text, &r#type)
+        let call = Call::begin()?;
+        if !is_installed(&call)? {
+            return Ok(false);
+        }
+        rooms::push_to_all(&call, content.text, &r#type)
     }
 }

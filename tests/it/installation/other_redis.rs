@@ -65,17 +65,20 @@ async fn nobody_counts_as_absent_while_the_record_is_lost() {
     drop(client);
     daemon.stop();
     let _: u64 = env.redis(&["DEL", &env.prefix().installation()]).await;
-    for (call, nobody) in LIVE_CALLS.iter().zip(["false", "false", "[]", "[]"]) {
+    for (call, nobody) in LIVE_CALLS.iter().zip(["false", "false", "[]", "[]", "false", "[]", "false"]) {
         assert_eq!(php.get(&refusal(call)).await, nobody, "{call}");
     }
 }
 
 /// Calls whose answer could be that nobody is connected.
-const LIVE_CALLS: [&str; 4] = [
+const LIVE_CALLS: [&str; 7] = [
     "pushMessage(2, 'x', 'text')",
     "ChatPush\\isOnline(2)",
     "ChatPush\\pushToUsers([2], 'x', 'text')",
     "ChatPush\\getOnlineUsers([2])",
+    "ChatPush\\pushToRoom('room', 'x', 'text')",
+    "ChatPush\\getRoomUsers('room')",
+    "ChatPush\\pushToAll('x', 'text')",
 ];
 
 /// Two daemons that each found no record would each write one, and end each other's writer for ever.
