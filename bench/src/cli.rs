@@ -37,3 +37,21 @@ pub struct Arguments {
     #[arg(long, value_name = "PEER", num_args = 0..)]
     pub install: Option<Vec<PeerName>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Before the program is built, `./dev bench --help` prints a usage of its own.
+    #[test]
+    fn usage_in_dev_names_every_option() {
+        let (_, rest) = include_str!("../../dev").split_once("Usage: ./dev bench ").unwrap();
+        let (usage, _) = rest.split_once("\nTEXT").unwrap();
+        for argument in Arguments::command().get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let Some(long) = argument.get_long() else { continue };
+            assert!(usage.contains(&format!("[--{long}")), "--{long} is missing: {usage}");
+        }
+    }
+}

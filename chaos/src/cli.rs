@@ -55,3 +55,21 @@ impl Arguments {
         self.users.unwrap_or(if self.applications { 60 } else { 40 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Before the program is built, `./dev chaos --help` prints a usage of its own.
+    #[test]
+    fn usage_in_dev_names_every_option() {
+        let (_, rest) = include_str!("../../dev").split_once("Usage: ./dev chaos ").unwrap();
+        let (usage, _) = rest.split_once("\nTEXT").unwrap();
+        for argument in Arguments::command().get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let Some(long) = argument.get_long() else { continue };
+            assert!(usage.contains(&format!("[--{long}")), "--{long} is missing: {usage}");
+        }
+    }
+}
