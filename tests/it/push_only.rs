@@ -1,5 +1,6 @@
 //! `storage = "none"`: push only, without a database.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chatpush_tests::client::Client;
@@ -106,29 +107,50 @@ async fn forgotten_user_is_disconnected_and_revoked() {
     php.get("ChatPush\\forgetUser(2);").await;
 }
 
+/// The functions that `docs/tables.md` says are refused, or work, without a database.
+fn documented(refused: bool) -> BTreeSet<String> {
+    let page = include_str!("../../docs/tables.md");
+    let (_, table) = page.split_once("| call | without a database |").expect("the table");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let rows = rows.filter(|row| row.contains("`UnavailableException`") == refused);
+    let calls =
+        rows.filter_map(|row| row.split('|').nth(1)).flat_map(|calls| calls.split('`').skip(1).step_by(2));
+    calls.map(|call| format!("ChatPush\\{call}")).collect()
+}
+
+/// Each function of the extension, with arguments that are right.
 #[tokio::test]
 async fn whatever_stores_or_reads_is_refused_by_name() {
     let (env, _mysql) = push_only().await;
     let _daemon = env.daemon().await;
-    let code = "foreach ([
-            fn () => storeOfflineMessage(1, 2, 'x'), fn () => ChatPush\\sendMessage(1, 2, 'x'),
-            fn () => getOfflineMessage(2), fn () => getUnreadCount(2),
-            fn () => ChatPush\\clearUnreadCount(2), fn () => ChatPush\\ackOfflineMessage(2, [1]),
-            fn () => ChatPush\\getUnreadCounts(2), fn () => ChatPush\\getDueNotifications(),
-            fn () => ChatPush\\markNotified([2]), fn () => ChatPush\\sendToUsers(1, [2, 3], 'x'),
-            fn () => ChatPush\\recallMessage(1, 2, 'id'),
-        ] as $call) {
-            try { $call(); echo \"done\\n\"; }
-            catch (ChatPush\\UnavailableException $e) {
-                echo $e->getOutcome()->name, ' ', var_export($e->isRetryable(), true), ' ', $e->getMessage(), \"\\n\";
+    let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/phpunit/support/ExtensionFunctions.php");
+    let code = format!("require '{functions}';")
+        + r#"
+        foreach (ExtensionFunctions::calls() as $name => $call) {
+            [$function] = explode(' ', $name);
+            try {
+                $call();
+                echo "$function works\n";
+            } catch (ChatPush\UnavailableException $e) {
+                $retryable = var_export($e->isRetryable(), true);
+                echo "$function {$e->getOutcome()->name} $retryable {$e->getMessage()}\n";
             }
-        }";
+        }"#;
+    // They need no Redis, and work everywhere.
+    let local = ["connectToken", "grantToken", "ping", "close"].map(|name| format!("ChatPush\\{name}"));
+    let mut working = documented(false);
+    assert!(local.iter().all(|name| working.remove(name)), "{working:?}");
     for durability in ["committed", "queued"] {
-        let text = env.php().with(&format!("chatpush.durability={durability}")).get(code).await;
-        let named = |line: &str| line.starts_with("NotQueued false ") && line.contains("storage = \"none\"");
-        assert!(text.lines().count() == 11 && text.lines().all(named), "{text}");
+        let text = env.php().with(&format!("chatpush.durability={durability}")).get(&code).await;
+        let (works, refused): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.ends_with(" works"));
+        let names = |lines: &[&str]| -> BTreeSet<String> {
+            lines.iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+        };
+        assert_eq!((names(&works), names(&refused)), (working.clone(), documented(true)));
+        let named = |line: &&str| line.contains(" NotQueued false ") && line.contains("storage = \"none\"");
+        assert!(refused.iter().all(named), "{text}");
     }
-    assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(2)]).await, 0);
+    assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(7)]).await, 0);
 }
 
 #[tokio::test]
