@@ -1,6 +1,7 @@
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{token, token_of};
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::grants::{next_of, send_grant};
 use chatpush_tests::test_env::{SECRET, TestEnv};
 use chatpush_wire::id::UserId;
 use chatpush_wire::token::{Secret, sign};
@@ -51,6 +52,41 @@ async fn token_is_accepted_in_query_header_and_subprotocol() {
     assert_eq!(refused.expect_err("a bad token").status, 401);
     let signature = token.rsplit('.').next().expect("three parts");
     assert!(!daemon.log().contains(signature), "a token is in the log");
+}
+
+/// `chatpush.audience` in PHP is `token.audience` in the daemon: another one is refused, and so is a missing one.
+#[tokio::test]
+async fn tokens_and_grants_of_php_name_the_audience_of_the_daemon() {
+    let env = TestEnv::new().await;
+    let plain = env.daemon().await;
+    let named = env.clone().with("CHATPUSH_TOKEN_AUDIENCE", "https://chat.example").daemon().await;
+    let signed = async |audience: Option<&str>| {
+        let php = env.php();
+        let php = match audience {
+            Some(audience) => php.with(&format!("chatpush.audience=\"{audience}\"")),
+            None => php,
+        };
+        let both = php.get("echo ChatPush\\connectToken(2), ' ', ChatPush\\grantToken(2, [], ['a']);").await;
+        let (token, grant) = both.split_once(' ').expect("two tokens");
+        (token.to_owned(), grant.to_owned())
+    };
+    let audiences = [None, Some("https://chat.example"), Some("https://other.example")];
+    for (daemon, own) in [(&plain, audiences[0]), (&named, audiences[1])] {
+        let connect = async |token: &str| Client::connect(daemon.port(), token, Some("chatpush.v1")).await;
+        let (token, grant) = signed(own).await;
+        let mut client = connect(&token).await.expect("its audience is right");
+        send_grant(&mut client, &grant).await;
+        assert!(next_of(&mut client, "grant").await["until"].is_u64());
+        for other in audiences.into_iter().filter(|audience| *audience != own) {
+            let (token, grant) = signed(other).await;
+            let refused = connect(&token).await.expect_err("its audience is wrong");
+            assert_eq!(refused.status, 401);
+            assert!(refused.reason.contains("audience"), "{}", refused.reason);
+            send_grant(&mut client, &grant).await;
+            let error = next_of(&mut client, "grant").await["error"].clone();
+            assert!(error.as_str().is_some_and(|error| error.contains("audience")), "{error}");
+        }
+    }
 }
 
 /// Each rejected handshake is counted by its reason. A request that is not meant as one is not.
