@@ -147,6 +147,11 @@ async fn migrate_makes_a_table_that_new_settings_use() {
 #[tokio::test]
 async fn times_are_in_the_zone_of_the_setting() {
     let env = TestEnv::new().await.with("CHATPUSH_MYSQL_TIME_ZONE", "+05:30");
+    times_are_ahead(&env).await;
+}
+
+/// Times are written and read in a zone that is five and a half hours ahead.
+async fn times_are_ahead(env: &TestEnv) {
     env.users(&[2]).await;
     let daemon = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'x');").await;
@@ -164,6 +169,25 @@ async fn times_are_in_the_zone_of_the_setting() {
     let mut browser = daemon.connect_with(2, "chatpush.v1").await;
     browser.json().await;
     assert_eq!(browser.json().await["time"], 1_767_312_000_000_i64);
+}
+
+/// A zone by its name, once the server's tables have it. It is in no list of zones, so that no other test meets it.
+#[tokio::test]
+async fn a_zone_that_the_server_knows_is_used_by_name() {
+    let env = TestEnv::new().await.with("CHATPUSH_MYSQL_TIME_ZONE", "Chat/Kolkata");
+    let text = refused(&env).await;
+    assert!(text.contains("Chat/Kolkata"), "{text}");
+    // As mysql_tzinfo_to_sql does for a zone that is five and a half hours ahead all year.
+    env.servers()
+        .sql(
+            "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N'); SET @id = LAST_INSERT_ID(); \
+             INSERT INTO mysql.time_zone_name VALUES ('Chat/Kolkata', @id); \
+             INSERT INTO mysql.time_zone_transition_type VALUES (@id, 0, 19800, 0, 'IST')",
+        )
+        .await;
+    let check = Daemon::command(&env, &["check"]).await;
+    assert!(check.status.success(), "{check:?}");
+    times_are_ahead(&env).await;
 }
 
 #[tokio::test]

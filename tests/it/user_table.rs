@@ -63,6 +63,39 @@ async fn missing_privileges_are_named_at_the_start() {
     assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["x".to_owned()], 1));
 }
 
+/// What an application does to its table while the daemon runs stops stores until it is mended, and no push.
+#[tokio::test]
+async fn pushes_go_on_while_the_counter_column_is_missing() {
+    let env = TestEnv::new().await;
+    env.users(&[2, 3]).await;
+    let daemon = env.daemon().await;
+    let mut before = daemon.connect_with(2, "chatpush.v1").await;
+    before.until_unread_count().await;
+    env.execute("ALTER TABLE `user` DROP COLUMN unread_count").await;
+    let store = "try { storeOfflineMessage(1, 3, 'x'); } catch (ChatPush\\TimeoutException $e) {
+        echo $e->getOutcome()->name; }";
+    assert_eq!(env.php().with("chatpush.timeout_ms=3000").get(store).await, "Queued");
+    let names =
+        |ready: &String| ready.starts_with("HTTP/1.1 503") && ready.contains("user.unread_count is missing");
+    eventually("the cause is named", || daemon.get("/ready"), names).await;
+
+    let php = env.php();
+    let mut after = daemon.connect_with(3, "chatpush.v1").await;
+    for (client, user) in [(&mut before, 2), (&mut after, 3)] {
+        let push = format!("var_dump(pushMessage({user}, 'pushed', 'text'));");
+        let reached = |output: &String| output.trim() == "bool(true)";
+        eventually("the client is reached", || php.get(&push), reached).await;
+        assert_eq!(client.json().await["data"], "pushed");
+    }
+
+    env.execute("ALTER TABLE `user` ADD COLUMN unread_count int unsigned NOT NULL DEFAULT 0").await;
+    eventually("it is stored", || env.stored(3), |rows| *rows == ["x"]).await;
+    // The counter may come before the message, and again behind it.
+    while after.json().await["data"] != "x" {}
+    assert_eq!(env.unread(3).await, 1);
+    eventually("the daemon is ready", || daemon.is_ready(), |ready| *ready).await;
+}
+
 /// A privilege that goes while the daemon runs stops every store, and `/ready` names it.
 #[tokio::test]
 async fn ready_names_why_nothing_is_stored() {
