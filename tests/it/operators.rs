@@ -5,6 +5,7 @@ use std::process::Output;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use chatpush_wire::id::UserIdType;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -93,6 +94,45 @@ async fn online_counts_connections_to_all_daemons() {
     drop(clients);
     let left = || async { parsed(&command(&env, &["online", "--json"]).await) };
     eventually("nobody is connected", left, |online| *online == json!([])).await;
+}
+
+/// Two users whose ids differ in the case of a letter are two here too.
+#[tokio::test]
+async fn users_with_text_ids_are_told_apart() {
+    let env = TestEnv::with_user_ids(UserIdType::Text).await;
+    env.execute("INSERT INTO `user` (id, username, password) VALUES ('Bob', 'one', ''), ('bob', 'two', '')")
+        .await;
+    let daemon = env.daemon().await;
+    let mut clients = vec![daemon.connect_as("bob").await, daemon.connect_as("bob").await];
+    for client in &mut clients {
+        client.until_unread_count().await;
+    }
+    env.php().get("ChatPush\\sendMessage('bob', 'Bob', 'hello', 'text', 'm1');").await;
+    let online = parsed(&command(&env, &["online", "--json"]).await);
+    assert_eq!(online, json!([{"user_id": "bob", "connections": 2}]));
+    let named = parsed(&command(&env, &["online", "--json", "bob", "Bob", "alice"]).await);
+    let expected = [("Bob", 0), ("alice", 0), ("bob", 2)];
+    let expected = expected.map(|(user, count)| json!({"user_id": user, "connections": count}));
+    assert_eq!(named, json!(expected));
+    let lines = command(&env, &["online", "bob"]).await;
+    assert_eq!(String::from_utf8_lossy(&lines.stdout), "bob  2 connections\n");
+
+    for (user, connections, unread, waiting) in [("Bob", 0, 1, json!(["bob:m1"])), ("bob", 2, 0, json!([]))] {
+        let known = parsed(&command(&env, &["log", "--json", "--user", user, "--message", "bob:m1"]).await);
+        assert_eq!(known["user_id"], user, "{known}");
+        assert_eq!(
+            (&known["connections"], &known["unread"]),
+            (&json!(connections), &json!(unread)),
+            "{known}"
+        );
+        let rows = known["waiting"].as_array().expect("a list");
+        let ids: Vec<_> = rows.iter().map(|row| row["message_id"].clone()).collect();
+        assert_eq!(json!(ids), waiting, "{known}");
+        let state = if user == "Bob" { "waiting" } else { "unknown" };
+        assert_eq!(known["message"]["state"], state, "{known}");
+    }
+    let wrong = command(&env, &["online", "b:b"]).await;
+    assert!(!wrong.status.success(), "{wrong:?}");
 }
 
 /// The steps of messages in a daemon's log, each with its message and user.

@@ -50,3 +50,74 @@ pub(crate) fn connected(user: &UserId, connection: u64) {
 pub(crate) fn closed(user: &UserId, connection: u64, code: &str) {
     step!(%user, connection, code, "closed");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use chatpush_wire::id::UserIdType;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Debug, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The fields of the lines that `log` logs, with their targets and levels.
+    fn logged(log: impl FnOnce()) -> Vec<Value> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_max_level(Level::DEBUG);
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, log);
+        let bytes = lines.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        let parsed = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        parsed.map(|line| json!([line["level"], line["target"], line["fields"]])).collect()
+    }
+
+    /// Users with ids of each type, as the lines name them.
+    #[test]
+    fn each_step_names_message_and_user() {
+        let users = [(UserIdType::Int, "7"), (UserIdType::BigInt, "-9007199254740993")];
+        for (kind, name) in
+            users.into_iter().chain(["Bob", "bob", "a.b_c@d-e"].map(|id| (UserIdType::Text, id)))
+        {
+            let user = kind.text(name).unwrap();
+            let id = MessageId::try_from(format!("{name}:m1")).unwrap();
+            let lines = logged(|| {
+                accepted(&id, &user);
+                stored(&id, &user);
+                refused(&id, &user, "it is full");
+                sent(&id, &user, 3, true);
+                confirmed(&id, &user, 3);
+                connected(&user, 3);
+                closed(&user, 3, "1001");
+            });
+            let id = format!("{name}:m1");
+            let fields = [
+                json!({"message": "accepted", "message_id": id, "user": name}),
+                json!({"message": "stored", "message_id": id, "user": name}),
+                json!({"message": "refused", "message_id": id, "user": name, "reason": "it is full"}),
+                json!({"message": "sent", "message_id": id, "user": name, "connection": 3, "stored": true}),
+                json!({"message": "confirmed", "message_id": id, "user": name, "connection": 3}),
+                json!({"message": "connected", "user": name, "connection": 3}),
+                json!({"message": "closed", "user": name, "connection": 3, "code": "1001"}),
+            ];
+            let expected = fields.map(|fields| json!(["DEBUG", "chatpush::message", fields]));
+            assert_eq!(lines, expected);
+        }
+    }
+}
