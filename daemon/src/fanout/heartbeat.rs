@@ -13,7 +13,7 @@ use crate::broker::{BrokerError, Connection, scripts};
 use crate::services::Services;
 
 /// How often a daemon sends its heartbeat and looks for missing ones.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How old this daemon's own last heartbeat may be, by Redis's clock, when it judges others. After a longer gap
 /// theirs may be old for the same reason: the machine was frozen or suspended. Theirs may be one interval older.

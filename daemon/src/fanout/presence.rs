@@ -188,3 +188,24 @@ async fn until(instant: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::heartbeats::HEARTBEAT_TIMEOUT;
+    use crate::fanout::heartbeat::HEARTBEAT_INTERVAL;
+    use crate::hub::watching::INTERVAL;
+
+    /// What docs/rooms-and-presence.md promises.
+    const GHOST: Duration = Duration::from_secs(15);
+
+    #[test]
+    fn users_of_a_daemon_that_dies_or_hangs_are_offline_in_time() {
+        // Between what Redis knows and the frame.
+        let told = GATHER + INTERVAL;
+        // Redis has closed its connection; nobody has said so.
+        assert!(CHECK_INTERVAL + told <= GHOST);
+        // Another daemon ends its subscriptions, and says so. If that one dies meanwhile, its end is looked for.
+        assert!(HEARTBEAT_TIMEOUT + HEARTBEAT_INTERVAL + told <= GHOST);
+    }
+}

@@ -7,6 +7,7 @@
 mod table;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
@@ -17,6 +18,9 @@ use tokio::time::Instant;
 use self::table::Table;
 use super::Hub;
 use super::outbox::Outbox;
+
+/// The least time between two presence frames of a connection.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Connections that are sent frames, or answers that are taken, before others have a turn. Thousands of frames at
 /// once would make live messages wait for tens of milliseconds.

@@ -5,7 +5,6 @@ mod watchers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chatpush_wire::frame::live;
 use chatpush_wire::id::UserId;
@@ -16,11 +15,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::ascending::Ascending;
 use self::watchers::Watchers;
+use super::INTERVAL;
 use crate::hub::Outgoing;
 use crate::hub::outbox::Outbox;
-
-/// The least time between two presence frames of a connection.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Peers and watchers, which refer to each other by number.
 #[derive(Debug)]

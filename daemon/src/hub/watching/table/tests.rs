@@ -1,3 +1,5 @@
+use chatpush_wire::limit;
+
 use super::*;
 use crate::hub::{Bounds, Format, Sendable};
 
@@ -145,25 +147,37 @@ fn allocated(table: &Table) -> usize {
         + (slabs + lists + table.online.capacity())
 }
 
-/// Two million pairs of a watcher and a peer, with each list in both directions.
-#[test]
-fn ten_thousand_connections_with_two_hundred_peers_take_a_kibibyte_each() {
-    let mut table = Table::default();
-    let outbox = outbox();
-    for id in 0..10_000_i64 {
-        let peers = (1..=200).map(|step| (id * 31 + step * 47) % 10_000 + 1);
+/// Bytes for each of so many connections, which watch so many of each other.
+fn allocated_each(connections: usize, peers: i64) -> usize {
+    let (mut table, outbox) = (Table::default(), outbox());
+    let count = i64::try_from(connections).unwrap();
+    for id in 0..count {
+        let peers = (1..=peers).map(|step| (id * 31 + step * 47) % count + 1);
         let key = table.insert(outbox.clone(), users(peers), None);
         table.begin(key);
     }
-    for id in 1..=10_000 {
+    for id in 1..=count {
         table.learn(&user(id), true);
     }
     flush(&mut table, Instant::now());
-    for key in 0..10_000 {
+    for key in 0..connections {
         table.watchers[key].remember(&table.online);
     }
-    let each = allocated(&table) / 10_000;
+    allocated(&table) / connections
+}
+
+/// Two million pairs of a watcher and a peer, with each list in both directions.
+#[test]
+fn ten_thousand_connections_with_two_hundred_peers_take_a_kibibyte_each() {
+    let each = allocated_each(10_000, 200);
     assert!(each <= 1_024, "{each} bytes");
+}
+
+/// As many peers as a grant may name.
+#[test]
+fn connections_with_five_hundred_peers_take_two_kibibytes_each() {
+    let each = allocated_each(2_000, i64::try_from(limit::GRANT_PEERS).unwrap());
+    assert!(each <= 2_048, "{each} bytes");
 }
 
 /// Every daemon hears the announcement that all may have changed once for each partition.
