@@ -41,6 +41,7 @@ const NAMESPACED: &[Function] = &[
     notifications::getDueNotifications,
     notifications::markNotified,
     notifications::savePushSubscription,
+    notifications::removePushSubscription,
     rooms::pushToRoom,
     rooms::getRoomUsers,
     rooms::pushToAll,

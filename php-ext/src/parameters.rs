@@ -11,7 +11,7 @@ use chatpush_wire::conversation::Conversation;
 use chatpush_wire::frame::{self, MessageType};
 use chatpush_wire::id::{AnyUserId, ChosenId, InvalidUserId, MessageId};
 use chatpush_wire::limit::{CONTENT_BYTES, DUE_USERS, LEASE_TIME, ROWS_PER_CALL, TOKEN_TTL, TYPE_BYTES};
-use chatpush_wire::push_subscription::{InvalidPushSubscription, PushSubscription};
+use chatpush_wire::push_subscription::{InvalidPushSubscription, PushEndpoint, PushSubscription};
 use ext_php_rs::types::ZendStr;
 
 pub(crate) use self::grants::{NONE, Peers, Rooms};
@@ -92,6 +92,16 @@ impl<'a> Kind<'a> for PushSubscription {
     fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| InvalidPushSubscription::NotJson);
         valid(position, text.and_then(Self::parse))
+    }
+}
+
+impl<'a> Kind<'a> for PushEndpoint {
+    type Parsed = &'a [u8];
+    type Value = Self;
+
+    fn check(position: u32, bytes: &'a [u8]) -> Option<Self> {
+        // An address is ASCII, so what is not UTF-8 is not one either way.
+        valid(position, Self::try_from(String::from_utf8_lossy(bytes).into_owned()))
     }
 }
 

@@ -411,6 +411,24 @@ namespace ChatPush {
     function savePushSubscription(string|int $user_id, string $subscription_json): void {}
 
     /**
+     * Removes a browser's subscription to Web Push: for a sign-out on the server, so that the browser does not go on to
+     * show that messages wait for the user.
+     *
+     * The page's own `chat.disableNotifications()` ends it in the browser too. A call that is repeated after a timeout
+     * may return false although it has removed it.
+     *
+     * @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+     * @param string $endpoint the subscription's `endpoint`, an https address of at most 1500 bytes
+     * @return bool true: the user had such a subscription; false: there was none
+     * @throws \ValueError an argument is out of range
+     * @throws \ChatPush\ConnectionException Redis cannot be reached
+     * @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+     * @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
+     * @throws \ChatPush\Exception Web Push is off
+     */
+    function removePushSubscription(string|int $user_id, string $endpoint): bool {}
+
+    /**
      * Pushes a message to every connection in a room.
      *
      * It takes one Redis round trip, whatever the number of connections, and delivers at most once. Nothing

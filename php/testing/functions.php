@@ -118,6 +118,11 @@ function savePushSubscription(string|int $user_id, string $subscription_json): v
     PushSubscriptions::save(__FUNCTION__, $user_id, $subscription_json);
 }
 
+function removePushSubscription(string|int $user_id, string $endpoint): bool
+{
+    return PushSubscriptions::remove(__FUNCTION__, $user_id, $endpoint);
+}
+
 function pushToRoom(string|int $room, string $content, string|int $type): bool
 {
     return Rooms::push(__FUNCTION__, $room, $content, $type);

@@ -155,6 +155,12 @@ async fn endpoint_belongs_to_one_user() {
     let many: String = (0..21).map(|number| save(2, &format!("many{number}"))).collect();
     env.php().get(&many).await;
     assert_eq!(subscriptions(&env, 2).await, 20);
+    let remove = |user: u32| {
+        let endpoint = service.endpoint("many20");
+        format!("echo json_encode(ChatPush\\removePushSubscription({user}, '{endpoint}'));")
+    };
+    assert_eq!(env.php().get(&(remove(3) + &remove(2) + &remove(2))).await, "falsetruefalse");
+    assert_eq!(subscriptions(&env, 2).await, 19);
     env.php().get("ChatPush\\forgetUser(2);").await;
     assert_eq!((subscriptions(&env, 2).await, subscriptions(&env, 3).await), (0, 1));
 }
@@ -302,13 +308,17 @@ async fn off_is_said_by_name() {
         assert_eq!(answer["refused"], service.endpoint("a"));
         assert!(answer["reason"].as_str().is_some_and(|text| text.contains("[web_push]")), "{answer}");
     }
-    let code = format!(
-        "try {{ ChatPush\\savePushSubscription(2, '{}'); }}
-         catch (ChatPush\\Exception $e) {{ echo $e->getOutcome()->name, ' ', $e->getMessage(); }}",
-        service.subscription("a")
-    );
-    let printed = env.php().get(&code).await;
-    assert!(printed.starts_with("NotQueued ") && printed.contains("[web_push]"), "{printed}");
+    for call in [
+        format!("savePushSubscription(2, '{}')", service.subscription("a")),
+        format!("removePushSubscription(2, '{}')", service.endpoint("a")),
+    ] {
+        let code = format!(
+            "try {{ ChatPush\\{call}; }}
+             catch (ChatPush\\Exception $e) {{ echo $e->getOutcome()->name, ' ', $e->getMessage(); }}"
+        );
+        let printed = env.php().get(&code).await;
+        assert!(printed.starts_with("NotQueued ") && printed.contains("[web_push]"), "{printed}");
+    }
     let key = get(&daemon, "/vapid-public-key").await;
     assert!(key.starts_with("HTTP/1.1 404") && key.contains("[web_push]"), "{key}");
     let worker = get(&daemon, "/chatpush-worker.js").await;

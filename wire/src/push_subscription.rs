@@ -43,6 +43,37 @@ pub enum InvalidPushSubscription {
     Auth,
 }
 
+/// The address of a browser at its push service, which tells its subscription from others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PushEndpoint(String);
+
+/// A text is no such address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an https address of at most {PUSH_ENDPOINT_BYTES} bytes")]
+pub struct InvalidPushEndpoint;
+
+impl PushEndpoint {
+    /// As a text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PushEndpoint {
+    type Error = InvalidPushEndpoint;
+
+    fn try_from(text: String) -> Result<Self, InvalidPushEndpoint> {
+        if is_endpoint(&text) { Ok(Self(text)) } else { Err(InvalidPushEndpoint) }
+    }
+}
+
+impl From<PushEndpoint> for String {
+    fn from(PushEndpoint(text): PushEndpoint) -> Self {
+        text
+    }
+}
+
 impl PushSubscription {
     /// Bytes of an uncompressed point of P-256 (RFC 8291 section 3.1).
     pub const P256DH_BYTES: usize = 65;
@@ -167,6 +198,14 @@ mod tests {
         let written = serde_json::to_string(&subscription).unwrap();
         assert_eq!(PushSubscription::parse(&written), Ok(subscription.clone()));
         assert_eq!(serde_json::from_str::<PushSubscription>(&written).unwrap(), subscription);
+    }
+
+    #[test]
+    fn endpoint_alone_has_the_same_rule() {
+        let endpoint = PushEndpoint::try_from("https://push.example/a".to_owned()).unwrap();
+        assert_eq!(serde_json::to_string(&endpoint).unwrap(), r#""https://push.example/a""#);
+        assert!(serde_json::from_str::<PushEndpoint>(r#""http://push.example/a""#).is_err());
+        assert_eq!(PushEndpoint::try_from(String::new()), Err(InvalidPushEndpoint));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AnyUserId, InvalidUserId, UserId, UserIdType};
 use crate::partition::Partition;
-use crate::push_subscription::PushSubscription;
+use crate::push_subscription::{PushEndpoint, PushSubscription};
 use crate::reply_to::ReplyTo;
 
 /// A query and the version of the side that sends it.
@@ -62,6 +62,13 @@ pub enum Query<U = UserId> {
         /// Where, and with which keys.
         subscription: PushSubscription,
     },
+    /// A browser of the user is not to be reached any more.
+    RemovePushSubscription {
+        /// Whose browser it is.
+        user: U,
+        /// Where it was.
+        endpoint: PushEndpoint,
+    },
 }
 
 impl Query {
@@ -71,7 +78,8 @@ impl Query {
             Self::Rows { user, .. }
             | Self::Unread { user }
             | Self::UnreadCounts { user }
-            | Self::SavePushSubscription { user, .. } => Some(user),
+            | Self::SavePushSubscription { user, .. }
+            | Self::RemovePushSubscription { user, .. } => Some(user),
             Self::Due { .. } | Self::MarkNotified { .. } => None,
         }
     }
@@ -91,6 +99,9 @@ impl Query<AnyUserId> {
             Self::Due { limit, lease_ms } => Query::Due { limit, lease_ms },
             Self::SavePushSubscription { user, subscription } => {
                 Query::SavePushSubscription { user: user.of_type(ids)?, subscription }
+            }
+            Self::RemovePushSubscription { user, endpoint } => {
+                Query::RemovePushSubscription { user: user.of_type(ids)?, endpoint }
             }
             Self::MarkNotified { users } => Query::MarkNotified {
                 users: users.into_iter().map(|user| user.of_type(ids)).collect::<Result<_, _>>()?,

@@ -44,6 +44,8 @@ pub enum Reply {
     Notified(u64),
     /// A subscription to Web Push is saved.
     PushSubscriptionSaved,
+    /// Whether there was such a subscription, which there is not any more.
+    PushSubscriptionRemoved(bool),
     /// Who is in a room, as far as one daemon knows.
     Members {
         /// The type of the ids.

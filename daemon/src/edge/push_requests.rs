@@ -135,7 +135,7 @@ async fn answer(subscriptions: &Subscriptions, user: &UserId, request: PushReque
         }
         PushRequest::Invalid(endpoint, error) => (endpoint.as_str(), Err(SubscriptionError::Key(*error))),
         PushRequest::Remove(endpoint) => {
-            (endpoint.as_str(), subscriptions.remove(user, endpoint).await.map(|()| push::removed(endpoint)))
+            (endpoint.as_str(), subscriptions.remove(user, endpoint).await.map(|_| push::removed(endpoint)))
         }
     };
     done.unwrap_or_else(|error| match error {

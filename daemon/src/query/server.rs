@@ -202,7 +202,12 @@ impl QueryServer {
                 answer(taken.map(Reply::Due))
             }
             Query::SavePushSubscription { user, subscription } => {
-                saved(self.subscriptions.save(user, subscription).await)
+                let saved = self.subscriptions.save(user, subscription).await;
+                subscription_answer(saved.map(|()| Reply::PushSubscriptionSaved))
+            }
+            Query::RemovePushSubscription { user, endpoint } => {
+                let removed = self.subscriptions.remove(user, endpoint.as_str()).await;
+                subscription_answer(removed.map(Reply::PushSubscriptionRemoved))
             }
             Query::MarkNotified { .. } if self.offers.is_none() => Ok(not_notified()),
             Query::MarkNotified { users } => answer(offers::mark(store, users).await.map(Reply::Notified)),
@@ -216,9 +221,9 @@ fn not_notified() -> Reply {
 }
 
 /// The answer about a subscription to Web Push.
-fn saved(saved: Result<(), SubscriptionError>) -> Result<Reply, StoreError> {
-    match saved {
-        Ok(()) => Ok(Reply::PushSubscriptionSaved),
+fn subscription_answer(reply: Result<Reply, SubscriptionError>) -> Result<Reply, StoreError> {
+    match reply {
+        Ok(reply) => Ok(reply),
         Err(SubscriptionError::Store(error)) => Err(error),
         Err(refused) => Ok(Reply::Refused(Refusal::NotConfigured(refused.to_string()))),
     }

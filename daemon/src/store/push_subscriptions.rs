@@ -31,13 +31,17 @@ impl Store {
         self.change(&push::save(user, subscription, self.now().await?)).await.map(drop)
     }
 
-    /// Removes a user's subscription with this endpoint, if there is one.
+    /// Removes a user's subscription with this endpoint. Returns whether there was one; after an answer that was lost,
+    /// there is none any more.
     pub(crate) async fn remove_push_subscription(
         &self,
         user: &UserId,
         endpoint: &str,
-    ) -> Result<(), StoreError> {
-        self.change(&[push::remove(user, endpoint)]).await.map(drop)
+    ) -> Result<bool, StoreError> {
+        let rows = self.change(&[push::remove(user, endpoint), push::REMOVED.to_owned()]).await?.pop();
+        let removed =
+            rows.unwrap_or_default().into_iter().find_map(|row| mysql_async::from_row_opt(row).ok());
+        Ok(removed.is_some_and(|rows: u64| rows > 0))
     }
 
     /// The subscriptions of a user, and the time of MySQL's clock.

@@ -63,12 +63,12 @@ impl Subscriptions {
         Ok(store.save_push_subscription(user, subscription).await?)
     }
 
-    /// Removes a user's subscription, if there is one with this endpoint.
+    /// Removes a user's subscription with this endpoint. Returns whether there was one.
     ///
     /// # Errors
     ///
     /// Why it is not removed.
-    pub(crate) async fn remove(&self, user: &UserId, endpoint: &str) -> Result<(), SubscriptionError> {
+    pub(crate) async fn remove(&self, user: &UserId, endpoint: &str) -> Result<bool, SubscriptionError> {
         let Services { config, store, .. } = &*self.0;
         let (Some(_), Some(store)) = (&config.web_push, store) else { return Err(SubscriptionError::Off) };
         Ok(store.remove_push_subscription(user, endpoint).await?)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatpush_wire::due::DueUser;
 use chatpush_wire::id::UserId;
-use chatpush_wire::push_subscription::PushSubscription;
+use chatpush_wire::push_subscription::{PushEndpoint, PushSubscription};
 use chatpush_wire::query::Query;
 use chatpush_wire::reply::Reply;
 
@@ -38,6 +38,18 @@ pub(crate) fn save_push_subscription(
 ) -> Result<(), Error> {
     match query(call, Query::SavePushSubscription { user, subscription })? {
         Reply::PushSubscriptionSaved => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// A browser of the user is not to be reached any more. Returns whether it was.
+pub(crate) fn remove_push_subscription(
+    call: &Call,
+    user: UserId,
+    endpoint: PushEndpoint,
+) -> Result<bool, Error> {
+    match query(call, Query::RemovePushSubscription { user, endpoint })? {
+        Reply::PushSubscriptionRemoved(removed) => Ok(removed),
         other => Err(unexpected(other)),
     }
 }

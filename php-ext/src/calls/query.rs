@@ -64,6 +64,8 @@ const fn unanswered(query: &Query) -> &'static Unanswered {
         Query::Rows { .. } | Query::Unread { .. } | Query::UnreadCounts { .. } | Query::Due { .. } => {
             NOT_READ
         }
-        Query::MarkNotified { .. } | Query::SavePushSubscription { .. } => PERHAPS_WRITTEN,
+        Query::MarkNotified { .. }
+        | Query::SavePushSubscription { .. }
+        | Query::RemovePushSubscription { .. } => PERHAPS_WRITTEN,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chatpush_wire::due::DueUser;
-use chatpush_wire::push_subscription::PushSubscription;
+use chatpush_wire::push_subscription::{PushEndpoint, PushSubscription};
 
 use crate::calls::notifications;
 use crate::declaration::function;
@@ -72,5 +72,27 @@ function! {
         let call = Call::begin()?;
         let user = user_id.of_type(users::id_type(&call)?)?;
         notifications::save_push_subscription(&call, user, subscription_json)
+    }
+}
+
+function! {
+    /// Removes a browser's subscription to Web Push: for a sign-out on the server, so that the browser does not go on to
+    /// show that messages wait for the user.
+    ///
+    /// The page's own `chat.disableNotifications()` ends it in the browser too. A call that is repeated after a timeout
+    /// may return false although it has removed it.
+    ///
+    /// @param string|int $user_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
+    /// @param string $endpoint the subscription's `endpoint`, an https address of at most 1500 bytes
+    /// @return bool true: the user had such a subscription; false: there was none
+    /// @throws \ValueError an argument is out of range
+    /// @throws \ChatPush\ConnectionException Redis cannot be reached
+    /// @throws \ChatPush\UnavailableException no daemon runs, or it could not answer
+    /// @throws \ChatPush\TimeoutException no answer in time: it may have been done, call it again
+    /// @throws \ChatPush\Exception Web Push is off
+    fn removePushSubscription(user_id: UserArgument, endpoint: PushEndpoint) -> bool {
+        let call = Call::begin()?;
+        let user = user_id.of_type(users::id_type(&call)?)?;
+        notifications::remove_push_subscription(&call, user, endpoint)
     }
 }

@@ -97,6 +97,14 @@ final class Arguments
         return $rule === null ? $endpoint : throw $this->error($position, 'subscription_json', $rule);
     }
 
+    /** Where a browser can be reached. */
+    public function pushEndpoint(int $position, string $endpoint): void
+    {
+        if (!self::isEndpoint($endpoint)) {
+            throw $this->error($position, 'endpoint', 'must be an https address of at most 1500 bytes');
+        }
+    }
+
     /** The name of a room. An integer is its digits, because PHP makes integers of such keys. */
     public function room(int $position, string|int $name): string
     {

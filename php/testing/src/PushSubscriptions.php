@@ -22,11 +22,23 @@ final class PushSubscriptions
         $check->anyUser(1, 'user_id', $user);
         $endpoint = $check->pushSubscription(2, $json);
         $user = $check->user(1, 'user_id', $user);
-        $do = function () use ($user, $endpoint): void {
-            $subscriptions = Memory::get()->pushSubscriptions ?? throw Failure::noWebPush();
-            $subscriptions->add($user, $endpoint);
-        };
-        Call::run($function, Effect::Write, $do, fn () => null, true);
+        Call::run($function, Effect::Write, fn () => self::installed()->add($user, $endpoint), fn () => null, true);
+    }
+
+    public static function remove(string $function, int|string $user, string $endpoint): bool
+    {
+        $check = new Arguments($function);
+        $check->anyUser(1, 'user_id', $user);
+        $check->pushEndpoint(2, $endpoint);
+        $user = $check->user(1, 'user_id', $user);
+        $do = fn () => self::installed()->end($user, $endpoint);
+        return Call::run($function, Effect::Write, $do, fn () => false, true);
+    }
+
+    /** Those of the installation, if it has [web_push]. */
+    private static function installed(): self
+    {
+        return Memory::get()->pushSubscriptions ?? throw Failure::noWebPush();
     }
 
     /** @return list<string> the endpoints of a user, oldest first */
@@ -50,5 +62,14 @@ final class PushSubscriptions
         foreach (array_slice($this->of($user), 0, -self::MOST_OF_A_USER) as $oldest) {
             unset($this->users[$oldest]);
         }
+    }
+
+    private function end(int|string $user, string $endpoint): bool
+    {
+        $isTheirs = in_array($endpoint, $this->of($user), true);
+        if ($isTheirs) {
+            unset($this->users[$endpoint]);
+        }
+        return $isTheirs;
     }
 }

@@ -241,6 +241,11 @@ final class BadInputTest extends ChatPushTestCase
                 '', '[]', '{}', "\xFF", str_repeat(' ', 2_049),
                 strtr(ExtensionFunctions::SUBSCRIPTION, ['https' => 'http']),
             ],
+            'endpoint' => [
+                '', 'push.example', 'http://push.example/a', 'https://push.example/ a', 'https://a@push.example/',
+                'https://push.example/#a', "https://push.example/\0", "\xFF",
+                'https://push.example/' . str_repeat('x', 1_480),
+            ],
             'ids' => [['key' => 0], ['key' => -1], range(1, 10_001)],
             'user_ids' => [...self::inLists($ids), range(1, 10_001)],
             'receiver_ids' => [...self::inLists($ids), range(1, 10_001), array_fill(0, 10_001, 1)],
@@ -264,6 +269,7 @@ final class BadInputTest extends ChatPushTestCase
             // PHP makes numbers of keys that look like one.
             'conversation' => array_slice($texts, 1),
             'subscription_json' => [...$texts, null],
+            'endpoint' => [...$texts, null],
             'room' => $ids,
             'limit' => ['5', 1.5, true, null, []],
             'after_id' => ['5', 1.5, true, null, []],

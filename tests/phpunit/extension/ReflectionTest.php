@@ -28,6 +28,7 @@ final class ReflectionTest extends ChatPushTestCase
         'ChatPush\getDueNotifications' => 'int $limit = 100, int $lease_seconds = 60: array',
         'ChatPush\markNotified' => 'array $user_ids: int',
         'ChatPush\savePushSubscription' => 'string|int $user_id, string $subscription_json: void',
+        'ChatPush\removePushSubscription' => 'string|int $user_id, string $endpoint: bool',
         'ChatPush\pushToRoom' => 'string|int $room, string $content, string|int $type: bool',
         'ChatPush\getRoomUsers' => 'string|int $room: array',
         'ChatPush\pushToAll' => 'string $content, string|int $type: bool',

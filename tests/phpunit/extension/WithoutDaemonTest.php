@@ -266,6 +266,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
         $write = [
             fn () => ChatPush\markNotified([2]),
             fn () => ChatPush\savePushSubscription(2, $subscription),
+            fn () => ChatPush\removePushSubscription(2, 'https://push.example/a'),
         ];
         foreach ($write as $call) {
             $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);

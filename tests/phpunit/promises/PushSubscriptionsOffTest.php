@@ -11,8 +11,13 @@ final class PushSubscriptionsOffTest extends PromisesTestCase
         // The keys are those of RFC 8291, appendix A.
         $json = '{"endpoint":"https://push.example/a","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcx'
             . 'aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}';
-        $save = fn () => ChatPush\savePushSubscription($user, $json);
-        $thrown = self::assertFails(ChatPush\Exception::class, ChatPush\Outcome::NotQueued, false, $save);
-        self::assertStringStartsWith('Web Push is off: set [web_push] in chatpushd', $thrown->getMessage());
+        $calls = [
+            fn () => ChatPush\savePushSubscription($user, $json),
+            fn () => ChatPush\removePushSubscription($user, 'https://push.example/a'),
+        ];
+        foreach ($calls as $call) {
+            $thrown = self::assertFails(ChatPush\Exception::class, ChatPush\Outcome::NotQueued, false, $call);
+            self::assertStringStartsWith('Web Push is off: set [web_push] in chatpushd', $thrown->getMessage());
+        }
     }
 }

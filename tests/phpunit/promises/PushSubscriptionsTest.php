@@ -29,6 +29,10 @@ final class PushSubscriptionsTest extends PromisesTestCase
         self::assertSame([self::endpoint(3)], $this->installation->pushEndpoints($other));
         ChatPush\savePushSubscription($user, self::subscription(3));
         self::assertSame(self::endpoint(3), $this->installation->pushEndpoints($user)[19], 'as a new one');
+        self::assertFalse(ChatPush\removePushSubscription($other, self::endpoint(3)), 'it is not theirs');
+        self::assertTrue(ChatPush\removePushSubscription($user, self::endpoint(3)));
+        self::assertFalse(ChatPush\removePushSubscription($user, self::endpoint(3)));
+        self::assertCount(19, $this->installation->pushEndpoints($user));
         ChatPush\forgetUser($user);
         self::assertSame([], $this->installation->pushEndpoints($user));
     }
@@ -52,6 +56,15 @@ final class PushSubscriptionsTest extends PromisesTestCase
         yield 'http' => ['have an endpoint', $with('http://push.example/', self::KEYS)];
         yield 'no keys' => ['have keys.p256dh', $with('https://push.example/', '{}')];
         yield 'no secret' => ['have keys.auth', $with('https://push.example/', strtr(self::KEYS, ['BTBZ' => '']))];
+    }
+
+    public function testAnEndpointIsAnAddress(): void
+    {
+        $start = 'ChatPush\removePushSubscription(): Argument #2 ($endpoint) must be ';
+        foreach (['', 'http://push.example/', 'https://push.example/' . str_repeat('x', 1_500)] as $wrong) {
+            $thrown = self::expectThrown(ValueError::class, fn () => ChatPush\removePushSubscription(7, $wrong));
+            self::assertSame("{$start}an https address of at most 1500 bytes", $thrown->getMessage());
+        }
     }
 
     private static function endpoint(int $number): string

@@ -65,6 +65,7 @@ final class ExtensionFunctions
             'ttl_seconds' => 60,
             'lease_seconds' => 60,
             'subscription_json' => self::SUBSCRIPTION,
+            'endpoint' => 'https://push.example/a',
             'ids' => [5, 6],
             'user_ids' => [$user, $other],
             'receiver_ids' => [$user, $other],

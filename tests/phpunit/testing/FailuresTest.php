@@ -22,8 +22,10 @@ final class FailuresTest extends PromisesTestCase
         }
         self::assertSame(Delivery::Stored, $send());
         self::assertSame(1, Server::unread(2), 'the id makes it the same message');
-        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', 'forget', 'mark', ...self::READS];
+        $repeatable = ['push a row', 'send with an id', 'disconnect', 'recall', 'forget', 'mark', 'unsubscribe'];
+        $repeatable = [...$repeatable, ...self::READS];
         Server::notify();
+        Server::allowWebPush();
         foreach (self::calls() as $name => $call) {
             Server::fail(Outcome::Unknown);
             $thrown = self::expectThrown(ChatPush\TimeoutException::class, $call);
@@ -116,6 +118,7 @@ final class FailuresTest extends PromisesTestCase
             'recall' => fn () => ChatPush\recallMessage(1, 2, 'id'),
             'due' => fn () => ChatPush\getDueNotifications(),
             'mark' => fn () => ChatPush\markNotified([2]),
+            'unsubscribe' => fn () => ChatPush\removePushSubscription(2, 'https://push.example/a'),
         ];
     }
 }

@@ -51,6 +51,9 @@ pub(in crate::store) fn remove(user: &UserId, endpoint: &str) -> String {
     )
 }
 
+/// How many rows the statement before has removed.
+pub(in crate::store) const REMOVED: &str = "SELECT ROW_COUNT()";
+
 /// The subscriptions of a user.
 pub(in crate::store) fn select(user: &UserId) -> String {
     format!(
