@@ -5,13 +5,15 @@
 //!
 //! `subscriptions` keeps where browsers can be reached. `delivery` tells those of one user: `payload` is what they
 //! are sent, `vapid` says who sends, `client` speaks HTTP, and `resolver` leads it to public addresses alone.
-//! `push_services` keeps one that is dead from holding up the others, and `warnings` the log from filling up.
+//! `push_services` keeps one that is dead from holding up the others, and `settled` a browser from being told twice while
+//! another waits for its turn. `warnings` keeps the log from filling up.
 
 mod client;
 mod delivery;
 mod payload;
 mod push_services;
 mod resolver;
+mod settled;
 pub(crate) mod subscriptions;
 mod vapid;
 mod warnings;
@@ -19,7 +21,6 @@ mod warnings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -132,14 +133,9 @@ impl WebPushes {
         for (offer, slot) in offers.into_iter().zip(slots) {
             let (web_pushes, store) = (self.clone(), store.clone());
             self.tasks.spawn(async move {
-                match web_pushes.tell(&store, &offer).await {
-                    // Others wait for the same push service as a rule: looking for them at once is in vain.
-                    Ok(Told::Busy(pause)) => sleep(pause).await,
-                    Ok(_) => {}
+                if let Err(error) = web_pushes.tell(&store, &offer).await {
                     // The lease ends, and the user is offered again.
-                    Err(error) => {
-                        tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
-                    }
+                    tracing::debug!(user = %offer.waiting.user, %error, "cannot tell a user by Web Push");
                 }
                 drop(slot);
             });
@@ -148,7 +144,7 @@ impl WebPushes {
     }
 
     /// Tells a user, and records what became of it.
-    async fn tell(&self, store: &Store, offer: &Offer) -> Result<Told, NotifyError> {
+    async fn tell(&self, store: &Store, offer: &Offer) -> Result<(), NotifyError> {
         let user = &offer.waiting.user;
         let told = self.delivery.tell(store, offer).await?;
         match told {
@@ -159,9 +155,10 @@ impl WebPushes {
                 metrics::WEB_PUSHES.increment("given_up");
                 offers::leave_to_application(store, offer).await
             }
-            Told::Busy(pause) => offers::release(store, offer, pause).await,
+            Told::Busy(pause) => return offers::release(store, offer, pause).await,
             Told::Failed(pause) => offers::postpone(store, &[(offer, pause)]).await,
         }?;
-        Ok(told)
+        self.delivery.recorded(offer);
+        Ok(())
     }
 }

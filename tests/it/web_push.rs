@@ -1,7 +1,9 @@
 //! Web Push: subscriptions, and what push services are sent.
 
 mod answers;
+mod busy;
 mod content;
+mod faults;
 mod push_service;
 
 use chatpush_tests::client::Client;
@@ -131,6 +133,21 @@ async fn user_who_is_away_is_told_once() {
     eventually("whoever has no browser is left to the application", others, |users| users == "[3]").await;
     assert_eq!(service.pushes().len(), 1, "2 was told");
     counted(&daemon, "accepted", 1).await;
+}
+
+/// `web_push.ttl` is said to the push service.
+#[tokio::test]
+async fn push_services_are_told_how_long_to_keep_it() {
+    for ttl in ["0", "2419200"] {
+        let service = PushService::start().await;
+        let env = installation(&service, &service.host()).await.with("CHATPUSH_WEB_PUSH_TTL", ttl);
+        let daemon = env.daemon().await;
+        subscribed(&daemon, 2, &service.subscription("a")).await;
+        env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+        let push = service.received(1).await.remove(0);
+        let headers = ["ttl", "topic", "urgency"].map(|name| push.headers[name].as_str());
+        assert_eq!(headers, [ttl, "chatpush", "normal"]);
+    }
 }
 
 /// An endpoint is one user's, from whichever side it comes. Who is forgotten has none.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::client::{Answer, Client, TIMEOUT};
 use super::payload;
 use super::push_services::{Busy, PushServices};
+use super::settled::Settled;
 use super::warnings::Warnings;
 use crate::base::{clock, metrics, pause};
 use crate::config::WebPush;
@@ -18,12 +18,6 @@ use crate::services::Services;
 use crate::store::push_subscriptions::SavedSubscription;
 use crate::store::{Store, StoreError};
 
-/// Requests at the same time, to all push services.
-const REQUESTS: usize = 32;
-
-/// How soon it is tried again to reach a push service that has enough requests.
-const BUSY_PAUSE: Duration = Duration::from_secs(1);
-
 /// Sends to push services. Cloning is shallow.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
@@ -31,7 +25,7 @@ pub(super) struct Delivery {
     web_push: Arc<WebPush>,
     client: Client,
     push_services: PushServices,
-    requests: Arc<Semaphore>,
+    settled: Settled,
     warnings: Warnings,
 }
 
@@ -54,7 +48,7 @@ pub(super) enum Told {
     Yes,
     /// No browser can be reached, so that others are to tell the user.
     Never,
-    /// One could not be tried: try again after this time. A browser that is told twice shows it once.
+    /// One could not be tried: try again after this time. The others are not told again.
     Busy(Duration),
     /// None was told: try again after this time.
     Failed(Duration),
@@ -67,44 +61,46 @@ impl Delivery {
             web_push,
             client,
             push_services: PushServices::default(),
-            requests: Arc::new(Semaphore::new(REQUESTS)),
+            settled: Settled::default(),
             warnings: Warnings::default(),
         }
     }
 
-    /// Tells the browsers of a user who is leased. No request begins that could outlast the lease.
+    /// Tells the browsers of a user who is leased, but for those that were told in an earlier lease. Nobody waits for
+    /// the turn of a push service: whoever is told later is leased again, which looks whether they are still due.
     pub(super) async fn tell(&self, store: &Store, offer: &Offer) -> Result<Told, StoreError> {
-        let (now, subscriptions) = store.push_subscriptions(&offer.waiting.user).await?;
+        let user = &offer.waiting.user;
+        let (now, subscriptions) = store.push_subscriptions(user).await?;
         let default_type = &self.services.config.default_type;
         let payload = payload::of(&offer.waiting, &self.web_push.notification, default_type);
-        let last_start = offer.ends.checked_sub(TIMEOUT * 2).unwrap_or(offer.ends);
-        let try_one =
-            |saved, until| self.send(store, saved, &payload, (now, offer.tries), (until, last_start));
-        let tried = join_all(subscriptions.iter().map(|saved| try_one(saved, Instant::now()))).await;
-        let mut outcomes: Vec<_> = tried.into_iter().collect::<Result<_, _>>()?;
-        if outcomes.contains(&Outcome::Accepted) {
-            // The others are told at the same time, so their turn is waited for.
-            let busy = subscriptions.iter().zip(&mut outcomes);
-            let busy = busy.filter(|(_, outcome)| matches!(outcome, Outcome::Busy(_)));
-            let try_one = &try_one;
-            let tried = join_all(busy.map(|(saved, outcome)| async move {
-                *outcome = try_one(saved, last_start).await?;
-                Ok::<_, StoreError>(())
-            }));
-            tried.await.into_iter().collect::<Result<(), _>>()?;
-        }
+        let settled = self.settled.of(user, offer.due_at);
+        let settled = &settled;
+        let tried = subscriptions.iter().map(|saved| {
+            let payload = &payload;
+            async move {
+                match settled.get(saved.subscription.endpoint()) {
+                    Some(true) => Ok(Outcome::Accepted),
+                    Some(false) => Ok(Outcome::Never),
+                    None => self.send(store, saved, payload, (now, offer)).await,
+                }
+            }
+        });
+        let outcomes: Vec<_> = join_all(tried).await.into_iter().collect::<Result<_, _>>()?;
         Ok(together(&outcomes))
     }
 
-    /// Sends to one browser, and records what follows from the answer. The turn of its push service is waited for until
-    /// `until`, and no request begins behind `last_start`.
+    /// What became of it is recorded for the user, who is not to be told of this any more, or anew.
+    pub(super) fn recorded(&self, offer: &Offer) {
+        self.settled.forget(&offer.waiting.user, offer.due_at);
+    }
+
+    /// Sends to one browser, and records what follows from the answer.
     async fn send(
         &self,
         store: &Store,
         saved: &SavedSubscription,
         payload: &str,
-        (now, tries): (u64, u32),
-        (until, last_start): (Instant, Instant),
+        (now, offer): (u64, &Offer),
     ) -> Result<Outcome, StoreError> {
         let endpoint = saved.subscription.endpoint();
         if let Some(left) = saved.next_try_at.checked_sub(now).filter(|left| *left > 0) {
@@ -113,23 +109,26 @@ impl Delivery {
         // The list may have changed since it was saved.
         let Ok(url) = self.web_push.hosts.allow(endpoint) else { return Ok(Outcome::Never) };
         let host = url.authority().to_owned();
+        let tries = offer.tries;
         let own_pause = pause::after(tries);
-        // First the one of its push service: who waits for a slow one keeps no request from others.
-        let permit = match self.push_services.acquire(&host, until).await {
+        // A process that was stopped may wake up behind the lease: somebody else may have told by now.
+        if Instant::now() + TIMEOUT * 2 > offer.ends {
+            return Ok(Outcome::Busy(Duration::ZERO));
+        }
+        let permit = match self.push_services.acquire(&host) {
             Ok(permit) => permit,
-            Err(Busy::Full) => return Ok(Outcome::Busy(BUSY_PAUSE)),
+            Err(Busy::Full(turn)) => return Ok(Outcome::Busy(turn)),
             Err(Busy::Down(left)) => return Ok(Outcome::Failed(own_pause.max(left))),
-        };
-        let Ok(Ok(_request)) = timeout_at(last_start, self.requests.acquire()).await else {
-            return Ok(Outcome::Busy(BUSY_PAUSE));
         };
         let answer = self.client.post(url, &saved.subscription, payload).await;
         permit.answered(!matches!(answer, Answer::Silent(_)));
         drop(permit);
         let counted = |outcome| metrics::WEB_PUSHES.increment(outcome);
+        let settle = |accepted| self.settled.add(&offer.waiting.user, offer.due_at, endpoint, accepted);
         let (reason, pause) = match answer {
             Answer::Accepted => {
                 counted("accepted");
+                settle(true);
                 if saved.has_failed {
                     store.record_push_answer(endpoint, None).await?;
                 }
@@ -142,6 +141,7 @@ impl Delivery {
             }
             Answer::Rejected(reason) => {
                 counted("rejected");
+                settle(false);
                 self.warn(&host, &reason, "a push service does not take a notification");
                 store.record_push_answer(endpoint, Some((&reason, 0))).await?;
                 return Ok(Outcome::Never);

@@ -18,6 +18,7 @@ use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use web_push_native::Auth;
 
 /// The secret that the browsers share.
@@ -43,22 +44,34 @@ pub(super) struct PushService {
     port: u16,
     /// With the certificate.
     folder: Arc<Folder>,
+    certificate: Certificate,
     browser: SecretKey,
     pushes: Arc<Mutex<Vec<Push>>>,
     /// The head of the answer by path; empty: none is given; `endless`: 400, with a body without an end.
     answers: Arc<Mutex<HashMap<String, String>>>,
+    /// Whether answers are given now.
+    answering: watch::Sender<bool>,
 }
 
 impl PushService {
     pub(super) async fn start() -> Self {
         let folder = Folder::new().expect("a folder can be made");
         let certificate = Certificate::make(folder.path(), "push").expect("openssl is there");
+        Self::with_certificate(Arc::new(folder), certificate).await
+    }
+
+    /// Another one with the same certificate.
+    pub(super) async fn beside(&self) -> Self {
+        Self::with_certificate(self.folder.clone(), self.certificate.clone()).await
+    }
+
+    async fn with_certificate(folder: Arc<Folder>, certificate: Certificate) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let acceptor = tls_server::acceptor(&certificate);
         let browser = SecretKey::from_slice(&[9; 32]).expect("a key");
-        let folder = Arc::new(folder);
-        let service = Self { port, folder, browser, pushes: Arc::default(), answers: Arc::default() };
+        let (pushes, answers, answering) = (Arc::default(), Arc::default(), watch::Sender::new(true));
+        let service = Self { port, folder, certificate, browser, pushes, answers, answering };
         let serving = service.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -106,6 +119,15 @@ impl PushService {
         answers.insert(format!("/{browser}"), answer.to_owned());
     }
 
+    /// Holds all answers back until [`PushService::release`].
+    pub(super) fn hold(&self) {
+        self.answering.send_replace(false);
+    }
+
+    pub(super) fn release(&self) {
+        self.answering.send_replace(true);
+    }
+
     pub(super) fn pushes(&self) -> Vec<Push> {
         self.pushes.lock().expect("it is locked").clone()
     }
@@ -143,6 +165,8 @@ impl PushService {
                 payload,
                 claims,
             });
+            let mut answering = self.answering.subscribe();
+            answering.wait_for(|answering| *answering).await.expect("the service is there");
             let answer = self.answers.lock().expect("it is locked").get(&path).cloned();
             let answer = answer.unwrap_or_else(|| "201 Created".to_owned());
             if answer.is_empty() {
@@ -153,7 +177,10 @@ impl PushService {
                 return;
             }
             let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
+            // Whoever has waited too long is not there any more.
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
         }
     }
 }
