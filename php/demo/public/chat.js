@@ -33,6 +33,7 @@ const chat = ChatPush.connect({
 const typing = new Typing(chat, chats, (name) => name === conversation.name && showPresence());
 const reader = new Reader(chat);
 const notify = new NotifySwitch(chat, $('notify'), $('notify-problem'));
+notify.endAtSignOut(document.querySelector('form[action="sign-out.php"]'));
 let signedIn = false;
 /** Whether the page hears of people who register, by the grant of this connection. */
 let hears = false;

@@ -180,3 +180,17 @@ test('what is switched off is told no more', options, async () => {
   assert.equal(await demo.sql(`SELECT COUNT(*) FROM chatpush_push WHERE user_id = ${MIRA}`), '0');
   await leave(page);
 });
+
+test('who signs out is told no more in this browser', options, async () => {
+  const page = await come();
+  const notify = (what) => page.run(`() => document.getElementById('notify').${what}`);
+  await until('notifications are off', async () => (await notify("getAttribute('aria-checked')")) === 'false');
+  await notify('click()');
+  await until('notifications are on', async () => (await notify("getAttribute('aria-checked')")) === 'true');
+  const saved = () => demo.sql(`SELECT COUNT(*) FROM chatpush_push WHERE user_id = ${MIRA}`);
+  assert.equal(await saved(), '1');
+  await page.run(`() => document.querySelector('[action="sign-out.php"] button').click()`);
+  await until('she has signed out', () => page.run("() => document.querySelector('[name=password]') !== null"));
+  assert.equal(await saved(), '0');
+  await page.close();
+});
