@@ -80,6 +80,10 @@ async fn retry_after_is_heeded() {
     let (service, env, _daemon) = one_browser("429 Too Many Requests\r\nRetry-After: 3000").await;
     let (text, seconds) = error(&env, "429").await;
     assert!((2_900..=3_000).contains(&seconds), "{text}, {seconds} s");
+    // The answer is recorded before the user is offered again.
+    let tried =
+        || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE tries = 1 AND lease IS NULL");
+    eventually("it is put off", tried, |count| *count == [1]).await;
     service.answer("a", "503 Service Unavailable\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT");
     env.execute("UPDATE chatpush_push SET next_try_at = 0, error = NULL").await;
     env.execute("UPDATE chatpush_notified SET offer_at = 1 WHERE lease IS NULL").await;
