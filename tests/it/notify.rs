@@ -6,6 +6,7 @@ mod contents;
 mod failures;
 mod history;
 mod locks;
+mod unread;
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;
@@ -80,6 +81,20 @@ async fn user_whose_return_was_not_recorded_is_due_again() {
     // A sweep that comes behind the third message changes nothing for user 2.
     env.php().get("ChatPush\\sendMessage(1, 3, 'later');").await;
     assert_eq!(ids(&first_due(&env).await), [3]);
+}
+
+/// As if a daemon had been killed between the confirmation and the record of the connection.
+#[tokio::test]
+async fn confirmation_without_a_recorded_return_is_enough() {
+    let env = installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    env.php().get("ChatPush\\ackOfflineMessage(2, [1]);").await;
+    nothing_is_noted(&env, 2).await;
+    env.php().get("storeOfflineMessage(1, 2, 'b');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
 }
 
 /// Once, until the user connects again, however many messages come.
@@ -237,48 +252,6 @@ async fn rows_that_are_left_alone_do_not_count() {
     nothing_is_noted(&env, 3).await;
 }
 
-/// With `unread`, an open page that confirms does not count as reading; a clear does, and so does a counter that
-/// the application sets to 0.
-#[tokio::test]
-async fn unread_messages_are_told_until_they_are_read() {
-    let env = installation("unread").await;
-    let daemon = env.daemon().await;
-    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
-    env.php().get("ChatPush\\sendMessage(1, 2, 'a', 'chat', 'a');").await;
-    browser.send_text(&json!({"ack": ["1:a"]}).to_string()).await;
-    eventually("it is confirmed", || env.stored_count(2), |count| *count == 0).await;
-    let users = first_due(&env).await;
-    assert_eq!(users, [json!({"user_id": 2, "waiting": 0, "unread": 1, "first_time": null, "last": null})]);
-    assert_eq!(mark(&env, "2").await, "1");
-    env.php().get("storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 3, 'x');").await;
-    assert_eq!(ids(&first_due(&env).await), [3], "2 was told and has not read");
-    browser.send_text(r#"{"read":true}"#).await;
-    eventually("it is read", || env.unread(2), |count| *count == 0).await;
-    nothing_is_noted(&env, 2).await;
-    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
-    assert_eq!(ids(&first_due(&env).await), [2]);
-    assert_eq!(mark(&env, "2").await, "1");
-    env.execute("UPDATE user SET unread_count = 0 WHERE id = 2").await;
-    env.php().get("storeOfflineMessage(1, 2, 'd');").await;
-    assert_eq!(ids(&first_due(&env).await), [2], "read before");
-}
-
-/// Each message moves the time at which the receiver is looked at.
-#[tokio::test]
-async fn user_who_gets_messages_all_the_time_is_due() {
-    let env = installation("unread").await;
-    let _daemon = env.daemon().await;
-    let php = env.php();
-    let code = "while (true) storeOfflineMessage(1, 2, 'one of many');";
-    let mut storing = [(); 2].map(|()| php.program(["-r", code]).spawn().expect("PHP starts"));
-    let found = first_due(&env).await;
-    assert_eq!(found[0]["user_id"], 2);
-    for php in &mut storing {
-        assert_eq!(php.try_wait().expect("it can be asked"), None, "the messages go on");
-        php.kill().await.expect("it is there");
-    }
-}
-
 /// The daemon that takes over goes on where the killed one was, and nobody is told twice.
 #[tokio::test]
 async fn killed_daemon_loses_and_repeats_nothing() {
@@ -347,36 +320,6 @@ async fn queries_are_bounded() {
     assert!(printed.contains(r#""waiting":1000"#), "{printed}");
     let rows = env.query::<u64>(read).await[0] - before;
     assert!(rows < 5_000, "{rows} rows were read");
-}
-
-/// A read that is accepted counts, although an application's transaction keeps it from MySQL; and a user whose
-/// return nobody has recorded is told again.
-#[tokio::test]
-async fn what_was_accepted_counts_before_it_is_in_mysql() {
-    let env = installation("unread").await;
-    let daemon = env.daemon().await;
-    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
-    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
-    eventually("2 is due", || noted(&env, 2), |noted| *noted == Some((false, true, false))).await;
-    let mut application = env.mysql().await;
-    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
-    application.query_drop("SELECT * FROM user WHERE id = 2 FOR UPDATE").await.expect("the row is free");
-    browser.send_text(r#"{"read":true}"#).await;
-    eventually("it is in the log", || env.log_length(2), |length| *length > 0).await;
-    assert_eq!(ids(&due(&env, 60).await), [0; 0]);
-    application.query_drop("COMMIT").await.expect("MariaDB answers");
-    nothing_is_noted(&env, 2).await;
-
-    let env = installation("undelivered").await;
-    let _daemon = env.daemon().await;
-    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
-    assert_eq!(ids(&first_due(&env).await), [2]);
-    assert_eq!(mark(&env, "2").await, "1");
-    // As if a daemon had been killed between the confirmation and the record of the connection.
-    env.php().get("ChatPush\\ackOfflineMessage(2, [1]);").await;
-    nothing_is_noted(&env, 2).await;
-    env.php().get("storeOfflineMessage(1, 2, 'b');").await;
-    assert_eq!(ids(&first_due(&env).await), [2]);
 }
 
 /// Rows of a history that do not wait neither stop nor slow down the search.

@@ -1,0 +1,67 @@
+//! Users who have messages that they have not read: `notify.when` is `unread`.
+
+use chatpush_tests::eventually::eventually;
+use mysql_async::prelude::Queryable as _;
+use serde_json::json;
+
+use super::{due, first_due, ids, installation, mark, noted, nothing_is_noted};
+
+/// With `unread`, an open page that confirms does not count as reading; a clear does, and so does a counter that
+/// the application sets to 0.
+#[tokio::test]
+async fn unread_messages_are_told_until_they_are_read() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'a', 'chat', 'a');").await;
+    browser.send_text(&json!({"ack": ["1:a"]}).to_string()).await;
+    eventually("it is confirmed", || env.stored_count(2), |count| *count == 0).await;
+    let users = first_due(&env).await;
+    assert_eq!(users, [json!({"user_id": 2, "waiting": 0, "unread": 1, "first_time": null, "last": null})]);
+    assert_eq!(mark(&env, "2").await, "1");
+    env.php().get("storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 3, 'x');").await;
+    assert_eq!(ids(&first_due(&env).await), [3], "2 was told and has not read");
+    browser.send_text(r#"{"read":true}"#).await;
+    eventually("it is read", || env.unread(2), |count| *count == 0).await;
+    nothing_is_noted(&env, 2).await;
+    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(mark(&env, "2").await, "1");
+    env.execute("UPDATE user SET unread_count = 0 WHERE id = 2").await;
+    env.php().get("storeOfflineMessage(1, 2, 'd');").await;
+    assert_eq!(ids(&first_due(&env).await), [2], "read before");
+}
+
+/// Each message moves the time at which the receiver is looked at.
+#[tokio::test]
+async fn user_who_gets_messages_all_the_time_is_due() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    let php = env.php();
+    let code = "while (true) storeOfflineMessage(1, 2, 'one of many');";
+    let mut storing = [(); 2].map(|()| php.program(["-r", code]).spawn().expect("PHP starts"));
+    let found = first_due(&env).await;
+    assert_eq!(found[0]["user_id"], 2);
+    for php in &mut storing {
+        assert_eq!(php.try_wait().expect("it can be asked"), None, "the messages go on");
+        php.kill().await.expect("it is there");
+    }
+}
+
+/// Although an application's transaction keeps it from MySQL.
+#[tokio::test]
+async fn read_counts_before_it_is_in_mysql() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    let mut browser = daemon.connect_with(2, "chatpush.v1").await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    eventually("2 is due", || noted(&env, 2), |noted| *noted == Some((false, true, false))).await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("SELECT * FROM user WHERE id = 2 FOR UPDATE").await.expect("the row is free");
+    browser.send_text(r#"{"read":true}"#).await;
+    eventually("it is in the log", || env.log_length(2), |length| *length > 0).await;
+    assert_eq!(ids(&due(&env, 60).await), [0; 0]);
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    nothing_is_noted(&env, 2).await;
+}
