@@ -6,6 +6,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+/// How long it takes at most until another daemon does what a killed one did: it notices at once, and each part tries
+/// again within two seconds.
+const TAKEN_OVER: Duration = Duration::from_secs(3);
+
+/// The writer's lease, as long as stores wait for one that hangs.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// Until a connection is noticed whose path is dead, and the users of a daemon that hangs are offline.
+const HUNG: Duration = Duration::from_secs(12);
+
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultKind {
@@ -88,6 +98,32 @@ impl FaultKind {
         self != Self::LoseCommits
             && (notifications || self != Self::KillSender)
             && !(galera && matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment))
+    }
+
+    /// How long after its end everything works again as if it had not been (ARCHITECTURE.md, "When something fails").
+    pub fn settles_within(self) -> Duration {
+        match self {
+            Self::TimeZone
+            | Self::Increment
+            | Self::Poison
+            | Self::KillWorker
+            | Self::OtherDatabase
+            | Self::OtherPrefix => Duration::ZERO,
+            Self::KillDaemon | Self::KillSender | Self::RestartDaemon => TAKEN_OVER,
+            Self::StopDaemon
+            | Self::KillRedis
+            | Self::LoseTail
+            | Self::RedisFailover
+            | Self::RedisFull
+            | Self::KillMariaDb
+            | Self::MysqlFailover
+            | Self::EndSubscriptions
+            | Self::Cut
+            | Self::Freeze
+            | Self::Slow
+            | Self::LoseCommits => LEASE,
+            Self::Silence => HUNG,
+        }
     }
 }
 

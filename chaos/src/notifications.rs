@@ -1,10 +1,14 @@
 //! An application that receives webhooks, and users who are away and come back, with a ledger of both: whoever waits
-//! is told of once, and nobody of what was delivered; each confirmation is told; coming and going alternate.
+//! is told of in time, once for each absence, and nobody of what was delivered or taken back; each confirmation is told;
+//! coming and going alternate.
 
 mod absent;
+mod calm;
 mod ledger;
+mod over;
 mod receiver;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::absent::Absent;
+use self::calm::Calm;
+use self::ledger::Ledger;
 use self::receiver::Receiver;
 use crate::clients::Clients;
 use crate::schema::Schema;
@@ -23,15 +29,21 @@ const AFTER: Duration = Duration::from_secs(1);
 /// How much later a webhook comes at most while a daemon runs (docs/notifications.md).
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// How much later than that it may come while parts are killed and hang, one after the other: nobody may be forgotten,
-/// however busy the machine is. The report says how late the latest one was.
-const MARGIN: Duration = Duration::from_secs(180);
+/// How many times as long it may take in a run: other programs may keep the processors busy. Only calm time counts.
+const BUSY: u32 = 3;
 
-/// The same if a promise is broken: the run is short.
+/// How much later it may come if a promise is broken: the run is short.
 const BROKEN_MARGIN: Duration = Duration::from_secs(3);
+
+/// How long after the end of what a webhook tells of it may be under way, in calm time: the wait for what was accepted
+/// before, at most half a second, and the request.
+const IN_FLIGHT: Duration = Duration::from_millis(500).saturating_add(ANSWER_TIMEOUT).saturating_mul(BUSY);
 
 /// How long the application may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The time between two looks whether enough calm time has passed.
+const REST_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Users who are away.
 const ABSENT: u32 = 6;
@@ -43,15 +55,22 @@ const EVENTS: &str = "message.waiting message.delivered user.online user.offline
 #[derive(Debug)]
 pub(crate) struct Notifications {
     receiver: Receiver,
+    calm: Arc<Calm>,
+    within: Duration,
     users: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Notifications {
     /// Starts the application. It answers some requests with an error, late or not at all, drawn from the seed.
-    pub(crate) async fn start(seed: u64) -> anyhow::Result<Self> {
-        let receiver = Receiver::start(seed).await.context("the receiver of webhooks")?;
-        Ok(Self { receiver, users: TaskTracker::new(), stop: CancellationToken::new() })
+    /// `is_broken`: whether a promise is broken on purpose.
+    pub(crate) async fn start(seed: u64, is_broken: bool) -> anyhow::Result<Self> {
+        let calm = Arc::new(Calm::start());
+        let ledger = Arc::new(Ledger::new(calm.clone()));
+        let receiver = Receiver::start(seed, ledger).await.context("the receiver of webhooks")?;
+        let least = AFTER + WITHIN;
+        let within = if is_broken { least + BROKEN_MARGIN } else { least * BUSY };
+        Ok(Self { receiver, calm, within, users: TaskTracker::new(), stop: CancellationToken::new() })
     }
 
     /// The settings of daemons that send to it.
@@ -78,12 +97,38 @@ impl Notifications {
                 number,
                 clients: clients.clone(),
                 ledger: self.receiver.ledger(),
+                calm: self.calm.clone(),
+                within: self.within,
                 redis_url: redis_url.to_owned(),
                 fault_injection: promise.map(str::to_owned),
                 calls: self.users.clone(),
+                uncertain: Vec::new(),
             };
             self.users.spawn(absent.run(seed, self.stop.clone(), crowd.clone()));
         }
+    }
+
+    /// A fault begins.
+    pub(crate) fn fault_began(&self) {
+        self.calm.disturb();
+    }
+
+    /// A fault is over. What it has broken settles within a time.
+    pub(crate) fn fault_ended(&self, within: Duration) {
+        self.calm.settle(within);
+    }
+
+    /// Waits until so much calm time has passed, or until `is_over`.
+    pub(crate) async fn rest(&self, time: Duration, is_over: impl Fn() -> bool) {
+        let end = self.calm.elapsed() + time;
+        while self.calm.elapsed() < end && !is_over() {
+            sleep(REST_INTERVAL).await;
+        }
+    }
+
+    /// How long it takes in calm time until whoever waits was told of, or is known to be forgotten.
+    pub(crate) fn told_within(&self) -> Duration {
+        self.within + REST_INTERVAL
     }
 
     /// What was wrong so far and cannot be explained later.

@@ -36,8 +36,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         arguments.workers,
         arguments.users()
     );
-    let notifications =
-        if arguments.notifications { Some(Notifications::start(arguments.seed).await?) } else { None };
+    let notifications = if arguments.notifications {
+        Some(Notifications::start(arguments.seed, arguments.fault_injection.is_some()).await?)
+    } else {
+        None
+    };
     let settings = notifications.as_ref().map(Notifications::environment).unwrap_or_default();
     let mut cluster = Cluster::start(&arguments, settings).await?;
     eprintln!("Data and logs: {}", cluster.folder().display());

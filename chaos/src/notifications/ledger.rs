@@ -1,19 +1,27 @@
 //! Every webhook that has come, and what is wrong with them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::history::LATE;
+use super::calm::Calm;
+use super::over::Over;
 use crate::schema::Schema;
 
 /// The ledger, as the receiver and the users who are away share it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger(Mutex<Entries>);
 
 impl Ledger {
+    pub(super) fn new(calm: Arc<Calm>) -> Self {
+        Self(Mutex::new(Entries::new(calm)))
+    }
+
     /// The entries. The lock is never held across an await.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -23,21 +31,25 @@ impl Ledger {
 /// What has come.
 #[derive(Debug)]
 pub(crate) struct Entries {
-    started: Instant,
+    calm: Arc<Calm>,
     /// Webhooks by id, with the order of their first arrival.
     webhooks: HashMap<String, Webhook>,
-    /// Webhooks that say that messages wait, by user: their ids, and the last message of each try.
-    waiting: HashMap<String, Vec<(String, String)>>,
+    /// Webhooks that say that messages wait, by user: each try.
+    waiting: HashMap<String, Vec<Waiting>>,
     /// The ids of webhooks that were accepted.
     accepted: HashSet<String>,
     /// Receivers and ids of messages of whose confirmation a webhook was accepted.
     delivered: HashSet<(String, String)>,
     /// How often one of each kind has come.
     counts: BTreeMap<String, u64>,
-    /// When messages were known to be confirmed, by id.
-    confirmed: HashMap<String, Duration>,
-    /// How long it took at most until the application was told that a message waits.
+    /// Messages that are known to be confirmed, by id.
+    confirmed: HashMap<String, Over>,
+    /// Users for whom nothing waits, as far as can be known.
+    idle: HashMap<String, Over>,
+    /// How long it took at most until the application was told that a message waits, in calm time.
     latest: Duration,
+    /// How long after the end of what it tells of a webhook came at most.
+    latest_over: Duration,
     /// What is wrong.
     pub(crate) wrong: Vec<String>,
 }
@@ -50,20 +62,14 @@ struct Webhook {
     data: Value,
 }
 
-impl Default for Entries {
-    fn default() -> Self {
-        Self {
-            started: Instant::now(),
-            webhooks: HashMap::new(),
-            waiting: HashMap::new(),
-            accepted: HashSet::new(),
-            delivered: HashSet::new(),
-            counts: BTreeMap::new(),
-            confirmed: HashMap::new(),
-            latest: Duration::ZERO,
-            wrong: Vec::new(),
-        }
-    }
+/// A try to say that messages wait for a user.
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: String,
+    /// The id of the newest message.
+    last: String,
+    /// When it came, in calm time.
+    at: Duration,
 }
 
 /// The text of an id, which is a number where ids are of type `int`.
@@ -72,6 +78,22 @@ fn text(id: &Value) -> String {
 }
 
 impl Entries {
+    fn new(calm: Arc<Calm>) -> Self {
+        Self {
+            calm,
+            webhooks: HashMap::new(),
+            waiting: HashMap::new(),
+            accepted: HashSet::new(),
+            delivered: HashSet::new(),
+            counts: BTreeMap::new(),
+            confirmed: HashMap::new(),
+            idle: HashMap::new(),
+            latest: Duration::ZERO,
+            latest_over: Duration::ZERO,
+            wrong: Vec::new(),
+        }
+    }
+
     /// Enters a request. Returns how often the webhook has come.
     pub(super) fn received(&mut self, id: &str, body: &[u8], is_signed: bool) -> u32 {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -80,18 +102,8 @@ impl Entries {
         if !is_signed || id.is_empty() || event.is_empty() {
             self.wrong.push(format!("a webhook is not signed or not readable: {id} {body}"));
         }
-        let now = self.started.elapsed();
-        if event == "message.waiting"
-            && let Some(message) = data["last"]["message_id"].as_str()
-            && let Some(at) = self.confirmed.get(message)
-            && now > *at + LATE
-        {
-            self.wrong
-                .push(format!("told of what was delivered: {message}, {:?} later", now.saturating_sub(*at)));
-        }
         if event == "message.waiting" {
-            let last = (id.to_owned(), text(&data["last"]["message_id"]));
-            self.waiting.entry(text(&data["user_id"])).or_default().push(last);
+            self.told_waiting(id, text(&data["user_id"]), text(&data["last"]["message_id"]));
         }
         let number = self.webhooks.len();
         let first = self.webhooks.entry(id.to_owned()).or_insert_with(|| Webhook {
@@ -125,20 +137,50 @@ impl Entries {
         }
     }
 
-    /// Whether a webhook was accepted that says that messages wait for a user, the last of them one of these.
-    pub(crate) fn is_told(&self, user: &str, messages: &[String]) -> bool {
-        self.waiting(user, messages).iter().any(|id| self.accepted.contains(id))
+    /// A webhook has come that says that messages wait for a user, the newest of them this one.
+    fn told_waiting(&mut self, id: &str, user: String, last: String) {
+        let at = self.calm.elapsed();
+        for (over, what) in [
+            (self.idle.get_mut(&user), "told although nothing waits"),
+            (self.confirmed.get_mut(&last), "told of what was delivered"),
+        ] {
+            let Some((late, wrong)) = over.map(|over| over.told(at)) else { continue };
+            self.latest_over = self.latest_over.max(late);
+            self.wrong.extend(wrong.map(|wrong| format!("{what}: {last} for {user}, {wrong}")));
+        }
+        self.waiting.entry(user).or_default().push(Waiting { id: id.to_owned(), last, at });
     }
 
-    /// The application was told so long after the message was accepted.
+    /// When a webhook came first, in calm time, that says that messages wait for a user, the newest of them one of
+    /// these. It has none of the ids `before`.
+    pub(crate) fn told_at(
+        &self,
+        user: &str,
+        messages: &[String],
+        before: &HashSet<String>,
+    ) -> Option<Duration> {
+        self.tries(user, messages).find(|one| !before.contains(&one.id)).map(|one| one.at)
+    }
+
+    /// Whether such a webhook was accepted.
+    pub(crate) fn is_accepted(&self, user: &str, messages: &[String], before: &HashSet<String>) -> bool {
+        let mut tries = self.tries(user, messages);
+        tries.any(|one| !before.contains(&one.id) && self.accepted.contains(&one.id))
+    }
+
+    /// The ids of webhooks that say that messages wait for a user, the newest of them one of these.
+    pub(crate) fn waiting(&self, user: &str, messages: &[String]) -> HashSet<String> {
+        self.tries(user, messages).map(|one| one.id.clone()).collect()
+    }
+
+    fn tries(&self, user: &str, messages: &[String]) -> impl Iterator<Item = &Waiting> {
+        let own = self.waiting.get(user).into_iter().flatten();
+        own.filter(|one| messages.contains(&one.last))
+    }
+
+    /// The application was told so long after it had to know, in calm time.
     pub(crate) fn told_after(&mut self, time: Duration) {
         self.latest = self.latest.max(time);
-    }
-
-    /// The ids of webhooks that say that messages wait for a user, the last of them with one of these ids.
-    pub(crate) fn waiting(&self, user: &str, messages: &[String]) -> HashSet<String> {
-        let own = self.waiting.get(user).into_iter().flatten();
-        own.filter(|(_, last)| messages.contains(last)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Whether the application was told that a user's client has confirmed a message.
@@ -146,9 +188,20 @@ impl Entries {
         self.delivered.contains(&(user.to_owned(), message.to_owned()))
     }
 
-    /// A message was confirmed.
+    /// A message is known to be confirmed.
     pub(crate) fn confirmed(&mut self, message: &str) {
-        self.confirmed.insert(message.to_owned(), self.started.elapsed());
+        self.confirmed.insert(message.to_owned(), Over::new(self.calm.elapsed()));
+    }
+
+    /// Nothing waits for a user any more.
+    pub(crate) fn nothing_waits(&mut self, user: &str) {
+        let now = self.calm.elapsed();
+        self.idle.entry(user.to_owned()).or_insert_with(|| Over::new(now));
+    }
+
+    /// Something may wait for a user from now on.
+    pub(crate) fn something_waits(&mut self, user: &str) {
+        self.idle.remove(user);
     }
 
     pub(super) fn violations(&self, schema: &Schema, delivered: &[(u32, String)]) -> Vec<String> {
@@ -191,7 +244,12 @@ impl Entries {
     }
 
     pub(super) fn summary(&self) -> String {
-        let Self { webhooks, counts, latest, .. } = self;
-        format!("webhooks   {} ({counts:?} requests), at most {latest:.1?} until told", webhooks.len())
+        let Self { calm, webhooks, counts, latest, latest_over, .. } = self;
+        format!(
+            "webhooks   {} ({counts:?} requests)\n           in {:.1?} without a fault and what follows it: at most \
+             {latest:.1?} until told, at most {latest_over:.1?} after the end of what is told",
+            webhooks.len(),
+            calm.elapsed()
+        )
     }
 }

@@ -52,11 +52,11 @@ enum Answer {
 }
 
 impl Receiver {
-    pub(super) async fn start(seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn start(seed: u64, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
-            ledger: Arc::default(),
+            ledger,
             rng: Mutex::new(Rng::with_seed(seed)),
             holds: AtomicBool::new(false),
             held: AtomicUsize::new(0),

@@ -21,6 +21,12 @@ use crate::notifications::Notifications;
 /// How long to wait for a webhook, to kill its sender.
 const HELD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// At least so many faults come before a time without any, in which the application is told in time.
+const FEWEST_FAULTS: usize = 8;
+
+/// How long such a time is behind what the faults have broken.
+const REST: Duration = Duration::from_secs(8);
+
 /// For each kind of fault, the times in which no store succeeded.
 pub(super) type Recoveries = BTreeMap<FaultKind, Vec<Duration>>;
 
@@ -33,13 +39,17 @@ pub(super) async fn inject_faults(
     let mut recoveries = Recoveries::new();
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut last_progress = Instant::now();
-    for fault in schedule(arguments.seed, &arguments.faults) {
-        let is_shown = arguments.fault_injection.is_some() && !seen_early(history, notifications).is_empty();
-        if is_shown || Instant::now() + fault.after >= end {
+    let is_shown = || arguments.fault_injection.is_some() && !seen_early(history, notifications).is_empty();
+    let round = arguments.faults.len().max(FEWEST_FAULTS);
+    for (number, fault) in (1_usize..).zip(schedule(arguments.seed, &arguments.faults)) {
+        if is_shown() || Instant::now() + fault.after >= end {
             break;
         }
         sleep(fault.after).await;
         lock(history).longest_gap = Duration::ZERO;
+        if let Some(notifications) = notifications {
+            notifications.fault_began();
+        }
         inject(fault, cluster, pool, (history, notifications))
             .await
             .with_context(|| fault.kind.to_string())?;
@@ -55,12 +65,22 @@ pub(super) async fn inject_faults(
             );
         }
         recoveries.entry(fault.kind).or_default().push(lock(history).longest_gap);
+        if let Some(notifications) = notifications {
+            notifications.fault_ended(fault.kind.settles_within());
+            if number.is_multiple_of(round) {
+                notifications.rest(REST, is_shown).await;
+            }
+        }
         if last_progress.elapsed() > Duration::from_secs(10) {
             last_progress = Instant::now();
             let faults: usize = recoveries.values().map(Vec::len).sum();
             let left = end.saturating_duration_since(last_progress).as_secs();
             eprintln!("{left:>5} s left, {faults} faults, {} messages", lock(history).messages.len());
         }
+    }
+    if let Some(notifications) = notifications {
+        eprintln!("No more faults: waiting until the application is told of whoever waits");
+        notifications.rest(notifications.told_within(), is_shown).await;
     }
     Ok(recoveries)
 }

@@ -1,5 +1,6 @@
 <?php
-// Sends one message to the first of the users, as often as told: stored without an id, or with one.
+// Sends one message to the first of the users, as often as told: stored without an id, or with one. Or takes the one
+// back that the worker of this name has sent.
 declare(strict_types=1);
 
 require __DIR__ . '/calls.php';
@@ -19,6 +20,12 @@ for (; $tries > 0; $tries--) {
             'send',
             $config['receiver'],
             fn () => ChatPush\sendMessage($sender, $ids[1], $key, $key, $key),
+        ),
+        'recall' => report(
+            "R>\t$key\t$config[receiver]",
+            "R<\t$key\t$config[receiver]",
+            fn () => ChatPush\recallMessage($sender, $ids[1], $key),
+            fn (bool $taken) => $taken ? 'true' : 'false',
         ),
     };
 }
