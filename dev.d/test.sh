@@ -27,7 +27,7 @@ demo         the demo's smoke test: two users over HTTP and WebSocket
 chaos        a minute of faults without a violation, also with an application's tables, and with webhooks
 
 With --all also:
-promises     what chaos must notice: twenty-one promises, each broken by a build for that
+promises     what chaos must notice: twenty-three promises, each broken by a build for that
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
@@ -279,6 +279,8 @@ detects mark_once kill-worker --applications
 detects told kill-sender --notifications
 detects events kill-sender --notifications
 detects webhook_id kill-sender --notifications
+detects recheck kill-sender --notifications
+detects returned kill-sender --notifications
 TEXT
 }
 

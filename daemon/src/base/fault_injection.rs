@@ -42,6 +42,8 @@ pub(crate) enum Promise {
     WebhookId,
     /// Whoever was told and has come back since is told again: `returned`.
     Returned,
+    /// Whether a user is still due is looked at again before each try: `recheck`.
+    Recheck,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -67,6 +69,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Events => "events",
         Promise::WebhookId => "webhook_id",
         Promise::Returned => "returned",
+        Promise::Recheck => "recheck",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

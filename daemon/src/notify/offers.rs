@@ -13,6 +13,7 @@ use super::NotifyError;
 use super::judgement::Judge;
 use crate::barrier::Barrier;
 use crate::base::clock::milliseconds;
+use crate::base::fault_injection::{self, Promise};
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;
@@ -127,7 +128,11 @@ impl Offers {
                 break;
             }
             // They may have come back, or read, since they were found to be due.
-            let verdicts = self.judge.verdicts(store, offered, now).await?;
+            let verdicts = if fault_injection::breaks(Promise::Recheck) {
+                offered.into_iter().map(|candidate| (candidate, Verdict::Due)).collect()
+            } else {
+                self.judge.verdicts(store, offered, now).await?
+            };
             let (mut due, mut over, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
             for (candidate, verdict) in &verdicts {
                 match verdict {
