@@ -43,9 +43,9 @@ const PROTOCOL: Option<&str> = Some("chatpush.v1");
 /// What happens when the application was told.
 #[derive(Clone, Copy, Debug)]
 enum Then {
-    /// The sender takes the message back, also if the application has refused the webhook.
+    /// The application refuses the webhook, and the sender takes the message back before the next try.
     Recall,
-    /// The user comes back and confirms, also then.
+    /// The same, and the user comes back and confirms.
     ComeBack,
     /// Another message comes, and the user stays away for a while.
     StayAway,
@@ -99,6 +99,7 @@ impl Absent {
     async fn round(&mut self, round: u64, rng: &mut Rng) {
         let Ok(user) = self.clients.schema.id(self.number + OFFLINE).map(ToString::to_string) else { return };
         let then = THEN[rng.usize(..THEN.len())];
+        self.ledger.lock().refuse(&user, matches!(then, Then::Recall | Then::ComeBack));
         let mut messages: Vec<_> = self.send(&user, round * 2).await.into_iter().collect();
         if messages.is_empty() || !self.is_told(&user, &messages, &HashSet::new()).await {
             return self.come_back(&user, &messages, rng).await;

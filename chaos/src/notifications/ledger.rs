@@ -46,6 +46,8 @@ pub(crate) struct Entries {
     confirmed: HashMap<String, Over>,
     /// Users for whom nothing waits, as far as can be known.
     idle: HashMap<String, Over>,
+    /// Users of whom the application accepts no webhook.
+    refused: HashSet<String>,
     /// How long it took at most until the application was told that a message waits, in calm time.
     latest: Duration,
     /// How long after the end of what it tells of a webhook came at most.
@@ -88,6 +90,7 @@ impl Entries {
             counts: BTreeMap::new(),
             confirmed: HashMap::new(),
             idle: HashMap::new(),
+            refused: HashSet::new(),
             latest: Duration::ZERO,
             latest_over: Duration::ZERO,
             wrong: Vec::new(),
@@ -125,6 +128,22 @@ impl Entries {
             self.wrong.push(format!("two webhooks have one id: {id} {} {data}", first.data));
         }
         tries
+    }
+
+    /// Whether the application refuses webhooks that say that messages wait for a user.
+    pub(crate) fn refuse(&mut self, user: &str, refuses: bool) {
+        if refuses {
+            self.refused.insert(user.to_owned());
+        } else {
+            self.refused.remove(user);
+        }
+    }
+
+    /// Whether it refuses this one.
+    pub(super) fn is_refused(&self, id: &str) -> bool {
+        self.webhooks.get(id).is_some_and(|webhook| {
+            webhook.event == "message.waiting" && self.refused.contains(&text(&webhook.data["user_id"]))
+        })
     }
 
     /// A request was accepted in time.

@@ -98,8 +98,14 @@ impl Drop for Receiver {
 
 impl Shared {
     /// Two of three are accepted, and each at the third try at the latest: the pauses between them grow.
-    fn draw(&self, tries: u32) -> Answer {
-        if tries > 2 || self.accepts_all.load(Ordering::SeqCst) {
+    fn draw(&self, id: &str, tries: u32) -> Answer {
+        if self.accepts_all.load(Ordering::SeqCst) {
+            return Answer::Accepted;
+        }
+        if self.ledger.lock().is_refused(id) {
+            return Answer::Refused;
+        }
+        if tries > 2 {
             return Answer::Accepted;
         }
         match self.rng.lock().unwrap_or_else(PoisonError::into_inner).u8(..12) {
@@ -147,7 +153,7 @@ async fn requests(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> 
                 sleep(Duration::from_millis(2)).await;
             }
         }
-        let status = match shared.draw(tries) {
+        let status = match shared.draw(id, tries) {
             Answer::Accepted => {
                 shared.ledger.lock().accepted(id);
                 "204 No Content"
