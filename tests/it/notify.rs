@@ -5,6 +5,7 @@ mod connections;
 mod contents;
 mod failures;
 mod history;
+mod jobs;
 mod locks;
 mod unread;
 

@@ -5,6 +5,7 @@ mod content;
 mod events;
 mod given_up;
 mod https;
+mod slow;
 mod trial;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chatpush_stack::certificate::Certificate;
 use chatpush_tests::eventually::eventually;
@@ -10,6 +11,8 @@ use chatpush_tests::tls_server;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 /// A request that was received: its path, its headers and its body.
@@ -49,23 +52,33 @@ pub(super) struct Application {
     requests: Arc<Mutex<Vec<Request>>>,
     /// The head of the answer; empty: none is given.
     answer: Arc<Mutex<String>>,
+    /// The type of webhooks that wait for their answer.
+    held: watch::Sender<Option<&'static str>>,
+    /// How long each answer takes.
+    delay: Duration,
 }
 
 impl Application {
     pub(super) async fn start(answer: &str) -> Self {
-        Self::start_with(answer, None).await
+        Self::start_with(answer, None, Duration::ZERO).await
+    }
+
+    /// Starts one that accepts everything, and takes so long for each answer.
+    pub(super) async fn start_slow(delay: Duration) -> Self {
+        Self::start_with("204 No Content", None, delay).await
     }
 
     /// Starts one that is reached by https.
     pub(super) async fn start_tls(answer: &str, certificate: &Certificate) -> Self {
-        Self::start_with(answer, Some(tls_server::acceptor(certificate))).await
+        Self::start_with(answer, Some(tls_server::acceptor(certificate)), Duration::ZERO).await
     }
 
-    async fn start_with(answer: &str, tls: Option<TlsAcceptor>) -> Self {
+    async fn start_with(answer: &str, tls: Option<TlsAcceptor>, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let answer = Arc::new(Mutex::new(answer.to_owned()));
-        let application = Self { port, requests: Arc::default(), answer };
+        let held = watch::Sender::new(None);
+        let application = Self { port, requests: Arc::default(), answer, held, delay };
         let serving = application.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -102,18 +115,31 @@ impl Application {
             let mut body = vec![0; headers["content-length"].parse().expect("a length")];
             stream.read_exact(&mut body).await.expect("the body comes");
             let body = String::from_utf8(body).expect("text");
-            self.requests.lock().expect("it is locked").push(Request { path, headers, body });
+            let request = Request { path, headers, body };
+            let event = request.json()["type"].as_str().expect("a text").to_owned();
+            self.requests.lock().expect("it is locked").push(request);
+            let mut holds = self.held.subscribe();
+            holds.wait_for(|held| held.is_none_or(|held| held != event)).await.expect("it is there");
+            sleep(self.delay).await;
             let answer = self.answer.lock().expect("it is locked").clone();
             if answer.is_empty() {
                 std::future::pending::<()>().await;
             }
             let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.expect("the answer is taken");
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                // The daemon was killed meanwhile.
+                return;
+            }
         }
     }
 
     pub(super) fn answer(&self, answer: &str) {
         answer.clone_into(&mut self.answer.lock().expect("it is locked"));
+    }
+
+    /// Lets webhooks of this type wait for their answer, from now on, and no others.
+    pub(super) fn hold(&self, event: Option<&'static str>) {
+        self.held.send_replace(event);
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {

@@ -1,0 +1,117 @@
+//! An application that takes its time: nobody is told of twice or left out, and what waits behind a request may be
+//! over when its turn comes.
+
+use std::time::Duration;
+
+use chatpush_tests::daemon::Daemon;
+use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
+
+use super::application::{Application, Request};
+use super::{installation, nobody_is_due};
+
+/// How long each answer of a slow application takes.
+const DELAY: Duration = Duration::from_millis(200);
+
+/// Requests at the same time, as docs/notifications.md says.
+const REQUESTS: usize = 16;
+
+/// An installation with so many users, whose application has a minute for each answer.
+async fn patient(application: &Application, users: u32) -> TestEnv {
+    let env = installation(application.port).await.with("CHATPUSH_WEBHOOK_TIMEOUT_MS", "60000");
+    env.execute(&format!("INSERT IGNORE INTO `user` (id) SELECT seq FROM seq_1_to_{users}")).await;
+    env
+}
+
+/// The users of webhooks of this type, by id.
+fn users(requests: &[Request], event: &str) -> Vec<u64> {
+    let of_type = requests.iter().filter(|request| request.json()["type"] == event);
+    let mut users: Vec<_> = of_type.map(Request::user).collect();
+    users.sort_unstable();
+    users
+}
+
+/// Waits until the application was told of a user by a webhook of this type.
+async fn told(application: &Application, event: &str, user: u64) {
+    let told = || async { users(&application.requests(), event) };
+    eventually(&format!("{event} of {user}"), told, |users| users.contains(&user)).await;
+}
+
+/// Both daemons go on to look while requests are under way.
+#[tokio::test]
+async fn two_daemons_tell_a_slow_application_once() {
+    let application = Application::start_slow(DELAY).await;
+    let env = patient(&application, 100).await;
+    let _daemons = [env.daemon().await, env.daemon().await];
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 100), 'x');").await;
+    application.received(100).await;
+    nobody_is_due(&env).await;
+    assert_eq!(users(&application.requests(), "message.waiting"), (1..=100).collect::<Vec<_>>());
+}
+
+/// Many times as many as there are requests at the same time.
+#[tokio::test]
+async fn slow_application_is_told_of_a_thousand_users() {
+    let application = Application::start_slow(DELAY).await;
+    let env = patient(&application, 1_000).await;
+    let _daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 1000), 'x');").await;
+    application.received(1_000).await;
+    nobody_is_due(&env).await;
+    assert_eq!(users(&application.requests(), "message.waiting"), (1..=1_000).collect::<Vec<_>>());
+}
+
+/// Whoever is due and comes while all requests are under way is not told of, until they have left again.
+#[tokio::test]
+async fn user_who_comes_before_the_webhook_is_not_told() {
+    let application = Application::start("204 No Content").await;
+    application.hold(Some("message.waiting"));
+    let env = patient(&application, 41).await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 40), 'x');").await;
+    application.received(REQUESTS).await;
+    let behind = "SELECT user_id FROM chatpush_notified WHERE offer_at IS NOT NULL AND lease IS NULL";
+    let behind =
+        eventually("the others are due", || env.query::<u64>(behind), |users| users.len() == 40 - REQUESTS);
+    let user = behind.await[0];
+    let mut browser = daemon.connect_with(u32::try_from(user).expect("it fits"), "chatpush.v1").await;
+    while browser.json().await["type"] != "unread_count" {}
+    application.hold(None);
+    env.php().get("storeOfflineMessage(1, 41, 'later');").await;
+    told(&application, "message.waiting", 41).await;
+    nobody_is_due(&env).await;
+    let expected: Vec<_> = (1..=41).filter(|other| *other != user).collect();
+    assert_eq!(users(&application.requests(), "message.waiting"), expected);
+    drop(browser);
+    told(&application, "message.waiting", user).await;
+}
+
+/// Users for whom messages wait and other events have requests of their own.
+#[tokio::test]
+async fn slow_webhooks_of_one_kind_hold_up_no_other() {
+    let application = Application::start("204 No Content").await;
+    application.hold(Some("message.waiting"));
+    let env = patient(&application, 41).await.with("CHATPUSH_WEBHOOK_EVENTS", "message.waiting user.online");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 40), 'x');").await;
+    application.received(REQUESTS).await;
+    let _first = daemon.connect(50).await;
+    told(&application, "user.online", 50).await;
+    let events = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_webhook");
+    eventually("it is accepted", events, |count| *count == [0]).await;
+
+    application.hold(Some("user.online"));
+    let mut browsers = Vec::new();
+    for user in 51..=90 {
+        browsers.push(daemon.connect(user).await);
+    }
+    let online = || async { users(&application.requests(), "user.online") };
+    eventually("the requests run out", online, |users| users.len() == 1 + REQUESTS).await;
+    env.php().get("storeOfflineMessage(1, 41, 'x');").await;
+    told(&application, "message.waiting", 41).await;
+    nobody_is_due(&env).await;
+    assert_eq!(online().await.len(), 1 + REQUESTS, "they are held");
+    application.hold(None);
+    eventually("all are told", online, |users| users.len() == 41).await;
+}
