@@ -1,7 +1,5 @@
-//! The shapes of message tables as applications have them: `check`, one start, one login each. No row is lost,
-//! and what cannot be used is refused by name.
-
-use std::fmt::Write as _;
+//! The shapes of message tables as applications have them: `check`, one start, one message, one login each. No row
+//! is lost, and what cannot be used is refused by name.
 
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
@@ -21,8 +19,8 @@ struct Shape {
 const HISTORY: &str = "[mysql.tables]\noffline_message = 'message'\nuser = ''\n\
                        [mysql.history]\ncolumn = 'delivered'\nvalue = '1'\nwaiting = '0'\n";
 
-/// Those that work: a history with further columns, one with integer times, one without times, a queue in the old
-/// character set, one without the index, and one with a name that has to be quoted.
+/// Those that work: a history with further columns, one with integer times, one without times, one in the old
+/// character set, one without the index, and one with names that have to be quoted.
 const USABLE: [Shape; 6] = [
     Shape {
         columns: "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
@@ -83,17 +81,29 @@ async fn installation(columns: &str, rows: &str, settings: &str) -> TestEnv {
 }
 
 async fn on(env: TestEnv, columns: &str, rows: &str, settings: &str) -> TestEnv {
+    with_settings(env, columns, rows, &format!("{HISTORY}{settings}")).await
+}
+
+async fn with_settings(env: TestEnv, columns: &str, rows: &str, settings: &str) -> TestEnv {
     env.execute(&format!("CREATE TABLE message (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, {columns}"))
         .await;
     env.execute(rows).await;
-    let mut text = HISTORY.to_owned();
-    write!(text, "{settings}").expect("a String can be written to");
     let file = env.servers().folder().join(format!("{}.toml", env.name()));
-    std::fs::write(&file, text).expect("the file can be written");
+    std::fs::write(&file, settings).expect("the file can be written");
     let env = env.with("CHATPUSH_CONFIG", file.display().to_string());
     let migrated = Daemon::command(&env, &["migrate"]).await;
     assert!(migrated.status.success(), "{migrated:?}");
     env
+}
+
+/// Checks a table with rows, decides that they wait, and checks it again.
+async fn adopt(env: &TestEnv, shape: &str) {
+    let (fine, text) = check(env).await;
+    let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
+    assert!(!fine && wrong.len() == 1 && wrong[0].contains("chatpushd adopt"), "{shape}: {text}");
+    assert!(Daemon::command(env, &["adopt", "--deliver"]).await.status.success());
+    let (fine, text) = check(env).await;
+    assert!(fine, "{shape}: {text}");
 }
 
 async fn check(env: &TestEnv) -> (bool, String) {
@@ -105,12 +115,7 @@ async fn check(env: &TestEnv) -> (bool, String) {
 async fn usable_tables_lose_no_row() {
     for Shape { columns, rows, settings } in USABLE {
         let env = installation(columns, rows, settings).await;
-        let (fine, text) = check(&env).await;
-        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
-        assert!(!fine && wrong.len() == 1 && wrong[0].contains("chatpushd adopt"), "{columns}: {text}");
-        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
-        let (fine, text) = check(&env).await;
-        assert!(fine, "{columns}: {text}");
+        adopt(&env, columns).await;
         let daemon = env.daemon().await;
         env.php().get("ChatPush\\sendMessage(1, 2, 'new é');").await;
         let mut browser = daemon.connect(2).await;
@@ -129,6 +134,64 @@ async fn usable_tables_lose_no_row() {
     }
 }
 
+/// A queue, and a counter in the application's table of users.
+#[tokio::test]
+async fn usable_queue_loses_no_row() {
+    const COLUMNS: &str = "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                           send_time datetime NOT NULL, KEY (receiver_id, id)) ENGINE=InnoDB CHARSET=utf8mb3";
+    const ROWS: &str = "INSERT INTO message (sender_id, receiver_id, content, send_time) VALUES \
+                        (1, 2, 'old 1', NOW()), (1, 3, 'of another', NOW()), (1, 2, 'old 2', NOW())";
+    const SETTINGS: &str = "[mysql.tables]\noffline_message = 'message'\nuser = 'member'\n\
+                            [mysql.columns]\nuser_id = 'member_id'\nunread_count = 'unread'\n";
+    let env = TestEnv::bare().await;
+    env.execute(
+        "CREATE TABLE member (member_id int PRIMARY KEY, nick varchar(20) NOT NULL, \
+         unread smallint unsigned NOT NULL DEFAULT 0) ENGINE=InnoDB",
+    )
+    .await;
+    env.execute("INSERT INTO member VALUES (1, 'ann', 0), (2, 'ben', 2), (3, 'cas', 1)").await;
+    let env = with_settings(env, COLUMNS, ROWS, SETTINGS).await;
+    adopt(&env, COLUMNS).await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(1, 2, 'new é');").await;
+    let mut browser = daemon.connect(2).await;
+    let wanted = (["old 1", "old 2", "new é"].map(str::to_owned).to_vec(), 3);
+    assert_eq!(browser.until_unread_count().await, wanted);
+    let reading = browser.keep_reading();
+    let rest = || env.query::<String>("SELECT content FROM message ORDER BY id");
+    eventually("what was delivered is gone", rest, |rest| *rest == ["of another"]).await;
+    let counters = env.query::<u64>("SELECT unread FROM member ORDER BY member_id").await;
+    assert_eq!(counters, [0, 3, 1], "delivered is not read");
+    reading.abort();
+}
+
+/// Two users whose ids JavaScript takes for one number, and one below 0.
+#[tokio::test]
+async fn usable_table_with_bigint_ids_loses_no_row() {
+    const COLUMNS: &str = "sender_id bigint NOT NULL, receiver_id bigint NOT NULL, content text NOT NULL, \
+                           send_time datetime NOT NULL DEFAULT NOW(), delivered tinyint NOT NULL DEFAULT 0, \
+                           KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4";
+    const ROWS: &str = "INSERT INTO message (sender_id, receiver_id, content) VALUES \
+                        (-7, 9007199254740993, 'old 1'), (-7, 9007199254740992, 'of another'), \
+                        (-7, 9007199254740993, 'old 2')";
+    let env = TestEnv::bare().await.with("CHATPUSH_USER_ID_TYPE", "bigint");
+    let env = on(env, COLUMNS, ROWS, "").await;
+    adopt(&env, COLUMNS).await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendMessage(-7, 9007199254740993, 'new');").await;
+    let mut browser = daemon.connect_as("9007199254740993").await;
+    for content in ["old 1", "old 2", "new"] {
+        let frame = browser.json().await;
+        assert_eq!((&frame["data"], &frame["from"]), (&json!(content), &json!("-7")));
+        browser.send_text(&json!({ "ack": [frame["id"]] }).to_string()).await;
+    }
+    assert_eq!(browser.json().await, json!({ "type": "unread_count", "data": 1 }));
+    let marked = || env.query::<(String, bool)>("SELECT content, delivered = 1 FROM message ORDER BY id");
+    let wanted = [("old 1", true), ("of another", false), ("old 2", true), ("new", true)]
+        .map(|(content, marked)| (content.to_owned(), marked));
+    eventually("theirs are marked", marked, |rows| *rows == wanted).await;
+}
+
 /// As many applications have them: a UUID, a name, a column of another character set.
 #[tokio::test]
 async fn usable_tables_with_text_ids_lose_no_row() {
@@ -142,12 +205,7 @@ async fn usable_tables_with_text_ids_lose_no_row() {
         let env = TestEnv::bare().await.with("CHATPUSH_USER_ID_TYPE", "text");
         let columns = format!("sender_id {id} NOT NULL, receiver_id {id} NOT NULL, {TEXT_IDS}");
         let env = on(env, &columns, ROWS, "").await;
-        let (fine, text) = check(&env).await;
-        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
-        assert!(!fine && wrong.len() == 1 && wrong[0].contains("chatpushd adopt"), "{id}: {text}");
-        assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
-        let (fine, text) = check(&env).await;
-        assert!(fine, "{id}: {text}");
+        adopt(&env, id).await;
         let daemon = env.daemon().await;
         env.php().get("ChatPush\\sendMessage('Ann', 'bob', 'new');").await;
         let mut browser = daemon.connect_as("bob").await;
@@ -191,20 +249,19 @@ async fn tables_that_cannot_hold_text_ids_are_named_and_keep_their_rows() {
     }
 }
 
-/// What cannot be used is named by `check`, and where nothing could be stored the daemon does not start.
+/// What cannot be used is named by `check`, and by the daemon, which does not start.
 #[tokio::test]
 async fn unusable_tables_are_named_and_keep_their_rows() {
     const USUAL: &str = "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
                          send_time datetime NOT NULL DEFAULT NOW(), delivered tinyint NOT NULL DEFAULT 0";
     const ROWS: &str =
         "INSERT INTO message (sender_id, receiver_id, content) VALUES (1, 2, 'old 1'), (1, 2, 'old 2')";
-    for (alter, named, starts) in [
-        ("ENGINE=MyISAM", "ALTER TABLE `message` ENGINE=InnoDB", false),
-        ("DROP COLUMN receiver_id", "message.receiver_id", false),
-        ("DROP COLUMN send_time", "message.send_time", false),
-        ("DROP COLUMN delivered", "message.delivered", false),
-        ("MODIFY id int NOT NULL", "has no AUTO_INCREMENT", true),
-        ("ADD priority int NOT NULL", "[mysql.values] priority = ", true),
+    for (alter, named) in [
+        ("ENGINE=MyISAM", "ALTER TABLE `message` ENGINE=InnoDB"),
+        ("DROP COLUMN receiver_id", "message.receiver_id"),
+        ("DROP COLUMN send_time", "message.send_time"),
+        ("DROP COLUMN delivered", "message.delivered"),
+        ("MODIFY id int NOT NULL", "has no AUTO_INCREMENT"),
     ] {
         let env = installation(&format!("{USUAL}, KEY (receiver_id, delivered, id))"), ROWS, "").await;
         assert!(Daemon::command(&env, &["adopt", "--deliver"]).await.status.success());
@@ -212,17 +269,52 @@ async fn unusable_tables_are_named_and_keep_their_rows() {
         let (fine, text) = check(&env).await;
         let is_named = |line: &str| line.starts_with("WRONG") && line.contains(named);
         assert!(!fine && text.lines().any(is_named), "{alter}: {text}");
-        if starts {
-            let _daemon = env.daemon().await;
-        } else {
-            let run = env
-                .clone()
-                .with("CHATPUSH_LISTEN", "127.0.0.1:0")
-                .with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
-            let ran = Daemon::command(&run, &["run"]).await;
-            let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
-            assert!(ran.status.code() == Some(78) && said.contains(named), "{alter}: {said}");
-        }
+        let run =
+            env.clone().with("CHATPUSH_LISTEN", "127.0.0.1:0").with("CHATPUSH_ADMIN_LISTEN", "127.0.0.1:0");
+        let ran = Daemon::command(&run, &["run"]).await;
+        let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        assert!(ran.status.code() == Some(78) && said.contains(named), "{alter}: {said}");
         assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM message").await, [2], "{alter}");
     }
+}
+
+/// With a further column that has no default the daemon starts, since only new messages are refused: old rows are
+/// delivered, and a message that was refused is stored once the setting is there.
+#[tokio::test]
+async fn column_without_a_default_loses_no_row() {
+    const COLUMNS: &str = "sender_id int NOT NULL, receiver_id int NOT NULL, content text NOT NULL, \
+                           send_time datetime NOT NULL DEFAULT NOW(), delivered tinyint NOT NULL DEFAULT 0, \
+                           KEY (receiver_id, delivered, id)) ENGINE=InnoDB CHARSET=utf8mb4";
+    const ROWS: &str =
+        "INSERT INTO message (sender_id, receiver_id, content) VALUES (1, 2, 'old 1'), (1, 2, 'old 2')";
+    let env = installation(COLUMNS, ROWS, "").await;
+    adopt(&env, COLUMNS).await;
+    env.execute("ALTER TABLE message ADD priority int NOT NULL").await;
+    let (fine, text) = check(&env).await;
+    let is_named = |line: &str| line.starts_with("WRONG") && line.contains("[mysql.values] priority = ");
+    assert!(!fine && text.lines().any(is_named), "{text}");
+    let daemon = env.daemon().await;
+    let send = "try { ChatPush\\sendMessage(1, 2, 'new'); } catch (ChatPush\\Exception $e) { \
+                echo $e->getOutcome()->value, ' ', $e->getMessage(); }";
+    let said = env.php().get(send).await;
+    assert!(said.starts_with("not_queued ") && said.contains("'priority'"), "{said}");
+    let mut browser = daemon.connect(2).await;
+    let old = ["old 1", "old 2"].map(str::to_owned).to_vec();
+    assert_eq!(browser.until_unread_count().await, (old, 0));
+    let reading = browser.keep_reading();
+    let marked = || env.query::<u64>("SELECT SUM(delivered = 1) FROM message");
+    eventually("both are marked", marked, |count| *count == [2]).await;
+    reading.abort();
+    drop(daemon);
+
+    let mended = env.with("CHATPUSH_MYSQL_VALUES_PRIORITY", "3");
+    let daemon = mended.daemon().await;
+    let numbers: Vec<u64> = mended.query("SELECT id FROM chatpush_dead").await;
+    assert_eq!(numbers.len(), 1, "the message is kept");
+    let retried = Daemon::command(&mended, &["dead", "retry", &numbers[0].to_string()]).await;
+    assert!(retried.status.success(), "{retried:?}");
+    let mut browser = daemon.connect(2).await;
+    let wanted = (vec!["new".to_owned()], 1);
+    assert_eq!(browser.until_unread_count().await, wanted);
+    assert_eq!(mended.query::<u64>("SELECT COUNT(*) FROM message").await, [3]);
 }

@@ -78,7 +78,12 @@ impl Deref for Tables {
 
 /// A column as `information_schema` describes it.
 struct Found {
+    /// Without length and sign.
     data_type: String,
+    /// With them.
+    column_type: String,
+    /// Whether it gives new rows their ids.
+    gives_ids: bool,
     content: ContentColumn,
 }
 
@@ -154,6 +159,16 @@ impl Tables {
         for column in names.columns().into_iter().filter(|column| column.table == &names.offline_message) {
             found(column.name, column.setting)?;
         }
+        let key = found(&names.id, "mysql.columns.id")?;
+        if !key.gives_ids {
+            let (table, name) = (&names.offline_message, &names.id);
+            let problem = no_ids(table, name, &key.column_type);
+            return Err(StoreError::Unfit(format!(
+                "the key column {}.{} {problem} (mysql.columns.id)",
+                table.bare(),
+                name.bare()
+            )));
+        }
         if !names.own_counter {
             let users = self::columns(connection, &names.user).await?;
             let of_users = names.columns().into_iter().filter(|column| column.table == &names.user);
@@ -226,6 +241,14 @@ fn missing(table: &Identifier, column: &Identifier, setting: &str) -> StoreError
     StoreError::Unfit(format!("the column {table}.{column} is missing ({setting})"))
 }
 
+/// What is wrong with a key column without AUTO_INCREMENT, and the fix.
+pub(crate) fn no_ids(table: &Identifier, name: &Identifier, column_type: &str) -> String {
+    format!(
+        "has no AUTO_INCREMENT, so no message can be stored; \
+         ALTER TABLE {table} MODIFY {name} {column_type} NOT NULL AUTO_INCREMENT"
+    )
+}
+
 /// Uses the configured time zone once, so that one that the server does not know is reported by its name.
 pub(crate) async fn use_time_zone(connection: &mut Conn, mysql: &Mysql) -> Result<(), StoreError> {
     /// MySQL manual, "Server Error Message Reference": `ER_UNKNOWN_TIME_ZONE`.
@@ -275,25 +298,27 @@ async fn engines(connection: &mut Conn, names: &Names) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Name and type of a column; of a text, its character set, bytes and characters.
-type ColumnRow = (String, String, Option<String>, Option<u64>, Option<u64>);
+/// Name, type, the type with its length, and extra properties of a column; of a text, its character set, bytes and
+/// characters.
+type ColumnRow = (String, String, String, String, Option<String>, Option<u64>, Option<u64>);
 
 /// The columns of a table, by name in lower case.
 async fn columns(connection: &mut Conn, table: &Identifier) -> Result<BTreeMap<String, Found>, StoreError> {
-    let sql = "SELECT LOWER(column_name), LOWER(data_type), character_set_name, character_octet_length, \
-               character_maximum_length FROM information_schema.columns \
+    let sql = "SELECT LOWER(column_name), LOWER(data_type), LOWER(column_type), LOWER(extra), character_set_name, \
+               character_octet_length, character_maximum_length FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ?";
     let found: Vec<ColumnRow> = bounded(connection.exec(sql, (table.bare(),))).await?;
     Ok(found
         .into_iter()
-        .map(|(name, data_type, charset, bytes, characters)| {
+        .map(|(name, data_type, column_type, extra, charset, bytes, characters)| {
             let content = match (charset, bytes, characters) {
                 (Some(charset), Some(most_bytes), Some(most_characters)) => {
                     ContentColumn { charset, most_bytes, most_characters, characters: None }
                 }
                 _ => ContentColumn::default(),
             };
-            (name, Found { data_type, content })
+            let gives_ids = extra.contains("auto_increment");
+            (name, Found { data_type, column_type, gives_ids, content })
         })
         .collect())
 }

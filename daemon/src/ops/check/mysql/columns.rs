@@ -6,6 +6,7 @@ use mysql_async::prelude::Queryable;
 
 use crate::config::Column;
 use crate::ops::check::Finding;
+use crate::store::tables::no_ids;
 use crate::store::user_columns::{self, UserColumn};
 use crate::store::{StoreError, bounded};
 
@@ -86,11 +87,7 @@ fn verdict(column: Column<'_>, ids: UserIdType, found: &Found) -> Finding {
         );
     }
     if setting == "mysql.columns.id" && !extra.contains("auto_increment") {
-        let text = format!(
-            "has no AUTO_INCREMENT, so no message can be stored; \
-             ALTER TABLE {table} MODIFY {name} {column_type} NOT NULL AUTO_INCREMENT"
-        );
-        return Finding::wrong(title(column), text);
+        return Finding::wrong(title(column), no_ids(table, name, column_type));
     }
     let warning = match setting {
         "mysql.columns.content" => text(*bytes, characters.as_deref(), data_type),
