@@ -147,8 +147,9 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
             lines.iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
         };
         assert_eq!((names(&works), names(&refused)), (working.clone(), documented(true)));
-        let named = |line: &&str| line.contains(" NotQueued false ") && line.contains("storage = \"none\"");
-        assert!(refused.iter().all(named), "{text}");
+        let is_refusal =
+            |line: &&str| line.contains(" NotQueued false ") && line.contains("storage = \"none\"");
+        assert!(refused.iter().all(is_refusal), "{text}");
     }
     assert_eq!(env.redis::<u64>(&["EXISTS", &env.log(7)]).await, 0);
 }

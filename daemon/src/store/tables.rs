@@ -241,7 +241,7 @@ fn missing(table: &Identifier, column: &Identifier, setting: &str) -> StoreError
     StoreError::Unfit(format!("the column {table}.{column} is missing ({setting})"))
 }
 
-/// What is wrong with a key column without AUTO_INCREMENT, and the fix.
+/// What is wrong with a key column without `AUTO_INCREMENT`, and the fix.
 pub(crate) fn no_ids(table: &Identifier, name: &Identifier, column_type: &str) -> String {
     format!(
         "has no AUTO_INCREMENT, so no message can be stored; \

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ fn telling_again_is_another_webhook() {
     let messages = ["1:m".to_owned()];
     told(&mut entries, "a", Some("1:m"));
     let before = entries.waiting("7", &messages);
-    assert!(entries.told_at("7", &messages, &Default::default()).is_some());
+    assert!(entries.told_at("7", &messages, &HashSet::new()).is_some());
     assert_eq!(entries.told_at("7", &messages, &before), None);
     told(&mut entries, "b", Some("1:m"));
     assert!(entries.told_at("7", &messages, &before).is_some());
