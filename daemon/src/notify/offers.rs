@@ -216,7 +216,11 @@ async fn lease_with_messages(
         };
         let waiting = store.waiting_of_each(&users[..fitting], content).await?;
         // What was deleted since the user was judged is told to nobody: the next look takes the offer back.
-        let found: Vec<_> = waiting.into_iter().zip(part).filter(|(waiting, _)| waiting.is_any()).collect();
+        let found: Vec<_> = waiting
+            .into_iter()
+            .zip(part)
+            .filter(|(waiting, _)| waiting.is_any() || fault_injection::breaks(Promise::Recheck))
+            .collect();
         let candidates: Vec<_> = found.iter().map(|(_, candidate)| **candidate).collect();
         let began = Instant::now();
         let now = store.now().await?;

@@ -13,8 +13,9 @@ use super::{installation, nobody_is_due};
 /// How long each answer of a slow application takes.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// Requests at the same time, as docs/notifications.md says.
-const REQUESTS: usize = 16;
+/// Requests at the same time that say that messages wait, and those for other events, as docs/notifications.md says.
+const REQUESTS: usize = 64;
+const EVENT_REQUESTS: usize = 16;
 
 /// An installation with so many users, whose application has a minute for each answer.
 async fn patient(application: &Application, users: u32) -> TestEnv {
@@ -66,21 +67,21 @@ async fn slow_application_is_told_of_a_thousand_users() {
 async fn user_who_comes_before_the_webhook_is_not_told() {
     let application = Application::start("204 No Content").await;
     application.hold(Some("message.waiting"));
-    let env = patient(&application, 41).await;
+    let env = patient(&application, 101).await;
     let daemon = env.daemon().await;
-    env.php().get("ChatPush\\sendToUsers(1, range(1, 40), 'x');").await;
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 100), 'x');").await;
     application.received(REQUESTS).await;
     let behind = "SELECT user_id FROM chatpush_notified WHERE offer_at IS NOT NULL AND lease IS NULL";
     let behind =
-        eventually("the others are due", || env.query::<u64>(behind), |users| users.len() == 40 - REQUESTS);
+        eventually("the others are due", || env.query::<u64>(behind), |users| users.len() == 100 - REQUESTS);
     let user = behind.await[0];
     let mut browser = daemon.connect_with(u32::try_from(user).expect("it fits"), "chatpush.v1").await;
     while browser.json().await["type"] != "unread_count" {}
     application.hold(None);
-    env.php().get("storeOfflineMessage(1, 41, 'later');").await;
-    told(&application, "message.waiting", 41).await;
+    env.php().get("storeOfflineMessage(1, 101, 'later');").await;
+    told(&application, "message.waiting", 101).await;
     nobody_is_due(&env).await;
-    let expected: Vec<_> = (1..=41).filter(|other| *other != user).collect();
+    let expected: Vec<_> = (1..=101).filter(|other| *other != user).collect();
     assert_eq!(users(&application.requests(), "message.waiting"), expected);
     drop(browser);
     told(&application, "message.waiting", user).await;
@@ -91,27 +92,27 @@ async fn user_who_comes_before_the_webhook_is_not_told() {
 async fn slow_webhooks_of_one_kind_hold_up_no_other() {
     let application = Application::start("204 No Content").await;
     application.hold(Some("message.waiting"));
-    let env = patient(&application, 41).await.with("CHATPUSH_WEBHOOK_EVENTS", "message.waiting user.online");
+    let env = patient(&application, 101).await.with("CHATPUSH_WEBHOOK_EVENTS", "message.waiting user.online");
     assert!(Daemon::command(&env, &["migrate"]).await.status.success());
     let daemon = env.daemon().await;
-    env.php().get("ChatPush\\sendToUsers(1, range(1, 40), 'x');").await;
+    env.php().get("ChatPush\\sendToUsers(1, range(1, 100), 'x');").await;
     application.received(REQUESTS).await;
-    let _first = daemon.connect(50).await;
-    told(&application, "user.online", 50).await;
+    let _first = daemon.connect(150).await;
+    told(&application, "user.online", 150).await;
     let events = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_webhook");
     eventually("it is accepted", events, |count| *count == [0]).await;
 
     application.hold(Some("user.online"));
     let mut browsers = Vec::new();
-    for user in 51..=90 {
+    for user in 151..=190 {
         browsers.push(daemon.connect(user).await);
     }
     let online = || async { users(&application.requests(), "user.online") };
-    eventually("the requests run out", online, |users| users.len() == 1 + REQUESTS).await;
-    env.php().get("storeOfflineMessage(1, 41, 'x');").await;
-    told(&application, "message.waiting", 41).await;
+    eventually("the requests run out", online, |users| users.len() == 1 + EVENT_REQUESTS).await;
+    env.php().get("storeOfflineMessage(1, 101, 'x');").await;
+    told(&application, "message.waiting", 101).await;
     nobody_is_due(&env).await;
-    assert_eq!(online().await.len(), 1 + REQUESTS, "they are held");
+    assert_eq!(online().await.len(), 1 + EVENT_REQUESTS, "they are held");
     application.hold(None);
     eventually("all are told", online, |users| users.len() == 41).await;
 }
