@@ -22,7 +22,11 @@ final class OutcomeTest extends ChatPushTestCase
     ];
 
     /** What a daemon changes when it is asked to, and again without harm. */
-    private const WRITES_OF_QUERIES = ['ChatPush\markNotified', 'ChatPush\savePushSubscription'];
+    private const WRITES_OF_QUERIES = [
+        'ChatPush\markNotified',
+        'ChatPush\removePushSubscription',
+        'ChatPush\savePushSubscription',
+    ];
 
     public function testNothingIsQueuedWithoutRedis(): void
     {
