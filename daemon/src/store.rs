@@ -9,7 +9,7 @@
 //! was made for. `notified` keeps whom to tell
 //! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what
 //! the application is told of, and `announced` keeps who is online. `dead_letters` reads and deletes dead
-//! letters, `counts` counts what waits for an operator or the application, and `fate` looks for one message. `transaction` puts statements in their order, `time_limit` ends those that take too long, and
+//! letters, `counts` counts what waits for an operator or the application, `failing` finds why, and `fate` looks for one message. `transaction` puts statements in their order, `time_limit` ends those that take too long, and
 //! `writer_lock` is how a writer ends its predecessor. `mailbox` counts what waits, and removes what is too
 //! old.
 
@@ -46,6 +46,7 @@ mod sweep;
 pub(crate) mod sweep_parts;
 pub(crate) mod mailbox;
 pub(crate) mod counts;
+pub(crate) mod failing;
 pub(crate) mod dead_letters;
 pub(crate) mod fate;
 

@@ -33,7 +33,7 @@ use crate::base::{metrics, pause};
 use crate::broker::lease::Lease;
 use crate::config::{Notify, WebPush};
 use crate::notify::NotifyError;
-use crate::notify::offers::{self, Offer, Offers, Taker};
+use crate::notify::offers::{self, Offer, Offers, Postponed, Taker};
 use crate::services::Services;
 use crate::store::Store;
 use crate::store::notified::Content;
@@ -156,7 +156,7 @@ impl WebPushes {
                 offers::leave_to_application(store, offer).await
             }
             Told::Busy(pause) => return offers::release(store, offer, pause).await,
-            Told::Failed(pause) => offers::postpone(store, &[(offer, pause)]).await,
+            Told::Failed(pause) => offers::postpone(store, &[Postponed { offer, pause, reason: None }]).await,
         }?;
         self.delivery.recorded(offer);
         Ok(())

@@ -134,11 +134,14 @@ async fn a_file_with_an_error_changes_nothing_and_is_named() {
     let named = format!("{}:5: token.clock_skew: ", installation.path("chatpush.toml").display());
     let refused = |is: &Value| is["refused"].as_str().is_some_and(|error| error.starts_with(&named));
     let output = installation.until_configuration("the error is named", refused).await;
+    let successful = || daemon.metric("chatpush_config_last_reload_successful");
+    assert_eq!(successful().await, 0);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(!String::from_utf8_lossy(&output.stdout).contains(other_secret), "{output:?}");
 
     installation.reload(&daemon, &good, "ok").await;
     let output = installation.until_configuration("it is mended", |is| is["refused"].is_null()).await;
+    assert_eq!(successful().await, 1);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 

@@ -5,6 +5,7 @@ mod busy;
 mod content;
 mod faults;
 mod push_service;
+mod status;
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;

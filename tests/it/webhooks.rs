@@ -6,6 +6,7 @@ mod events;
 mod given_up;
 mod https;
 mod slow;
+mod status;
 mod trial;
 
 use chatpush_stack::mariadb::{PASSWORD, USER};
@@ -210,6 +211,8 @@ async fn operator_lists_retries_and_drops() {
     let (lines, errors) = (text(&list.stdout), text(&list.stderr));
     assert!(lines.starts_with(&format!("{id}  message.waiting of user 2, due for ")), "{lines}");
     assert!(lines.contains("tried 1 times, next in ") && errors.contains("1 waiting"), "{lines}{errors}");
+    let refused = "it has answered 503 Service Unavailable";
+    assert!(lines.trim_end().ends_with(refused) && listed["error"] == refused, "{lines}{listed}");
     let retried = Daemon::command(&env, &["webhook", "retry", &id]).await;
     assert!(retried.status.success() && text(&retried.stdout).starts_with("retried "), "{retried:?}");
     application.received(2).await;

@@ -174,15 +174,28 @@ pub(crate) async fn told(store: &Store, offers: &[&Offer]) -> Result<(), NotifyE
     Ok(store.mark_leased_told(&users, store.now().await?).await?)
 }
 
+/// A user who is leased, of whom nobody could be told.
+#[derive(Debug)]
+pub(crate) struct Postponed<'a> {
+    /// The user.
+    pub(crate) offer: &'a Offer,
+    /// How long until the user is offered again.
+    pub(crate) pause: Duration,
+    /// Why, if that is not recorded elsewhere.
+    pub(crate) reason: Option<&'a str>,
+}
+
 /// Nobody could be told of users who are leased: offers each again after a pause.
-pub(crate) async fn postpone(store: &Store, offers: &[(&Offer, Duration)]) -> Result<(), NotifyError> {
-    if offers.is_empty() {
+pub(crate) async fn postpone(store: &Store, postponed: &[Postponed<'_>]) -> Result<(), NotifyError> {
+    if postponed.is_empty() {
         return Ok(());
     }
     let now = store.now().await?;
-    let users: Vec<_> = offers
+    let users: Vec<_> = postponed
         .iter()
-        .map(|(offer, pause)| (&offer.waiting.user, offer.until, now + milliseconds(*pause)))
+        .map(|Postponed { offer, pause, reason }| {
+            ((&offer.waiting.user, offer.until), (now + milliseconds(*pause), *reason))
+        })
         .collect();
     Ok(store.postpone(&users, now).await?)
 }

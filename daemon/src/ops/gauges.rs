@@ -47,6 +47,16 @@ pub(super) fn registry(services: &Services, hub: &Hub, state: &State) -> Registr
             gauge("chatpush_due_users", "Users of whom somebody is to be told that messages wait", due);
         }
     }
+    let reloads = services.config.live.reading().refused.is_none();
+    gauge(
+        "chatpush_config_last_reload_successful",
+        "Whether the configuration was read at last",
+        reloads.into(),
+    );
+    if services.config.webhook.is_some() {
+        let up = services.webhook_error.get().is_none();
+        gauge("chatpush_webhook_up", "Whether the last webhook of this daemon was accepted", up.into());
+    }
     if let Some(waiting) = state.webhooks_waiting(services) {
         gauge("chatpush_webhooks_waiting", "Webhooks that the application has not accepted", waiting);
     }

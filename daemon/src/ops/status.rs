@@ -1,5 +1,7 @@
 //! `chatpushd status`: what an operator looks at first. The admin page shows the same.
 
+mod failures;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use anyhow::Context as _;
 use redis::Client;
 use serde::Serialize;
 
+use self::failures::Failures;
 use super::state::State;
 use crate::base::clock;
 use crate::base::output::{self, Count};
@@ -34,6 +37,10 @@ pub(crate) struct Status {
     due: Option<u64>,
     /// Webhooks that were not accepted yet; none without `webhook.url`.
     webhooks_waiting: Option<u64>,
+    /// Why the webhook that waits for longest was not accepted.
+    webhook_error: Option<String>,
+    /// Why a browser of a user who is due could not be told.
+    web_push_error: Option<String>,
     /// What is not well, each with what to do.
     problems: Vec<String>,
 }
@@ -88,7 +95,9 @@ impl Status {
         let ids = services.config.user_id_type;
         let asked = answers::ask(&services.commands, (&services.prefix, ids), "");
         let answers = if state.redis.is_ok() { asked.await.unwrap_or_default() } else { Vec::new() };
-        let problems = problems(services, &state, &answers);
+        let failures = Failures::read(services).await;
+        let mut problems = problems(services, &state, &answers);
+        problems.extend(failures.problem());
         let counts = state.mysql.as_ref().and_then(|mysql| mysql.as_ref().ok());
         let backlog = state.redis.as_ref().ok();
         let writer = backlog.and_then(|backlog| backlog.writer.as_deref());
@@ -110,6 +119,8 @@ impl Status {
             dead_letters: counts.map(|counts| counts.dead_letters),
             due: counts.and_then(|counts| counts.due),
             webhooks_waiting: state.webhooks_waiting(services),
+            webhook_error: failures.webhook.map(|webhook| webhook.error),
+            web_push_error: failures.push,
             redis: Server::of(&state.redis),
             mysql: state.mysql.as_ref().map(Server::of),
             problems,
@@ -151,6 +162,12 @@ impl Status {
         for (name, count) in counts {
             if let Some(count) = count {
                 output::line(format_args!("{name:<12} {count}"));
+            }
+        }
+        let errors = [("webhooks", &self.webhook_error), ("Web Push", &self.web_push_error)];
+        for (name, error) in errors {
+            if let Some(error) = error {
+                output::line(format_args!("{name:<12} the last error: {error}"));
             }
         }
         for problem in &self.problems {

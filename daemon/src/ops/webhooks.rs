@@ -200,17 +200,17 @@ fn id(waiting: &Waiting) -> String {
     }
 }
 
-/// One line: its id, the user, how often it was tried, and when it is tried next.
+/// One line: its id, the user, how often it was tried, when it is tried next, and why it was not accepted.
 fn described(waiting: &Waiting, now: u64) -> String {
-    let (what, tries, at) = match waiting {
-        Waiting::Due(Undelivered { user, at, due_at, tries, .. }) => {
+    let (what, tries, at, error) = match waiting {
+        Waiting::Due(Undelivered { user, at, due_at, tries, error, .. }) => {
             let age = now.saturating_sub(*due_at) / 1_000;
-            (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, at)
+            (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, at, error)
         }
-        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, .. }) => {
+        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, error, .. }) => {
             let age = now.saturating_sub(*time) / 1_000;
             let message = message.as_ref().map_or_else(String::new, |(_, id)| format!(", message {id}"));
-            (format!("{} of user {user}{message}, {age} s ago", event.name()), tries, offer_at)
+            (format!("{} of user {user}{message}, {age} s ago", event.name()), tries, offer_at, error)
         }
     };
     let next = match at.saturating_sub(now) / 1_000 {
@@ -218,18 +218,19 @@ fn described(waiting: &Waiting, now: u64) -> String {
         seconds if leased_until(waiting, now).is_some() => format!("leased for {seconds} s"),
         seconds => format!("next in {seconds} s"),
     };
-    format!("{}  {what}, tried {tries} times, {next}", id(waiting))
+    let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+    format!("{}  {what}, tried {tries} times, {next}{error}", id(waiting))
 }
 
 pub(super) fn as_json(waiting: &Waiting) -> Value {
     match waiting {
-        Waiting::Due(Undelivered { user, at, due_at, tries, .. }) => json!({
+        Waiting::Due(Undelivered { user, at, due_at, tries, error, .. }) => json!({
             "id": id(waiting), "event": Event::Waiting.name(), "user_id": user,
-            "due_at": due_at, "tries": tries, "next_at": at,
+            "due_at": due_at, "tries": tries, "next_at": at, "error": error,
         }),
-        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, .. }) => json!({
+        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, error, .. }) => json!({
             "id": id(waiting), "event": event.name(), "user_id": user, "time": time,
-            "message_id": message.as_ref().map(|(_, id)| id), "tries": tries, "next_at": offer_at,
+            "message_id": message.as_ref().map(|(_, id)| id), "tries": tries, "next_at": offer_at, "error": error,
         }),
     }
 }

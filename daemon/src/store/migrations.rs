@@ -5,8 +5,8 @@ use chatpush_wire::id::MessageId;
 
 use crate::config::Names;
 use crate::store::schema::{
-    self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, INSTALLATION, MESSAGE, NOTIFIED,
-    POSITION, WEBHOOK,
+    self, ADOPTION, CLEARED, CONFIRMED, CONVERSATION_CLEARED, DEAD_LETTER, ERROR_CHARACTERS, INSTALLATION,
+    MESSAGE, NOTIFIED, POSITION, WEBHOOK,
 };
 use crate::store::user_columns;
 
@@ -65,10 +65,11 @@ pub(crate) const ALL: &[Migration] = &[
         summary: "recorded which confirmed messages had a row",
         statements: add_had_row,
     },
+    Migration { version: 15, summary: "recorded why webhooks were not accepted", statements: record_errors },
 ];
 
 /// The version that this program works with.
-pub(crate) const LATEST: u16 = 14;
+pub(crate) const LATEST: u16 = 15;
 
 /// Records that the tables have a version.
 pub(crate) fn record(version: u16) -> String {
@@ -176,6 +177,12 @@ fn record_exit(_: &NewInstallation<'_>) -> Vec<String> {
 /// When telling has failed first. NULL: it has not.
 fn record_first_try(_: &NewInstallation<'_>) -> Vec<String> {
     [NOTIFIED, WEBHOOK].map(|table| add_column(table, "tried_at", "bigint unsigned DEFAULT NULL")).concat()
+}
+
+/// Why the last try has failed.
+fn record_errors(_: &NewInstallation<'_>) -> Vec<String> {
+    let definition = format!("varchar({ERROR_CHARACTERS}) COLLATE utf8mb4_bin DEFAULT NULL");
+    [NOTIFIED, WEBHOOK].map(|table| add_column(table, "error", &definition)).concat()
 }
 
 /// In a history a message that had none becomes a row if it is sent again. What a version before remembers counts

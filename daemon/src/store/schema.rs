@@ -61,6 +61,9 @@ pub(crate) const ONLINE: &str = "chatpush_online";
 /// Where browsers can be reached by Web Push.
 pub(crate) const PUSH: &str = "chatpush_push";
 
+/// Characters of an error that are kept of a webhook that was not accepted.
+pub(crate) const ERROR_CHARACTERS: usize = 200;
+
 /// Every table that the settings use, in the order of creation.
 pub(crate) fn tables(names: &Names) -> Vec<Table> {
     let application = |name: &str, create, privileges| Table {
@@ -195,6 +198,7 @@ fn notified(names: &Names) -> Table {
          `connected_at` bigint unsigned DEFAULT NULL,\n  \
          `exit` tinyint unsigned NOT NULL DEFAULT 0,\n  \
          `tried_at` bigint unsigned DEFAULT NULL,\n  \
+         `error` varchar({ERROR_CHARACTERS}) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
          PRIMARY KEY (`user_id`),\n  \
          KEY `check_at` (`check_at`),\n  \
          KEY `offer_at` (`offer_at`),\n  \
@@ -227,6 +231,7 @@ fn webhook(names: &Names) -> Table {
          `tries` int unsigned NOT NULL DEFAULT 0,\n  \
          `lease` bigint unsigned DEFAULT NULL,\n  \
          `tried_at` bigint unsigned DEFAULT NULL,\n  \
+         `error` varchar({ERROR_CHARACTERS}) COLLATE utf8mb4_bin DEFAULT NULL,\n  \
          PRIMARY KEY (`id`),\n  \
          KEY `offer_at` (`offer_at`),\n  \
          KEY `user_event` (`user_id`,`event`)",

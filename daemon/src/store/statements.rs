@@ -22,6 +22,8 @@ use std::fmt::{self, Display};
 use chatpush_wire::id::UserId;
 use mysql_async::prelude::ToValue as _;
 
+use super::schema::ERROR_CHARACTERS;
+
 /// The items of an `IN (…)`. Only for types whose text needs no quotes, such as numbers.
 pub(super) fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -58,6 +60,11 @@ pub(super) fn quoted(text: &str) -> String {
     text.to_value().as_sql(false)
 }
 
+/// The start of an error, as it is kept, as an SQL literal.
+pub(super) fn error_literal(error: &str) -> String {
+    quoted(&error.chars().take(ERROR_CHARACTERS).collect::<String>())
+}
+
 /// The length of a text as an SQL literal.
 pub(super) fn quoted_bytes(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| b"\0\n\r\x1a'\"\\".contains(byte)).count();
@@ -92,6 +99,13 @@ mod tests {
         assert_eq!(runs.concat(), items);
         assert_eq!(runs.len(), 4);
         assert!(in_statements(&[] as &[usize], 1_000, |size| *size).is_empty());
+    }
+
+    #[test]
+    fn an_error_is_cut_between_characters() {
+        assert_eq!(error_literal("it's"), r"'it\'s'");
+        let long = "\u{9519}".repeat(ERROR_CHARACTERS + 1);
+        assert_eq!(error_literal(&long).chars().count(), ERROR_CHARACTERS + 2);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(crate) struct QueuedEvent {
     pub(crate) tried_at: Option<u64>,
     /// Whether there is a lease. Its end is `offer_at`, and may be over.
     pub(crate) has_lease: bool,
+    /// Why the last try has failed.
+    pub(crate) error: Option<String>,
 }
 
 /// An event that is leased.
@@ -134,13 +136,13 @@ impl Store {
         self.change(&[webhook_events::end_leases(&leased)]).await.map(drop)
     }
 
-    /// The application was told of `told`. Telling of each of `later` has failed `now`, and it is offered again at a
-    /// time.
+    /// The application was told of `told`. Telling of each of `later` has failed `now`, for a reason, and it is offered
+    /// again at a time.
     pub(crate) async fn record_events(
         &self,
         now: u64,
         told: &[LeasedEvent],
-        later: &[(LeasedEvent, u64)],
+        later: &[(LeasedEvent, u64, String)],
     ) -> Result<(), StoreError> {
         let key = |leased: &LeasedEvent| (leased.event.row, leased.lease);
         let mut statements = Vec::new();
@@ -148,7 +150,9 @@ impl Store {
             let told: Vec<_> = told.iter().map(key).collect();
             statements.push(webhook_events::delete(&told));
         }
-        statements.extend(later.iter().map(|(event, at)| webhook_events::postpone(key(event), now, *at)));
+        statements.extend(
+            later.iter().map(|(event, at, error)| webhook_events::postpone(key(event), now, (*at, error))),
+        );
         statements.extend(offer_next(told.iter().map(|leased| &leased.event)));
         if statements.is_empty() { Ok(()) } else { self.change(&statements).await.map(drop) }
     }
@@ -212,13 +216,25 @@ fn offer_next<'a>(done: impl Iterator<Item = &'a QueuedEvent>) -> Option<String>
 
 /// A row. None if it holds what this version does not know.
 fn event(row: Row, ids: UserIdType) -> Option<QueuedEvent> {
-    type Columns = (u64, String, String, Option<String>, Option<String>, u64, u64, u32, Option<u64>, bool);
-    let (row, event, user, sender, message, time, offer_at, tries, tried_at, has_lease) =
+    type Columns = (
+        u64,
+        String,
+        String,
+        Option<String>,
+        Option<String>,
+        u64,
+        u64,
+        u32,
+        Option<u64>,
+        bool,
+        Option<String>,
+    );
+    let (row, event, user, sender, message, time, offer_at, tries, tried_at, has_lease, error) =
         mysql_async::from_row_opt::<Columns>(row).ok()?;
     let message = message.and_then(|id| MessageId::try_from(id).ok());
     let message = message.map(|id| (self::sender(sender.unwrap_or_default(), ids), id));
     let (event, user) = (Event::named(&event)?, ids.text(&user).ok()?);
-    Some(QueuedEvent { row, event, user, message, time, offer_at, tries, tried_at, has_lease })
+    Some(QueuedEvent { row, event, user, message, time, offer_at, tries, tried_at, has_lease, error })
 }
 
 /// A sender as a text; 0 if it should be a number, and is none.

@@ -105,6 +105,10 @@ impl Queued {
         let Some(store) = &self.services.store else { return Ok(false) };
         let slots = self.slots.take().await;
         if !self.lease.is_mine().await? {
+            if *writes {
+                // Another daemon knows better now.
+                self.services.webhook_error.clear();
+            }
             *writes = false;
             return Ok(false);
         }
@@ -182,7 +186,9 @@ async fn record_some(store: &Store, outcomes: Vec<Answered>) -> Result<(), Notif
     for (event, outcome) in outcomes {
         match outcome {
             Outcome::Told => told.push(event),
-            Outcome::Later(pause) => later.push((event, now.saturating_add(clock::milliseconds(pause)))),
+            Outcome::Later(pause, reason) => {
+                later.push((event, now.saturating_add(clock::milliseconds(pause)), reason));
+            }
         }
     }
     Ok(store.record_events(now, &told, &later).await?)

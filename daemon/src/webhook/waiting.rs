@@ -21,7 +21,7 @@ use crate::base::slots::Slots;
 use crate::broker::lease::Lease;
 use crate::config::Webhook;
 use crate::notify::NotifyError;
-use crate::notify::offers::{self, Offer, Offers, Taker};
+use crate::notify::offers::{self, Offer, Offers, Postponed, Taker};
 use crate::services::Services;
 use crate::store::Store;
 use crate::store::notified::Content;
@@ -94,6 +94,10 @@ impl Waiting {
         let Some(store) = &self.services.store else { return Ok(false) };
         let slots = self.slots.take().await;
         if !self.lease.is_mine().await? {
+            if *writes {
+                // Another daemon knows better now.
+                self.services.webhook_error.clear();
+            }
             *writes = false;
             return Ok(false);
         }
@@ -155,7 +159,9 @@ async fn record_some(store: &Store, answered: &[Answered]) -> Result<(), NotifyE
     for (offer, outcome) in answered {
         match outcome {
             Outcome::Told => told.push(offer),
-            Outcome::Later(pause) => later.push((offer, *pause)),
+            Outcome::Later(pause, reason) => {
+                later.push(Postponed { offer, pause: *pause, reason: Some(reason) });
+            }
         }
     }
     let recorded = offers::told(store, &told).await;

@@ -287,6 +287,8 @@ async fn operator_sees_events() {
     let id = |event: &Value| event["id"].as_str().expect("a text").to_owned();
     let line = format!("{}  message.delivered of user 2, message 1:a, ", id(delivered));
     assert!(lines.contains(&line) && lines.contains("tried 1 times, next in "), "{lines}");
+    let refused = "it has answered 503 Service Unavailable";
+    assert!(lines.lines().all(|line| line.ends_with(refused)) && delivered["error"] == refused, "{lines}");
     assert!(Daemon::command(&env, &["webhook", "drop", &id(online)]).await.status.success());
     application.answer("410 Gone");
     assert!(Daemon::command(&env, &["webhook", "retry", &id(delivered)]).await.status.success());

@@ -41,6 +41,12 @@ pub(crate) enum Content {
     Start(usize),
 }
 
+/// A user, and when the lease ends.
+type Leased<'a> = (&'a UserId, u64);
+
+/// When a user is offered again, and why.
+type Later<'a> = (u64, Option<&'a str>);
+
 /// Up to how many messages are counted.
 const COUNTED: u32 = 1_000;
 
@@ -57,7 +63,7 @@ impl Store {
     }
 
     /// The exit to look for. Without Web Push the application tells everybody.
-    pub(super) fn exit(&self, exit: Exit) -> Option<Exit> {
+    pub(in crate::store) fn exit(&self, exit: Exit) -> Option<Exit> {
         self.names().web_push.then_some(exit)
     }
 
@@ -174,14 +180,21 @@ impl Store {
         self.change(&[telling::told_in_lease(users, now)]).await.map(drop)
     }
 
-    /// Telling has failed `now`: offers users again, if the lease until a time is still there, at another time.
-    pub(crate) async fn postpone(&self, users: &[(&UserId, u64, u64)], now: u64) -> Result<(), StoreError> {
-        let mut by_time: BTreeMap<u64, Vec<(&UserId, u64)>> = BTreeMap::new();
-        for (user, until, offer_at) in users {
-            by_time.entry(*offer_at).or_default().push((user, *until));
+    /// Telling has failed `now`: offers users again, if the lease until a time is still there, at another time, and
+    /// keeps the reason.
+    pub(crate) async fn postpone(
+        &self,
+        users: &[(Leased<'_>, Later<'_>)],
+        now: u64,
+    ) -> Result<(), StoreError> {
+        let mut alike: BTreeMap<Later<'_>, Vec<Leased<'_>>> = BTreeMap::new();
+        for (leased, later) in users {
+            alike.entry(*later).or_default().push(*leased);
         }
-        let statements: Vec<_> =
-            by_time.iter().map(|(offer_at, users)| telling::postpone(users, now, *offer_at)).collect();
+        let statements: Vec<_> = alike
+            .iter()
+            .map(|((offer_at, error), users)| telling::postpone(users, now, *offer_at, *error))
+            .collect();
         self.change(&statements).await.map(drop)
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Undelivered {
     pub(crate) tries: u32,
     /// Whether somebody is about to tell: a request, or a job of the application.
     pub(crate) is_leased: bool,
+    /// Why the last try has failed.
+    pub(crate) error: Option<String>,
 }
 
 impl Store {
@@ -31,15 +33,10 @@ impl Store {
         let ids = self.names().user_id_type;
         let query = undelivered::select(now, limit, self.exit(Exit::Application));
         let rows = self.read_one(query).await?;
-        let found = all::<(String, u64, Option<u64>, u32, bool)>(rows);
-        let found = found.filter_map(|(user, at, due_at, tries, is_leased)| {
-            Some(Undelivered {
-                user: ids.text(&user).ok()?,
-                at,
-                due_at: due_at.unwrap_or(at),
-                tries,
-                is_leased,
-            })
+        let found = all::<(String, u64, Option<u64>, u32, bool, Option<String>)>(rows);
+        let found = found.filter_map(|(user, at, due_at, tries, is_leased, error)| {
+            let (user, due_at) = (ids.text(&user).ok()?, due_at.unwrap_or(at));
+            Some(Undelivered { user, at, due_at, tries, is_leased, error })
         });
         Ok(found.collect())
     }

@@ -247,7 +247,7 @@ fn offer_where(found: &str, now: u64, web_push: bool) -> String {
     };
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `tries` = 0, `tried_at` = NULL, \
-         `check_at` = NULL, `exit` = {exit} WHERE {found}"
+         `error` = NULL, `check_at` = NULL, `exit` = {exit} WHERE {found}"
     )
 }
 

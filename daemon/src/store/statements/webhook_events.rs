@@ -5,7 +5,7 @@
 
 use chatpush_wire::id::UserId;
 
-use super::{id_list, id_literal, in_statements, list, quoted};
+use super::{error_literal, id_list, id_literal, in_statements, list, quoted};
 use crate::config::{Event, Names};
 use crate::log::batch::Batch;
 use crate::store::identity;
@@ -17,7 +17,7 @@ const PRESENCE: &str = "('user.online','user.offline')";
 
 /// The columns of a row, as [`crate::store::webhook_events`] reads them.
 const COLUMNS: &str = "`id`, `event`, `user_id`, `sender_id`, `message_id`, `time_ms`, `offer_at`, `tries`, `tried_at`, \
-     `lease` IS NOT NULL";
+     `lease` IS NOT NULL, `error`";
 
 /// A row and its lease.
 pub(in crate::store) type Leased = (u64, u64);
@@ -131,11 +131,19 @@ pub(in crate::store) fn delete(told: &[Leased]) -> String {
 }
 
 /// Telling has failed: offers an event again at another time.
-pub(in crate::store) fn postpone(event: Leased, now: u64, offer_at: u64) -> String {
+pub(in crate::store) fn postpone(event: Leased, now: u64, (offer_at, error): (u64, &str)) -> String {
     format!(
         "UPDATE `{WEBHOOK}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
-         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
+         `tried_at` = COALESCE(`tried_at`, {now}), `error` = {} WHERE {}",
+        error_literal(error),
         leased(&[event])
+    )
+}
+
+/// The event that could not be told for longest.
+pub(in crate::store) fn select_failing() -> String {
+    format!(
+        "SELECT `tried_at`, `tries`, `error` FROM `{WEBHOOK}` WHERE `error` IS NOT NULL ORDER BY `tried_at` LIMIT 1"
     )
 }
 

@@ -4,7 +4,7 @@ use chatpush_wire::id::UserId;
 
 use super::{At, Exit, at, newer, own_kept};
 use crate::store::schema::NOTIFIED;
-use crate::store::statements::{id_list, id_literal};
+use crate::store::statements::{error_literal, id_list, id_literal};
 use crate::store::tables::Tables;
 
 /// Users who are due and not leased, those first who are due longest.
@@ -90,11 +90,12 @@ pub(in crate::store) fn told_in_lease(users: &[At<'_>], now: u64) -> String {
     )
 }
 
-/// Nobody could be told: these users are offered again at a time.
-pub(in crate::store) fn postpone(users: &[At<'_>], now: u64, offer_at: u64) -> String {
+/// Nobody could be told, for a reason: these users are offered again at a time.
+pub(in crate::store) fn postpone(users: &[At<'_>], now: u64, offer_at: u64, error: Option<&str>) -> String {
+    let error = error.map_or_else(|| "NULL".to_owned(), error_literal);
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {offer_at}, `lease` = NULL, `tries` = `tries` + 1, \
-         `tried_at` = COALESCE(`tried_at`, {now}) WHERE {}",
+         `tried_at` = COALESCE(`tried_at`, {now}), `error` = {error} WHERE {}",
         at("offer_at", users)
     )
 }
@@ -108,7 +109,7 @@ pub(in crate::store) fn release(users: &[At<'_>], offer_at: u64) -> String {
 pub(in crate::store) fn leave_to_application(users: &[At<'_>], now: u64) -> String {
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `due_at` = {now}, `lease` = NULL, `tries` = 0, \
-         `tried_at` = NULL, `exit` = {} WHERE {}",
+         `tried_at` = NULL, `error` = NULL, `exit` = {} WHERE {}",
         Exit::Application as u8,
         at("offer_at", users)
     )
