@@ -124,7 +124,7 @@ impl WebPushes {
             return Ok(false);
         }
         if !*writes {
-            self.offers.end_last_writers(store, Taker::WebPush).await?;
+            self.offers.end_last_writers(store, Taker::WebPush, LEASE_TIME).await?;
             *writes = true;
         }
         let limit = u32::try_from(slots.len()).unwrap_or(1);

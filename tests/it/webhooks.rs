@@ -111,7 +111,7 @@ async fn users_who_are_due_at_a_restart_are_told_of_once() {
     // Due, and leased by a daemon that was killed.
     env.execute(
         "INSERT INTO chatpush_notified (user_id, since_ms, offer_at, due_at, lease) VALUES \
-         (2, 1, 1, 1, NULL), (3, 1, (UNIX_TIMESTAMP() + 3600) * 1000, 1, 7)",
+         (2, 1, 1, 1, NULL), (3, 1, (UNIX_TIMESTAMP() + 15) * 1000, 1, 7)",
     )
     .await;
     let daemon = env.daemon().await;

@@ -100,14 +100,20 @@ impl Offers {
         Ok(offers.into_iter().map(|offer| due_user(offer.waiting, default_type)).collect())
     }
 
-    /// Offers those at once whom the last writer leased for this taker: it may have ended while it told somebody. A
-    /// writer does that before its own first claim, since its own leases would end too.
+    /// Offers those at once whom the last writer leased for this taker, for at most `lease`: it may have ended while it
+    /// told somebody. A writer does that before its own first claim, since its own leases would end too.
     ///
     /// # Errors
     ///
     /// When MySQL does not answer.
-    pub(crate) async fn end_last_writers(&self, store: &Store, taker: Taker) -> Result<(), NotifyError> {
-        Ok(store.end_writers_leases(store.now().await?, taker.exit()).await?)
+    pub(crate) async fn end_last_writers(
+        &self,
+        store: &Store,
+        taker: Taker,
+        lease: Duration,
+    ) -> Result<(), NotifyError> {
+        let now = store.now().await?;
+        Ok(store.end_writers_leases((now, now + milliseconds(lease)), taker.exit()).await?)
     }
 
     /// As [`Offers::take`], with so much of each content.

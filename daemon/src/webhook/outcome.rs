@@ -55,6 +55,7 @@ mod tests {
             (failed(None), 2, hour, later(4)),
             (failed(Some(60)), 2, hour, later(60)),
             (failed(None), FEWEST_TRIES, day, Outcome::Told),
+            (failed(None), 12, hour, later(3_600)),
             // No daemon ran for a day.
             (failed(None), 0, day, later(1)),
         ] {

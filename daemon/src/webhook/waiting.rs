@@ -101,12 +101,12 @@ impl Waiting {
             *writes = false;
             return Ok(false);
         }
+        let time = self.webhook.timeout + LEASE_MARGIN;
         if !*writes {
-            self.offers.end_last_writers(store, Taker::Webhook).await?;
+            self.offers.end_last_writers(store, Taker::Webhook, time).await?;
             *writes = true;
         }
         let limit = u32::try_from(slots.len()).unwrap_or(1);
-        let time = self.webhook.timeout + LEASE_MARGIN;
         let content = if self.shows_content { Content::Whole } else { Content::Start(0) };
         let offers = self.offers.claim(store, (Taker::Webhook, content), limit, time).await?;
         let is_more = offers.len() == slots.len();

@@ -121,9 +121,14 @@ impl Store {
             .collect()
     }
 
-    /// Offers users at once whom the last writer was about to tell over this exit.
-    pub(crate) async fn end_writers_leases(&self, now: u64, exit: Exit) -> Result<(), StoreError> {
-        self.change(&[telling::end_writers_leases(now, self.exit(exit))]).await.map(drop)
+    /// Offers users at once whom the last writer was about to tell over this exit, whose leases end between these
+    /// times.
+    pub(crate) async fn end_writers_leases(
+        &self,
+        (now, until): (u64, u64),
+        exit: Exit,
+    ) -> Result<(), StoreError> {
+        self.change(&[telling::end_writers_leases(now, until, self.exit(exit))]).await.map(drop)
     }
 
     /// Leases those of these users who are still offered, until a time. Returns whom.

@@ -38,12 +38,13 @@ pub(in crate::store) fn lease_number(is_writers: bool) -> u64 {
     fastrand::u64(..) & !1 | u64::from(is_writers)
 }
 
-/// Offers at once whoever of this exit is leased by the writer.
-pub(in crate::store) fn end_writers_leases(now: u64, exit: Option<Exit>) -> String {
+/// Offers at once whoever of this exit is leased by the writer until a time between these. Others wait for their next
+/// try for longer, and there may be many.
+pub(in crate::store) fn end_writers_leases(now: u64, until: u64, exit: Option<Exit>) -> String {
     let of_exit = of_exit(exit);
     format!(
         "UPDATE `{NOTIFIED}` SET `offer_at` = {now}, `lease` = NULL \
-         WHERE {of_exit}`offer_at` > {now} AND `lease` % 2 = 1"
+         WHERE {of_exit}`offer_at` > {now} AND `offer_at` <= {until} AND `lease` % 2 = 1"
     )
 }
 
