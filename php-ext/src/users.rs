@@ -34,6 +34,12 @@ pub(crate) fn id_type_if_installed(call: &Call) -> Result<Option<UserIdType>, Er
     Ok(link::user_id_type_if_installed(call, call.deadline())?)
 }
 
+/// Whether Redis has this installation; if not, nobody is connected. Channels ignore the number of a database, so a
+/// daemon that uses another one could answer, and is refused by name.
+pub(crate) fn is_installed(call: &Call) -> Result<bool, Error> {
+    Ok(id_type_if_installed(call)?.is_some())
+}
+
 impl UserArgument {
     /// The argument at a position, where the first one is 1.
     pub(crate) const fn new(position: u32, id: AnyUserId) -> Self {

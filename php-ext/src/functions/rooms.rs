@@ -6,16 +6,9 @@ use chatpush_wire::room::Room;
 
 use crate::calls::rooms;
 use crate::declaration::function;
-use crate::error::Error;
 use crate::parameters::Content;
 use crate::settings::Call;
 use crate::users;
-
-/// Whether Redis has this installation; if not, nobody is connected. Channels ignore the number of a database, so a
-/// daemon that uses another one could answer, and is refused by name.
-fn is_installed(call: &Call) -> Result<bool, Error> {
-    Ok(users::id_type_if_installed(call)?.is_some())
-}
 
 function! {
     /// Pushes a message to every connection in a room.
@@ -34,7 +27,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToRoom(room: Room, content: Content<'_>, r#type: MessageType) -> bool {
         let call = Call::begin()?;
-        if !is_installed(&call)? {
+        if !users::is_installed(&call)? {
             return Ok(false);
         }
         rooms::push_to_room(&call, &room, content.text, &r#type)
@@ -56,7 +49,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getRoomUsers(room: Room) -> Vec<UserId> {
         let call = Call::begin()?;
-        if !is_installed(&call)? {
+        if !users::is_installed(&call)? {
             return Ok(Vec::new());
         }
         rooms::room_users(&call, &room)
@@ -78,7 +71,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown
     fn pushToAll(content: Content<'_>, r#type: MessageType) -> bool {
         let call = Call::begin()?;
-        if !is_installed(&call)? {
+        if !users::is_installed(&call)? {
             return Ok(false);
         }
         rooms::push_to_all(&call, content.text, &r#type)
