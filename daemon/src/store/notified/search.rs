@@ -69,7 +69,7 @@ impl Store {
     }
 
     /// Messages may wait for the receivers of these rows since now. Most of them are looked at later anyway, or are due:
-    /// that is read first, since it costs a tenth of a change that changes nothing.
+    /// that is read first, to spare a change that changes nothing.
     pub(crate) async fn note_waiting(&self, rows: &[NewRow]) -> Result<(), StoreError> {
         let users: BTreeSet<_> = rows.iter().filter_map(|row| row.receiver.as_ref()).collect();
         if users.is_empty() {
