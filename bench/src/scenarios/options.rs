@@ -15,15 +15,17 @@ use crate::scenarios::{Bench, Outcome};
 const HISTORY: &str = "history";
 
 const NOTIFY: &str = "notify.after";
+const UNREAD: &str = "notify.when = unread";
 const BY_CONVERSATION: &str = "unread_by_conversation";
 
 /// The name of an option, and the settings of its daemon.
 type Variant = (Option<&'static str>, &'static [(&'static str, &'static str)]);
 
 /// The one without a name is chatpush itself.
-const VARIANTS: [Variant; 4] = [
+const VARIANTS: [Variant; 5] = [
     (None, &[]),
     (Some(NOTIFY), &[("CHATPUSH_NOTIFY_AFTER", "600")]),
+    (Some(UNREAD), &[("CHATPUSH_NOTIFY_AFTER", "600"), ("CHATPUSH_NOTIFY_WHEN", "unread")]),
     (Some(BY_CONVERSATION), &[("CHATPUSH_UNREAD_BY_CONVERSATION", "true")]),
     (
         Some(HISTORY),
@@ -66,6 +68,8 @@ pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     outcome.budgets = vec![
         most("1 caller", 1.03, NOTIFY, 1.0),
         most("16 callers", 1.03, NOTIFY, 1.0),
+        most("1 caller", 1.03, UNREAD, 1.0),
+        most("16 callers", 1.03, UNREAD, 1.0),
         most("16 callers", 1.1, BY_CONVERSATION, 1.03),
         most("16 callers", 1.1, HISTORY, 1.03),
     ];
