@@ -9,7 +9,7 @@ declare(strict_types=1);
 /**
  * Shows the receivers who have the forum open that there is a message.
  *
- * @param list<int> $receiver_ids
+ * @param list<int|string> $receiver_ids
  */
 function announce_private_message(int $message_id, string $from, string $subject, array $receiver_ids): void
 {

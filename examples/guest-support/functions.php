@@ -9,6 +9,7 @@ declare(strict_types=1);
 /**
  * The id of whoever has this session: a member of the staff who is signed in, or a guest.
  *
+ * Call it before session_write_close(): an id that is made later is lost, and the next request is another guest.
  * A guest's id is random, since whoever knows it could be sent their messages by a mistake of yours.
  */
 function visitor_id(): string
@@ -34,12 +35,6 @@ function on_duty(): string
 {
     $staff = ['staff.mira', 'staff.tom'];
     return ChatPush\getOnlineUsers($staff)[0] ?? $staff[0];
-}
-
-/** What token.php answers, to guests too. */
-function visitor_token(): string
-{
-    return ChatPush\connectToken(visitor_id(), ttl_seconds: 3600);
 }
 
 /** Sends a guest's question to a member of the staff. The conversation is the guest. */

@@ -1,4 +1,6 @@
-// What a page has in place of Echo. `handlers` are functions by the names of events.
+// What a page has in place of Echo, after
+// <script src="/chatpush.js"></script>
+// `handlers` are functions by the names of events.
 const channels = ['private-App.Models.User.7', 'private-team.5'];
 const auth = () => axios.post('/broadcasting/auth', { channels }).then(({ data }) => data);
 const chat = ChatPush.connect({

@@ -324,7 +324,7 @@ async fn guests_and_staff_reach_each_other() {
         run("staff.mira", &format!("answer('{guest}', 'On its way.', 's1');")).await;
     }
     assert_eq!(run(&guest, "echo getUnreadCount(visitor_id());").await, "1");
-    let token = run(&guest, "echo visitor_token();").await;
+    let token = run(&guest, "echo ChatPush\\connectToken(visitor_id());").await;
     let mut page = Client::connect(daemon.port(), &token, Some("chatpush.v1")).await.expect("it is accepted");
     assert_eq!(page.until_unread_count().await, (vec!["On its way.".to_owned()], 1));
 }

@@ -47,7 +47,8 @@ $peer_id = (int) ($_GET['with'] ?? 0);
     poll();
   }
 
-  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' })
+    .then((answer) => answer.ok ? answer.text() : Promise.reject(new Error(`token.php: ${answer.status}`)));
 
   document.getElementById('form').addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -59,7 +60,7 @@ $peer_id = (int) ($_GET['with'] ?? 0);
   });
 
   pollEvery(2000);
-  // The script is missing if it comes from the daemon and the daemon is down: better copy it to your site.
+  // Without the script the page polls as before.
   const chat = window.ChatPush?.connect({ token });
   chat?.on('message', poll);
   chat?.on('state', (state) => pollEvery(state === 'open' ? 60000 : 2000));

@@ -20,7 +20,7 @@ $insert = 'INSERT INTO polled_message (sender_id, receiver_id, body, created_at)
 database()->prepare($insert)->execute([$user_id, $receiver_id, $body]);
 try {
     ChatPush\pushMessage($receiver_id, '', 'poll');
-} catch (ChatPush\Exception $problem) {
+} catch (ChatPush\Exception | ValueError $problem) {
     // The receiver's page finds the message when it polls.
     error_log($problem->getMessage());
 }

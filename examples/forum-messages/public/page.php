@@ -53,7 +53,8 @@ $count->execute([$user_id]);
 </form>
 <script src="/chatpush.js"></script>
 <script>
-  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' })
+    .then((answer) => answer.ok ? answer.text() : Promise.reject(new Error(`token.php: ${answer.status}`)));
 
   window.ChatPush?.connect({ token }).on('message', ({ type, data }) => {
     if (type !== 'private_message') return;

@@ -36,7 +36,11 @@ session_write_close();
     document.getElementById('messages').append(line);
   }
 
-  const token = () => fetch('token.php', { cache: 'no-store' }).then((answer) => answer.text());
+  async function token() {
+    const answer = await fetch('token.php', { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`token.php answered ${answer.status}`);
+    return answer.text();
+  }
   const chat = window.ChatPush?.connect({ token });
   chat?.on('state', (state) => { document.getElementById('state').textContent = state; });
   chat?.on('message', ({ from, data, conversation }) => {

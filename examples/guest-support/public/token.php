@@ -11,10 +11,10 @@ require __DIR__ . '/../functions.php';
 header('Content-Type: text/plain');
 header('Cache-Control: no-store');
 start_visit();
-visitor_id();
+$user_id = visitor_id();
 session_write_close();
 try {
-    echo visitor_token();
+    echo ChatPush\connectToken($user_id, 3600);
 } catch (ChatPush\Exception $problem) {
     // chatpush.secret is missing or too short.
     error_log($problem->getMessage());

@@ -14,8 +14,8 @@ startSession();
 $user_id = requireUserOfScript();
 try {
     echo ChatPush\connectToken($user_id, ttl_seconds: 3600);
-} catch (ChatPush\Exception $problem) {
-    // chatpush.secret is missing or too short.
+} catch (ChatPush\Exception | ValueError $problem) {
+    // chatpush.secret is missing or too short, or this can be no user id.
     error_log($problem->getMessage());
     http_response_code(503);
 }

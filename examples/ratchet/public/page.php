@@ -20,7 +20,8 @@ requireUser('../plain-php/sign-in.php');
 <form id="form"><label>Text <input id="text" required></label> <button>Send</button></form>
 <script src="/chatpush.js"></script>
 <script>
-  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' }).then((answer) => answer.text());
+  const token = () => fetch('../plain-php/token.php', { cache: 'no-store' })
+    .then((answer) => answer.ok ? answer.text() : Promise.reject(new Error(`token.php: ${answer.status}`)));
 
   // Has what the page uses of a WebSocket.
   function openSocket() {

@@ -12,7 +12,7 @@ final class PushConnection implements ConnectionInterface
     /** The type of the messages, which tells the page that they come from here. */
     public const TYPE = 'ratchet';
 
-    public function __construct(public readonly int $resourceId)
+    public function __construct(public readonly int|string $resourceId)
     {
     }
 

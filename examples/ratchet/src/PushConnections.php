@@ -7,7 +7,7 @@ declare(strict_types=1);
  *
  * The daemon knows who is connected, so setting and unsetting does nothing.
  *
- * @implements ArrayAccess<int, PushConnection>
+ * @implements ArrayAccess<int|string, PushConnection>
  */
 final class PushConnections implements ArrayAccess
 {
@@ -33,7 +33,7 @@ final class PushConnections implements ArrayAccess
     /**
      * Sends a text to those of many users who are connected, in one round trip.
      *
-     * @param list<int> $user_ids
+     * @param list<int|string> $user_ids
      */
     public function sendTo(array $user_ids, string $data): void
     {
