@@ -51,7 +51,7 @@ final class RecipesTest extends PHPUnit\Framework\TestCase
     {
         foreach (glob(self::ROOT . '/docs/*.md') as $page) {
             $text = file_get_contents($page);
-            self::assertStringNotContainsString('(int)', $text, basename($page));
+            self::assertStringNotContainsString('(int) $', $text, basename($page));
             if (str_contains(basename($page), 'recipe-') && str_contains($text, 'ChatPush.connect')) {
                 self::assertStringContainsString('<script src="/chatpush.js"></script>', $text, basename($page));
             }
