@@ -16,7 +16,8 @@ require __DIR__ . '/src/Gateway.php';
 require __DIR__ . '/src/Events.php';
 
 $ids = preg_split('/\s+/', stream_get_contents(STDIN), -1, PREG_SPLIT_NO_EMPTY);
-$believed = array_map(fn (string $id) => ctype_digit($id) ? (int) $id : $id, $ids);
+// As chatpush has them: 7 is a number, and with text ids 007 is somebody else.
+$believed = array_map(fn (string $id) => (string) (int) $id === $id ? (int) $id : $id, $ids);
 foreach (array_chunk($believed, 10_000) as $users) {
     foreach (array_diff($users, ChatPush\getOnlineUsers($users)) as $gone) {
         Gateway::handle($gone, fn () => Events::onClose($gone));

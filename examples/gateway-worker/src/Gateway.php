@@ -81,19 +81,18 @@ final class Gateway
     /** A grant for the groups that the user of this session has joined. */
     public static function grant(int|string $uid, int $ttl_seconds = 3600): string
     {
-        return \ChatPush\grantToken(self::id($uid), [], self::groups(), $ttl_seconds);
+        return \ChatPush\grantToken($uid, [], self::groups(), $ttl_seconds);
     }
 
     /** @param int|string|array<int|string> $uid */
     public static function sendToUid(int|string|array $uid, string $message): bool
     {
-        $users = array_map(self::id(...), (array) $uid);
-        return \ChatPush\pushToUsers($users, $message, self::TYPE) !== [];
+        return \ChatPush\pushToUsers((array) $uid, $message, self::TYPE) !== [];
     }
 
     public static function sendToClient(int|string $client_id, string $message): bool
     {
-        return \ChatPush\pushMessage(self::id($client_id), $message, self::TYPE);
+        return \ChatPush\pushMessage($client_id, $message, self::TYPE);
     }
 
     public static function sendToCurrentClient(string $message): bool
@@ -139,7 +138,7 @@ final class Gateway
 
     public static function isUidOnline(int|string $uid): int
     {
-        return (int) \ChatPush\isOnline(self::id($uid));
+        return (int) \ChatPush\isOnline($uid);
     }
 
     public static function isOnline(int|string $client_id): int
@@ -150,7 +149,7 @@ final class Gateway
     /** @return list<int|string> the user's id if they are connected */
     public static function getClientIdByUid(int|string $uid): array
     {
-        return \ChatPush\getOnlineUsers([self::id($uid)]);
+        return \ChatPush\getOnlineUsers([$uid]);
     }
 
     public static function getUidByClientId(int|string $client_id): int|string
@@ -192,7 +191,7 @@ final class Gateway
         if ($message !== null) {
             self::sendToClient($client_id, $message);
         }
-        return \ChatPush\disconnectUser(self::id($client_id));
+        return \ChatPush\disconnectUser($client_id);
     }
 
     public static function closeCurrentClient(?string $message = null): bool
@@ -213,12 +212,14 @@ final class Gateway
     public static function joinGroup(int|string $client_id, int|string $group): void
     {
         self::onlyCurrent(__FUNCTION__, $client_id);
+        self::sessionOpen(__FUNCTION__);
         $_SESSION[self::ROOMS][(string) $group] = true;
     }
 
     public static function leaveGroup(int|string $client_id, int|string $group): void
     {
         self::onlyCurrent(__FUNCTION__, $client_id);
+        self::sessionOpen(__FUNCTION__);
         unset($_SESSION[self::ROOMS][(string) $group]);
     }
 
@@ -227,12 +228,6 @@ final class Gateway
     {
         $way = self::INSTEAD[strtolower($name)] ?? 'see the README of this example for what can';
         throw self::cannot("$name()", $way);
-    }
-
-    /** A user id as the functions of chatpush take it: event code has numbers as texts, too. */
-    private static function id(int|string $uid): int|string
-    {
-        return is_string($uid) && ctype_digit($uid) ? (int) $uid : $uid;
     }
 
     private static function current(): int|string
@@ -245,6 +240,15 @@ final class Gateway
         if ((string) $client_id !== (string) self::current()) {
             $way = 'a grant belongs to the user who asks for it: let them join themselves';
             throw self::cannot("$function() for another user", $way);
+        }
+    }
+
+    /** What is written to a session that is closed is lost without a word. */
+    private static function sessionOpen(string $function): void
+    {
+        if (session_status() !== PHP_SESSION_ACTIVE) {
+            $way = 'the groups are kept in it: run event code before session_write_close()';
+            throw self::cannot("$function() without an open session", $way);
         }
     }
 

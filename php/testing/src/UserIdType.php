@@ -26,7 +26,7 @@ enum UserIdType: string
     }
 
     /**
-     * What to add to the error of an id that is none of this type: the setting that allows ids like it. Empty if the id
+     * What to add to the error of an id that is none of this type: the call that allows ids like it. Empty if the id
      * has no letter.
      *
      * @internal
@@ -34,7 +34,7 @@ enum UserIdType: string
     public function hint(int|string $id): string
     {
         return $this !== self::Text && preg_match('/[A-Za-z]/', (string) $id) === 1
-            ? " (user_id_type is $this->value; for ids such as $id set it to text)"
+            ? " (user_id_type is $this->value; for ids such as $id set it to text: Server::setUserIdType(UserIdType::Text))"
             : '';
     }
 

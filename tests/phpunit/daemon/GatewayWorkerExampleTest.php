@@ -122,6 +122,10 @@ final class GatewayWorkerExampleTest extends ChatPushTestCase
         yield ['sign in as 2 first', fn () => Gateway::bindUid(1, 2)];
         yield ['call it from an event', fn () => Gateway::sendToCurrentClient('x')];
         yield [
+            'run event code before session_write_close()',
+            fn () => Gateway::handle(1, fn () => Gateway::joinGroup(1, 'a')),
+        ];
+        yield [
             'let them join themselves',
             fn () => Gateway::handle(1, fn () => Gateway::joinGroup(2, 'a')),
         ];
@@ -145,11 +149,12 @@ final class GatewayWorkerExampleTest extends ChatPushTestCase
     {
         $socket = self::connect($user);
         $code = 'require $argv[1]; use GatewayWorker\Lib\Gateway; $user = (int) $argv[2];'
+            . 'session_start(["save_path" => sys_get_temp_dir(), "use_cookies" => 0]);'
             . 'echo Gateway::handle($user, function () use ($user, $argv) {'
             . '    Gateway::joinGroup($user, $argv[3]);'
             . '    Gateway::joinGroup($user, "left"); Gateway::leaveGroup($user, "left");'
             . '    return Gateway::grant($user);'
-            . '});';
+            . '}); session_destroy();';
         $file = __DIR__ . '/../../../examples/gateway-worker/src/Gateway.php';
         $settings = ['chatpush.secret' => Stack::secret()];
         $grant = (new Script($code, $settings, $file, (string) $user, $group))->output;

@@ -10,7 +10,9 @@ final class ArgumentsInMemoryTest extends PromisesTestCase
     {
         foreach ([false, true] as $warnings) {
             ChatPush\Testing\Server::makeErrorsWarnings($warnings);
-            self::assertSame($message, self::expectThrown(ValueError::class, $call)->getMessage());
+            $thrown = self::expectThrown(ValueError::class, $call)->getMessage();
+            // The setting of a test is another one than that of a daemon.
+            self::assertSame($message, str_replace(': Server::setUserIdType(UserIdType::Text)', '', $thrown));
         }
         self::assertSame([[], 0], [getOfflineMessage(1), getUnreadCount(1)]);
     }
