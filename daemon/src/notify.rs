@@ -54,6 +54,8 @@ pub(crate) struct Notifier {
     after: Duration,
     /// None: they begin where it is recorded.
     looks: Option<Looks>,
+    /// Of the store's connections, when they began.
+    generation: u64,
     next_ahead: Instant,
     /// The last user of whom somebody was told that was swept.
     told: Option<Candidate>,
@@ -89,6 +91,7 @@ impl Notifier {
             judge,
             after: notify.after,
             looks: None,
+            generation: 0,
             next_ahead: Instant::now(),
             told: None,
         }
@@ -123,9 +126,10 @@ impl Notifier {
         // What fails in one of the tables does not stop the others.
         let returned = self.record_returned(store).await;
         let noted = self.note_receivers(store).await;
-        if noted.is_err() {
+        if noted.is_err() || store.generation() != self.generation {
             // MySQL may have lost its last commits: then keys that were looked at are given to other rows.
             self.looks = None;
+            self.generation = store.generation();
         }
         let judged = self.judge(store).await;
         let brought_back = self.bring_back(store).await;

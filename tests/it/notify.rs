@@ -7,6 +7,7 @@ mod failures;
 mod history;
 mod jobs;
 mod locks;
+mod lost;
 mod unread;
 
 use chatpush_tests::client::Client;

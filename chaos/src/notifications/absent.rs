@@ -102,9 +102,7 @@ impl Absent {
 
     async fn round(&mut self, round: u64, rng: &mut Rng) {
         let Ok(user) = self.clients.schema.id(self.number + OFFLINE).map(ToString::to_string) else { return };
-        // For up to a second Redis alone knows of a visit, and faults lose what it has accepted last.
-        let visits = self.fault_injection.is_some();
-        let then = THEN[rng.usize(..if visits { THEN.len() } else { THEN.len() - 1 })];
+        let then = THEN[rng.usize(..THEN.len())];
         self.ledger.lock().refuse(&user, matches!(then, Then::Recall | Then::ComeBack));
         let mut messages: Vec<_> = self.send(&user, round * 2).await.into_iter().collect();
         if messages.is_empty() || !self.is_told(&user, &messages, &HashSet::new()).await {

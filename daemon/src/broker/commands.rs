@@ -85,6 +85,11 @@ impl Commands {
         Ok((connection.invoke(script).await?, number))
     }
 
+    /// The number of the connection that is open now, or was last.
+    pub(crate) async fn number(&self) -> ConnectionNumber {
+        self.0.open.lock().await.number
+    }
+
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), BrokerError> {
         self.send(redis::pipe().cmd("PING").ignore()).await

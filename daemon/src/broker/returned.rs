@@ -18,20 +18,37 @@ const SCRIPT_USERS: usize = 256;
 pub(crate) struct Marked {
     /// The user.
     pub(crate) user: UserId,
-    /// What no other connection has.
+    /// When, in milliseconds of MySQL's clock, if it is noted again.
+    pub(crate) connected_at: Option<u64>,
+    /// What no other connection has, and the time behind it.
     mark: String,
 }
 
-/// Notes that these users have connected.
+impl Marked {
+    /// A mark of its own.
+    fn new((user, connected_at): (UserId, Option<u64>)) -> Self {
+        let mark = format!("{:x}", fastrand::u64(..));
+        let mark = connected_at.map_or_else(|| mark.clone(), |at| format!("{mark}:{at}"));
+        Self { user, connected_at, mark }
+    }
+
+    fn read(user: UserId, mark: String) -> Self {
+        let connected_at = mark.split_once(':').and_then(|(_, at)| at.parse().ok());
+        Self { user, connected_at, mark }
+    }
+}
+
+/// Notes that these users have connected: just now, or, if it is noted again, at these times.
 ///
 /// # Errors
 ///
 /// When Redis does not answer, or refuses it. It may be repeated; so may the others here.
-pub(crate) async fn note(commands: &Commands, prefix: &Prefix, users: &[UserId]) -> Result<(), BrokerError> {
-    let marked: Vec<_> = users
-        .iter()
-        .map(|user| Marked { user: user.clone(), mark: format!("{:x}", fastrand::u64(..)) })
-        .collect();
+pub(crate) async fn note(
+    commands: &Commands,
+    prefix: &Prefix,
+    users: impl IntoIterator<Item = (UserId, Option<u64>)>,
+) -> Result<(), BrokerError> {
+    let marked: Vec<_> = users.into_iter().map(Marked::new).collect();
     invoke(commands, prefix, &RETURNED, &marked).await
 }
 
@@ -48,7 +65,7 @@ pub(crate) async fn noted(
     }
     let found: Vec<Vec<(String, String)>> = commands.send(&pipeline).await?;
     let marked = found.into_iter().flatten();
-    Ok(marked.filter_map(|(user, mark)| Some(Marked { user: ids.text(&user).ok()?, mark })).collect())
+    Ok(marked.filter_map(|(user, mark)| Some(Marked::read(ids.text(&user).ok()?, mark))).collect())
 }
 
 /// Forgets users, unless they have connected again.
@@ -75,11 +92,25 @@ async fn invoke(
         for some in marked.chunks(SCRIPT_USERS) {
             let mut call = script.prepare_invoke();
             call.key(prefix.returned(partition));
-            for Marked { user, mark } in some {
+            for Marked { user, mark, .. } in some {
                 call.arg(user.to_string()).arg(mark);
             }
             let () = commands.invoke(&call).await?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mark_holds_the_time_of_what_is_noted_again() {
+        let user = || UserId::try_from(2).expect("a user id");
+        for at in [None, Some(0), Some(1_700_000_000_123)] {
+            let marked = Marked::new((user(), at));
+            assert_eq!(Marked::read(user(), marked.mark).connected_at, at);
+        }
+    }
 }

@@ -252,15 +252,23 @@ impl Store {
         Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
     }
 
-    /// Users have connected, and are looked at again at a time.
+    /// Users have connected, and are looked at again at a time. Of `again` it is known only now that they had connected,
+    /// and when: whoever of them has become due since stays so.
     pub(crate) async fn record_connected(
         &self,
-        users: &[UserId],
+        users: &[&UserId],
+        again: &[(&UserId, u64)],
         now: u64,
         look_at: u64,
     ) -> Result<(), StoreError> {
-        let users: Vec<_> = users.iter().collect();
-        self.change(&[notified::seen(&users, now, look_at)]).await.map(drop)
+        let mut statements = Vec::new();
+        if !users.is_empty() {
+            statements.push(notified::seen(users, now, look_at));
+        }
+        if !again.is_empty() {
+            statements.push(notified::seen_at(again, now, look_at));
+        }
+        self.change(&statements).await.map(drop)
     }
 
     async fn read_one(&self, query: String) -> Result<Vec<Row>, StoreError> {

@@ -68,6 +68,11 @@ impl ReadPool {
         }))
     }
 
+    /// A number that grows when connections are lost: the server may have been started again since.
+    pub(super) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
     /// Executes queries in one round trip, and returns the rows of each.
     pub(super) async fn read(&self, queries: &[String]) -> Result<Vec<Vec<Row>>, StoreError> {
         let mut text = format!("{}; SELECT {READ_ONLY}", self.0.time_zone);

@@ -56,6 +56,12 @@ impl Store {
         })
     }
 
+    /// A number that grows when connections are lost. MySQL may have lost its last commits then, and give keys that were
+    /// looked at to other rows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.pool.generation()
+    }
+
     /// Records it.
     pub(crate) async fn record_scanned(&self, row: u64) -> Result<(), StoreError> {
         self.change(&[search::record_scanned(row)]).await.map(drop)

@@ -269,6 +269,24 @@ pub(in crate::store) fn seen(
     )
 }
 
+/// The same for users who had connected at these times, unless they have become due since.
+pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> String {
+    let mut cases = String::new();
+    for (user, connected_at) in users {
+        // Writing to a String cannot fail.
+        let _ = write!(cases, " WHEN {} THEN {connected_at}", id_literal(user));
+    }
+    let rows = users.iter().map(|(user, connected_at)| {
+        format!("(`user_id` = {} AND COALESCE(`due_at`, 0) <= {connected_at})", id_literal(user))
+    });
+    format!(
+        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, \
+         `connected_at` = GREATEST(COALESCE(`connected_at`, 0), CASE `user_id`{cases} END), \
+         `check_at` = {check_at}, `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE {}",
+        rows.collect::<Vec<_>>().join(" OR ")
+    )
+}
+
 /// Whoever was told of these users is told again of what waits now.
 pub(in crate::store) fn tell_again(users: &[At<'_>], now: u64) -> String {
     format!(
