@@ -8,7 +8,7 @@ pub(crate) mod fault_injection;
 pub(crate) mod gathered;
 pub(crate) mod last_error;
 pub(crate) mod message_log;
-pub(crate) mod metrics;
+pub mod metrics;
 pub(crate) mod output;
 pub(crate) mod pause;
 pub(crate) mod slots;

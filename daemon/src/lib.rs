@@ -5,7 +5,7 @@
 //!
 //! A group uses only groups above it in this list; `tests/it/architecture.rs` holds the exact table.
 //!
-//! - `base`: the clock, metrics, backoff, and faults injected for tests.
+//! - [`base`]: the clock, metrics, backoff, and faults injected for tests.
 //! - [`net`]: client addresses behind proxies, origins, the PROXY protocol, rate limits.
 //! - [`config`]: the settings, from file and environment.
 //! - [`cli`]: the command line.
@@ -29,7 +29,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod barrier;
-pub(crate) mod base;
+pub mod base;
 pub(crate) mod broker;
 pub mod cli;
 pub mod config;

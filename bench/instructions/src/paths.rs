@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use chatpush_daemon::base::metrics::WrittenFrames;
 use chatpush_daemon::edge::session::client_frame::ClientFrame;
 use chatpush_daemon::fanout::connection_queries::ConnectionQueries;
 use chatpush_daemon::fanout::dispatch::{Dispatcher, Queues};
@@ -18,6 +19,7 @@ use chatpush_wire::id::{MessageId, Sender, UserId, UserIdType};
 use chatpush_wire::key::Prefix;
 use clap::ValueEnum;
 use redis::{PushInfo, PushKind, Value};
+use tokio::time::Instant;
 
 /// A content of usual length and characters.
 const CONTENT: &str = "Are you coming tonight? We start at eight, \"as always\".";
@@ -33,11 +35,13 @@ pub(crate) enum Path {
     FanOut,
     /// A client's ack of ten messages is parsed.
     Ack,
+    /// What metrics record of one push that was written to one connection.
+    Metrics,
 }
 
 impl Path {
     /// All paths.
-    pub(crate) const ALL: [Self; 4] = [Self::Render, Self::Forward, Self::FanOut, Self::Ack];
+    pub(crate) const ALL: [Self; 5] = [Self::Render, Self::Forward, Self::FanOut, Self::Ack, Self::Metrics];
 
     /// Runs it this many times.
     pub(crate) fn run(self, times: u32) -> anyhow::Result<()> {
@@ -67,6 +71,16 @@ impl Path {
                 }
                 Ok(())
             }
+            Self::Metrics => {
+                for _ in 0..times {
+                    let mut written = WrittenFrames::default();
+                    written.frame();
+                    written.pushed();
+                    written.arrived(Some(Instant::now()));
+                    black_box(written).record();
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -78,6 +92,7 @@ impl fmt::Display for Path {
             Self::Forward => "forward",
             Self::FanOut => "fan-out",
             Self::Ack => "ack",
+            Self::Metrics => "metrics",
         })
     }
 }

@@ -3,6 +3,7 @@
 
 mod histogram;
 mod labelled;
+mod written;
 
 use std::sync::LazyLock;
 
@@ -14,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use self::histogram::Histogram;
 pub(crate) use self::labelled::Labelled;
+pub use self::written::WrittenFrames;
 
 /// The media type of the text format.
 pub(crate) use self::prometheus_text::CONTENT_TYPE;

@@ -12,7 +12,8 @@ use super::Session;
 use super::end::{End, Step};
 use super::tracking::Tracking;
 use crate::base::fault_injection::{self, Promise};
-use crate::base::{message_log, metrics};
+use crate::base::message_log;
+use crate::base::metrics::WrittenFrames;
 use crate::edge::acks::Ack;
 use crate::hub::close_code::Close;
 use crate::hub::{Outgoing, Written};
@@ -45,8 +46,7 @@ impl Session<'_> {
 
     async fn write_slice(&mut self, frames: Vec<Outgoing>, written: Written) -> Step {
         let Self { socket, protocol, tracking, context, registration, token_expires, connection, .. } = self;
-        let mut arrivals = Vec::new();
-        metrics::FRAMES.inc_by(frames.len() as u64);
+        let mut counted = WrittenFrames::default();
         let writing = timeout(WRITE_TIMEOUT, async {
             let mut has_tracked = false;
             for outgoing in frames {
@@ -55,31 +55,29 @@ impl Session<'_> {
                         continue;
                     }
                     has_tracked = true;
-                    metrics::MESSAGES.sent.inc();
+                    counted.stored();
                     message_log::sent(id, registration.user(), *connection, true);
                     if fault_injection::breaks(Promise::Confirm) {
                         let ids = vec![MessageId::clone(id)];
                         context.acks.append(Ack::Messages(registration.user().clone(), ids)).await;
                     }
                 } else if outgoing.arrived().is_some() {
-                    metrics::MESSAGES.pushed.inc();
+                    counted.pushed();
                     if message_log::is_on()
                         && let Some(id) = frame::message_id(outgoing.frame())
                     {
                         message_log::sent(&id, registration.user(), *connection, false);
                     }
                 }
-                arrivals.extend(outgoing.arrived());
+                counted.frame();
+                counted.arrived(outgoing.arrived());
                 socket.feed(Message::Text(outgoing.into_text())).await?;
             }
             if has_tracked && protocol.confirms_by_pong() {
                 socket.feed(ping(tracking)).await?;
             }
             socket.flush().await?;
-            let now = Instant::now();
-            for arrived in arrivals {
-                metrics::DELIVERY_DURATION.observe(now - arrived);
-            }
+            counted.record();
             Ok::<_, Error>(())
         });
         tokio::select! {
