@@ -247,6 +247,11 @@ pub fn receivers(head: &[(String, String)], ids: UserIdType) -> Result<Vec<UserI
     }
 }
 
+/// Whether an entry stores messages, from its first fields alone. A repeated call does not.
+pub fn is_message(head: &[(String, String)]) -> bool {
+    matches!(get(head, field::KIND), Some(kind::MESSAGE | kind::MESSAGE_TO_MANY))
+}
+
 fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {
     let version = get(fields, field::VERSION).ok_or(Malformed::Field(field::VERSION))?;
     if version != crate::VERSION {

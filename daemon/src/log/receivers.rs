@@ -20,6 +20,8 @@ pub(crate) struct EntryHead {
     pub(crate) position: Position,
     /// Whose mailboxes or counters it changes; none if this version cannot tell.
     pub(crate) receivers: Option<Vec<UserId>>,
+    /// Whether it stores a message for each of them.
+    pub(crate) is_message: bool,
 }
 
 /// The receivers of a part of a log: of every entry after an applied position, up to [`Receivers::read`].
@@ -104,7 +106,8 @@ mod tests {
     }
 
     fn entry(ms: u64, receivers: &[i64]) -> EntryHead {
-        EntryHead { position: position(ms), receivers: Some(receivers.iter().copied().map(user).collect()) }
+        let receivers = receivers.iter().copied().map(user).collect();
+        EntryHead { position: position(ms), receivers: Some(receivers), is_message: true }
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
     fn unreadable_entry_counts_as_everybodys() {
         let mut receivers = Receivers::new(position(1));
         receivers.add(&entry(2, &[7]));
-        receivers.add(&EntryHead { position: position(3), receivers: None });
+        receivers.add(&EntryHead { position: position(3), receivers: None, is_message: false });
         receivers.add(&entry(4, &[8]));
         assert_eq!([7, 8, 9].map(|id| receivers.last_of(&user(id))), [3, 4, 3].map(position));
     }

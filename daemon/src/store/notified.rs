@@ -3,6 +3,7 @@
 mod search;
 mod telling;
 mod undelivered;
+mod unread;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -109,7 +109,9 @@ impl Probe<'_> {
                 add(statement);
             }
             if tables.notify == Some(When::Unread) {
-                notified::count(tables, &batch).into_iter().for_each(&mut add);
+                notified::count(&batch).into_iter().for_each(&mut add);
+                add(notified::select_told_unread(tables, &[receiver]));
+                notified::note_unread(&[receiver], &[(receiver, 0)]).into_iter().for_each(&mut add);
             }
         }
         statements

@@ -105,7 +105,7 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, statement);
         }
         if tables.notify == Some(When::Unread) {
-            for statement in notified::count(tables, batch) {
+            for statement in notified::count(batch) {
                 statements.push(ResultUse::Ignored, statement);
             }
         }

@@ -87,15 +87,23 @@ impl Trimming {
 
     /// Adds the commands that remove what was kept long enough, or is too much to be kept. `answered` is when
     /// the connection that has applied it answered last: the time in which nobody knows whether MySQL has
-    /// crashed does not count.
-    pub(super) fn trim(&mut self, answered: Instant, pipeline: &mut Pipeline, prefix: &Prefix) {
+    /// crashed does not count. However much it is, what was applied from `needed` on stays for its time.
+    pub(super) fn trim(
+        &mut self,
+        answered: Instant,
+        needed: Option<Instant>,
+        pipeline: &mut Pipeline,
+        prefix: &Prefix,
+    ) {
         for (partition, spans) in &mut self.applied {
             let mut entries: usize = spans.iter().map(|span| span.entries).sum();
             let mut end = None;
             while let Some(span) = spans.front().copied() {
                 let old = span.since + KEEP_TIME <= answered || fault_injection::breaks(Promise::Replay);
                 // The newest span still grows.
-                let many = spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES);
+                let is_needed = needed.is_some_and(|needed| span.since + TRIM_INTERVAL >= needed);
+                let many =
+                    spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES) && !is_needed;
                 if !old && !many {
                     break;
                 }
@@ -118,7 +126,7 @@ mod tests {
 
     fn trimmed(trimming: &mut Trimming) -> String {
         let mut pipeline = redis::pipe();
-        trimming.trim(Instant::now(), &mut pipeline, &Prefix::default());
+        trimming.trim(Instant::now(), None, &mut pipeline, &Prefix::default());
         String::from_utf8(pipeline.get_packed_pipeline()).unwrap()
     }
 
@@ -152,7 +160,7 @@ mod tests {
         tokio::time::advance(KEEP_TIME * 10).await;
         assert!(trimming.is_due());
         let mut pipeline = redis::pipe();
-        trimming.trim(answered, &mut pipeline, &Prefix::default());
+        trimming.trim(answered, None, &mut pipeline, &Prefix::default());
         assert!(pipeline.is_empty());
         assert!(trimmed(&mut trimming).contains("5-1"));
     }
@@ -168,5 +176,20 @@ mod tests {
             assert!(trimmed(&mut trimming).contains("5-1"));
             assert_eq!(trimmed(&mut trimming), "");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_needed_stays_however_much_it_is() {
+        let mut trimming = Trimming::default();
+        let needed = Instant::now();
+        add(&mut trimming, "5-0", KEEP_ENTRIES, KEEP_BYTES);
+        tokio::time::advance(TRIM_INTERVAL).await;
+        add(&mut trimming, "6-0", 1, 1);
+        let mut pipeline = redis::pipe();
+        trimming.trim(Instant::now(), Some(needed), &mut pipeline, &Prefix::default());
+        assert!(pipeline.is_empty());
+        tokio::time::advance(KEEP_TIME).await;
+        trimming.trim(Instant::now(), Some(needed), &mut pipeline, &Prefix::default());
+        assert!(!pipeline.is_empty(), "for its time");
     }
 }

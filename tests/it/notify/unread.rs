@@ -65,3 +65,42 @@ async fn read_counts_before_it_is_in_mysql() {
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     nothing_is_noted(&env, 2).await;
 }
+
+/// A writer that is killed behind a commit has not noted the receivers, and the messages are gone by now. Nobody had been
+/// told of user 2; user 3 had read what somebody was told of.
+#[tokio::test]
+async fn next_writer_notes_whom_the_last_one_has_not() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 3, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [3]);
+    assert_eq!(mark(&env, "3").await, "1");
+    env.execute("UPDATE user SET unread_count = 0 WHERE id = 3").await;
+    env.execute("RENAME TABLE chatpush_notified TO away").await;
+    env.php().get("storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 3, 'c');").await;
+    daemon.kill();
+    env.execute("DELETE FROM offline_message").await;
+    env.execute("RENAME TABLE away TO chatpush_notified").await;
+    let _next = env.daemon().await;
+    let mut found = ids(&first_due(&env).await);
+    if found.len() == 1 {
+        found.extend(ids(&first_due(&env).await));
+    }
+    found.sort_unstable();
+    assert_eq!(found, [2, 3]);
+}
+
+/// As many new messages as are unread do not mean that the others were read, if somebody was told of some of them.
+#[tokio::test]
+async fn next_writer_tells_nobody_twice() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 3, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [3]);
+    assert_eq!(mark(&env, "3").await, "1");
+    env.php().get("storeOfflineMessage(1, 3, 'b');").await;
+    daemon.kill();
+    let _next = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+}

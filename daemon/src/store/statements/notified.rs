@@ -8,7 +8,7 @@ pub(in crate::store) mod search;
 pub(in crate::store) mod telling;
 pub(in crate::store) mod undelivered;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 use chatpush_wire::id::UserId;
@@ -57,45 +57,44 @@ pub(in crate::store) fn note(users: &[&UserId], now: impl Display + Copy) -> Str
     )
 }
 
-/// These users have `new` messages that are new, and had no unread ones before them. So they have read what somebody
-/// told them of, and are told again.
-fn read_before(names: &Names, users: &[&UserId], new: u32) -> String {
+/// Of which of these users somebody was told, when, and how much they have not read.
+pub(in crate::store) fn select_told_unread(names: &Names, users: &[&UserId]) -> String {
     let Names { user, user_id, unread_count, .. } = names;
     let counter = if names.own_counter { " AND u.`conversation` = ''" } else { "" };
-    let now = TAKEN_NOW;
     format!(
-        "UPDATE `{NOTIFIED}` n JOIN {user} u ON u.{user_id} = n.`user_id`{counter} \
-         SET n.`told_at` = NULL, n.`since_ms` = {now}, n.`check_at` = {now} \
-         WHERE n.`user_id` IN ({}) AND n.`told_at` IS NOT NULL AND COALESCE(u.{unread_count}, 0) <= {new}",
+        "SELECT n.`user_id`, n.`told_at`, COALESCE(u.{unread_count}, 0) FROM `{NOTIFIED}` n \
+         JOIN {user} u ON u.{user_id} = n.`user_id`{counter} \
+         WHERE n.`user_id` IN ({}) AND n.`told_at` IS NOT NULL",
         id_list(users)
     )
 }
 
-/// What the counters of a batch mean, where users are told of unread messages: who has read, and for whom
-/// something is new. It follows the change of the counters. Nobody else may see a row of the application before it is
-/// confirmed, so its receiver is looked at too.
-pub(in crate::store) fn count(names: &Names, batch: &Batch<'_>) -> Vec<String> {
+/// Who has read, by the changes of a batch, where users are told of unread messages. It follows the change of the
+/// counters. Nobody else may see a row of the application before it is confirmed, so its receiver is looked at too.
+pub(in crate::store) fn count(batch: &Batch<'_>) -> Vec<String> {
     let has_read = |user: &UserId| batch.parts.get(user).is_some_and(|parts| !parts.cleared.is_empty());
     let cleared = batch.counters.iter().filter(|(user, counter)| counter.cleared || has_read(user));
     let cleared: Vec<_> = cleared.map(|(user, _)| *user).collect();
-    let mut added: BTreeMap<u32, Vec<&UserId>> = BTreeMap::new();
-    for (user, counter) in batch.counters.iter().filter(|(_, counter)| counter.added > 0) {
-        added.entry(counter.added).or_default().push(user);
-    }
     let own = batch.client_acks.iter().filter(|(_, message)| message.as_row().is_some());
     let own: Vec<_> = own.map(|(user, _)| *user).collect::<BTreeSet<_>>().into_iter().collect();
     let mut statements = vec![TAKE_NOW.to_owned()];
     if !cleared.is_empty() {
         statements.push(seen(&cleared, TAKEN_NOW, TAKEN_NOW));
     }
-    for (new, users) in &added {
-        statements.push(read_before(names, users, *new));
-        statements.push(note(users, TAKEN_NOW));
-    }
     if !own.is_empty() {
         statements.push(note(&own, TAKEN_NOW));
     }
     if statements.len() > 1 { statements } else { Vec::new() }
+}
+
+/// These users have new unread messages. Those in `read` had read what somebody told of at a time, and are told again.
+pub(in crate::store) fn note_unread(users: &[&UserId], read: &[At<'_>]) -> Vec<String> {
+    let mut statements = vec![TAKE_NOW.to_owned()];
+    if !read.is_empty() {
+        statements.push(tell_again(read, TAKEN_NOW));
+    }
+    statements.push(note(users, TAKEN_NOW));
+    statements
 }
 
 /// Users of whom somebody was told, longest ago first, behind one of them.
@@ -288,7 +287,7 @@ pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> St
 }
 
 /// Whoever was told of these users is told again of what waits now.
-pub(in crate::store) fn tell_again(users: &[At<'_>], now: u64) -> String {
+pub(in crate::store) fn tell_again(users: &[At<'_>], now: impl Display + Copy) -> String {
     format!(
         "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `check_at` = {now}, `offer_at` = NULL, `lease` = NULL, \
          `told_at` = NULL WHERE {}",
