@@ -3,13 +3,13 @@
 mod application;
 mod content;
 mod events;
+mod example;
 mod given_up;
 mod https;
 mod slow;
 mod status;
 mod trial;
 
-use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
@@ -276,46 +276,4 @@ async fn dead_application_holds_nothing_up() {
     )
     .await;
     assert_eq!(daemon.stop(), Some(0));
-}
-
-/// The example checks the signature, and mails once although its answer was lost.
-#[tokio::test]
-async fn example_mails_once() {
-    let port = chatpush_stack::port::free().expect("a port is free");
-    let env = installation(port).await;
-    let _daemon = env.daemon().await;
-    let script = format!("{}/../examples/webhook/webhook.php", env!("CARGO_MANIFEST_DIR"));
-    let mails = env.servers().folder().join(format!("{}.mails", env.name()));
-    let sendmail = format!("sendmail_path=tee -a {}", mails.display());
-    let server = || {
-        let mut command = env.php().with(&sendmail).program(["-S", &format!("127.0.0.1:{port}"), &script]);
-        command
-            .env("CHAT_MYSQL_SOCKET", env.servers().mysql_socket())
-            .env("CHAT_MYSQL_DATABASE", env.name())
-            .env("CHAT_MYSQL_USER", USER)
-            .env("CHAT_MYSQL_PASSWORD", PASSWORD)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .kill_on_drop(true);
-        command
-    };
-    let forged = server().env("CHAT_WEBHOOK_SECRET", "whsec_").spawn().expect("php starts");
-    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
-    let tries = || env.query::<u32>("SELECT tries FROM chatpush_notified WHERE tries > 0");
-    eventually("it is refused", tries, |tries| !tries.is_empty()).await;
-    assert!(!mails.exists(), "another key");
-    drop(forged);
-    // While the key is replaced: the new one, which the daemon does not have yet, and the old one.
-    let secrets = format!("whsec_bmV3IGtleSBvZiB0aGUgdGVzdHM= {OTHER_SECRET}");
-    let server = || server().env("CHAT_WEBHOOK_SECRET", &secrets).spawn().expect("php starts");
-    let running = server();
-    nobody_is_due(&env).await;
-    let test = Daemon::command(&env, &["webhook", "test"]).await;
-    assert_eq!(test.status.code(), Some(0), "what it does not know it accepts: {test:?}");
-    drop(running);
-    env.execute("UPDATE chatpush_notified SET offer_at = 1, told_at = NULL").await;
-    let _running = server();
-    nobody_is_due(&env).await;
-    let mails = std::fs::read_to_string(&mails).expect("there are mails");
-    assert_eq!(mails.matches("To: user2@chat.example").count(), 1, "{mails}");
 }
