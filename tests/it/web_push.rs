@@ -4,6 +4,7 @@ mod answers;
 mod busy;
 mod content;
 mod faults;
+mod many;
 mod push_service;
 mod status;
 

@@ -3,6 +3,9 @@
 //! A row is in one of four states. `check_at`: the user is looked at then. `offer_at`: the user is due, and is
 //! offered from then on; after a lease that is its end. `told_at`: somebody was told. None of the three: nothing
 //! waits. Each change names the time that it has read, so that what changed in between is not overwritten.
+//!
+//! Where many rows are in a state, the optimizer may read and sort all of them rather than the first ones by the index.
+//! So queries for the first ones name it.
 
 pub(in crate::store) mod search;
 pub(in crate::store) mod telling;
@@ -105,7 +108,7 @@ pub(in crate::store) fn select_told(after: Option<At<'_>>, limit: u32) -> String
     );
     format!(
         "SELECT `user_id`, `told_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
-         WHERE {behind} ORDER BY `told_at`, `user_id` LIMIT {limit}"
+         FORCE INDEX (`told_at`) WHERE {behind} ORDER BY `told_at`, `user_id` LIMIT {limit}"
     )
 }
 
@@ -158,7 +161,7 @@ pub(in crate::store) fn delete_uncounted(names: &Names, column: &str, users: &[A
 pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     format!(
         "SELECT `user_id`, `check_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
-         WHERE `check_at` <= {now} ORDER BY `check_at` LIMIT {limit}"
+         FORCE INDEX (`check_at`) WHERE `check_at` <= {now} ORDER BY `check_at` LIMIT {limit}"
     )
 }
 

@@ -87,7 +87,8 @@ pub(in crate::store) fn insert() -> String {
 /// Events that are offered now, those first that are offered longest.
 pub(in crate::store) fn select_offered(now: u64, limit: u32) -> String {
     format!(
-        "SELECT {COLUMNS} FROM `{WEBHOOK}` WHERE `offer_at` <= {now} ORDER BY `offer_at`, `id` LIMIT {limit}"
+        "SELECT {COLUMNS} FROM `{WEBHOOK}` FORCE INDEX (`offer_at`) WHERE `offer_at` <= {now} \
+         ORDER BY `offer_at`, `id` LIMIT {limit}"
     )
 }
 

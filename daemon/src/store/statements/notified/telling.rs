@@ -9,10 +9,10 @@ use crate::store::tables::Tables;
 
 /// Users who are due and not leased, those first who are due longest.
 pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>) -> String {
-    let of_exit = of_exit(exit);
+    let (of_exit, index) = (of_exit(exit), index_of_exit(exit));
     format!(
         "SELECT `user_id`, `offer_at`, `since_ms`, `connected_at`, `due_at`, `tries`, `tried_at` FROM `{NOTIFIED}` \
-         WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
+         FORCE INDEX (`{index}`) WHERE {of_exit}`offer_at` <= {now} ORDER BY `offer_at` LIMIT {limit}"
     )
 }
 
@@ -51,6 +51,11 @@ pub(in crate::store) fn end_writers_leases(now: u64, until: u64, exit: Option<Ex
 /// The condition of one exit, for more conditions to follow; none means all.
 pub(super) fn of_exit(exit: Option<Exit>) -> String {
     exit.map_or_else(String::new, |exit| format!("`exit` = {} AND ", exit as u8))
+}
+
+/// By which users who are due of one exit are found in their order.
+pub(super) const fn index_of_exit(exit: Option<Exit>) -> &'static str {
+    if exit.is_some() { "exit_offer_at" } else { "offer_at" }
 }
 
 /// Those of these users who are leased by `lease`.

@@ -1,6 +1,6 @@
 //! Users whom the application is to tell, for operators.
 
-use super::telling::of_exit;
+use super::telling::{index_of_exit, of_exit};
 use super::{At, Exit, at};
 use crate::store::counts::MOST_COUNTED;
 use crate::store::schema::{NOTIFIED, PUSH};
@@ -10,10 +10,10 @@ const PUSH_USERS: u32 = 1_000;
 
 /// Users who are due, leased or not, those first whose turn comes first.
 pub(in crate::store) fn select(now: u64, limit: u32, exit: Option<Exit>) -> String {
-    let of_exit = of_exit(exit);
+    let (of_exit, index) = (of_exit(exit), index_of_exit(exit));
     format!(
         "SELECT `user_id`, `offer_at`, `due_at`, `tries`, `lease` IS NOT NULL AND `offer_at` > {now}, `error` \
-         FROM `{NOTIFIED}` WHERE {of_exit}`offer_at` IS NOT NULL ORDER BY `offer_at` LIMIT {limit}"
+         FROM `{NOTIFIED}` FORCE INDEX (`{index}`) WHERE {of_exit}`offer_at` IS NOT NULL ORDER BY `offer_at` LIMIT {limit}"
     )
 }
 
