@@ -1,4 +1,4 @@
-//! `GET /waiting`: the dead letters and the webhooks that were not accepted, with their reasons.
+//! `GET /waiting`: the dead letters, and the webhooks and notifications that were not accepted, with their reasons.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,6 +18,8 @@ struct Waiting {
     webhooks: Vec<Value>,
     /// Why the last webhook of this daemon was not accepted.
     webhook_error: Option<String>,
+    /// Why a browser of a user who is due could not be told.
+    web_push_error: Option<String>,
     /// Why this cannot be read.
     error: Option<String>,
 }
@@ -36,6 +38,12 @@ pub(super) async fn show(State(Admin { services, .. }): State<Admin>) -> Respons
         match webhooks::waiting(&services.config, store, SHOWN).await {
             Ok(found) => waiting.webhooks = found.iter().map(webhooks::as_json).collect(),
             Err(error) => waiting.error = Some(error.report()),
+        }
+        if services.config.web_push.is_some() {
+            match store.push_error().await {
+                Ok(found) => waiting.web_push_error = found,
+                Err(error) => waiting.error = Some(error.report()),
+            }
         }
     }
     json(&waiting)
