@@ -363,6 +363,42 @@ async fn digest_mails_each_absent_user_once() {
     assert_eq!((output.0, output.1.as_str()), (Some(0), ""), "nobody is due any more");
 }
 
+/// Where each mail takes as long as the lease, a run mails one user and leaves the others to a later run. PHP's clock
+/// counts the mails here.
+#[tokio::test]
+async fn digest_ends_when_a_mail_outlasts_the_lease() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2, 3]).await;
+    let _daemon = env.daemon().await;
+    env.php().get("foreach ([1, 2, 3] as $user) storeOfflineMessage(9, $user, 'a');").await;
+    let due = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    eventually("all are due", due, |count| *count == [3]).await;
+    let mails = env.servers().folder().join(format!("{}.mails", env.name()));
+    let mailed = || std::fs::read_to_string(&mails).unwrap_or_default().matches("To: user").count();
+    let clock = env.servers().folder().join(format!("{}.php", env.name()));
+    let code = format!(
+        "<?php function hrtime() {{ return substr_count((string) @file_get_contents('{}'), 'To: ') * 300_000_000_000; }}",
+        mails.display()
+    );
+    std::fs::write(&clock, code).expect("it is written");
+    let job = |is_slow: bool| {
+        let mut php = env.php().with(&format!("sendmail_path=tee -a {}", mails.display()));
+        if is_slow {
+            let prepended = format!("auto_prepend_file={}", clock.display());
+            php = php.with("disable_functions=hrtime").with(&prepended);
+        }
+        with_database(&env, php.program([example("mail-digest/digest.php")])).output()
+    };
+    let (code, _, stderr) = texts(&job(true).await.expect("php starts"));
+    assert_eq!(stderr, "A mail took longer than 30 seconds: a later run mails the rest.\n");
+    let told = "SELECT COUNT(*) FROM chatpush_notified WHERE told_at IS NOT NULL";
+    assert_eq!((code, mailed(), env.query::<u64>(told).await), (Some(75), 1, vec![1]));
+    env.execute("UPDATE chatpush_notified SET offer_at = 1, lease = NULL WHERE offer_at IS NOT NULL").await;
+    let (code, _, stderr) = texts(&job(false).await.expect("php starts"));
+    assert_eq!((code, stderr.as_str(), mailed()), (Some(0), "", 3));
+}
+
 /// Refused mails are counted, and a database that is away is one line: cron mails what it finds on stderr.
 #[tokio::test]
 async fn digest_says_what_went_wrong() {

@@ -5,8 +5,39 @@ use std::process::Stdio;
 use chatpush_stack::mariadb::{PASSWORD, USER};
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
+use chatpush_tests::test_env::TestEnv;
 
-use super::{OTHER_SECRET, installation, nobody_is_due};
+use super::{OTHER_SECRET, SECRET, installation, nobody_is_due};
+
+/// PHP that signs a webhook as the daemon does, with a time so many seconds from now, and prints the status of the answer.
+fn post(port: u16, secret: &str, seconds: i64) -> String {
+    format!(
+        "$body = '{{\"type\":\"of a later version\",\"data\":{{}}}}'; $time = time() + {seconds};
+        $key = base64_decode(substr('{secret}', 6));
+        $signature = 'v1,' . base64_encode(hash_hmac('sha256', \"id.$time.$body\", $key, true));
+        $header = \"webhook-id: id\\r\\nwebhook-timestamp: $time\\r\\nwebhook-signature: $signature\\r\\n\";
+        $http = ['method' => 'POST', 'header' => $header, 'content' => $body, 'ignore_errors' => true];
+        $answer = @file_get_contents('http://127.0.0.1:{port}/', false, stream_context_create(['http' => $http]));
+        echo $answer === false ? 'no answer' : explode(' ', $http_response_header[0])[1];"
+    )
+}
+
+/// What was recorded and is sent again later is refused, though it is signed; so is what comes from the future.
+#[tokio::test]
+async fn example_refuses_old_webhooks() {
+    let env = TestEnv::bare().await;
+    let port = chatpush_stack::port::free().expect("a port is free");
+    let script = format!("{}/../examples/webhook/webhook.php", env!("CARGO_MANIFEST_DIR"));
+    let mut server = env.php().program(["-S", &format!("127.0.0.1:{port}"), &script]);
+    server.env("CHAT_WEBHOOK_SECRET", SECRET);
+    let _running = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("php starts");
+    let answer = async |seconds| env.php().get(&post(port, SECRET, seconds)).await;
+    eventually("it is accepted", || answer(0), |status| status == "204").await;
+    for (seconds, status) in [(-600, "401"), (600, "401"), (-60, "204"), (60, "204")] {
+        assert_eq!(answer(seconds).await, status, "{seconds} seconds from now");
+    }
+    assert_eq!(env.php().get(&post(port, OTHER_SECRET, 0)).await, "401", "another key");
+}
 
 /// The example checks the signature, and mails once although its answer was lost.
 #[tokio::test]
