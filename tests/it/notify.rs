@@ -3,11 +3,13 @@
 mod clocks;
 mod connections;
 mod contents;
+mod expiry;
 mod failures;
 mod history;
 mod jobs;
 mod locks;
 mod lost;
+mod off_and_on;
 mod unread;
 
 use chatpush_tests::client::Client;
