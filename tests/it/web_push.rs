@@ -7,6 +7,7 @@ mod faults;
 mod many;
 mod push_service;
 mod status;
+mod unread;
 
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::Daemon;

@@ -9,6 +9,7 @@ mod https;
 mod slow;
 mod status;
 mod trial;
+mod unread;
 
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
