@@ -1,6 +1,7 @@
 //! Web Push: subscriptions, and what push services are sent.
 
 mod answers;
+mod beside_webhooks;
 mod busy;
 mod content;
 mod faults;

@@ -1,6 +1,6 @@
 //! Webhooks: of users for whom messages wait, and of what has happened.
 
-mod application;
+pub(crate) mod application;
 mod content;
 mod events;
 mod example;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::application::{Application, Request};
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
 
 /// An installation whose application is told of users who are due a second after a message.

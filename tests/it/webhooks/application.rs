@@ -17,23 +17,23 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request that was received: its path, its headers and its body.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) path: String,
-    pub(super) headers: HashMap<String, String>,
-    pub(super) body: String,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Request {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
-    pub(super) fn user(&self) -> u64 {
+    pub(crate) fn user(&self) -> u64 {
         self.json()["data"]["user_id"].as_u64().expect("a number")
     }
 
     /// Whether a key has signed it, by code of PHP alone.
-    pub(super) async fn is_signed(&self, env: &TestEnv, secret: &str) -> bool {
+    pub(crate) async fn is_signed(&self, env: &TestEnv, secret: &str) -> bool {
         let (id, timestamp) = (&self.headers["webhook-id"], &self.headers["webhook-timestamp"]);
         let sign = format!(
             "echo 'v1,', base64_encode(hash_hmac('sha256', '{id}.{timestamp}.' . $argv[1], \
@@ -47,8 +47,8 @@ impl Request {
 
 /// An application that answers every request as it is told, and keeps them.
 #[derive(Clone, Debug)]
-pub(super) struct Application {
-    pub(super) port: u16,
+pub(crate) struct Application {
+    pub(crate) port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
     /// The head of the answer; empty: none is given.
     answer: Arc<Mutex<String>>,
@@ -59,17 +59,17 @@ pub(super) struct Application {
 }
 
 impl Application {
-    pub(super) async fn start(answer: &str) -> Self {
+    pub(crate) async fn start(answer: &str) -> Self {
         Self::start_with(answer, None, Duration::ZERO).await
     }
 
     /// Starts one that accepts everything, and takes so long for each answer.
-    pub(super) async fn start_slow(delay: Duration) -> Self {
+    pub(crate) async fn start_slow(delay: Duration) -> Self {
         Self::start_with("204 No Content", None, delay).await
     }
 
     /// Starts one that is reached by https.
-    pub(super) async fn start_tls(answer: &str, certificate: &Certificate) -> Self {
+    pub(crate) async fn start_tls(answer: &str, certificate: &Certificate) -> Self {
         Self::start_with(answer, Some(tls_server::acceptor(certificate)), Duration::ZERO).await
     }
 
@@ -133,20 +133,20 @@ impl Application {
         }
     }
 
-    pub(super) fn answer(&self, answer: &str) {
+    pub(crate) fn answer(&self, answer: &str) {
         answer.clone_into(&mut self.answer.lock().expect("it is locked"));
     }
 
     /// Lets webhooks of this type wait for their answer, from now on, and no others.
-    pub(super) fn hold(&self, event: Option<&'static str>) {
+    pub(crate) fn hold(&self, event: Option<&'static str>) {
         self.held.send_replace(event);
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("it is locked").clone()
     }
 
-    pub(super) async fn received(&self, count: usize) -> Vec<Request> {
+    pub(crate) async fn received(&self, count: usize) -> Vec<Request> {
         let what = format!("{count} requests");
         eventually(&what, || async { self.requests() }, |requests| requests.len() >= count).await
     }
