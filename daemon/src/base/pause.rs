@@ -28,4 +28,17 @@ mod tests {
         let pauses: Vec<_> = [0, 1, 2, 11, 12, 63, 64, u32::MAX].map(|tries| after(tries).as_secs()).into();
         assert_eq!(pauses, [1, 2, 4, 2_048, 3_600, 3_600, 3_600, 3_600]);
     }
+
+    #[test]
+    fn neither_a_day_nor_many_tries_are_enough_alone() {
+        for (tries, hours, over) in
+            [(3, 25, true), (2, 25, false), (3, 24, false), (1_000, 23, false), (1_000, 25, true)]
+        {
+            assert_eq!(
+                is_over(tries, 3, Duration::from_secs(hours * 3_600)),
+                over,
+                "{tries} tries, {hours} hours"
+            );
+        }
+    }
 }

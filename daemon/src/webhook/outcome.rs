@@ -56,6 +56,7 @@ mod tests {
             (failed(Some(60)), 2, hour, later(60)),
             (failed(None), FEWEST_TRIES, day, Outcome::Told),
             (failed(None), 12, hour, later(3_600)),
+            (failed(None), 1_000, Duration::from_secs(86_400), later(3_600)),
             // No daemon ran for a day.
             (failed(None), 0, day, later(1)),
         ] {

@@ -92,19 +92,28 @@ async fn retry_after_is_heeded() {
     assert_eq!(service.pushes().len(), 2);
 }
 
-/// After a day of failures the application tells the user, and has a day of its own.
+/// After a day of failures, and not sooner, the application tells the user, and has a day of its own.
 #[tokio::test]
 async fn user_is_left_to_the_application_after_a_day() {
     let (_service, env, daemon) = one_browser("500 Internal Server Error").await;
     error(&env, "500").await;
     let tried = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_notified WHERE tried_at IS NOT NULL");
     eventually("it has failed", tried, |count| *count == [1]).await;
-    // The third try is the last.
+    let without_pauses = async || {
+        env.execute("UPDATE chatpush_push SET next_try_at = 0").await;
+        env.execute("UPDATE chatpush_notified SET offer_at = 1 WHERE `exit` = 1 AND lease IS NULL").await;
+        let counts = env.query::<u32>("SELECT tries FROM chatpush_notified WHERE `exit` = 1").await;
+        (counts, daemon.metric("chatpush_web_pushes_total{outcome=\"given_up\"}").await)
+    };
+    let often =
+        |(counts, given_up): &(Vec<u32>, u64)| *given_up > 0 || counts.iter().any(|count| *count > 10);
+    let (_, given_up) = eventually("it is tried often", without_pauses, often).await;
+    assert_eq!(given_up, 0, "on one day");
     env.execute(&format!(
         "UPDATE chatpush_notified SET tried_at = tried_at - {DAY}, due_at = due_at - {DAY}"
     ))
     .await;
-    counted(&daemon, "given_up", 1).await;
+    eventually("it is given up", without_pauses, |(_, given_up)| *given_up == 1).await;
     let left = "SELECT tries, tried_at IS NULL, due_at > UNIX_TIMESTAMP() * 1000 - 600000 \
                 FROM chatpush_notified WHERE `exit` = 0";
     let left = || env.query::<(u32, bool, bool)>(left);

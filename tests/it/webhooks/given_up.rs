@@ -11,11 +11,20 @@ use super::{installation, nobody_is_due};
 /// A day and a minute, in milliseconds.
 const DAY: u64 = (24 * 60 + 1) * 60 * 1_000;
 
-/// What has failed for a day is given up after ten tries, and not before: no daemon may have run on that day.
+/// What has failed for a day is given up after ten tries, and not before: no daemon may have run on that day. Ten tries in
+/// less than a day are not enough either.
 async fn one_is_given_up(env: &TestEnv, daemon: &Daemon, application: &Application, table: &str) {
-    env.execute(&format!("UPDATE {table} SET tried_at = tried_at - {DAY}")).await;
-    application.received(application.requests().len() + 2).await;
     let given_up = async || daemon.metric("chatpush_webhooks_total{outcome=\"given_up\"}").await;
+    let often = async || {
+        let sql = "SET tries = 20, offer_at = 1 WHERE tries BETWEEN 1 AND 19 AND lease IS NULL";
+        env.execute(&format!("UPDATE {table} {sql}")).await;
+        let tries = env.query::<u32>(&format!("SELECT tries FROM {table} WHERE tries > 20")).await;
+        (tries.len(), given_up().await)
+    };
+    let tried = eventually("it was tried often", often, |tried| *tried != (0, 0)).await;
+    assert_eq!(tried, (1, 0), "on one day");
+    env.execute(&format!("UPDATE {table} SET tries = 2, offer_at = 1, tried_at = tried_at - {DAY}")).await;
+    application.received(application.requests().len() + 2).await;
     assert_eq!(given_up().await, 0);
     let after_ten_tries = async || {
         let sql =
