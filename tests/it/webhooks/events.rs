@@ -166,6 +166,22 @@ async fn emptied_redis_loses_nobody() {
     assert_eq!(presence(&requests, 3), ["user.online"]);
 }
 
+/// The next daemon finds who has left while none ran.
+#[tokio::test]
+async fn user_who_left_while_no_daemon_ran_is_told() {
+    let (application, env) = of_events(PRESENCE, "204 No Content").await;
+    let daemon = env.daemon().await;
+    let left = daemon.connect(2).await;
+    told(&application, 2, &["online"]).await;
+    daemon.kill();
+    drop(left);
+    let daemon = env.daemon().await;
+    told(&application, 2, &["online", "offline"]).await;
+    assert_eq!(env.query::<u64>("SELECT user_id FROM chatpush_online").await, [0; 0]);
+    let _back = daemon.connect(2).await;
+    told(&application, 2, &["online", "offline", "online"]).await;
+}
+
 /// Whoever is connected and not recorded, as after a crash of a MySQL that loses its last commits, is found.
 #[tokio::test]
 async fn unrecorded_user_is_found() {
