@@ -27,7 +27,7 @@ demo         the demo's smoke test: two users over HTTP and WebSocket
 chaos        a minute of faults without a violation, also with an application's tables, and with webhooks
 
 With --all also:
-promises     what chaos must notice: twenty-three promises, each broken by a build for that
+promises     what chaos must notice: twenty-four promises, each broken by a build for that
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
@@ -281,6 +281,7 @@ detects events kill-sender --notifications
 detects webhook_id kill-sender --notifications
 detects recheck kill-sender --notifications
 detects returned kill-sender --notifications
+detects offline kill-daemon --notifications
 TEXT
 }
 

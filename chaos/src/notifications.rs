@@ -1,11 +1,12 @@
 //! An application that receives webhooks, and users who are away and come back, with a ledger of both: whoever waits
 //! is told of in time, once for each absence, and nobody of what was delivered or taken back; each confirmation is told;
-//! coming and going alternate.
+//! coming and going alternate, and nobody who has left for good stays online.
 
 mod absent;
 mod calm;
 mod ledger;
 mod over;
+mod presence;
 mod receiver;
 
 use std::sync::Arc;
@@ -45,6 +46,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// The time between two looks whether enough calm time has passed.
 const REST_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How long after the last connection the application is told that a user has left (docs/notifications.md).
+const GONE_WITHIN: Duration = Duration::from_secs(13);
+
 /// Users who are away.
 const ABSENT: u32 = 6;
 
@@ -57,6 +61,7 @@ pub(crate) struct Notifications {
     receiver: Receiver,
     calm: Arc<Calm>,
     within: Duration,
+    gone_within: Duration,
     users: TaskTracker,
     stop: CancellationToken,
 }
@@ -68,9 +73,16 @@ impl Notifications {
         let calm = Arc::new(Calm::start());
         let ledger = Arc::new(Ledger::new(calm.clone()));
         let receiver = Receiver::start(seed, ledger).await.context("the receiver of webhooks")?;
-        let least = AFTER + WITHIN;
-        let within = if is_broken { least + BROKEN_MARGIN } else { least * BUSY };
-        Ok(Self { receiver, calm, within, users: TaskTracker::new(), stop: CancellationToken::new() })
+        let longest = |time| if is_broken { time + BROKEN_MARGIN } else { time * BUSY };
+        let (within, gone_within) = (longest(AFTER + WITHIN), longest(GONE_WITHIN));
+        Ok(Self {
+            receiver,
+            calm,
+            within,
+            gone_within,
+            users: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
     }
 
     /// The settings of daemons that send to it.
@@ -154,6 +166,11 @@ impl Notifications {
         self.users.close();
         self.users.wait().await;
         self.receiver.accept_all();
+    }
+
+    /// Waits until the application was told that everybody has left, or as long as that may take. Nobody is connected.
+    pub(crate) async fn wait_until_gone(&self) {
+        self.rest(self.gone_within, || self.receiver.ledger().lock().is_nobody_online()).await;
     }
 
     /// Everything that was wrong. `delivered` has receivers and ids of messages that were certainly confirmed.

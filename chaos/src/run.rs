@@ -120,6 +120,7 @@ async fn run_on(
     tables::read(cluster, &mut tables).await?;
     let mut found = violations(&lock(&history), &tables);
     if let Some(notifications) = &notifications {
+        notifications.wait_until_gone().await;
         let waited = tables.before.iter().filter(|(_, row)| row.waits);
         let delivered: Vec<_> =
             waited.filter_map(|(_, row)| Some((row.receiver, row.message_id.clone()?))).collect();

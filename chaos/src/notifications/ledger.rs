@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::calm::Calm;
 use super::over::Over;
+use super::presence::Presence;
 use crate::schema::Schema;
 
 /// The ledger, as the receiver and the users who are away share it.
@@ -32,7 +33,7 @@ impl Ledger {
 #[derive(Debug)]
 pub(crate) struct Entries {
     calm: Arc<Calm>,
-    /// Webhooks by id, with the order of their first arrival.
+    /// Webhooks by id.
     webhooks: HashMap<String, Webhook>,
     /// Webhooks that say that messages wait, by user: each try.
     waiting: HashMap<String, Vec<Waiting>>,
@@ -40,6 +41,8 @@ pub(crate) struct Entries {
     accepted: HashSet<String>,
     /// Receivers and ids of messages of whose confirmation a webhook was accepted.
     delivered: HashSet<(String, String)>,
+    /// Who has come and gone.
+    presence: Presence,
     /// How often one of each kind has come.
     counts: BTreeMap<String, u64>,
     /// Messages that are known to be confirmed, by id.
@@ -58,7 +61,6 @@ pub(crate) struct Entries {
 
 #[derive(Clone, Debug)]
 struct Webhook {
-    number: usize,
     tries: u32,
     event: String,
     data: Value,
@@ -87,6 +89,7 @@ impl Entries {
             waiting: HashMap::new(),
             accepted: HashSet::new(),
             delivered: HashSet::new(),
+            presence: Presence::default(),
             counts: BTreeMap::new(),
             confirmed: HashMap::new(),
             idle: HashMap::new(),
@@ -108,9 +111,10 @@ impl Entries {
         if event == "message.waiting" {
             self.told_waiting(id, text(&data["user_id"]), text(&data["last"]["message_id"]));
         }
-        let number = self.webhooks.len();
+        if matches!(event.as_str(), "user.online" | "user.offline") && !self.webhooks.contains_key(id) {
+            self.presence.told(text(&data["user_id"]), &event, &data["time"]);
+        }
         let first = self.webhooks.entry(id.to_owned()).or_insert_with(|| Webhook {
-            number,
             tries: 0,
             event: event.clone(),
             data: data.clone(),
@@ -207,6 +211,11 @@ impl Entries {
         self.delivered.contains(&(user.to_owned(), message.to_owned()))
     }
 
+    /// Whether it was told of everybody who came that they have left.
+    pub(super) fn is_nobody_online(&self) -> bool {
+        self.presence.online().next().is_none()
+    }
+
     /// A message is known to be confirmed.
     pub(crate) fn confirmed(&mut self, message: &str) {
         self.confirmed.insert(message.to_owned(), Over::new(self.calm.elapsed()));
@@ -226,18 +235,10 @@ impl Entries {
     pub(super) fn violations(&self, schema: &Schema, delivered: &[(u32, String)]) -> Vec<String> {
         let mut found = self.wrong.clone();
         let mut ids: HashMap<(String, String), usize> = HashMap::new();
-        let mut presence: BTreeMap<String, Vec<&Webhook>> = BTreeMap::new();
-        for webhook in self.webhooks.values() {
-            match webhook.event.as_str() {
-                "message.delivered" => {
-                    let Webhook { data, .. } = webhook;
-                    *ids.entry((text(&data["receiver_id"]), text(&data["message_id"]))).or_default() += 1;
-                }
-                "user.online" | "user.offline" => {
-                    presence.entry(text(&webhook.data["user_id"])).or_default().push(webhook);
-                }
-                _ => {}
-            }
+        for Webhook { data, .. } in
+            self.webhooks.values().filter(|webhook| webhook.event == "message.delivered")
+        {
+            *ids.entry((text(&data["receiver_id"]), text(&data["message_id"]))).or_default() += 1;
         }
         for ((user, message), _) in ids.iter().filter(|(_, count)| **count > 1) {
             found.push(format!("a confirmation is told under two ids: {message} of {user}"));
@@ -248,17 +249,7 @@ impl Entries {
                 found.push(format!("a confirmation is not told: {message} of {user}"));
             }
         }
-        for (user, mut webhooks) in presence {
-            webhooks.sort_unstable_by_key(|webhook| webhook.number);
-            let wrong = webhooks.iter().enumerate().find(|(number, webhook)| {
-                let expected = if number.is_multiple_of(2) { "user.online" } else { "user.offline" };
-                webhook.event != expected
-            });
-            if let Some((number, webhook)) = wrong {
-                let time = &webhook.data["time"];
-                found.push(format!("coming and going do not alternate: {user}, number {number}, at {time}"));
-            }
-        }
+        found.extend(self.presence.violations());
         found
     }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::backoff::{Backoff, Failure};
+use crate::base::fault_injection::{self, Promise};
 use crate::broker::lease::Lease;
 use crate::broker::{BrokerError, presence};
 use crate::services::Services;
@@ -139,7 +140,7 @@ impl Gone {
     }
 
     async fn announce(&mut self, store: &Store, gone: &[Announced]) -> Result<(), GoneError> {
-        if gone.is_empty() {
+        if gone.is_empty() || fault_injection::breaks(Promise::Offline) {
             return Ok(());
         }
         store.record_offline(gone, store.now().await?).await?;

@@ -44,6 +44,8 @@ pub(crate) enum Promise {
     Returned,
     /// Whether a user is still due is looked at again before each try: `recheck`.
     Recheck,
+    /// The application is told of whoever has left: `offline`.
+    Offline,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -70,6 +72,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::WebhookId => "webhook_id",
         Promise::Returned => "returned",
         Promise::Recheck => "recheck",
+        Promise::Offline => "offline",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }
