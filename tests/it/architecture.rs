@@ -16,7 +16,7 @@ const DAEMON: &[(&str, &[&str])] = &[
     ("services", &["base", "broker", "config", "log", "store"]),
     ("installation", &["base", "broker", "services", "store"]),
     ("barrier", &["base", "broker", "log", "services"]),
-    ("writer", &["base", "broker", "installation", "log", "services", "store"]),
+    ("writer", &["base", "broker", "config", "installation", "log", "services", "store"]),
     ("notify", &["barrier", "base", "broker", "config", "log", "services", "store"]),
     ("webhook", &["barrier", "base", "broker", "config", "net", "notify", "services", "store"]),
     ("web_push", &["barrier", "base", "broker", "config", "net", "notify", "services", "store"]),
