@@ -9,7 +9,7 @@ import { until } from './until.mjs';
 const [desktop, phone] = argv.slice(2);
 const browser = await launch();
 const people = [];
-for (const name of ['Ada', 'Jonas', 'Lena', 'Tom']) people.push(await Person.register(browser, name));
+for (const name of ['Nora', 'Emil', 'Ida', 'Paul']) people.push(await Person.register(browser, name));
 await sql(`INSERT INTO chatpush_dead (partition_id, log_id, entry, error, died_at)
   VALUES (63, '1-1', '[["v","1"]]', 'Column \\'folder\\' cannot be null', NOW())`);
 const show = async (options) => {
