@@ -120,8 +120,11 @@ impl Noting {
         if last.is_empty() {
             return Ok(());
         }
+        // MySQL's clock is read later: a time that is a little too late tells of nobody twice, since nobody is due so
+        // soon after a connection. One that is too early would be from before the user was due.
+        let before = Instant::now();
         let now = store.now().await?;
-        let at = |at: Instant| Some(now.saturating_sub(milliseconds(at.elapsed())));
+        let at = |at: Instant| Some(now.saturating_sub(milliseconds(before.duration_since(at))));
         Ok(self.note(last.into_iter().map(|(user, connected)| (user, at(connected)))).await?)
     }
 

@@ -231,7 +231,8 @@ fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<Strin
     if let Some(Ok(counts)) = &state.mysql
         && counts.dead_letters > 0
     {
-        problems.push(format!("entries that MySQL has refused: {} (chatpushd dead list)", counts.dead_letters));
+        problems
+            .push(format!("entries that MySQL has refused: {} (chatpushd dead list)", counts.dead_letters));
     }
     problems
 }
