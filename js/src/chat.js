@@ -143,7 +143,7 @@ export class Chat {
 
   markRead(conversation) {
     if (conversation !== undefined && !CONVERSATION.test(conversation)) {
-      throw new TypeError(`chatpush has no conversation '${conversation}'`);
+      throw new TypeError(`chatpush has no conversation '${conversation}': it has 1 to 64 of A-Z, a-z, 0-9 and . _ : @ -`);
     }
     if (this.state === 'closed') return;
     if (conversation === undefined) {
@@ -174,7 +174,9 @@ export class Chat {
   }
 
   event(to, name, value = null) {
-    if (typeof name !== 'string' || !EVENT_NAME.test(name)) throw new TypeError(`chatpush cannot send an event '${name}'`);
+    if (typeof name !== 'string' || !EVENT_NAME.test(name)) {
+      throw new TypeError(`chatpush cannot send an event '${name}': a name has 1 to 32 of a-z, 0-9, _, . and -`);
+    }
     const json = JSON.stringify({ to, event: name, value });
     if (new TextEncoder().encode(JSON.stringify(value)).length > EVENT_BYTES) {
       throw new TypeError(`the value of an event must have at most ${EVENT_BYTES} bytes`);

@@ -5,30 +5,15 @@ declare(strict_types=1);
 /** The test that docs/testing.md shows, run as a reader would. */
 final class DocumentationTest extends PHPUnit\Framework\TestCase
 {
-    private const APPLICATION = <<<'PHP'
-        function send_message(int $from, int $to, string $text): void
-        {
-            for ($try = 0; $try < 2; $try++) {
-                try {
-                    ChatPush\sendMessage($from, $to, $text, 'chat', 'one id');
-                    return;
-                } catch (ChatPush\Exception $failure) {
-                    if ($failure->getOutcome() !== Outcome::Unknown) {
-                        return;
-                    }
-                }
-            }
-        }
-        PHP;
-
     public function testExampleRuns(): void
     {
         $page = file_get_contents(__DIR__ . '/../../../docs/testing.md');
         self::assertSame(1, preg_match('/^```php\n(use .*?)^```$/ms', $page, $found));
+        self::assertSame(1, preg_match('/^```php\n(function send_message.*?)^```$/ms', $page, $application));
         $folder = sys_get_temp_dir() . '/chatpush-' . bin2hex(random_bytes(4));
         mkdir($folder);
         $file = "$folder/SendTest.php";
-        file_put_contents($file, "<?php\n$found[1]\n" . self::APPLICATION);
+        file_put_contents($file, "<?php\n$found[1]\n$application[1]");
         $bootstrap = __DIR__ . '/../../../php/testing/chatpush.php';
         $command = [PHP_BINARY, $_SERVER['argv'][0], '--no-configuration', '--bootstrap', $bootstrap, $file];
         try {
