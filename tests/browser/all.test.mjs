@@ -14,6 +14,7 @@ import * as forum from './cases/forum.mjs';
 import * as gateway from './cases/gateway.mjs';
 import * as groups from './cases/groups.mjs';
 import * as history from './cases/history.mjs';
+import * as historyTable from './cases/history-table.mjs';
 import * as guests from './cases/guests.mjs';
 import * as hole from './cases/hole.mjs';
 import * as idle from './cases/idle.mjs';
@@ -73,7 +74,7 @@ describe('together', { concurrency: 6 }, () => {
   cases(
     admin, hole, nginx, idle, cut, token, tabs, flood, chat, plain, keyboard, labels, phone, contrast, pack, example,
     history, presence, outbox, conversation, signIn, wide, closing,
-    forum, gateway, guests, ratchet, recall, receipts, groups, devices, unread, notifications,
+    forum, gateway, guests, historyTable, ratchet, recall, receipts, groups, devices, unread, notifications,
   );
 });
 
