@@ -179,8 +179,9 @@ final class Arguments
     public function anyUsers(int $position, string $name, array $ids, int $most): iterable
     {
         foreach ($this->elements($position, $name, $ids, $most) as $element => $id) {
-            if (!is_int($id) && !is_string($id)) {
-                throw $this->typeError($position, $name, 'string|int', $element, $id);
+            if (!is_string($id)) {
+                $id = $this->number($position, $name, $id)
+                    ?? throw $this->typeError($position, $name, 'string|int', $element, $id);
             }
             if (!UserIdType::isAny($id)) {
                 $rule = 'must be a number, or ' . UserIdType::Text->rule();
@@ -195,11 +196,8 @@ final class Arguments
     {
         $rows = [];
         foreach ($this->elements($position, $name, $ids, self::MOST_ELEMENTS) as $element => $value) {
-            // A text of digits is a number, as in a call without strict types.
-            $id = is_string($value) ? filter_var(trim($value), FILTER_VALIDATE_INT) : $value;
-            if (!is_int($id)) {
-                throw $this->typeError($position, $name, 'int', $element, $value);
-            }
+            $id = $this->number($position, $name, $value)
+                ?? throw $this->typeError($position, $name, 'int', $element, $value);
             if ($id < 1) {
                 $rule = "must contain only row ids greater than 0, $element is $id";
                 throw $this->error($position, $name, $rule);
@@ -220,9 +218,59 @@ final class Arguments
             throw $this->error($position, $name, "must have at most $most elements");
         }
         foreach ($list as $key => $value) {
-            $key = is_string($key) ? "'" . addcslashes(mb_scrub($key, 'UTF-8'), "\\'") . "'" : $key;
+            $key = is_string($key) ? "'" . addcslashes(self::scrubbed($key), "\\'") . "'" : $key;
             yield str_replace("\0", '\0', "\${$name}[$key]") => $value;
         }
+    }
+
+    /** UTF-8, without what is none. mbstring may be missing. */
+    private static function scrubbed(string $text): string
+    {
+        return json_decode(json_encode($text, JSON_INVALID_UTF8_SUBSTITUTE));
+    }
+
+    /** A value by the rules of an `int` argument in the file that has called; null if it is none. */
+    private function number(int $position, string $name, mixed $value): ?int
+    {
+        if (is_int($value)) {
+            return $value;
+        }
+        if ($this->callerIsStrict()) {
+            return null;
+        }
+        if ($value === null) {
+            // As a function of an extension does.
+            $parameter = "parameter #$position (\$$name) of type array";
+            trigger_error("$this->function(): Passing null to $parameter is deprecated", E_USER_DEPRECATED);
+            return 0;
+        }
+        try {
+            // PHP calls a callback without strict types.
+            return array_map(fn (int $number) => $number, [$value])[0];
+        } catch (\TypeError) {
+            return null;
+        }
+    }
+
+    /** Whether the file that has called the function declares strict types. PHP itself calls without. */
+    private function callerIsStrict(): bool
+    {
+        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $call) {
+            if ($call['function'] === $this->function && !isset($call['class'])) {
+                return isset($call['file']) && self::isStrict($call['file']);
+            }
+        }
+        return false;
+    }
+
+    private static function isStrict(string $file): bool
+    {
+        static $known = [];
+        // The declaration is the first statement.
+        return $known[$file] ??= preg_match(
+            '~\A(?:#![^\n]*\n)?<\?php(?:\s+|//[^\n]*|\#[^\n]*|/\*.*?\*/)*declare\s*\(\s*strict_types\s*=\s*1~is',
+            (string) @file_get_contents($file),
+        ) === 1;
     }
 
     private function typeError(
@@ -232,7 +280,8 @@ final class Arguments
         string $element,
         mixed $value,
     ): \TypeError {
-        $type = is_object($value) ? 'object' : get_debug_type($value);
+        // PHP before 8.3 names the class.
+        $type = is_object($value) && PHP_VERSION_ID >= 80_300 ? 'object' : get_debug_type($value);
         return new \TypeError($this->message($position, $name, "must be a list of $expected, $element is $type"));
     }
 

@@ -76,8 +76,7 @@ final class Failure
     /** The refusal of a message for which a mailbox has no room. */
     public static function mailboxFull(int|string $user): Exception
     {
-        $message = "mailbox of user $user is full; nothing was queued";
-        return self::made(UnavailableException::class, $message, Outcome::NotQueued, true);
+        return self::made(UnavailableException::class, "mailbox of user $user is full", Outcome::NotQueued, true);
     }
 
     /**

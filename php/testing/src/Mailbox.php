@@ -109,10 +109,24 @@ final class Mailbox
         $sender = $check->user(1, 'sender_id', $sender);
         $receiver = $check->user(2, 'receiver_id', $receiver);
         $check->messageId(3, $messageId);
-        // As in the extension: the id of a frame, or what the sender chose.
-        $ids = str_starts_with($messageId, "$sender:") ? [$messageId] : ["$sender:$messageId", $messageId];
+        $ids = self::possibleIds($sender, $messageId);
         $do = fn () => Memory::get()->recall($sender, $receiver, $ids);
-        return Call::run($function, Effect::Change, $do, fn (Outcome $known) => false, true);
+        return $ids === [] ? false : Call::run($function, Effect::Change, $do, fn (Outcome $known) => false, true);
+    }
+
+    /**
+     * The ids of frames that the application may mean, as in the extension: one of the sender's own, or one that the
+     * sender chose. A text in the form of a generated id may be either.
+     *
+     * @return list<string>
+     */
+    private static function possibleIds(int|string $sender, string $id): array
+    {
+        if (str_starts_with($id, "$sender:")) {
+            return [$id];
+        }
+        $chosen = strlen($id) <= 64 ? ["$sender:$id"] : [];
+        return Message::isGeneratedId($id) ? [...$chosen, $id] : $chosen;
     }
 
     public static function forget(string $function, int|string $user): void

@@ -155,7 +155,7 @@ final class Memory
             $shown = $this->frames[$user] ?? [];
             $this->rows = array_filter(
                 $this->rows,
-                fn (Message $row) => $row->receiver != $user || !isset($shown[$row->id]),
+                fn (Message $row) => !self::areSame($row->receiver, $user) || !isset($shown[$row->id]),
             );
         }
     }
@@ -228,19 +228,20 @@ final class Memory
     }
 
     /**
-     * Takes back the message of a sender that has one of these ids. Pages are told in any case.
+     * Takes back the message of a sender that has one of these ids. Pages are told in any case of an id that shows
+     * its sender, and of another one if it was taken back.
      *
      * @param list<string> $ids
      */
     public function recall(int|string $sender, int|string $receiver, array $ids): bool
     {
-        if ($this->isOnline($receiver)) {
-            $this->recalled[$receiver] = [...($this->recalled[$receiver] ?? []), ...$ids];
-        }
+        $own = array_filter($ids, fn (string $id) => str_contains($id, ':'));
+        $this->tellRecalled($receiver, $own);
         $this->emptyConversations($receiver);
         foreach ($this->rowsOf($receiver) as $number => $row) {
-            if ($row->sender == $sender && in_array($row->id, $ids, true)) {
+            if (self::areSame($row->sender, $sender) && in_array($row->id, $ids, true)) {
                 unset($this->rows[$number]);
+                $this->tellRecalled($receiver, array_diff($ids, $own));
                 $conversation = $row->conversation ?? $row->sender;
                 $cleared = $this->clearedBy[$receiver][$conversation] ?? 0;
                 if ($number > max($cleared, $this->cleared[$receiver] ?? 0)) {
@@ -255,6 +256,14 @@ final class Memory
         return false;
     }
 
+    /** @param array<string> $ids */
+    private function tellRecalled(int|string $receiver, array $ids): void
+    {
+        if ($this->isOnline($receiver)) {
+            $this->recalled[$receiver] = [...($this->recalled[$receiver] ?? []), ...array_values($ids)];
+        }
+    }
+
     /** Ends the connections of a user and forgets what is stored. What pages have got is on their screens. */
     public function forget(int|string $user): void
     {
@@ -265,10 +274,22 @@ final class Memory
         $this->rows = array_diff_key($this->rows, $this->rowsOf($user));
     }
 
+    /** Whether two ids are one user. As texts, since `"10" == "1e1"`. */
+    public static function areSame(int|string|null $one, int|string|null $other): bool
+    {
+        return (string) $one === (string) $other;
+    }
+
+    /** The id of a user that is the key of an array, where PHP makes integers of digits. */
+    public function userOfKey(int|string $key): int|string
+    {
+        return $this->userIdType->id($key) ?? $key;
+    }
+
     /** @return array<int, Message> */
     public function rowsOf(int|string $user): array
     {
-        return array_filter($this->rows, fn (Message $row) => $row->receiver == $user);
+        return array_filter($this->rows, fn (Message $row) => self::areSame($row->receiver, $user));
     }
 
     public function row(int|string $user, string $messageId): ?Message

@@ -35,9 +35,16 @@ final class Message
         ?string $conversation = null,
         ?string $room = null,
     ): self {
-        $id ??= strtoupper(bin2hex(random_bytes(13)));
+        // The digits of a ULID; the first one is at most 7.
+        $id ??= random_int(0, 7) . substr(strtoupper(bin2hex(random_bytes(13))), 1);
         $time = (int) (microtime(true) * 1000);
         return new self($id, $receiver, $content, $type, $sender, $conversation, $room, $time, null);
+    }
+
+    /** Whether it has the form of the ids that messages get without one: a ULID. */
+    public static function isGeneratedId(string $id): bool
+    {
+        return preg_match('/\A[0-7][0-9A-HJKMNP-TV-Z]{25}\z/', $id) === 1;
     }
 
     /** The message as a row. */

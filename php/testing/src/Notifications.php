@@ -81,7 +81,7 @@ final class Notifications
     /** @param list<int|string> $users */
     private function tell(array $users): int
     {
-        $due = array_filter($users, fn ($user) => in_array($user, $this->waiting()));
+        $due = array_filter($users, fn ($user) => in_array($user, $this->waiting(), true));
         foreach ($due as $user) {
             $this->told[$user] = true;
             unset($this->leases[$user]);
@@ -98,7 +98,7 @@ final class Notifications
     {
         $memory = Memory::get();
         $users = $this->unread
-            ? array_keys(array_filter($memory->unread, fn ($count) => $count > 0))
+            ? array_map($memory->userOfKey(...), array_keys(array_filter($memory->unread, fn ($count) => $count > 0)))
             : array_unique(array_map(fn (Message $row) => $row->receiver, $memory->rows));
         $waits = fn ($user) => !isset($this->told[$user]) && ($this->unread || !$memory->isOnline($user));
         return array_filter($users, $waits);

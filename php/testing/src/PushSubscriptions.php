@@ -44,7 +44,7 @@ final class PushSubscriptions
     /** @return list<string> the endpoints of a user, oldest first */
     public function of(int|string $user): array
     {
-        return array_keys(array_filter($this->users, fn ($owner) => $owner == $user));
+        return array_keys(array_filter($this->users, fn ($owner) => Memory::areSame($owner, $user)));
     }
 
     public function forget(int|string $user): void
@@ -54,7 +54,7 @@ final class PushSubscriptions
 
     private function add(int|string $user, string $endpoint): void
     {
-        if (($this->users[$endpoint] ?? $user) != $user) {
+        if (!Memory::areSame($this->users[$endpoint] ?? $user, $user)) {
             // Of another user: it is a new one of this user.
             unset($this->users[$endpoint]);
         }

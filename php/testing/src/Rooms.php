@@ -35,7 +35,9 @@ final class Rooms
         $check = new Arguments($function);
         $check->content(1, $content);
         $check->type(2, $type);
-        $do = fn () => self::show(array_keys(Memory::get()->connections), $content, $type);
+        $memory = Memory::get();
+        $users = array_map($memory->userOfKey(...), array_keys($memory->connections));
+        $do = fn () => self::show($users, $content, $type);
         return Call::run($function, Effect::Live, $do, fn () => false);
     }
 

@@ -35,8 +35,9 @@ final class Server
     public static function enter(int|string $user, string|int ...$rooms): void
     {
         $memory = Memory::get();
+        $user = $memory->userOfKey($user);
         foreach ($memory->rooms as $room => $users) {
-            $memory->rooms[$room] = array_values(array_filter($users, fn ($other) => $other != $user));
+            $memory->rooms[$room] = array_values(array_filter($users, fn ($other) => $other !== $user));
         }
         foreach (array_unique($rooms) as $room) {
             $memory->rooms[$room][] = $user;
@@ -62,7 +63,8 @@ final class Server
     }
 
     /**
-     * The ids that the pages of a user were told to remove, by recallMessage(). Some may be of no message.
+     * The ids that the pages of a user were told to remove, by recallMessage(). Some may be of no message: pages are
+     * told in any case of an id that a sender has chosen.
      *
      * @return list<string>
      */

@@ -24,7 +24,7 @@ final class MailboxLimitTest extends PromisesTestCase
         $send = fn () => ChatPush\sendMessage(1, $this->user, 'second', message_id: 'second');
         $full = ChatPush\UnavailableException::class;
         $thrown = self::assertFails($full, Outcome::NotQueued, true, $send);
-        self::assertStringStartsWith("mailbox of user $this->user is full", $thrown->getMessage());
+        self::assertSame("mailbox of user $this->user is full", $thrown->getMessage());
         self::assertSame([1, 1], [count(getOfflineMessage($this->user)), getUnreadCount($this->user)]);
         ChatPush\ackOfflineMessage($this->user, array_column(getOfflineMessage($this->user), 'id'));
         self::assertSame(Delivery::Stored, $send());
@@ -47,8 +47,8 @@ final class MailboxLimitTest extends PromisesTestCase
         $thrown = self::assertFails(ChatPush\PartialException::class, Outcome::NotQueued, true, $send);
         self::assertSame([$other => Delivery::Stored], $thrown->getDeliveries());
         self::assertSame([$this->user => Outcome::NotQueued], $thrown->getOutcomes());
-        $start = '1 of 2 receivers failed, see getOutcomes(): mailbox of user ';
-        self::assertStringStartsWith($start, $thrown->getMessage());
+        $text = "1 of 2 receivers failed, see getOutcomes(): mailbox of user $this->user is full";
+        self::assertSame($text, $thrown->getMessage());
         $without_id = fn () => ChatPush\sendToUsers(1, [$this->user, $third], 'to both');
         // Whoever has it would get it twice.
         self::assertFails(ChatPush\PartialException::class, Outcome::NotQueued, false, $without_id);

@@ -36,4 +36,23 @@ final class UnconfirmedTest extends PromisesTestCase
         $this->installation->connect($away);
         self::assertSame([], $this->installation->messages($away));
     }
+
+    /** An id that shows its sender is told in any case; another one only if the message was that sender's. */
+    public function testPagesAreToldOfNoIdThatIsNotTheSenders(): void
+    {
+        $user = $this->installation->newUser();
+        ChatPush\sendMessage(1, $user, 'of 1', message_id: 'a');
+        storeOfflineMessage(1, $user, 'without an id');
+        $generated = getOfflineMessage($user)[1]['message_id'];
+        $this->installation->connect($user, confirms: false);
+        $told = [];
+        foreach ([[2, 'a'], [2, '1:a'], [2, $generated], [1, 'unknown'], [1, str_repeat('x', 65)]] as [$sender, $id]) {
+            self::assertFalse(ChatPush\recallMessage($sender, $user, $id), $id);
+            $told = strlen($id) > 64 ? $told : [...$told, "$sender:$id"];
+        }
+        self::assertTrue(ChatPush\recallMessage(1, $user, $generated));
+        self::assertTrue(ChatPush\recallMessage(1, $user, '1:a'));
+        $this->installation->messages($user);
+        self::assertSame([...$told, "1:$generated", $generated, '1:a'], $this->installation->recalled($user));
+    }
 }

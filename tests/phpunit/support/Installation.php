@@ -12,27 +12,27 @@ interface Installation
      *
      * @param bool $confirms whether it confirms what it gets, when messages() reads that
      */
-    public function connect(int $user, bool $confirms = true): void;
+    public function connect(int|string $user, bool $confirms = true): void;
 
     /** Puts the user's page into these rooms alone. */
-    public function enter(int $user, string|int ...$rooms): void;
+    public function enter(int|string $user, string|int ...$rooms): void;
 
     /** Ends the user's connections. */
-    public function disconnect(int $user): void;
+    public function disconnect(int|string $user): void;
 
     /**
      * The messages that the user's page has got since the last call.
      *
      * @return list<array<string, mixed>>
      */
-    public function messages(int $user): array;
+    public function messages(int|string $user): array;
 
     /**
      * The ids that the user's page was told to remove, as far as messages() has read.
      *
      * @return list<string>
      */
-    public function recalled(int $user): array;
+    public function recalled(int|string $user): array;
 
     /** Sets the unread counter, as the application's own SQL does. */
     public function setUnread(int $user, int $count): void;

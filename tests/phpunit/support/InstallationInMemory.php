@@ -10,7 +10,7 @@ final class InstallationInMemory implements Installation
 {
     private int $users = 100;
 
-    /** @var array<int, int> how many messages the caller knows, by user */
+    /** @var array<int|string, int> how many messages the caller knows, by user */
     private array $known = [];
 
     public function __construct(Setting ...$settings)
@@ -26,22 +26,22 @@ final class InstallationInMemory implements Installation
         return ++$this->users;
     }
 
-    public function connect(int $user, bool $confirms = true): void
+    public function connect(int|string $user, bool $confirms = true): void
     {
         Server::connect($user, $confirms);
     }
 
-    public function enter(int $user, string|int ...$rooms): void
+    public function enter(int|string $user, string|int ...$rooms): void
     {
         Server::enter($user, ...$rooms);
     }
 
-    public function disconnect(int $user): void
+    public function disconnect(int|string $user): void
     {
         Server::disconnect($user);
     }
 
-    public function messages(int $user): array
+    public function messages(int|string $user): array
     {
         $all = Server::pushed($user);
         $new = array_slice($all, $this->known[$user] ?? 0);
@@ -49,7 +49,7 @@ final class InstallationInMemory implements Installation
         return $new;
     }
 
-    public function recalled(int $user): array
+    public function recalled(int|string $user): array
     {
         return Server::recalled($user);
     }

@@ -5,13 +5,13 @@ declare(strict_types=1);
 /** The extension, with the servers that chatpush-stack has started. */
 final class InstallationOfStack implements Installation
 {
-    /** @var array<int, WebSocket> */
+    /** @var array<int|string, WebSocket> */
     private array $pages = [];
 
-    /** @var array<int, bool> whether each page confirms what it gets */
+    /** @var array<int|string, bool> whether each page confirms what it gets */
     private array $confirms = [];
 
-    /** @var array<int, list<string>> */
+    /** @var array<int|string, list<string>> */
     private array $recalled = [];
 
     /**
@@ -34,14 +34,14 @@ final class InstallationOfStack implements Installation
         return (int) $this->database()->lastInsertId();
     }
 
-    public function connect(int $user, bool $confirms = true): void
+    public function connect(int|string $user, bool $confirms = true): void
     {
         $this->confirms[$user] = $confirms;
         $this->pages[$user] = new WebSocket($this->token($user), 'chatpush.v1', $this->daemon?->webSocketUrl);
         eventually('the user is online', fn () => ChatPush\isOnline($user));
     }
 
-    public function enter(int $user, string|int ...$rooms): void
+    public function enter(int|string $user, string|int ...$rooms): void
     {
         $rooms = array_map(strval(...), array_values(array_unique($rooms)));
         $grant = $this->token($user, ['peers' => [], 'rooms' => $rooms], 'chatpush-grant+jwt');
@@ -49,13 +49,13 @@ final class InstallationOfStack implements Installation
         while ($this->pages[$user]->message()['type'] !== 'grant');
     }
 
-    public function disconnect(int $user): void
+    public function disconnect(int|string $user): void
     {
         $this->pages[$user]->close();
         eventually('the user is offline', fn () => !ChatPush\isOnline($user));
     }
 
-    public function messages(int $user): array
+    public function messages(int|string $user): array
     {
         pushMessage($user, 'the end of the test', 'end');
         $page = $this->pages[$user];
@@ -73,7 +73,7 @@ final class InstallationOfStack implements Installation
         return $messages;
     }
 
-    public function recalled(int $user): array
+    public function recalled(int|string $user): array
     {
         return $this->recalled[$user] ?? [];
     }
@@ -119,7 +119,7 @@ final class InstallationOfStack implements Installation
     }
 
     /** A token, signed here, because this process cannot set chatpush.secret. */
-    private function token(int $user, array $claims = [], string $type = 'JWT'): string
+    private function token(int|string $user, array $claims = [], string $type = 'JWT'): string
     {
         $claims += ['sub' => (string) $user, 'iat' => time(), 'exp' => time() + 600];
         return ($this->sign)($claims, Stack::secret(), type: $type);

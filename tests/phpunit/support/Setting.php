@@ -15,6 +15,7 @@ enum Setting
     case MailboxOfOne;
     case PushOnly;
     case BigIntIds;
+    case TextIds;
 
     /**
      * The settings of a daemon.
@@ -35,6 +36,7 @@ enum Setting
             self::MailboxOfOne => ['CHATPUSH_MAILBOX_MAX_MESSAGES' => '1'],
             self::PushOnly => ['CHATPUSH_STORAGE' => 'none'],
             self::BigIntIds => ['CHATPUSH_USER_ID_TYPE' => 'bigint'],
+            self::TextIds => ['CHATPUSH_USER_ID_TYPE' => 'text'],
         };
     }
 
@@ -49,6 +51,7 @@ enum Setting
             self::MailboxOfOne => Server::limitMailboxes(1),
             self::PushOnly => Server::makePushOnly(),
             self::BigIntIds => Server::setUserIdType(UserIdType::BigInt),
+            self::TextIds => Server::setUserIdType(UserIdType::Text),
         };
     }
 
