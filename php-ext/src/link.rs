@@ -33,4 +33,4 @@ pub(crate) use self::installation::Needs;
 pub(crate) use self::known::{Known, Unanswered};
 pub(crate) use self::ping::ping;
 pub(crate) use self::slot::{close, open_address};
-pub(crate) use self::user_ids::{user_id_type, user_id_type_if_installed};
+pub(crate) use self::user_ids::{user_id_type, user_id_type_again, user_id_type_if_installed};

@@ -23,21 +23,42 @@ pub(crate) struct UserArguments {
     ids: Vec<(Zval, AnyUserId)>,
 }
 
-/// The type of the installation's user ids. An error if Redis has no installation: then it is not known whether
-/// an id fits.
-pub(crate) fn id_type(call: &Call) -> Result<UserIdType, Error> {
-    Ok(link::user_id_type(call, call.deadline())?)
+/// Ids of the installation's type, as `convert` makes them. An error if Redis has no installation: then it is not
+/// known whether an id fits.
+pub(crate) fn typed<T>(call: &Call, convert: impl Fn(UserIdType) -> Result<T, Error>) -> Result<T, Error> {
+    converted(call, link::user_id_type(call, call.deadline())?, convert)
 }
 
 /// The same. `None`: Redis has no installation, so nobody is connected.
-pub(crate) fn id_type_if_installed(call: &Call) -> Result<Option<UserIdType>, Error> {
-    Ok(link::user_id_type_if_installed(call, call.deadline())?)
+pub(crate) fn typed_if_installed<T>(
+    call: &Call,
+    convert: impl Fn(UserIdType) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let Some(ids) = link::user_id_type_if_installed(call, call.deadline())? else { return Ok(None) };
+    converted(call, ids, convert).map(Some)
 }
 
 /// Whether Redis has this installation; if not, nobody is connected. Channels ignore the number of a database, so a
 /// daemon that uses another one could answer, and is refused by name.
 pub(crate) fn is_installed(call: &Call) -> Result<bool, Error> {
-    Ok(id_type_if_installed(call)?.is_some())
+    Ok(link::user_id_type_if_installed(call, call.deadline())?.is_some())
+}
+
+/// Before an id is refused, the type is read again: a process that lives long may know one from before somebody has
+/// changed it.
+fn converted<T>(
+    call: &Call,
+    ids: UserIdType,
+    convert: impl Fn(UserIdType) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let refused = match convert(ids) {
+        Err(refused) => refused,
+        done => return done,
+    };
+    match link::user_id_type_again(call, call.deadline()) {
+        Ok(again) if again != ids => convert(again),
+        _ => Err(refused),
+    }
 }
 
 impl UserArgument {
@@ -80,15 +101,15 @@ impl UserArguments {
     }
 
     /// The ids of this type, each once, in the order of the list; or a `ValueError` that names the element.
-    pub(crate) fn of_type(self, kind: UserIdType) -> Result<Vec<UserId>, Error> {
+    pub(crate) fn of_type(&self, kind: UserIdType) -> Result<Vec<UserId>, Error> {
         let Self { position, ids: listed } = self;
         let (mut ids, mut known) = (Vec::with_capacity(listed.len()), HashSet::with_capacity(listed.len()));
         for (key, listed) in listed {
             let id = listed.of_type(kind).map_err(|error| {
-                let element = zend::element_name(position, &key);
+                let element = zend::element_name(*position, key);
                 let hint = listed.hint(kind);
                 let text = format!("must contain only user ids, {element} is {listed}, which {error}{hint}");
-                Error::Argument { position, text }
+                Error::Argument { position: *position, text }
             })?;
             if known.insert(id.clone()) {
                 ids.push(id);

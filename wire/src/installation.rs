@@ -81,7 +81,9 @@ pub enum Mismatch {
     /// Another type of user ids.
     #[error(
         "the installation in Redis has user ids of type {found} and this daemon of type {own}: set user_id_type \
-         (CHATPUSH_USER_ID_TYPE) to {found}"
+         (CHATPUSH_USER_ID_TYPE) to {found}. To change it for good, stop every daemon, delete the record in Redis \
+         (redis-cli DEL <prefix>:installation) and, with a database, drop the tables chatpush_* and run \
+         `chatpushd migrate`; then restart PHP-FPM and other PHP processes that live long"
     )]
     UserIdType {
         /// The type in the record.

@@ -74,7 +74,8 @@ impl InstallationRow {
                 "the tables of chatpush are made for user ids of type {found} and user_id_type \
                  (CHATPUSH_USER_ID_TYPE) is {own}: set it to {found}. To change it for good, wait until the logs are \
                  applied, stop every daemon, delete the record in Redis (redis-cli DEL {}:installation), drop \
-                 the tables chatpush_*, and run `chatpushd migrate`",
+                 the tables chatpush_*, run `chatpushd migrate`, and restart PHP-FPM and other PHP processes that \
+                 live long",
                 self.prefix,
             ))),
             _ => Ok(()),

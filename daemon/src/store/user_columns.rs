@@ -36,6 +36,8 @@ pub(crate) struct UserColumn {
     pub(crate) collation: Option<String>,
     /// How many characters a text may have.
     pub(crate) characters: Option<u64>,
+    /// The foreign keys that it is a part of, with their tables.
+    pub(crate) foreign_keys: Vec<String>,
 }
 
 /// Why a column does not serve for ids of this type, with the fix.
@@ -47,7 +49,19 @@ pub(crate) fn problem(ids: UserIdType, column: Column<'_>, found: &UserColumn) -
         UserIdType::BigInt => ["bigint"].as_slice(),
         UserIdType::Text => ["varchar", "char"].as_slice(),
     };
-    let fix = format!("ALTER TABLE {table} MODIFY {name} {} NOT NULL", application(ids));
+    let fix = format!(
+        "ALTER TABLE {table} MODIFY {name} {} NOT NULL{}",
+        application(ids),
+        before_alter(&found.foreign_keys)
+    );
+    // The ids may be names, which a column of numbers would turn into 0.
+    if ids != UserIdType::Text && ["varchar", "char"].contains(&data_type) {
+        return Some(format!(
+            "{data_type} must be one of {} for user ids of type {ids} (user_id_type); if your ids are texts, set \
+             user_id_type = \"text\" (CHATPUSH_USER_ID_TYPE) before `chatpushd migrate`: do not make numbers of them",
+            usable.join(", ")
+        ));
+    }
     if !usable.contains(&data_type) {
         return Some(format!(
             "{data_type} must be one of {} for user ids of type {ids} (user_id_type); {fix}",
@@ -60,6 +74,35 @@ pub(crate) fn problem(ids: UserIdType, column: Column<'_>, found: &UserColumn) -
             "{collation} takes Bob and bob for one user, and they are two (user_id_type = \"text\"); {fix}"
         )
     })
+}
+
+/// MySQL refuses to change a column that is a part of a foreign key (errors 1832 and 1833).
+fn before_alter(foreign_keys: &[String]) -> String {
+    if foreign_keys.is_empty() {
+        return String::new();
+    }
+    format!(
+        " (drop the foreign keys {} first, change the columns on both sides alike, and add the keys again)",
+        foreign_keys.join(", ")
+    )
+}
+
+/// The foreign keys that a column is a part of, on either side.
+///
+/// # Errors
+///
+/// When MySQL cannot be asked.
+pub(crate) async fn foreign_keys(
+    connection: &mut Conn,
+    column: Column<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT table_name, constraint_name FROM information_schema.key_column_usage \
+               WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL \
+               AND (table_name = ? AND column_name = ? OR referenced_table_schema = DATABASE() \
+               AND referenced_table_name = ? AND referenced_column_name = ?) ORDER BY 1, 2 LIMIT 20";
+    let (table, name) = (column.table.bare(), column.name.bare());
+    let found: Vec<(String, String)> = bounded(connection.exec(sql, (table, name, table, name))).await?;
+    Ok(found.into_iter().map(|(table, key)| format!("`{key}` of `{table}`")).collect())
 }
 
 /// What a column cannot hold, although it serves.
@@ -86,12 +129,21 @@ pub(super) async fn check(connection: &mut Conn, names: &Names) -> Result<(), St
         let place = (column.table.bare(), column.name.bare());
         let found: Option<(String, Option<String>, Option<u64>)> =
             bounded(connection.exec_first(sql, place)).await?;
-        let found =
-            found.map(|(data_type, collation, characters)| UserColumn { data_type, collation, characters });
+        let found = found.map(|(data_type, collation, characters)| UserColumn {
+            data_type,
+            collation,
+            characters,
+            foreign_keys: Vec::new(),
+        });
         // A small number does tell users apart; `chatpushd check` says what it cannot hold.
         let found =
             found.filter(|found| names.user_id_type == UserIdType::Text || !found.data_type.ends_with("int"));
-        if let Some(problem) = found.and_then(|found| problem(names.user_id_type, column, &found)) {
+        let Some(mut found) = found else { continue };
+        if problem(names.user_id_type, column, &found).is_none() {
+            continue;
+        }
+        found.foreign_keys = foreign_keys(connection, column).await?;
+        if let Some(problem) = problem(names.user_id_type, column, &found) {
             let (table, name) = place;
             return Err(StoreError::Foreign(format!("column {table}.{name}: {problem}")));
         }
@@ -105,10 +157,35 @@ mod tests {
     use crate::config::Identifier;
 
     fn problem_of(ids: UserIdType, data_type: &str, collation: Option<&str>) -> Option<String> {
+        problem_with(ids, data_type, collation, Vec::new())
+    }
+
+    fn problem_with(
+        ids: UserIdType,
+        data_type: &str,
+        collation: Option<&str>,
+        foreign_keys: Vec<String>,
+    ) -> Option<String> {
         let (table, name) = (Identifier::new("t").unwrap(), Identifier::new("c").unwrap());
         let column = Column { table: &table, name: &name, setting: "mysql.columns.user_id" };
         let collation = collation.map(str::to_owned);
-        problem(ids, column, &UserColumn { data_type: data_type.to_owned(), collation, characters: None })
+        let data_type = data_type.to_owned();
+        problem(ids, column, &UserColumn { data_type, collation, characters: None, foreign_keys })
+    }
+
+    #[test]
+    fn statement_that_would_make_numbers_of_names_is_not_printed() {
+        for ids in [UserIdType::Int, UserIdType::BigInt] {
+            let text = problem_of(ids, "varchar", Some("utf8mb4_general_ci")).unwrap();
+            assert!(text.contains("user_id_type = \"text\"") && !text.contains("ALTER"), "{text}");
+        }
+    }
+
+    #[test]
+    fn foreign_keys_are_named_with_the_statement() {
+        let keys = vec!["`fk` of `letter`".to_owned()];
+        let text = problem_with(UserIdType::Text, "varchar", Some("utf8mb4_general_ci"), keys).unwrap();
+        assert!(text.contains("drop the foreign keys `fk` of `letter` first"), "{text}");
     }
 
     #[test]

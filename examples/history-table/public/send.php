@@ -14,7 +14,7 @@ $user_id = requireUserOfScript();
 $receiver = database()->prepare('SELECT id FROM user WHERE id = ?');
 $receiver->execute([postedText('receiver_id')]);
 $receiver_id = $receiver->fetchColumn();
-// Where a foreign key refuses an unknown receiver, each attempt would leave a dead letter.
+// Where a foreign key refuses an unknown receiver, each message would become a dead letter.
 if ($receiver_id === false || postedText('body') === '') {
     http_response_code(422);
     exit;

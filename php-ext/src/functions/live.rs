@@ -39,8 +39,8 @@ function! {
         message_id: Option<MessageId> = None,
     ) -> bool {
         let call = Call::begin()?;
-        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(false) };
-        let receiver = receiver_id.of_type(ids)?;
+        let receiver = users::typed_if_installed(&call, |ids| Ok((receiver_id.of_type(ids)?, ids)))?;
+        let Some((receiver, ids)) = receiver else { return Ok(false) };
         let row = match message_id {
             Some(id) => Some(fetched_rows::with_id(&receiver, id, ids)),
             None if fault_injection::breaks(Promise::Words) => {
@@ -62,8 +62,8 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     fn isOnline(user_id: UserArgument) -> bool {
         let call = Call::begin()?;
-        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(false) };
-        live::is_online(&call, &user_id.of_type(ids)?)
+        let user = users::typed_if_installed(&call, |ids| user_id.of_type(ids))?;
+        user.map_or(Ok(false), |user| live::is_online(&call, &user))
     }
 }
 
@@ -82,6 +82,6 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time, the outcome is unknown: call it again
     fn disconnectUser(user_id: UserArgument) -> bool {
         let call = Call::begin()?;
-        live::disconnect(&call, &user_id.of_type(users::id_type(&call)?)?)
+        live::disconnect(&call, &users::typed(&call, |ids| user_id.of_type(ids))?)
     }
 }

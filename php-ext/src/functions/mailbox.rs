@@ -31,7 +31,7 @@ function! {
         after_id: AfterRow = 0,
     ) -> RowPages<mailbox::Pages> {
         let call = Call::begin()?;
-        let user = user_id.of_type(users::id_type(&call)?)?;
+        let user = users::typed(&call, |ids| user_id.of_type(ids))?;
         let pages = mailbox::rows(call, user.clone(), limit, after_id);
         Ok(RowPages { user, pages })
     }
@@ -51,7 +51,7 @@ function! {
     /// @throws \ChatPush\TimeoutException no answer in time
     fn getUnreadCount(user_id: UserArgument) -> u64 {
         let call = Call::begin()?;
-        mailbox::unread(&call, user_id.of_type(users::id_type(&call)?)?)
+        mailbox::unread(&call, users::typed(&call, |ids| user_id.of_type(ids))?)
     }
 }
 
@@ -69,7 +69,7 @@ function! {
     /// @throws \ChatPush\Exception `unread_by_conversation` is off
     fn getUnreadCounts(user_id: UserArgument) -> BTreeMap<String, u64> {
         let call = Call::begin()?;
-        mailbox::unread_counts(&call, user_id.of_type(users::id_type(&call)?)?)
+        mailbox::unread_counts(&call, users::typed(&call, |ids| user_id.of_type(ids))?)
     }
 }
 
@@ -87,7 +87,7 @@ function! {
     /// @throws \ChatPush\Exception a conversation was given, and `unread_by_conversation` is off
     fn clearUnreadCount(user_id: UserArgument, conversation: Option<Conversation> = None) -> () {
         let call = Call::begin()?;
-        mailbox::clear_unread(&call, &user_id.of_type(users::id_type(&call)?)?, conversation.as_ref())
+        mailbox::clear_unread(&call, &users::typed(&call, |ids| user_id.of_type(ids))?, conversation.as_ref())
     }
 }
 
@@ -107,7 +107,7 @@ function! {
             return Ok(0);
         }
         let call = Call::begin()?;
-        mailbox::delete_rows(&call, &user_id.of_type(users::id_type(&call)?)?, &ids)
+        mailbox::delete_rows(&call, &users::typed(&call, |ids| user_id.of_type(ids))?, &ids)
     }
 }
 
@@ -126,6 +126,6 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time, as when very much waited; see `getOutcome()`
     fn forgetUser(user_id: UserArgument) -> () {
         let call = Call::begin()?;
-        forget::forget(&call, &user_id.of_type(users::id_type(&call)?)?)
+        forget::forget(&call, &users::typed(&call, |ids| user_id.of_type(ids))?)
     }
 }

@@ -30,8 +30,10 @@ function! {
             return Ok(Vec::new());
         }
         let call = Call::begin()?;
-        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(Vec::new()) };
-        many::push(&call, receiver_ids.of_type(ids)?, content.text, &r#type)
+        let receivers = users::typed_if_installed(&call, |ids| receiver_ids.of_type(ids))?;
+        drop(receiver_ids);
+        let Some(receivers) = receivers else { return Ok(Vec::new()) };
+        many::push(&call, receivers, content.text, &r#type)
     }
 }
 
@@ -51,8 +53,9 @@ function! {
             return Ok(Vec::new());
         }
         let call = Call::begin()?;
-        let Some(ids) = users::id_type_if_installed(&call)? else { return Ok(Vec::new()) };
-        many::online(&call, user_ids.of_type(ids)?)
+        let users = users::typed_if_installed(&call, |ids| user_ids.of_type(ids))?;
+        drop(user_ids);
+        users.map_or_else(|| Ok(Vec::new()), |users| many::online(&call, users))
     }
 }
 
@@ -90,11 +93,12 @@ function! {
             return Ok(Deliveries(Vec::new()));
         }
         let call = Call::begin()?;
-        let ids = users::id_type(&call)?;
-        let sender = sender_id.of_type(ids)?;
+        let (sender, receivers) =
+            users::typed(&call, |ids| Ok((sender_id.of_type(ids)?, receiver_ids.of_type(ids)?)))?;
+        drop(receiver_ids);
         let sent = send_many::send(&call, ToMany {
             sender: &sender,
-            receivers: receiver_ids.of_type(ids)?,
+            receivers,
             content: content.text,
             message_type: &r#type,
             chosen: message_id.map(|id| MessageId::chosen(&sender, id)),

@@ -51,7 +51,9 @@ function! {
             return Ok(0);
         }
         let call = Call::begin()?;
-        notifications::mark(&call, user_ids.of_type(users::id_type(&call)?)?)
+        let users = users::typed(&call, |ids| user_ids.of_type(ids))?;
+        drop(user_ids);
+        notifications::mark(&call, users)
     }
 }
 
@@ -70,7 +72,7 @@ function! {
     /// @throws \ChatPush\Exception Web Push is off, or the push service is not in `web_push.hosts`
     fn savePushSubscription(user_id: UserArgument, subscription_json: PushSubscription) -> () {
         let call = Call::begin()?;
-        let user = user_id.of_type(users::id_type(&call)?)?;
+        let user = users::typed(&call, |ids| user_id.of_type(ids))?;
         notifications::save_push_subscription(&call, user, subscription_json)
     }
 }
@@ -92,7 +94,7 @@ function! {
     /// @throws \ChatPush\Exception Web Push is off
     fn removePushSubscription(user_id: UserArgument, endpoint: PushEndpoint) -> bool {
         let call = Call::begin()?;
-        let user = user_id.of_type(users::id_type(&call)?)?;
+        let user = users::typed(&call, |ids| user_id.of_type(ids))?;
         notifications::remove_push_subscription(&call, user, endpoint)
     }
 }

@@ -28,7 +28,7 @@ function! {
     /// @throws \ChatPush\TimeoutException not committed in time; see `getOutcome()`
     fn recallMessage(sender_id: UserArgument, receiver_id: UserArgument, message_id: MessageId) -> Truth {
         let call = Call::begin()?;
-        let ids = users::id_type(&call)?;
-        recall::recall(&call, &sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, message_id).map(Truth)
+        let (sender, receiver) = users::typed(&call, |ids| Ok((sender_id.of_type(ids)?, receiver_id.of_type(ids)?)))?;
+        recall::recall(&call, &sender, &receiver, message_id).map(Truth)
     }
 }

@@ -29,8 +29,8 @@ function! {
     /// @throws \ChatPush\Exception the column cannot hold the content, or MySQL refused the message
     fn storeOfflineMessage(sender_id: UserArgument, receiver_id: UserArgument, content: Content<'_>) -> bool {
         let call = Call::begin()?;
-        let ids = users::id_type(&call)?;
-        store::store(&call, &sender_id.of_type(ids)?, &receiver_id.of_type(ids)?, content.text)
+        let (sender, receiver) = users::typed(&call, |ids| Ok((sender_id.of_type(ids)?, receiver_id.of_type(ids)?)))?;
+        store::store(&call, &sender, &receiver, content.text)
     }
 }
 
@@ -65,8 +65,7 @@ function! {
         conversation: Option<Conversation> = None,
     ) -> Option<Delivery> {
         let call = Call::begin()?;
-        let ids = users::id_type(&call)?;
-        let (sender, receiver) = (sender_id.of_type(ids)?, receiver_id.of_type(ids)?);
+        let (sender, receiver) = users::typed(&call, |ids| Ok((sender_id.of_type(ids)?, receiver_id.of_type(ids)?)))?;
         let chosen = message_id.map(|id| MessageId::chosen(&sender, id));
         store::send(&call, &sender, &receiver, content.text, &r#type, chosen, conversation.as_ref()).map(Some)
     }

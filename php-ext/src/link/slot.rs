@@ -80,6 +80,15 @@ pub(super) fn user_id_type(settings: &Settings) -> Option<UserIdType> {
     })
 }
 
+/// Forgets what the kept connection knows of its installation, so that the next call reads it.
+pub(super) fn forget_installation() {
+    SLOT.with_borrow_mut(|slot| {
+        if let Slot::Open(connection) = slot {
+            connection.forget_installation();
+        }
+    });
+}
+
 /// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not
 /// count.
 pub(crate) fn open_address() -> Option<String> {

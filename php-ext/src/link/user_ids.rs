@@ -28,6 +28,16 @@ pub(crate) fn user_id_type(settings: &Settings, deadline: Instant) -> Result<Use
         .map_or_else(|| execute(settings, &mut Reading(&settings.prefix), deadline), Ok)
 }
 
+/// The same, read from Redis even if it is known.
+///
+/// # Errors
+///
+/// Also if Redis has no record of the installation.
+pub(crate) fn user_id_type_again(settings: &Settings, deadline: Instant) -> Result<UserIdType, ExecuteError> {
+    slot::forget_installation();
+    user_id_type(settings, deadline)
+}
+
 /// The same. `None`: Redis has no installation and no daemon, so nobody is connected.
 ///
 /// # Errors

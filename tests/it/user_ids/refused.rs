@@ -1,7 +1,11 @@
+use std::process::Stdio;
+
 use chatpush_tests::client::Client;
 use chatpush_tests::daemon::{Daemon, token_of};
+use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::{SECRET, TestEnv};
 use chatpush_wire::id::UserIdType;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 /// What a daemon says that must not start, with exit code 78.
 async fn start(env: &TestEnv) -> String {
@@ -58,6 +62,57 @@ async fn column_of_another_type_is_named() {
         text.contains("varchar must be one of int, bigint, mediumint for user ids of type int"),
         "{text}"
     );
+    assert!(text.contains("set user_id_type = \"text\"") && !text.contains("ALTER"), "{text}");
+}
+
+/// MySQL refuses the statement while the keys are there; without them it mends both sides.
+#[tokio::test]
+async fn foreign_keys_are_named_with_the_statement_that_they_hinder() {
+    let env = TestEnv::with_user_ids(UserIdType::Text).await;
+    let login = "varchar(32) COLLATE utf8mb4_general_ci NOT NULL";
+    for statement in [
+        format!("ALTER TABLE `user` MODIFY id {login}"),
+        format!("ALTER TABLE offline_message MODIFY receiver_id {login}"),
+        "ALTER TABLE offline_message ADD CONSTRAINT fk_receiver FOREIGN KEY (receiver_id) REFERENCES `user` (id)"
+            .to_owned(),
+    ] {
+        env.execute(&statement).await;
+    }
+    let keys = "(drop the foreign keys `fk_receiver` of `offline_message` first";
+    assert!(start(&env).await.contains(keys));
+    let fixes = [check(&env, "user.id").await, check(&env, "offline_message.receiver_id").await];
+    env.execute("ALTER TABLE offline_message DROP FOREIGN KEY fk_receiver").await;
+    for text in fixes {
+        let (statement, rest) =
+            text.split_once("; ").and_then(|(_, fix)| fix.split_once(" (")).expect("a fix");
+        assert!(format!("({rest}").starts_with(keys), "{text}");
+        env.execute(statement).await;
+    }
+    env.execute(
+        "ALTER TABLE offline_message ADD CONSTRAINT fk_receiver FOREIGN KEY (receiver_id) REFERENCES `user` (id)",
+    )
+    .await;
+    env.daemon().await.stop();
+}
+
+/// A name with a space is none.
+#[tokio::test]
+async fn ids_that_no_call_can_name_are_warned_of() {
+    let env = TestEnv::with_user_ids(UserIdType::Text).await;
+    env.execute("INSERT INTO `user` (id, username, password) VALUES ('tom 9', 'a', ''), ('mira.k', 'b', '')")
+        .await;
+    let output = Daemon::command(&env, &["check", "--json"]).await;
+    let findings: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let ids: Vec<_> = findings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|found| found["name"].as_str().is_some_and(|name| name.starts_with("ids in ")))
+        .collect();
+    assert_eq!(ids.len(), 1, "{findings}");
+    assert_eq!((&ids[0]["name"], &ids[0]["status"]), (&"ids in user.id".into(), &"warning".into()));
+    let text = ids[0]["text"].as_str().expect("a text");
+    assert!(text.starts_with("\"tom 9\" can be no user id"), "{text}");
 }
 
 /// The installation keeps its type, in Redis and in the database.
@@ -75,8 +130,39 @@ async fn another_type_on_an_installation_is_refused() {
 
     let env = TestEnv::bare().await.with("CHATPUSH_STORAGE", "none");
     env.daemon().await.stop();
-    let text = start(&env.with("CHATPUSH_USER_ID_TYPE", "bigint")).await;
+    let text = start(&env.clone().with("CHATPUSH_USER_ID_TYPE", "bigint")).await;
     assert!(text.contains("user ids of type int and this daemon of type bigint"), "{text}");
+    assert!(text.contains("(redis-cli DEL <prefix>:installation)") && text.contains("PHP-FPM"), "{text}");
+}
+
+/// A process of PHP that lives long reads the type again before it refuses an id.
+#[tokio::test]
+async fn php_notices_another_type_without_a_restart() {
+    let env = TestEnv::bare().await.with("CHATPUSH_STORAGE", "none");
+    env.daemon().await.stop();
+    let text = env.clone().with("CHATPUSH_USER_ID_TYPE", "text");
+    let code = "echo json_encode(pushMessage(5, 'x', 'chat')), \"\\n\";
+        fgets(STDIN);
+        foreach (['mira', ['mira', 5]] as $to) {
+            try { echo json_encode(is_array($to) ? ChatPush\\pushToUsers($to, 'x', 'chat') : pushMessage($to, 'x', 'chat')); }
+            catch (ValueError $error) { echo $error->getMessage(); }
+        }";
+    let mut php = env.php().program(["-r", code]);
+    let mut php = php.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("php starts");
+    let mut printed = BufReader::new(php.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    printed.read_line(&mut line).await.expect("it can be read");
+    assert_eq!(line, "false\n");
+    let _: u64 = env.redis(&["DEL", &env.prefix().installation()]).await;
+    let daemon = text.daemon().await;
+    let mut page = daemon.connect_as("mira").await;
+    let online = || async { env.php().get("echo json_encode(ChatPush\\isOnline('mira'));").await };
+    eventually("she is online", online, |online| online == "true").await;
+    php.stdin.take().expect("a pipe").write_all(b"\n").await.expect("it reads");
+    let mut rest = String::new();
+    printed.read_to_string(&mut rest).await.expect("it can be read");
+    assert_eq!(rest, "true[\"mira\"]");
+    assert_eq!(page.json().await["data"], "x");
 }
 
 #[tokio::test]
@@ -179,5 +265,5 @@ async fn dead_letters_name_users_of_any_type() {
     let retried = Daemon::command(&env, &["dead", "retry", "--all"]).await;
     assert!(retried.status.success(), "{retried:?}");
     let stored = || env.query::<String>("SELECT content FROM offline_message WHERE receiver_id = 'Bob'");
-    chatpush_tests::eventually::eventually("it is stored", stored, |rows| rows == &["poison"]).await;
+    eventually("it is stored", stored, |rows| rows == &["poison"]).await;
 }

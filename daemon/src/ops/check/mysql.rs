@@ -3,6 +3,7 @@
 mod columns;
 mod further_columns;
 mod history;
+mod ids;
 mod indexes;
 mod privileges;
 mod server;
@@ -57,7 +58,9 @@ async fn all(connection: &mut Conn, config: &Config, mysql: &Mysql) -> Result<Ve
     for column in names.columns().into_iter().filter(|column| is_there(column.table)) {
         let (found, is_there) = columns::check(connection, names.user_id_type, column).await?;
         findings.push(found);
-        if !is_there {
+        if is_there {
+            findings.extend(ids::check(connection, names.user_id_type, column).await);
+        } else {
             incomplete.push(column.table);
         }
     }

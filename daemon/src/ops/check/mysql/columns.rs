@@ -26,9 +26,11 @@ struct Found {
     collation: Option<String>,
     /// How many characters a text may have.
     length: Option<u64>,
+    /// The foreign keys that a column of user ids is a part of.
+    foreign_keys: Vec<String>,
 }
 
-/// The fields of [`Found`].
+/// The fields of [`Found`], but for the foreign keys.
 type ColumnRow = (String, String, String, Option<u64>, Option<String>, Option<String>, Option<u64>);
 
 /// The finding, and whether there is such a column.
@@ -44,7 +46,13 @@ pub(super) async fn check(
     let names = (column.table.bare(), column.name.bare());
     let found: Option<ColumnRow> = bounded(connection.exec_first(sql, names)).await?;
     Ok(if let Some((data_type, column_type, extra, bytes, characters, collation, length)) = found {
-        let found = Found { data_type, column_type, extra, bytes, characters, collation, length };
+        let foreign_keys = if column.has_user_ids() {
+            user_columns::foreign_keys(connection, column).await?
+        } else {
+            Vec::new()
+        };
+        let found =
+            Found { data_type, column_type, extra, bytes, characters, collation, length, foreign_keys };
         (verdict(column, ids, &found), true)
     } else {
         let fix = format!("is missing; set {} in chatpush.toml to your column", column.setting);
@@ -75,6 +83,7 @@ fn verdict(column: Column<'_>, ids: UserIdType, found: &Found) -> Finding {
         data_type: data_type.clone(),
         collation: found.collation.clone(),
         characters: found.length,
+        foreign_keys: found.foreign_keys.clone(),
     });
     if let Some(problem) = user.as_ref().and_then(|user| user_columns::problem(ids, column, user)) {
         return Finding::wrong(title(column), problem);
