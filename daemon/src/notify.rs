@@ -125,6 +125,7 @@ impl Notifier {
         }
         // What fails in one of the tables does not stop the others.
         let returned = self.record_returned(store).await;
+        let unread = self.note_unread(store).await;
         let noted = self.note_receivers(store).await;
         if noted.is_err() || store.generation() != self.generation {
             // MySQL may have lost its last commits: then keys that were looked at are given to other rows.
@@ -135,6 +136,7 @@ impl Notifier {
         let brought_back = self.bring_back(store).await;
         let swept = self.sweep(store).await;
         returned?;
+        unread?;
         noted?;
         judged?;
         brought_back?;
@@ -149,6 +151,17 @@ impl Notifier {
                     break;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Notes who has new unread messages, where users are told of these.
+    async fn note_unread(&self, store: &Store) -> Result<(), NotifyError> {
+        let Services { newly_unread, redis_clock, .. } = &*self.services;
+        let new = newly_unread.all();
+        if !new.is_empty() {
+            let ahead = store.now().await?.cast_signed() - redis_clock.now().cast_signed();
+            newly_unread.noted(&store.note_unread(&new, ahead).await?);
         }
         Ok(())
     }

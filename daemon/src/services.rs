@@ -11,6 +11,7 @@ use crate::broker::Commands;
 use crate::broker::clock::RedisClock;
 use crate::broker::lease::Lease;
 use crate::config::Config;
+use crate::log::newly_unread::NewlyUnread;
 use crate::log::position::Positions;
 use crate::store::Store;
 
@@ -33,6 +34,8 @@ pub(crate) struct Services {
     pub(crate) generation: Arc<AtomicU32>,
     /// How far each partition's log is known to be applied to MySQL.
     pub(crate) positions: Arc<Positions>,
+    /// Users with new unread messages whom this daemon, as the writer, has not noted yet.
+    pub(crate) newly_unread: NewlyUnread,
     /// Redis's clock.
     pub(crate) redis_clock: RedisClock,
     /// Why this daemon, as the writer, cannot store now.
@@ -52,6 +55,7 @@ impl Services {
             installation: Mutex::default(),
             generation: Arc::default(),
             positions: Arc::default(),
+            newly_unread: NewlyUnread::default(),
             redis_clock: RedisClock::default(),
             writer_error: LastError::default(),
             webhook_error: LastError::default(),

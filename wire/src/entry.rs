@@ -247,9 +247,24 @@ pub fn receivers(head: &[(String, String)], ids: UserIdType) -> Result<Vec<UserI
     }
 }
 
-/// Whether an entry stores messages, from its first fields alone. A repeated call does not.
-pub fn is_message(head: &[(String, String)]) -> bool {
-    matches!(get(head, field::KIND), Some(kind::MESSAGE | kind::MESSAGE_TO_MANY))
+/// What an entry does to the mailbox of its receivers, as far as it matters to unread messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// It stores a message for each. A repeated call does not.
+    Message,
+    /// It takes a message back.
+    Recall,
+    /// Anything else.
+    Other,
+}
+
+/// Which of these an entry is, from its first fields alone.
+pub fn kind(head: &[(String, String)]) -> EntryKind {
+    match get(head, field::KIND) {
+        Some(kind::MESSAGE | kind::MESSAGE_TO_MANY) => EntryKind::Message,
+        Some(kind::RECALL) => EntryKind::Recall,
+        _ => EntryKind::Other,
+    }
 }
 
 fn check_version(fields: &[(String, String)]) -> Result<(), Malformed> {

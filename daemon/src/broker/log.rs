@@ -89,8 +89,8 @@ pub(crate) async fn receivers(
         let mut texts = head.into_iter();
         let position = texts.next()?.parse().ok()?;
         let fields: Vec<_> = std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect();
-        let is_message = entry::is_message(&fields);
-        Some(EntryHead { position, receivers: entry::receivers(&fields, ids).ok(), is_message })
+        let kind = entry::kind(&fields);
+        Some(EntryHead { position, receivers: entry::receivers(&fields, ids).ok(), kind })
     });
     Ok(LogSlice { entries: entries.collect(), has_more, connection })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chatpush_wire::entry::EntryKind;
 use chatpush_wire::id::UserId;
 
 use super::position::Position;
@@ -20,8 +21,8 @@ pub(crate) struct EntryHead {
     pub(crate) position: Position,
     /// Whose mailboxes or counters it changes; none if this version cannot tell.
     pub(crate) receivers: Option<Vec<UserId>>,
-    /// Whether it stores a message for each of them.
-    pub(crate) is_message: bool,
+    /// What it does.
+    pub(crate) kind: EntryKind,
 }
 
 /// The receivers of a part of a log: of every entry after an applied position, up to [`Receivers::read`].
@@ -107,7 +108,7 @@ mod tests {
 
     fn entry(ms: u64, receivers: &[i64]) -> EntryHead {
         let receivers = receivers.iter().copied().map(user).collect();
-        EntryHead { position: position(ms), receivers: Some(receivers), is_message: true }
+        EntryHead { position: position(ms), receivers: Some(receivers), kind: EntryKind::Message }
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
     fn unreadable_entry_counts_as_everybodys() {
         let mut receivers = Receivers::new(position(1));
         receivers.add(&entry(2, &[7]));
-        receivers.add(&EntryHead { position: position(3), receivers: None, is_message: false });
+        receivers.add(&EntryHead { position: position(3), receivers: None, kind: EntryKind::Other });
         receivers.add(&entry(4, &[8]));
         assert_eq!([7, 8, 9].map(|id| receivers.last_of(&user(id))), [3, 4, 3].map(position));
     }

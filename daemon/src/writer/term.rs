@@ -7,7 +7,6 @@ mod reading;
 mod full;
 mod forgetting;
 mod last_counters;
-mod newly_unread;
 mod splitting;
 mod rescan;
 
@@ -25,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::after_commit::send;
 use self::full::FullLetter;
-use self::newly_unread::NewlyUnread;
 use self::reading::{FIRST_ENTRIES_PER_READ, next_entries_per_read};
 use self::rescan::Rescan;
 use super::deferred::Deferred;
@@ -79,7 +77,6 @@ pub(super) struct Term<'a> {
     sweeping: Sweeping,
     expiry: Expiry,
     mailboxes: Mailboxes,
-    newly_unread: NewlyUnread,
     refusals: &'a mut Refusals,
     /// An error of this batch that others of its kind meet too, if there was one.
     general: Option<StoreError>,
@@ -135,7 +132,6 @@ impl<'a> Term<'a> {
             sweeping: Sweeping::new(services.config.failover_memory),
             expiry: Expiry::new(services.config.mailbox.max_age),
             mailboxes: Mailboxes::new(services.config.mailbox.max_messages),
-            newly_unread: NewlyUnread::default(),
             refusals,
             general: None,
             refused_messages: RefusedMessages::default(),
@@ -164,7 +160,7 @@ impl<'a> Term<'a> {
             tracing::info!("became the writer");
         }
         self.queue_last_counters().await?;
-        self.note_last_unread().await?;
+        self.add_last_unread().await?;
         let mut deferred = Deferred::default();
         let mut last = false;
         let mut turn = 0;
@@ -175,8 +171,7 @@ impl<'a> Term<'a> {
                 self.send_after_commit().await?;
                 return Err(error.into());
             }
-            let due = self.trimming.next().into_iter().chain(self.newly_unread.next());
-            let wait = due.fold(deferred.next().min(BLOCK_TIMEOUT), Duration::min);
+            let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
             let mut ready = self.ready_partitions(&deferred, turn);
             if ready.is_empty() {
                 // Every partition is deferred.
@@ -235,7 +230,6 @@ impl<'a> Term<'a> {
             self.searched(&ends);
             deferred.update(&ready, &busy);
         }
-        self.note_unread(true).await?;
         Ok(self.send_after_commit().await?)
     }
 
@@ -245,8 +239,8 @@ impl<'a> Term<'a> {
         // A busy connection is not asked.
         let age = if self.trimming.is_due() { TRIM_INTERVAL } else { KEEP_ALIVE };
         let answered = self.mysql.answered_within(age).await?;
-        let noted = self.newly_unread.since;
-        self.trimming.trim(answered, noted, &mut self.after_commit, &self.services.prefix);
+        let unnoted = self.services.newly_unread.since();
+        self.trimming.trim(answered, unnoted, &mut self.after_commit, &self.services.prefix);
         Ok(())
     }
 
@@ -256,7 +250,6 @@ impl<'a> Term<'a> {
             self.mysql.record_run_id(self.run_id.as_deref()).await?;
             self.is_run_id_recorded = true;
         }
-        self.note_unread(false).await?;
         self.expire().await?;
         let positions = &self.applied;
         let applied = |user: &UserId| positions.get(&Partition::of(user)).copied().unwrap_or_default();
@@ -353,7 +346,7 @@ impl<'a> Term<'a> {
         metrics::ENTRIES.inc_by(entries.len() as u64);
         self.observe(entries, batch);
         if self.notes_unread() {
-            self.newly_unread.add(batch);
+            self.services.newly_unread.add(batch);
         }
         for update in &batch.positions {
             let own = entries.iter().filter(|logged| logged.partition == update.partition);

@@ -20,6 +20,10 @@ const KEEP_TIME: Duration = Duration::from_secs(5);
 /// Most applied entries that stay in the log of a partition: a tenth of what it may hold.
 const KEEP_ENTRIES: usize = 10_000;
 
+/// How long, and how many times as many, if they are still needed.
+const NEEDED_TIME: Duration = Duration::from_secs(60);
+const NEEDED: usize = 5;
+
 /// Most bytes of applied entries that stay in all logs.
 const KEEP_BYTES: usize = 32 * 1024 * 1024;
 
@@ -87,7 +91,7 @@ impl Trimming {
 
     /// Adds the commands that remove what was kept long enough, or is too much to be kept. `answered` is when
     /// the connection that has applied it answered last: the time in which nobody knows whether MySQL has
-    /// crashed does not count. However much it is, what was applied from `needed` on stays for its time.
+    /// crashed does not count. What was applied from `needed` on stays longer, and more of it.
     pub(super) fn trim(
         &mut self,
         answered: Instant,
@@ -99,11 +103,12 @@ impl Trimming {
             let mut entries: usize = spans.iter().map(|span| span.entries).sum();
             let mut end = None;
             while let Some(span) = spans.front().copied() {
-                let old = span.since + KEEP_TIME <= answered || fault_injection::breaks(Promise::Replay);
-                // The newest span still grows.
                 let is_needed = needed.is_some_and(|needed| span.since + TRIM_INTERVAL >= needed);
+                let (time, times) = if is_needed { (NEEDED_TIME, NEEDED) } else { (KEEP_TIME, 1) };
+                let old = span.since + time <= answered || fault_injection::breaks(Promise::Replay);
+                // The newest span still grows.
                 let many =
-                    spans.len() > 1 && (entries > KEEP_ENTRIES || self.bytes > KEEP_BYTES) && !is_needed;
+                    spans.len() > 1 && (entries > KEEP_ENTRIES * times || self.bytes > KEEP_BYTES * times);
                 if !old && !many {
                     break;
                 }
@@ -179,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_needed_stays_however_much_it_is() {
+    async fn what_is_needed_stays_longer() {
         let mut trimming = Trimming::default();
         let needed = Instant::now();
         add(&mut trimming, "5-0", KEEP_ENTRIES, KEEP_BYTES);
@@ -190,6 +195,9 @@ mod tests {
         assert!(pipeline.is_empty());
         tokio::time::advance(KEEP_TIME).await;
         trimming.trim(Instant::now(), Some(needed), &mut pipeline, &Prefix::default());
-        assert!(!pipeline.is_empty(), "for its time");
+        assert!(pipeline.is_empty());
+        tokio::time::advance(NEEDED_TIME).await;
+        trimming.trim(Instant::now(), Some(needed), &mut pipeline, &Prefix::default());
+        assert!(!pipeline.is_empty(), "not without end");
     }
 }

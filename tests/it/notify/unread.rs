@@ -1,6 +1,8 @@
 //! Users who have messages that they have not read: `notify.when` is `unread`.
 
 use chatpush_tests::eventually::eventually;
+use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 
@@ -103,4 +105,57 @@ async fn next_writer_tells_nobody_twice() {
     let _next = env.daemon().await;
     env.php().get("storeOfflineMessage(1, 2, 'c');").await;
     assert_eq!(ids(&first_due(&env).await), [2]);
+}
+
+/// The next writer waits for no lock of another transaction, and neither does anybody else.
+#[tokio::test]
+async fn locked_user_holds_up_no_store() {
+    let env = installation("unread").await;
+    let daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    eventually("2 is noted", || noted(&env, 2), Option::is_some).await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    let lock = "SELECT * FROM chatpush_notified WHERE user_id = 2 FOR UPDATE";
+    application.query_drop(lock).await.expect("the row is free");
+    env.php().get("storeOfflineMessage(1, 2, 'b'); storeOfflineMessage(1, 1, 'c');").await;
+    daemon.kill();
+    let _next = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 3, 'd');").await;
+    let both = || async { (noted(&env, 1).await.is_some(), noted(&env, 3).await.is_some()) };
+    eventually("the others are noted", both, |both| *both == (true, true)).await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    let all_are_due =
+        || env.query::<u32>("SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL");
+    eventually("all are due", all_are_due, |count| *count == [3]).await;
+}
+
+/// A Redis that is killed may have lost the entries of messages that are stored, but not noted.
+#[tokio::test]
+async fn receivers_are_noted_although_redis_has_lost_them() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    env.execute("RENAME TABLE chatpush_notified TO away").await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    env.execute("DELETE FROM offline_message").await;
+    let user = UserId::try_from(2).expect("a user id");
+    let _: u32 = env.redis(&["DEL", &env.prefix().log(Partition::of(&user))]).await;
+    let _: u32 = env.redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    env.execute("RENAME TABLE away TO chatpush_notified").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+}
+
+/// They have not read what somebody told of, though as many are unread as were sent since.
+#[tokio::test]
+async fn message_that_is_taken_back_tells_nobody_again() {
+    let env = installation("unread").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 3, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [3]);
+    assert_eq!(mark(&env, "3").await, "1");
+    let taken_back = "ChatPush\\sendMessage(1, 3, 'b', 'chat', 'b'); ChatPush\\recallMessage(1, 3, 'b');";
+    env.php().get(taken_back).await;
+    env.php().get("storeOfflineMessage(1, 2, 'c');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    assert_eq!(noted(&env, 3).await, Some((false, false, true)), "they were told");
 }

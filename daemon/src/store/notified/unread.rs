@@ -1,52 +1,69 @@
 //! Users with new unread messages, where users are told of these.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chatpush_wire::id::UserId;
 use mysql_async::Row;
 
 use super::all;
-use crate::store::StoreError;
-use crate::store::multi_statement::{MultiStatement, ResultUse};
+use crate::log::newly_unread::NewMessages;
 use crate::store::statements::notified;
-use crate::store::writer_connection::WriterConnection;
+use crate::store::{Store, StoreError};
 
 /// Users in one statement.
 const USERS: usize = 500;
 
-impl WriterConnection {
-    /// The time of MySQL's clock, in milliseconds since 1970.
-    pub(crate) async fn now(&mut self) -> Result<Option<u64>, StoreError> {
-        Ok(all::<u64>(self.select(notified::NOW.to_owned()).await?).next())
-    }
-
-    /// Notes these users, who have new unread messages: `new` says how many since a time. Whoever has no more unread
-    /// messages than those had read what somebody told of at that time, and is told again.
+impl Store {
+    /// Notes users who have new unread messages, and returns whom: not those whose row another transaction has locked.
+    /// Whoever has no more unread messages than came since somebody was told had read before, and is told again.
+    /// MySQL's clock is `ahead` of that of the messages, in milliseconds.
     ///
     /// # Errors
     ///
-    /// As [`WriterConnection::execute`]. It may be repeated.
+    /// If a statement fails. It may be repeated.
     pub(crate) async fn note_unread(
-        &mut self,
-        users: &[&UserId],
-        new: impl Fn(&UserId, u64) -> u32,
-    ) -> Result<(), StoreError> {
-        for users in users.chunks(USERS) {
-            let rows = self.select(notified::select_told_unread(self.tables(), users)).await?;
-            let read: Vec<_> =
-                self.told(rows).filter(|(user, at, unread)| *unread <= i64::from(new(user, *at))).collect();
+        &self,
+        new: &BTreeMap<UserId, NewMessages>,
+        ahead: i64,
+    ) -> Result<BTreeMap<UserId, NewMessages>, StoreError> {
+        let mut done = BTreeMap::new();
+        let all: Vec<_> = new.keys().collect();
+        for users in all.chunks(USERS) {
+            let mut found = self
+                .change(&[
+                    notified::select_noted(users),
+                    notified::select_unlocked_noted(users),
+                    notified::select_told_unread(self.names(), users),
+                ])
+                .await?
+                .into_iter();
+            let (noted, unlocked) = (self.users(found.next()), self.users(found.next()));
+            let is_free = |user: &UserId| unlocked.contains(user) || !noted.contains(user);
+            let users: Vec<_> = users.iter().copied().filter(|user| is_free(user)).collect();
+            let read: Vec<_> = self
+                .told_unread(found.next())
+                .filter(|(user, at, unread)| {
+                    let since = new.get(user).map_or(0, |new| new.after(at.saturating_add_signed(-ahead)));
+                    is_free(user) && usize::try_from(*unread).unwrap_or(0) <= since
+                })
+                .collect();
             let read: Vec<_> = read.iter().map(|(user, at, _)| (user, *at)).collect();
-            let mut statements = MultiStatement::default();
-            for statement in notified::note_unread(users, &read) {
-                statements.push(ResultUse::Ignored, statement);
+            if !users.is_empty() {
+                self.change(&notified::note_unread(&users, &read)).await?;
             }
-            statements.push(ResultUse::Ignored, "COMMIT");
-            self.execute(statements).await?;
+            done.extend(users.into_iter().filter_map(|user| Some((user.clone(), new.get(user)?.clone()))));
         }
-        Ok(())
+        Ok(done)
     }
 
-    fn told(&self, rows: Vec<Row>) -> impl Iterator<Item = (UserId, u64, i64)> {
-        let ids = self.tables().user_id_type;
-        all::<(String, u64, i64)>(rows)
+    fn users(&self, rows: Option<Vec<Row>>) -> BTreeSet<UserId> {
+        let ids = self.names().user_id_type;
+        all::<String>(rows.unwrap_or_default()).filter_map(|user| ids.text(&user).ok()).collect()
+    }
+
+    fn told_unread(&self, rows: Option<Vec<Row>>) -> impl Iterator<Item = (UserId, u64, i64)> {
+        let ids = self.names().user_id_type;
+        all::<(String, u64, i64)>(rows.unwrap_or_default())
             .filter_map(move |(user, at, unread)| Some((ids.text(&user).ok()?, at, unread)))
     }
 }

@@ -258,6 +258,11 @@ pub(in crate::store) fn select_noted(users: &[&UserId]) -> String {
     format!("SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({})", id_list(users))
 }
 
+/// Those of them whose row no transaction has locked now (MariaDB from 10.6, MySQL from 8.0: `SKIP LOCKED`).
+pub(in crate::store) fn select_unlocked_noted(users: &[&UserId]) -> String {
+    format!("{} FOR UPDATE SKIP LOCKED", select_noted(users))
+}
+
 /// These users have connected, or have read: whoever was told is told again of what comes later.
 pub(in crate::store) fn seen(
     users: &[&UserId],
@@ -271,7 +276,7 @@ pub(in crate::store) fn seen(
     )
 }
 
-/// The same for users who had connected at these times, unless they have become due since.
+/// The same for users who had connected at these times, unless that is recorded, or they have become due since.
 pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> String {
     let mut cases = String::new();
     for (user, connected_at) in users {
@@ -279,7 +284,11 @@ pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> St
         let _ = write!(cases, " WHEN {} THEN {connected_at}", id_literal(user));
     }
     let rows = users.iter().map(|(user, connected_at)| {
-        format!("(`user_id` = {} AND COALESCE(`due_at`, 0) <= {connected_at})", id_literal(user))
+        let user = id_literal(user);
+        format!(
+            "(`user_id` = {user} AND COALESCE(`due_at`, 0) <= {connected_at} \
+             AND COALESCE(`connected_at`, 0) < {connected_at})"
+        )
     });
     format!(
         "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, \
