@@ -2,6 +2,8 @@ use chatpush_tests::daemon::token_of;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::grants::{connect_granted, grant, grant_of, next_of, send_grant};
 use chatpush_tests::test_env::{SECRET, TestEnv};
+use chatpush_wire::grant::sign;
+use chatpush_wire::token::Secret;
 use serde_json::{Value, json};
 
 const USERS: &str = "$users = ChatPush\\getRoomUsers('team:1'); sort($users); echo json_encode($users);";
@@ -67,6 +69,13 @@ async fn push_to_all_reaches_every_connection() {
     eventually("nobody is there", || php.get(push), |pushed| pushed.trim() == "bool(false)").await;
 }
 
+/// A grant of user 2 with these peers, whatever they are.
+fn with_peers(peers: &[&str]) -> String {
+    let secret = Secret::new(SECRET).expect("long enough");
+    let now = std::time::UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs();
+    sign(&secret, 2, None, now, 60, peers, &[])
+}
+
 /// The reason is told, and the connection and the grant before it go on.
 #[tokio::test]
 async fn grant_that_is_no_good_is_refused_by_name() {
@@ -80,7 +89,8 @@ async fn grant_that_is_no_good_is_refused_by_name() {
             "token signature does not match: chatpush.secret in PHP and secret of chatpushd differ",
         ),
         (grant(2, &[], &["a"], 0), "token has expired"),
-        (grant(3, &[], &["a"], 60), "token subject must be a user id"),
+        (grant(3, &[], &["a"], 60), "grant is for another user than the connection"),
+        (with_peers(&["3", "guest-1"]), "grant has no user id in peers[1] (user_id_type is int)"),
         (token_of(SECRET, 2, 60), "this is no grant: grantToken() makes one"),
     ] {
         send_grant(&mut client, &bad).await;

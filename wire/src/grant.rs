@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::id::{AnyUserId, UserId};
 use crate::limit::{GRANT_BYTES, GRANT_PEERS, GRANT_ROOMS};
@@ -24,13 +25,18 @@ pub struct Grant {
     pub rooms: Vec<Room>,
 }
 
-/// The claims beside those of every token. A missing list is an empty one.
+/// The claims beside those of every token. A missing list is an empty one. What the lists hold is looked at one by
+/// one, to say which is wrong.
 #[derive(Deserialize)]
 struct GrantClaims {
-    #[serde(default)]
-    peers: Vec<AnyUserId>,
-    #[serde(default)]
-    rooms: Vec<String>,
+    #[serde(default = "no_items")]
+    peers: Value,
+    #[serde(default = "no_items")]
+    rooms: Value,
+}
+
+fn no_items() -> Value {
+    Value::Array(Vec::new())
 }
 
 /// A grant for `user`, signed as [`crate::token::sign`] signs a token.
@@ -62,16 +68,22 @@ impl Verifier {
             return Err(TokenError::NoGrant);
         }
         let token = self.check(decode(claims)?, now)?;
-        let GrantClaims { peers, rooms } = decode(claims)?;
+        let GrantClaims { peers: Value::Array(peers), rooms: Value::Array(rooms) } = decode(claims)? else {
+            return Err(TokenError::Granted);
+        };
         if peers.len() > GRANT_PEERS || rooms.len() > GRANT_ROOMS {
             return Err(TokenError::Granted);
         }
-        let peers = peers.iter().map(|id| id.of_type(self.user_ids)).collect::<Result<_, _>>();
-        let rooms = rooms.into_iter().map(Room::try_from).collect::<Result<_, _>>();
-        match (peers, rooms) {
-            (Ok(peers), Ok(rooms)) => Ok(Grant { token, peers, rooms }),
-            _ => Err(TokenError::Granted),
-        }
+        let peer = |(at, peer)| {
+            let id = serde_json::from_value::<AnyUserId>(peer).ok();
+            id.and_then(|id| id.of_type(self.user_ids).ok()).ok_or(TokenError::Peer(at, self.user_ids))
+        };
+        let room = |(at, room)| serde_json::from_value::<Room>(room).map_err(|_| TokenError::Room(at));
+        Ok(Grant {
+            token,
+            peers: peers.into_iter().enumerate().map(peer).collect::<Result<_, _>>()?,
+            rooms: rooms.into_iter().enumerate().map(room).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -149,10 +161,18 @@ mod tests {
         let many = |what: &str, count: usize| format!(r#","{what}":{}"#, serde_json::json!(vec!["1"; count]));
         assert_eq!(claims(&many("peers", 500)), Ok(()));
         assert_eq!(claims(&many("rooms", 100)), Ok(()));
-        for bad in [&*many("peers", 501), &*many("rooms", 101), r#","peers":[0]"#, r#","rooms":["a b"]"#] {
+        for bad in [&*many("peers", 501), &*many("rooms", 101), r#","peers":7"#, r#","rooms":null"#] {
             assert_eq!(claims(bad), Err(TokenError::Granted), "{bad}");
         }
-        assert_eq!(claims(r#","peers":7"#), Err(TokenError::Malformed));
+        for bad in ["0", r#""guest-1""#, "2147483648", "1.5", "null", "[2]"] {
+            let error = claims(&format!(r#","peers":[2,{bad}]"#));
+            assert_eq!(error, Err(TokenError::Peer(1, UserIdType::Int)), "{bad}");
+        }
+        for bad in
+            [r#""a b""#.to_owned(), r#""""#.to_owned(), format!("{:?}", "r".repeat(65)), "7".to_owned()]
+        {
+            assert_eq!(claims(&format!(r#","rooms":["a",{bad}]"#)), Err(TokenError::Room(1)), "{bad}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
 use crate::id::{AnyUserId, UserId, UserIdType};
-use crate::limit::{GRANT_PEERS, GRANT_ROOMS, SECRET_BYTES};
+use crate::limit::{GRANT_PEERS, GRANT_ROOMS, ROOM_BYTES, SECRET_BYTES};
 
 /// Longest token that is verified, in bytes. A signed one has about 150.
 const TOKEN_BYTES: usize = 4_096;
@@ -101,7 +101,21 @@ pub enum TokenError {
     /// It is another token, where a grant is asked for.
     #[error("this is no grant: grantToken() makes one")]
     NoGrant,
-    /// It names no peers or rooms, or too many.
+    /// It is another user's than the connection.
+    #[error("token is for another user than the connection")]
+    OtherUser,
+    /// It is a grant of another user than the connection.
+    #[error("grant is for another user than the connection")]
+    OtherUsersGrant,
+    /// A peer, with its place in the list, is no user id of this installation's type.
+    #[error("grant has no user id in peers[{0}] (user_id_type is {1})")]
+    Peer(usize, UserIdType),
+    /// A room, with its place in the list, has no name that a room may have.
+    #[error(
+        "grant has no name of a room in rooms[{0}]: it must be 1 to {ROOM_BYTES} letters, digits, or any of . _ : @ -"
+    )]
+    Room(usize),
+    /// It has no lists of peers and rooms, or too long ones.
     #[error("grant must have a list of up to {GRANT_PEERS} peers and one of up to {GRANT_ROOMS} rooms")]
     Granted,
 }

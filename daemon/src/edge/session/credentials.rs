@@ -36,20 +36,20 @@ impl Credentials {
     /// If it was revoked, or is another user's. The old token stays in force.
     pub(crate) fn renew(&mut self, token: VerifiedToken) -> Result<(), TokenError> {
         if token.user != self.token.user {
-            return Err(TokenError::Subject);
+            return Err(TokenError::OtherUser);
         }
         *self = Self::new(token, self.revoked_before)?;
         Ok(())
     }
 
-    /// Whether another token, such as a grant, may be used beside this one.
+    /// Whether the token of a grant may be used beside this one.
     ///
     /// # Errors
     ///
     /// If it was revoked, or is another user's.
     pub(crate) fn allow(&self, other: &VerifiedToken) -> Result<(), TokenError> {
         if other.user != self.token.user {
-            return Err(TokenError::Subject);
+            return Err(TokenError::OtherUsersGrant);
         }
         let revoked = self.revoked_before.is_some_and(|second| other.is_from_before(second));
         if revoked { Err(TokenError::Revoked) } else { Ok(()) }
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(credentials.allow(&token(2, Some(15))), Ok(()));
         assert_eq!(credentials.allow(&token(2, Some(14))), Err(TokenError::Revoked));
         assert_eq!(credentials.allow(&token(2, None)), Err(TokenError::Revoked));
-        assert_eq!(credentials.allow(&token(3, Some(20))), Err(TokenError::Subject));
+        assert_eq!(credentials.allow(&token(3, Some(20))), Err(TokenError::OtherUsersGrant));
         assert_eq!(credentials.revoke(20), Ok(()));
         assert_eq!(credentials.allow(&token(2, Some(19))), Err(TokenError::Revoked));
     }
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(credentials.renew(token(2, Some(20))), Ok(()));
         assert_eq!(credentials.revoke(20), Ok(()));
         assert_eq!(credentials.renew(token(2, Some(19))), Err(TokenError::Revoked));
-        assert_eq!(credentials.renew(token(3, Some(30))), Err(TokenError::Subject));
+        assert_eq!(credentials.renew(token(3, Some(30))), Err(TokenError::OtherUser));
         assert_eq!(credentials.token(), &token(2, Some(20)));
         assert_eq!(credentials.renew(token(2, Some(21))), Ok(()));
         assert_eq!(credentials.revoke(22), Err(TokenError::Revoked));
