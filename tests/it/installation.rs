@@ -2,6 +2,7 @@
 
 mod content;
 mod entries;
+mod interrupted;
 mod other_redis;
 mod tables;
 

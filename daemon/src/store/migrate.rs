@@ -83,11 +83,14 @@ pub async fn print(config: &Config) -> anyhow::Result<ExitCode> {
 /// Applies the changes that are missing.
 async fn upgrade(connection: &mut Conn, config: &Config, mysql: &Mysql) -> anyhow::Result<()> {
     let recorded = InstallationRow::read(connection).await?;
-    if recorded.is_none() && exists(connection, schema::POSITION).await? {
+    // A `migrate` that was interrupted has made the table of the installation first.
+    let is_interrupted = recorded.is_some() || exists(connection, schema::INSTALLATION).await?;
+    if !is_interrupted && exists(connection, schema::POSITION).await? {
         anyhow::bail!(
-            "{} was made by a development version, which no version can upgrade: \
-             stop every daemon, drop the tables chatpush_*, and run this again",
-            schema::POSITION
+            "{} is there without {}, so nobody knows which version made the tables: restore that table from a \
+             backup; or stop every daemon, drop the tables chatpush_*, and run this again",
+            schema::POSITION,
+            schema::INSTALLATION,
         );
     }
     if let Some(row) = &recorded {
