@@ -4,7 +4,7 @@
 //! `multi_statement` sends it in one round trip. `known_messages` and `forgetting` use it, too. `probe` shows
 //! whether others succeed where an entry fails. `schema` has the tables, `migrations` their numbered changes,
 //! which `migrate` applies. `tables` finds what the application's tables hold, `character_sets` which
-//! characters, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from
+//! characters, `column_values` tries the constants of their columns, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from
 //! before chatpush. `privileges` tries what the account may do, and `installation` compares what the database
 //! was made for. `notified` keeps whom to tell
 //! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what
@@ -29,6 +29,7 @@ mod statements;
 mod multi_statement;
 pub(crate) mod tables;
 mod character_sets;
+pub(crate) mod column_values;
 pub(crate) mod adoption;
 pub(crate) mod server;
 mod probe;
@@ -61,6 +62,7 @@ use tokio::time::timeout;
 use crate::config::{Mysql, Names};
 
 use self::character_sets::CharacterSets;
+use self::column_values::TriedValues;
 use self::error::UnavailableCause;
 use self::privileges::Privileged;
 use self::read_pool::ReadPool;
@@ -104,6 +106,7 @@ pub(crate) struct Store {
     /// The application's tables, as they were found last.
     tables: Arc<Mutex<Option<Arc<Tables>>>>,
     character_sets: CharacterSets,
+    tried_values: TriedValues,
     privileged: Privileged,
 }
 
@@ -125,6 +128,7 @@ impl Store {
             prefix: prefix.clone(),
             tables: Arc::default(),
             character_sets: CharacterSets::default(),
+            tried_values: TriedValues::default(),
             privileged: Privileged::default(),
         }
     }

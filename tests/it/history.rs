@@ -1,6 +1,7 @@
 //! A message table that is a history: confirmed rows are marked, and none is ever deleted.
 
 mod confirmed_first;
+mod values;
 
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;

@@ -1,6 +1,6 @@
 //! A message table that is a history: confirmed rows are marked instead of deleted.
 
-use super::names::Identifier;
+use super::names::{Identifier, Names};
 use super::setting::Setting;
 use super::source::Source;
 
@@ -16,7 +16,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          needed; `chatpushd check` has the statement.",
     ),
     Setting::optional("mysql.history.value", "now", "Value of that column in rows that were delivered")
-        .details("A text, a number, or `now` for the time."),
+        .details("A text, a number, `now` for the time, or `true` or `false` in a column of numbers."),
     Setting::optional("mysql.history.waiting", "0", "Value of that column in rows that wait")
         .details("New rows get it. Missing: NULL."),
 ];
@@ -34,8 +34,10 @@ pub struct History {
 
 impl History {
     /// None if the table is a queue, or after an error.
-    pub(super) fn read(source: &mut Source) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, names: Option<&Names>) -> Option<Self> {
         let column = source.optional("mysql.history.column", Identifier::new);
+        let ours =
+            |column: &Identifier| names.is_some_and(|names| names.is_column_of_messages(column.bare()));
         let text = |text: &str| Ok(text.to_owned());
         let value = source.optional("mysql.history.value", text);
         let waiting = source.optional("mysql.history.waiting", text);
@@ -44,6 +46,11 @@ impl History {
             (None, _) => {
                 source
                     .error("mysql.history.column", "is required with the other settings of [mysql.history]");
+                None
+            }
+            (Some(column), _) if ours(&column) => {
+                let message = format!("{column} is a column that chatpush writes itself: name another one");
+                source.error("mysql.history.column", &message);
                 None
             }
             (Some(_), None) => {

@@ -53,7 +53,7 @@ impl Mysql {
         let opts = source.parse("mysql.url", url);
         let time_zone = source.parse("mysql.time_zone", time_zone);
         let names = Names::read(source, user_id_type, told);
-        let history = History::read(source);
+        let history = History::read(source, names.as_ref());
         let values = values::read(source, names.as_ref());
         if let Some(History { column, .. }) = &history
             && values.iter().any(|(other, _)| other.bare().eq_ignore_ascii_case(column.bare()))

@@ -49,6 +49,11 @@ impl Identifier {
         Ok(NameOrNone(if name.is_empty() { None } else { Some(Self::new(name)?) }))
     }
 
+    /// Whether both are names of the same column. Case does not count.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+
     /// The name without quotes, as in `information_schema`.
     pub fn bare(&self) -> &str {
         &self.0
@@ -149,6 +154,20 @@ impl Names {
         let counter = user?.0.zip(unread_count?.0);
         let own_counter = counter.is_none();
         let own = |name: &str| Identifier(name.to_owned());
+        let of_messages = [
+            ("mysql.columns.id", id.as_ref()),
+            ("mysql.columns.sender_id", sender_id.as_ref()),
+            ("mysql.columns.receiver_id", receiver_id.as_ref()),
+            ("mysql.columns.content", content.as_ref()),
+            ("mysql.columns.send_time", send_time.as_ref().and_then(|name| name.0.as_ref())),
+        ];
+        for (at, (setting, name)) in of_messages.iter().enumerate() {
+            let same = |other: &Identifier| name.is_some_and(|name| name.is(other));
+            let known = of_messages.iter().take(at).find(|(_, other)| other.is_some_and(same));
+            if let Some((other, _)) = known {
+                source.error(setting, &format!("names the column of {other}: each needs one of its own"));
+            }
+        }
         let (user, user_id, unread_count) = match counter {
             Some((user, unread_count)) => (user, user_id?, unread_count),
             None => (own(UNREAD), own("user_id"), own("unread")),

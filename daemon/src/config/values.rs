@@ -14,7 +14,7 @@ pub(super) const SETTINGS: &[Setting] = &[Setting::optional(
 )
 .details(
     "One line for each column, with its name as the key: `status = \"No\"`. For columns that need a value \
-         and have no default.",
+         and have no default. `true` and `false` are 1 and 0 in a column of numbers.",
 )];
 
 /// Columns and their values.

@@ -235,6 +235,7 @@ impl Store {
     pub(super) async fn require_adoption_over(&self, connection: &mut Conn) -> Result<(), StoreError> {
         self.installation_row(connection).await?;
         let (tables, _) = Tables::inspect(connection, self.mysql()).await?;
+        self.tried_values.require(connection, &tables).await?;
         let (mysql, table) = (self.mysql(), tables.offline_message.bare());
         let mut found = Adoption::read(connection, table).await?;
         if found.as_ref().is_some_and(|adoption| adoption.usage.is_none()) {
@@ -283,6 +284,7 @@ impl Store {
         let mut connection = self.connection().await?;
         self.installation_row(&mut connection).await?;
         let (tables, _) = Tables::inspect(&mut connection, self.mysql()).await?;
+        self.tried_values.require(&mut connection, &tables).await?;
         let table = tables.offline_message.bare();
         let before = Adoption::read(&mut connection, table).await?;
         if let Some(before) = before.as_ref().filter(|_| !again) {

@@ -143,6 +143,7 @@ impl Store {
         user_columns::check(connection, self.names()).await?;
         self.privileged.require(connection, self.mysql()).await?;
         let (tables, mut content) = Tables::load(connection, self.mysql()).await?;
+        self.tried_values.require(connection, &tables).await?;
         self.character_sets.describe(connection, &mut content).await?;
         let tables = Arc::new(tables);
         *self.found_tables() = Some(tables.clone());

@@ -8,11 +8,12 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::adoption::{Adoption, Decision};
+use super::column_values::ColumnValue;
 use super::error::UnavailableCause;
 use super::schema::MESSAGE;
 use super::statements::quoted;
 use super::{StoreError, bounded};
-use crate::config::{Column, Identifier, Mysql, Names};
+use crate::config::{Column, History, Identifier, Mysql, Names};
 
 /// The tables, with the names that the operator gave them.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Tables {
     pub(super) constant_columns: String,
     /// The values of these, each after a comma.
     pub(super) constants: String,
+    /// Every configured value: of rows that were delivered and of those that wait, then the constants.
+    pub(super) values: Vec<ColumnValue>,
     /// Rows up to this id are left alone, because the operator has said so; but not those that chatpush has
     /// stored.
     pub(super) kept: u64,
@@ -82,8 +85,12 @@ struct Found {
     data_type: String,
     /// With them.
     column_type: String,
+    /// With that and the collation.
+    collated_type: String,
     /// Whether it gives new rows their ids.
     gives_ids: bool,
+    /// Whether it is generated from others.
+    is_generated: bool,
     content: ContentColumn,
 }
 
@@ -112,6 +119,14 @@ impl Tables {
     /// Whether one of our own tables is there, although the settings may not use it now.
     pub(super) fn has(&self, own: &str) -> bool {
         self.own.contains(own)
+    }
+
+    /// The values of the column of a history in rows that wait, and in those that were delivered.
+    pub(super) fn history_values(&self) -> Option<(&ColumnValue, &ColumnValue)> {
+        match self.values.as_slice() {
+            [delivered, waiting, ..] if self.marking.is_some() => Some((waiting, delivered)),
+            _ => None,
+        }
     }
 
     /// Counts no rows that are left alone.
@@ -157,7 +172,7 @@ impl Tables {
                 .ok_or_else(|| missing(&names.offline_message, name, setting))
         };
         for column in names.columns().into_iter().filter(|column| column.table == &names.offline_message) {
-            found(column.name, column.setting)?;
+            writable(column.table, column.name, column.setting, found(column.name, column.setting)?)?;
         }
         let key = found(&names.id, "mysql.columns.id")?;
         if !key.gives_ids {
@@ -173,8 +188,11 @@ impl Tables {
             let users = self::columns(connection, &names.user).await?;
             let of_users = names.columns().into_iter().filter(|column| column.table == &names.user);
             for Column { table, name, setting } in of_users {
-                if !users.contains_key(&name.bare().to_lowercase()) {
+                let Some(found) = users.get(&name.bare().to_lowercase()) else {
                     return Err(missing(table, name, setting));
+                };
+                if name.is(&names.unread_count) {
+                    writable(table, name, setting, found)?;
                 }
             }
         }
@@ -186,36 +204,44 @@ impl Tables {
             }
             Some(_) => TimeColumn::DateTime,
         };
-        let marking = match &mysql.history {
-            None => None,
-            Some(history) => {
-                let data_type = &found(&history.column, "mysql.history.column")?.data_type;
-                let delivered = match &history.value {
-                    Some(value) => literal(value, data_type),
-                    None if is_number(data_type) => "UNIX_TIMESTAMP()".to_owned(),
-                    None => "NOW()".to_owned(),
-                };
-                let waiting = history.waiting.as_ref().map(|value| literal(value, data_type));
-                Some(Marking { column: history.column.clone(), delivered, waiting })
-            }
-        };
-        let mut constants: Vec<_> = mysql
-            .values
-            .iter()
-            .map(|(name, value)| {
-                found(name, &format!("mysql.values.{}", name.bare()))
-                    .map(|column| (name.clone(), literal(value, &column.data_type)))
-            })
-            .collect::<Result<_, _>>()?;
-        if let Some(Marking { column, waiting, .. }) = &marking {
-            constants.push((column.clone(), waiting.clone().unwrap_or_else(|| "NULL".to_owned())));
+        let value =
+            |setting: String, column: &Identifier, value: Option<&str>, otherwise: fn(&str) -> &str| {
+                let found = found(column, &setting)?;
+                writable(&names.offline_message, column, &setting, found)?;
+                let literal = value.map_or_else(
+                    || otherwise(&found.data_type).to_owned(),
+                    |value| literal(value, &found.data_type),
+                );
+                let (column, value) = (column.clone(), value.map(str::to_owned));
+                let column_type = found.collated_type.clone();
+                Ok::<_, StoreError>(ColumnValue { setting, column, value, literal, column_type })
+            };
+        let mut values = Vec::new();
+        if let Some(History { column, value: delivered, waiting }) = &mysql.history {
+            let now = |data_type: &str| if is_number(data_type) { "UNIX_TIMESTAMP()" } else { "NOW()" };
+            values.push(value("mysql.history.value".to_owned(), column, delivered.as_deref(), now)?);
+            values.push(value("mysql.history.waiting".to_owned(), column, waiting.as_deref(), |_| "NULL")?);
         }
+        for (column, constant) in &mysql.values {
+            let setting = format!("mysql.values.{}", column.bare());
+            values.push(value(setting, column, Some(constant), |_| "NULL")?);
+        }
+        let marking = mysql.history.as_ref().and(values.split_at_checked(2)).and_then(|(of_history, _)| {
+            let [delivered, waiting] = of_history else { return None };
+            Some(Marking {
+                column: delivered.column.clone(),
+                delivered: delivered.literal.clone(),
+                waiting: waiting.value.as_ref().map(|_| waiting.literal.clone()),
+            })
+        });
+        let written = || values.iter().skip(usize::from(marking.is_some()));
         let tables = Self {
             names: names.clone(),
             time,
+            constant_columns: behind_commas(written().map(|value| value.column.to_string())),
+            constants: behind_commas(written().map(|value| value.literal.clone())),
             marking,
-            constant_columns: behind_commas(constants.iter().map(|(name, _)| name.to_string())),
-            constants: behind_commas(constants.iter().map(|(_, value)| value.clone())),
+            values,
             kept: 0,
             has_own_kept: false,
             own: own_tables(connection).await?,
@@ -239,6 +265,24 @@ fn behind_commas(items: impl Iterator<Item = String>) -> String {
 fn missing(table: &Identifier, column: &Identifier, setting: &str) -> StoreError {
     let (table, column) = (table.bare(), column.bare());
     StoreError::Unfit(format!("the column {table}.{column} is missing ({setting})"))
+}
+
+/// Makes sure that a column takes values.
+fn writable(table: &Identifier, column: &Identifier, setting: &str, found: &Found) -> Result<(), StoreError> {
+    if !found.is_generated {
+        return Ok(());
+    }
+    let (table, column) = (table.bare(), column.bare());
+    Err(StoreError::Unfit(format!("the column {table}.{column} {GENERATED} ({setting})")))
+}
+
+/// What is wrong with a generated column.
+pub(crate) const GENERATED: &str = "is generated, so no value can be written; name another column";
+
+/// Whether a column is generated from others, by its `extra` in lower case. MySQL 8 says `DEFAULT_GENERATED` of a
+/// default that is an expression.
+pub(crate) fn is_generated(extra: &str) -> bool {
+    extra.contains("stored generated") || extra.contains("virtual generated")
 }
 
 /// What is wrong with a key column without `AUTO_INCREMENT`, and the fix.
@@ -298,19 +342,20 @@ async fn engines(connection: &mut Conn, names: &Names) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Name, type, the type with its length, and extra properties of a column; of a text, its character set, bytes and
-/// characters.
-type ColumnRow = (String, String, String, String, Option<String>, Option<u64>, Option<u64>);
+/// Name, type, the type with its length, that with its collation, and extra properties of a column; of a text, its
+/// character set, bytes and characters.
+type ColumnRow = (String, String, String, String, String, Option<String>, Option<u64>, Option<u64>);
 
 /// The columns of a table, by name in lower case.
 async fn columns(connection: &mut Conn, table: &Identifier) -> Result<BTreeMap<String, Found>, StoreError> {
-    let sql = "SELECT LOWER(column_name), LOWER(data_type), LOWER(column_type), LOWER(extra), character_set_name, \
+    let sql = "SELECT LOWER(column_name), LOWER(data_type), LOWER(column_type), \
+               CONCAT_WS(' COLLATE ', column_type, collation_name), LOWER(extra), character_set_name, \
                character_octet_length, character_maximum_length FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ?";
     let found: Vec<ColumnRow> = bounded(connection.exec(sql, (table.bare(),))).await?;
     Ok(found
         .into_iter()
-        .map(|(name, data_type, column_type, extra, charset, bytes, characters)| {
+        .map(|(name, data_type, column_type, collated_type, extra, charset, bytes, characters)| {
             let content = match (charset, bytes, characters) {
                 (Some(charset), Some(most_bytes), Some(most_characters)) => {
                     ContentColumn { charset, most_bytes, most_characters, characters: None }
@@ -318,7 +363,8 @@ async fn columns(connection: &mut Conn, table: &Identifier) -> Result<BTreeMap<S
                 _ => ContentColumn::default(),
             };
             let gives_ids = extra.contains("auto_increment");
-            (name, Found { data_type, column_type, gives_ids, content })
+            let is_generated = is_generated(&extra);
+            (name, Found { data_type, column_type, collated_type, gives_ids, is_generated, content })
         })
         .collect())
 }
@@ -333,8 +379,13 @@ fn is_number(data_type: &str) -> bool {
 }
 
 /// A configured value as an SQL literal. A number is not quoted where the column holds numbers: a BIT would take
-/// the text for its bits.
+/// the text for its bits. A truth value is a number there, as it is in MySQL.
 fn literal(value: &str, data_type: &str) -> String {
+    match value {
+        "true" if is_number(data_type) => return "1".to_owned(),
+        "false" if is_number(data_type) => return "0".to_owned(),
+        _ => {}
+    }
     if is_number(data_type) && value.parse::<f64>().is_ok_and(f64::is_finite) {
         value.to_owned()
     } else {
@@ -354,5 +405,7 @@ mod tests {
         assert_eq!(literal("o'clock", "enum"), r"'o\'clock'");
         assert_eq!(literal("1; DROP TABLE x", "int"), "'1; DROP TABLE x'");
         assert_eq!(literal("inf", "int"), "'inf'");
+        assert_eq!((literal("true", "bit"), literal("false", "tinyint")), ("1".to_owned(), "0".to_owned()));
+        assert_eq!(literal("true", "enum"), "'true'");
     }
 }

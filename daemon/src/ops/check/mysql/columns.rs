@@ -6,7 +6,7 @@ use mysql_async::prelude::Queryable;
 
 use crate::config::Column;
 use crate::ops::check::Finding;
-use crate::store::tables::no_ids;
+use crate::store::tables::{GENERATED, is_generated, no_ids};
 use crate::store::user_columns::{self, UserColumn};
 use crate::store::{StoreError, bounded};
 
@@ -88,12 +88,8 @@ fn verdict(column: Column<'_>, ids: UserIdType, found: &Found) -> Finding {
     if let Some(problem) = user.as_ref().and_then(|user| user_columns::problem(ids, column, user)) {
         return Finding::wrong(title(column), problem);
     }
-    // MySQL 8 says `DEFAULT_GENERATED` of a default that is an expression.
-    if extra.contains("stored generated") || extra.contains("virtual generated") {
-        return Finding::wrong(
-            title(column),
-            "is generated, so no value can be written; name another column",
-        );
+    if is_generated(extra) {
+        return Finding::wrong(title(column), GENERATED);
     }
     if setting == "mysql.columns.id" && !extra.contains("auto_increment") {
         return Finding::wrong(title(column), no_ids(table, name, column_type));

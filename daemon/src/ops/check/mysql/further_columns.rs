@@ -5,7 +5,9 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::config::{Mysql, Names};
-use crate::ops::check::Finding;
+use crate::ops::check::{Finding, Status};
+use crate::store::column_values::{self, BadValue, Tried};
+use crate::store::tables::{GENERATED, Tables, is_generated};
 use crate::store::{StoreError, bounded};
 
 /// Name, whether it may be NULL, its default, what else it is, and its data type.
@@ -19,12 +21,37 @@ pub(super) async fn check(connection: &mut Conn, mysql: &Mysql) -> Result<Vec<Fi
     let columns: Vec<ColumnRow> = bounded(connection.exec(sql, (names.offline_message.bare(),))).await?;
     let mut findings = without_default(mysql, &columns);
     for (column, _) in &mysql.values {
-        if !columns.iter().any(|(name, ..)| name.eq_ignore_ascii_case(column.bare())) {
-            findings.push(missing(names, column.bare(), &format!("mysql.values.{}", column.bare())));
+        let found = columns.iter().find(|(name, ..)| name.eq_ignore_ascii_case(column.bare()));
+        match found {
+            None => findings.push(missing(names, column.bare(), &format!("mysql.values.{}", column.bare()))),
+            Some((_, _, _, extra, _)) if is_generated(extra) => {
+                findings.push(Finding::wrong(title(names, column.bare()), GENERATED));
+            }
+            Some(_) => {}
         }
     }
     findings.extend(history(mysql, &columns));
+    if findings.iter().all(|finding| finding.status != Status::Wrong)
+        && let Some(bad) = bad_value(connection, mysql).await?
+    {
+        findings.retain(|finding| finding.name != bad.name);
+        findings.push(bad);
+    }
     Ok(findings)
+}
+
+/// A value that does not serve in its column.
+async fn bad_value(connection: &mut Conn, mysql: &Mysql) -> Result<Option<Finding>, StoreError> {
+    let tables = match Tables::inspect(connection, mysql).await {
+        Ok((tables, _)) => tables,
+        // Whatever hinders that is another finding.
+        Err(StoreError::Unfit(_) | StoreError::Unavailable(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(match column_values::find_bad(connection, &tables).await? {
+        Tried::Bad(BadValue { column, text }) => Some(Finding::wrong(title(&mysql.names, &column), text)),
+        Tried::Fine | Tried::Unknown => None,
+    })
 }
 
 fn title(names: &Names, column: &str) -> String {
@@ -63,13 +90,15 @@ fn history(mysql: &Mysql, columns: &[ColumnRow]) -> Option<Finding> {
     let history = mysql.history.as_ref()?;
     let column = history.column.bare();
     let name = title(&mysql.names, column);
-    let Some((_, nullable, _, _, data_type)) =
+    let Some((_, nullable, _, extra, data_type)) =
         columns.iter().find(|(name, ..)| name.eq_ignore_ascii_case(column))
     else {
         return Some(missing(&mysql.names, column, "mysql.history.column"));
     };
     let is_time = matches!(data_type.as_str(), "datetime" | "timestamp" | "date" | "time" | "year");
-    Some(if history.waiting.is_none() && nullable == "NO" {
+    Some(if is_generated(extra) {
+        Finding::wrong(name, GENERATED)
+    } else if history.waiting.is_none() && nullable == "NO" {
         Finding::wrong(
             name,
             "cannot be NULL, which would be its value in rows that wait; set mysql.history.waiting to the value \
@@ -88,6 +117,11 @@ fn history(mysql: &Mysql, columns: &[ColumnRow]) -> Option<Finding> {
         Finding::wrong(
             name,
             format!("{data_type} cannot stand in the index that is needed; use a shorter type"),
+        )
+    } else if extra.contains("on update") {
+        Finding::warning(
+            name,
+            "changes with every UPDATE of a row by your application, and the row does not wait any more then",
         )
     } else if means_read(column) {
         Finding::warning(
