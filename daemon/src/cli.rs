@@ -84,6 +84,8 @@ pub enum Command {
     /// Say what becomes of rows from before chatpush
     ///
     /// On a table that has some, the daemon does not start until this was said.
+    ///
+    /// Stop what writes to the table meanwhile, or new rows may count as old.
     Adopt {
         /// What becomes of them
         #[command(flatten)]

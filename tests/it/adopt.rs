@@ -7,6 +7,7 @@ use std::process::Output;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
+use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 /// A new installation whose table has rows already, which wait for user 2.
@@ -135,6 +136,50 @@ async fn old_rows_are_left_alone_if_that_was_said() {
     insert(&env, 1, "again").await;
     let daemon = daemon.restart(&env).await;
     assert_eq!(daemon.connect(2).await.until_unread_count().await.0, ["again"]);
+}
+
+/// A row that the application has inserted and not committed is there too: it is waited for, and none that is
+/// committed afterwards counts as old.
+#[tokio::test]
+async fn row_of_an_open_transaction_is_waited_for() {
+    let env = with_rows(1).await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    let insert_one = "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) \
+                      VALUES (1, 2, 'in flight', NOW())";
+    application.query_drop(insert_one).await.expect("the row is inserted");
+    insert(&env, 1, "old").await;
+    let deciding = tokio::spawn({
+        let env = env.clone();
+        async move { adopted(&env, "--keep").await }
+    });
+    let waiting = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND info LIKE '%FOR UPDATE'",
+        env.name()
+    );
+    let waits = || async { env.servers().sql(&waiting).await.trim().to_owned() };
+    eventually("it waits", waits, |count| count == "1").await;
+    // A newer one, which is no old row.
+    application.query_drop(insert_one.replace("in flight", "newer")).await.expect("the row is inserted");
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
+    let said = deciding.await.expect("it was decided");
+    assert_eq!((&said["rows"], &said["highest_id"]), (&json!(3), &json!(3)));
+    let daemon = env.daemon().await;
+    assert_eq!(daemon.connect(2).await.until_unread_count().await.0, ["newer"]);
+}
+
+/// Nothing is decided while it cannot be known which rows there are.
+#[tokio::test]
+async fn open_transaction_that_does_not_end_is_named() {
+    let env = with_rows(1).await;
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    application.query_drop("UPDATE offline_message SET content = 'x'").await.expect("the row is there");
+    let said = adopt(&env, &["--keep"]).await;
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.code() == Some(78) && text.contains("stop what writes there"), "{text}");
+    application.query_drop("ROLLBACK").await.expect("MariaDB answers");
+    assert_eq!(adopted(&env, "--keep").await["rows"], 1);
 }
 
 /// A decision belongs to a table: another one asks again.

@@ -6,6 +6,8 @@
 
 mod usage;
 
+use std::time::{Duration, Instant};
+
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
@@ -19,6 +21,9 @@ pub(crate) use usage::Usage;
 
 /// How many rows one statement looks at.
 const STEP: u64 = 20_000;
+
+/// How long a transaction that has inserted rows is waited for.
+const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What becomes of rows that were there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,12 +201,22 @@ pub(crate) async fn has_rows(connection: &mut Conn, names: &Names) -> Result<boo
 
 /// Counts the rows that wait and that chatpush has not stored, up to `most` or a few more, in bounded steps.
 pub(crate) async fn count(connection: &mut Conn, tables: &Tables, most: u64) -> Result<OldRows, StoreError> {
+    count_to(connection, tables, most, u64::MAX).await
+}
+
+/// As [`count`], among the rows up to an id.
+async fn count_to(
+    connection: &mut Conn,
+    tables: &Tables,
+    most: u64,
+    last_id: u64,
+) -> Result<OldRows, StoreError> {
     let (table, id) = (&tables.offline_message, &tables.id);
     let mut rows = OldRows { waiting: 0, highest: tables.kept };
     while rows.waiting <= most {
         let sql = format!(
             "SELECT MAX(s.`id`), COUNT(*), COALESCE(SUM(s.`old`), 0) FROM \
-             (SELECT o.{id} AS `id`, COALESCE({old}, 0) AS `old` FROM {table} o WHERE o.{id} > {after} \
+             (SELECT o.{id} AS `id`, COALESCE({old}, 0) AS `old` FROM {table} o WHERE o.{id} > {after} AND o.{id} <= {last_id} \
              ORDER BY o.{id} LIMIT {STEP}) s",
             old = is_old(tables),
             after = rows.highest,
@@ -215,6 +230,35 @@ pub(crate) async fn count(connection: &mut Conn, tables: &Tables, most: u64) -> 
         }
     }
     Ok(rows)
+}
+
+/// The id of the newest row, once every row up to it can be seen: an open transaction of the application may have
+/// inserted one before it. Reading such a row with a lock waits until that transaction ends.
+async fn newest(connection: &mut Conn, tables: &Tables) -> Result<u64, StoreError> {
+    let (table, id) = (&tables.offline_message, &tables.id);
+    let newest = format!("SELECT COALESCE(MAX({id}), 0) FROM {table}");
+    let newest: u64 = bounded(connection.query_first(newest)).await?.unwrap_or(0);
+    // Without it, rows that are inserted behind the newest one would wait.
+    bounded(connection.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")).await?;
+    let read = format!(
+        "SELECT COUNT(*) FROM {table} WHERE {id} > {} AND {id} <= {newest} FOR UPDATE",
+        newest.saturating_sub(STEP)
+    );
+    let started = Instant::now();
+    loop {
+        match bounded(connection.query_drop(&read)).await {
+            Ok(()) => return Ok(newest),
+            Err(StoreError::Busy(_)) if started.elapsed() < IN_FLIGHT_TIMEOUT => {}
+            Err(StoreError::Busy(_)) => {
+                return Err(StoreError::Unfit(format!(
+                    "an open transaction has changed or inserted rows of {} and does not end: stop what writes \
+                     there, and run this again. Nothing was decided",
+                    table.bare()
+                )));
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 impl Store {
@@ -293,7 +337,8 @@ impl Store {
         if let Some(usage) = before.and_then(|before| before.usage) {
             usage::keep_waiting(&mut connection, self.mysql(), &usage, &tables).await?;
         }
-        let mut rows = count(&mut connection, &tables, u64::MAX).await?;
+        let newest = newest(&mut connection, &tables).await?;
+        let mut rows = count_to(&mut connection, &tables, u64::MAX, newest).await?;
         if decision == Decision::Mark {
             rows.waiting = mark(&mut connection, &tables, rows.highest, progress).await?;
         }
