@@ -53,6 +53,7 @@ async fn dead_application_delays_no_web_push() {
     send(&env, &format!("[{ANOTHER}]")).await;
     service.received(1).await;
     only_the_other_is_told(&env).await;
+    assert_eq!(application.requests().len(), WEBHOOKS, "no webhook has ended yet");
     application.hold(None);
     nobody_is_due(&env).await;
     assert_eq!(service.pushes().len(), 1);
