@@ -4,8 +4,8 @@
 /**
  * Mails users for whom messages wait, once until they come back. Run it every minute from cron.
  *
- * Exit codes: 0 done, 1 mails were refused or MySQL cannot be used, 69 the extension is not loaded, 75 not all: the
- * next run goes on. What is wrong is one line on stderr.
+ * Exit codes: 0 done, 1 mails were refused, MySQL cannot be used or a variable is not set, 69 the extension is not
+ * loaded, 75 not all: the next run goes on. What is wrong is one line on stderr.
  */
 
 declare(strict_types=1);
@@ -27,6 +27,12 @@ if (!extension_loaded('chatpush')) {
     fwrite(STDERR, "The extension chatpush is not loaded; php --ini lists the files that PHP has read.\n");
     exit(EX_UNAVAILABLE);
 }
+foreach (['CHAT_MYSQL_SOCKET', 'CHAT_MYSQL_DATABASE', 'CHAT_MYSQL_USER'] as $name) {
+    if ((string) getenv($name) === '') {
+        fwrite(STDERR, "$name is not set: examples/README.md has the variables, and a crontab sets them above its lines.\n");
+        exit(EX_FAILURE);
+    }
+}
 
 $code = 0;
 $refused = 0;
@@ -41,7 +47,8 @@ try {
     do {
         $told = 0;
         $last_start = hrtime(true) + (LEASE_SECONDS - MAIL_SECONDS) * 1_000_000_000;
-        foreach (ChatPush\getDueNotifications(USERS, LEASE_SECONDS) as ['user_id' => $user, 'waiting' => $waiting]) {
+        foreach (ChatPush\getDueNotifications(USERS, LEASE_SECONDS) as $due) {
+            ['user_id' => $user, 'waiting' => $waiting, 'unread' => $unread] = $due;
             if (hrtime(true) > $last_start) {
                 fwrite(STDERR, 'A mail took longer than ' . MAIL_SECONDS . " seconds: a later run mails the rest.\n");
                 $code = EX_TEMPFAIL;
@@ -49,8 +56,10 @@ try {
             }
             $address->execute([$user]);
             $name = $address->fetchColumn();
-            // A user without an address is marked too, or would be offered again for ever.
-            if ($name !== false && !notify((string) $name, $waiting)) {
+            if ($name === false) {
+                // Marked all the same, or the user would be offered again for ever.
+                fwrite(STDERR, "User $user has no row in the table of users, and is not mailed.\n");
+            } elseif (!notify((string) $name, $unread ?: $waiting)) {
                 $refused++;
                 continue;
             }
@@ -73,9 +82,9 @@ if ($refused > 0) {
 exit($code);
 
 /** Mails one user; false if the mail was not accepted. */
-function notify(string $name, int $waiting): bool
+function notify(string $name, int $messages): bool
 {
-    $text = $waiting === 1 ? 'A message waits for you.' : "$waiting messages wait for you.";
+    $text = $messages === 1 ? 'You have a new message.' : "You have $messages new messages.";
     $text .= "\n\nhttps://chat.example/\n";
     return mail("$name@chat.example", 'New messages', $text, ['From' => 'chat@chat.example']);
 }

@@ -3,7 +3,8 @@
 /**
  * Receives the webhooks of chatpushd, and mails users for whom messages wait.
  *
- * CHAT_WEBHOOK_SECRET is the daemon's webhook.secret: one key, or several with spaces between them.
+ * CHAT_WEBHOOK_SECRET is the daemon's webhook.secret: one key, or several with spaces between them. README.md has the
+ * other variables.
  */
 
 declare(strict_types=1);
@@ -14,6 +15,13 @@ const TOLERANCE = 300;
 // Until it is done: with display_errors PHP answers 200 after an error.
 http_response_code(500);
 
+// Before all else: `chatpushd webhook test` prints it.
+foreach (['CHAT_WEBHOOK_SECRET', 'CHAT_MYSQL_SOCKET', 'CHAT_MYSQL_DATABASE', 'CHAT_MYSQL_USER'] as $name) {
+    if ((string) getenv($name) === '') {
+        exit("$name is not set in the environment of PHP. PHP-FPM needs env[$name] in its pool.");
+    }
+}
+
 $body = (string) file_get_contents('php://input');
 $id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
 $timestamp = $_SERVER['HTTP_WEBHOOK_TIMESTAMP'] ?? '';
@@ -23,9 +31,20 @@ if (!is_signed($id, $timestamp, $body, $signatures, (string) getenv('CHAT_WEBHOO
     exit('The signature is wrong.');
 }
 
+try {
+    $pdo = new PDO(
+        'mysql:unix_socket=' . getenv('CHAT_MYSQL_SOCKET') . ';dbname=' . getenv('CHAT_MYSQL_DATABASE'),
+        (string) getenv('CHAT_MYSQL_USER'),
+        (string) getenv('CHAT_MYSQL_PASSWORD'),
+    );
+} catch (PDOException $problem) {
+    error_log("MySQL: {$problem->getMessage()}");
+    exit('MySQL cannot be used: the error log of PHP says why.');
+}
+
 ['type' => $type, 'data' => $data] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
 // What else comes is accepted and ignored: events of later versions, and webhook.test from `chatpushd webhook test`.
-if ($type === 'message.waiting' && !mail_once($id, $data['user_id'], $data['waiting'])) {
+if ($type === 'message.waiting' && !mail_once($pdo, $id, $data)) {
     // Any other status than 2xx: chatpushd sends it again later.
     http_response_code(503);
     exit;
@@ -58,14 +77,11 @@ function is_signed(string $id, string $timestamp, string $body, string $signatur
 /**
  * Mails a user, unless this webhook was received before: the same one comes again if our answer was lost.
  * Returns false if the mail was not accepted.
+ *
+ * @param array{user_id: int|string, waiting: int, unread: int} $data
  */
-function mail_once(string $id, int|string $user, int $waiting): bool
+function mail_once(PDO $pdo, string $id, array $data): bool
 {
-    $pdo = new PDO(
-        'mysql:unix_socket=' . getenv('CHAT_MYSQL_SOCKET') . ';dbname=' . getenv('CHAT_MYSQL_DATABASE'),
-        (string) getenv('CHAT_MYSQL_USER'),
-        (string) getenv('CHAT_MYSQL_PASSWORD'),
-    );
     $pdo->exec('CREATE TABLE IF NOT EXISTS webhook_seen (
         id VARCHAR(190) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, seen_at DATETIME NOT NULL)');
     // The same webhook may come again while this one is still busy.
@@ -79,8 +95,16 @@ function mail_once(string $id, int|string $user, int $waiting): bool
     if ($seen->fetchColumn() !== false) {
         return true;
     }
-    $text = $waiting === 1 ? 'A message waits for you.' : "$waiting messages wait for you.";
-    if (!mail("user$user@chat.example", 'New messages', $text, ['From' => 'chat@chat.example'])) {
+    $address = $pdo->prepare('SELECT username FROM user WHERE id = ?');
+    $address->execute([$data['user_id']]);
+    $name = $address->fetchColumn();
+    if ($name === false) {
+        error_log("User {$data['user_id']} has no row in the table of users, and is not mailed.");
+        return true;
+    }
+    $messages = $data['unread'] ?: $data['waiting'];
+    $text = $messages === 1 ? 'You have a new message.' : "You have $messages new messages.";
+    if (!mail("$name@chat.example", 'New messages', $text, ['From' => 'chat@chat.example'])) {
         return false;
     }
     $pdo->prepare('INSERT IGNORE INTO webhook_seen (id, seen_at) VALUES (?, NOW())')->execute([$id]);

@@ -355,12 +355,17 @@ async fn digest_mails_each_absent_user_once() {
         assert_eq!((output.0, output.2.as_str()), (Some(0), ""), "{output:?}");
     }
     let mails = std::fs::read_to_string(&mails).expect("there are mails");
-    for (user, text) in [("user2", "2 messages wait for you."), ("user3", "A message waits for you.")] {
+    for (user, text) in [("user2", "You have 2 new messages."), ("user3", "You have a new message.")] {
         assert_eq!(mails.matches(&format!("To: {user}@chat.example")).count(), 1, "{mails}");
         assert!(mails.contains(text), "{mails}");
     }
     let output = texts(&job().await.expect("php starts"));
     assert_eq!((output.0, output.1.as_str()), (Some(0), ""), "nobody is due any more");
+    env.php().get("storeOfflineMessage(1, 77, 'd');").await;
+    eventually("a user without a row is due", due, |count| *count == [1]).await;
+    let output = texts(&job().await.expect("php starts"));
+    let named = "User 77 has no row in the table of users, and is not mailed.\n";
+    assert_eq!((output.0, output.1.as_str(), output.2.as_str()), (Some(0), "", named));
 }
 
 /// Where each mail takes as long as the lease, a run mails one user and leaves the others to a later run. PHP's clock
@@ -413,6 +418,11 @@ async fn digest_says_what_went_wrong() {
         let php = env.php().with("display_errors=stderr").with("sendmail_path=/bin/false");
         with_database(&env, php.program([example("mail-digest/digest.php")]))
     };
+    let mut unset = job();
+    unset.env_remove("CHAT_MYSQL_SOCKET");
+    let (code, _, stderr) = texts(&unset.output().await.expect("php starts"));
+    assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.starts_with("CHAT_MYSQL_SOCKET is not set"), "{stderr}");
     let mut away = job();
     away.env("CHAT_MYSQL_SOCKET", "/nonexistent");
     let (code, _, stderr) = texts(&away.output().await.expect("php starts"));
@@ -423,4 +433,30 @@ async fn digest_says_what_went_wrong() {
     assert!(stderr.starts_with("Mails that were refused: 2."), "{stderr}");
     let told = "SELECT COUNT(*) FROM chatpush_notified WHERE told_at IS NOT NULL";
     assert_eq!(env.query::<u64>(told).await, [0], "nobody was told");
+}
+
+/// With `notify.when` at `unread` the mail names what is not read: an open page has confirmed it, so nothing waits.
+#[tokio::test]
+async fn digest_counts_what_is_not_read() {
+    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1").with("CHATPUSH_NOTIFY_WHEN", "unread");
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    env.users(&[1, 2]).await;
+    let daemon = env.daemon().await;
+    let mut page = daemon.connect_with(2, "chatpush.v1").await;
+    env.php().get("foreach (['a', 'b'] as $id) ChatPush\\sendMessage(1, 2, 'x', 'chat', $id);").await;
+    while page.json().await["id"] != "1:b" {}
+    page.send_text(&json!({"ack": ["1:a", "1:b"]}).to_string()).await;
+    let due = "SELECT COUNT(*) FROM chatpush_notified WHERE offer_at IS NOT NULL";
+    eventually("the user is due", || env.query::<u64>(due), |count| *count == [1]).await;
+    let waiting = || env.stored(2);
+    eventually("nothing waits", waiting, Vec::is_empty).await;
+    let mails = env.servers().folder().join(format!("{}.mails", env.name()));
+    let job = || {
+        let php = env.php().with(&format!("sendmail_path=tee -a {}", mails.display()));
+        with_database(&env, php.program([example("mail-digest/digest.php")])).output()
+    };
+    let (code, _, stderr) = texts(&job().await.expect("php starts"));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let mailed = std::fs::read_to_string(&mails).expect("there is a mail");
+    assert!(mailed.contains("You have 2 new messages."), "{mailed}");
 }
