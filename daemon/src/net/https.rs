@@ -1,5 +1,7 @@
 //! What HTTP clients share.
 
+mod advice;
+
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
@@ -8,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -20,11 +22,8 @@ const BODY_BYTES: usize = 4_096;
 /// Characters of it that are shown.
 const BODY_CHARACTERS: usize = 200;
 
-/// How rustls names the certificate of an authority that a server shows as its own.
-const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
-
-/// How it names a certificate of version 1.
-const OLD_VERSION: &str = "UnsupportedCertVersion";
+/// Why nothing may answer in time.
+const NOT_IN_TIME: &str = "not in time: start the web server, and let firewalls pass this machine";
 
 /// Why an address cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +86,7 @@ pub(crate) fn trusted_authorities() -> Result<usize, String> {
 /// Connects to an address, speaks TLS if it is `https`, and sends nothing.
 pub(crate) async fn reach(url: &Url, within: Duration) -> Result<(), Unreachable> {
     let reached = timeout(within, connect(url)).await;
-    reached.unwrap_or_else(|_| Err(Unreachable::Silent("not in time".to_owned())))
+    reached.unwrap_or_else(|_| Err(Unreachable::Silent(NOT_IN_TIME.to_owned())))
 }
 
 async fn connect(url: &Url) -> Result<(), Unreachable> {
@@ -100,17 +99,16 @@ async fn connect(url: &Url) -> Result<(), Unreachable> {
             (ServerName::try_from(name.clone()).ok(), TcpStream::connect((name, port)).await)
         }
     };
-    let stream = stream.map_err(|error| Unreachable::Silent(error.to_string()))?;
+    let stream = stream.map_err(|error| Unreachable::Silent(explained(&error)))?;
     let Some(name) = name.filter(|_| url.scheme() == "https") else { return Ok(()) };
     let config = client_config(Vec::new()).map_err(|error| Unreachable::Tls(error.to_string()))?;
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    shaken.map(drop).map_err(|error| {
-        let text = match of_tls(&error).and_then(advice) {
-            Some(advice) => format!("{advice} ({error})"),
-            None => error.to_string(),
-        };
-        Unreachable::Tls(text)
-    })
+    shaken.map(drop).map_err(|error| Unreachable::Tls(explained(&error)))
+}
+
+/// What may help, then the error.
+fn explained(error: &io::Error) -> String {
+    advice::of(error).map_or_else(|| error.to_string(), |advice| format!("{advice} ({error})"))
 }
 
 async fn by_address(address: IpAddr, port: u16) -> (Option<ServerName<'static>>, io::Result<TcpStream>) {
@@ -122,7 +120,7 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
     let text = if error.is_timeout() { "no answer in time" } else { "no answer" };
     let causes: Vec<_> = std::iter::successors(Error::source(error), |cause| (*cause).source()).collect();
     let chain = causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    match causes.iter().find_map(|cause| of_tls(*cause).and_then(advice)) {
+    match causes.iter().find_map(|cause| advice::of(*cause)) {
         Some(advice) => format!("{text}: {advice} ({chain})"),
         None if chain.is_empty() => text.to_owned(),
         None => format!("{text}: {chain}"),
@@ -139,43 +137,4 @@ pub(crate) async fn start_of_body(response: &mut Response) -> String {
     }
     let text = String::from_utf8_lossy(&read);
     text.chars().filter(|char| !char.is_control()).take(BODY_CHARACTERS).collect()
-}
-
-/// An error of I/O hides the one inside from `source`. It may be one of I/O too.
-fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inside) => of_tls(inside),
-        None => error.downcast_ref(),
-    }
-}
-
-/// What an error means, and what to do.
-fn advice(error: &rustls::Error) -> Option<&'static str> {
-    use CertificateError as Wrong;
-    let rustls::Error::InvalidCertificate(wrong) = error else {
-        let is_plain = matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
-        return is_plain.then_some("there is no TLS at this port: is it the port of http?");
-    };
-    let advice = match wrong {
-        Wrong::UnknownIssuer => {
-            "no authority of the system, or in SSL_CERT_FILE, has signed the certificate: see `chatpushd check`"
-        }
-        Wrong::Expired | Wrong::ExpiredContext { .. } => "the server's certificate has expired: renew it",
-        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet: compare the clocks of both machines"
-        }
-        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-            "the server's certificate is for other names (subjectAltName) than the one in the address"
-        }
-        // They come without a type that could be matched.
-        Wrong::Other(other) if other.to_string().contains(CA_AS_SERVER) => {
-            "the server shows the certificate of an authority as its own: sign one for the server with it \
-             (basicConstraints CA:FALSE), and let SSL_CERT_FILE name the authority"
-        }
-        Wrong::Other(other) if other.to_string().contains(OLD_VERSION) => {
-            "the server's certificate is of version 1, which names no host: make one with subjectAltName"
-        }
-        _ => return None,
-    };
-    Some(advice)
 }

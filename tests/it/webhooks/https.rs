@@ -53,6 +53,51 @@ async fn certificates_that_cannot_be_used_are_explained() {
     );
 }
 
+/// What cannot be reached is explained by `webhook test` and `check` alike: nothing listens, the name does not exist,
+/// there is TLS, an authority is not known, its file cannot be read.
+#[tokio::test]
+async fn address_that_does_not_answer_is_explained() {
+    let folder = Folder::new().expect("a folder can be made");
+    let authority = Certificate::authority(folder.path(), "authority").expect("openssl is there");
+    let certificate = authority.sign(folder.path(), "application").expect("openssl is there");
+    let other = Certificate::authority(folder.path(), "other").expect("openssl is there");
+    let other = other.cert.display().to_string();
+    let garbage = folder.path().join("garbage.pem");
+    std::fs::write(&garbage, "no certificate").expect("it is written");
+    let garbage = garbage.display().to_string();
+    let port = Application::start_tls("204 No Content", &certificate).await.port;
+    let free = chatpush_stack::port::free().expect("a port is free");
+    let env = installation_at(format!("https://127.0.0.1:{port}/hook")).await.with("SSL_CERT_DIR", "");
+    let tls = format!("https://127.0.0.1:{port}/hook");
+    let untrusted = "has signed the certificate";
+    for (url, authorities, said) in [
+        (format!("http://127.0.0.1:{free}/"), "", ["nothing listens there", "start the web server"]),
+        ("https://nowhere.invalid/".to_owned(), "", ["does not resolve the name", "DNS"]),
+        (tls.clone(), &other, [untrusted, "none of the 1 trusted authorities"]),
+        (
+            tls.clone(),
+            "/nonexistent/authorities.pem",
+            [untrusted, "/nonexistent/authorities.pem is read instead"],
+        ),
+        (tls, &garbage, [untrusted, "garbage.pem is read instead of the system's, and cannot be used"]),
+    ] {
+        let env = env.clone().with("CHATPUSH_WEBHOOK_URL", &url).with("SSL_CERT_FILE", authorities);
+        for command in [&["check"][..], &["webhook", "test"]] {
+            let output = Daemon::command(&env, command).await;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let line =
+                text.lines().find(|line| line.contains("webhook.url:") || line.starts_with("not accepted"));
+            let line = line.unwrap_or_default();
+            assert!(said.iter().all(|said| line.contains(said)), "{command:?} of {url}: {text}");
+            assert!(!line.contains("chatpushd check"), "{line}");
+        }
+    }
+    let env = env.with("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{port}/"));
+    let output = Daemon::command(&env, &["webhook", "test"]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("does not speak HTTP: is it the port of https?"), "{text}");
+}
+
 /// As long as the authority is not known nothing is sent, and the operator is told why. Once it is known, the same
 /// webhook comes.
 #[tokio::test]

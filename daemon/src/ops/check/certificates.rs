@@ -23,9 +23,7 @@ async fn address(webhook: &Webhook) -> Finding {
     let what = "webhook.url";
     match https::reach(&webhook.url, webhook.timeout).await {
         Ok(()) => Finding::fine(what, "answers"),
-        Err(error @ Unreachable::Silent(_)) => {
-            Finding::warning(what, format!("{error}: start the web server"))
-        }
+        Err(error @ Unreachable::Silent(_)) => Finding::warning(what, error.to_string()),
         Err(error @ Unreachable::Tls(_)) => Finding::wrong(what, error.to_string()),
     }
 }
