@@ -155,8 +155,10 @@ pub enum DeadLetterCommand {
         json: bool,
     },
     /// Put them back into the log, after their cause is fixed
+    #[command(override_usage = "chatpushd dead retry <NUMBER>...\n       chatpushd dead retry --all")]
     Retry(DeadLetterSelection),
     /// Delete them for good
+    #[command(override_usage = "chatpushd dead drop <NUMBER>...\n       chatpushd dead drop --all")]
     Drop(DeadLetterSelection),
 }
 
@@ -178,12 +180,18 @@ pub enum WebhookCommand {
     /// Print them: id, user, how long due, how often tried, when next
     List {
         /// Print JSON: a list of objects; times in milliseconds
+        ///
+        /// Where `leased` is true, `next_at` is the end of the lease.
         #[arg(long)]
         json: bool,
     },
     /// Try them now, after the cause is fixed
+    ///
+    /// Those that are leased are not tried. Exits with 1 if there are some.
+    #[command(override_usage = "chatpushd webhook retry <ID>...\n       chatpushd webhook retry --all")]
     Retry(WebhookSelection),
     /// Drop them: the users count as told
+    #[command(override_usage = "chatpushd webhook drop <ID>...\n       chatpushd webhook drop --all")]
     Drop(WebhookSelection),
     /// Send one that means nothing, and print the answer
     ///
@@ -282,6 +290,20 @@ mod tests {
         let mut command = Arguments::command();
         command.build();
         assert_fits(&mut command);
+    }
+
+    /// An error of a command with options shows how it is called, and not these options as if it needed them.
+    #[test]
+    fn usage_of_a_selection_names_no_option_that_was_given() {
+        for command in ["dead retry", "dead drop", "webhook retry", "webhook drop"] {
+            let words = ["chatpushd", "--config", "x"].into_iter().chain(command.split(' '));
+            let error = Arguments::try_parse_from(words).unwrap_err().to_string();
+            assert!(error.contains(&format!("Usage: chatpushd {command} <")), "{error}");
+            assert!(
+                error.contains(&format!("chatpushd {command} --all")) && !error.contains("--config"),
+                "{error}"
+            );
+        }
     }
 
     fn assert_fits(command: &mut Command) {

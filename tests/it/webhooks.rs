@@ -207,6 +207,7 @@ async fn operator_lists_retries_and_drops() {
     let id = listed["id"].as_str().expect("a text").to_owned();
     assert_eq!(id, application.requests()[0].headers["webhook-id"]);
     let pause = |webhook: &Value| webhook["next_at"].as_u64().zip(webhook["due_at"].as_u64());
+    assert_eq!(listed["leased"], false, "{listed}");
     assert!(pause(&listed).is_some_and(|(next, due)| next > due + 2_900_000), "{listed}");
     let list = Daemon::command(&env, &["webhook", "list"]).await;
     let (lines, errors) = (text(&list.stdout), text(&list.stderr));
@@ -216,6 +217,7 @@ async fn operator_lists_retries_and_drops() {
     assert!(lines.trim_end().ends_with(refused) && listed["error"] == refused, "{lines}{listed}");
     let retried = Daemon::command(&env, &["webhook", "retry", &id]).await;
     assert!(retried.status.success() && text(&retried.stdout).starts_with("retried "), "{retried:?}");
+    assert!(text(&retried.stdout).contains("tried 1 times, next now: "), "what it is now: {retried:?}");
     application.received(2).await;
     let unknown = Daemon::command(&env, &["webhook", "drop", "nothing"]).await;
     assert!(
@@ -242,15 +244,18 @@ async fn leased_users_are_not_retried() {
     let id = application.requests()[0].headers["webhook-id"].clone();
     let leased = "offer_at = (UNIX_TIMESTAMP() + 3600) * 1000, lease = 2";
     env.execute(&format!("UPDATE chatpush_notified SET {leased}")).await;
-    for (selection, code) in [(id.as_str(), 1), ("--all", 0)] {
+    for selection in [id.as_str(), "--all"] {
         let output = Daemon::command(&env, &["webhook", "retry", selection]).await;
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{output:?}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
         assert!(errors.contains(&format!("{id} is leased until ")), "{errors}");
         assert!(errors.contains("not retried"), "{errors}");
     }
     let list = Daemon::command(&env, &["webhook", "list"]).await;
     assert!(String::from_utf8_lossy(&list.stdout).contains(", leased for "), "{list:?}");
+    let list = Daemon::command(&env, &["webhook", "list", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    assert_eq!(listed[0]["leased"], true, "{listed}");
     // Its time is over, as after a job that has died.
     env.execute("UPDATE chatpush_notified SET offer_at = 1").await;
     application.received(2).await;

@@ -244,6 +244,9 @@ fn settings_of_what_is_not_switched_on_are_refused() {
     assert!(errors.errors[0].place.as_ref().is_some_and(|place| place.ends_with(":2")), "{errors}");
     // The default changes nothing. Whoever has switched it off may keep the rest, and is told.
     assert!(load_with("CHATPUSH_WEBHOOK_EVENTS", "message.waiting").unwrap().idle_settings.is_empty());
+    let errors = load("[notify]\nafter = 5\n[webhook]\nurl = 'https://a.example/'", &MINIMUM).unwrap_err();
+    assert!(errors.to_string().contains("webhook.secret: is required"), "{errors}");
+    assert!(errors.to_string().contains("echo whsec_$(openssl rand -base64 32)"), "{errors}");
     let config = load("[webhook]\nurl = ''\nevents = 'user.online'\ntimeout_ms = 5000", &MINIMUM).unwrap();
     let idle: Vec<_> = config.warnings().collect();
     assert_eq!(idle, ["webhook.events has no effect while webhook.url is off"]);

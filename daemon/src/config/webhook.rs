@@ -34,6 +34,9 @@ pub(super) const SETTINGS: &[Setting] = &[
 /// Bytes of a key (Standard Webhooks, "Symmetric").
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// How to get a key.
+const MAKES_A_KEY: &str = "echo whsec_$(openssl rand -base64 32) makes one";
+
 /// What the application can be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -123,10 +126,7 @@ pub struct Key(Vec<u8>);
 
 impl Key {
     fn new(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            "must be whsec_ and 24 to 64 bytes in Base64: echo whsec_$(openssl rand -base64 32) makes one"
-                .to_owned()
-        };
+        let wrong = || format!("must be whsec_ and 24 to 64 bytes in Base64: {MAKES_A_KEY}");
         let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
         key.filter(|key| KEY_BYTES.contains(&key.len())).map(Self).ok_or_else(wrong)
     }
@@ -160,7 +160,7 @@ impl Webhook {
         };
         let keys = keys?;
         if keys.is_empty() {
-            source.error("webhook.secret", "is required with webhook.url");
+            source.error("webhook.secret", &format!("is required with webhook.url: {MAKES_A_KEY}"));
         }
         let events = events?;
         if !stores {

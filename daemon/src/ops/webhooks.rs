@@ -72,7 +72,7 @@ impl Found {
             output::line(serde_json::to_string_pretty(&list)?);
         } else {
             for webhook in &self.waiting {
-                output::line(described(webhook, self.now));
+                output::line(described(webhook, self.now, Some(&next(webhook, self.now))));
             }
             output::error_line(format_args!("{} waiting", self.waiting.len()));
         }
@@ -98,10 +98,10 @@ impl Found {
         }
         retry(store, &retried, *now).await?;
         for webhook in &retried {
-            output::line(format_args!("retried {}", described(webhook, *now)));
+            output::line(format_args!("retried {}", described(webhook, *now, Some("next now"))));
         }
         let outcome = outcome(selection, chosen.len());
-        Ok(if leased == 0 || selection.all { outcome } else { ExitCode::FAILURE })
+        Ok(if leased == 0 { outcome } else { ExitCode::FAILURE })
     }
 
     async fn drop(&self, selection: &WebhookSelection) -> anyhow::Result<ExitCode> {
@@ -109,7 +109,7 @@ impl Found {
         let chosen = chosen(waiting, selection);
         give_up(store, &chosen, *now).await?;
         for webhook in &chosen {
-            output::line(format_args!("dropped {}", described(webhook, *now)));
+            output::line(format_args!("dropped {}", described(webhook, *now, None)));
         }
         Ok(outcome(selection, chosen.len()))
     }
@@ -200,37 +200,57 @@ fn id(waiting: &Waiting) -> String {
     }
 }
 
-/// One line: its id, the user, how often it was tried, when it is tried next, and why it was not accepted.
-fn described(waiting: &Waiting, now: u64) -> String {
-    let (what, tries, at, error) = match waiting {
-        Waiting::Due(Undelivered { user, at, due_at, tries, error, .. }) => {
-            let age = now.saturating_sub(*due_at) / 1_000;
-            (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, at, error)
-        }
-        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, error, .. }) => {
-            let age = now.saturating_sub(*time) / 1_000;
-            let message = message.as_ref().map_or_else(String::new, |(_, id)| format!(", message {id}"));
-            (format!("{} of user {user}{message}, {age} s ago", event.name()), tries, offer_at, error)
-        }
+/// When it is tried next.
+fn next(waiting: &Waiting, now: u64) -> String {
+    let at = match waiting {
+        Waiting::Due(user) => user.at,
+        Waiting::Queued(event) => event.offer_at,
     };
-    let next = match at.saturating_sub(now) / 1_000 {
+    match at.saturating_sub(now) / 1_000 {
         0 => "next now".to_owned(),
         seconds if leased_until(waiting, now).is_some() => format!("leased for {seconds} s"),
         seconds => format!("next in {seconds} s"),
+    }
+}
+
+/// One line: its id, the user, how often it was tried, what comes next, and why it was not accepted.
+fn described(waiting: &Waiting, now: u64, next: Option<&str>) -> String {
+    let (what, tries, error) = match waiting {
+        Waiting::Due(Undelivered { user, due_at, tries, error, .. }) => {
+            let age = now.saturating_sub(*due_at) / 1_000;
+            (format!("{} of user {user}, due for {age} s", Event::Waiting.name()), tries, error)
+        }
+        Waiting::Queued(QueuedEvent { event, user, message, time, tries, error, .. }) => {
+            let age = now.saturating_sub(*time) / 1_000;
+            let message = message.as_ref().map_or_else(String::new, |(_, id)| format!(", message {id}"));
+            (format!("{} of user {user}{message}, {age} s ago", event.name()), tries, error)
+        }
     };
+    let next = next.map_or_else(String::new, |next| format!(", {next}"));
     let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-    format!("{}  {what}, tried {tries} times, {next}{error}", id(waiting))
+    format!("{}  {what}, tried {tries} times{next}{error}", id(waiting))
 }
 
 pub(super) fn as_json(waiting: &Waiting) -> Value {
     match waiting {
-        Waiting::Due(Undelivered { user, at, due_at, tries, error, .. }) => json!({
+        Waiting::Due(Undelivered { user, at, due_at, tries, is_leased, error }) => json!({
             "id": id(waiting), "event": Event::Waiting.name(), "user_id": user,
-            "due_at": due_at, "tries": tries, "next_at": at, "error": error,
+            "due_at": due_at, "tries": tries, "next_at": at, "leased": is_leased, "error": error,
         }),
-        Waiting::Queued(QueuedEvent { event, user, message, time, offer_at, tries, error, .. }) => json!({
+        Waiting::Queued(QueuedEvent {
+            event,
+            user,
+            message,
+            time,
+            offer_at,
+            tries,
+            has_lease,
+            error,
+            ..
+        }) => json!({
             "id": id(waiting), "event": event.name(), "user_id": user, "time": time,
-            "message_id": message.as_ref().map(|(_, id)| id), "tries": tries, "next_at": offer_at, "error": error,
+            "message_id": message.as_ref().map(|(_, id)| id), "tries": tries, "next_at": offer_at, "leased": has_lease,
+            "error": error,
         }),
     }
 }
