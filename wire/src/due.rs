@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{MessageId, Sender};
 
 /// What a call is told that needs notifications, where nobody is told.
-pub const NO_NOTIFICATIONS: &str =
-    "nobody is told of messages that wait: set notify.after in chatpushd, and run `chatpushd migrate`";
+pub const NO_NOTIFICATIONS: &str = "nobody is told of messages that wait: set notify.after in chatpushd, run `chatpushd migrate`, and restart it";
 
 /// A user who is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

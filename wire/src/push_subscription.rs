@@ -8,8 +8,7 @@ use url::Url;
 use crate::limit::{PUSH_ENDPOINT_BYTES, PUSH_SUBSCRIPTION_BYTES};
 
 /// What a call or a client is told that needs Web Push, where it is off.
-pub const NO_WEB_PUSH: &str =
-    "Web Push is off: set [web_push] in chatpushd (`chatpushd vapid` prints it), and run `chatpushd migrate`";
+pub const NO_WEB_PUSH: &str = "Web Push is off: set [web_push] in chatpushd (`chatpushd vapid` prints it), run `chatpushd migrate`, and restart it";
 
 /// Where a browser can be reached, and the keys for what it is sent (RFC 8291).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub enum InvalidPushSubscription {
     Endpoint,
     /// The public key of the browser is missing or malformed.
     #[error(
-        "must have keys.p256dh: {} bytes in base64url, which begin with 4",
+        "must have keys.p256dh: {} bytes in base64url, the first of which is 0x04",
         PushSubscription::P256DH_BYTES
     )]
     P256dh,

@@ -99,7 +99,7 @@ impl Each {
     }
 }
 /// What a call is told that needs the counters of conversations, where there are none.
-pub const NO_CONVERSATIONS: &str = "conversations are not counted: set unread_by_conversation = true in chatpushd, and run `chatpushd migrate`";
+pub const NO_CONVERSATIONS: &str = "conversations are not counted: set unread_by_conversation = true in chatpushd, run `chatpushd migrate`, and restart it";
 
 /// Why a daemon or a script did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

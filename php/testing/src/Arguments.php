@@ -90,7 +90,7 @@ final class Arguments
             !self::isEndpoint((string) $endpoint)
                 => 'must have an endpoint: an https address of at most 1500 bytes',
             !str_starts_with($bytes($p256dh), "\4") || strlen($bytes($p256dh)) !== 65
-                => 'must have keys.p256dh: 65 bytes in base64url, which begin with 4',
+                => 'must have keys.p256dh: 65 bytes in base64url, the first of which is 0x04',
             strlen($bytes($auth)) !== 16 => 'must have keys.auth: 16 bytes in base64url',
             default => null,
         };

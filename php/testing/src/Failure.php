@@ -114,7 +114,8 @@ final class Failure
     /** The refusal of an installation in which nobody is told that messages wait. */
     public static function notNotified(): Exception
     {
-        $message = 'nobody is told of messages that wait: set notify.after in chatpushd, and run `chatpushd migrate`';
+        $message = 'nobody is told of messages that wait: set notify.after in chatpushd, run `chatpushd migrate`, '
+            . 'and restart it';
         return self::made(Exception::class, $message, Outcome::NotQueued, false);
     }
 
@@ -122,7 +123,7 @@ final class Failure
     public static function noConversations(): Exception
     {
         $message = 'conversations are not counted: set unread_by_conversation = true in chatpushd, '
-            . 'and run `chatpushd migrate`';
+            . 'run `chatpushd migrate`, and restart it';
         return self::made(Exception::class, $message, Outcome::NotQueued, false);
     }
 
@@ -130,7 +131,7 @@ final class Failure
     public static function noWebPush(): Exception
     {
         $message = 'Web Push is off: set [web_push] in chatpushd (`chatpushd vapid` prints it), '
-            . 'and run `chatpushd migrate`';
+            . 'run `chatpushd migrate`, and restart it';
         return self::made(Exception::class, $message, Outcome::NotQueued, false);
     }
 
