@@ -365,8 +365,8 @@ namespace ChatPush {
      * A user is due when messages have waited for `notify.after` seconds and nobody was told since the user was
      * last connected (chatpushd's `notify.when` says what counts). Each is leased to this caller: others get the
      * user again when the lease ends, unless `markNotified()` was called. Times are in milliseconds since 1970.
-     * `waiting` counts up to 1,000. With `notify.when` = `unread`, `first_time` and `last` are null once the rows
-     * are gone.
+     * `waiting` counts messages that no client has confirmed, up to 1,000, and `unread` is the unread counter. With
+     * `notify.when` = `unread`, `waiting` may be 0, and `first_time` and `last` are null once the rows are gone.
      *
      * @param int $limit the most users to return, 1 to 1000; fewer if their messages are long
      * @param int $lease_seconds 1 to 86400
