@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { sql } from '../database.mjs';
 import { Person } from '../person.mjs';
+import { until } from '../until.mjs';
 
 export const title = 'two people talk; one leaves and returns to all messages';
 
@@ -35,6 +37,8 @@ export default async function (browser) {
   await ben.sees(ann, 'online');
   await ben.say('Deal');
   await ann.hasRead([...said, 'Deal']);
+  const unread = `SELECT unread_count FROM user WHERE id = ${await ann.id()}`;
+  await until('the page has said that it is read', async () => (await sql(unread)) === '0');
   await ann.page.reload();
   await ann.is('Connected');
   await ann.badges(ben, '');
