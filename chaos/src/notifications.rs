@@ -50,7 +50,7 @@ const REST_INTERVAL: Duration = Duration::from_millis(250);
 const GONE_WITHIN: Duration = Duration::from_secs(13);
 
 /// Users who are away.
-const ABSENT: u32 = 6;
+pub(crate) const ABSENT: u32 = 6;
 
 /// The events that are told.
 const EVENTS: &str = "message.waiting message.delivered user.online user.offline";

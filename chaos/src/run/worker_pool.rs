@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::cli::Arguments;
 use crate::cluster::Cluster;
 use crate::history::History;
+use crate::notifications::ABSENT;
 use crate::schema::{OFFLINE, Schema};
 use crate::workers::{Identity, Message, Worker};
 
@@ -46,7 +47,8 @@ impl WorkerPool {
     pub(super) fn poison<'a>(&'a mut self, number: usize, schema: &'a Schema) -> Message<'a> {
         let message = Message { suffix: "-poison", ..self.message(number, schema) };
         if number.is_multiple_of(2) {
-            Message { receiver: message.receiver + OFFLINE, ..message }
+            // The first of them come now and then, where an application is told of who is away.
+            Message { receiver: message.receiver.max(ABSENT + 1) + OFFLINE, ..message }
         } else {
             Message { operation: "send", tries: 3, ..message }
         }
