@@ -3,29 +3,10 @@
 # A script of its own, so that the first thing that fails ends it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source dev.d/root.sh
 
 # The PHP of each release, and its servers that speak Redis's protocol.
 declare -A releases=([bookworm]="8.2 redis-server" [trixie]="8.4 redis-server valkey-server")
-
-# The root as debootstrap and apt leave it: target/roots/SUITE. It is made once, and never changed by a test.
-root_of() {
-    local suite=$1 php=$2 root=$PWD/target/roots/$1 log=$PWD/target/roots/$1.log
-    shift 2
-    [ ! -e "$root.made" ] || return 0
-    echo "Making a root of $suite with debootstrap (minutes); its output is in target/roots/$suite.log"
-    mkdir -p "$PWD/target/roots"
-    rm -rf "$root"
-    debootstrap --variant=minbase "$suite" "$root" "${CHATPUSH_DEBIAN_MIRROR:-http://deb.debian.org/debian}" \
-        >"$log" 2>&1 || { tail -n 5 "$log"; exit 1; }
-    # No service starts: there is no systemd in a root.
-    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-    chmod 755 "$root/usr/sbin/policy-rc.d"
-    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-        adduser ca-certificates systemd mariadb-server python3-websockets \
-        build-essential libclang-dev "php$php-cli" "php$php-fpm" "php$php-dev" "$@" \
-        >>"$log" 2>&1 || { tail -n 5 "$log"; exit 1; }
-    touch "$root.made"
-}
 
 # The packages for that release, in target/packages-on/SUITE: the daemon's, which is the same everywhere, and the
 # extension's, which is built here against the headers of the root's PHP.
@@ -97,7 +78,7 @@ in_fresh_root() {
     return "$status"
 }
 
-# The test: once for each server that speaks Redis's protocol.
+# The tests: that of the packages once for each server that speaks Redis's protocol.
 suite=${1:-}
 if [ -z "$suite" ] || [ -z "${releases[$suite]:-}" ]; then
     echo "usage: ./dev test --on bookworm | trixie" >&2
@@ -114,4 +95,5 @@ packages_for "$suite" "$php"
 for server in $servers; do
     in_fresh_root "$suite" /bin/bash /test/inside.sh "$php" "$server"
 done
+in_fresh_root "$suite" /bin/bash /test/rolling.sh "$php" "${servers%% *}"
 in_fresh_root "$suite" /bin/bash /test/phpize.sh "$php"

@@ -3,26 +3,8 @@
 # upgrades, removes and purges them. Arguments: the version of PHP, the server that speaks Redis's protocol.
 set -euo pipefail
 php=$1 redis=$2
-extension=php$php-chatpush
+source /test/root.sh
 
-step() { echo "ok   $redis: $*"; }
-fail() {
-    echo "FAILED $redis: $*" >&2
-    tail -n 20 /tmp/*.log >&2 || true
-    exit 1
-}
-# Tries a command until it succeeds, or until a minute has passed.
-eventually() {
-    local deadline=$((SECONDS + 60))
-    until "$@" >/tmp/eventually.log 2>&1; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "never: $*"
-        sleep 0.1
-    done
-}
-sql() { mariadb --batch --skip-column-names app -e "$1"; }
-is() { [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"; }
-# Everything that the packages depend on is there: this root has no network.
-apt() { apt-get -qy -o Dpkg::Options::=--force-confold "$@" >/tmp/apt.log 2>&1 || fail "apt-get $*"; }
 # Every file but those of the servers, of apt, and what the test itself needs.
 files() {
     find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /tmp -o -path /packages -o -path /test \
@@ -30,7 +12,6 @@ files() {
         -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path /root \) \
         -prune -o -print | sort
 }
-as_daemon() { runuser -u chatpush -- chatpushd "$@"; }
 # As the unit starts it: with the credential, by its user.
 start_daemon() {
     as_daemon run >>/tmp/chatpushd.log 2>&1 &
@@ -41,15 +22,6 @@ stop_daemon() {
     kill -TERM "$(pgrep -x chatpushd)"
     wait "$daemon" || fail "the daemon ended with $?"
 }
-
-install -d -o mysql -g mysql /run/mysqld
-mariadbd --user=mysql --bind-address=127.0.0.1 >/tmp/mariadbd.log 2>&1 &
-mkdir /tmp/redis
-"$redis" --dir /tmp/redis --appendonly yes --maxmemory-policy noeviction >/tmp/redis.log 2>&1 &
-eventually mariadb-admin ping
-mariadb -e "CREATE DATABASE app; CREATE USER app@'127.0.0.1' IDENTIFIED BY 'password';
-            GRANT ALL ON app.* TO app@'127.0.0.1'"
-step "$(mariadbd --version 2>/dev/null | grep -o '[0-9.]*-MariaDB'), $("$redis" --version | grep -o 'v=[0-9.]*'), PHP $php"
 
 files >/tmp/files.before
 apt install /packages/before/chatpushd_*.deb /packages/before/"$extension"_*.deb
@@ -62,16 +34,11 @@ step "installed"
 
 # Not configured yet: check says what is missing.
 if as_daemon check >/tmp/check.log 2>&1; then fail "check passes without a database"; fi
-sed -i 's|^\[mysql\]|&\nurl = "mysql://app:password@127.0.0.1/app"|' /etc/chatpush/chatpush.toml
-install -m 640 /dev/null "/etc/php/$php/mods-available/chatpush-secret.ini"
-echo "chatpush.secret = \"$(cat /etc/chatpush/secret)\"" >"/etc/php/$php/mods-available/chatpush-secret.ini"
-phpenmod chatpush-secret
-as_daemon migrate >/tmp/migrate.log 2>&1 || fail "migrate"
+configure
 as_daemon check >/tmp/check.log 2>&1 || fail "check: $(cat /tmp/check.log)"
 ! grep -q '^WRONG' /tmp/check.log || fail "check: $(cat /tmp/check.log)"
 step "configured, and check finds nothing wrong"
 
-sql "INSERT INTO user (id, username, password) VALUES (1, 'one', ''), (2, 'two', '')"
 start_daemon
 php -r 'exit(storeOfflineMessage(1, 2, "hello") === true ? 0 : 1);' || fail "storeOfflineMessage"
 is "$(php -r 'echo getOfflineMessage(2)[0]["content"], getUnreadCount(2);')" hello1 "what is stored"
