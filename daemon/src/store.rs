@@ -1,16 +1,16 @@
 //! MySQL: every SQL statement.
 //!
 //! `rows` reads. `writer_connection` is the writer's own, `apply` its transaction, `statements` the SQL, and
-//! `multi_statement` sends it in one round trip. `known_messages` and `forgetting` use it, too. `probe` shows
-//! whether others succeed where an entry fails. `schema` has the tables, `migrations` their numbered changes,
-//! which `migrate` applies. `tables` finds what the application's tables hold, `character_sets` which
-//! characters, `column_values` tries the constants of their columns, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows from
-//! before chatpush. `privileges` tries what the account may do, and `installation` compares what the database
-//! was made for. `notified` keeps whom to tell
-//! that messages wait, and `push_subscriptions` where browsers can be reached. `webhook_events` queues what
-//! the application is told of, and `announced` keeps who is online. `dead_letters` reads and deletes dead
-//! letters, `counts` counts what waits for an operator or the application, `failing` finds why, and `fate` looks for one message. `transaction` puts statements in their order, `time_limit` ends those that take too long, and
-//! `writer_lock` is how a writer ends its predecessor. `mailbox` counts what waits, and removes what is too
+//! `multi_statement` sends it in one round trip. `known_messages` and `forgetting` use it, too. `probe` shows whether
+//! others succeed where an entry fails. `schema` has the tables, `migrations` their numbered changes, which `migrate`
+//! applies. `tables` finds what the application's tables hold, `character_sets` which characters, `column_values` tries
+//! the constants of their columns, `user_columns` whether those of user ids serve, and `adoption` what becomes of rows
+//! from before chatpush. `privileges` tries what the account may do, and `installation` compares what the database was
+//! made for. `notified` keeps whom to tell that messages wait, and `push_subscriptions` where browsers can be reached.
+//! `webhook_events` queues what the application is told of, and `announced` keeps who is online. `dead_letters` reads
+//! and deletes dead letters, `counts` counts what waits for an operator or the application, `failing` finds why, and
+//! `fate` looks for one message. `transaction` puts statements in their order, `time_limit` ends those that take too
+//! long, and `writer_lock` is how a writer ends its predecessor. `mailbox` counts what waits, and removes what is too
 //! old.
 
 pub(crate) mod error;

@@ -4,7 +4,7 @@
 //! recorded it in MySQL. So a daemon that is killed, or a MySQL that is away, does not lose it. A Redis or MySQL that was
 //! killed, or replaced by its replica, may have lost what it accepted last: then the daemon notes its last users again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -162,7 +162,7 @@ pub(super) async fn record(services: &Services, store: &Store) -> Result<bool, N
     let noted = returned::noted(commands, prefix, config.user_id_type, PARTITION_USERS).await?;
     for some in noted.chunks(STATEMENT_USERS) {
         let users: Vec<_> = some.iter().map(|marked| marked.user.clone()).collect();
-        let known: BTreeSet<_> = store.noted(&users).await?.into_iter().collect();
+        let known = store.noted(&users).await?;
         if !known.is_empty() {
             let (mut first, mut again) = (Vec::new(), Vec::new());
             for marked in some.iter().filter(|marked| known.contains(&marked.user)) {

@@ -131,9 +131,7 @@ impl Store {
             users.iter().copied().partition(|(user, _)| counted.contains_key(*user));
         if !counted.is_empty() {
             let rows = self.change(&[notified::select_unlocked(names, &counted)]).await?.pop();
-            let unlocked: BTreeSet<_> = all::<String>(rows.unwrap_or_default())
-                .filter_map(|user| names.user_id_type.text(&user).ok())
-                .collect();
+            let unlocked = self.users(rows.unwrap_or_default());
             let read: Vec<_> = counted.into_iter().filter(|(user, _)| unlocked.contains(*user)).collect();
             if !read.is_empty() {
                 self.change(&notified::delete_read(names, column, &read)).await?;
@@ -246,11 +244,9 @@ impl Store {
     }
 
     /// Those of these users of whom anything is noted.
-    pub(crate) async fn noted(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    pub(crate) async fn noted(&self, users: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {
         let users: Vec<_> = users.iter().collect();
-        let ids = self.names().user_id_type;
-        let rows = self.read_one(notified::select_noted(&users)).await?;
-        Ok(all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect())
+        Ok(self.users(self.read_one(notified::select_noted(&users)).await?))
     }
 
     /// Users have connected, and are looked at again at a time. Of `again` it is known only now that they had connected,
@@ -285,6 +281,12 @@ impl Store {
                 Some(Candidate { user, at, since, connected_at, due_at, tries, tried_at, is_told: false })
             })
             .collect()
+    }
+
+    /// Users, from rows that hold nothing else.
+    fn users(&self, rows: Vec<Row>) -> BTreeSet<UserId> {
+        let ids = self.names().user_id_type;
+        all::<String>(rows).filter_map(|user| ids.text(&user).ok()).collect()
     }
 
     fn by_user<T: FromValue>(&self, rows: Vec<Row>) -> HashMap<UserId, T> {

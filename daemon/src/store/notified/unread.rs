@@ -1,6 +1,6 @@
 //! Users with new unread messages, where users are told of these.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chatpush_wire::id::UserId;
 use mysql_async::Row;
@@ -37,11 +37,12 @@ impl Store {
                 ])
                 .await?
                 .into_iter();
-            let (noted, unlocked) = (self.users(found.next()), self.users(found.next()));
+            let mut next = || found.next().unwrap_or_default();
+            let (noted, unlocked) = (self.users(next()), self.users(next()));
             let is_free = |user: &UserId| unlocked.contains(user) || !noted.contains(user);
             let users: Vec<_> = users.iter().copied().filter(|user| is_free(user)).collect();
             let read: Vec<_> = self
-                .told_unread(found.next())
+                .told_unread(next())
                 .filter(|(user, at, unread)| {
                     let since = new.get(user).map_or(0, |new| new.after(at.saturating_add_signed(-ahead)));
                     is_free(user) && usize::try_from(*unread).unwrap_or(0) <= since
@@ -56,14 +57,9 @@ impl Store {
         Ok(done)
     }
 
-    fn users(&self, rows: Option<Vec<Row>>) -> BTreeSet<UserId> {
+    fn told_unread(&self, rows: Vec<Row>) -> impl Iterator<Item = (UserId, u64, i64)> {
         let ids = self.names().user_id_type;
-        all::<String>(rows.unwrap_or_default()).filter_map(|user| ids.text(&user).ok()).collect()
-    }
-
-    fn told_unread(&self, rows: Option<Vec<Row>>) -> impl Iterator<Item = (UserId, u64, i64)> {
-        let ids = self.names().user_id_type;
-        all::<(String, u64, i64)>(rows.unwrap_or_default())
+        all::<(String, u64, i64)>(rows)
             .filter_map(move |(user, at, unread)| Some((ids.text(&user).ok()?, at, unread)))
     }
 }

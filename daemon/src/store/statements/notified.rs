@@ -215,17 +215,10 @@ fn own_kept(tables: &Tables, user: &UserId) -> Option<String> {
 
 /// Looks at these users again at another time. Whoever is connected was so until `connected_at`.
 pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Option<u64>) -> String {
-    let mut cases = String::new();
-    for ((user, _), later) in users {
-        // Writing to a String cannot fail.
-        let _ = write!(cases, " WHEN {} THEN {later}", id_literal(user));
-    }
+    let cases = by_user(users.iter().map(|((user, _), later)| (*user, *later)));
     let connected = connected_at.map_or_else(String::new, |at| format!(", `connected_at` = {at}"));
     let found: Vec<_> = users.iter().map(|(at, _)| *at).collect();
-    format!(
-        "UPDATE `{NOTIFIED}` SET `check_at` = CASE `user_id`{cases} END{connected} WHERE {}",
-        at("check_at", &found)
-    )
+    format!("UPDATE `{NOTIFIED}` SET `check_at` = {cases}{connected} WHERE {}", at("check_at", &found))
 }
 
 /// These users are due, who were found by the time at which they are looked at. With Web Push, those with a subscription
@@ -278,11 +271,7 @@ pub(in crate::store) fn seen(
 
 /// The same for users who had connected at these times, unless that is recorded, or they have become due since.
 pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> String {
-    let mut cases = String::new();
-    for (user, connected_at) in users {
-        // Writing to a String cannot fail.
-        let _ = write!(cases, " WHEN {} THEN {connected_at}", id_literal(user));
-    }
+    let cases = by_user(users.iter().copied());
     let rows = users.iter().map(|(user, connected_at)| {
         let user = id_literal(user);
         format!(
@@ -292,7 +281,7 @@ pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> St
     });
     format!(
         "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, \
-         `connected_at` = GREATEST(COALESCE(`connected_at`, 0), CASE `user_id`{cases} END), \
+         `connected_at` = GREATEST(COALESCE(`connected_at`, 0), {cases}), \
          `check_at` = {check_at}, `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE {}",
         rows.collect::<Vec<_>>().join(" OR ")
     )
@@ -321,6 +310,16 @@ pub(in crate::store) fn bring_back(now: u64, looked_at: u64, offered: u64) -> [S
 /// Nothing is kept of a user.
 pub(in crate::store) fn forget(user: &UserId) -> String {
     format!("DELETE FROM `{NOTIFIED}` WHERE `user_id` = {}", id_literal(user))
+}
+
+/// What each of these users gets, by its row.
+fn by_user<'a>(users: impl IntoIterator<Item = At<'a>>) -> String {
+    let mut cases = String::from("CASE `user_id`");
+    for (user, value) in users {
+        // Writing to a String cannot fail.
+        let _ = write!(cases, " WHEN {} THEN {value}", id_literal(user));
+    }
+    cases + " END"
 }
 
 /// The condition for the rows of these users whose column still holds what was read.
