@@ -21,7 +21,16 @@ use serde_json::{Value, json};
 
 /// An installation whose users 1 to 3 are due a second after a message.
 async fn installation(when: &str) -> TestEnv {
-    let env = TestEnv::new().await.with("CHATPUSH_NOTIFY_AFTER", "1").with("CHATPUSH_NOTIFY_WHEN", when);
+    with_users(TestEnv::new().await, when).await
+}
+
+/// The same on servers of its own.
+async fn own_installation(when: &str) -> TestEnv {
+    with_users(TestEnv::with_own_servers().await, when).await
+}
+
+async fn with_users(env: TestEnv, when: &str) -> TestEnv {
+    let env = env.with("CHATPUSH_NOTIFY_AFTER", "1").with("CHATPUSH_NOTIFY_WHEN", when);
     assert!(Daemon::command(&env, &["migrate"]).await.status.success());
     env.users(&[1, 2, 3]).await;
     env

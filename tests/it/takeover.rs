@@ -279,7 +279,7 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
 
 #[tokio::test]
 async fn lease_is_renewed_after_redis_loses_its_scripts() {
-    let env = TestEnv::new().await;
+    let env = TestEnv::with_own_servers().await;
     let daemon = env.daemon().await;
     eventually("the daemon writes", || writer(&env), Option::is_some).await;
     let lease = format!("{}:writer", env.name());

@@ -220,7 +220,20 @@ impl TestEnv {
     }
 
     /// Sends a command to Redis.
+    ///
+    /// # Panics
+    ///
+    /// If the command concerns every test, and the servers are shared.
     pub async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let concerns_all = matches!(
+            command,
+            ["CLIENT", "KILL", ..]
+                | ["CONFIG", "SET" | "RESETSTAT", ..]
+                | ["SCRIPT", "FLUSH", ..]
+                | ["FLUSHALL", ..]
+        );
+        let is_own = matches!(*self.servers, ServersRef::Own(_));
+        assert!(is_own || !concerns_all, "{command:?} needs servers of its own");
         let client = redis::Client::open(self.servers().redis_url()).expect("the URL is valid");
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(TEST_TIMEOUT));
         let connected = client.get_multiplexed_async_connection_with_config(&config);

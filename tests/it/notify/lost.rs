@@ -6,7 +6,7 @@ use chatpush_wire::id::UserId;
 use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable as _;
 
-use super::{due, first_due, ids, installation, mark, noted};
+use super::{due, first_due, ids, installation, mark, noted, own_installation};
 
 const TOLD: Option<(bool, bool, bool)> = Some((false, false, true));
 
@@ -54,7 +54,7 @@ async fn keys_are_not_trusted_after_a_lost_connection() {
 /// has come too, but has been told again since: that holds.
 #[tokio::test]
 async fn return_that_redis_has_lost_is_noted_again() {
-    let env = installation("undelivered").await;
+    let env = own_installation("undelivered").await;
     let daemon = env.daemon().await;
     tell_of(&env, 2).await;
     daemon.connect_with(2, "chatpush.v1").await.until_unread_count().await;

@@ -6,7 +6,7 @@ use chatpush_wire::partition::Partition;
 use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 
-use super::{due, first_due, ids, installation, mark, noted, nothing_is_noted};
+use super::{due, first_due, ids, installation, mark, noted, nothing_is_noted, own_installation};
 
 /// With `unread`, an open page that confirms does not count as reading; a clear does, and so does a counter that
 /// the application sets to 0.
@@ -133,7 +133,7 @@ async fn locked_user_holds_up_no_store() {
 /// A Redis that is killed may have lost the entries of messages that are stored, but not noted.
 #[tokio::test]
 async fn receivers_are_noted_although_redis_has_lost_them() {
-    let env = installation("unread").await;
+    let env = own_installation("unread").await;
     let _daemon = env.daemon().await;
     env.execute("RENAME TABLE chatpush_notified TO away").await;
     env.php().get("storeOfflineMessage(1, 2, 'a');").await;
