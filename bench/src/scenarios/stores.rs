@@ -25,6 +25,14 @@ pub(super) struct StoreResult {
     used: [(&'static str, f64); 5],
 }
 
+impl StoreResult {
+    /// CPU seconds of the daemon, Redis and MariaDB.
+    pub(super) fn servers_cpu_seconds(&self) -> f64 {
+        let is_server = |who: &str| matches!(who, "daemon" | "Redis" | "MariaDB");
+        self.used.iter().filter(|(who, _)| is_server(who)).map(|(_, seconds)| seconds).sum()
+    }
+}
+
 /// CPU seconds of the machine so far, by who used them. PHP, the kernel and everything else are "the rest".
 fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
     let (idle, all) = usage::machine_cpu_seconds();
