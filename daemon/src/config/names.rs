@@ -49,9 +49,14 @@ impl Identifier {
         Ok(NameOrNone(if name.is_empty() { None } else { Some(Self::new(name)?) }))
     }
 
-    /// Whether both are names of the same column. Case does not count.
+    /// Whether both are names of the same table or column. Case does not count.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
+    }
+
+    /// Whether a table of this name is one that chatpush makes for itself.
+    fn is_own_table(&self) -> bool {
+        self.0.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN))
     }
 
     /// The name without quotes, as in `information_schema`.
@@ -68,6 +73,9 @@ impl fmt::Display for Identifier {
 
 /// A name that may be missing.
 struct NameOrNone(Option<Identifier>);
+
+/// How the names of our own tables begin.
+const OWN: &str = "chatpush_";
 
 /// Our own table of counters, for applications that have none.
 pub(crate) const UNREAD: &str = "chatpush_unread";
@@ -153,6 +161,20 @@ impl Names {
         let unread_count = name_or_none("mysql.columns.unread_count");
         let counter = user?.0.zip(unread_count?.0);
         let own_counter = counter.is_none();
+        let tables = [
+            ("mysql.tables.offline_message", offline_message.as_ref()),
+            ("mysql.tables.user", counter.as_ref().map(|(user, _)| user)),
+        ];
+        for (setting, table) in tables {
+            if table.is_some_and(Identifier::is_own_table) {
+                source.error(setting, "names a table of chatpush itself: name one of your application");
+            }
+        }
+        if let [(setting, Some(messages)), (other, Some(users))] = tables
+            && messages.is(users)
+        {
+            source.error(other, &format!("names the table of {setting}: each needs one of its own"));
+        }
         let own = |name: &str| Identifier(name.to_owned());
         let of_messages = [
             ("mysql.columns.id", id.as_ref()),
@@ -167,6 +189,12 @@ impl Names {
             if let Some((other, _)) = known {
                 source.error(setting, &format!("names the column of {other}: each needs one of its own"));
             }
+        }
+        if let (Some((_, unread_count)), Some(user_id)) = (&counter, &user_id)
+            && unread_count.is(user_id)
+        {
+            let text = "names the column of mysql.columns.user_id: each needs one of its own";
+            source.error("mysql.columns.unread_count", text);
         }
         let (user, user_id, unread_count) = match counter {
             Some((user, unread_count)) => (user, user_id?, unread_count),

@@ -1,6 +1,7 @@
 mod files;
 mod history;
 mod logging;
+mod names;
 mod reload;
 mod sources;
 

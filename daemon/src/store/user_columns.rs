@@ -36,6 +36,8 @@ pub(crate) struct UserColumn {
     pub(crate) collation: Option<String>,
     /// How many characters a text may have.
     pub(crate) characters: Option<u64>,
+    /// Whether it numbers its rows.
+    pub(crate) is_auto_increment: bool,
     /// The foreign keys that it is a part of, with their tables.
     pub(crate) foreign_keys: Vec<String>,
 }
@@ -49,8 +51,10 @@ pub(crate) fn problem(ids: UserIdType, column: Column<'_>, found: &UserColumn) -
         UserIdType::BigInt => ["bigint"].as_slice(),
         UserIdType::Text => ["varchar", "char"].as_slice(),
     };
+    // A MODIFY drops what it does not name.
+    let numbers = if found.is_auto_increment && ids != UserIdType::Text { " AUTO_INCREMENT" } else { "" };
     let fix = format!(
-        "ALTER TABLE {table} MODIFY {name} {} NOT NULL{}",
+        "ALTER TABLE {table} MODIFY {name} {} NOT NULL{numbers}{}",
         application(ids),
         before_alter(&found.foreign_keys)
     );
@@ -122,17 +126,19 @@ pub(crate) fn shortage(ids: UserIdType, found: &UserColumn) -> Option<String> {
 ///
 /// [`StoreError::Foreign`], which names the column and the fix.
 pub(super) async fn check(connection: &mut Conn, names: &Names) -> Result<(), StoreError> {
-    let sql = "SELECT LOWER(data_type), LOWER(collation_name), character_maximum_length \
+    let sql = "SELECT LOWER(data_type), LOWER(collation_name), character_maximum_length, \
+               LOWER(extra) LIKE '%auto_increment%' \
                FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
     for column in names.columns().into_iter().filter(Column::has_user_ids) {
         let place = (column.table.bare(), column.name.bare());
-        let found: Option<(String, Option<String>, Option<u64>)> =
+        let found: Option<(String, Option<String>, Option<u64>, bool)> =
             bounded(connection.exec_first(sql, place)).await?;
-        let found = found.map(|(data_type, collation, characters)| UserColumn {
+        let found = found.map(|(data_type, collation, characters, is_auto_increment)| UserColumn {
             data_type,
             collation,
             characters,
+            is_auto_increment,
             foreign_keys: Vec::new(),
         });
         // A small number does tell users apart; `chatpushd check` says what it cannot hold.
@@ -157,20 +163,23 @@ mod tests {
     use crate::config::Identifier;
 
     fn problem_of(ids: UserIdType, data_type: &str, collation: Option<&str>) -> Option<String> {
-        problem_with(ids, data_type, collation, Vec::new())
+        problem_with(ids, &found(data_type, collation))
     }
 
-    fn problem_with(
-        ids: UserIdType,
-        data_type: &str,
-        collation: Option<&str>,
-        foreign_keys: Vec<String>,
-    ) -> Option<String> {
+    fn found(data_type: &str, collation: Option<&str>) -> UserColumn {
+        UserColumn {
+            data_type: data_type.to_owned(),
+            collation: collation.map(str::to_owned),
+            characters: None,
+            is_auto_increment: false,
+            foreign_keys: Vec::new(),
+        }
+    }
+
+    fn problem_with(ids: UserIdType, found: &UserColumn) -> Option<String> {
         let (table, name) = (Identifier::new("t").unwrap(), Identifier::new("c").unwrap());
         let column = Column { table: &table, name: &name, setting: "mysql.columns.user_id" };
-        let collation = collation.map(str::to_owned);
-        let data_type = data_type.to_owned();
-        problem(ids, column, &UserColumn { data_type, collation, characters: None, foreign_keys })
+        problem(ids, column, found)
     }
 
     #[test]
@@ -183,9 +192,19 @@ mod tests {
 
     #[test]
     fn foreign_keys_are_named_with_the_statement() {
-        let keys = vec!["`fk` of `letter`".to_owned()];
-        let text = problem_with(UserIdType::Text, "varchar", Some("utf8mb4_general_ci"), keys).unwrap();
+        let foreign_keys = vec!["`fk` of `letter`".to_owned()];
+        let column = UserColumn { foreign_keys, ..found("varchar", Some("utf8mb4_general_ci")) };
+        let text = problem_with(UserIdType::Text, &column).unwrap();
         assert!(text.contains("drop the foreign keys `fk` of `letter` first"), "{text}");
+    }
+
+    #[test]
+    fn statement_keeps_the_numbers_of_rows() {
+        let column = UserColumn { is_auto_increment: true, ..found("int", None) };
+        let text = problem_with(UserIdType::BigInt, &column).unwrap();
+        assert!(text.ends_with("MODIFY `c` bigint NOT NULL AUTO_INCREMENT"), "{text}");
+        let text = problem_with(UserIdType::Text, &column).unwrap();
+        assert!(!text.contains("AUTO_INCREMENT"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ function eventually(string $what, callable $probe): void
     $deadline = microtime(true) + 180;
     while (!$probe()) {
         if (microtime(true) > $deadline) {
-            throw new RuntimeException("$what: not within 60 s");
+            throw new RuntimeException("$what: not within 180 s");
         }
         usleep(10_000);
     }

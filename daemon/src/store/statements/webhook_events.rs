@@ -141,10 +141,12 @@ pub(in crate::store) fn postpone(event: Leased, now: u64, (offer_at, error): (u6
     )
 }
 
-/// The event that could not be told for longest.
+/// The event that could not be told for longest, among the first, which were tried first.
 pub(in crate::store) fn select_failing() -> String {
     format!(
-        "SELECT `tried_at`, `tries`, `error` FROM `{WEBHOOK}` WHERE `error` IS NOT NULL ORDER BY `tried_at` LIMIT 1"
+        "SELECT `tried_at`, `tries`, `error` FROM \
+         (SELECT `tried_at`, `tries`, `error` FROM `{WEBHOOK}` ORDER BY `id` LIMIT 1000) oldest \
+         WHERE `error` IS NOT NULL ORDER BY `tried_at` LIMIT 1"
     )
 }
 

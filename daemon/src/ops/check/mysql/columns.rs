@@ -83,6 +83,7 @@ fn verdict(column: Column<'_>, ids: UserIdType, found: &Found) -> Finding {
         data_type: data_type.clone(),
         collation: found.collation.clone(),
         characters: found.length,
+        is_auto_increment: extra.contains("auto_increment"),
         foreign_keys: found.foreign_keys.clone(),
     });
     if let Some(problem) = user.as_ref().and_then(|user| user_columns::problem(ids, column, user)) {
