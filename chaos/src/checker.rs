@@ -204,12 +204,12 @@ fn connection_violations<'a>(
     let before = found.len();
     order_violations(&where_, &stored, history, found);
     if let Some(violation) = found.get_mut(before) {
-        violation.push_str(&story(connection.user, connection.at, history));
+        violation.push_str(&events_of(connection.user, connection.at, history));
     }
 }
 
 /// What the connections of a user have received until one that opened at `last` ended, for the report of a violation.
-fn story(user: u32, last: Duration, history: &History) -> String {
+fn events_of(user: u32, last: Duration, history: &History) -> String {
     let connections = history.connections.iter().filter(|one| one.user == user && one.at <= last);
     let of = connections.map(|Connection { at, what, shown, times, .. }| {
         let shown: Vec<_> =

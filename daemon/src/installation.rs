@@ -100,8 +100,8 @@ impl Failure for AgreementError {
 
 /// Compares the database and Redis with each other and with this version. Writes the record if Redis has
 /// none: it is a new installation, or Redis has lost its data. While MySQL is away, what Redis says is
-/// enough, so that pushes go on: it is away if it does not answer within `patience`.
-pub(crate) async fn agree(services: &Services, patience: Duration) -> Result<(), AgreementError> {
+/// enough, so that pushes go on: it is away if it does not answer within `limit`.
+pub(crate) async fn agree(services: &Services, limit: Duration) -> Result<(), AgreementError> {
     let Services { commands, prefix, .. } = services;
     let starts = known(services).is_none();
     if services.store.is_none() {
@@ -114,12 +114,12 @@ pub(crate) async fn agree(services: &Services, patience: Duration) -> Result<(),
             compared => compared.map(drop),
         };
     }
-    let refreshed = match refresh(services, patience).await {
+    let refreshed = match refresh(services, limit).await {
         Err(AgreementError::Store(StoreError::Unavailable(UnavailableCause::NotAdopted(_)))) => {
             if let Some(store) = &services.store {
                 store.require_adoption().await.map_err(AgreementError::Store)?;
             }
-            refresh(services, patience).await
+            refresh(services, limit).await
         }
         refreshed => refreshed,
     };
@@ -149,14 +149,14 @@ pub(crate) async fn agree(services: &Services, patience: Duration) -> Result<(),
     }
 }
 
-/// Reads what the database says within `patience`, and changes the record if somebody has changed the column of
+/// Reads what the database says within `limit`, and changes the record if somebody has changed the column of
 /// contents.
-pub(crate) async fn refresh(services: &Services, patience: Duration) -> Result<(), AgreementError> {
+pub(crate) async fn refresh(services: &Services, limit: Duration) -> Result<(), AgreementError> {
     let Services { commands, prefix, store, .. } = services;
     let Some(store) = store else { return Ok(()) };
-    let FoundInstallation { row, content, .. } = timeout(patience, store.installation())
+    let FoundInstallation { row, content, .. } = timeout(limit, store.installation())
         .await
-        .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(patience)))
+        .map_err(|_| StoreError::Unavailable(UnavailableCause::Timeout(limit)))
         .and_then(|found| found)
         .map_err(AgreementError::Store)?;
     let own = Installation::of_database(row.uuid, services.config.user_id_type, content)
