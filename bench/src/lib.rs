@@ -16,6 +16,7 @@
 //! - `message_header`, `ledger`, `latency`, `clock`: which messages arrived, and how late.
 //! - `usage`, `profile`, `machine`: CPU time, memory, profiles, and the machine itself.
 //! - `metrics`, `budget`, `report`, `plot`, `number_format`: the results.
+//! - `capacity`: how many machines an application needs, by these results.
 
 // Numbers are printed with three digits and drawn in pixels; the precision that a conversion may lose is far
 // below.
@@ -49,3 +50,4 @@ pub mod machine;
 pub mod report;
 pub mod plot;
 pub mod number_format;
+pub mod capacity;

@@ -248,6 +248,7 @@ const BENCH: &[(&str, &[&str])] = &[
     ("report", &["number_format", "machine", "peers", "metrics", "scenarios", "budget"]),
     ("plot", &["latency", "number_format", "metrics"]),
     ("number_format", &[]),
+    ("capacity", &["metrics", "number_format"]),
 ];
 
 /// The crates, by folder.
