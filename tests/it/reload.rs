@@ -1,5 +1,7 @@
 //! A configuration that is read again on SIGHUP.
 
+mod webhooks;
+
 use std::path::PathBuf;
 use std::process::Output;
 

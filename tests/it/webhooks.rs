@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use self::application::{Application, Request};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
+pub(crate) const OTHER_SECRET: &str = "whsec_dGhlIG90aGVyIGtleSBvZiB0aGUgdGVzdHM=";
 
 /// An installation whose application is told of users who are due a second after a message.
 async fn installation(port: u16) -> TestEnv {
