@@ -195,7 +195,7 @@ async fn gone_ends_it() {
 async fn operator_lists_retries_and_drops() {
     let application = Application::start("503 Service Unavailable\r\nRetry-After: 3000").await;
     let env = installation(application.port).await;
-    let _daemon = env.daemon().await;
+    let daemon = env.daemon().await;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     env.php().get("storeOfflineMessage(1, 2, 'a');").await;
     let tried = || async {
@@ -208,6 +208,8 @@ async fn operator_lists_retries_and_drops() {
     assert_eq!(id, application.requests()[0].headers["webhook-id"]);
     let pause = |webhook: &Value| webhook["next_at"].as_u64().zip(webhook["due_at"].as_u64());
     assert_eq!(listed["leased"], false, "{listed}");
+    let failed = daemon.metric("chatpush_webhooks_total{outcome=\"failed\"}").await;
+    assert_eq!(failed, 1, "it is counted");
     assert!(pause(&listed).is_some_and(|(next, due)| next > due + 2_900_000), "{listed}");
     let list = Daemon::command(&env, &["webhook", "list"]).await;
     let (lines, errors) = (text(&list.stdout), text(&list.stderr));
@@ -259,27 +261,4 @@ async fn leased_users_are_not_retried() {
     // Its time is over, as after a job that has died.
     env.execute("UPDATE chatpush_notified SET offer_at = 1").await;
     application.received(2).await;
-}
-
-/// An application that does not answer holds up neither stores nor whoever else takes users.
-#[tokio::test]
-async fn dead_application_holds_nothing_up() {
-    let application = Application::start("").await;
-    let env = installation(application.port).await;
-    let daemon = env.daemon().await;
-    env.php().get("foreach (range(1, 3) as $user) storeOfflineMessage(9, $user, 'a');").await;
-    application.received(3).await;
-    let store = "var_dump(storeOfflineMessage(1, 2, 'b')); echo getUnreadCount(2);";
-    assert_eq!(env.php().get(store).await, "bool(true)\n2");
-    let taken = || async {
-        env.php().get("echo count(ChatPush\\getDueNotifications(100, 600)) ? 'some' : 'none';").await
-    };
-    eventually("PHP gets one between two requests", taken, |count| count == "some").await;
-    eventually(
-        "a failure is counted",
-        || daemon.metric("chatpush_webhooks_total{outcome=\"failed\"}"),
-        |count| *count > 0,
-    )
-    .await;
-    assert_eq!(daemon.stop(), Some(0));
 }

@@ -12,6 +12,10 @@ use crate::webhooks::application::{Application, Request};
 /// Requests to the application at the same time, as docs/notifications.md says.
 const WEBHOOKS: usize = 64;
 
+/// Requests to push services at the same time, and to one of them.
+const PUSHES: usize = 32;
+const PUSHES_TO_ONE: usize = 8;
+
 /// Users who become due together: more than are told at the same time by webhook, or by Web Push.
 const MANY: u32 = 100;
 
@@ -19,8 +23,9 @@ const MANY: u32 = 100;
 const ANOTHER: u32 = MANY + 1;
 
 /// Whoever has a browser is told by Web Push, and all others by a webhook, which may take a minute.
-async fn installation(service: &PushService, application: &Application) -> TestEnv {
-    let env = with_web_push(TestEnv::new().await, service, &service.host()).await;
+async fn installation(services: &[PushService], application: &Application) -> TestEnv {
+    let hosts = services.iter().map(PushService::host).collect::<Vec<_>>().join(" ");
+    let env = with_web_push(TestEnv::new().await, &services[0], &hosts).await;
     let env = env
         .with("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{}/", application.port))
         .with("CHATPUSH_WEBHOOK_SECRET", SECRET)
@@ -40,18 +45,25 @@ async fn only_the_other_is_told(env: &TestEnv) {
     eventually("the other one is told", told, |users| *users == [ANOTHER]).await;
 }
 
+/// How many requests to the application, or to push services, have ended without an answer. It is counted before others
+/// may begin instead of them.
+async fn failed(daemon: &Daemon, metric: &str) -> u64 {
+    daemon.metric(&format!("{metric}{{outcome=\"failed\"}}")).await
+}
+
 #[tokio::test]
 async fn dead_application_delays_no_web_push() {
     let service = PushService::start().await;
     let application = Application::start("204 No Content").await;
     application.hold(Some("message.waiting"));
-    let env = installation(&service, &application).await;
+    let env = installation(std::slice::from_ref(&service), &application).await;
     let daemon = env.daemon().await;
     subscribed(&daemon, ANOTHER, &service.subscription("a")).await;
     send(&env, &format!("range(1, {MANY})")).await;
     application.received(WEBHOOKS).await;
     send(&env, &format!("[{ANOTHER}]")).await;
     service.received(1).await;
+    assert_eq!(failed(&daemon, "chatpush_webhooks_total").await, 0, "the push has waited for a webhook");
     only_the_other_is_told(&env).await;
     assert_eq!(application.requests().len(), WEBHOOKS, "no webhook has ended yet");
     application.hold(None);
@@ -59,24 +71,40 @@ async fn dead_application_delays_no_web_push() {
     assert_eq!(service.pushes().len(), 1);
 }
 
+/// As many push services are dead as there are requests for.
 #[tokio::test]
-async fn dead_push_service_delays_no_webhook() {
-    let service = PushService::start().await;
+async fn dead_push_services_delay_no_webhook() {
+    let mut services = vec![PushService::start().await];
+    while services.len() < PUSHES / PUSHES_TO_ONE {
+        services.push(services[0].beside().await);
+    }
     let application = Application::start("204 No Content").await;
-    service.hold();
-    let env = installation(&service, &application).await;
-    let _daemon = env.daemon().await;
-    let save = |user| {
+    services.iter().for_each(PushService::hold);
+    let env = installation(&services, &application).await;
+    let daemon = env.daemon().await;
+    let save = |(user, service): (u32, &PushService)| {
         let subscription = service.subscription(&format!("browser-{user}"));
         format!("ChatPush\\savePushSubscription({user}, '{subscription}');")
     };
-    env.php().get(&(1..=MANY).map(save).collect::<String>()).await;
+    env.php().get(&(1..=MANY).zip(services.iter().cycle()).map(save).collect::<String>()).await;
     send(&env, &format!("range(1, {MANY})")).await;
-    service.received(1).await;
-    send(&env, &format!("[{ANOTHER}]")).await;
+    for service in &services {
+        service.received(PUSHES_TO_ONE).await;
+    }
+    // Due already, so that the webhook is sent while none of the ten seconds for an answer are over.
+    env.execute(&format!(
+        "INSERT INTO offline_message (sender_id, receiver_id, content, send_time) VALUES (999, {ANOTHER}, 'x', NOW())"
+    ))
+    .await;
+    env.execute(&format!(
+        "INSERT INTO chatpush_notified (user_id, since_ms, offer_at, due_at) VALUES ({ANOTHER}, 1, 1, 1) \
+         ON DUPLICATE KEY UPDATE check_at = NULL, offer_at = 1, due_at = 1"
+    ))
+    .await;
     application.received(1).await;
+    assert_eq!(failed(&daemon, "chatpush_web_pushes_total").await, 0, "the webhook has waited for a push");
     only_the_other_is_told(&env).await;
-    service.release();
+    services.iter().for_each(PushService::release);
     nobody_is_due(&env).await;
     let users: Vec<_> = application.requests().iter().map(Request::user).collect();
     assert_eq!(users, [u64::from(ANOTHER)]);

@@ -101,6 +101,9 @@ async fn slow_webhooks_of_one_kind_hold_up_no_other() {
     told(&application, "user.online", 150).await;
     let events = || env.query::<u64>("SELECT COUNT(*) FROM chatpush_webhook");
     eventually("it is accepted", events, |count| *count == [0]).await;
+    assert_eq!(users(&application.requests(), "message.waiting").len(), REQUESTS, "they are held");
+    let failed = "chatpush_webhooks_total{outcome=\"failed\"}";
+    assert_eq!(daemon.metric(failed).await, 0, "it has waited for a request to end");
 
     application.hold(Some("user.online"));
     let mut browsers = Vec::new();
@@ -115,4 +118,28 @@ async fn slow_webhooks_of_one_kind_hold_up_no_other() {
     assert_eq!(online().await.len(), 1 + EVENT_REQUESTS, "they are held");
     application.hold(None);
     eventually("all are told", online, |users| users.len() == 41).await;
+}
+
+/// An application that does not answer holds up neither stores nor whoever else takes users, nor a daemon that is to
+/// stop.
+#[tokio::test]
+async fn dead_application_holds_nothing_up() {
+    let application = Application::start("204 No Content").await;
+    application.hold(Some("message.waiting"));
+    let env = patient(&application, 100).await;
+    let daemon = env.daemon().await;
+    env.php().get("ChatPush\\sendToUsers(999, range(1, 100), 'x');").await;
+    application.received(REQUESTS).await;
+    let store = "foreach ([1, 2] as $user) {
+        var_dump(storeOfflineMessage(999, $user, 'b')); echo getUnreadCount($user), PHP_EOL; }";
+    assert_eq!(env.php().get(store).await, "bool(true)\n2\nbool(true)\n2\n");
+    let take = || async { env.php().get("echo count(ChatPush\\getDueNotifications(100, 600));").await };
+    let mut taken = 0;
+    while taken < 100 - REQUESTS {
+        let more = eventually("PHP gets those behind", take, |count| count != "0").await;
+        taken += more.parse::<usize>().expect("a number");
+    }
+    let failed = daemon.metric("chatpush_webhooks_total{outcome=\"failed\"}").await;
+    assert_eq!((taken, failed), (100 - REQUESTS, 0), "no request has ended yet");
+    assert_eq!(daemon.stop(), Some(0), "it does not wait for them");
 }
