@@ -22,8 +22,12 @@ pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: 
     let count = |user: &&UserId| {
         let rows = |which: &str| format!("(SELECT 1 {which}{waits} LIMIT {most})");
         let (newer, own) = (newer(tables, "", user), own_kept(tables, user));
-        let all: Vec<_> = [newer].iter().chain(&own).map(|which| rows(which)).collect();
-        format!("(SELECT {}, COUNT(*) FROM ({} LIMIT {most}) w)", id_literal(user), all.join(" UNION ALL "))
+        // Each level is read once more.
+        let rows = match own {
+            None => rows(&newer),
+            Some(own) => format!("({} UNION ALL {} LIMIT {most})", rows(&newer), rows(&own)),
+        };
+        format!("(SELECT {}, COUNT(*) FROM {rows} w)", id_literal(user))
     };
     users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
 }
