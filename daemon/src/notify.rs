@@ -54,8 +54,8 @@ pub(crate) struct Notifier {
     after: Duration,
     /// None: they begin where it is recorded.
     looks: Option<Looks>,
-    /// Of the store's connections, when they began.
-    generation: u64,
+    /// Of the store's connections, when they were last known to hold; none after a look that has failed.
+    trusted: Option<u64>,
     next_ahead: Instant,
     /// The last user of whom somebody was told that was swept.
     told: Option<Candidate>,
@@ -91,7 +91,7 @@ impl Notifier {
             judge,
             after: notify.after,
             looks: None,
-            generation: 0,
+            trusted: None,
             next_ahead: Instant::now(),
             told: None,
         }
@@ -127,10 +127,8 @@ impl Notifier {
         let returned = self.record_returned(store).await;
         let unread = self.note_unread(store).await;
         let noted = self.note_receivers(store).await;
-        if noted.is_err() || store.generation() != self.generation {
-            // MySQL may have lost its last commits: then keys that were looked at are given to other rows.
-            self.looks = None;
-            self.generation = store.generation();
+        if noted.is_err() {
+            self.trusted = None;
         }
         let judged = self.judge(store).await;
         let brought_back = self.bring_back(store).await;
@@ -166,12 +164,25 @@ impl Notifier {
         Ok(())
     }
 
+    /// Begins to look, or to look anew. MySQL may have lost its last commits with a connection: then keys that were
+    /// looked at are given to other rows. If it has, what was recorded last is gone with them, since that was committed
+    /// later. Connections may break each minute, so that what was missing is never looked at for the last time: looks
+    /// that hold go on.
+    async fn trust_looks(&mut self, store: &Store) -> Result<(), NotifyError> {
+        let generation = store.generation();
+        if self.looks.is_none() || self.trusted != Some(generation) {
+            let recorded = store.scanned().await?;
+            let looks = self.looks.take().and_then(|mut looks| looks.go_back(recorded).then_some(looks));
+            self.looks = Some(looks.unwrap_or_else(|| Looks::recorded_at(recorded)));
+            self.trusted = Some(generation);
+        }
+        Ok(())
+    }
+
     /// Notes the receivers of new rows.
     async fn note_receivers(&mut self, store: &Store) -> Result<(), NotifyError> {
-        let looks = match &mut self.looks {
-            Some(looks) => looks,
-            none => none.insert(Looks::new(store.scanned().await?)),
-        };
+        self.trust_looks(store).await?;
+        let Some(looks) = &mut self.looks else { return Ok(()) };
         let next = store.next_key().await?;
         if next <= looks.largest() {
             // As after TRUNCATE.
@@ -190,16 +201,17 @@ impl Notifier {
             }
         }
         for _ in 0..QUERIES {
-            let Some(missing) = looks.take_missing(now) else { break };
+            let Some(missing) = looks.due_missing(now) else { break };
             let found = store.scan_receivers(&missing.keys, ROWS).await?;
             store.note_waiting(&found).await?;
             let up_to =
                 found.last().filter(|last| found.len() == ROWS as usize && last.key < *missing.keys.end());
             looks.saw_missing(missing, up_to.map(|last| last.key));
         }
-        if let Some(key) = looks.due_to_record() {
-            store.record_scanned(key).await?;
-            looks.recorded(key);
+        // Behind a lost connection it is not recorded before the next look has seen what was recorded last.
+        if let Some(scanned) = looks.due_to_record().filter(|_| Some(store.generation()) == self.trusted) {
+            store.record_scanned(scanned).await?;
+            looks.recorded(scanned);
         }
         Ok(())
     }

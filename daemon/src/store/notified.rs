@@ -21,6 +21,7 @@ use crate::base::clock::milliseconds;
 use crate::config::When;
 use crate::log::position::Position;
 
+pub(crate) use self::search::Scanned;
 pub(crate) use self::telling::{Content, Waiting};
 pub(crate) use self::undelivered::Undelivered;
 pub(crate) use super::statements::notified::Exit;

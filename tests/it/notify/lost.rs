@@ -41,13 +41,34 @@ async fn keys_are_not_trusted_after_a_lost_connection() {
     let insert = "INSERT INTO offline_message (id, sender_id, receiver_id, content, send_time) VALUES";
     env.execute(&format!("{insert} (1, 1, 1, 'x', NOW()), (2, 1, 2, 'x', NOW())")).await;
     is_noted(&env, 2).await;
-    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan");
+    let scanned = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan WHERE id = 1");
     eventually("that is recorded", scanned, |row| *row == [2]).await;
     env.execute("DELETE FROM offline_message WHERE id = 2").await;
     env.execute("UPDATE chatpush_notify_scan SET row_id = 1").await;
     env.execute(&format!("{insert} (2, 1, 3, 'x', NOW())")).await;
     close_mysql_connections(&env).await;
     is_noted(&env, 3).await;
+}
+
+/// Nothing is lost with a connection: what was looked at is not looked at again, although it cannot be recorded for
+/// good yet. If connections break each minute, that would be more and more.
+#[tokio::test]
+async fn looks_that_hold_are_not_begun_again() {
+    let env = installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    let insert = "INSERT INTO offline_message (id, sender_id, receiver_id, content, send_time) VALUES";
+    // Keys are missing before it, whose rows may be committed within a minute.
+    env.execute(&format!("{insert} (10, 1, 1, 'x', NOW())")).await;
+    is_noted(&env, 1).await;
+    let reached = || env.query::<u64>("SELECT row_id FROM chatpush_notify_scan ORDER BY id");
+    eventually("that is recorded", reached, |rows| *rows == [0, 10]).await;
+    env.execute(&format!("{insert} (11, 1, 2, 'x', NOW())")).await;
+    eventually("that is recorded", reached, |rows| *rows == [0, 11]).await;
+    env.execute("DELETE FROM chatpush_notified WHERE user_id = 2").await;
+    close_mysql_connections(&env).await;
+    env.execute(&format!("{insert} (12, 1, 3, 'x', NOW())")).await;
+    eventually("3 is due", || noted(&env, 3), |noted| *noted == Some((false, true, false))).await;
+    assert_eq!(noted(&env, 2).await, None, "it was looked at again");
 }
 
 /// User 3 came, confirmed nothing and left, and Redis has lost that before it was recorded: they are due again. User 2

@@ -21,6 +21,15 @@ pub(crate) struct NewRow {
     pub(crate) receiver: Option<UserId>,
 }
 
+/// Up to which key receivers were looked for, as it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scanned {
+    /// They need not be looked for again.
+    pub(crate) for_good: u64,
+    /// For the first time.
+    pub(crate) reached: u64,
+}
+
 impl Store {
     /// Rows with keys in this range, by key, at most `limit`.
     ///
@@ -48,12 +57,13 @@ impl Store {
     }
 
     /// Up to which key receivers were looked for.
-    pub(crate) async fn scanned(&self) -> Result<u64, StoreError> {
+    pub(crate) async fn scanned(&self) -> Result<Scanned, StoreError> {
         let mut found = all::<u64>(self.read_one(search::scanned()).await?);
-        found.next().ok_or_else(|| {
+        let for_good = found.next().ok_or_else(|| {
             let text = format!("the table {} has no row", schema::NOTIFY_SCAN);
             StoreError::Unavailable(UnavailableCause::NotMigrated(text))
-        })
+        })?;
+        Ok(Scanned { for_good, reached: found.next().unwrap_or(for_good) })
     }
 
     /// A number that grows when connections are lost. MySQL may have lost its last commits then, and give keys that were
@@ -63,8 +73,11 @@ impl Store {
     }
 
     /// Records it.
-    pub(crate) async fn record_scanned(&self, row: u64) -> Result<(), StoreError> {
-        self.change(&[search::record_scanned(row)]).await.map(drop)
+    pub(crate) async fn record_scanned(
+        &self,
+        Scanned { for_good, reached }: Scanned,
+    ) -> Result<(), StoreError> {
+        self.change(&[search::record_scanned(for_good, reached)]).await.map(drop)
     }
 
     /// The key that the next row of the message table will have, at least.

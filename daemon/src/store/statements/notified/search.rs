@@ -39,9 +39,9 @@ pub(in crate::store) fn show_table(tables: &Tables) -> String {
     format!("SHOW CREATE TABLE {}", tables.offline_message)
 }
 
-/// Up to which key receivers were looked for.
+/// Up to which key receivers were looked for, for good, and for the first time: see [`record_scanned`].
 pub(in crate::store) fn scanned() -> String {
-    format!("SELECT `row_id` FROM `{NOTIFY_SCAN}` WHERE `id` = 1")
+    format!("SELECT `row_id` FROM `{NOTIFY_SCAN}` ORDER BY `id`")
 }
 
 /// Begins behind the rows that are there, unless it has begun.
@@ -52,10 +52,11 @@ pub(in crate::store) fn begin_scan(names: &Names) -> String {
     )
 }
 
-/// Records up to which key receivers were looked for.
-pub(in crate::store) fn record_scanned(row: u64) -> String {
+/// Records up to which key receivers were looked for, and need not be looked for again, in the first row; and up to
+/// which key they were looked for at all in the second one.
+pub(in crate::store) fn record_scanned(for_good: u64, reached: u64) -> String {
     format!(
-        "INSERT INTO `{NOTIFY_SCAN}` (`id`, `row_id`) VALUES (1, {row}) \
+        "INSERT INTO `{NOTIFY_SCAN}` (`id`, `row_id`) VALUES (1, {for_good}), (2, {reached}) \
          ON DUPLICATE KEY UPDATE `row_id` = VALUES(`row_id`)"
     )
 }
