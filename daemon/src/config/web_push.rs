@@ -36,7 +36,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::text("web_push.title", "New messages", "Title of a notification").details(
         "In it and in `web_push.body` stand `{unread}` and `{waiting}` for numbers, `{sender}` for the user id of the \
-         last sender, and, with `notify.show_content`, `{content}` for the last message.",
+         last sender, and, with `notify.show_content`, `{content}` for the last message. With `notify.when` = \
+         `unread`, write `{unread}`: once an open page has confirmed all messages, `{waiting}` is 0, and `{sender}` \
+         and `{content}` are empty.",
     ),
     Setting::text("web_push.body", "Open the chat to read them.", "Text of a notification"),
     Setting::text("web_push.url", "/", "Address that a click opens").details(
