@@ -71,7 +71,7 @@ async fn address_that_does_not_answer_is_explained() {
     let tls = format!("https://127.0.0.1:{port}/hook");
     let untrusted = "has signed the certificate";
     for (url, authorities, said) in [
-        (format!("http://127.0.0.1:{free}/"), "", ["nothing listens there", "start the web server"]),
+        (format!("http://127.0.0.1:{free}/"), "", ["nothing listens there", "start the server"]),
         ("https://nowhere.invalid/".to_owned(), "", ["does not resolve the name", "DNS"]),
         (tls.clone(), &other, [untrusted, "none of the 1 trusted authorities"]),
         (

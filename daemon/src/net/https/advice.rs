@@ -41,14 +41,15 @@ fn about_http(error: &hyper::Error) -> Option<&'static str> {
         return Some("what answers does not speak HTTP: is it the port of https?");
     }
     let is_closed = error.is_incomplete_message();
-    is_closed
-        .then_some("closed before there was an answer: is it the port of https, or has the page crashed?")
+    is_closed.then_some(
+        "closed before there was an answer: is it the port of https, or has the server or its page crashed?",
+    )
 }
 
 fn about_network(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            Some("nothing listens there: start the web server, or correct the port in the address")
+            Some("nothing listens there: start the server, or correct the port in the address")
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             Some("there is no way to it from this machine: look at its network, and at firewalls")
