@@ -5,9 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev.d/root.sh
 
-# The PHP of each release, and its servers that speak Redis's protocol.
-declare -A releases=([bookworm]="8.2 redis-server" [trixie]="8.4 redis-server valkey-server")
-
 # The packages for that release, in target/packages-on/SUITE: the daemon's, which is the same everywhere, and the
 # extension's, which is built here against the headers of the root's PHP.
 packages_for() {
@@ -89,8 +86,7 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 read -r php servers <<<"${releases[$suite]}"
-# shellcheck disable=SC2086 # The names of packages.
-root_of "$suite" "$php" $servers
+root_of "$suite"
 packages_for "$suite" "$php"
 for server in $servers; do
     in_fresh_root "$suite" /bin/bash /test/inside.sh "$php" "$server"

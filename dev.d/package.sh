@@ -5,7 +5,7 @@ source_date() { git log -1 --format=%ct 2>/dev/null || echo 0; }
 
 package_usage() {
     cat <<'TEXT'
-Usage: ./dev package [--deb-revision N]
+Usage: ./dev package [--deb-revision N] [--boot]
 
 Builds the daemon, and the extension for the PHP on the PATH (or that of PHP and PHP_CONFIG), and makes, in
 target/package:
@@ -18,14 +18,16 @@ target/package:
 
 Folders, times and owners leave no trace in it: ./dev test reproducible compares two builds of a commit.
   --deb-revision N   what follows the version of the Debian packages (1)
+  --boot             then boot a Debian with them in QEMU, as root, and try the unit there
 TEXT
 }
 
 make_packages() {
-    local revision=1
+    local revision=1 boots=''
     while [ $# -gt 0 ]; do
         case "$1" in
             --deb-revision) revision=${2:?"--deb-revision needs a number"}; shift 2 ;;
+            --boot) boots=1; shift ;;
             *) package_usage >&2; exit 64 ;;
         esac
     done
@@ -61,6 +63,7 @@ make_packages() {
     (cd "$package_folder" && sha256sum -- * >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS)
     echo "Made, in target/package:"
     ls -1 "$package_folder"
+    [ -z "$boots" ] || dev.d/boot.sh
 }
 
 # Cargo builds these tools once: Debian does not package them.

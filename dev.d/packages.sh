@@ -32,6 +32,8 @@ package|command zip|zip|makes the archive for PIE
 package|command git|git|knows the sources of a commit, and its time
 roots|command debootstrap|debootstrap|makes a fresh root of a release of Debian
 roots|command ip|iproute2|gives that root a network of its own
+boot|command qemu-system-x86_64|qemu-system-x86|boots a Debian with the packages
+boot|command mke2fs|e2fsprogs|makes its disk
 autobahn|pip|python3-pip|downloads the runner of the Autobahn test suite
 firefox|command firefox-esr|firefox-esr|the browser that subscribes at a push service of the tests
 TABLE
@@ -69,8 +71,8 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test galera autobahn firefox package roots " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn, firefox, package and roots" >&2
+        if [[ " build demo test galera autobahn firefox package roots boot " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn, firefox, package, roots and boot" >&2
             exit 64
         fi
     done

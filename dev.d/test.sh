@@ -5,7 +5,7 @@ parts=(
     chaos
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(promises fuzz autobahn firefox reproducible bookworm trixie long-chaos)
+long_parts=(promises fuzz autobahn firefox reproducible boot bookworm trixie long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -32,6 +32,7 @@ fuzz         five seconds for each parser of untrusted input, and for a running 
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 reproducible the packages, made twice in two folders: the same, byte by byte
+boot         ./dev package --boot: Debian booted in QEMU, and the unit as systemd runs it. Needs root, for debootstrap
 bookworm     the packages in a fresh root of Debian 12 (PHP 8.2): installed, used, upgraded, removed, purged; phpize
 trixie       the same in Debian 13 (PHP 8.4), with Redis and with Valkey. Both need root, for debootstrap
 long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables, and
@@ -94,6 +95,7 @@ needs() {
             autobahn) tools+=(kosoku) ;;&
             reproducible) more+=(package) ;;
             bookworm | trixie) more+=(package roots) ;;
+            boot) more+=(package roots boot) ;;
             promises | long-chaos) more+=(galera) ;;&
             autobahn | demo | chaos | promises | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;
             instructions) [[ "$sets" == *test* ]] || sets="$sets test" ;;
@@ -102,7 +104,7 @@ needs() {
     # shellcheck disable=SC2086 # The sets are words.
     packages $sets "${more[@]}"
     for part in "${tools[@]}"; do "$part"; done
-    case "$*" in lint | docs | testing | reproducible | bookworm | trixie) ;; *) build ;; esac
+    case "$*" in lint | docs | testing | reproducible | boot | bookworm | trixie) ;; *) build ;; esac
 }
 
 # Runs parts in order. Neighbours of one kind run side by side: each has servers of its own, and mostly waits.
@@ -226,6 +228,7 @@ part_browser() { browser_tests; }
 part_firefox() { firefox_tests; }
 part_demo() { target/release/chatpush-stack demo --check; }
 part_reproducible() { dev.d/reproducible.sh; }
+part_boot() { ./dev package --boot; }
 part_bookworm() { dev.d/on.sh bookworm; }
 part_trixie() { dev.d/on.sh trixie; }
 part_autobahn() { autobahn_tests; }
