@@ -35,6 +35,22 @@ const STORE: &str = "try { var_dump(storeOfflineMessage(1, 2, 'refused')); }
         echo $text;
     }";
 
+/// `status` and `check` name the cause, and blame no daemon.
+async fn operator_is_told(env: &TestEnv, cause: &str) {
+    let status = Daemon::command(env, &["status", "--json"]).await;
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    let problems = status["problems"].as_array().expect("a list");
+    let told = problems[0].as_str().expect("a text");
+    assert!(told.starts_with("Redis takes no messages") && told.contains(cause), "{status}");
+    assert_eq!(problems.len(), 1, "{status}");
+    let check = Daemon::command(env, &["check", "--json"]).await;
+    let check: Vec<serde_json::Value> = serde_json::from_slice(&check.stdout).expect("JSON");
+    let names_it = |finding: &serde_json::Value| {
+        finding["status"] == "wrong" && finding["text"].as_str().is_some_and(|text| text.contains(cause))
+    };
+    assert!(check.iter().any(names_it), "{check:?}");
+}
+
 #[tokio::test]
 async fn redis_at_maxmemory_refuses_stores_alone() {
     let env = TestEnv::with_own_servers().await;
@@ -58,6 +74,7 @@ async fn redis_at_maxmemory_refuses_stores_alone() {
     assert_eq!(php.get(LIVE).await.trim(), "bool(true)\nbool(true)\nint(0)");
     let refused = php.get(STORE).await;
     assert!(refused.contains("OOM"), "{refused}");
+    operator_is_told(&env, "Redis is at maxmemory").await;
     assert_eq!(gaps(&daemon).await, 0);
     assert!(daemon.is_ready().await);
     let _: () = env.redis(&["CONFIG", "SET", "maxmemory", "0"]).await;
@@ -125,6 +142,7 @@ async fn failed_snapshots_refuse_stores_alone() {
     eventually("the snapshot fails", state, |text| text.contains("rdb_last_bgsave_status:err")).await;
     let lease = async || env.redis::<bool>(&["EXISTS", &env.prefix().writer()]).await;
     eventually("the lease ends", lease, |held| !held).await;
+    operator_is_told(&env, "Redis cannot write its file").await;
     assert!(daemon.is_ready().await, "a balancer keeps it");
     let mut browser = daemon.connect(2).await;
     browser.until_unread_count().await;
@@ -166,6 +184,7 @@ async fn too_few_replicas_refuse_stores_alone() {
     assert!(refused.contains("NOREPLICAS"), "{refused}");
     let lease = async || env.redis::<bool>(&["EXISTS", &env.prefix().writer()]).await;
     eventually("the lease ends", lease, |held| !held).await;
+    operator_is_told(&env, "Redis has too few replicas").await;
     assert_eq!((daemon.is_ready().await, other.is_ready().await), (true, true), "a balancer keeps both");
     let mut newcomer = other.connect(2).await;
     newcomer.until_unread_count().await;

@@ -12,9 +12,11 @@ use serde::Serialize;
 
 use self::failures::Failures;
 use super::state::State;
+use crate::base::backoff::Failure as _;
 use crate::base::clock;
 use crate::base::output::{self, Count};
 use crate::broker::answers::{self, Answer};
+use crate::broker::{BrokerError, writes};
 use crate::config::{Config, Reading};
 use crate::services::Services;
 
@@ -96,7 +98,10 @@ impl Status {
         let asked = answers::ask(&services.commands, (&services.prefix, ids), "");
         let answers = if state.redis.is_ok() { asked.await.unwrap_or_default() } else { Vec::new() };
         let failures = Failures::read(services).await;
-        let mut problems = problems(services, &state, &answers);
+        let written = writes::try_one(&services.commands, &services.prefix);
+        let refused =
+            if state.redis.is_ok() { written.await.err().filter(BrokerError::is_refusal) } else { None };
+        let mut problems = problems(services, &state, &answers, refused.as_ref());
         problems.extend(failures.problem());
         let counts = state.mysql.as_ref().and_then(|mysql| mysql.as_ref().ok());
         let backlog = state.redis.as_ref().ok();
@@ -193,11 +198,21 @@ fn reading(answer: &Answer) -> Option<Reading> {
     serde_json::from_str(answer.configuration.as_deref()?).ok()
 }
 
-fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<String> {
+/// `refused`: why Redis takes no writes. Daemons cannot answer then, so nothing is said about those that do not.
+fn problems(
+    services: &Services,
+    state: &State,
+    answers: &[Answer],
+    refused: Option<&BrokerError>,
+) -> Vec<String> {
     let mut problems = Vec::new();
-    match &state.redis {
-        Err(error) => problems.push(format!("Redis cannot be used ({error}): run `chatpushd check`")),
-        Ok(backlog) => {
+    match (&state.redis, refused) {
+        (Err(error), _) => problems.push(format!("Redis cannot be used ({error}): run `chatpushd check`")),
+        (Ok(_), Some(error)) => {
+            let error = error.summary();
+            problems.push(format!("Redis takes no messages ({error}): {}", writes::REMEDY));
+        }
+        (Ok(backlog), None) => {
             if answers.is_empty() {
                 problems.push("no daemon is connected to Redis: systemctl status chatpushd".to_owned());
             } else if services.store.is_some() && backlog.writer.is_none() {
@@ -207,7 +222,8 @@ fn problems(services: &Services, state: &State, answers: &[Answer]) -> Vec<Strin
             }
         }
     }
-    for answer in answers.iter().filter(|answer| answer.connections.is_none()) {
+    let silent = answers.iter().filter(|answer| answer.connections.is_none() && refused.is_none());
+    for answer in silent {
         problems.push(format!("{} does not answer: see its log, and restart it if it hangs", answer.daemon));
     }
     for answer in answers {

@@ -8,7 +8,7 @@ use redis::{Client, Value, from_redis_value};
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
-use crate::broker::Commands;
+use crate::broker::{Commands, writes};
 use crate::config::Config;
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
@@ -51,7 +51,20 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         )),
     }
     findings.push(account::check(config).await);
+    findings.push(writes(&commands, config).await);
     findings
+}
+
+/// Whether it takes messages now.
+async fn writes(commands: &Commands, config: &Config) -> Finding {
+    const NAME: &str = "Redis writes";
+    match writes::try_one(commands, &config.prefix).await {
+        Err(error) if error.is_refusal() => {
+            Finding::wrong(NAME, format!("{}; {}", error.summary(), writes::REMEDY))
+        }
+        // What else can be wrong is found by the other checks.
+        _ => Finding::fine(NAME, ""),
+    }
 }
 
 /// Version and role, as HELLO answers.
