@@ -34,7 +34,8 @@ pub(super) fn url(text: &str) -> Result<ConnectionInfo, String> {
         }
         Endpoint::Unix(path) => ConnectionAddr::Unix(path),
     };
-    let mut login = RedisConnectionInfo::default().set_db(database.into());
+    // Redis 7.2 and newer would note a refused CLIENT SETINFO in its ACL LOG, for each connection.
+    let mut login = RedisConnectionInfo::default().set_db(database.into()).set_skip_set_lib_name();
     if let Some(user) = user {
         login = login.set_username(user);
     }

@@ -14,8 +14,9 @@ pub(super) fn digest(names: &Names, alias: &str) -> String {
         }
         _ => String::new(),
     };
+    // Both are converted: MariaDB 11.8 mixes no text in ASCII with one that is converted to utf8mb4.
     format!(
-        "UNHEX(LEFT(SHA2(CONCAT(COALESCE({alias}{sender_id}, 0), ':', \
+        "UNHEX(LEFT(SHA2(CONCAT(CONVERT(COALESCE({alias}{sender_id}, 0) USING utf8mb4), ':', \
          CONVERT(COALESCE({alias}{content}, '') USING utf8mb4){time}), 256), 16))"
     )
 }

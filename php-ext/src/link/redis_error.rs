@@ -58,7 +58,9 @@ const KINDS: &[(&str, Kind)] = &[
     ("ERR AUTH <password> called without any password", Kind::NoLogin),
     ("ERR DB index is out of range", Kind::Database),
     ("ERR SELECT is not allowed in cluster mode", Kind::Cluster),
+    // In a script: of Redis 7.0, and of later versions.
     ("ERR The user executing the script can't", Kind::Permission),
+    ("ERR ACL failure in script", Kind::Permission),
 ];
 
 impl RedisError {

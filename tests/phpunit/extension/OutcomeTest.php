@@ -180,12 +180,27 @@ final class OutcomeTest extends ChatPushTestCase
         self::assertSame($retryable, $thrown->isRetryable(), $thrown->getMessage());
     }
 
-    public function redisErrors(): iterable
+    public static function redisErrors(): iterable
     {
         yield ["LOADING Redis is loading the dataset in memory", true];
         yield ["MISCONF Redis is configured to save RDB snapshots", true];
         yield ["NOPERM this user has no permissions", false];
         yield ["ERR unknown command", false];
+    }
+
+    /** Redis 7.0 says it in other words than later versions. */
+    public function testPermissionMissingInAScriptIsNamed(): void
+    {
+        $words = [
+            "The user executing the script can't run this command",
+            'ACL failure in script: User a has no permissions',
+        ];
+        foreach ($words as $refusal) {
+            $server = new AnsweringServer("-ERR $refusal script: 28e6, on @user_script:1.\r\n");
+            ini_set('chatpush.redis_url', $server->url());
+            $thrown = self::expectThrown(ChatPush\ConnectionException::class, fn () => pushMessage(1, 'x', 'y'));
+            self::assertStringContainsString('denies a permission', $thrown->getMessage());
+        }
     }
 
     /** A NUL in a text would end it in C, and ext-php-rs threw a plain Error for it. */
