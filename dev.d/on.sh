@@ -40,6 +40,13 @@ package_before() {
     rm -r "$work"
 }
 
+# Builds the program of the end-to-end tests and prints its path.
+end_to_end_program() {
+    cargo build --quiet --locked -p chatpush-stack
+    cargo test --quiet --locked -p chatpush-tests --test it --no-run --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1
+}
+
 # Runs a command in a copy of the root that is gone afterwards, with a network of its own (loopback alone), and with
 # processes that end with it.
 in_fresh_root() {
@@ -48,6 +55,7 @@ in_fresh_root() {
     upper=$(mktemp -d)
     local status=0
     ROOT=$PWD/target/roots/$suite PACKAGES=$PWD/target/packages-on/$suite SOURCES=$PWD UPPER=$upper \
+        BUILT=$(realpath target) \
         CARGO=${CARGO_HOME:-$HOME/.cargo} RUSTUP=${RUSTUP_HOME:-$HOME/.rustup} \
         TARGET=$PWD/target/roots/$suite.target \
         unshare --mount --pid --fork --kill-child --net bash -euc '
@@ -56,26 +64,29 @@ in_fresh_root() {
             mount -t overlay overlay "$UPPER/root" \
                 -o "lowerdir=$ROOT,upperdir=$UPPER/changed,workdir=$UPPER/work"
             cd "$UPPER/root"
-            mkdir -p packages test sources cargo rustup target
+            mkdir -p packages test cargo rustup target
             mount -t proc proc proc
             mount --rbind /dev dev
             mount -t tmpfs tmpfs run
             mount -t tmpfs tmpfs tmp
-            for bind in "$PACKAGES packages" "$SOURCES/tests/packages test" "$SOURCES sources" "$CARGO cargo" \
-                "$RUSTUP rustup"; do
+            # The test programs know the sources by their path.
+            mkdir -p ".$SOURCES" ".$BUILT"
+            for bind in "$PACKAGES packages" "$SOURCES/tests/packages test" "$SOURCES .$SOURCES" "$BUILT .$BUILT" \
+                "$CARGO cargo" "$RUSTUP rustup"; do
                 mount --rbind ${bind% *} ${bind#* }
                 mount -o remount,ro,bind ${bind#* }
             done
             mkdir -p "$TARGET"
             mount --rbind "$TARGET" target
             ip link set lo up
+            printf "127.0.0.1 localhost\n::1 localhost\n" >etc/hosts
             exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
                 DEBIAN_FRONTEND=noninteractive "$@"' bash "$@" || status=$?
     rmdir "$upper" 2>/dev/null || true
     return "$status"
 }
 
-# The tests: that of the packages once for each server that speaks Redis's protocol.
+# The tests: those of the packages and of the programs once for each server that speaks Redis's protocol.
 suite=${1:-}
 if [ -z "$suite" ] || [ -z "${releases[$suite]:-}" ]; then
     echo "usage: ./dev test --on bookworm | trixie" >&2
@@ -88,8 +99,12 @@ fi
 read -r php servers <<<"${releases[$suite]}"
 root_of "$suite"
 packages_for "$suite" "$php"
+end_to_end=$(end_to_end_program)
 for server in $servers; do
     in_fresh_root "$suite" /bin/bash /test/inside.sh "$php" "$server"
 done
 in_fresh_root "$suite" /bin/bash /test/rolling.sh "$php" "${servers%% *}"
 in_fresh_root "$suite" /bin/bash /test/phpize.sh "$php"
+for server in $servers; do
+    in_fresh_root "$suite" /bin/bash /test/tests.sh "$php" "$server" "$PWD" "$end_to_end"
+done

@@ -33,7 +33,8 @@ autobahn     the cases of the Autobahn test suite that apply to a server without
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 reproducible the packages, made twice in two folders: the same, byte by byte
 boot         ./dev package --boot: Debian booted in QEMU, and the unit as systemd runs it. Needs root, for debootstrap
-bookworm     the packages in a fresh root of Debian 12 (PHP 8.2): installed, used, upgraded, removed, purged; phpize
+bookworm     the packages in a fresh root of Debian 12 (PHP 8.2): installed, used, upgraded, removed, purged; phpize;
+             PHPUnit, the end-to-end tests and the demo's smoke test with the servers of that release
 trixie       the same in Debian 13 (PHP 8.4), with Redis and with Valkey. Both need root, for debootstrap
 long-chaos   ten minutes of faults without a violation on each of two seeds, also with an application's tables, and
              with webhooks; a minute on a Galera cluster
@@ -94,7 +95,7 @@ needs() {
             extension | daemon | fpm | testing | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
             reproducible) more+=(package) ;;
-            bookworm | trixie) more+=(package roots) ;;
+            bookworm | trixie) more+=(package roots) tools+=(websocat) ;;
             boot) more+=(package roots boot) ;;
             promises | long-chaos) more+=(galera) ;;&
             autobahn | demo | chaos | promises | long-chaos | fuzz) [ "$sets" != build ] || sets="build demo" ;;

@@ -8,7 +8,7 @@ source /test/root.sh
 # Every file but those of the servers, of apt, and what the test itself needs.
 files() {
     find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /tmp -o -path /packages -o -path /test \
-        -o -path /sources -o -path /cargo -o -path /rustup -o -path /target -o -path /var/lib/mysql \
+        -o -path /cargo -o -path /rustup -o -path /target -o -path /var/lib/mysql \
         -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path /root \) \
         -prune -o -print | sort
 }

@@ -105,7 +105,7 @@ final class DeliveryTest extends ChatPushTestCase
         self::assertStringContainsString($reason, $socket->body);
     }
 
-    public function invalidTokens(): iterable
+    public static function invalidTokens(): iterable
     {
         $secret = Stack::secret();
         $future = time() + 600;

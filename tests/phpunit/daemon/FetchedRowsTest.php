@@ -5,8 +5,6 @@ declare(strict_types=1);
 /** Which pushes carry a fetched row: those of the very string that getOfflineMessage() returned. */
 final class FetchedRowsTest extends ChatPushTestCase
 {
-    private string $content = '';
-
     /** The same words in a worker that lives on: they are another message. */
     public function testEqualWordsAreAnotherMessage(): void
     {
@@ -60,7 +58,7 @@ final class FetchedRowsTest extends ChatPushTestCase
         self::assertSame($rows[1]['message_id'], self::pushed($user, $way->call($this, $rows))['id']);
     }
 
-    public function survivors(): iterable
+    public static function survivors(): iterable
     {
         $ways = [
             'an index' => fn (array $rows) => $rows[1]['content'],
@@ -85,8 +83,11 @@ final class FetchedRowsTest extends ChatPushTestCase
             },
             'array_column' => fn (array $rows) => array_column($rows, 'content', 'id')[$rows[1]['id']],
             'a property' => function (array $rows) {
-                $this->content = $rows[1]['content'];
-                return (clone $this)->content;
+                $holder = new class {
+                    public string $content;
+                };
+                $holder->content = $rows[1]['content'];
+                return (clone $holder)->content;
             },
             'an object' => fn (array $rows) => ((object) $rows[1])->content,
             'a reference to it' => function (array $rows) {

@@ -109,7 +109,7 @@ final class GatewayWorkerExampleTest extends ChatPushTestCase
         self::assertStringContainsString($message, $thrown->getMessage());
     }
 
-    public function impossible(): iterable
+    public static function impossible(): iterable
     {
         yield ['getAllUidList() cannot be had with chatpush: nobody', fn () => Gateway::getAllUidList()];
         yield ['ask ChatPush\getOnlineUsers()', fn () => Gateway::getAllClientIdCount()];

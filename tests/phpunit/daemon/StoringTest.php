@@ -73,7 +73,7 @@ final class StoringTest extends ChatPushTestCase
         self::assertSame($content, getOfflineMessage($user)[0]['content']);
     }
 
-    public function contents(): iterable
+    public static function contents(): iterable
     {
         yield 'empty' => [''];
         yield 'one emoji' => ['👍'];

@@ -62,7 +62,7 @@ final class ArgumentsTest extends ChatPushTestCase
         self::assertSame(["$prefix:installation"], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
     }
 
-    public function outOfRange(): iterable
+    public static function outOfRange(): iterable
     {
         $range = 'must be between 1 and 2147483647';
         foreach ([0, -1, 2147483648, PHP_INT_MAX, PHP_INT_MIN] as $id) {

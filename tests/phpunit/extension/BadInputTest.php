@@ -123,7 +123,7 @@ final class BadInputTest extends ChatPushTestCase
         self::assertSame([$key], Stack::redis()->call('KEYS', "$prefix:*"), 'nothing is queued');
     }
 
-    public function idTypes(): iterable
+    public static function idTypes(): iterable
     {
         yield 'int' => ['int', [0, -1, 2147483648, '2147483648', 'Bob', '5.0', '007x', '']];
         yield 'bigint' => ['bigint', [0, '0', '9223372036854775808', '-9223372036854775809', 'Bob', '1e3']];
@@ -135,7 +135,7 @@ final class BadInputTest extends ChatPushTestCase
     {
         ini_set('chatpush.redis_url', 'unix:///nowhere/redis.sock');
         $lists = array_filter(
-            iterator_to_array($this->parameters()),
+            iterator_to_array(self::parameters()),
             fn (array $parameter) => in_array($parameter[2], ['ids', 'user_ids', 'receiver_ids'], true),
         );
         self::assertGreaterThanOrEqual(4, count($lists));
@@ -202,14 +202,14 @@ final class BadInputTest extends ChatPushTestCase
         }
     }
 
-    public function functions(): iterable
+    public static function functions(): iterable
     {
         foreach (ExtensionFunctions::names() as $name) {
             yield $name => [$name];
         }
     }
 
-    public function parameters(): iterable
+    public static function parameters(): iterable
     {
         foreach (ExtensionFunctions::names() as $name) {
             foreach ((new ReflectionFunction($name))->getParameters() as $i => $parameter) {

@@ -25,7 +25,7 @@ final class SettingsTest extends ChatPushTestCase
         self::assertStringNotContainsString('pa55', $output);
     }
 
-    public function invalidSettings(): iterable
+    public static function invalidSettings(): iterable
     {
         yield ['chatpush.redis_url', 'http://localhost'];
         yield ['chatpush.redis_url', 'localhost:6379'];
@@ -141,7 +141,7 @@ final class SettingsTest extends ChatPushTestCase
         self::assertSame($on ? "bool(true)\n" : "bool(false)\n", $script->output);
     }
 
-    public function switches(): iterable
+    public static function switches(): iterable
     {
         foreach (['On', 'on', 'Yes', 'TRUE', '1', '2', ' 1'] as $value) {
             yield $value => [$value, true];

@@ -46,7 +46,7 @@ final class PushSubscriptionsTest extends PromisesTestCase
         ChatPush\savePushSubscription(7, $json);
     }
 
-    public function wrong(): iterable
+    public static function wrong(): iterable
     {
         $with = fn (string $endpoint, string $keys) => "{\"endpoint\":\"$endpoint\",\"keys\":$keys}";
         yield 'long' => ['have at most 2048 bytes', str_repeat(' ', 2_049)];

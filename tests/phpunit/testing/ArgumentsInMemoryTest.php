@@ -18,23 +18,23 @@ final class ArgumentsInMemoryTest extends PromisesTestCase
     }
 
     /** The cases of the extension's own test. */
-    public function outOfRange(): iterable
+    public static function outOfRange(): iterable
     {
-        return (new ArgumentsTest())->outOfRange();
+        return ArgumentsTest::outOfRange();
     }
 
     public function testRoomsAreTexts(): void
     {
-        (new ArgumentsTest())->testRoomsAreTexts();
+        (new ArgumentsTest('testRoomsAreTexts'))->testRoomsAreTexts();
     }
 
     public function testElementsOfListsMustBeIds(): void
     {
-        (new ArgumentsTest())->testElementsOfListsMustBeIds();
+        (new ArgumentsTest('testElementsOfListsMustBeIds'))->testElementsOfListsMustBeIds();
     }
 
     public function testMessageIdMustBeOne(): void
     {
-        (new FetchedRowsTest())->testMessageIdMustBeOne();
+        (new FetchedRowsTest('testMessageIdMustBeOne'))->testMessageIdMustBeOne();
     }
 }

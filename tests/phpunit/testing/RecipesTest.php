@@ -58,7 +58,7 @@ final class RecipesTest extends PHPUnit\Framework\TestCase
         }
     }
 
-    public function recipes(): iterable
+    public static function recipes(): iterable
     {
         yield 'moving' => [self::ROOT . '/docs/move-an-existing-chat.md'];
         foreach (glob(self::ROOT . '/docs/recipe-*.md') as $page) {
