@@ -26,6 +26,8 @@ test|eatmydata|libeatmydata1|spares the servers of the tests the wait for the di
 galera|galera|galera-4|MariaDB as a Galera cluster
 galera|command rsync|rsync|copies the data to a node that joins the cluster
 galera|command wsrep_sst_rsync|mariadb-server|the script that starts that copy
+engines|command curl|curl|downloads other database servers
+engines|command unzip|unzip|unpacks them
 package|command dpkg-deb|dpkg|makes Debian packages
 package|command dpkg-shlibdeps|dpkg-dev|finds the libraries that they need
 package|command zip|zip|makes the archive for PIE
@@ -71,8 +73,9 @@ php_fpm() {
 packages() {
     local set probe package why missing=() reasons=()
     for set in "$@"; do
-        if [[ " build demo test galera autobahn firefox package roots boot " != *" $set "* ]]; then
-            echo "Unknown set '$set'; the sets are build, demo, test, galera, autobahn, firefox, package, roots and boot" >&2
+        if [[ " build demo test galera engines autobahn firefox package roots boot " != *" $set "* ]]; then
+            echo "Unknown set '$set'; the sets are build, demo, test, galera, engines, autobahn, firefox, package, roots" \
+                "and boot" >&2
             exit 64
         fi
     done

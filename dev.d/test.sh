@@ -5,7 +5,7 @@ parts=(
     chaos
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(promises fuzz autobahn firefox reproducible boot bookworm trixie long-chaos)
+long_parts=(promises fuzz autobahn engines firefox reproducible boot bookworm trixie long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -30,6 +30,7 @@ With --all also:
 promises     what chaos must notice: twenty-four promises, each broken by a build for that
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
+engines      end-to-end tests and PHPUnit on MariaDB 11.4 and on MySQL 8.0, which come from Maven Central
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 reproducible the packages, made twice in two folders: the same, byte by byte
 boot         ./dev package --boot: Debian booted in QEMU, and the unit as systemd runs it. Needs root, for debootstrap
@@ -68,6 +69,7 @@ run_tests() {
     source dev.d/php.sh
     source dev.d/browser.sh
     source dev.d/autobahn.sh
+    source dev.d/engines.sh
     needs "${parts[@]}"
     log=$(mktemp -d)
     trap 'exit 130' INT
@@ -91,6 +93,7 @@ needs() {
     for part in "$@"; do
         case "$part" in
             end-to-end) sets="build demo test" more+=(galera) tools+=(websocat) ;;
+            engines) sets="build demo test" more+=(galera) tools+=(websocat engines) ;;
             firefox) sets="build demo test" more+=(firefox) ;;
             extension | daemon | fpm | testing | client | browser) sets="build demo test" ;;
             autobahn) tools+=(kosoku) ;;&
@@ -219,10 +222,11 @@ part_daemon() { without_syncs phpunit_beside_stack daemon,promises; }
 part_fpm() { without_syncs phpunit_beside_stack fpm; }
 part_testing() { phpunit --configuration tests/phpunit/testing.xml; }
 # Most tests wait most of the time, so there are more threads than processors. What they test is optimised.
-part_end_to_end() {
+part_end_to_end() { end_to_end_tests; }
+end_to_end_tests() {
     CHATPUSH_DAEMON=$PWD/target/release/chatpushd CHATPUSH_STACK=$PWD/target/release/chatpush-stack \
         CHATPUSH_EXTENSION=$PWD/target/release/libchatpush.so RUST_TEST_THREADS=$((4 * $(nproc))) \
-        RUST_BACKTRACE=0 without_syncs cargo test --workspace --locked --test it
+        RUST_BACKTRACE=0 without_syncs cargo test --workspace --locked --test it "$@"
 }
 part_client() { client_tests; }
 part_browser() { browser_tests; }
@@ -233,6 +237,7 @@ part_boot() { ./dev package --boot; }
 part_bookworm() { dev.d/on.sh bookworm; }
 part_trixie() { dev.d/on.sh trixie; }
 part_autobahn() { autobahn_tests; }
+part_engines() { engine_tests; }
 part_long_chaos() {
     local seed
     for seed in "${CHATPUSH_CHAOS_SEED:-1}" "$((${CHATPUSH_CHAOS_SEED:-1} + 1))"; do

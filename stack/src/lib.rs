@@ -10,6 +10,7 @@
 //! - [`control`]: a socket through which another process can kill and start the daemon
 //! - `supervisor`: starts the daemon again when it has ended by itself
 //! - [`redis`], [`mariadb`], [`replicated_mariadb`], [`galera`], [`daemon`], [`php_fpm`], [`nginx`]: the servers
+//! - [`engine`]: which database server is started
 //! - [`server`]: a server process that ends with its owner
 //! - `guard`: the shell that cleans up after our process
 //! - [`folder`]: temporary folders
@@ -27,6 +28,7 @@ mod supervisor;
 pub mod stack;
 pub mod redis;
 pub mod mail;
+pub mod engine;
 pub mod mariadb;
 pub mod replicated_mariadb;
 pub mod galera;

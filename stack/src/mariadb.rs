@@ -1,4 +1,4 @@
-//! A private MariaDB on a Unix socket.
+//! A private MariaDB on a Unix socket, or the server that [`engine`](crate::engine) chooses instead.
 
 use std::ffi::OsStr;
 use std::fs::Permissions;
@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use crate::engine::Engine;
 use crate::folder::Folder;
 use crate::server::{Server, is_root};
 use crate::wait::until;
@@ -22,7 +23,7 @@ pub const PASSWORD: &str = "pw";
 /// The name of the data folder.
 const DATA: &str = "db";
 
-/// A MariaDB with small buffers, and otherwise its defaults.
+/// A MariaDB or MySQL with small buffers, and otherwise its defaults.
 #[derive(Debug)]
 pub struct MariaDb {
     server: Server,
@@ -50,6 +51,7 @@ impl MariaDb {
 
     /// Starts MariaDB with more arguments, which override the others.
     pub async fn start_with(folder: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let engine = Engine::chosen()?;
         // A server that starts deletes the temporary tables of others in its folder.
         let temporary = folder.join("db-tmp");
         std::fs::create_dir_all(&temporary)?;
@@ -64,13 +66,14 @@ impl MariaDb {
             "--innodb-log-file-size=8M".to_owned(),
             "--max-connections=500".to_owned(),
         ];
+        arguments.extend(engine.arguments());
         // The first one counts.
         if is_root() && !more.iter().any(|argument| argument.starts_with("--user=")) {
             arguments.push("--user=root".to_owned());
         }
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let log = folder.join("mariadb.log");
-        let server = Server::start("mariadbd", &arguments, &[], &log)?;
+        let server = Server::start(&engine.program(), &arguments, &[], &log)?;
         until("MariaDB answers", &log, async || sql(folder, "DO 1").await.is_ok()).await?;
         Ok(Self { server })
     }
@@ -94,24 +97,22 @@ impl MariaDb {
 /// A folder with a new data folder.
 async fn prepare() -> anyhow::Result<Folder> {
     let folder = Folder::new()?;
-    let output = Command::new("mariadb-install-db")
-        .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
-        // The machine's host name may not resolve.
-        .arg("--force")
-        .arg("--innodb-log-file-size=8M")
-        .arg(format!("--datadir={}", folder.path().join(DATA).display()))
+    let output = Engine::chosen()?
+        .install(&folder.path().join(DATA))
         // In a shared folder, two concurrent runs delete each other's temporary files.
         .env("TMPDIR", folder.path())
         .kill_on_drop(true)
         .output()
         .await
-        .context("cannot start mariadb-install-db")?;
+        .context("cannot start the program that creates a data folder")?;
     ensure!(
         output.status.success(),
-        "mariadb-install-db failed:\n{}{}",
+        "a data folder cannot be created:\n{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    // In MySQL, the servers of all copies would have one UUID, and not replicate from each other.
+    let _ = std::fs::remove_file(folder.path().join(DATA).join("auto.cnf"));
     Ok(folder)
 }
 

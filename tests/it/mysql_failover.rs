@@ -5,6 +5,7 @@ use chatpush_stack::mariadb;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::replicated_mariadb::ReplicatedMariaDb;
 use chatpush_tests::daemon::Daemon;
+use chatpush_tests::engine::portable;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
@@ -41,7 +42,7 @@ impl Pair {
 
     async fn sql(&self, folder: PathBuf, statements: &str) -> String {
         let statements = format!("USE {}; {statements}", self.env.name());
-        mariadb::sql(&folder, &statements).await.expect("the server executes the statements")
+        mariadb::sql(&folder, &portable(&statements)).await.expect("the server executes the statements")
     }
 
     /// The contents on the server of this folder.
@@ -91,6 +92,77 @@ async fn daemons_follow_a_planned_failover_whose_old_primary_lives_on() {
     new.sort_unstable();
     assert_eq!(new, ["a1", "a2", "b1", "new", "new"]);
     assert_eq!(pair.stored(old).await, ["a1", "b1"], "the old primary was not written to");
+}
+
+/// The primary is killed while stores commit. With semi-synchronous replication the promoted replica has every
+/// commit, and what the last transaction of the old one was is decided by the positions.
+#[tokio::test]
+async fn killed_primary_loses_and_doubles_nothing() {
+    let mut pair = Pair::new().await;
+    pair.servers.wait_for_replica().await.expect("the replica acknowledges");
+    let _daemons = [pair.env.daemon().await, pair.env.daemon().await];
+    let folder = Folder::new().expect("a folder is created");
+    let (begun, end) = (folder.path().join("begun"), folder.path().join("end"));
+    let callers: Vec<_> = (0..4)
+        .map(|caller| {
+            let php = pair.env.php().with("chatpush.timeout_ms=60000");
+            let code = format!(
+                "for ($n = 0; !file_exists('{}'); $n++) {{
+                     $text = \"{caller}-$n\";
+                     if (storeOfflineMessage(1, 2 + $n % 2, $text)) echo \"$text\n\";
+                     if ($n === 20) touch('{}-{caller}');
+                 }}",
+                end.display(),
+                begun.display()
+            );
+            tokio::spawn(async move { php.get(&code).await })
+        })
+        .collect();
+    let all_store = async || (0..4).all(|caller| folder.path().join(format!("begun-{caller}")).exists());
+    eventually("all callers store", all_store, |all| *all).await;
+    pair.servers.kill_primary();
+    pair.servers.promote_survivor().await.expect("the replica becomes the primary");
+    pair.proxy.lead_to(pair.servers.primary_socket());
+    assert_eq!(
+        pair.env.php().with("chatpush.timeout_ms=60000").get("echo storeOfflineMessage(1, 2, 'new');").await,
+        "1"
+    );
+    std::fs::write(&end, "").expect("a file can be written");
+    let mut told = vec!["new".to_owned()];
+    for caller in callers {
+        told.extend(caller.await.expect("PHP ran").lines().map(str::to_owned));
+    }
+    let mut stored = pair.stored(pair.servers.primary_folder().into()).await;
+    stored.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(stored, told);
+    let counters = "SELECT u.unread_count = COUNT(*) FROM `user` u \
+                    JOIN offline_message o ON o.receiver_id = u.id GROUP BY u.id";
+    assert_eq!(pair.sql(pair.servers.primary_folder().into(), counters).await, "1\n1\n");
+}
+
+/// The promoted replica lacks the last commits. The log still has their entries, which are applied again, and both
+/// daemons read what the new primary has.
+#[tokio::test]
+async fn commits_that_a_promoted_replica_lacks_are_applied_again() {
+    let mut pair = Pair::new().await;
+    let (one, other) = (pair.env.daemon().await, pair.env.daemon().await);
+    pair.php("storeOfflineMessage(1, 2, 'a');").await;
+    let replica = pair.servers.replica_folder().to_owned();
+    eventually("the replica has it", || pair.stored(replica.clone()), |stored| *stored == ["a"]).await;
+    pair.servers.cut_replica_off().await.expect("the replica answers");
+    let code = "foreach (['b', 'c'] as $text) echo storeOfflineMessage(1, 2, $text);";
+    assert_eq!(pair.php(code).await, "11");
+    let stored = (["a", "b", "c"].map(str::to_owned).to_vec(), 3);
+    assert_eq!((pair.replay(&one, 2).await, pair.replay(&other, 2).await), (stored.clone(), stored.clone()));
+    pair.servers.kill_primary();
+    pair.servers.promote_survivor().await.expect("the replica becomes the primary");
+    pair.proxy.lead_to(pair.servers.primary_socket());
+    assert_eq!((pair.replay(&one, 2).await, pair.replay(&other, 2).await), (stored.clone(), stored));
+    let code = "echo storeOfflineMessage(1, 2, 'd'), getUnreadCount(2),
+                    implode(' ', array_column(getOfflineMessage(2), 'content'));";
+    assert_eq!(pair.php(code).await, "14a b c d");
+    assert_eq!(pair.stored(replica).await, ["a", "b", "c", "d"]);
 }
 
 /// An account with the privilege to write to a read-only server writes nothing there: it would be missing on

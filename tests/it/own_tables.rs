@@ -206,7 +206,7 @@ async fn an_unknown_zone_is_refused_by_name() {
 async fn unusable_tables_are_refused_by_name() {
     for (change, named) in [
         ("ALTER TABLE offline_message ENGINE=MyISAM", "ENGINE=InnoDB"),
-        ("ALTER TABLE `user` ENGINE=MyISAM", "ALTER TABLE `user` ENGINE=InnoDB"),
+        ("ALTER TABLE `user` MODIFY username varchar(50), ENGINE=MyISAM", "ALTER TABLE `user` ENGINE=InnoDB"),
         (
             "ALTER TABLE offline_message DROP COLUMN send_time",
             "offline_message.send_time is missing (mysql.columns.send_time)",

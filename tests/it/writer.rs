@@ -217,11 +217,9 @@ async fn writer_keeps_its_lease_while_all_partitions_are_locked() {
     queued.get("foreach (range(1, 64) as $user) storeOfflineMessage(70, $user, 'held');").await;
     // The writer first tries all partitions in one transaction, then each alone and without waiting for
     // locks. Each failed try is rolled back, so the number of rollbacks shows that it keeps trying.
-    let rollbacks = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status \
-                     WHERE variable_name = 'COM_ROLLBACK'";
-    let before: u64 = env.query(rollbacks).await[0];
-    eventually("all are tried repeatedly", || env.query::<u64>(rollbacks), |now| now[0] >= before + 100)
-        .await;
+    let rollbacks = async || env.query::<(String, u64)>("SHOW GLOBAL STATUS LIKE 'Com_rollback'").await[0].1;
+    let before = rollbacks().await;
+    eventually("all are tried repeatedly", rollbacks, |now| *now >= before + 100).await;
     assert_eq!(env.query::<u64>("SELECT COUNT(*) FROM offline_message").await, [0]);
     application.query_drop("COMMIT").await.expect("MariaDB answers");
     eventually(

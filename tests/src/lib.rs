@@ -6,6 +6,7 @@
 //! - [`servers`]: a Redis and a MariaDB, shared by the tests or private to one
 //! - [`test_env`]: an installation of chatpush, with its own prefix and database
 //! - [`daemon`]: the built daemon
+//! - [`engine`]: what MariaDB and MySQL do not have in common
 //! - [`php`]: PHP with the built extension
 //! - [`client`]: a WebSocket client
 //! - [`grants`]: grants, and clients that have one
@@ -17,6 +18,7 @@ pub mod eventually;
 pub mod servers;
 pub mod test_env;
 pub mod daemon;
+pub mod engine;
 pub mod php;
 pub mod client;
 pub mod grants;

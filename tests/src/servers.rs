@@ -7,6 +7,8 @@ use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::redis::{self, Redis};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::engine::portable;
+
 /// One Redis and one MariaDB.
 #[derive(Debug)]
 pub struct Servers {
@@ -71,7 +73,17 @@ impl Servers {
 
     /// Runs statements as root.
     pub async fn sql(&self, statements: &str) -> String {
-        mariadb::sql(self.folder(), statements).await.expect("MariaDB executes the statements")
+        mariadb::sql(self.folder(), &portable(statements)).await.expect("MariaDB executes the statements")
+    }
+
+    /// Ends the connections of an account.
+    pub async fn end_connections_of(&self, account: &str) {
+        let user = account.split('@').next().unwrap_or(account);
+        let ids = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
+        for id in self.sql(&ids).await.lines() {
+            // It may have ended by itself.
+            let _ = mariadb::sql(self.folder(), &format!("KILL CONNECTION {id}")).await;
+        }
     }
 
     /// Creates the database of an installation.

@@ -11,6 +11,7 @@ use mysql_async::{Conn, Opts};
 use redis::AsyncConnectionConfig;
 
 use crate::daemon::Daemon;
+use crate::engine::portable;
 use crate::eventually::TEST_TIMEOUT;
 use crate::php::Php;
 use crate::servers::Servers;
@@ -163,7 +164,7 @@ impl TestEnv {
     /// Executes one statement.
     pub async fn execute(&self, sql: &str) {
         let mut connection = self.mysql().await;
-        connection.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        connection.query_drop(portable(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         connection.disconnect().await.expect("the connection closes");
     }
 
@@ -179,7 +180,7 @@ impl TestEnv {
     /// Returns the rows of a query.
     pub async fn query<T: FromRow + Send + 'static>(&self, sql: &str) -> Vec<T> {
         let mut connection = self.mysql().await;
-        let rows = connection.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = connection.query(portable(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         connection.disconnect().await.expect("the connection closes");
         rows
     }
