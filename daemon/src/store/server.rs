@@ -28,6 +28,8 @@ pub(super) struct Server {
     pub(super) aborts_from_outside: bool,
     /// Whether this account may write although the server refuses writes.
     pub(super) ignores_read_only: bool,
+    /// Whether a statement waits for a lock for a second at least: MySQL has no shorter time.
+    pub(super) waits_for_locks: bool,
     /// The largest value of the counter's column.
     pub(super) most_unread: u64,
 }
@@ -50,6 +52,8 @@ impl Server {
         let privileges = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type IN \
                           ('SUPER', 'CONNECTION_ADMIN', 'READ_ONLY ADMIN', 'READ ONLY ADMIN')";
         let ignores_read_only: Option<u64> = bounded(connection.query_first(privileges)).await?;
+        let waits_for_locks = "SELECT VERSION() NOT LIKE '%MariaDB%'";
+        let waits_for_locks: Option<bool> = bounded(connection.query_first(waits_for_locks)).await?;
         // Percona XtraDB Cluster has it as a variable of sessions alone.
         let galera: Option<(String, String)> =
             bounded(connection.query_first("SHOW VARIABLES LIKE 'wsrep_on'")).await?;
@@ -64,6 +68,7 @@ impl Server {
             statement_bytes: STATEMENT_BYTES,
             aborts_from_outside: galera.is_some_and(|(_, value)| value == "ON"),
             ignores_read_only: ignores_read_only.is_some_and(|privileges| privileges > 0),
+            waits_for_locks: waits_for_locks == Some(true),
             most_unread: most(&counter.unwrap_or_default()),
         })
     }

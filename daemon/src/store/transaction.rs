@@ -19,7 +19,8 @@ impl WriterConnection {
     /// Sets how locks are treated, if that is another way than now.
     pub(super) fn set_locks(&mut self, statements: &mut MultiStatement, locks: Locks) {
         if self.locks != locks {
-            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead.
+            // In MariaDB 0 means not to wait. MySQL's minimum is 1, which it uses instead, so its rows are locked
+            // with NOWAIT before.
             let seconds = u8::from(locks == Locks::Wait);
             let setting =
                 format!("SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}");
@@ -46,6 +47,12 @@ impl WriterConnection {
         if locks == Locks::NoWait && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().copied().collect();
             statements.push(ResultUse::Ignored, counter::lock(tables, &users, locks));
+        }
+        if locks == Locks::NoWait && self.server.waits_for_locks {
+            let recalls = batch.recalls.iter().map(|recall| recall::lock(tables, recall));
+            for statement in confirm::lock(tables, batch, most / 2).into_iter().chain(recalls) {
+                statements.push(ResultUse::Ignored, statement);
+            }
         }
         match inserts {
             Inserts::Together => {

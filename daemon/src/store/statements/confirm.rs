@@ -62,6 +62,38 @@ pub(in crate::store) fn confirm_acked(tables: &Tables, batch: &Batch<'_>, most: 
     statements
 }
 
+/// Locks the rows that clients have confirmed or the application deletes. Each fails at once if another transaction has
+/// locked one.
+pub(in crate::store) fn lock(tables: &Tables, batch: &Batch<'_>, most: usize) -> Vec<String> {
+    let Names { offline_message, id, receiver_id, .. } = &**tables;
+    let (mut recorded, mut own) = (Vec::new(), Vec::new());
+    for (receiver, message) in batch.client_acks.iter().chain(&batch.withdrawn) {
+        match message.as_row() {
+            Some((row, _)) => own.push(row),
+            None => recorded.push(format!("({}, {})", id_literal(receiver), quoted(message.as_str()))),
+        }
+    }
+    let by_id = in_statements(&own, most, |_| 21).into_iter();
+    let by_id = by_id.map(|ids| format!("SELECT {id} FROM {offline_message} WHERE {id} IN ({})", list(ids)));
+    let by_record = in_statements(&recorded, most, |row| row.len() + 2).into_iter().map(|wanted| {
+        format!(
+            "SELECT o.{id} FROM `{}` m JOIN {offline_message} o ON {} \
+             WHERE (m.`receiver_id`, m.`message_id`) IN ({})",
+            schema::MESSAGE,
+            identity::record_of_row(tables),
+            wanted.join(", ")
+        )
+    });
+    let deletes = batch.app_deletes.iter().map(|ack| {
+        format!(
+            "SELECT {id} FROM {offline_message} WHERE {receiver_id} = {} AND {id} IN ({})",
+            id_literal(ack.receiver),
+            rows(ack)
+        )
+    });
+    by_id.chain(by_record).chain(deletes).map(|select| select + " FOR UPDATE NOWAIT").collect()
+}
+
 /// Selects senders, receivers and ids of the messages with a record that clients have confirmed, before their
 /// rows go.
 pub(in crate::store) fn delivered(tables: &Tables, batch: &Batch<'_>, most: usize) -> Vec<String> {

@@ -96,6 +96,15 @@ pub(in crate::store) fn remove_row(tables: &Tables, recall: &Recall<'_>) -> Stri
     }
 }
 
+/// Locks what [`remove_row`] changes. It fails at once if another transaction has locked it.
+pub(in crate::store) fn lock(tables: &Tables, recall: &Recall<'_>) -> String {
+    format!(
+        "SELECT m.`offline_id` FROM {} WHERE {} FOR UPDATE NOWAIT",
+        records_and_rows(tables),
+        named_by(tables, recall)
+    )
+}
+
 /// Deletes the record of a row that was marked.
 pub(in crate::store) fn delete_record(tables: &Tables, recall: &Recall<'_>) -> Option<String> {
     tables.marking.as_ref()?;
