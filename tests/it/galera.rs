@@ -8,6 +8,8 @@ use chatpush_tests::test_env::TestEnv;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
 
+use super::takeover;
+
 /// An installation whose database is a Galera cluster. The daemon uses the first node.
 struct Site {
     env: TestEnv,
@@ -217,6 +219,44 @@ async fn writer_compares_positions_before_each_commit() {
             && fence.contains(", `log_id`, NULL)");
         assert!(compares && commit == "COMMIT", "{store:#?}");
     }
+}
+
+#[tokio::test]
+async fn check_says_what_a_cluster_keeps() {
+    let site = Site::new(2, &[]).await;
+    let check = Daemon::command(&site.env, &["check"]).await;
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    let named =
+        |line: &str| line.starts_with("ok       MySQL server: MariaDB ") && line.contains("Galera (of 2)");
+    assert!(text.lines().any(named), "{text}");
+}
+
+/// The writer hangs on a node, and its successor uses another one, where it can neither see the writer's named lock nor
+/// end its connection.
+#[tokio::test]
+async fn writer_that_hangs_on_another_node_is_replaced() {
+    let site = Site::new(3, &[2]).await;
+    let first = site.env.daemon().await;
+    let url = mariadb::url(&mariadb::socket(site.cluster.folder(1)), site.env.name());
+    let successor = site.env.clone().with("CHATPUSH_MYSQL_URL", url).daemon().await;
+    let php = site.env.php().with("chatpush.timeout_ms=60000");
+    let store = async |content: &str| {
+        let code = format!("var_dump(storeOfflineMessage(1, 2, '{content}'));");
+        assert_eq!(php.get(&code).await.trim(), "bool(true)", "{content}");
+    };
+    store("before").await;
+    assert_eq!(takeover::writer(&site.env).await, Some(first.process().pid()));
+    first.process().signal("STOP");
+    store("meanwhile").await;
+    assert_eq!(takeover::writer(&site.env).await, Some(successor.process().pid()));
+    first.process().signal("CONT");
+    for content in ["a", "b", "c"] {
+        store(content).await;
+    }
+    eventually("the resumed daemon stands by", || first.is_ready(), |ready| *ready).await;
+    let rows = site.sql(2, "SELECT content FROM offline_message ORDER BY id").await;
+    assert_eq!(rows.concat(), ["before", "meanwhile", "a", "b", "c"]);
+    assert_eq!(site.sql(2, "SELECT unread_count FROM `user` WHERE id = 2").await, [["5"]]);
 }
 
 /// A daemon whose node has not yet applied what the writer has committed on another one waits for it.

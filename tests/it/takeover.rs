@@ -5,9 +5,10 @@ use chatpush_tests::eventually::eventually;
 use chatpush_tests::grants;
 use chatpush_tests::test_env::TestEnv;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts};
 
 /// The process id of the writer, which is a part of its name in Redis.
-async fn writer(env: &TestEnv) -> Option<u32> {
+pub(crate) async fn writer(env: &TestEnv) -> Option<u32> {
     let holder: Option<String> = env.redis(&["GET", &format!("{}:writer", env.name())]).await;
     holder?.rsplit('-').nth(1)?.parse().ok()
 }
@@ -74,6 +75,30 @@ async fn writer_that_hangs_is_replaced_by_a_daemon_with_another_account() {
     assert_eq!(writer(&env).await, Some(other.process().pid()));
     assert_eq!(env.stored(2).await, ["before", "meanwhile"]);
     assert_eq!(env.unread(2).await, 2);
+}
+
+/// Another connection holds the writer's named lock, and the account of the daemon may not end it: the positions alone
+/// decide who writes.
+#[tokio::test]
+async fn daemon_writes_although_another_connection_keeps_the_lock() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let account = format!("b_{}", env.name());
+    let database = env.name();
+    let made = format!(
+        "CREATE USER {account}@localhost IDENTIFIED BY 'pw'; GRANT ALL ON {database}.* TO {account}@localhost"
+    );
+    env.servers().sql(&made).await;
+    let url = env.servers().mysql_url(database).replace("chatpush:", &format!("{account}:"));
+    let mut other = Conn::new(Opts::from_url(&url).expect("a valid URL")).await.expect("it answers");
+    let lock = "SELECT GET_LOCK(CONCAT('chatpush:', MD5(DATABASE())), 0)";
+    assert_eq!(other.query_first(lock).await.expect("it answers"), Some(1));
+    let _daemon = env.daemon().await;
+    let php = env.php().with("chatpush.timeout_ms=60000");
+    assert_eq!(php.get("echo storeOfflineMessage(1, 2, 'a');").await, "1");
+    assert_eq!((env.stored(2).await, env.unread(2).await), (vec!["a".to_owned()], 1));
+    let held = "SELECT IS_USED_LOCK(CONCAT('chatpush:', MD5(DATABASE()))) = CONNECTION_ID()";
+    assert_eq!(other.query_first(held).await.expect("it answers"), Some(1));
 }
 
 /// After it resumes, its sessions replay what was stored in the meantime.

@@ -75,9 +75,6 @@ pub(crate) enum UnavailableCause {
     /// The server is a replica, or was the primary before.
     #[error("the server refuses writes (read_only)")]
     ReadOnly,
-    /// `KILL` did not end the last writer's connection.
-    #[error("the last writer's connection does not end")]
-    LastWriterRemains,
     /// `ROLLBACK` failed.
     #[error("a transaction cannot be rolled back")]
     NotRolledBack,

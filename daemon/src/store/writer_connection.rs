@@ -21,9 +21,11 @@ use crate::base::fault_injection::{self, Promise};
 use crate::log::position::Position;
 
 /// After how long without a statement the server closes the writer's connection, and with it the transaction and the
-/// named lock. The successor ends a connection that has gone silent by `KILL`, but may not be allowed to, if it has
-/// another account; and a node of Galera that is told to while it commits (MariaDB 10.11) goes on to read from it.
-const SILENCE: Duration = Duration::from_secs(10);
+/// named lock: as long as the lease lasts (`broker/lease.rs`), so a writer that hangs has no locks left when it is
+/// replaced. A successor that knows its connection ends it by `KILL` before. But it may not be allowed to, if it has
+/// another account; a node of Galera that is told to while it commits (MariaDB 10.11) goes on to read from it; and
+/// some servers do not say which connection it is.
+const SILENCE: Duration = Duration::from_secs(6);
 
 /// How often the writer's connection is used at least.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(2);
@@ -61,7 +63,7 @@ pub(crate) struct WriterConnection {
 
 impl WriterConnection {
     /// Opens the writer's connection and takes the named lock. The connection of the last writer is ended if
-    /// it still exists: a writer that hangs must not keep its row locks.
+    /// it is known and still exists: a writer that hangs must not keep its row locks.
     ///
     /// Returns it with the installation that the server it leads to belongs to.
     pub(crate) async fn open(

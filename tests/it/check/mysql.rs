@@ -172,6 +172,20 @@ async fn a_server_that_is_not_durable_is_warned_of() {
 }
 
 #[tokio::test]
+async fn the_server_is_named_with_what_it_keeps() {
+    let env = TestEnv::new().await;
+    let report = Report::of(&env).await;
+    let (status, text) = report.finding("MySQL server");
+    assert!(
+        status == "ok" && text.contains(": what callers were told is stored is on this server;"),
+        "{text}"
+    );
+    let version: Vec<String> = env.query("SELECT VERSION()").await;
+    let number = text.split([' ', ':']).nth(1).expect("a number");
+    assert!(version[0].starts_with(number), "{text}, {version:?}");
+}
+
+#[tokio::test]
 async fn replication_by_statements_is_warned_of() {
     let env = TestEnv::with_own_servers().await;
     env.servers().kill_mariadb().await;

@@ -1,6 +1,7 @@
 //! MySQL: the server's settings, tables, columns, indexes, rows, triggers and privileges.
 
 mod columns;
+mod engine;
 mod further_columns;
 mod history;
 mod ids;
@@ -42,7 +43,8 @@ pub(super) async fn check(config: &Config, mysql: &Mysql) -> Vec<Finding> {
 
 async fn all(connection: &mut Conn, config: &Config, mysql: &Mysql) -> Result<Vec<Finding>, StoreError> {
     let names = &mysql.names;
-    let mut findings = server::check(connection).await?;
+    let mut findings = engine::check(connection).await?;
+    findings.extend(server::check(connection).await?);
     findings.extend(time_zone::check(connection, mysql).await?);
     let mut there = Vec::new();
     for table in schema::tables(names) {

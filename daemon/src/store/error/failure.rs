@@ -14,7 +14,6 @@ impl Failure for StoreError {
             Self::Unavailable(UnavailableCause::Server(failure))
             | Self::Unexpected(failure)
             | Self::Denied(failure) => refused(failure),
-            Self::Unavailable(UnavailableCause::LastWriterRemains) => "the last writer remains",
             Self::Unavailable(UnavailableCause::Partitions { .. } | UnavailableCause::NotMigrated(_)) => {
                 "the tables do not fit this version"
             }
