@@ -172,7 +172,8 @@ impl ReplicatedMariaDb {
             // The password is encrypted with the key of the primary.
             "MASTER_AUTO_POSITION = 1, GET_MASTER_PUBLIC_KEY = 1"
         } else {
-            "MASTER_USE_GTID = current_pos"
+            // Newer ones want TLS with a known certificate.
+            "MASTER_USE_GTID = current_pos, MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0"
         };
         let follow = format!(
             "SET GLOBAL read_only = 1; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, \
