@@ -20,6 +20,8 @@ pub(crate) mod replies;
 pub(crate) mod returned;
 pub(crate) mod revocations;
 pub(crate) mod scripts;
+pub(crate) mod sentinels;
+mod server;
 pub(crate) mod writes;
 
 use std::time::Duration;

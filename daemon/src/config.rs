@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::redis::ConnectionInfo;
+use chatpush_wire::address::Address;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
@@ -95,7 +95,7 @@ pub struct Config {
     /// Type of messages that were stored without one.
     pub default_type: MessageType,
     /// The Redis server that the extension uses too.
-    pub redis: ConnectionInfo,
+    pub redis: Address,
     /// How long a confirmed message is remembered in the database. Zero: not at all.
     pub failover_memory: Duration,
     /// The application's database; none if this installation stores nothing (`storage = "none"`).

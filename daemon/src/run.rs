@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use redis::Client;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -103,8 +102,7 @@ async fn run(
     (tls, manager): (Arc<Tls>, Option<Manager>),
     stop: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-    let services = Services::new(config, client);
+    let services = Services::new(config);
     if let Err(error) = installation::agree(&services, installation::START_TIMEOUT).await
         && error.is_final()
     {
@@ -175,6 +173,10 @@ impl Daemon {
         }
 
         let connected = TaskTracker::new();
+        let (followed, followed_until) = (services.clone(), stop_connected.clone());
+        connected.spawn(async move {
+            followed_until.run_until_cancelled(followed.commands.connector().follow_master()).await;
+        });
         let conversations = config.mysql.as_ref().is_some_and(|mysql| mysql.names.unread_by_conversation);
         let stored = (services.store.is_some(), conversations);
         let generation = services.generation.clone();

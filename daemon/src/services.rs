@@ -46,11 +46,11 @@ pub(crate) struct Services {
 
 impl Services {
     /// The services for `config`. Nothing is connected yet.
-    pub(crate) fn new(config: Config, client: redis::Client) -> Arc<Self> {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
         Arc::new(Self {
             daemon: daemon_name(),
             prefix: config.prefix.clone(),
-            commands: Commands::new(client),
+            commands: Commands::new(config.redis.clone()),
             store: config.mysql.as_ref().map(|mysql| Store::new(mysql, &config.prefix)),
             installation: Mutex::default(),
             generation: Arc::default(),

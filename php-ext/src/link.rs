@@ -15,6 +15,7 @@ mod ping;
 mod redis_error;
 mod resolver;
 mod send_timeout;
+mod sentinel;
 mod slot;
 mod socket;
 mod stream;

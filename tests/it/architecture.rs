@@ -134,6 +134,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("demo", &["artifacts", "control", "daemon", "folder", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
+    ("sentinel", &["folder", "port", "server", "wait"]),
     ("engine", &[]),
     ("mariadb", &["engine", "folder", "server", "wait"]),
     ("replicated_mariadb", &["engine", "folder", "mariadb", "port", "wait"]),

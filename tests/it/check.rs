@@ -9,13 +9,13 @@ use serde_json::Value;
 
 /// The findings of `check --json`.
 #[derive(Debug)]
-struct Report {
-    code: Option<i32>,
+pub(crate) struct Report {
+    pub(crate) code: Option<i32>,
     findings: Vec<(String, String, String)>,
 }
 
 impl Report {
-    async fn of(env: &TestEnv) -> Self {
+    pub(crate) async fn of(env: &TestEnv) -> Self {
         let output = Daemon::command(env, &["check", "--json"]).await;
         let list: Vec<serde_json::Map<String, Value>> =
             serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -28,7 +28,7 @@ impl Report {
     }
 
     /// Status and text of the finding with this name.
-    fn finding(&self, name: &str) -> (&str, &str) {
+    pub(crate) fn finding(&self, name: &str) -> (&str, &str) {
         let found = self.findings.iter().find(|(found, ..)| found == name);
         let (_, status, text) = found.unwrap_or_else(|| panic!("{name} is not in {self:?}"));
         (status, text)

@@ -99,6 +99,8 @@ mod installation;
 mod takeover;
 /// A Redis master that becomes a replica and lives on.
 mod failover;
+/// A Redis master that Sentinels replace.
+mod sentinel;
 /// Connections to Redis that die without a word.
 mod dead_connections;
 /// The accounts of Redis in the documentation.

@@ -1,7 +1,8 @@
 //! Where Redis is: the one grammar of `chatpush.redis_url` and `redis.url`.
 //!
-//! `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or
-//! `unix:///path[?db=…&user=…&pass=…]`. The forms are those of the IANA registration of `redis:` and of the
+//! `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS,
+//! `unix:///path[?db=…&user=…&pass=…]`, or `redis+sentinel://[user:password@]host[:port][,…]/master[/db]` and
+//! `rediss+sentinel://…`. The forms are those of the IANA registration of `redis:` and of the
 //! common clients. What those clients ignore is refused here: an ignored part means another database or
 //! another account than the one that was written down.
 
@@ -14,8 +15,8 @@ use url::Url;
 /// A parsed address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    /// The socket to connect to.
-    pub endpoint: Endpoint,
+    /// Where the server is.
+    pub location: Location,
     /// The ACL user, if one is named. There is a password then.
     pub user: Option<String>,
     /// The password, if there is one. Never printed.
@@ -24,7 +25,16 @@ pub struct Address {
     pub database: u32,
 }
 
-/// The socket that Redis listens on.
+/// Where the server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// It has one address.
+    Server(Endpoint),
+    /// It is whatever server Sentinels name as the master.
+    Sentinel(Box<Sentinels>),
+}
+
+/// The socket that a server listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// TCP, with or without TLS.
@@ -40,18 +50,54 @@ pub enum Endpoint {
     Unix(PathBuf),
 }
 
+/// The Sentinels that are asked for a master.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentinels {
+    /// Host and port of each; at least one.
+    pub hosts: Vec<(String, u16)>,
+    /// The name of the master, as in `sentinel monitor`.
+    pub master: String,
+    /// Whether to use TLS, to Sentinels and to the master.
+    pub tls: bool,
+}
+
+/// As it stands in an address.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, .. } => f.write_str(&authority(host, *port)),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Sentinels {
+    /// The socket of each.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.hosts.iter().map(|(host, port)| self.endpoint(host.clone(), *port))
+    }
+
+    /// The socket of a master that they have named.
+    pub fn endpoint(&self, host: String, port: u16) -> Endpoint {
+        Endpoint::Tcp { host, port, tls: self.tls }
+    }
+}
+
 /// Why a text is not an address. The text itself is not repeated, since it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be redis://[user:password@]host[:port][/db], rediss://… or unix:///path[?db=N&user=…&pass=…]{0}"
+    "must be redis://[user:password@]host[:port][/db], rediss://…, unix:///path[?db=N&user=…&pass=…] or \
+     redis+sentinel://[user:password@]host[:port],host[:port]/NAME[/db]{0}"
 )]
 pub struct InvalidAddress(Problem);
 
 /// What is wrong with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
-    /// It is not a URL of one of the three forms.
+    /// It is not a URL of one of the forms.
     Form,
+    /// Sentinels need the name of a master.
+    Master,
     /// There is an `@` behind the host: a character of the password ended the host too early.
     Unencoded,
     /// The database is not a number.
@@ -74,6 +120,9 @@ enum Problem {
     Utf8,
 }
 
+/// Where Sentinels listen.
+const SENTINEL_PORT: u16 = 26379;
+
 /// Most bytes in the path of a Unix socket.
 const LONGEST_PATH: usize = 107;
 
@@ -81,6 +130,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form => Ok(()),
+            Self::Master => {
+                f.write_str(" (the name of the master, as in \"sentinel monitor\", follows the hosts)")
+            }
             Self::Unencoded => f.write_str(
                 " (special characters in user and password must be percent-encoded: @ is %40, / is %2F, \
                  # is %23, ? is %3F, % is %25)",
@@ -120,6 +172,9 @@ impl Address {
         if has_unencoded_login(text) {
             return Err(Problem::Unencoded);
         }
+        if let Some((scheme @ ("redis+sentinel" | "rediss+sentinel"), rest)) = text.trim().split_once("://") {
+            return Self::sentinel(rest, scheme.starts_with("rediss"));
+        }
         let url = Url::parse(text).map_err(|_| Problem::Form)?;
         if url.fragment().is_some() {
             return Err(Problem::Fragment);
@@ -130,28 +185,52 @@ impl Address {
             "unix" => Self::unix(&url)?,
             _ => return Err(Problem::Form),
         };
-        if address.user.is_some() && address.password.is_none() {
-            return Err(Problem::NoPassword);
-        }
-        Ok(address)
+        address.with_whole_login()
+    }
+
+    /// A user needs a password.
+    fn with_whole_login(self) -> Result<Self, Problem> {
+        if self.user.is_some() && self.password.is_none() { Err(Problem::NoPassword) } else { Ok(self) }
     }
 
     fn tcp(url: &Url, tls: bool) -> Result<Self, Problem> {
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Problem::Form)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (host, port) = host_and_port(url, 6379)?;
         if url.query().is_some() {
             return Err(Problem::QueryOfTcp);
         }
-        let database = match url.path().trim_matches('/') {
-            "" => 0,
-            digits => number(digits)?,
-        };
         Ok(Self {
-            endpoint: Endpoint::Tcp { host: decoded(&host)?, port: url.port().unwrap_or(6379), tls },
+            location: Location::Server(Endpoint::Tcp { host, port, tls }),
             user: non_empty(decoded(url.username())?),
             password: url.password().map(decoded).transpose()?.and_then(non_empty),
-            database,
+            database: database(url.path())?,
         })
+    }
+
+    /// `rest`: what follows the scheme. A URL has one host; so each is read as the host of one.
+    fn sentinel(rest: &str, tls: bool) -> Result<Self, Problem> {
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let url = |text: String| Url::parse(&text).map_err(|_| Problem::Form);
+        let hosts =
+            hosts.split(',').map(|host| host_and_port(&url(format!("redis://{host}"))?, SENTINEL_PORT));
+        let hosts = hosts.collect::<Result<_, _>>()?;
+        let url = url(format!("redis://{login}@host{path}"))?;
+        if url.fragment().is_some() {
+            return Err(Problem::Fragment);
+        }
+        if url.query().is_some() {
+            return Err(Problem::QueryOfTcp);
+        }
+        let path = url.path().strip_prefix('/').unwrap_or_default();
+        let (master, path) = path.split_once('/').unwrap_or((path, ""));
+        let master = non_empty(decoded(master)?).ok_or(Problem::Master)?;
+        let address = Self {
+            location: Location::Sentinel(Box::new(Sentinels { hosts, master, tls })),
+            user: non_empty(decoded(url.username())?),
+            password: url.password().map(decoded).transpose()?.and_then(non_empty),
+            database: database(path)?,
+        };
+        address.with_whole_login()
     }
 
     fn unix(url: &Url) -> Result<Self, Problem> {
@@ -179,7 +258,7 @@ impl Address {
             }
         }
         Ok(Self {
-            endpoint: Endpoint::Unix(path.into()),
+            location: Location::Server(Endpoint::Unix(path.into())),
             user: user.and_then(non_empty),
             password: password.and_then(non_empty),
             database: database.as_deref().map(number).transpose()?.unwrap_or_default(),
@@ -196,13 +275,20 @@ impl fmt::Display for Address {
             (Some(user), None) => format!("{user}@"),
             (None, None) => String::new(),
         };
-        match &self.endpoint {
-            Endpoint::Tcp { host, port, tls } => {
+        match &self.location {
+            Location::Server(endpoint @ Endpoint::Tcp { tls, .. }) => {
                 let scheme = if *tls { "rediss" } else { "redis" };
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                write!(f, "{scheme}://{login}{host}:{port}/{}", self.database)
+                write!(f, "{scheme}://{login}{endpoint}/{}", self.database)
             }
-            Endpoint::Unix(path) => write!(f, "unix://{login}{}?db={}", path.display(), self.database),
+            Location::Sentinel(sentinels) => {
+                let Sentinels { hosts, master, tls } = &**sentinels;
+                let scheme = if *tls { "rediss+sentinel" } else { "redis+sentinel" };
+                let hosts: Vec<_> = hosts.iter().map(|(host, port)| authority(host, *port)).collect();
+                write!(f, "{scheme}://{login}{}/{master}/{}", hosts.join(","), self.database)
+            }
+            Location::Server(Endpoint::Unix(path)) => {
+                write!(f, "unix://{login}{}?db={}", path.display(), self.database)
+            }
         }
     }
 }
@@ -219,6 +305,24 @@ fn has_unencoded_login(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let behind = rest.find(['/', '?', '#']).and_then(|end| rest.get(end..)).unwrap_or_default();
     scheme.trim() != "unix" && behind.contains('@')
+}
+
+/// A host and port as in a URL.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn host_and_port(url: &Url, default: u16) -> Result<(String, u16), Problem> {
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Problem::Form)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((decoded(host)?, url.port().unwrap_or(default)))
+}
+
+fn database(path: &str) -> Result<u32, Problem> {
+    match path.trim_matches('/') {
+        "" => Ok(0),
+        digits => number(digits),
+    }
 }
 
 fn number(text: &str) -> Result<u32, Problem> {
@@ -253,35 +357,81 @@ mod tests {
         Address::parse(text).unwrap_err().0
     }
 
-    fn tcp(host: &str, port: u16, tls: bool) -> Endpoint {
-        Endpoint::Tcp { host: host.to_owned(), port, tls }
+    fn tcp(host: &str, port: u16, tls: bool) -> Location {
+        Location::Server(Endpoint::Tcp { host: host.to_owned(), port, tls })
     }
 
     #[test]
     fn forms_are_parsed() {
-        for (text, endpoint, user, password, database) in [
+        for (text, location, user, password, database) in [
             ("redis://localhost", tcp("localhost", 6379, false), None, None, 0),
             ("rediss://10.0.0.5:7/", tcp("10.0.0.5", 7, true), None, None, 0),
             ("redis://[::1]:6380/12", tcp("::1", 6380, false), None, None, 12),
             ("redis://:p%40ss%2Fw%23rd@h/3", tcp("h", 6379, false), None, Some("p@ss/w#rd"), 3),
             ("redis://me:p@ss@h", tcp("h", 6379, false), Some("me"), Some("p@ss"), 0),
-            ("unix:///run/r.sock", Endpoint::Unix("/run/r.sock".into()), None, None, 0),
+            ("unix:///run/r.sock", unix("/run/r.sock"), None, None, 0),
             (
                 "unix:///run/r@1.sock?db=5&user=me&pass=a+b%26",
-                Endpoint::Unix("/run/r@1.sock".into()),
+                unix("/run/r@1.sock"),
                 Some("me"),
                 Some("a+b&"),
                 5,
             ),
         ] {
             let expected = Address {
-                endpoint,
+                location,
                 user: user.map(str::to_owned),
                 password: password.map(str::to_owned),
                 database,
             };
             assert_eq!(parse(text), expected, "{text}");
         }
+    }
+
+    fn unix(path: &str) -> Location {
+        Location::Server(Endpoint::Unix(path.into()))
+    }
+
+    fn sentinels(hosts: &[(&str, u16)], master: &str, tls: bool) -> Location {
+        let hosts = hosts.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
+        Location::Sentinel(Box::new(Sentinels { hosts, master: master.to_owned(), tls }))
+    }
+
+    #[test]
+    fn sentinels_are_parsed() {
+        let one = parse("redis+sentinel://s1/mymaster");
+        assert_eq!(one.location, sentinels(&[("s1", 26379)], "mymaster", false));
+        assert_eq!((one.user, one.password, one.database), (None, None, 0));
+        let several = parse("rediss+sentinel://me:p%40ss@s1:1,[::1],10.0.0.3:26380/my%20master/3");
+        let hosts = [("s1", 1), ("::1", 26379), ("10.0.0.3", 26380)];
+        assert_eq!(several.location, sentinels(&hosts, "my master", true));
+        assert_eq!(
+            (several.user.as_deref(), several.password.as_deref(), several.database),
+            (Some("me"), Some("p@ss"), 3)
+        );
+        assert_eq!(
+            several.to_string(),
+            "rediss+sentinel://me:***@s1:1,[::1]:26379,10.0.0.3:26380/my master/3"
+        );
+    }
+
+    #[test]
+    fn sentinels_need_a_master_and_nothing_is_ignored() {
+        for text in ["redis+sentinel://s1", "redis+sentinel://s1,s2/", "redis+sentinel://s1//3"] {
+            assert_eq!(problem(text), Problem::Master, "{text}");
+        }
+        for text in
+            ["redis+sentinel:///m", "redis+sentinel://s1,/m", "redis+sentinel://s1:x/m", "sentinel://s1/m"]
+        {
+            assert_eq!(problem(text), Problem::Form, "{text}");
+        }
+        assert_eq!(problem("redis+sentinel://s1/m/x"), Problem::Database);
+        assert_eq!(problem("redis+sentinel://s1/m/3/4"), Problem::Database);
+        assert_eq!(problem("redis+sentinel://s1/m?db=3"), Problem::QueryOfTcp);
+        assert_eq!(problem("redis+sentinel://s1/m#3"), Problem::Fragment);
+        assert_eq!(problem("redis+sentinel://me@s1/m"), Problem::NoPassword);
+        assert_eq!(problem("redis+sentinel://me:a/b@s1/m"), Problem::Unencoded);
+        assert_eq!(problem("redis+sentinel://me:100%@s1/m"), Problem::Percent);
     }
 
     #[test]

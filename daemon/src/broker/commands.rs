@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisResult, ScriptInvocation};
+use chatpush_wire::address::Address;
+use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisResult, ScriptInvocation};
 use tokio::sync::Mutex;
 
 use super::connection::{Connection, Connector};
@@ -34,8 +35,8 @@ pub(crate) type ConnectionNumber = u64;
 
 impl Commands {
     /// A handle. The connection is not opened yet.
-    pub(crate) fn new(client: Client) -> Self {
-        Self(Arc::new(Shared { connector: Connector::new(client), open: Mutex::default() }))
+    pub(crate) fn new(address: Address) -> Self {
+        Self(Arc::new(Shared { connector: Connector::new(address), open: Mutex::default() }))
     }
 
     /// The connector, for callers that open their own connection.

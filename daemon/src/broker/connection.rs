@@ -1,53 +1,46 @@
 //! Connections to Redis, and whether they can still be trusted to lead to the master.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chatpush_wire::address::{Address, Endpoint, Location};
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, ProtocolVersion, ScriptInvocation,
 };
 use redis::{RedisResult, Value};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{BrokerError, COMMAND_TIMEOUT};
+use super::{BrokerError, COMMAND_TIMEOUT, sentinels, server};
 
-/// After how much silence the kernel asks whether the other host is still there, and how often again. So a
-/// connection that no command uses does not outlive its path (tcp(7), `TCP_KEEPIDLE`).
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(10))
-    .with_interval(Duration::from_secs(3))
-    .with_retries(3);
-
-/// How long sent data may stay unacknowledged before the kernel ends the connection (tcp(7),
-/// `TCP_USER_TIMEOUT`).
-const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often Sentinels are asked whether the master is still the same.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Opens connections to Redis. Cloning is shallow.
 ///
 /// Behind one address there may be another server from one moment to the next: a load balancer or a name that
-/// follows the master. The connections that were opened before then still lead to the old master, which lives
-/// on as a replica. Some commands never fail there, for instance a blocking `XREAD` or a subscription. So what
-/// one connection notices concerns all that are as old: they are replaced together.
+/// follows the master, or Sentinels. The connections that were opened before then still lead to the old master,
+/// which lives on as a replica. Some commands never fail there, for instance a blocking `XREAD` or a
+/// subscription. So what one connection notices concerns all that are as old: they are replaced together.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    client: Client,
+    address: Arc<Address>,
     /// The generation of the connections that are opened now. Older ones are not trusted.
     generation: Arc<watch::Sender<u64>>,
+    /// The master that Sentinels have named last.
+    master: Arc<Mutex<Option<Endpoint>>>,
 }
 
 impl Connector {
-    /// A connector to the server of `client`. Nothing is connected yet.
-    pub(crate) fn new(client: Client) -> Self {
-        let tcp =
-            TcpSettings::default().set_nodelay(true).set_keepalive(KEEPALIVE).set_user_timeout(USER_TIMEOUT);
-        let info = client.get_connection_info().clone().set_tcp_settings(tcp);
-        // The address was parsed before, so this cannot fail.
-        Self { client: Client::open(info).unwrap_or(client), generation: Arc::new(watch::Sender::new(0)) }
+    /// A connector to the server at `address`. Nothing is connected yet.
+    pub(crate) fn new(address: Address) -> Self {
+        Self {
+            address: Arc::new(address),
+            generation: Arc::new(watch::Sender::new(0)),
+            master: Arc::default(),
+        }
     }
 
     /// Opens a connection to the master.
@@ -56,14 +49,56 @@ impl Connector {
     ///
     /// When Redis cannot be reached within [`COMMAND_TIMEOUT`], refuses the account, or is a replica.
     pub(crate) async fn open(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
-        self.connect(&self.client, config).await
+        self.connect(ProtocolVersion::RESP2, config).await
     }
 
     /// As [`Connector::open`], with RESP3, in which published messages and answers share a connection.
     pub(crate) async fn open_resp3(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
-        let info = self.client.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        self.connect(&Client::open(info.set_redis_settings(settings))?, config).await
+        self.connect(ProtocolVersion::RESP3, config).await
+    }
+
+    /// A client of the master. Its connections are not watched.
+    ///
+    /// # Errors
+    ///
+    /// When no Sentinel says which server it is.
+    pub(crate) async fn client(&self, protocol: ProtocolVersion) -> Result<Client, BrokerError> {
+        server::client(self.master().await?, &self.address, protocol)
+    }
+
+    /// Asks Sentinels now and then whether the master is still the same, for ever. An old master that is cut off
+    /// from them answers on, and takes what will be lost. Without Sentinels this returns at once.
+    pub(crate) async fn follow_master(&self) {
+        while let Location::Sentinel(sentinels) = &self.address.location {
+            sleep(FOLLOW_INTERVAL).await;
+            match sentinels::master(sentinels, &self.address).await {
+                Ok((master, true)) => self.set_master(&master),
+                // A few that differ, or none that answer, do not end what works.
+                Ok((_, false)) => {}
+                Err(error) => tracing::debug!(%error, "no Sentinel says which server is the master"),
+            }
+        }
+    }
+
+    /// The server that is the master now.
+    async fn master(&self) -> Result<Endpoint, BrokerError> {
+        match &self.address.location {
+            Location::Server(endpoint) => Ok(endpoint.clone()),
+            Location::Sentinel(sentinels) => {
+                let (master, _) = sentinels::master(sentinels, &self.address).await?;
+                self.set_master(&master);
+                Ok(master)
+            }
+        }
+    }
+
+    /// Trusts no connection to another server than this.
+    fn set_master(&self, master: &Endpoint) {
+        let last = self.master.lock().unwrap_or_else(PoisonError::into_inner).replace(master.clone());
+        if last.is_some_and(|last| last != *master) {
+            tracing::warn!(%master, "the Sentinels name another master");
+            self.distrust_all();
+        }
     }
 
     /// Trusts none of the connections that are open now. Each is replaced when it is next used, and those that
@@ -74,9 +109,10 @@ impl Connector {
 
     async fn connect(
         &self,
-        client: &Client,
+        protocol: ProtocolVersion,
         config: AsyncConnectionConfig,
     ) -> Result<Connection, BrokerError> {
+        let client = self.client(protocol).await?;
         let generation = self.generation.subscribe();
         let config = config.set_connection_timeout(Some(COMMAND_TIMEOUT));
         // What is noticed while connecting concerns this connection too.

@@ -1,14 +1,14 @@
 //! The Redis server.
 
-use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
-use chatpush_wire::address::{Address, Endpoint};
+use chatpush_wire::address::Address;
 
 use super::setting::Setting;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("redis.url", "redis://127.0.0.1:6379", "Redis server that PHP uses too").details(
-        "`redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or \
-         `unix:///path[?db=…&user=…&pass=…]`. The same as `chatpush.redis_url` in PHP.",
+        "`redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, \
+         `unix:///path[?db=…&user=…&pass=…]`, or `redis+sentinel://[user:password@]host[:port],…/NAME[/db]` for the \
+         master that Sentinels name. The same as `chatpush.redis_url` in PHP.",
     ),
     Setting::integer(
         "redis.failover_memory",
@@ -23,25 +23,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
 ];
 
-/// The connection that an address describes.
-pub(super) fn url(text: &str) -> Result<ConnectionInfo, String> {
-    let Address { endpoint, user, password, database } =
-        Address::parse(text).map_err(|error| error.to_string())?;
-    let endpoint = match endpoint {
-        Endpoint::Tcp { host, port, tls: false } => ConnectionAddr::Tcp(host, port),
-        Endpoint::Tcp { host, port, tls: true } => {
-            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-        }
-        Endpoint::Unix(path) => ConnectionAddr::Unix(path),
-    };
-    // Redis 7.2 and newer would note a refused CLIENT SETINFO in its ACL LOG, for each connection.
-    let mut login = RedisConnectionInfo::default().set_db(database.into()).set_skip_set_lib_name();
-    if let Some(user) = user {
-        login = login.set_username(user);
-    }
-    if let Some(password) = password {
-        login = login.set_password(password);
-    }
-    let connection = endpoint.into_connection_info().map_err(|error| error.to_string())?;
-    Ok(connection.set_redis_settings(login))
+/// An address, or what is wrong with it.
+pub(super) fn url(text: &str) -> Result<Address, String> {
+    Address::parse(text).map_err(|error| error.to_string())
 }

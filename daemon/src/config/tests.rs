@@ -138,19 +138,13 @@ fn integers_outside_their_range_are_refused() {
     }
 }
 
-/// The grammar is `wire`'s; this is what becomes of it.
+/// The grammar is `wire`'s.
 #[test]
 fn address_of_redis_is_the_one_that_php_reads() {
     let redis = |url| load_with("CHATPUSH_REDIS_URL", url).map(|config| config.redis);
-    let tls = redis("rediss://me:p%40ss@h:7/3").unwrap();
-    assert_eq!(tls.addr().to_string(), "h:7");
-    assert!(matches!(tls.addr(), ::redis::ConnectionAddr::TcpTls { insecure: false, .. }));
-    let login = tls.redis_settings();
-    assert_eq!((login.username(), login.password(), login.db()), (Some("me"), Some("p@ss"), 3));
-    let unix = redis("unix:///r.sock?db=2&pass=a+b").unwrap();
-    assert_eq!(unix.addr().to_string(), "/r.sock");
-    let login = unix.redis_settings();
-    assert_eq!((login.username(), login.password(), login.db()), (None, Some("a+b"), 2));
+    for url in ["rediss://me:p%40ss@h:7/3", "unix:///r.sock?db=2&pass=a+b", "redis+sentinel://s1,s2/m/2"] {
+        assert_eq!(redis(url).unwrap(), Address::parse(url).unwrap());
+    }
     for refused in ["redis://me@h", "redis://h?db=3", "redis://:p@ss/w#rd@h", "unix:///r.sock?database=1"] {
         let errors = redis(refused).unwrap_err();
         assert_eq!(names(&errors), ["CHATPUSH_REDIS_URL"], "{refused}");

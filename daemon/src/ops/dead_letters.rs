@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::installation::Installation;
-use redis::Client;
 use serde_json::{Value, json};
 
 use crate::base::output;
@@ -50,8 +49,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
             Ok(outcome(&selection, entries.len()))
         }
         DeadLetterCommand::Retry(selection) => {
-            let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-            let commands = Commands::new(client);
+            let commands = Commands::new(config.redis.clone());
             // No daemon may have done so yet.
             log::repair(&commands, &config.prefix, &store.positions().await?).await?;
             let entries = chosen(&store, &selection).await?;

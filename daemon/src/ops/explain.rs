@@ -8,7 +8,6 @@ use chatpush_wire::entry;
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::{AnyUserId, MessageId, Sender, UserId};
 use chatpush_wire::partition::Partition;
-use redis::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,8 +66,7 @@ pub async fn print(
     message: Option<String>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-    let services = Services::new(config, client);
+    let services = Services::new(config);
     let user = user.of_type(services.config.user_id_type).context("USER_ID")?;
     let id = message.map(MessageId::try_from).transpose().context("MESSAGE_ID")?;
     let known = known(&services, user, id).await?;

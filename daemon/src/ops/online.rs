@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use chatpush_wire::id::{AnyUserId, UserId};
-use redis::Client;
 use serde::Serialize;
 
 use crate::base::output;
@@ -25,8 +24,7 @@ struct Online {
 ///
 /// When Redis cannot be reached, a daemon does not answer, or a user id is not of the configured type.
 pub async fn print(config: Config, users: &[AnyUserId], json: bool) -> anyhow::Result<ExitCode> {
-    let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-    let services = Services::new(config, client);
+    let services = Services::new(config);
     let ids = services.config.user_id_type;
     let named: Result<Vec<_>, _> = users.iter().map(|user| user.of_type(ids)).collect();
     let named = named.context("USER_ID")?;

@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use redis::Client;
 use serde::Serialize;
 
 use self::failures::Failures;
@@ -77,10 +75,9 @@ struct Server {
 ///
 /// # Errors
 ///
-/// When the address of Redis cannot be used.
+/// None: what cannot be reached is a problem that is printed.
 pub async fn print(config: Config, json: bool) -> anyhow::Result<ExitCode> {
-    let client = Client::open(config.redis.clone()).context("CHATPUSH_REDIS_URL")?;
-    let services = Services::new(config, client);
+    let services = Services::new(config);
     let status = Status::read(&services).await;
     if json {
         output::line(serde_json::to_string(&status)?);

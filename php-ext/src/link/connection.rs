@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
 use chatpush_resp::{Parsed, Value, command, parse};
-use chatpush_wire::address::Address;
+use chatpush_wire::address::{Address, Endpoint, Location};
 use chatpush_wire::installation::Installation;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::busy_poll::BusyPoll;
 use super::error::LinkError;
 use super::redis_error::RedisError;
+use super::sentinel;
 use super::stream::Stream;
 
 /// How much is read at a time.
@@ -37,6 +38,10 @@ const ROLE: Duration = Duration::from_secs(1);
 pub(crate) struct Connection {
     stream: Stream,
     address: Address,
+    /// The server.
+    endpoint: Endpoint,
+    /// When Sentinels named it as the master, if there are any.
+    master_known: Instant,
     /// The process that opened it. A forked child must not use it.
     process: u32,
     /// Bytes that were received and are not parsed yet.
@@ -73,38 +78,30 @@ enum Peer {
 }
 
 impl Connection {
-    /// Connects, authenticates and selects the database. Sent bytes that the host of Redis does not
+    /// Connects to the master, authenticates and selects the database. Sent bytes that the host of Redis does not
     /// acknowledge within `unacknowledged` end the connection.
     pub(super) fn open(
         address: &Address,
         unacknowledged: Duration,
         deadline: Instant,
     ) -> Result<Self, LinkError> {
-        let stream = Stream::connect(&address.endpoint, unacknowledged, deadline)?;
-        let mut connection = Self {
-            stream,
-            address: address.clone(),
-            process: std::process::id(),
-            buffer: Vec::new(),
-            chunk: vec![0; CHUNK].into(),
-            loaded: Vec::new(),
-            caller: new_caller(),
-            calls: 0,
-            channels: Vec::new(),
-            daemon: String::new(),
-            role_known: Instant::now(),
-            installation: None,
-            busy_poll: Duration::ZERO,
-            redis_poll: BusyPoll::default(),
-            daemon_poll: BusyPoll::default(),
-        };
-        let mut commands = Vec::new();
-        if let Some(password) = &address.password {
-            match &address.user {
-                Some(user) => command(&mut commands, &[b"AUTH", user.as_bytes(), password.as_bytes()]),
-                None => command(&mut commands, &[b"AUTH", password.as_bytes()]),
-            }
+        match &address.location {
+            Location::Server(endpoint) => Self::open_to(endpoint, address, unacknowledged, deadline),
+            Location::Sentinel(sentinels) => sentinel::open(sentinels, address, unacknowledged, deadline),
         }
+    }
+
+    /// As [`Connection::open`], to the server at `endpoint`.
+    pub(super) fn open_to(
+        endpoint: &Endpoint,
+        address: &Address,
+        unacknowledged: Duration,
+        deadline: Instant,
+    ) -> Result<Self, LinkError> {
+        let stream = Stream::connect(endpoint, unacknowledged, deadline)?;
+        let mut connection = Self::on(stream, endpoint.clone(), address);
+        let mut commands = Vec::new();
+        connection.log_in(&mut commands);
         // In version 3 of the protocol, answers and published messages share one connection.
         command(&mut commands, &[b"HELLO", b"3"]);
         if address.database != 0 {
@@ -130,9 +127,57 @@ impl Connection {
         Ok(connection)
     }
 
+    /// A connection on a stream on which nothing was sent.
+    pub(super) fn on(stream: Stream, endpoint: Endpoint, address: &Address) -> Self {
+        Self {
+            stream,
+            address: address.clone(),
+            endpoint,
+            master_known: Instant::now(),
+            process: std::process::id(),
+            buffer: Vec::new(),
+            chunk: vec![0; CHUNK].into(),
+            loaded: Vec::new(),
+            caller: new_caller(),
+            calls: 0,
+            channels: Vec::new(),
+            daemon: String::new(),
+            role_known: Instant::now(),
+            installation: None,
+            busy_poll: Duration::ZERO,
+            redis_poll: BusyPoll::default(),
+            daemon_poll: BusyPoll::default(),
+        }
+    }
+
+    /// Adds the authentication to the commands, if there is a password.
+    pub(super) fn log_in(&self, commands: &mut Vec<u8>) {
+        if let Some(password) = &self.address.password {
+            match &self.address.user {
+                Some(user) => command(commands, &[b"AUTH", user.as_bytes(), password.as_bytes()]),
+                None => command(commands, &[b"AUTH", password.as_bytes()]),
+            }
+        }
+    }
+
     /// The address it is connected to.
     pub(crate) const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The server.
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// How long ago Sentinels named the server as the master.
+    pub(super) fn master_age(&self) -> Duration {
+        self.master_known.elapsed()
+    }
+
+    /// Sentinels were asked for the master just now.
+    pub(super) fn set_master_known(&mut self) {
+        self.master_known = Instant::now();
     }
 
     /// Whether this process opened it.

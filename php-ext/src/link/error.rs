@@ -35,6 +35,15 @@ pub(crate) enum LinkError {
     /// The resolver has not answered.
     #[error("the look-up of {0:?} has not ended; does the name server answer?")]
     LookupTimeout(String),
+    /// No Sentinel names a server.
+    #[error("no Sentinel names the master: {0}")]
+    Sentinel(Box<LinkError>),
+    /// Sentinels do not know the master.
+    #[error("it does not know a master {0:?}; see sentinel monitor in its configuration")]
+    UnknownMaster(String),
+    /// The server that Sentinels name cannot be used.
+    #[error("{0}, which is the master for the Sentinels: {1}")]
+    Master(String, Box<LinkError>),
     /// The bytes are not RESP: something other than Redis answers.
     #[error("the answer is not RESP")]
     NotResp,
@@ -93,7 +102,9 @@ impl LinkError {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             ),
             Self::Redis(error) => error.is_passing(),
+            Self::Sentinel(cause) | Self::Master(_, cause) => cause.is_passing(),
             Self::Unanswered(_)
+            | Self::UnknownMaster(_)
             | Self::Installation(_)
             | Self::Tls(_)
             | Self::NotResp

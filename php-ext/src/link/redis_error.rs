@@ -90,6 +90,11 @@ impl RedisError {
         }
     }
 
+    /// Whether the server wants a password, and has been given none.
+    pub(super) const fn needs_login(&self) -> bool {
+        matches!(self.kind, Kind::Login)
+    }
+
     /// Whether it may be over in a moment: after a start, a script, or a failover.
     pub(super) const fn is_passing(&self) -> bool {
         matches!(self.kind, Kind::Loading | Kind::Busy | Kind::Replica | Kind::Clients)
@@ -128,7 +133,7 @@ impl RedisError {
     pub(super) const fn fix(&self) -> Option<&'static str> {
         Some(match self.kind {
             Kind::Memory => "raise maxmemory, and see whether chatpushd and MySQL keep up",
-            Kind::Replica => "chatpush.redis_url must name the master",
+            Kind::Replica => "chatpush.redis_url must lead to the master; in a failover, try again",
             Kind::Disk => "see the log of Redis: is the disk full?",
             Kind::Replicas => "see min-replicas-to-write and the replicas",
             Kind::Loading => "it was started a moment ago: try again",
@@ -144,7 +149,7 @@ impl RedisError {
             Kind::NoLogin => "take the password out of chatpush.redis_url, or set requirepass",
             Kind::Permission => "docs/operations.md has the ACL of the PHP account",
             Kind::Cluster => "chatpush needs a Redis that is not a cluster",
-            Kind::Sentinel => "chatpush.redis_url must name the master, not the Sentinel",
+            Kind::Sentinel => "write it as redis+sentinel://host:port,host:port/NAME into chatpush.redis_url",
             Kind::Clients => "raise maxclients",
             Kind::Protected => "set a password, and see bind and protected-mode",
             Kind::Command => "chatpush needs Redis 7.0 or newer, with no command renamed",

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
 use super::pauses::Pauses;
+use super::sentinel;
 use crate::settings::Settings;
 
 /// After Redis could not be reached, calls fail at once for this long, so that an outage does not cost every
@@ -40,7 +41,9 @@ pub(super) fn take(settings: &Settings, deadline: Instant) -> Result<(Box<Connec
     let mut failed_before = false;
     match SLOT.replace(Slot::Empty) {
         Slot::Open(mut connection) if connection.is_own() && *connection.address() == settings.address => {
-            if connection.is_alive() {
+            if connection.is_alive()
+                && !sentinel::is_replaced(&mut connection, settings.connect_timeout, deadline)
+            {
                 return Ok((connection, false));
             }
         }

@@ -140,7 +140,7 @@ final class RefusalsTest extends ChatPushTestCase
         [$server, $redis] = self::server();
         self::assertFalse(ChatPush\isOnline(2));
         $redis->call('REPLICAOF', '127.0.0.1', (string) RedisServer::freePort());
-        self::assertRefused($redis, 'is a replica (', 'must name the master');
+        self::assertRefused($redis, 'is a replica (', 'must lead to the master');
         eventually('it is a master again', function () use ($redis) {
             $redis->call('REPLICAOF', 'NO', 'ONE');
             try {

@@ -1,11 +1,10 @@
 //! Whether Redis and the database belong together, and fit this version.
 
 use chatpush_wire::installation::{ContentColumn, Installation, Mismatch};
-use redis::Client;
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
-use crate::broker::{BrokerError, Commands, heartbeats};
+use crate::broker::{Commands, heartbeats};
 use crate::config::Config;
 use crate::store::installation::{InstallationRow, WriterSession};
 use crate::store::{Store, StoreError, bounded};
@@ -41,10 +40,7 @@ async fn row(store: &Store) -> Result<InstallationRow, StoreError> {
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the
 /// connection of a daemon that writes to the database.
 pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<WriterSession>) -> Finding {
-    let commands = match Client::open(config.redis.clone()) {
-        Ok(client) => Commands::new(client),
-        Err(error) => return Finding::wrong(NAME, BrokerError::from(error).report()),
-    };
+    let commands = Commands::new(config.redis.clone());
     match commands.installation(&config.prefix).await {
         Ok(None) if writer.is_some() => Finding::wrong(
             NAME,

@@ -1,10 +1,12 @@
 //! Redis: its version and role, its persistence and eviction policy, and what the account may do.
 
 mod account;
+mod sentinels;
 
 use std::collections::HashMap;
 
-use redis::{Client, Value, from_redis_value};
+use chatpush_wire::address::Location;
+use redis::{Value, from_redis_value};
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
@@ -12,21 +14,14 @@ use crate::broker::{Commands, writes};
 use crate::config::Config;
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
-    let reached = match Client::open(config.redis.clone()) {
-        Ok(client) => {
-            let commands = Commands::new(client);
-            commands.ping().await.map(|()| commands)
-        }
-        Err(error) => Err(error.into()),
-    };
-    let commands = match reached {
-        Ok(commands) => commands,
-        Err(error) => {
-            let text = format!("{} (CHATPUSH_REDIS_URL)", error.report());
-            return vec![Finding::wrong("Redis answers", text)];
-        }
-    };
-    let mut findings = vec![Finding::fine("Redis answers", "")];
+    let commands = Commands::new(config.redis.clone());
+    let mut findings: Vec<_> = sentinels::check(&config.redis).await.into_iter().collect();
+    if let Err(error) = commands.ping().await {
+        let text = format!("{} (CHATPUSH_REDIS_URL)", error.report());
+        findings.push(Finding::wrong("Redis answers", text));
+        return findings;
+    }
+    findings.push(Finding::fine("Redis answers", ""));
     // INFO needs a permission that the daemon can do without.
     match commands.send::<(HashMap<String, Value>,)>(redis::pipe().cmd("HELLO")).await {
         Ok((hello,)) => findings.extend(server(&hello)),
@@ -38,11 +33,17 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         )),
     }
     let mut pipeline = redis::pipe();
-    for setting in ["appendonly", "appendfsync", "maxmemory-policy", "maxmemory"] {
+    for setting in ["appendonly", "appendfsync", "maxmemory-policy", "maxmemory", "min-replicas-to-write"] {
         pipeline.cmd("CONFIG").arg("GET").arg(setting);
     }
     match commands.send::<Vec<HashMap<String, String>>>(&pipeline).await {
-        Ok(answers) => findings.extend(persistence(&answers.into_iter().flatten().collect())),
+        Ok(answers) => {
+            let settings = answers.into_iter().flatten().collect();
+            findings.extend(persistence(&settings));
+            if let Location::Sentinel(_) = config.redis.location {
+                findings.push(sentinels::replicas(&settings));
+            }
+        }
         Err(error) => findings.push(Finding::warning(
             "Redis persistence",
             format!(
@@ -50,7 +51,7 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             ),
         )),
     }
-    findings.push(account::check(config).await);
+    findings.push(account::check(config, commands.connector()).await);
     findings.push(writes(&commands, config).await);
     findings
 }
@@ -87,7 +88,9 @@ fn server(hello: &HashMap<String, Value>) -> Vec<Finding> {
             "Redis role",
             "a node of a Redis Cluster, which is not supported; use a Redis with cluster-enabled no",
         ),
-        ("sentinel", _) => Finding::wrong("Redis role", "a Sentinel; use the address of the master"),
+        ("sentinel", _) => {
+            Finding::wrong("Redis role", "a Sentinel; write redis+sentinel://host:port,host:port/NAME")
+        }
         (_, role) => Finding::fine("Redis role", role),
     };
     vec![version, role]

@@ -7,11 +7,9 @@
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, RedisError, ServerErrorKind, Value,
-};
+use redis::{AsyncConnectionConfig, Cmd, ErrorKind, ProtocolVersion, RedisError, ServerErrorKind, Value};
 
-use crate::broker::{BrokerError, COMMAND_TIMEOUT};
+use crate::broker::{BrokerError, COMMAND_TIMEOUT, Connector};
 use crate::config::Config;
 use crate::ops::check::Finding;
 
@@ -62,13 +60,13 @@ struct Refused {
     channels: bool,
 }
 
-pub(super) async fn check(config: &Config) -> Finding {
+pub(super) async fn check(config: &Config, connector: &Connector) -> Finding {
     const NAME: &str = "Redis account";
-    let [required, optional] = match tried(config).await {
+    let [required, optional] = match tried(config, connector).await {
         Ok(refused) => refused,
         Err(error) => return Finding::wrong(NAME, format!("cannot be tried: {error}")),
     };
-    let user = config.redis.redis_settings().username().unwrap_or("default");
+    let user = config.redis.user.as_deref().unwrap_or("default");
     if let Some(rules) = required.rules(&config.prefix) {
         return Finding::wrong(NAME, format!("lacks permissions; ACL SETUSER {user} {rules}"));
     }
@@ -85,10 +83,9 @@ pub(super) async fn check(config: &Config) -> Finding {
 }
 
 /// What is refused of the commands that are needed, and of the optional ones.
-async fn tried(config: &Config) -> Result<[Refused; 2], BrokerError> {
+async fn tried(config: &Config, connector: &Connector) -> Result<[Refused; 2], BrokerError> {
     // In RESP3 a subscription does not change what the connection can do.
-    let settings = config.redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let client = Client::open(config.redis.clone().set_redis_settings(settings))?;
+    let client = connector.client(ProtocolVersion::RESP3).await?;
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(COMMAND_TIMEOUT))
         .set_response_timeout(Some(COMMAND_TIMEOUT));
