@@ -247,7 +247,8 @@ chaos --seconds 600 --seed $seed --applications
 chaos --seconds 600 --seed $seed --notifications
 TEXT
     done
-    chaos --seconds 60 --galera
+    chaos --seconds 60 --engine galera || return
+    chaos --seconds 600 --engine sentinel
 }
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
@@ -258,6 +259,7 @@ chaos --seconds 60 --seed $seed
 chaos --seconds 45 --seed $seed --applications
 chaos --seconds 40 --seed $seed --notifications
 chaos --seconds 15 --seed $seed --faults lose-commits
+chaos --seconds 30 --seed $seed --engine sentinel
 TEXT
 }
 part_promises() {
@@ -267,7 +269,7 @@ part_promises() {
         --bin chatpushd-fault-injection --example chatpush_fault_injection || return
     # The longest first.
     side_by_side 4 <<TEXT
-detects last_fence kill-worker --galera
+detects last_fence kill-worker --engine galera
 detects identity time-zone,kill-daemon
 detects fence end-subscriptions,stop-daemon
 detects memory lose-tail

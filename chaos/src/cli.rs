@@ -2,6 +2,7 @@
 
 use clap::Parser;
 
+use crate::engine::Engine;
 use crate::fault::FaultKind;
 
 /// Breaks Redis, MariaDB, daemons, PHP workers and the connections between them, and checks that no message
@@ -21,13 +22,13 @@ pub struct Arguments {
     pub faults: Vec<FaultKind>,
     /// Use the tables of an application that has a history, counts conversations and sends to groups; the
     /// seed chooses the types of ids and columns, and where the counters are
-    #[arg(long, conflicts_with = "galera")]
-    pub applications: bool,
-    /// Use a Galera cluster, on another node of which the application writes the rows of the same users
     #[arg(long)]
-    pub galera: bool,
+    pub applications: bool,
+    /// The servers behind the daemons
+    #[arg(long, value_enum, value_name = "ENGINE", default_value_t)]
+    pub engine: Engine,
     /// Send webhooks to an application that answers some of them with an error or not at all, and keeps a ledger
-    #[arg(long, conflicts_with = "galera")]
+    #[arg(long)]
     pub notifications: bool,
     /// Number of daemons
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]

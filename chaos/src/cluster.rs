@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::cli::Arguments;
 use crate::database::Database;
+use crate::engine::Engine;
 use crate::fault::FaultKind;
 use crate::redis_pair::RedisPair;
 use crate::schema::Schema;
@@ -60,7 +61,8 @@ impl Cluster {
         settings: Vec<(&'static str, String)>,
     ) -> anyhow::Result<Self> {
         let (daemons, users) = (usize::from(arguments.daemons), arguments.users());
-        let redis_replica = arguments.faults.contains(&FaultKind::RedisFailover);
+        let has_sentinels = arguments.engine == Engine::Sentinel;
+        let redis_replica = has_sentinels || arguments.faults.contains(&FaultKind::RedisFailover);
         let schema = if arguments.applications {
             Schema::of_application(users, arguments.seed)?
         } else {
@@ -68,7 +70,10 @@ impl Cluster {
         };
         let temporary = Folder::new()?;
         let folder = temporary.path();
-        let redis = RedisPair::start(folder, redis_replica).await?;
+        let mut redis = RedisPair::start(folder, redis_replica).await?;
+        if has_sentinels {
+            redis.add_sentinels().await?;
+        }
         let database = Database::start(arguments).await?;
         mariadb::create_database(database.folder(), NAME).await?;
         let mut proxies = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
@@ -91,7 +96,7 @@ impl Cluster {
         cluster.execute(&cluster.schema.before_migration()).await?;
         let migrated = Daemon::command(cluster.folder(), &cluster.environment(0), &["migrate"]).await?;
         ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        cluster.execute(&cluster.schema.after_migration(arguments.galera)).await?;
+        cluster.execute(&cluster.schema.after_migration(arguments.engine == Engine::Galera)).await?;
         for number in 0..daemons {
             cluster.start_daemon(number)?;
         }
@@ -115,9 +120,20 @@ impl Cluster {
         folders
     }
 
-    /// The URL of Redis for PHP, through the proxy.
+    /// The URL of Redis for PHP: that of the Sentinels, or through the proxy.
     pub(crate) fn php_redis_url(&self) -> String {
-        redis::url(&link(self.folder(), "php", "redis"))
+        self.redis_url_of("php")
+    }
+
+    /// The same with another database.
+    pub(crate) fn php_other_redis_url(&self) -> String {
+        let separator = if self.redis.sentinels_url().is_some() { "/" } else { "?db=" };
+        format!("{}{separator}3", self.php_redis_url())
+    }
+
+    /// The URL of Redis for a part.
+    fn redis_url_of(&self, part: &str) -> String {
+        self.redis.sentinels_url().unwrap_or_else(|| redis::url(&link(self.folder(), part, "redis")))
     }
 
     /// The URL of the master of Redis itself.
@@ -220,6 +236,12 @@ impl Cluster {
         Ok(())
     }
 
+    /// Kills the master of Redis while its replica has not received what was written in the last `lag`. Sentinels
+    /// replace it.
+    pub(crate) async fn replace_redis_master(&mut self, lag: Duration) -> anyhow::Result<()> {
+        self.redis.replace_master(lag).await
+    }
+
     /// Sets the memory limit of the master of Redis, in bytes. 0: none.
     pub(crate) async fn limit_redis_memory(&self, bytes: u64) -> anyhow::Result<()> {
         self.redis.configure("maxmemory", &bytes.to_string()).await
@@ -256,7 +278,7 @@ impl Cluster {
         let daemon = format!("daemon{number}");
         let link = |to| link(self.folder(), &daemon, to);
         let mut environment = vec![
-            ("CHATPUSH_REDIS_URL", redis::url(&link("redis"))),
+            ("CHATPUSH_REDIS_URL", self.redis_url_of(&daemon)),
             ("CHATPUSH_MYSQL_URL", mariadb::url(&link("mysql"), NAME)),
             ("CHATPUSH_SECRET", SECRET.to_owned()),
             ("CHATPUSH_PREFIX", NAME.to_owned()),

@@ -9,6 +9,7 @@ use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::replicated_mariadb::ReplicatedMariaDb;
 
 use crate::cli::Arguments;
+use crate::engine::Engine;
 use crate::fault::FaultKind;
 
 /// The nodes of a Galera cluster. The daemons use the first, the application the second.
@@ -37,7 +38,7 @@ pub(crate) enum Database {
 impl Database {
     /// Starts all servers, with empty databases.
     pub(crate) async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
-        if arguments.galera {
+        if arguments.engine == Engine::Galera {
             let mut cluster = Galera::start().await?;
             for _ in 1..NODES {
                 cluster.join().await?;

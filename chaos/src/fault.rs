@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::engine::Engine;
+
 /// How long it takes at most until another daemon does what a killed one did: it notices at once, and each part tries
 /// again within two seconds.
 const TAKEN_OVER: Duration = Duration::from_secs(3);
@@ -33,6 +35,8 @@ pub enum FaultKind {
     LoseTail,
     /// Master and replica of Redis swap their roles, and the old master lives on.
     RedisFailover,
+    /// The replica of Redis lags, its master is killed, and Sentinels replace it.
+    KillMaster,
     /// Redis is at `maxmemory` for a while.
     RedisFull,
     /// MariaDB is killed and started again.
@@ -66,7 +70,7 @@ pub enum FaultKind {
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 22] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 23] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::KillSender, "kill-sender"),
     (FaultKind::StopDaemon, "stop-daemon"),
@@ -74,6 +78,7 @@ pub const FAULT_KINDS: [(FaultKind, &str); 22] = [
     (FaultKind::KillRedis, "kill-redis"),
     (FaultKind::LoseTail, "lose-tail"),
     (FaultKind::RedisFailover, "redis-failover"),
+    (FaultKind::KillMaster, "kill-master"),
     (FaultKind::RedisFull, "redis-full"),
     (FaultKind::KillMariaDb, "kill-mariadb"),
     (FaultKind::MysqlFailover, "mysql-failover"),
@@ -94,10 +99,18 @@ pub const FAULT_KINDS: [(FaultKind, &str); 22] = [
 impl FaultKind {
     /// Whether it belongs to the faults that are injected unless some are named. A primary that has lost
     /// commits has no replica any more that could take its place.
-    pub fn is_default(self, galera: bool, notifications: bool) -> bool {
+    pub fn is_default(self, engine: Engine, notifications: bool) -> bool {
         self != Self::LoseCommits
             && (notifications || self != Self::KillSender)
-            && !(galera && matches!(self, Self::KillMariaDb | Self::MysqlFailover | Self::Increment))
+            && match engine {
+                Engine::Server => self != Self::KillMaster,
+                Engine::Galera => !matches!(
+                    self,
+                    Self::KillMaster | Self::KillMariaDb | Self::MysqlFailover | Self::Increment
+                ),
+                // Sentinels decide which server is the master.
+                Engine::Sentinel => !matches!(self, Self::KillRedis | Self::LoseTail | Self::RedisFailover),
+            }
     }
 
     /// How long after its end everything works again as if it had not been (ARCHITECTURE.md, "When something fails").
@@ -122,7 +135,7 @@ impl FaultKind {
             | Self::Freeze
             | Self::Slow
             | Self::LoseCommits => LEASE,
-            Self::Silence => HUNG,
+            Self::Silence | Self::KillMaster => HUNG,
         }
     }
 }

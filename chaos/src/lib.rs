@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: the command line
 //! - [`run`]: one run, from the start of the cluster to the report
+//! - [`engine`]: the kinds of servers behind the daemons
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
 //! - `cluster`: Redis, the database and the daemons; each can be killed and started again
 //! - `redis_pair`: a master of Redis and its replica
@@ -19,6 +20,7 @@
 //! - `checker`: searches the history for violations
 
 pub mod cli;
+pub mod engine;
 pub mod run;
 pub mod fault;
 mod cluster;

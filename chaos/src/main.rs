@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use chatpush_chaos::cli::Arguments;
+use chatpush_chaos::engine::Engine;
 use chatpush_chaos::fault::FAULT_KINDS;
 use chatpush_chaos::run;
 use clap::Parser as _;
@@ -10,10 +11,14 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
+    if arguments.engine == Engine::Galera && (arguments.applications || arguments.notifications) {
+        eprintln!("--engine galera runs without --applications and --notifications");
+        return ExitCode::from(2);
+    }
     if arguments.faults.is_empty() {
         let kinds = FAULT_KINDS.map(|(kind, _)| kind).into_iter();
         arguments.faults =
-            kinds.filter(|kind| kind.is_default(arguments.galera, arguments.notifications)).collect();
+            kinds.filter(|kind| kind.is_default(arguments.engine, arguments.notifications)).collect();
     }
     let done = tokio::select! {
         done = run::run(arguments) => done,

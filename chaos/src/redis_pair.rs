@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use chatpush_stack::port;
 use chatpush_stack::redis::{self, Redis};
+use chatpush_stack::sentinel::Sentinels;
 use tokio::time::{Instant, sleep};
 
 /// How long a failover may take, the wait for the replica included.
@@ -17,6 +18,8 @@ pub(crate) struct RedisPair {
     nodes: Vec<Node>,
     /// The index of the master.
     master: usize,
+    /// What clients ask for the master, if they do.
+    sentinels: Option<Sentinels>,
 }
 
 #[derive(Debug)]
@@ -36,11 +39,23 @@ impl RedisPair {
             std::fs::create_dir(&folder)?;
             nodes.push(node(folder));
         }
-        let mut pair = Self { nodes: nodes.into_iter().collect::<Result<_, _>>()?, master: 0 };
+        let mut pair =
+            Self { nodes: nodes.into_iter().collect::<Result<_, _>>()?, master: 0, sentinels: None };
         for number in 0..pair.nodes.len() {
             pair.start_node(number).await?;
         }
         Ok(pair)
+    }
+
+    /// Starts Sentinels for master and replica.
+    pub(crate) async fn add_sentinels(&mut self) -> anyhow::Result<()> {
+        self.sentinels = Some(Sentinels::start(self.nodes[self.master].port, self.nodes.len() - 1).await?);
+        Ok(())
+    }
+
+    /// The URL of the Sentinels, if there are any.
+    pub(crate) fn sentinels_url(&self) -> Option<String> {
+        self.sentinels.as_ref().map(Sentinels::url)
     }
 
     /// The socket of the master.
@@ -83,26 +98,58 @@ impl RedisPair {
         let standby = 1 - self.master;
         let deadline = Instant::now() + FAILOVER_TIMEOUT;
         loop {
-            let (info, persistence) =
-                (self.info(self.master, "replication").await?, self.info(standby, "persistence").await?);
+            let info = self.info(self.master, "replication").await?;
             if info.contains("role:slave") {
                 self.master = standby;
                 return Ok(());
             }
-            // A replica that was copied anew writes its file anew: until that is done, a crash would lose
-            // data.
-            let is_durable = ["aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
-            let is_ready = info.contains("master_failover_state:no-failover")
-                && info.contains("state=online")
-                && is_durable.iter().all(|field| persistence.contains(field));
+            let is_ready =
+                info.contains("master_failover_state:no-failover") && self.is_replicated(standby).await?;
             if is_ready {
                 // It may be refused if the replica is just lost.
                 let _ = self.command(self.master, redis_command(&["FAILOVER", "TIMEOUT", "5000"])).await;
             } else if Instant::now() > deadline {
-                bail!("no failover within {FAILOVER_TIMEOUT:?}: {info}{persistence}");
+                bail!("no failover within {FAILOVER_TIMEOUT:?}: {info}");
             }
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Kills the master while the replica has not received what was written in the last `lag`, waits until the
+    /// Sentinels have made that the master, and starts the old one as its replica.
+    pub(crate) async fn replace_master(&mut self, lag: Duration) -> anyhow::Result<()> {
+        let (old, standby) = (self.master, 1 - self.master);
+        self.process(standby)?.signal("STOP");
+        sleep(lag).await;
+        self.kill();
+        self.process(standby)?.signal("CONT");
+        let sentinels = self.sentinels.as_ref().context("there are no Sentinels")?;
+        let port = self.nodes[standby].port;
+        let deadline = Instant::now() + FAILOVER_TIMEOUT;
+        while sentinels.master().await? != port {
+            ensure!(Instant::now() < deadline, "no other master within {FAILOVER_TIMEOUT:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.master = standby;
+        self.start_node(old).await?;
+        while !self.is_replicated(old).await? {
+            ensure!(Instant::now() < deadline, "the old master is no replica within {FAILOVER_TIMEOUT:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    fn process(&self, number: usize) -> anyhow::Result<&Redis> {
+        self.nodes[number].process.as_ref().context("the server is down")
+    }
+
+    /// Whether the other server has everything of the master, and on its disk: a replica that was copied anew writes
+    /// its file anew, and until that is done, a crash would lose data.
+    async fn is_replicated(&self, standby: usize) -> anyhow::Result<bool> {
+        let replication = self.info(self.master, "replication").await?;
+        let persistence = self.info(standby, "persistence").await?;
+        let is_durable = ["aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
+        Ok(replication.contains("state=online") && is_durable.iter().all(|field| persistence.contains(field)))
     }
 
     /// Sets a setting of the master.

@@ -46,6 +46,11 @@ impl Redis {
         self.server.pid()
     }
 
+    /// Sends it a signal by its name.
+    pub fn signal(&self, name: &str) {
+        self.server.signal(name);
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.server.kill();

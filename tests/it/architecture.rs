@@ -154,7 +154,8 @@ const STACK: &[(&str, &[&str])] = &[
 
 /// The chaos test.
 const CHAOS: &[(&str, &[&str])] = &[
-    ("cli", &["fault"]),
+    ("cli", &["engine", "fault"]),
+    ("engine", &[]),
     (
         "run",
         &[
@@ -171,11 +172,11 @@ const CHAOS: &[(&str, &[&str])] = &[
             "workers",
         ],
     ),
-    ("fault", &[]),
+    ("fault", &["engine"]),
     ("mysql_faults", &["cluster", "fault", "workers"]),
-    ("cluster", &["cli", "database", "fault", "redis_pair", "schema"]),
+    ("cluster", &["cli", "database", "engine", "fault", "redis_pair", "schema"]),
     ("schema", &["database"]),
-    ("database", &["cli", "fault"]),
+    ("database", &["cli", "engine", "fault"]),
     ("redis_pair", &[]),
     ("application", &["cluster"]),
     ("workers", &["cluster", "history", "schema"]),

@@ -133,6 +133,7 @@ async fn inject(
             cluster.start_redis().await?;
         }
         FaultKind::RedisFailover => cluster.fail_over_redis(fault.lasts).await?,
+        FaultKind::KillMaster => cluster.replace_redis_master(fault.lasts).await?,
         FaultKind::RedisFull => {
             cluster.limit_redis_memory(1).await?;
             sleep(fault.lasts).await;
@@ -150,7 +151,7 @@ async fn inject(
             mysql_faults::send_poison(cluster, pool.poison(fault.target, &cluster.schema)).await?;
         }
         FaultKind::OtherDatabase => {
-            let url = format!("{}?db=3", cluster.php_redis_url());
+            let url = cluster.php_other_redis_url();
             pool.message(fault.target, &cluster.schema).send(&url, 3_000).await?;
         }
         FaultKind::OtherPrefix => {
