@@ -314,11 +314,14 @@ async fn what_was_stored_before_tells_nobody() {
 }
 
 /// Nothing that is read for one user, or for one call, grows with the number of messages or of users.
-#[tokio::test]
-async fn queries_are_bounded() {
-    let env = TestEnv::with_own_servers().await.with("CHATPUSH_NOTIFY_AFTER", "1");
-    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+async fn assert_queries_are_bounded(when: &str) {
+    let env = own_installation(when).await;
     let _daemon = env.daemon().await;
+    env.execute(
+        "INSERT INTO `user` (id, username, password) SELECT seq, CONCAT('u', seq), '' FROM seq_10_to_100009",
+    )
+    .await;
+    env.execute("UPDATE `user` SET unread_count = 100000 WHERE id = 2").await;
     env.execute(
         "INSERT INTO offline_message (sender_id, receiver_id, content, send_time)
         SELECT 1, 2, 'x', NOW() FROM seq_1_to_100000",
@@ -337,9 +340,19 @@ async fn queries_are_bounded() {
                 WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_RND_NEXT')";
     let before = env.query::<u64>(read).await[0];
     let printed = env.php().get("echo json_encode(ChatPush\\getDueNotifications(1));").await;
-    assert!(printed.contains(r#""waiting":1000"#), "{printed}");
+    assert!(printed.contains(r#""waiting":1000"#) && printed.contains(r#""unread":100000"#), "{printed}");
     let rows = env.query::<u64>(read).await[0] - before;
     assert!(rows < 5_000, "{rows} rows were read");
+}
+
+#[tokio::test]
+async fn queries_are_bounded() {
+    assert_queries_are_bounded("undelivered").await;
+}
+
+#[tokio::test]
+async fn queries_for_unread_messages_are_bounded() {
+    assert_queries_are_bounded("unread").await;
 }
 
 /// Rows of a history that do not wait neither stop nor slow down the search.
