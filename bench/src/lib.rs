@@ -10,6 +10,7 @@
 //! - `peers`, `peer`, `connect_spec`: each peer, how it is started, and how clients connect to it.
 //! - `bench_env`, `cache`: the shared servers, and the folder of installed peers.
 //! - `publisher`, `fpm`: PHP processes that call, on the command line and in PHP-FPM.
+//! - `webhook_receiver`: an application that is told by webhook.
 //! - `clients`, `receiver_protocol`, `receiver`, `connection`, `frame`: the clients, from the side of the run
 //!   and in a receiver process.
 //! - `ipc`: the child processes and the lines that are exchanged with them.
@@ -33,6 +34,7 @@ pub mod bench_env;
 pub mod cache;
 pub mod publisher;
 pub mod fpm;
+pub mod webhook_receiver;
 pub mod clients;
 pub mod receiver_protocol;
 pub mod ipc;

@@ -11,6 +11,7 @@ pub mod stalled;
 pub mod many;
 pub mod presence;
 pub mod options;
+pub mod due;
 
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub enum Scenario {
     Presence,
     /// Stores per second with `notify.after`, counters of conversations, a history
     Options,
+    /// What it costs that 100,000 users are due, or that 100,000 messages of one user wait
+    Due,
 }
 
 /// What a scenario works with.
@@ -107,6 +110,7 @@ impl Scenario {
             Self::Many => many::run(bench),
             Self::Presence => presence::run(bench),
             Self::Options => options::run(bench),
+            Self::Due => due::run(bench),
         }
     }
 }

@@ -45,3 +45,8 @@ function send_each(int $first, string $content): bool
     }
     return true;
 }
+
+function due(int $user, string $content): bool
+{
+    return is_array(ChatPush\getDueNotifications());
+}
