@@ -27,7 +27,7 @@ demo         the demo's smoke test: two users over HTTP and WebSocket
 chaos        a minute of faults without a violation, also with an application's tables, and with webhooks
 
 With --all also:
-promises     what chaos must notice: twenty-four promises, each broken by a build for that
+promises     what chaos must notice: twenty-five promises, each broken by a build for that
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 engines      end-to-end tests and PHPUnit on MariaDB 11.4 and on MySQL 8.0, which come from Maven Central
@@ -245,6 +245,7 @@ part_long_chaos() {
 chaos --seconds 600 --seed $seed
 chaos --seconds 600 --seed $seed --applications
 chaos --seconds 600 --seed $seed --notifications
+chaos --seconds 600 --seed $seed --notifications --unread
 TEXT
     done
     chaos --seconds 60 --engine galera || return
@@ -258,6 +259,7 @@ part_chaos() {
 chaos --seconds 60 --seed $seed
 chaos --seconds 45 --seed $seed --applications
 chaos --seconds 40 --seed $seed --notifications
+chaos --seconds 40 --seed $seed --notifications --unread
 chaos --seconds 15 --seed $seed --faults lose-commits
 chaos --seconds 30 --seed $seed --engine sentinel
 TEXT
@@ -293,6 +295,8 @@ detects webhook_id kill-sender --notifications
 detects recheck kill-sender --notifications
 detects returned kill-sender --notifications
 detects offline kill-daemon --notifications
+detects recheck kill-sender --notifications --unread
+detects unread kill-sender --notifications --unread
 TEXT
 }
 

@@ -172,6 +172,7 @@ fn counter_violations(history: &History, tables: &Tables, shown: &Shown<'_>, fou
     }
     for (user, counter) in &tables.counters {
         let (least, most) = counted.get(user).copied().unwrap_or_default();
+        let least = if history.cleared.contains(user) { 0 } else { least };
         if !(least..=most).contains(counter) {
             let expected = if least == most { most.to_string() } else { format!("{least} to {most}") };
             found.push(format!("the counter of {user} is {counter}, but {expected} messages were stored"));

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Send webhooks to an application that answers some of them with an error or not at all, and keeps a ledger
     #[arg(long)]
     pub notifications: bool,
+    /// With --notifications: tell of unread messages (`notify.when = "unread"`), to users who read now and then
+    #[arg(long, requires = "notifications")]
+    pub unread: bool,
     /// Number of daemons
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub daemons: u8,

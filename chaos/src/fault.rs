@@ -23,7 +23,7 @@ const HUNG: Duration = Duration::from_secs(12);
 pub enum FaultKind {
     /// A daemon is killed and started again.
     KillDaemon,
-    /// The daemon that sends webhooks is killed while one of them is under way.
+    /// The daemon that sends webhooks is killed while one of them is under way, or before the application has got it.
     KillSender,
     /// A daemon is paused (`SIGSTOP`) for a while.
     StopDaemon,

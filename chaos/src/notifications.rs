@@ -1,6 +1,6 @@
 //! An application that receives webhooks, and users who are away and come back, with a ledger of both: whoever waits
-//! is told of in time, once for each absence, and nobody of what was delivered or taken back; each confirmation is told;
-//! coming and going alternate, and nobody who has left for good stays online.
+//! is told of in time, once for each absence, and nobody of what was delivered, read or taken back; each confirmation is
+//! told; coming and going alternate, and nobody who has left for good stays online.
 
 mod absent;
 mod calm;
@@ -60,6 +60,7 @@ const EVENTS: &str = "message.waiting message.delivered user.online user.offline
 pub(crate) struct Notifications {
     receiver: Receiver,
     calm: Arc<Calm>,
+    of_unread: bool,
     within: Duration,
     gone_within: Duration,
     users: TaskTracker,
@@ -68,16 +69,17 @@ pub(crate) struct Notifications {
 
 impl Notifications {
     /// Starts the application. It answers some requests with an error, late or not at all, drawn from the seed.
-    /// `is_broken`: whether a promise is broken on purpose.
-    pub(crate) async fn start(seed: u64, is_broken: bool) -> anyhow::Result<Self> {
+    /// `of_unread`: whether it is told of unread messages. `is_broken`: whether a promise is broken on purpose.
+    pub(crate) async fn start(seed: u64, of_unread: bool, is_broken: bool) -> anyhow::Result<Self> {
         let calm = Arc::new(Calm::start());
-        let ledger = Arc::new(Ledger::new(calm.clone()));
+        let ledger = Arc::new(Ledger::new(calm.clone(), of_unread));
         let receiver = Receiver::start(seed, ledger).await.context("the receiver of webhooks")?;
         let longest = |time| if is_broken { time + BROKEN_MARGIN } else { time * BUSY };
         let (within, gone_within) = (longest(AFTER + WITHIN), longest(GONE_WITHIN));
         Ok(Self {
             receiver,
             calm,
+            of_unread,
             within,
             gone_within,
             users: TaskTracker::new(),
@@ -87,7 +89,9 @@ impl Notifications {
 
     /// The settings of daemons that send to it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let when = if self.of_unread { "unread" } else { "undelivered" };
         vec![
+            ("CHATPUSH_NOTIFY_WHEN", when.to_owned()),
             ("CHATPUSH_NOTIFY_AFTER", AFTER.as_secs().to_string()),
             ("CHATPUSH_WEBHOOK_URL", format!("http://127.0.0.1:{}/", self.receiver.port())),
             ("CHATPUSH_WEBHOOK_SECRET", receiver::SECRET.to_owned()),
@@ -110,6 +114,7 @@ impl Notifications {
                 clients: clients.clone(),
                 ledger: self.receiver.ledger(),
                 calm: self.calm.clone(),
+                of_unread: self.of_unread,
                 within: self.within,
                 redis_url: redis_url.to_owned(),
                 fault_injection: promise.map(str::to_owned),
@@ -148,15 +153,16 @@ impl Notifications {
         self.receiver.ledger().lock().wrong.clone()
     }
 
-    /// Lets the next requests wait, until one has come; then `kill` is called, before it is answered.
-    pub(crate) async fn hold<T>(&self, most: Duration, kill: impl AsyncFnOnce() -> T) -> T {
-        self.receiver.hold(true);
+    /// Lets the next requests wait, until one has come; then `kill` is called, before it is answered. `is_lost`: the
+    /// application never sees it, as if its sender had been killed before.
+    pub(crate) async fn hold<T>(&self, most: Duration, is_lost: bool, kill: impl AsyncFnOnce() -> T) -> T {
+        self.receiver.hold(Some(is_lost));
         let deadline = Instant::now() + most;
         while !self.receiver.is_held() && Instant::now() < deadline {
             sleep(Duration::from_millis(2)).await;
         }
         let done = kill().await;
-        self.receiver.hold(false);
+        self.receiver.hold(None);
         done
     }
 

@@ -37,7 +37,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<usize> {
         arguments.users()
     );
     let notifications = if arguments.notifications {
-        Some(Notifications::start(arguments.seed, arguments.fault_injection.is_some()).await?)
+        let is_broken = arguments.fault_injection.is_some();
+        Some(Notifications::start(arguments.seed, arguments.unread, is_broken).await?)
     } else {
         None
     };

@@ -99,7 +99,7 @@ pub(crate) struct Message<'a> {
     pub(crate) identity: Identity<'a>,
     /// The number of the receiver.
     pub(crate) receiver: u32,
-    /// `store`, or `send` for a message with an id, or `recall` to take that back.
+    /// `store`, or `send` for a message with an id, or `recall` to take that back; `clear` or `unread` of the receiver.
     pub(crate) operation: &'static str,
     /// The end of its content.
     pub(crate) suffix: &'static str,

@@ -20,6 +20,7 @@ use self::judgement::Judge;
 use self::looks::Looks;
 use crate::barrier::Barrier;
 use crate::base::backoff::{Backoff, Failure};
+use crate::base::fault_injection::{self, Promise};
 use crate::broker::BrokerError;
 use crate::broker::lease::Lease;
 use crate::config::Notify;
@@ -157,7 +158,7 @@ impl Notifier {
     async fn note_unread(&self, store: &Store) -> Result<(), NotifyError> {
         let Services { newly_unread, redis_clock, .. } = &*self.services;
         let new = newly_unread.all();
-        if !new.is_empty() {
+        if !new.is_empty() && !fault_injection::breaks(Promise::Unread) {
             let ahead = store.now().await?.cast_signed() - redis_clock.now().cast_signed();
             newly_unread.noted(&store.note_unread(&new, ahead).await?);
         }

@@ -1,5 +1,7 @@
 //! A user who is away, is told of, comes back, confirms, and goes again.
 
+mod unread;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +72,8 @@ pub(crate) struct Absent {
     pub(crate) ledger: Arc<Ledger>,
     /// The time that counts.
     pub(crate) calm: Arc<Calm>,
+    /// Whether it is told of unread messages.
+    pub(crate) of_unread: bool,
     /// How late the application may be told, in this time.
     pub(crate) within: Duration,
     /// Where PHP connects to.
@@ -89,7 +93,11 @@ impl Absent {
         tokio::select! {
             () = async {
                 for round in 0..ROUNDS / 2 {
-                    self.round(round, &mut rng).await;
+                    if self.of_unread {
+                        self.unread_round(round, &mut rng).await;
+                    } else {
+                        self.round(round, &mut rng).await;
+                    }
                     let is_long = self.number.is_multiple_of(3) || rng.u8(..4) == 0;
                     sleep(if is_long { LONG_PAUSE } else { PAUSE }).await;
                 }
@@ -128,7 +136,9 @@ impl Absent {
             Then::Visit => {
                 let is_accepted = self.is_accepted(&user, &messages, &HashSet::new()).await;
                 let before = self.ledger.lock().waiting(&user, &messages);
-                if is_accepted && self.visit(rng).await && self.is_told(&user, &messages, &before).await {
+                // Without its subprotocol nothing is confirmed.
+                if is_accepted && self.visit(None, rng).await && self.is_told(&user, &messages, &before).await
+                {
                     self.is_accepted(&user, &messages, &before).await;
                     self.stay_away(&user, &messages, 2).await;
                 }
@@ -179,15 +189,14 @@ impl Absent {
         is_so
     }
 
-    /// Comes, confirms nothing and goes. False if no daemon lets the user in for too long.
-    async fn visit(&self, rng: &mut Rng) -> bool {
+    /// Comes, confirms by a protocol, and goes. False if no daemon lets the user in for too long.
+    async fn visit(&self, confirms: Option<&str>, rng: &mut Rng) -> bool {
         let number = self.number + OFFLINE;
         let deadline = self.calm.elapsed() + self.within;
         while self.calm.elapsed() < deadline {
             let from = lock(&self.clients.history).connections.len();
             if let Ok(socket) = self.clients.connect(number, PROTOCOL, rng).await {
-                // Without its subprotocol nothing is confirmed.
-                self.clients.hold(number, socket, None, STAY, "close").await;
+                self.clients.hold(number, socket, confirms, STAY, "close").await;
             }
             if self.has_seen_messages(from) {
                 return true;
@@ -205,8 +214,18 @@ impl Absent {
         new.any(|connection| connection.user == self.number + OFFLINE && !connection.shown.is_empty())
     }
 
-    /// Connects until the application was told that every message is confirmed.
+    /// Comes back, and nothing waits any more.
     async fn come_back(&mut self, user: &str, messages: &[String], rng: &mut Rng) {
+        if self.confirm(user, messages, rng).await {
+            for message in messages {
+                self.ledger.lock().confirmed(message);
+            }
+            self.nothing_waits(user, !messages.is_empty());
+        }
+    }
+
+    /// Connects until the application was told that every message is confirmed. False if it takes too long.
+    async fn confirm(&self, user: &str, messages: &[String], rng: &mut Rng) -> bool {
         let number = self.number + OFFLINE;
         let within = if self.fault_injection.is_some() { self.within } else { QUEUED };
         let deadline = self.calm.elapsed() + within;
@@ -221,14 +240,11 @@ impl Absent {
                 messages.iter().filter(|message| !ledger.is_delivered(user, message)).collect()
             };
             if missing.is_empty() {
-                for message in messages {
-                    self.ledger.lock().confirmed(message);
-                }
-                return self.nothing_waits(user, !messages.is_empty());
+                return true;
             }
             if is_late {
                 self.wrong(format!("a confirmation is not told in time: {missing:?} of {user}"));
-                return;
+                return false;
             }
         }
     }

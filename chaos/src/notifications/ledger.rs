@@ -19,8 +19,8 @@ use crate::schema::Schema;
 pub(crate) struct Ledger(Mutex<Entries>);
 
 impl Ledger {
-    pub(super) fn new(calm: Arc<Calm>) -> Self {
-        Self(Mutex::new(Entries::new(calm)))
+    pub(super) fn new(calm: Arc<Calm>, of_unread: bool) -> Self {
+        Self(Mutex::new(Entries::new(calm, of_unread)))
     }
 
     /// The entries. The lock is never held across an await.
@@ -33,6 +33,9 @@ impl Ledger {
 #[derive(Debug)]
 pub(crate) struct Entries {
     calm: Arc<Calm>,
+    /// Whether webhooks say that messages are unread. What is delivered may be unread, and the newest message may
+    /// not be known any more.
+    of_unread: bool,
     /// Webhooks by id.
     webhooks: HashMap<String, Webhook>,
     /// Webhooks that say that messages wait, by user: each try.
@@ -82,9 +85,10 @@ fn text(id: &Value) -> String {
 }
 
 impl Entries {
-    fn new(calm: Arc<Calm>) -> Self {
+    fn new(calm: Arc<Calm>, of_unread: bool) -> Self {
         Self {
             calm,
+            of_unread,
             webhooks: HashMap::new(),
             waiting: HashMap::new(),
             accepted: HashSet::new(),
@@ -191,14 +195,15 @@ impl Entries {
         tries.any(|one| !before.contains(&one.id) && self.accepted.contains(&one.id))
     }
 
-    /// The ids of webhooks that say that messages wait for a user, the newest of them one of these.
+    /// The ids of webhooks that say that messages wait for a user, the newest of them one of these; or of all, if
+    /// they say that messages are unread.
     pub(crate) fn waiting(&self, user: &str, messages: &[String]) -> HashSet<String> {
         self.tries(user, messages).map(|one| one.id.clone()).collect()
     }
 
     fn tries(&self, user: &str, messages: &[String]) -> impl Iterator<Item = &Waiting> {
         let own = self.waiting.get(user).into_iter().flatten();
-        own.filter(|one| messages.contains(&one.last))
+        own.filter(|one| self.of_unread || messages.contains(&one.last))
     }
 
     /// The application was told so long after it had to know, in calm time.
@@ -218,6 +223,9 @@ impl Entries {
 
     /// A message is known to be confirmed.
     pub(crate) fn confirmed(&mut self, message: &str) {
+        if self.of_unread {
+            return;
+        }
         self.confirmed.insert(message.to_owned(), Over::new(self.calm.elapsed()));
     }
 

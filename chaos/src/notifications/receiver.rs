@@ -39,6 +39,7 @@ struct Shared {
     ledger: Arc<Ledger>,
     rng: Mutex<Rng>,
     holds: AtomicBool,
+    loses: AtomicBool,
     held: AtomicUsize,
     accepts_all: AtomicBool,
 }
@@ -59,6 +60,7 @@ impl Receiver {
             ledger,
             rng: Mutex::new(Rng::with_seed(seed)),
             holds: AtomicBool::new(false),
+            loses: AtomicBool::new(false),
             held: AtomicUsize::new(0),
             accepts_all: AtomicBool::new(false),
         });
@@ -74,10 +76,11 @@ impl Receiver {
         self.shared.ledger.clone()
     }
 
-    /// Whether requests that come from now on wait.
-    pub(super) fn hold(&self, holds: bool) {
+    /// Whether requests that come from now on wait, and are lost then.
+    pub(super) fn hold(&self, is_lost: Option<bool>) {
         self.shared.held.store(0, Ordering::SeqCst);
-        self.shared.holds.store(holds, Ordering::SeqCst);
+        self.shared.loses.store(is_lost == Some(true), Ordering::SeqCst);
+        self.shared.holds.store(is_lost.is_some(), Ordering::SeqCst);
     }
 
     /// Whether one waits.
@@ -97,6 +100,14 @@ impl Drop for Receiver {
 }
 
 impl Shared {
+    /// Waits while requests are held.
+    async fn wait(&self) {
+        self.held.fetch_add(1, Ordering::SeqCst);
+        while self.holds.load(Ordering::SeqCst) {
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Two of three are accepted, and each at the third try at the latest: the pauses between them grow.
     fn draw(&self, id: &str, tries: u32) -> Answer {
         if self.accepts_all.load(Ordering::SeqCst) {
@@ -146,12 +157,14 @@ async fn requests(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> 
         stream.read_exact(&mut body).await?;
         let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
         let is_signed = verify(id, timestamp, &body, header("webhook-signature"));
+        let (holds, loses) = (shared.holds.load(Ordering::SeqCst), shared.loses.load(Ordering::SeqCst));
+        if holds && loses {
+            shared.wait().await;
+            return Ok(());
+        }
         let tries = shared.ledger.lock().received(id, &body, is_signed);
-        if shared.holds.load(Ordering::SeqCst) {
-            shared.held.fetch_add(1, Ordering::SeqCst);
-            while shared.holds.load(Ordering::SeqCst) {
-                sleep(Duration::from_millis(2)).await;
-            }
+        if holds {
+            shared.wait().await;
         }
         let status = match shared.draw(id, tries) {
             Answer::Accepted => {

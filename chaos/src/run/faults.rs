@@ -182,13 +182,15 @@ async fn inject(
     Ok(())
 }
 
-/// Kills the daemon that writes while a webhook is under way, and starts it again.
+/// Kills the daemon that writes while a webhook is under way, or before one has reached the application, and starts it
+/// again.
 async fn kill_sender(
     fault: Fault,
     cluster: &mut Cluster,
     notifications: &Notifications,
 ) -> anyhow::Result<()> {
-    let killed = notifications.hold(HELD_TIMEOUT, async || {
+    let is_lost = fault.target.is_multiple_of(2);
+    let killed = notifications.hold(HELD_TIMEOUT, is_lost, async || {
         let daemon = cluster.writer().await?.unwrap_or(fault.target % cluster.daemons());
         if let Some(sender) = cluster.take_daemon(daemon) {
             sender.kill();

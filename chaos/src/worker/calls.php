@@ -9,6 +9,8 @@
 //   R<  key  receiver  outcome                            true, false, queued, refused or unknown
 //   C>  user  conversation                                about to clear; no conversation: all of them
 //   C<  user  conversation  outcome                       ok, queued, refused or unknown
+//   U>                                                    about to count what is unread
+//   U<  outcome                                           a number, or unknown
 //   !   text                                              what no call may do
 //
 // Users are numbered from 1. The argument is JSON: name, seed, ids (of the users, in order), sender.

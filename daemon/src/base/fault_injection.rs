@@ -46,6 +46,8 @@ pub(crate) enum Promise {
     Recheck,
     /// The application is told of whoever has left: `offline`.
     Offline,
+    /// And of whoever has unread messages, although a page has confirmed them: `unread`.
+    Unread,
 }
 
 /// Whether `CHATPUSH_FAULT_INJECTION` names this promise.
@@ -73,6 +75,7 @@ pub(crate) fn breaks(promise: Promise) -> bool {
         Promise::Returned => "returned",
         Promise::Recheck => "recheck",
         Promise::Offline => "offline",
+        Promise::Unread => "unread",
     };
     std::env::var("CHATPUSH_FAULT_INJECTION").is_ok_and(|broken| broken == name)
 }

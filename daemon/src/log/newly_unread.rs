@@ -1,7 +1,7 @@
 //! Users with new unread messages who are not noted yet, where users are told of these.
 //!
 //! They are noted some at a time, behind the commits: in each transaction that would cost a store a fifth. The next writer
-//! takes those that this process has not noted from the logs, where entries stay for some seconds.
+//! takes those that this process has not noted from the logs, where entries stay until then, at most for a minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,7 @@ use super::{Calm, Entries};
 fn still() -> Entries {
     let calm = Calm::start();
     calm.disturb();
-    Entries::new(Arc::new(calm))
+    Entries::new(Arc::new(calm), false)
 }
 
 /// A ledger whose clock has gone on for a minute since something was entered.
