@@ -51,6 +51,7 @@ pub(crate) mod failing;
 pub(crate) mod dead_letters;
 pub(crate) mod fate;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub(crate) struct Store {
     character_sets: CharacterSets,
     tried_values: TriedValues,
     privileged: Privileged,
+    /// When users were marked as told last: each time is of one call.
+    last_told: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -130,6 +133,7 @@ impl Store {
             character_sets: CharacterSets::default(),
             tried_values: TriedValues::default(),
             privileged: Privileged::default(),
+            last_told: Arc::default(),
         }
     }
 

@@ -4,6 +4,9 @@ use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
+use super::lost::close_mysql_connections;
+use super::{first_due, ids, mark, own_installation};
+
 /// The writer notes a message by MySQL's clock, which is years behind here, and who is due is judged by it.
 #[tokio::test]
 async fn unread_messages_are_noted_by_mysqls_clock() {
@@ -48,4 +51,17 @@ async fn clock_that_was_ahead_delays_nobody() {
         env.query::<u64>(sql)
     };
     eventually("both are due", due, |count| *count == [2]).await;
+}
+
+/// Two calls may come in the same millisecond. The second one tells nobody.
+#[tokio::test]
+async fn users_are_marked_once_in_a_millisecond() {
+    let env = own_installation("undelivered").await;
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'a');").await;
+    assert_eq!(ids(&first_due(&env).await), [2]);
+    // The clock of new connections stands still.
+    env.servers().sql("SET GLOBAL init_connect = 'SET SESSION timestamp = 4000000000'").await;
+    close_mysql_connections(&env).await;
+    assert_eq!((mark(&env, "2").await, mark(&env, "2").await), ("1".to_owned(), "0".to_owned()));
 }

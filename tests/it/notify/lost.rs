@@ -11,7 +11,7 @@ use super::{due, first_due, ids, installation, mark, noted, own_installation};
 const TOLD: Option<(bool, bool, bool)> = Some((false, false, true));
 
 /// As a MySQL that is started again does.
-async fn close_mysql_connections(env: &TestEnv) {
+pub(super) async fn close_mysql_connections(env: &TestEnv) {
     let of_daemon = format!(
         "SELECT id FROM information_schema.processlist WHERE db = '{}' AND command = 'Sleep' \
          AND id <> CONNECTION_ID()",

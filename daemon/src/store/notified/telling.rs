@@ -1,6 +1,7 @@
 //! Users who are due: what waits for them, and who tells.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use chatpush_wire::id::UserId;
 
@@ -171,7 +172,14 @@ impl Store {
         if users.is_empty() {
             return Ok(0);
         }
-        let statements = [telling::told(users, now), telling::count_told(users, now)];
+        // Two calls of one millisecond would count each other's users.
+        let mut at = now;
+        let later = |last: u64| {
+            at = now.max(last.saturating_add(1));
+            Some(at)
+        };
+        let _ = self.last_told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        let statements = [telling::told(users, at), telling::count_told(users, at)];
         let rows = self.change(&statements).await?.pop().unwrap_or_default();
         Ok(all::<u64>(rows).next().unwrap_or(0))
     }
