@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let demand = Demand::of(arguments);
     let plan = Plan::of(&demand, &costs, arguments.busy / 100.0);
     let text = if arguments.json {
-        let tightest = plan.tightest().what;
+        let tightest = plan.tightest().map(|need| need.what);
         let json = json!({ "demand": demand, "costs": costs, "needs": plan.needs, "tightest": tightest });
         serde_json::to_string_pretty(&json)? + "\n"
     } else {
@@ -111,9 +111,10 @@ fn text(users: u64, demand: &Demand, plan: &Plan) -> String {
             format_number(*most),
         );
     }
-    let tightest = plan.tightest();
-    let share = format_number(tightest.amount / tightest.most * 100.0);
-    let _ = writeln!(text, "\nFirst at its limit: {}, at {share} %.", tightest.what);
+    if let Some(tightest) = plan.tightest() {
+        let share = format_number(tightest.share() * 100.0);
+        let _ = writeln!(text, "\nFirst at its limit: {}, at {share} %.", tightest.what);
+    }
     text
 }
 

@@ -53,19 +53,24 @@ async fn paused_writer_is_replaced_and_commits_nothing_on_resume() {
     assert_eq!(writer(&env).await, Some(standby.process().pid()));
 }
 
-/// Its connection to MySQL is open, and the account of its successor may not end it.
-#[tokio::test]
-async fn writer_that_hangs_is_replaced_by_a_daemon_with_another_account() {
-    let env = TestEnv::new().await;
-    env.users(&[2]).await;
+/// The URL of the database for another account, which may end no connection of the first one.
+async fn url_of_another_account(env: &TestEnv) -> String {
     let account = format!("b_{}", env.name());
     let database = env.name();
     let made = format!(
         "CREATE USER {account}@localhost IDENTIFIED BY 'pw'; GRANT ALL ON {database}.* TO {account}@localhost"
     );
     env.servers().sql(&made).await;
+    env.servers().mysql_url(database).replace("chatpush:", &format!("{account}:"))
+}
+
+/// Its connection to MySQL is open, and the account of its successor may not end it.
+#[tokio::test]
+async fn writer_that_hangs_is_replaced_by_a_daemon_with_another_account() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
     let first = env.daemon().await;
-    let url = env.servers().mysql_url(database).replace("chatpush:", &format!("{account}:"));
+    let url = url_of_another_account(&env).await;
     let other = env.clone().with("CHATPUSH_MYSQL_URL", url).daemon().await;
     let php = env.php().with("chatpush.timeout_ms=180000");
     php.get("storeOfflineMessage(1, 2, 'before');").await;
@@ -83,13 +88,7 @@ async fn writer_that_hangs_is_replaced_by_a_daemon_with_another_account() {
 async fn daemon_writes_although_another_connection_keeps_the_lock() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    let account = format!("b_{}", env.name());
-    let database = env.name();
-    let made = format!(
-        "CREATE USER {account}@localhost IDENTIFIED BY 'pw'; GRANT ALL ON {database}.* TO {account}@localhost"
-    );
-    env.servers().sql(&made).await;
-    let url = env.servers().mysql_url(database).replace("chatpush:", &format!("{account}:"));
+    let url = url_of_another_account(&env).await;
     let mut other = Conn::new(Opts::from_url(&url).expect("a valid URL")).await.expect("it answers");
     let lock = "SELECT GET_LOCK(CONCAT('chatpush:', MD5(DATABASE())), 0)";
     assert_eq!(other.query_first(lock).await.expect("it answers"), Some(1));

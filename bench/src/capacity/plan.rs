@@ -72,13 +72,16 @@ impl Plan {
     }
 
     /// What is nearest to its limit, or furthest beyond it, of what cannot be added to.
-    pub(super) fn tightest(&self) -> &Need {
-        let share = |need: &Need| need.amount / need.most;
+    pub(super) fn tightest(&self) -> Option<&Need> {
         let fixed = self.needs.iter().filter(|need| !need.grows);
-        fixed.fold(
-            &self.needs[3],
-            |tightest, need| if share(need) > share(tightest) { need } else { tightest },
-        )
+        fixed.max_by(|one, other| one.share().total_cmp(&other.share()))
+    }
+}
+
+impl Need {
+    /// How much of one is needed.
+    pub(super) fn share(&self) -> f64 {
+        self.amount / self.most
     }
 }
 
@@ -115,6 +118,6 @@ mod tests {
         assert_eq!(amounts, ["100,000", "0.210", "0.767", "0.190", "2,000", "0.060"]);
         let whole: Vec<_> = plan.needs.iter().map(|need| format_number(need.whole)).collect();
         assert_eq!(whole, ["2.00", "1.00", "1.00", "1.00", "1.00", "1.00"]);
-        assert_eq!(plan.tightest().what, "Redis, its one processor");
+        assert_eq!(plan.tightest().map(|need| need.what), Some("Redis, its one processor"));
     }
 }

@@ -108,6 +108,19 @@ impl Absent {
         crowd.spawn(self.clients.run(user, seed));
     }
 
+    /// Takes a user's messages back, of which one was sent as `number`. Afterwards nobody is told of them, unless it is
+    /// not known whether they wait.
+    async fn take_back(&mut self, user: &str, messages: &mut Vec<String>, number: u64) {
+        if self.recall(number).await {
+            messages.clear();
+            self.nothing_waits(user, false);
+            sleep(QUIET).await;
+        } else {
+            // It may have been taken back.
+            self.uncertain.extend(messages.drain(..).map(|message| (message, Instant::now())));
+        }
+    }
+
     async fn round(&mut self, round: u64, rng: &mut Rng) {
         let Ok(user) = self.clients.schema.id(self.number + OFFLINE).map(ToString::to_string) else { return };
         let then = THEN[rng.usize(..THEN.len())];
@@ -117,16 +130,7 @@ impl Absent {
             return self.come_back(&user, &messages, rng).await;
         }
         match then {
-            Then::Recall => {
-                if self.recall(round * 2).await {
-                    messages.clear();
-                    self.nothing_waits(&user, false);
-                    sleep(QUIET).await;
-                } else {
-                    // It may have been taken back.
-                    self.uncertain.extend(messages.drain(..).map(|message| (message, Instant::now())));
-                }
-            }
+            Then::Recall => self.take_back(&user, &mut messages, round * 2).await,
             Then::ComeBack => {}
             Then::StayAway => {
                 self.is_accepted(&user, &messages, &HashSet::new()).await;

@@ -71,6 +71,17 @@ impl fmt::Display for Identifier {
     }
 }
 
+/// Reports settings that name the table or column of one before them.
+fn each_names_another(source: &mut Source, what: &str, named: &[(&str, Option<&Identifier>)]) {
+    for (at, (setting, name)) in named.iter().enumerate() {
+        let same = |other: &Identifier| name.is_some_and(|name| name.is(other));
+        let known = named.iter().take(at).find(|(_, other)| other.is_some_and(same));
+        if let Some((other, _)) = known {
+            source.error(setting, &format!("names the {what} of {other}: each needs one of its own"));
+        }
+    }
+}
+
 /// A name that may be missing.
 struct NameOrNone(Option<Identifier>);
 
@@ -170,11 +181,7 @@ impl Names {
                 source.error(setting, "names a table of chatpush itself: name one of your application");
             }
         }
-        if let [(setting, Some(messages)), (other, Some(users))] = tables
-            && messages.is(users)
-        {
-            source.error(other, &format!("names the table of {setting}: each needs one of its own"));
-        }
+        each_names_another(source, "table", &tables);
         let own = |name: &str| Identifier(name.to_owned());
         let of_messages = [
             ("mysql.columns.id", id.as_ref()),
@@ -183,19 +190,12 @@ impl Names {
             ("mysql.columns.content", content.as_ref()),
             ("mysql.columns.send_time", send_time.as_ref().and_then(|name| name.0.as_ref())),
         ];
-        for (at, (setting, name)) in of_messages.iter().enumerate() {
-            let same = |other: &Identifier| name.is_some_and(|name| name.is(other));
-            let known = of_messages.iter().take(at).find(|(_, other)| other.is_some_and(same));
-            if let Some((other, _)) = known {
-                source.error(setting, &format!("names the column of {other}: each needs one of its own"));
-            }
-        }
-        if let (Some((_, unread_count)), Some(user_id)) = (&counter, &user_id)
-            && unread_count.is(user_id)
-        {
-            let text = "names the column of mysql.columns.user_id: each needs one of its own";
-            source.error("mysql.columns.unread_count", text);
-        }
+        each_names_another(source, "column", &of_messages);
+        let of_users = [
+            ("mysql.columns.user_id", user_id.as_ref().filter(|_| !own_counter)),
+            ("mysql.columns.unread_count", counter.as_ref().map(|(_, unread_count)| unread_count)),
+        ];
+        each_names_another(source, "column", &of_users);
         let (user, user_id, unread_count) = match counter {
             Some((user, unread_count)) => (user, user_id?, unread_count),
             None => (own(UNREAD), own("user_id"), own("unread")),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures_util::SinkExt as _;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Absent, LOOK, PROTOCOL, QUIET, STAY};
@@ -65,16 +65,7 @@ impl Absent {
         if !messages.is_empty() && self.is_told(&user, &messages, &before).await {
             let mut stays_away = false;
             match then {
-                Then::Recall => {
-                    if self.recall(round * 2).await {
-                        messages.clear();
-                        self.nothing_waits(&user, false);
-                        sleep(QUIET).await;
-                    } else {
-                        // It may have been taken back.
-                        self.uncertain.extend(messages.drain(..).map(|message| (message, Instant::now())));
-                    }
-                }
+                Then::Recall => self.take_back(&user, &mut messages, round * 2).await,
                 Then::Read => {
                     self.read(&user, &messages, round * 2, rng).await;
                     sleep(QUIET).await;

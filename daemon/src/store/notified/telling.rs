@@ -173,12 +173,10 @@ impl Store {
             return Ok(0);
         }
         // Two calls of one millisecond would count each other's users.
-        let mut at = now;
-        let later = |last: u64| {
-            at = now.max(last.saturating_add(1));
-            Some(at)
-        };
-        let _ = self.last_told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        let later = |last: u64| now.max(last.saturating_add(1));
+        let last =
+            self.last_told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
+        let at = later(last.unwrap_or_default());
         let statements = [telling::told(users, at), telling::count_told(users, at)];
         let rows = self.change(&statements).await?.pop().unwrap_or_default();
         Ok(all::<u64>(rows).next().unwrap_or(0))
