@@ -109,8 +109,9 @@ async fn missing_table_sets_nothing_aside() {
 async fn table_without_auto_increment_refuses_each_message() {
     let env = TestEnv::new().await;
     env.users(&[2]).await;
-    // A daemon does not start with such a table.
+    // A daemon does not begin to write with such a table.
     let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage(1, 2, 'before');").await;
     env.execute("ALTER TABLE offline_message MODIFY id int NOT NULL").await;
     let code = "foreach (range(1, 3) as $i) {
         try { storeOfflineMessage(1, 2, \"$i\"); } catch (ChatPush\\TimeoutException) { echo 'late'; }
