@@ -16,7 +16,7 @@
 //! - `ipc`: the child processes and the lines that are exchanged with them.
 //! - `message_header`, `ledger`, `latency`, `clock`: which messages arrived, and how late.
 //! - `usage`, `profile`, `machine`: CPU time, memory, profiles, and the machine itself.
-//! - `metrics`, `budget`, `report`, `plot`, `number_format`: the results.
+//! - `metrics`, `paired`, `counts`, `budget`, `report`, `plot`, `number_format`: the results.
 //! - `capacity`: how many machines an application needs, by these results.
 
 // Numbers are printed with three digits and drawn in pixels; the precision that a conversion may lose is far
@@ -28,6 +28,8 @@ pub mod run;
 pub mod scenarios;
 pub mod budget;
 pub mod metrics;
+pub mod paired;
+pub mod counts;
 pub mod peers;
 pub mod peer;
 pub mod bench_env;

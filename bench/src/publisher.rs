@@ -1,6 +1,8 @@
 //! PHP processes that call one function many times and measure each call: in an open loop, at times that a
 //! schedule sets, or in a closed loop, each call right after the one before.
 
+pub mod slices;
+
 use std::process::Command;
 use std::time::Duration;
 

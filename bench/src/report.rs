@@ -9,6 +9,7 @@ use crate::budget::BudgetResult;
 use crate::machine::Machine;
 use crate::metrics::{Metric, Spread};
 use crate::number_format::format_number;
+use crate::paired::PairedRatios;
 use crate::peers::PeerName;
 use crate::scenarios::{Outcome, Scenario};
 
@@ -58,6 +59,8 @@ impl<'a> Report<'a> {
             "rounds": self.rounds,
             "metrics": self.outcome.metrics,
             "budgets": self.budget_results,
+            "paired": self.paired_json(),
+            "counts": self.outcome.counts,
             "notes": self.outcome.notes,
         })
     }
@@ -82,7 +85,9 @@ impl<'a> Report<'a> {
                 }
             }
         }
-        if !self.budget_results.is_empty() {
+        self.write_paired(&mut text)?;
+        let judged: Vec<_> = self.outcome.paired.iter().filter_map(PairedRatios::judged).collect();
+        if !self.budget_results.is_empty() || !judged.is_empty() {
             writeln!(text, "\nBudgets")?;
         }
         for BudgetResult { budget, spread, met, goal } in &self.budget_results {
@@ -93,10 +98,51 @@ impl<'a> Report<'a> {
             };
             writeln!(text, "  {word:<18} {budget}: {}", format_spread(*spread))?;
         }
+        for line in judged {
+            writeln!(text, "  {line}")?;
+        }
+        for table in &self.outcome.counts {
+            writeln!(text, "\n{}", table.text())?;
+        }
         for note in &self.outcome.notes {
             writeln!(text, "\n{note}")?;
         }
         Ok(text)
+    }
+
+    /// Each ratio of pairs, by what was compared.
+    fn write_paired(&self, text: &mut String) -> std::fmt::Result {
+        let mut metrics: Vec<&str> = Vec::new();
+        for PairedRatios { metric, .. } in &self.outcome.paired {
+            if !metrics.contains(&&**metric) {
+                metrics.push(metric);
+            }
+        }
+        for metric in metrics {
+            writeln!(text, "\n{metric}, × that without: median of pairs (95 % confidence)")?;
+            for ratios in self.outcome.paired.iter().filter(|ratios| ratios.metric == metric) {
+                if let Some(interval) = ratios.interval() {
+                    writeln!(text, "  {:<34} {}", ratios.option, interval.text())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn paired_json(&self) -> Vec<serde_json::Value> {
+        let json = |ratios: &PairedRatios| {
+            let interval = ratios.interval()?;
+            let (most, goal) = ratios.budget.unzip();
+            Some(json!({
+                "metric": ratios.metric,
+                "option": ratios.option,
+                "interval": interval,
+                "most": most,
+                "goal": goal,
+                "verdict": most.map(|most| interval.within(most)),
+            }))
+        };
+        self.outcome.paired.iter().filter_map(json).collect()
     }
 }
 

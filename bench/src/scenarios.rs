@@ -20,8 +20,10 @@ use clap::ValueEnum;
 use crate::bench_env::BenchEnv;
 use crate::budget::Budget;
 use crate::clients::{Clients, ConnectOptions};
+use crate::counts::CountTable;
 use crate::latency::LatencyHistogram;
 use crate::metrics::Metrics;
+use crate::paired::PairedRatios;
 use crate::peer::{Peer, Php};
 use crate::peers::PeerName;
 use crate::plot::Chart;
@@ -51,7 +53,7 @@ pub enum Scenario {
     Many,
     /// Users with 200 peers each, some of whom come and go
     Presence,
-    /// Stores per second with `notify.after`, counters of conversations, a history
+    /// What `notify.after`, counters of conversations and a history cost a store
     Options,
     /// What it costs that 100,000 users are due, or that 100,000 messages of one user wait
     Due,
@@ -78,6 +80,10 @@ pub struct Outcome {
     pub charts: Vec<(String, Chart)>,
     /// Budgets for the metrics.
     pub budgets: Vec<Budget>,
+    /// What something costs, by pairs.
+    pub paired: Vec<PairedRatios>,
+    /// Tables of counts.
+    pub counts: Vec<CountTable>,
     /// Remarks below the table, such as a peer's failure.
     pub notes: Vec<String>,
     /// A CPU profile.

@@ -40,6 +40,17 @@ pub fn cpu_seconds(roots: &[u32]) -> f64 {
     tree(roots).iter().filter_map(ticks).sum::<f64>() / TICKS
 }
 
+/// CPU seconds that the threads of a process that live have used so far, by the scheduler's clock: to the nanosecond, where
+/// [`cpu_seconds`] counts ticks (`/proc/PID/schedstat`, sched-stats.rst of the kernel).
+pub fn thread_cpu_seconds(pid: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let nanoseconds = threads.filter_map(|thread| -> Option<f64> {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    });
+    nanoseconds.sum::<f64>() / 1e9
+}
+
 /// Seconds of all CPUs of the machine so far: idle, and in total (the first line of `/proc/stat`).
 pub fn machine_cpu_seconds() -> (f64, f64) {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
@@ -113,5 +124,6 @@ mod tests {
         assert!(tree(&[own]).contains(&own));
         assert!(memory(&[own]) > 100_000.0);
         assert!(cpu_seconds(&[own]) >= 0.0);
+        assert!(thread_cpu_seconds(own) > 0.0);
     }
 }

@@ -1,114 +1,172 @@
-//! What settings of chatpush cost a store: the same stores with each of them on and off, interleaved. The CPU time per
-//! row is that of the daemon, Redis and MariaDB.
+//! What settings of chatpush cost a store. Two installations, one without the setting and one with it, take turns in
+//! slices of a second, and each pair of slices gives a ratio. The CPU time is that of the daemon, Redis and MariaDB.
 
-use std::time::Duration;
+mod counters;
+mod installation;
+mod pairs;
 
-use anyhow::ensure;
-use chatpush_stack::daemon::Daemon;
-
-use crate::bench_env::BenchEnv;
-use crate::budget::{Budget, Rule};
-use crate::peers::{PeerName, chatpush};
-use crate::scenarios::stores::store_in;
+use self::installation::Installation;
+use self::pairs::{Load, Slices, alternate};
+use crate::bench_env::{BenchEnv, USERS};
+use crate::metrics::Spread;
+use crate::paired::{Interval, PairedRatios};
+use crate::peers::PeerName;
 use crate::scenarios::{Bench, Outcome};
 
-/// The message table of the variant with a history.
+/// The message table of the installation with a history.
 const HISTORY: &str = "history";
 
-const NOTIFY: &str = "notify.after";
-const UNREAD: &str = "notify.when = unread";
-const BY_CONVERSATION: &str = "unread_by_conversation";
+/// No variant.
+const WITHOUT: &str = "without";
 
-/// The name of an option, and the settings of its daemon.
-type Variant = (Option<&'static str>, &'static [(&'static str, &'static str)]);
+/// An environment variable of the daemon.
+type Setting = (&'static str, &'static str);
 
-/// The one without a name is chatpush itself.
-const VARIANTS: [Variant; 5] = [
-    (None, &[]),
-    (Some(NOTIFY), &[("CHATPUSH_NOTIFY_AFTER", "600")]),
-    (Some(UNREAD), &[("CHATPUSH_NOTIFY_AFTER", "600"), ("CHATPUSH_NOTIFY_WHEN", "unread")]),
-    (Some(BY_CONVERSATION), &[("CHATPUSH_UNREAD_BY_CONVERSATION", "true")]),
-    (
-        Some(HISTORY),
-        &[
-            ("CHATPUSH_MYSQL_TABLES_OFFLINE_MESSAGE", HISTORY),
-            ("CHATPUSH_MYSQL_HISTORY_COLUMN", "delivered_at"),
-            ("CHATPUSH_MYSQL_HISTORY_VALUE", "now"),
-        ],
-    ),
+/// Something that is compared with an installation that has none of it.
+#[derive(Clone, Copy)]
+struct Variant {
+    title: &'static str,
+    settings: &'static [Setting],
+    /// For whom messages are.
+    receivers: Receivers,
+    /// What a row may cost, in time and in CPU time; none: it is only measured.
+    budget: Option<(f64, f64)>,
+    /// Whether it is also measured with one caller.
+    one_caller: bool,
+    /// Whether it has a column in the tables of counts.
+    counted: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Receivers {
+    /// A thousand, so that a message waits for each, but for its first one.
+    Same,
+    /// As many as there are, so that nothing waits for most.
+    New,
+}
+
+const UNDELIVERED: &[Setting] = &[("CHATPUSH_NOTIFY_AFTER", "600")];
+const UNREAD: &[Setting] = &[("CHATPUSH_NOTIFY_AFTER", "600"), ("CHATPUSH_NOTIFY_WHEN", "unread")];
+
+/// The first one is a control: it shows the error of the method.
+const VARIANTS: [Variant; 7] = [
+    often("control", &[], Receivers::Same, None),
+    often("notify.after", UNDELIVERED, Receivers::Same, Some((1.03, 1.01))),
+    often("notify.when = unread", UNREAD, Receivers::Same, Some((1.03, 1.01))),
+    rare("notify.after, new receivers", UNDELIVERED, Receivers::New, None),
+    rare("unread, new receivers", UNREAD, Receivers::New, None),
+    Variant {
+        counted: true,
+        ..rare(
+            "unread_by_conversation",
+            &[("CHATPUSH_UNREAD_BY_CONVERSATION", "true")],
+            Receivers::Same,
+            Some((1.1, 1.03)),
+        )
+    },
+    Variant {
+        counted: true,
+        ..rare(
+            "history",
+            &[
+                ("CHATPUSH_MYSQL_TABLES_OFFLINE_MESSAGE", HISTORY),
+                ("CHATPUSH_MYSQL_HISTORY_COLUMN", "delivered_at"),
+                ("CHATPUSH_MYSQL_HISTORY_VALUE", "now"),
+            ],
+            Receivers::Same,
+            Some((1.1, 1.03)),
+        )
+    },
 ];
+
+const fn often(
+    title: &'static str,
+    settings: &'static [Setting],
+    receivers: Receivers,
+    budget: Option<(f64, f64)>,
+) -> Variant {
+    Variant { title, settings, receivers, budget, one_caller: true, counted: !settings.is_empty() }
+}
+
+/// With sixteen callers alone.
+const fn rare(
+    title: &'static str,
+    settings: &'static [Setting],
+    receivers: Receivers,
+    budget: Option<(f64, f64)>,
+) -> Variant {
+    Variant { one_caller: false, counted: false, ..often(title, settings, receivers, budget) }
+}
 
 /// Runs it.
 pub fn run(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let duration = Duration::from_secs(bench.choose(5, 1));
-    bench.env.sql(&format!(
-        "CREATE TABLE IF NOT EXISTS {HISTORY} LIKE offline_message; ALTER TABLE {HISTORY} \
-         ADD COLUMN IF NOT EXISTS delivered_at datetime NULL, \
-         ADD INDEX IF NOT EXISTS waiting (receiver_id, delivered_at, id)"
-    ))?;
-    // Each comes first in one round of five: what was measured before leaves work to the disk.
-    let mut first = 0;
     bench.run_rounds(
         &mut outcome,
         |name| name == PeerName::Chatpush,
-        |name, outcome| {
-            let mut variants = VARIANTS;
-            variants.rotate_left(first % VARIANTS.len());
-            first += 1;
-            for (variant, settings) in variants {
-                measure(bench.env, variant.unwrap_or(name.title()), settings, duration, outcome)?;
+        |_, outcome| {
+            for variant in VARIANTS {
+                for (callers, what) in [(1, "1 caller"), (16, "16 callers")] {
+                    if callers > 1 || variant.one_caller {
+                        eprintln!("    {}, {what}", variant.title);
+                        measure(bench, variant, (callers, what), outcome)?;
+                    }
+                }
             }
             Ok(())
         },
     );
-    // As rules of chatpush itself: without the setting it is at most so many times as fast, and uses at least so much of
-    // the CPU time. A few percent of the rows per second are less than the disk's speed changes from minute to minute;
-    // CPU time shows them.
-    let most =
-        |metric, times, variant, goal| Budget { metric, rule: Rule::AtMostTimes(times, variant), goal };
-    let cpu = |variant| Budget {
-        metric: "16 callers, CPU per row",
-        rule: Rule::AtLeastTimes(0.97, variant),
-        goal: 1.0,
-    };
-    outcome.budgets = vec![
-        cpu(NOTIFY),
-        cpu(UNREAD),
-        most("1 caller", 1.03, NOTIFY, 1.0),
-        most("16 callers", 1.03, NOTIFY, 1.0),
-        most("1 caller", 1.03, UNREAD, 1.0),
-        most("16 callers", 1.03, UNREAD, 1.0),
-        most("16 callers", 1.1, BY_CONVERSATION, 1.03),
-        most("16 callers", 1.1, HISTORY, 1.03),
-    ];
+    outcome.counts.extend(counters::count(bench.env, bench.choose(2_000, 500))?);
     Ok(outcome)
 }
 
-/// Stores with these settings, by one caller and by sixteen.
+/// Compares an installation with the option and one without it.
 fn measure(
-    env: &BenchEnv,
-    title: &str,
-    settings: &[(&'static str, &str)],
-    duration: Duration,
+    bench: &Bench<'_>,
+    variant: Variant,
+    (callers, what): (u32, &'static str),
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
-    let table = if title == HISTORY { HISTORY } else { "offline_message" };
-    env.clear_messages()?;
-    env.sql(&format!("TRUNCATE {HISTORY}"))?;
-    let mut environment = env.daemon_environment();
-    environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    let migrated = env.block_on(Daemon::command(env.folder(), &environment, &["migrate"]))?;
-    ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-    let peer = chatpush::start_with(env, &environment)?;
-    let php = chatpush::php(env)?;
-    for (callers, what) in [(1, "1 caller"), (16, "16 callers")] {
-        let stored = store_in(env, table, &peer, &php, (callers, 0), duration)?;
-        let rows = stored.called.accepted() as f64 / stored.called.seconds();
-        outcome.metrics.record(what, "rows/s", title, rows);
-        outcome.record_percentiles(what, title, &stored.called.latencies, &[50.0, 99.0]);
-        let cpu = stored.servers_cpu_seconds() / stored.called.accepted().max(1) as f64 * 1e6;
-        outcome.metrics.record(&format!("{what}, CPU per row"), "µs", title, cpu);
+    let env: &BenchEnv = bench.env;
+    let without = Installation::start(env, &[])?;
+    let with = Installation::start(env, variant.settings)?;
+    let (users, pairs) = match variant.receivers {
+        Receivers::Same => (1_000, bench.choose(if variant.one_caller { 60 } else { 20 }, 2)),
+        // So that the receivers suffice.
+        Receivers::New => (USERS, bench.choose(12, 2)),
+    };
+    let (one, other) = alternate((&without, &with), Load { callers, users, pairs })?;
+    let metric = format!("{}, {what}", variant.title);
+    for (title, slices) in [(WITHOUT, &one), (variant.title, &other)] {
+        let median = |values: &[f64]| Spread::of(values).map_or(0.0, |spread| spread.median);
+        outcome.metrics.record(&metric, "rows/s", title, median(&slices.rates));
+        outcome.metrics.record(&format!("{metric}, CPU per row"), "µs", title, median(&slices.cpu) * 1e6);
     }
-    Ok(())
+    let time = ratios(&one, &other, |slices| &slices.rates, true);
+    let cpu = ratios(&one, &other, |slices| &slices.cpu, false);
+    for (metric, ratios) in [("time", time), ("CPU", cpu)] {
+        let interval = Interval::of(&ratios).map(|interval| interval.text()).unwrap_or_default();
+        eprintln!("      {metric} per row × {interval}");
+        add(outcome, variant, &format!("{metric} per row, {what}"), ratios);
+    }
+    without.remove()?;
+    with.remove()
+}
+
+/// How many times as much the second one takes, by pairs.
+fn ratios(one: &Slices, other: &Slices, of: fn(&Slices) -> &Vec<f64>, is_rate: bool) -> Vec<f64> {
+    let pairs = of(one).iter().zip(of(other));
+    pairs.map(|(one, other)| if is_rate { one / other } else { other / one }).collect()
+}
+
+/// Adds the pairs of a round to those of the others.
+fn add(outcome: &mut Outcome, variant: Variant, metric: &str, ratios: Vec<f64>) {
+    let known =
+        outcome.paired.iter_mut().find(|known| known.metric == metric && known.option == variant.title);
+    if let Some(known) = known {
+        known.ratios.extend(ratios);
+    } else {
+        let Variant { title, budget, .. } = variant;
+        outcome.paired.push(PairedRatios { metric: metric.to_owned(), option: title, ratios, budget });
+    }
 }

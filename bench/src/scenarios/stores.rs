@@ -25,14 +25,6 @@ pub(super) struct StoreResult {
     used: [(&'static str, f64); 5],
 }
 
-impl StoreResult {
-    /// CPU seconds of the daemon, Redis and MariaDB.
-    pub(super) fn servers_cpu_seconds(&self) -> f64 {
-        let is_server = |who: &str| matches!(who, "daemon" | "Redis" | "MariaDB");
-        self.used.iter().filter(|(who, _)| is_server(who)).map(|(_, seconds)| seconds).sum()
-    }
-}
-
 /// CPU seconds of the machine so far, by who used them. PHP, the kernel and everything else are "the rest".
 fn used(env: &BenchEnv, servers: &[u32]) -> [(&'static str, f64); 5] {
     let (idle, all) = usage::machine_cpu_seconds();
@@ -85,19 +77,7 @@ pub(super) fn store(
     calls: u32,
     duration: Duration,
 ) -> anyhow::Result<StoreResult> {
-    store_in(env, "offline_message", peer, php, (callers, calls), duration)
-}
-
-/// As [`store`], with rows in another table.
-pub(super) fn store_in(
-    env: &BenchEnv,
-    table: &str,
-    peer: &Peer,
-    php: &Php,
-    (callers, calls): (u32, u32),
-    duration: Duration,
-) -> anyhow::Result<StoreResult> {
-    let before = rows(env, table)?;
+    let before = rows(env)?;
     let load = ClosedLoop {
         call: "store",
         callers,
@@ -118,13 +98,13 @@ pub(super) fn store_in(
         *now -= before;
     }
     let commits = env.mariadb_commits()? - commits;
-    let (added, accepted) = (rows(env, table)? - before.0, called.accepted());
+    let (added, accepted) = (rows(env)? - before.0, called.accepted());
     ensure!(added == accepted, "{accepted} stores returned true, but {added} rows were added");
     Ok(StoreResult { called, commits, used })
 }
 
-fn rows(env: &BenchEnv, table: &str) -> anyhow::Result<u64> {
-    Ok(env.sql(&format!("SELECT COUNT(*) FROM {table}"))?.trim().parse()?)
+fn rows(env: &BenchEnv) -> anyhow::Result<u64> {
+    Ok(env.sql("SELECT COUNT(*) FROM offline_message")?.trim().parse()?)
 }
 
 fn measure_name(callers: u32) -> String {
