@@ -105,7 +105,7 @@ pub(crate) async fn last(
 }
 
 /// As [`last`], of each of these partitions in order, in one round trip.
-async fn last_of_each(
+pub(crate) async fn last_of_each(
     commands: &Commands,
     prefix: &Prefix,
     partitions: impl IntoIterator<Item = Partition>,

@@ -102,10 +102,8 @@ impl Judge {
     async fn barriers(&self, users: &[UserId]) -> Result<HashMap<UserId, Position>, BrokerError> {
         let Services { commands, prefix, .. } = &*self.services;
         let partitions: BTreeSet<_> = users.iter().map(Partition::of).collect();
-        let mut ends = HashMap::new();
-        for partition in partitions {
-            ends.insert(partition, log::last(commands, prefix, partition).await?);
-        }
+        let ends = log::last_of_each(commands, prefix, partitions.iter().copied()).await?;
+        let ends: HashMap<_, _> = partitions.into_iter().zip(ends).collect();
         let waits = users.iter().map(|user| {
             let end = ends.get(&Partition::of(user)).copied().unwrap_or_default();
             async move {
