@@ -10,9 +10,11 @@ mod looks;
 pub(crate) mod offers;
 pub(crate) mod returned;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::id::UserId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -127,7 +129,7 @@ impl Notifier {
         // What fails in one of the tables does not stop the others.
         let returned = self.record_returned(store).await;
         let unread = self.note_unread(store).await;
-        let noted = self.note_receivers(store).await;
+        let noted = self.note_receivers(store, unread.as_ref().ok()).await;
         if noted.is_err() {
             self.trusted = None;
         }
@@ -154,15 +156,17 @@ impl Notifier {
         Ok(())
     }
 
-    /// Notes who has new unread messages, where users are told of these.
-    async fn note_unread(&self, store: &Store) -> Result<(), NotifyError> {
+    /// Notes who has new unread messages, where users are told of these, and returns them.
+    async fn note_unread(&self, store: &Store) -> Result<BTreeSet<UserId>, NotifyError> {
         let Services { newly_unread, redis_clock, .. } = &*self.services;
         let new = newly_unread.all();
-        if !new.is_empty() && !fault_injection::breaks(Promise::Unread) {
-            let ahead = store.now().await?.cast_signed() - redis_clock.now().cast_signed();
-            newly_unread.noted(&store.note_unread(&new, ahead).await?);
+        if new.is_empty() || fault_injection::breaks(Promise::Unread) {
+            return Ok(BTreeSet::new());
         }
-        Ok(())
+        let ahead = store.now().await?.cast_signed() - redis_clock.now().cast_signed();
+        let noted = store.note_unread(&new, ahead).await?;
+        newly_unread.noted(&noted);
+        Ok(noted.into_keys().collect())
     }
 
     /// Begins to look, or to look anew. MySQL may have lost its last commits with a connection: then keys that were
@@ -180,8 +184,14 @@ impl Notifier {
         Ok(())
     }
 
-    /// Notes the receivers of new rows.
-    async fn note_receivers(&mut self, store: &Store) -> Result<(), NotifyError> {
+    /// Notes the receivers of new rows, but for those who were `noted` in this look.
+    async fn note_receivers(
+        &mut self,
+        store: &Store,
+        noted: Option<&BTreeSet<UserId>>,
+    ) -> Result<(), NotifyError> {
+        let none = BTreeSet::new();
+        let noted = noted.unwrap_or(&none);
         self.trust_looks(store).await?;
         let Some(looks) = &mut self.looks else { return Ok(()) };
         let next = store.next_key().await?;
@@ -193,7 +203,7 @@ impl Notifier {
         let now = Instant::now();
         for _ in 0..QUERIES {
             let found = store.scan_receivers(&looks.next(), ROWS).await?;
-            store.note_waiting(&found).await?;
+            store.note_waiting(&found, noted).await?;
             if let Some(last) = found.last() {
                 looks.saw(last.key, found.len(), now);
             }
@@ -204,7 +214,7 @@ impl Notifier {
         for _ in 0..QUERIES {
             let Some(missing) = looks.due_missing(now) else { break };
             let found = store.scan_receivers(&missing.keys, ROWS).await?;
-            store.note_waiting(&found).await?;
+            store.note_waiting(&found, noted).await?;
             let up_to =
                 found.last().filter(|last| found.len() == ROWS as usize && last.key < *missing.keys.end());
             looks.saw_missing(missing, up_to.map(|last| last.key));

@@ -88,9 +88,14 @@ impl Store {
     }
 
     /// Messages may wait for the receivers of these rows since now. Most of them are looked at later anyway, or are due:
-    /// that is read first, to spare a change that changes nothing.
-    pub(crate) async fn note_waiting(&self, rows: &[NewRow]) -> Result<(), StoreError> {
+    /// that is read first, to spare a change that changes nothing. Those in `noted` were noted just now.
+    pub(crate) async fn note_waiting(
+        &self,
+        rows: &[NewRow],
+        noted: &BTreeSet<UserId>,
+    ) -> Result<(), StoreError> {
         let users: BTreeSet<_> = rows.iter().filter_map(|row| row.receiver.as_ref()).collect();
+        let users: BTreeSet<_> = users.into_iter().filter(|user| !noted.contains(*user)).collect();
         if users.is_empty() {
             return Ok(());
         }
@@ -100,7 +105,8 @@ impl Store {
         let mut next = || found.next().unwrap_or_default();
         let now =
             all::<u64>(next()).next().ok_or(StoreError::Unavailable(UnavailableCause::Column("now")))?;
-        let settled: BTreeSet<_> = all::<String>(next()).filter_map(|user| ids.text(&user).ok()).collect();
+        let settled: BTreeSet<_> =
+            all::<(String, Option<u64>)>(next()).filter_map(|(user, _)| ids.text(&user).ok()).collect();
         let others: Vec<_> = users.into_iter().filter(|user| !settled.contains(user)).collect();
         if others.is_empty() {
             return Ok(());

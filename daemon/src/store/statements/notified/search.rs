@@ -25,10 +25,10 @@ pub(in crate::store) fn scan(tables: &Tables, keys: &RangeInclusive<u64>, limit:
     )
 }
 
-/// Those of these users whom [`note`](super::note) would leave as they are.
+/// Those of these users whom [`note`](super::note) would leave as they are, and when somebody was told of them.
 pub(in crate::store) fn settled(users: &[&UserId]) -> String {
     format!(
-        "SELECT `user_id` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) \
+        "SELECT `user_id`, `told_at` FROM `{NOTIFIED}` WHERE `user_id` IN ({}) \
          AND (`check_at` > ({NOW}) OR `told_at` IS NOT NULL OR `offer_at` IS NOT NULL) AND `since_ms` IS NOT NULL",
         id_list(users)
     )
