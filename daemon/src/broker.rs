@@ -1,7 +1,8 @@
 //! Redis: commands, the log, the writer's lease, query lists, replies.
 //!
 //! A daemon holds up to four connections: one for commands, one that reads the query lists, one that holds
-//! the subscriptions (`fanout`), and one that reads the log while the daemon is the writer.
+//! the subscriptions (`fanout`), and one that reads the log while the daemon is the writer. In a cluster, it holds those
+//! for commands and subscriptions to each master, and those that read lists and logs for each partition.
 
 pub(crate) mod answers;
 pub(crate) mod backlog;
@@ -14,6 +15,7 @@ pub(crate) mod heartbeats;
 mod installation;
 pub(crate) mod lease;
 pub(crate) mod log;
+pub(crate) mod log_reader;
 pub(crate) mod presence;
 pub(crate) mod queries;
 pub(crate) mod replies;
@@ -21,6 +23,7 @@ pub(crate) mod returned;
 pub(crate) mod revocations;
 pub(crate) mod scripts;
 pub(crate) mod sentinels;
+pub(crate) mod cluster;
 mod server;
 pub(crate) mod writes;
 

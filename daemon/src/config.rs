@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chatpush_wire::address::Address;
+use chatpush_wire::address::{Address, Location};
 use chatpush_wire::frame::MessageType;
 use chatpush_wire::id::UserIdType;
 use chatpush_wire::key::Prefix;
@@ -202,6 +202,8 @@ impl Config {
         if let (Some(Notify { when: When::Unread, .. }), Some(false)) = (notify, count_unread) {
             source.error("notify.when", "is unread, which needs count_unread = true");
         }
+        let (redis, prefix) = (redis?, prefix?);
+        let is_cluster = matches!(redis.location, Location::Cluster(_));
         let (trusted_proxies, proxy_protocol) = proxies?;
         let (admin_listen, admin_token) = admin?;
         let Log { filter: log_filter, json: log_json } = log?;
@@ -221,14 +223,14 @@ impl Config {
             }),
             proxy_protocol,
             threads: general::threads(threads?),
-            prefix: prefix?,
+            prefix: if is_cluster { prefix.in_cluster() } else { prefix },
             user_id_type: user_id_type?,
             count_unread: count_unread?,
             receipts: receipts?,
             carbons: carbons?,
             flush_on_connect: flush_on_connect?,
             default_type: default_type?,
-            redis: redis?,
+            redis,
             failover_memory: failover_memory?,
             mysql: if stores? { Some(mysql?) } else { None },
             notify,

@@ -4,6 +4,8 @@
 //!
 //! - `subscriptions`: which channels the daemon is subscribed to for its connections.
 //! - `subscriber`: the connection that holds the subscriptions.
+//! - `masters`: in a cluster, there is one such connection to each.
+//! - `leaving`: channels that a cluster has moved.
 //! - `subscriber_clients`: ends such connections when they are dead.
 //! - `heartbeat`: daemons notice when another one hangs.
 //! - `log_repair`: what is done to the logs before subscribing.
@@ -14,7 +16,9 @@
 
 pub mod dispatch;
 mod heartbeat;
+mod leaving;
 mod log_repair;
+mod masters;
 pub mod presence;
 pub mod connection_queries;
 pub mod room_queries;

@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatpush_wire::id::{MessageId, UserId};
-use chatpush_wire::partition::Partition;
+use chatpush_wire::partition::{Partition, Partitions};
 use chatpush_wire::room::Room;
 
 use self::arrivals::Arrivals;
@@ -60,12 +60,13 @@ pub struct Hub {
     connections: AtomicUsize,
     /// Bytes queued in all outboxes and pages.
     queued_bytes: Arc<AtomicUsize>,
-    epoch: AtomicU64,
+    /// Of each partition.
+    epochs: [AtomicU64; Partition::COUNT as usize],
     arrivals: Arrivals,
 }
 
-/// How often the subscriptions have been made. A new epoch means that pushes may have been missed, so every
-/// session replays as if its client had just connected.
+/// How often the subscriptions of a partition have been made. A new epoch means that pushes may have been missed, so
+/// every session of its users replays as if its client had just connected.
 pub type Epoch = u64;
 
 impl Hub {
@@ -78,7 +79,7 @@ impl Hub {
             watching: Watching::default(),
             connections: AtomicUsize::new(0),
             queued_bytes: Arc::default(),
-            epoch: AtomicU64::new(0),
+            epochs: std::array::from_fn(|_| AtomicU64::new(0)),
             arrivals: Arrivals::default(),
         }
     }
@@ -157,16 +158,18 @@ impl Hub {
             Topic::User(user) => self.has(user),
             Topic::Room(room) => self.rooms.has(room),
             Topic::Everyone => self.connections() > 0,
-            Topic::Presence => self.watching.is_wanted(),
+            Topic::Presence(_) => self.watching.is_wanted(),
         }
     }
 
-    /// Every topic that connections here wait for.
-    pub(crate) fn topics(&self) -> Vec<Topic> {
+    /// Every topic in these partitions that connections here wait for.
+    pub(crate) fn topics(&self, partitions: Partitions) -> Vec<Topic> {
         let users = self.users().into_iter().map(Topic::User);
         let rooms = self.rooms.names().into_iter().map(Topic::Room);
-        let shared = [Topic::Everyone, Topic::Presence].into_iter().filter(|topic| self.wants(topic));
-        users.chain(rooms).chain(shared).collect()
+        let shared = std::iter::once(Topic::Everyone).chain(Topic::presence());
+        let shared = shared.filter(|topic| self.wants(topic));
+        let is_there = |topic: &Topic| partitions.contains(topic.partition());
+        users.chain(rooms).chain(shared).filter(is_there).collect()
     }
 
     /// Queues a frame for the connections of `user` with this format. Returns whether there are others.
@@ -200,18 +203,21 @@ impl Hub {
         &self.arrivals
     }
 
-    /// Begins a new epoch. Every connection learns of it before it can take a frame that is delivered later.
-    pub fn begin_epoch(&self) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
-        for users in &self.users {
-            let users = users.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Begins a new epoch in these partitions. Every connection of their users learns of it before it can take a frame
+    /// that is delivered later.
+    pub fn begin_epoch(&self, partitions: Partitions) {
+        for partition in partitions.iter() {
+            if let Some(epoch) = self.epochs.get(usize::from(partition.number())) {
+                epoch.fetch_add(1, Ordering::SeqCst);
+            }
+            let users = self.users_of(partition);
             users.values().flatten().for_each(|outbox| outbox.wake());
         }
     }
 
-    /// The epoch; 0 until the first subscription.
-    pub fn epoch(&self) -> Epoch {
-        self.epoch.load(Ordering::SeqCst)
+    /// The epoch of a partition; 0 until the first subscription.
+    pub fn epoch(&self, partition: Partition) -> Epoch {
+        self.epochs.get(usize::from(partition.number())).map_or(0, |epoch| epoch.load(Ordering::SeqCst))
     }
 
     /// Whether this daemon holds a connection of `user`.
@@ -253,9 +259,13 @@ impl Hub {
     }
 
     fn partition(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
+        self.users_of(Partition::of(user))
+    }
+
+    fn users_of(&self, partition: Partition) -> MutexGuard<'_, HashMap<UserId, Vec<Arc<Outbox>>>> {
         // There is a lock for every partition. The map behind a poisoned lock is still consistent: nothing
         // above panics between two changes.
-        self.users[usize::from(Partition::of(user).number())].lock().unwrap_or_else(PoisonError::into_inner)
+        self.users[usize::from(partition.number())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

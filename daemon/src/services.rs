@@ -50,7 +50,7 @@ impl Services {
         Arc::new(Self {
             daemon: daemon_name(),
             prefix: config.prefix.clone(),
-            commands: Commands::new(config.redis.clone()),
+            commands: Commands::new(config.redis.clone(), &config.prefix),
             store: config.mysql.as_ref().map(|mysql| Store::new(mysql, &config.prefix)),
             installation: Mutex::default(),
             generation: Arc::default(),

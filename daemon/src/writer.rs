@@ -15,6 +15,7 @@ mod term;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatpush_wire::partition::{Partition, Partitions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -34,14 +35,18 @@ const STANDBY_INTERVAL: Duration = Duration::from_millis(250);
 pub(crate) struct Writer {
     services: Arc<Services>,
     lease: Lease,
-    /// Whether this daemon is subscribed in Redis. Another daemon takes the lease from one that is not.
-    present: watch::Receiver<bool>,
+    /// Where this daemon is subscribed in Redis. Another daemon takes the lease from one that is not.
+    subscribed: watch::Receiver<Partitions>,
 }
 
 impl Writer {
-    /// A writer that may hold the lease while `present` is true.
-    pub(crate) fn new(services: &Arc<Services>, lease: Lease, present: watch::Receiver<bool>) -> Self {
-        Self { services: services.clone(), lease, present }
+    /// A writer that may hold the lease while its daemon is subscribed in the first partition, whose Redis has the lease.
+    pub(crate) fn new(
+        services: &Arc<Services>,
+        lease: Lease,
+        subscribed: watch::Receiver<Partitions>,
+    ) -> Self {
+        Self { services: services.clone(), lease, subscribed }
     }
 
     /// Writes whenever this daemon holds the lease, until `stop`. The current batch is finished.
@@ -50,7 +55,7 @@ impl Writer {
         let mut mysql = Backoff::new("MySQL (writer)");
         let mut refusals = Refusals::default();
         while !stop.is_cancelled() {
-            if !*self.present.borrow() {
+            if !self.subscribed.borrow().contains(Partition::FIRST) {
                 _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
                 continue;
             }

@@ -6,9 +6,10 @@ mod commands;
 mod gather;
 mod script_call;
 mod script_calls;
+mod shares;
 
 pub(crate) use self::command::Command;
-pub(crate) use self::commands::Commands;
+pub(crate) use self::commands::{Commands, PartitionCommand};
 pub(crate) use self::gather::{Gather, Gathering};
 pub(crate) use self::script_call::{Keys, Progress, ScriptCall, ScriptOutcome};
 pub(crate) use self::script_calls::{Part, ScriptCalls, Waits};

@@ -1,9 +1,10 @@
-//! The connection to Redis: one per process. The first call opens it, later requests reuse it, and a broken
+//! The connection to Redis: one per process, and per master of a cluster. The first call opens it, later requests reuse it, and a broken
 //! one is replaced.
 
 mod answer;
 pub(crate) mod breaker;
 mod busy_poll;
+mod cluster;
 mod connection;
 mod error;
 mod execute;
@@ -28,7 +29,7 @@ pub(crate) use chatpush_resp::command;
 pub(crate) use self::answer::Answer;
 pub(crate) use self::connection::Connection;
 pub(crate) use self::error::LinkError;
-pub(crate) use self::execute::{Exchange, execute};
+pub(crate) use self::execute::{Exchange, Parts, Place, execute, execute_parts};
 pub(crate) use self::execute_error::ExecuteError;
 pub(crate) use self::installation::Needs;
 pub(crate) use self::known::{Known, Unanswered};

@@ -21,7 +21,7 @@ use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 pub(crate) use self::call::Call;
 pub(crate) use self::error::{InvalidDirective, InvalidDirectives, InvalidValue};
 use crate::zend;
-use chatpush_wire::address::Address;
+use chatpush_wire::address::{Address, Location};
 
 const REDIS_URL: &CStr = c"chatpush.redis_url";
 const PREFIX: &CStr = c"chatpush.prefix";
@@ -164,6 +164,8 @@ impl Settings {
             ) if invalid.is_empty() => {
                 let audience = Some(text(&zend::ini(AUDIENCE))).filter(|audience| !audience.is_empty());
                 let secret = read_secret();
+                let is_cluster = matches!(address.location, Location::Cluster(_));
+                let prefix = if is_cluster { prefix.in_cluster() } else { prefix };
                 Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, busy_poll, committed })
             }
             _ => Err(invalid),

@@ -9,7 +9,7 @@
 //! - [`stack`]: all servers together, as in one installation
 //! - [`control`]: a socket through which another process can kill and start the daemon
 //! - `supervisor`: starts the daemon again when it has ended by itself
-//! - [`redis`], [`sentinel`], [`mariadb`], [`replicated_mariadb`], [`galera`], [`daemon`], [`php_fpm`],
+//! - [`redis`], [`redis_cluster`], [`sentinel`], [`mariadb`], [`replicated_mariadb`], [`galera`], [`daemon`], [`php_fpm`],
 //!   [`nginx`]: the servers
 //! - [`engine`]: which database server is started
 //! - [`server`]: a server process that ends with its owner
@@ -28,6 +28,7 @@ pub mod control;
 mod supervisor;
 pub mod stack;
 pub mod redis;
+pub mod redis_cluster;
 pub mod sentinel;
 pub mod mail;
 pub mod engine;

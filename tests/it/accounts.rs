@@ -2,7 +2,7 @@ use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 
 /// The rules of an account in the documentation, for the prefix of a test.
-fn documented_rules(account: &str, prefix: &str) -> Vec<String> {
+pub(super) fn documented_rules(account: &str, prefix: &str) -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
     let text = std::fs::read_to_string(path).expect("the documentation is there");
     let start = text.split_once(&format!("redis-cli ACL SETUSER {account} ")).expect("it has the account").1;

@@ -103,7 +103,8 @@ const EXTENSION: &[(&str, &[&str])] = &[
 const WIRE: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("limit", &[]),
-    ("partition", &["id"]),
+    ("slot", &[]),
+    ("partition", &["id", "slot"]),
     ("room", &["limit"]),
     ("key", &["id", "partition", "room"]),
     ("installation", &["entry", "id", "partition"]),
@@ -122,6 +123,7 @@ const WIRE: &[(&str, &[&str])] = &[
     ("token", &["id", "limit"]),
     ("grant", &["id", "limit", "room", "token"]),
     ("address", &[]),
+    ("cluster", &["address", "partition"]),
 ];
 
 /// The stack.
@@ -134,6 +136,7 @@ const STACK: &[(&str, &[&str])] = &[
     ("demo", &["artifacts", "control", "daemon", "folder", "mariadb", "stack"]),
     ("stack", &["artifacts", "daemon", "folder", "mariadb", "nginx", "php_fpm", "redis"]),
     ("redis", &["server", "wait"]),
+    ("redis_cluster", &["folder", "port", "server", "wait"]),
     ("sentinel", &["folder", "port", "server", "wait"]),
     ("engine", &[]),
     ("mariadb", &["engine", "folder", "server", "wait"]),

@@ -39,7 +39,7 @@ impl Report {
     }
 
     /// The names of all findings that are not `ok`, besides those that depend on the machine.
-    fn problems(&self) -> Vec<&str> {
+    pub(crate) fn problems(&self) -> Vec<&str> {
         let problems = self.findings.iter().filter(|(_, status, _)| status != "ok");
         let names = problems.map(|(name, ..)| name.as_str());
         names.filter(|name| !["open files", "environment"].contains(name)).collect()

@@ -101,12 +101,16 @@ mod takeover;
 mod failover;
 /// A Redis master that Sentinels replace.
 mod sentinel;
+/// Calls of PHP on a Redis Cluster.
+mod cluster_calls;
 /// Connections to Redis that die without a word.
 mod dead_connections;
 /// The accounts of Redis in the documentation.
 mod accounts;
 /// Clears of unread counters that clients ask for.
 mod clears;
+/// A Redis Cluster.
+mod cluster;
 /// A Redis that takes no writes.
 mod refused_writes;
 /// A MySQL that loses its last commits in a crash.

@@ -9,7 +9,7 @@ use mysql_async::{Conn, Opts};
 
 /// The process id of the writer, which is a part of its name in Redis.
 pub(crate) async fn writer(env: &TestEnv) -> Option<u32> {
-    let holder: Option<String> = env.redis(&["GET", &format!("{}:writer", env.name())]).await;
+    let holder: Option<String> = env.redis(&["GET", &env.prefix().writer()]).await;
     holder?.rsplit('-').nth(1)?.parse().ok()
 }
 

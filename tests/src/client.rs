@@ -112,6 +112,17 @@ impl Client {
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
     }
 
+    /// Reads up to this frame, and returns those before it.
+    pub async fn until(&mut self, last: &str) -> Vec<String> {
+        let mut frames = Vec::new();
+        loop {
+            match self.text().await {
+                frame if frame == last => return frames,
+                frame => frames.push(frame),
+            }
+        }
+    }
+
     /// Reads up to the next unread counter. Returns the contents before it, and the counter.
     pub async fn until_unread_count(&mut self) -> (Vec<String>, u64) {
         let mut contents = Vec::new();

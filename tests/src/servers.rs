@@ -5,14 +5,20 @@ use std::path::{Path, PathBuf};
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb::{self, MariaDb};
 use chatpush_stack::redis::{self, Redis};
+use chatpush_stack::redis_cluster::RedisCluster;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::engine::portable;
+
+/// The variable that has the shared Redis be a cluster, if it is `cluster`.
+const REDIS: &str = "CHATPUSH_TEST_REDIS";
 
 /// One Redis and one MariaDB.
 #[derive(Debug)]
 pub struct Servers {
     redis: Mutex<Option<Redis>>,
+    /// Instead of that Redis.
+    cluster: Option<RedisCluster>,
     mariadb: Mutex<Option<MariaDb>>,
     folder: Folder,
 }
@@ -21,15 +27,33 @@ impl Servers {
     /// The shared servers, which the first test starts. Each test uses its own prefix and database.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Servers> = OnceCell::const_new();
-        SHARED.get_or_init(Self::own).await
+        SHARED.get_or_init(Self::chosen).await
+    }
+
+    /// Those that [`REDIS`] chooses.
+    async fn chosen() -> Self {
+        let redis = std::env::var(REDIS).unwrap_or_default();
+        assert!(["", "cluster"].contains(&&*redis), "{REDIS} is {redis:?} and not \"cluster\"");
+        let mut servers = Self::without_redis().await;
+        if redis == "cluster" {
+            servers.cluster = Some(RedisCluster::start().await.expect("the cluster starts"));
+        } else {
+            servers.start_redis().await;
+        }
+        servers
     }
 
     /// Private servers, for a test that stops them.
     pub(crate) async fn own() -> Self {
+        let servers = Self::without_redis().await;
+        servers.start_redis().await;
+        servers
+    }
+
+    async fn without_redis() -> Self {
         let folder = Folder::new().expect("a folder is created");
         MariaDb::install(folder.path()).await.expect("the data folder is created");
-        let servers = Self { redis: None.into(), mariadb: None.into(), folder };
-        servers.start_redis().await;
+        let servers = Self { redis: None.into(), cluster: None, mariadb: None.into(), folder };
         servers.start_mariadb().await;
         servers
     }
@@ -93,7 +117,12 @@ impl Servers {
 
     /// The URL of Redis.
     pub fn redis_url(&self) -> String {
-        redis::url(&redis::socket(self.folder()))
+        self.cluster.as_ref().map_or_else(|| redis::url(&redis::socket(self.folder())), RedisCluster::url)
+    }
+
+    /// The cluster, if Redis is one.
+    pub(crate) fn cluster(&self) -> Option<&RedisCluster> {
+        self.cluster.as_ref()
     }
 
     /// The URL of a database.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use chatpush_stack::redis_cluster::RedisCluster;
 use chatpush_wire::id::{UserId, UserIdType};
 use chatpush_wire::installation::{ContentColumn, Installation};
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
+use chatpush_wire::slot::slot;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
-use redis::AsyncConnectionConfig;
+use redis::{AsyncConnectionConfig, FromRedisValue as _};
 
 use crate::daemon::Daemon;
 use crate::engine::portable;
@@ -217,7 +219,8 @@ impl TestEnv {
 
     /// The names in Redis.
     pub fn prefix(&self) -> Prefix {
-        Prefix::try_from(self.name.clone()).expect("a prefix")
+        let prefix = Prefix::try_from(self.name.clone()).expect("a prefix");
+        if self.servers().cluster().is_some() { prefix.in_cluster() } else { prefix }
     }
 
     /// Sends a command to Redis.
@@ -235,14 +238,43 @@ impl TestEnv {
         );
         let is_own = matches!(*self.servers, ServersRef::Own(_));
         assert!(is_own || !concerns_all, "{command:?} needs servers of its own");
-        let client = redis::Client::open(self.servers().redis_url()).expect("the URL is valid");
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(TEST_TIMEOUT));
-        let connected = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connected.await.expect("Redis answers");
-        let mut built = redis::cmd(command[0]);
-        built.arg(&command[1..]);
-        built.query_async(&mut connection).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+        let answered = match self.servers().cluster() {
+            Some(cluster) => self.ask_cluster(cluster, command).await,
+            None => ask(&self.servers().redis_url(), command).await,
+        };
+        let read = answered.and_then(|answer| Ok(T::from_redis_value(answer.extract_error()?)?));
+        read.unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
+
+    /// Sends a command to the master of its key. One without a key goes to any, but `KEYS` to each.
+    async fn ask_cluster(
+        &self,
+        cluster: &RedisCluster,
+        command: &[&str],
+    ) -> redis::RedisResult<redis::Value> {
+        let masters = || cluster.masters().map(|port| format!("redis://127.0.0.1:{port}"));
+        if command[0] == "KEYS" {
+            let mut found = Vec::new();
+            for master in masters() {
+                found.extend(Vec::<redis::Value>::from_redis_value(ask(&master, command).await?)?);
+            }
+            return Ok(redis::Value::Array(found));
+        }
+        let key = command.iter().find(|argument| self.prefix().names(argument.as_bytes()));
+        let slot = key.map_or(0, |key| slot(key.as_bytes()));
+        let master = cluster.master(slot).await.expect("the slot has a master");
+        let port = cluster.ports().nth(master).expect("there is such a node");
+        ask(&format!("redis://127.0.0.1:{port}"), command).await
+    }
+}
+
+async fn ask(url: &str, command: &[&str]) -> redis::RedisResult<redis::Value> {
+    let client = redis::Client::open(url)?;
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(TEST_TIMEOUT));
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut built = redis::cmd(command[0]);
+    built.arg(&command[1..]);
+    built.query_async(&mut connection).await
 }
 
 fn partition(user: u32) -> Partition {

@@ -1,10 +1,12 @@
 //! Where Redis is: the one grammar of `chatpush.redis_url` and `redis.url`.
 //!
 //! `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS,
-//! `unix:///path[?db=…&user=…&pass=…]`, or `redis+sentinel://[user:password@]host[:port][,…]/master[/db]` and
-//! `rediss+sentinel://…`. The forms are those of the IANA registration of `redis:` and of the
-//! common clients. What those clients ignore is refused here: an ignored part means another database or
-//! another account than the one that was written down.
+//! `unix:///path[?db=…&user=…&pass=…]`, `redis+sentinel://[user:password@]host[:port][,…]/master[/db]`,
+//! `redis+cluster://[user:password@]host[:port][,…]`, and the last two with `rediss+` for TLS. The forms are those of
+//! the IANA registration of `redis:` and of the common clients. What those clients ignore is refused here: an ignored
+//! part means another database or another account than the one that was written down.
+
+mod several_hosts;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -32,10 +34,12 @@ pub enum Location {
     Server(Endpoint),
     /// It is whatever server Sentinels name as the master.
     Sentinel(Box<Sentinels>),
+    /// It is the master of a part of the slots: a Redis Cluster.
+    Cluster(Box<Nodes>),
 }
 
 /// The socket that a server listens on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// TCP, with or without TLS.
     Tcp {
@@ -59,6 +63,22 @@ pub struct Sentinels {
     pub master: String,
     /// Whether to use TLS, to Sentinels and to the master.
     pub tls: bool,
+}
+
+/// Nodes of a Redis Cluster, any of which knows the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nodes {
+    /// Host and port of each; at least one.
+    pub hosts: Vec<(String, u16)>,
+    /// Whether to use TLS, to all nodes.
+    pub tls: bool,
+}
+
+impl Nodes {
+    /// The socket of each.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.hosts.iter().map(|(host, port)| Endpoint::Tcp { host: host.clone(), port: *port, tls: self.tls })
+    }
 }
 
 /// As it stands in an address.
@@ -86,8 +106,9 @@ impl Sentinels {
 /// Why a text is not an address. The text itself is not repeated, since it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be redis://[user:password@]host[:port][/db], rediss://…, unix:///path[?db=N&user=…&pass=…] or \
-     redis+sentinel://[user:password@]host[:port],host[:port]/NAME[/db]{0}"
+    "must be redis://[user:password@]host[:port][/db], rediss://…, unix:///path[?db=N&user=…&pass=…], \
+     redis+sentinel://[user:password@]host[:port],host[:port]/NAME[/db] or \
+     redis+cluster://[user:password@]host[:port],host[:port]{0}"
 )]
 pub struct InvalidAddress(Problem);
 
@@ -102,6 +123,8 @@ enum Problem {
     Unencoded,
     /// The database is not a number.
     Database,
+    /// A cluster has one database.
+    ClusterDatabase,
     /// A query parameter that does not exist.
     Parameter(String),
     /// A query parameter that is there twice.
@@ -120,8 +143,8 @@ enum Problem {
     Utf8,
 }
 
-/// Where Sentinels listen.
-const SENTINEL_PORT: u16 = 26379;
+/// Where servers listen.
+const PORT: u16 = 6379;
 
 /// Most bytes in the path of a Unix socket.
 const LONGEST_PATH: usize = 107;
@@ -138,6 +161,7 @@ impl fmt::Display for Problem {
                  # is %23, ? is %3F, % is %25)",
             ),
             Self::Database => f.write_str(" (the database must be a number)"),
+            Self::ClusterDatabase => f.write_str(" (a Redis Cluster has no databases)"),
             Self::Parameter(name) => write!(f, " ({name:?} is not known)"),
             Self::Repeated(name) => write!(f, " ({name:?} is there twice)"),
             Self::QueryOfTcp => f.write_str(
@@ -172,8 +196,14 @@ impl Address {
         if has_unencoded_login(text) {
             return Err(Problem::Unencoded);
         }
-        if let Some((scheme @ ("redis+sentinel" | "rediss+sentinel"), rest)) = text.trim().split_once("://") {
-            return Self::sentinel(rest, scheme.starts_with("rediss"));
+        match text.trim().split_once("://") {
+            Some((scheme @ ("redis+sentinel" | "rediss+sentinel"), rest)) => {
+                return Self::sentinel(rest, scheme.starts_with("rediss"));
+            }
+            Some((scheme @ ("redis+cluster" | "rediss+cluster"), rest)) => {
+                return Self::cluster(rest, scheme.starts_with("rediss"));
+            }
+            _ => {}
         }
         let url = Url::parse(text).map_err(|_| Problem::Form)?;
         if url.fragment().is_some() {
@@ -194,7 +224,7 @@ impl Address {
     }
 
     fn tcp(url: &Url, tls: bool) -> Result<Self, Problem> {
-        let (host, port) = host_and_port(url, 6379)?;
+        let (host, port) = host_and_port(url, PORT)?;
         if url.query().is_some() {
             return Err(Problem::QueryOfTcp);
         }
@@ -204,33 +234,6 @@ impl Address {
             password: url.password().map(decoded).transpose()?.and_then(non_empty),
             database: database(url.path())?,
         })
-    }
-
-    /// `rest`: what follows the scheme. A URL has one host; so each is read as the host of one.
-    fn sentinel(rest: &str, tls: bool) -> Result<Self, Problem> {
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let url = |text: String| Url::parse(&text).map_err(|_| Problem::Form);
-        let hosts =
-            hosts.split(',').map(|host| host_and_port(&url(format!("redis://{host}"))?, SENTINEL_PORT));
-        let hosts = hosts.collect::<Result<_, _>>()?;
-        let url = url(format!("redis://{login}@host{path}"))?;
-        if url.fragment().is_some() {
-            return Err(Problem::Fragment);
-        }
-        if url.query().is_some() {
-            return Err(Problem::QueryOfTcp);
-        }
-        let path = url.path().strip_prefix('/').unwrap_or_default();
-        let (master, path) = path.split_once('/').unwrap_or((path, ""));
-        let master = non_empty(decoded(master)?).ok_or(Problem::Master)?;
-        let address = Self {
-            location: Location::Sentinel(Box::new(Sentinels { hosts, master, tls })),
-            user: non_empty(decoded(url.username())?),
-            password: url.password().map(decoded).transpose()?.and_then(non_empty),
-            database: database(path)?,
-        };
-        address.with_whole_login()
     }
 
     fn unix(url: &Url) -> Result<Self, Problem> {
@@ -283,8 +286,11 @@ impl fmt::Display for Address {
             Location::Sentinel(sentinels) => {
                 let Sentinels { hosts, master, tls } = &**sentinels;
                 let scheme = if *tls { "rediss+sentinel" } else { "redis+sentinel" };
-                let hosts: Vec<_> = hosts.iter().map(|(host, port)| authority(host, *port)).collect();
-                write!(f, "{scheme}://{login}{}/{master}/{}", hosts.join(","), self.database)
+                write!(f, "{scheme}://{login}{}/{master}/{}", several_hosts::text(hosts), self.database)
+            }
+            Location::Cluster(nodes) => {
+                let scheme = if nodes.tls { "rediss+cluster" } else { "redis+cluster" };
+                write!(f, "{scheme}://{login}{}", several_hosts::text(&nodes.hosts))
             }
             Location::Server(Endpoint::Unix(path)) => {
                 write!(f, "unix://{login}{}?db={}", path.display(), self.database)
@@ -390,48 +396,6 @@ mod tests {
 
     fn unix(path: &str) -> Location {
         Location::Server(Endpoint::Unix(path.into()))
-    }
-
-    fn sentinels(hosts: &[(&str, u16)], master: &str, tls: bool) -> Location {
-        let hosts = hosts.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
-        Location::Sentinel(Box::new(Sentinels { hosts, master: master.to_owned(), tls }))
-    }
-
-    #[test]
-    fn sentinels_are_parsed() {
-        let one = parse("redis+sentinel://s1/mymaster");
-        assert_eq!(one.location, sentinels(&[("s1", 26379)], "mymaster", false));
-        assert_eq!((one.user, one.password, one.database), (None, None, 0));
-        let several = parse("rediss+sentinel://me:p%40ss@s1:1,[::1],10.0.0.3:26380/my%20master/3");
-        let hosts = [("s1", 1), ("::1", 26379), ("10.0.0.3", 26380)];
-        assert_eq!(several.location, sentinels(&hosts, "my master", true));
-        assert_eq!(
-            (several.user.as_deref(), several.password.as_deref(), several.database),
-            (Some("me"), Some("p@ss"), 3)
-        );
-        assert_eq!(
-            several.to_string(),
-            "rediss+sentinel://me:***@s1:1,[::1]:26379,10.0.0.3:26380/my master/3"
-        );
-    }
-
-    #[test]
-    fn sentinels_need_a_master_and_nothing_is_ignored() {
-        for text in ["redis+sentinel://s1", "redis+sentinel://s1,s2/", "redis+sentinel://s1//3"] {
-            assert_eq!(problem(text), Problem::Master, "{text}");
-        }
-        for text in
-            ["redis+sentinel:///m", "redis+sentinel://s1,/m", "redis+sentinel://s1:x/m", "sentinel://s1/m"]
-        {
-            assert_eq!(problem(text), Problem::Form, "{text}");
-        }
-        assert_eq!(problem("redis+sentinel://s1/m/x"), Problem::Database);
-        assert_eq!(problem("redis+sentinel://s1/m/3/4"), Problem::Database);
-        assert_eq!(problem("redis+sentinel://s1/m?db=3"), Problem::QueryOfTcp);
-        assert_eq!(problem("redis+sentinel://s1/m#3"), Problem::Fragment);
-        assert_eq!(problem("redis+sentinel://me@s1/m"), Problem::NoPassword);
-        assert_eq!(problem("redis+sentinel://me:a/b@s1/m"), Problem::Unencoded);
-        assert_eq!(problem("redis+sentinel://me:100%@s1/m"), Problem::Percent);
     }
 
     #[test]

@@ -9,7 +9,11 @@ use crate::room::Room;
 /// The start of every name, so that several installations can share one Redis. Channels need it even in
 /// databases of their own, since publish and subscribe ignore the database number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix(String);
+pub struct Prefix {
+    start: String,
+    /// Whether the names of no partition have the hash tag of the first one.
+    tags_all: bool,
+}
 
 /// The text cannot be the start of Redis names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +23,13 @@ pub struct InvalidPrefix;
 impl Prefix {
     /// The default prefix.
     pub const DEFAULT: &str = "chatpush";
+
+    /// The names in a Redis Cluster. There, those of no partition are in the slot of the first one: so a script may use
+    /// several of them, and every name is where its partition is. Elsewhere they have no hash tag.
+    #[must_use]
+    pub fn in_cluster(self) -> Self {
+        Self { tags_all: true, ..self }
+    }
 
     /// The channel of one user's live frames. A daemon is subscribed while it holds a connection of the user,
     /// so the user is online if the channel has subscribers.
@@ -131,49 +142,64 @@ impl Prefix {
 
     /// The key of the writer's lease: the name of its holder.
     pub fn writer(&self) -> String {
-        format!("{}:writer", self.0)
+        self.shared(format_args!("writer"))
     }
 
     /// The channel that only one daemon is subscribed to. Without a subscriber that daemon is gone. With an
     /// empty name, what all these channels begin with.
     pub fn daemon_channel(&self, daemon: &str) -> String {
-        format!("{}:daemon:{daemon}", self.0)
+        self.shared(format_args!("daemon:{daemon}"))
     }
 
     /// Whether this is [`Prefix::daemon_channel`] of that daemon.
     pub fn is_daemon_channel_of(&self, daemon: &str, channel: &str) -> bool {
-        let name = channel.strip_prefix(self.as_str()).and_then(|rest| rest.strip_prefix(":daemon:"));
-        name == Some(daemon)
+        channel.strip_suffix(daemon).is_some_and(|start| start == self.daemon_channel(""))
     }
 
     /// The stream to which daemons append their answers to an operator's question.
     pub fn answers(&self, question: &str) -> String {
-        format!("{}:answers:{question}", self.0)
+        self.shared(format_args!("answers:{question}"))
     }
 
     /// The hash with each daemon's last heartbeat.
     pub fn heartbeats(&self) -> String {
-        format!("{}:heartbeats", self.0)
+        self.shared(format_args!("heartbeats"))
+    }
+
+    /// The same on another master of a cluster than that of the first partition: on the one that has this partition and
+    /// none before it.
+    pub fn heartbeats_of(&self, partition: Partition) -> String {
+        self.tagged(partition, format_args!("heartbeats"))
     }
 
     /// The key of the installation record ([`crate::installation`]).
     pub fn installation(&self) -> String {
-        format!("{}:installation", self.0)
+        self.shared(format_args!("installation"))
     }
 
     /// The start of the names, without the colon that follows it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.start
+    }
+
+    /// Whether this is one of the names.
+    pub fn names(&self, name: &[u8]) -> bool {
+        name.strip_prefix(self.start.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
+    }
+
+    /// A name of no partition.
+    fn shared(&self, name: fmt::Arguments<'_>) -> String {
+        if self.tags_all { self.tagged(Partition::FIRST, name) } else { format!("{}:{name}", self.start) }
     }
 
     /// A name that carries a partition's hash tag.
     fn tagged(&self, partition: Partition, name: fmt::Arguments<'_>) -> String {
-        format!("{}:{{{}}}:{name}", self.0, partition.tag())
+        format!("{}:{{{}}}:{name}", self.start, partition.tag())
     }
 
     /// The hash tag of such a name, and what follows it.
     fn untagged<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
-        let rest = name.strip_prefix(&self.0)?.strip_prefix(":{")?;
+        let rest = name.strip_prefix(&self.start)?.strip_prefix(":{")?;
         // A search for "}:" would cost more than a tenth of the way of a push.
         let end = rest.bytes().position(|byte| byte == b'}')?;
         Some((rest.get(..end)?, rest.get(end..)?.strip_prefix("}:")?))
@@ -182,7 +208,7 @@ impl Prefix {
 
 impl Default for Prefix {
     fn default() -> Self {
-        Self(Self::DEFAULT.to_owned())
+        Self { start: Self::DEFAULT.to_owned(), tags_all: false }
     }
 }
 
@@ -194,13 +220,13 @@ impl TryFrom<String> for Prefix {
         if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
             return Err(InvalidPrefix);
         }
-        Ok(Self(text))
+        Ok(Self { start: text, tags_all: false })
     }
 }
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.start.fmt(f)
     }
 }
 

@@ -26,6 +26,7 @@
 //! | [`conversation`] | names of conversations |
 //! | [`limit`] | sizes, counts and lifetimes that both sides keep to |
 //! | [`room`] | the names of rooms |
+//! | [`slot`] | the slots of a Redis Cluster |
 //! | [`partition`] | the partition of a receiver |
 //! | [`key`] | the names of Redis keys and channels |
 //! | [`frame`] | the JSON that a browser receives |
@@ -42,6 +43,7 @@
 //! | [`token`] | connect tokens |
 //! | [`grant`] | grants: tokens for presence, client events and rooms |
 //! | [`address`] | the address of Redis, as both sides' settings write it |
+//! | [`cluster`] | which master of a Redis Cluster has which partition |
 
 /// [`VERSION`] as a literal, for `concat!`.
 macro_rules! version {
@@ -51,6 +53,7 @@ macro_rules! version {
 }
 
 pub mod address;
+pub mod cluster;
 pub mod conversation;
 pub mod due;
 pub mod entry;
@@ -70,6 +73,7 @@ pub mod query;
 pub mod reply;
 pub mod reply_to;
 pub mod room;
+pub mod slot;
 pub mod token;
 
 /// The version of everything that crosses a process border. A reader refuses another version rather than

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::id::UserId;
+use crate::slot::{SLOTS, crc16};
 
 /// One of [`Partition::COUNT`] parts of all receivers. All names of a receiver (channel, log, queries,
 /// replies) carry the hash tag of the receiver's partition, so all of them are in one slot of a Redis Cluster.
@@ -54,6 +55,11 @@ impl Partition {
         TAGS.get(usize::from(self.0)).map_or("", Tag::text)
     }
 
+    /// The slot of a Redis Cluster that all names of this partition are in.
+    pub fn slot(self) -> u16 {
+        TAGS.get(usize::from(self.0)).map_or(0, Tag::slot)
+    }
+
     /// The partition with this hash tag.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let digits = tag.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
@@ -67,11 +73,50 @@ impl fmt::Display for Partition {
     }
 }
 
-/// The slots of a Redis Cluster (Redis Cluster specification, "Key distribution model").
-const SLOTS: usize = 16_384;
+/// Some of the partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partitions(u64);
+
+impl Partitions {
+    /// Every partition.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// Whether the partition is one of them.
+    pub const fn contains(self, partition: Partition) -> bool {
+        self.0 >> partition.0 & 1 == 1
+    }
+
+    /// Those that are in either.
+    #[must_use]
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Those that are not in `others`.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// All of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Partition> {
+        Partition::all().filter(move |partition| self.contains(*partition))
+    }
+}
+
+impl FromIterator<Partition> for Partitions {
+    fn from_iter<I: IntoIterator<Item = Partition>>(partitions: I) -> Self {
+        partitions.into_iter().fold(Self::default(), |all, partition| Self(all.0 | 1 << partition.0))
+    }
+}
 
 /// The slots of each partition's share.
-const SHARE: usize = SLOTS / Partition::COUNT as usize;
+const SHARE: u16 = SLOTS / Partition::COUNT as u16;
 
 /// The tag of each partition. A cluster gives each master a range of slots. So that partitions spread evenly
 /// over any number of masters, the tag of partition `p` is the first one whose slot is in the `p`-th of 64
@@ -83,7 +128,7 @@ const TAGS: [Tag; Partition::COUNT as usize] = {
         let mut suffix = 0;
         loop {
             let tag = Tag::new(number, suffix);
-            if tag.slot() / SHARE == number {
+            if (tag.slot() / SHARE) as usize == number {
                 tags[number] = tag;
                 break;
             }
@@ -129,20 +174,15 @@ impl Tag {
         self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
-    /// The slot of a key with this tag: its CRC-16 (XMODEM) modulo the number of slots.
-    const fn slot(&self) -> usize {
-        let mut crc: u16 = 0;
+    /// The slot of a key with this tag.
+    const fn slot(&self) -> u16 {
+        let mut crc = 0;
         let mut at = 0;
         while at < self.length {
-            crc ^= (self.bytes[at] as u16) << 8;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
-                bit += 1;
-            }
+            crc = crc16(crc, self.bytes[at]);
             at += 1;
         }
-        crc as usize % SLOTS
+        crc % SLOTS
     }
 }
 
@@ -156,7 +196,7 @@ mod tests {
             // redis-cli gives each master 16384 / masters slots, rounded.
             let mut held = vec![0_usize; masters];
             for tag in TAGS {
-                held[(tag.slot() * masters / SLOTS).min(masters - 1)] += 1;
+                held[(usize::from(tag.slot()) * masters / usize::from(SLOTS)).min(masters - 1)] += 1;
             }
             let (most, fewest) = (held.iter().max().unwrap(), held.iter().min().unwrap());
             assert!(most - fewest <= 2, "{masters} masters hold {held:?}");
@@ -168,11 +208,11 @@ mod tests {
     fn tags_and_slots_are_those_of_redis() {
         for (number, tag, slot) in GOLDEN_TAGS {
             let partition = Partition::new(number).unwrap();
-            assert_eq!((partition.tag(), TAGS[usize::from(number)].slot()), (tag, slot));
+            assert_eq!((partition.tag(), partition.slot()), (tag, slot));
         }
     }
 
-    const GOLDEN_TAGS: [(u8, &str, usize); 4] =
+    const GOLDEN_TAGS: [(u8, &str, u16); 4] =
         [(0, "0ai", 49), (17, "17x", 4360), (33, "33h", 8605), (63, "63dy", 16341)];
 
     #[test]
@@ -184,6 +224,18 @@ mod tests {
             assert!(Partition::of_tag(other).is_none_or(|partition| partition.tag() == other), "{other}");
         }
         assert_eq!(Partition::of_tag("999"), None);
+    }
+
+    #[test]
+    fn sets_hold_what_is_put_into_them() {
+        let [first, last] = [0, 63].map(|number| Partition::new(number).unwrap());
+        let both = Partitions::from_iter([last, first]);
+        assert_eq!(both.iter().collect::<Vec<_>>(), [first, last]);
+        let only_last = both.without(Partitions::from_iter([first]));
+        assert!(only_last.contains(last) && !only_last.contains(first));
+        assert_eq!(only_last.with(both), both);
+        assert_eq!(Partitions::ALL.iter().count(), 64);
+        assert!(Partitions::ALL.without(Partitions::ALL).is_empty());
     }
 
     /// The same as in PHP: `crc32('alice') % 64`.

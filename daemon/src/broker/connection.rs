@@ -1,19 +1,25 @@
 //! Connections to Redis, and whether they can still be trusted to lead to the master.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::address::{Address, Endpoint, Location};
-use redis::aio::MultiplexedConnection;
+use chatpush_wire::partition::Partition;
+use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, ProtocolVersion, ScriptInvocation,
 };
-use redis::{RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::cluster::nodes::Cluster;
 use super::{BrokerError, COMMAND_TIMEOUT, sentinels, server};
+
+/// For now nobody has the first partition.
+const NO_MASTER: BrokerError = BrokerError::new("no node of the Redis Cluster has the first partition");
 
 /// How often Sentinels are asked whether the master is still the same.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,51 +30,96 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// follows the master, or Sentinels. The connections that were opened before then still lead to the old master,
 /// which lives on as a replica. Some commands never fail there, for instance a blocking `XREAD` or a
 /// subscription. So what one connection notices concerns all that are as old: they are replaced together.
+///
+/// In a cluster that is so for each master.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     address: Arc<Address>,
-    /// The generation of the connections that are opened now. Older ones are not trusted.
-    generation: Arc<watch::Sender<u64>>,
+    /// Those that lead to the only master.
+    generation: Generation,
+    /// Those to each node of a cluster.
+    of_nodes: Arc<Mutex<BTreeMap<Endpoint, Generation>>>,
     /// The master that Sentinels have named last.
     master: Arc<Mutex<Option<Endpoint>>>,
+    /// If it is a cluster.
+    cluster: Option<Cluster>,
 }
+
+/// The generation of the connections that are opened now. Older ones are not trusted.
+type Generation = Arc<watch::Sender<u64>>;
 
 impl Connector {
     /// A connector to the server at `address`. Nothing is connected yet.
     pub(crate) fn new(address: Address) -> Self {
+        let address = Arc::new(address);
+        let cluster = match &address.location {
+            Location::Cluster(nodes) => Some(Cluster::new(address.clone(), (**nodes).clone())),
+            Location::Server(_) | Location::Sentinel(_) => None,
+        };
         Self {
-            address: Arc::new(address),
-            generation: Arc::new(watch::Sender::new(0)),
+            address,
+            generation: Arc::default(),
+            of_nodes: Arc::default(),
             master: Arc::default(),
+            cluster,
         }
     }
 
-    /// Opens a connection to the master.
+    /// The cluster, if it is one.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Opens a connection to the master; in a cluster, to that of the first partition.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached within [`COMMAND_TIMEOUT`], refuses the account, or is a replica.
     pub(crate) async fn open(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
-        self.connect(ProtocolVersion::RESP2, config).await
+        let master = self.master().await?;
+        self.connect(master, self.generation.clone(), ProtocolVersion::RESP2, config).await
     }
 
-    /// As [`Connector::open`], with RESP3, in which published messages and answers share a connection.
-    pub(crate) async fn open_resp3(&self, config: AsyncConnectionConfig) -> Result<Connection, BrokerError> {
-        self.connect(ProtocolVersion::RESP3, config).await
+    /// As [`Connector::open`], to the master that is named, or without a name to the only one. With RESP3 published
+    /// messages and answers share a connection.
+    pub(crate) async fn open_to(
+        &self,
+        node: Option<&Endpoint>,
+        protocol: ProtocolVersion,
+        config: AsyncConnectionConfig,
+    ) -> Result<Connection, BrokerError> {
+        let generation = self.generation_of(node);
+        let node = match node {
+            Some(node) => node.clone(),
+            None => self.master().await?,
+        };
+        self.connect(node, generation, protocol, config).await
     }
 
-    /// A client of the master. Its connections are not watched.
+    /// A client of the node that is named, of a cluster, or without a name of the only master. Its connections are not
+    /// watched.
     ///
     /// # Errors
     ///
-    /// When no Sentinel says which server it is.
-    pub(crate) async fn client(&self, protocol: ProtocolVersion) -> Result<Client, BrokerError> {
-        server::client(self.master().await?, &self.address, protocol)
+    /// When no Sentinel says which server that is.
+    pub(crate) async fn client(
+        &self,
+        node: Option<&Endpoint>,
+        protocol: ProtocolVersion,
+    ) -> Result<Client, BrokerError> {
+        let server = match node {
+            Some(node) => node.clone(),
+            None => self.master().await?,
+        };
+        server::client(server, &self.address, protocol)
     }
 
-    /// Asks Sentinels now and then whether the master is still the same, for ever. An old master that is cut off
-    /// from them answers on, and takes what will be lost. Without Sentinels this returns at once.
+    /// Asks Sentinels, or the nodes of a cluster, now and then whether the master is still the same, for ever. An old
+    /// master that is cut off from them answers on, and takes what will be lost. With one server this returns at once.
     pub(crate) async fn follow_master(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.follow().await;
+        }
         while let Location::Sentinel(sentinels) = &self.address.location {
             sleep(FOLLOW_INTERVAL).await;
             match sentinels::master(sentinels, &self.address).await {
@@ -89,7 +140,17 @@ impl Connector {
                 self.set_master(&master);
                 Ok(master)
             }
+            Location::Cluster(_) => {
+                let Some(cluster) = &self.cluster else { return Err(NO_MASTER) };
+                cluster.topology().await?.master_of(Partition::FIRST).cloned().ok_or(NO_MASTER)
+            }
         }
+    }
+
+    /// The generation of the connections to the node that is named, or without a name to the only master.
+    fn generation_of(&self, node: Option<&Endpoint>) -> Generation {
+        let Some(node) = node else { return self.generation.clone() };
+        self.of_nodes.lock().unwrap_or_else(PoisonError::into_inner).entry(node.clone()).or_default().clone()
     }
 
     /// Trusts no connection to another server than this.
@@ -97,34 +158,31 @@ impl Connector {
         let last = self.master.lock().unwrap_or_else(PoisonError::into_inner).replace(master.clone());
         if last.is_some_and(|last| last != *master) {
             tracing::warn!(%master, "the Sentinels name another master");
-            self.distrust_all();
+            self.distrust(None);
         }
     }
 
-    /// Trusts none of the connections that are open now. Each is replaced when it is next used, and those that
-    /// wait for an answer stop waiting.
-    pub(crate) fn distrust_all(&self) {
-        self.generation.send_modify(|generation| *generation += 1);
+    /// Trusts none of the connections that are open now to the master that is named, or without a name to the only one.
+    /// Each is replaced when it is next used, and those that wait for an answer stop waiting.
+    pub(crate) fn distrust(&self, node: Option<&Endpoint>) {
+        self.generation_of(node).send_modify(|generation| *generation += 1);
     }
 
     async fn connect(
         &self,
+        node: Endpoint,
+        current: Generation,
         protocol: ProtocolVersion,
         config: AsyncConnectionConfig,
     ) -> Result<Connection, BrokerError> {
-        let client = self.client(protocol).await?;
-        let generation = self.generation.subscribe();
+        let client = server::client(node, &self.address, protocol)?;
+        let generation = current.subscribe();
         let config = config.set_connection_timeout(Some(COMMAND_TIMEOUT));
         // What is noticed while connecting concerns this connection too.
         let own = *generation.borrow();
         let open = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut connection = Connection {
-            open,
-            generation,
-            own,
-            connector: self.clone(),
-            broken: Arc::new(AtomicBool::new(false)),
-        };
+        let mut connection =
+            Connection { open, generation, own, current, broken: Arc::new(AtomicBool::new(false)) };
         connection.check_role().await?;
         Ok(connection)
     }
@@ -136,7 +194,8 @@ pub(crate) struct Connection {
     open: MultiplexedConnection,
     generation: watch::Receiver<u64>,
     own: u64,
-    connector: Connector,
+    /// That of connections which are opened now.
+    current: Generation,
     /// Shared by the clones.
     broken: Arc<AtomicBool>,
 }
@@ -177,6 +236,25 @@ impl Connection {
         self.watched(pipeline.query_async(&mut open)).await
     }
 
+    /// Sends a pipeline and returns each answer as it is, errors too.
+    pub(super) async fn values(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut open = self.open.clone();
+        let answers = tokio::select! {
+            biased;
+            answers = open.req_packed_commands(pipeline, 0, pipeline.len()) => answers,
+            () = self.distrusted() => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+        };
+        if let Err(error) = &answers {
+            self.note(error.clone().into());
+        }
+        for answer in answers.iter().flatten() {
+            if let Value::ServerError(error) = answer {
+                self.note(RedisError::from(error.clone()).into());
+            }
+        }
+        answers
+    }
+
     /// Calls a script by its digest, and loads it first if Redis does not know it. One deadline bounds all of
     /// it.
     ///
@@ -202,7 +280,7 @@ impl Connection {
         }
         if error.concerns_all() {
             // Unless they have been replaced already.
-            self.connector.generation.send_if_modified(|generation| {
+            self.current.send_if_modified(|generation| {
                 let current = *generation == self.own;
                 *generation += u64::from(current);
                 current

@@ -1,7 +1,6 @@
 //! The log in Redis: reading, appending, trimming what MySQL holds, repairing.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use chatpush_wire::entry::{self, Entry};
 use chatpush_wire::id::{UserId, UserIdType};
@@ -12,8 +11,7 @@ use chatpush_wire::partition::Partition;
 use redis::{FromRedisValue as _, Pipeline, RedisError, RedisResult, Value};
 
 use super::commands::ConnectionNumber;
-use super::{BrokerError, Commands, Connection, scripts};
-use crate::log::batch::LogEntry;
+use super::{BrokerError, Commands, scripts};
 use crate::log::position::Position;
 use crate::log::receivers::EntryHead;
 
@@ -22,45 +20,6 @@ const HEADS_PER_READ: usize = 256;
 
 /// Bytes after which such a call looks at no more entries.
 const BYTES_PER_READ: usize = 512 * 1024;
-
-/// The answer to XREAD: for each key, entries with their id and fields.
-type Streams = Vec<(String, Vec<(String, Vec<(String, String)>)>)>;
-
-/// Reads the entries after the given position of each partition, at most `count` of each, in the order of each
-/// log. Waits up to `wait` for a first entry; without `wait` it returns at once.
-pub(crate) async fn read(
-    connection: &mut Connection,
-    (prefix, ids): (&Prefix, UserIdType),
-    after: &[(Partition, Position)],
-    count: usize,
-    wait: Option<Duration>,
-) -> Result<Vec<LogEntry>, BrokerError> {
-    let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(count);
-    if let Some(wait) = wait {
-        // BLOCK 0 would wait forever.
-        command.arg("BLOCK").arg(wait.as_millis().max(1));
-    }
-    command.arg("STREAMS");
-    for (partition, _) in after {
-        command.arg(prefix.log(*partition));
-    }
-    for (_, position) in after {
-        command.arg(position.to_string());
-    }
-    let found: Option<Streams> = connection.command(&command).await?;
-    let mut entries = Vec::new();
-    for (key, stream) in found.unwrap_or_default() {
-        let Some(partition) = prefix.partition_of_log(&key) else {
-            continue;
-        };
-        for (id, fields) in stream {
-            let Ok(position) = id.parse() else { continue };
-            entries.push(LogEntry { partition, position, entry: Entry::decode(&fields, ids), fields });
-        }
-    }
-    Ok(entries)
-}
 
 /// A part of a log: who is named by its entries.
 #[derive(Debug)]

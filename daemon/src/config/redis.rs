@@ -7,8 +7,9 @@ use super::setting::Setting;
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::text("redis.url", "redis://127.0.0.1:6379", "Redis server that PHP uses too").details(
         "`redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, \
-         `unix:///path[?db=…&user=…&pass=…]`, or `redis+sentinel://[user:password@]host[:port],…/NAME[/db]` for the \
-         master that Sentinels name. The same as `chatpush.redis_url` in PHP.",
+         `unix:///path[?db=…&user=…&pass=…]`, `redis+sentinel://[user:password@]host[:port],…/NAME[/db]` for the \
+         master that Sentinels name, or `redis+cluster://[user:password@]host[:port],…` for a Redis Cluster. The same as \
+         `chatpush.redis_url` in PHP.",
     ),
     Setting::integer(
         "redis.failover_memory",

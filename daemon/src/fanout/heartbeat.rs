@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatpush_wire::entry::GENERATION;
+use chatpush_wire::partition::{Partition, Partitions};
 use tokio::time::Instant;
 
 use super::{presence, subscriber_clients};
@@ -23,6 +24,8 @@ const OWN_TIMEOUT: Duration = HEARTBEAT_TIMEOUT.saturating_sub(HEARTBEAT_INTERVA
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     services: Arc<Services>,
+    /// What the connection is subscribed to.
+    partitions: Partitions,
     /// Redis's id of the connection (CLIENT ID).
     client_id: u64,
     next: Instant,
@@ -35,12 +38,13 @@ impl Heartbeat {
     /// due.
     pub(super) async fn of(
         services: Arc<Services>,
+        partitions: Partitions,
         connection: &mut Connection,
     ) -> Result<Self, BrokerError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CLIENT").arg("SETNAME").arg(&services.daemon).ignore().cmd("CLIENT").arg("ID");
         let (client_id,): (u64,) = connection.pipeline(&pipeline).await?;
-        Ok(Self { services, client_id, next: Instant::now(), steady_since: None })
+        Ok(Self { services, partitions, client_id, next: Instant::now(), steady_since: None })
     }
 
     /// Redis's id of the connection.
@@ -71,7 +75,10 @@ impl Heartbeat {
         let mut lowest = 0;
         match self.send(connection).await {
             Ok((is_steady, generation, silent)) => {
-                lowest = generation;
+                // Every daemon is subscribed in the first partition, whatever else it can reach.
+                if self.partitions.contains(Partition::FIRST) {
+                    lowest = generation;
+                }
                 if !is_steady {
                     self.steady_since = None;
                 }
@@ -79,7 +86,9 @@ impl Heartbeat {
                 for (daemon, client_id) in &silent {
                     if subscriber_clients::end(connection, daemon, client_id).await? {
                         tracing::warn!(daemon, "a daemon sends no heartbeat, ended its subscriptions");
-                        connection.pipeline::<()>(&presence::announce_everyone(&self.services)).await?;
+                        connection
+                            .pipeline::<()>(&presence::announce_everyone(&self.services, self.partitions))
+                            .await?;
                     }
                 }
             }
@@ -106,7 +115,12 @@ impl Heartbeat {
     ) -> Result<(bool, u32, Vec<(String, String)>), BrokerError> {
         let Services { prefix, daemon, .. } = &*self.services;
         let judges = self.steady_since.is_some_and(|since| since.elapsed() >= HEARTBEAT_TIMEOUT);
-        let mut call = scripts::HEARTBEAT.key(prefix.heartbeats());
+        // The heartbeats of those that are subscribed on the same server.
+        let key = match self.partitions.iter().next() {
+            Some(first) if first != Partition::FIRST => prefix.heartbeats_of(first),
+            _ => prefix.heartbeats(),
+        };
+        let mut call = scripts::HEARTBEAT.key(key);
         call.arg(daemon)
             .arg(self.client_id)
             .arg(HEARTBEAT_TIMEOUT.as_millis())

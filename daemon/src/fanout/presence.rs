@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::id::{UserId, UserIdType};
-use chatpush_wire::partition::Partition;
+use chatpush_wire::partition::{Partition, Partitions};
 use chatpush_wire::presence::{self, Announcement};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -70,9 +70,9 @@ impl Presence {
         }
     }
 
-    /// Announcements may have been missed.
-    pub(super) fn missed(&self) {
-        self.0.hub.watching().note_partitions(Partition::all());
+    /// Announcements in these partitions may have been missed.
+    pub(super) fn missed(&self, partitions: Partitions) {
+        self.0.hub.watching().note_partitions(partitions.iter());
     }
 
     /// Asks Redis about peers and tells the connections, until `stop` is cancelled.
@@ -99,7 +99,7 @@ impl Presence {
                 if watching.is_wanted() && Instant::now() >= next_check {
                     next_check = Instant::now() + CHECK_INTERVAL;
                     if self.has_lost_daemon(services).await? {
-                        self.missed();
+                        self.missed(Partitions::ALL);
                     }
                 }
                 self.ask(services).await
@@ -172,11 +172,11 @@ pub(super) fn announce(pipeline: &mut redis::Pipeline, services: &Services, user
     }
 }
 
-/// The announcements that everybody's state may have changed.
-pub(super) fn announce_everyone(services: &Services) -> redis::Pipeline {
+/// The announcements that the state of everybody in these partitions may have changed.
+pub(super) fn announce_everyone(services: &Services, partitions: Partitions) -> redis::Pipeline {
     let announcement = presence::of_everyone(&services.daemon);
     let mut pipeline = redis::pipe();
-    for partition in Partition::all() {
+    for partition in partitions.iter() {
         pipeline.cmd("SPUBLISH").arg(services.prefix.presence_channel(partition)).arg(&announcement).ignore();
     }
     pipeline

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, oneshot, watch};
+use chatpush_wire::partition::Partitions;
+use tokio::sync::{oneshot, watch};
 
 use crate::hub::{Epoch, Hub, Topic};
 
@@ -21,9 +22,10 @@ struct Shared {
     /// At most one entry for each topic, so the connections and their rooms bound it. A plain mutex: nothing awaits
     /// while holding it.
     changes: Mutex<Changes>,
-    changed: Notify,
-    /// Whether the subscriptions are in place.
-    up: watch::Sender<bool>,
+    /// How often there was a change. In a cluster there are several that wait for one.
+    changed: watch::Sender<u64>,
+    /// The partitions whose subscriptions are in place.
+    up: watch::Sender<Partitions>,
 }
 
 impl Subscriptions {
@@ -32,8 +34,8 @@ impl Subscriptions {
         Self(Arc::new(Shared {
             hub,
             changes: Mutex::default(),
-            changed: Notify::new(),
-            up: watch::Sender::new(false),
+            changed: watch::Sender::default(),
+            up: watch::Sender::default(),
         }))
     }
 
@@ -56,19 +58,28 @@ impl Subscriptions {
         self.add_change(topic, None);
     }
 
-    /// Whether the subscriptions are in place.
+    /// Whether all subscriptions are in place.
     pub(crate) fn is_up(&self) -> bool {
-        *self.0.up.borrow()
+        *self.0.up.borrow() == Partitions::ALL
     }
 
-    /// Watches [`Subscriptions::is_up`].
-    pub(crate) fn watch_up(&self) -> watch::Receiver<bool> {
+    /// Watches the partitions whose subscriptions are in place.
+    pub(crate) fn watch_up(&self) -> watch::Receiver<Partitions> {
         self.0.up.subscribe()
     }
 
-    /// Sets whether the subscriptions are in place; returns the value before.
-    pub(super) fn set_up(&self, up: bool) -> bool {
-        self.0.up.send_replace(up)
+    /// The subscriptions of these partitions are in place.
+    pub(super) fn set_up(&self, partitions: Partitions) {
+        self.0.up.send_modify(|up| *up = up.with(partitions));
+    }
+
+    /// They are not. Returns whether they were.
+    pub(super) fn set_down(&self, partitions: Partitions) -> bool {
+        self.0.up.send_if_modified(|up| {
+            let before = *up;
+            *up = up.without(partitions);
+            *up != before
+        })
     }
 
     /// The hub that the subscriptions follow.
@@ -76,20 +87,24 @@ impl Subscriptions {
         &self.0.hub
     }
 
-    /// Takes all changes since the last call.
-    pub(super) fn take_changes(&self) -> Changes {
-        std::mem::take(&mut *self.0.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes all changes in these partitions since the last call.
+    pub(super) fn take_changes(&self, partitions: Partitions) -> Changes {
+        let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if partitions == Partitions::ALL {
+            return std::mem::take(&mut *changes);
+        }
+        changes.extract_if(|topic, _| partitions.contains(topic.partition())).collect()
     }
 
-    /// Returns once there are changes.
-    pub(super) async fn changed(&self) {
-        self.0.changed.notified().await;
+    /// Watches how often there was a change, in any partition.
+    pub(super) fn watch_changes(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
     }
 
     fn add_change(&self, topic: Topic, waiting: Option<oneshot::Sender<Epoch>>) {
         let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
         changes.entry(topic).or_default().extend(waiting);
         drop(changes);
-        self.0.changed.notify_one();
+        self.0.changed.send_modify(|changes| *changes += 1);
     }
 }

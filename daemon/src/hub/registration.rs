@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use tokio::time::Instant;
 
 use super::close_code::Close;
@@ -16,13 +17,15 @@ use super::{Epoch, Format, Hub, Membership, Outgoing, Sendable, Sender, Written}
 pub struct Registration {
     hub: Arc<Hub>,
     user: UserId,
+    /// That of the user.
+    partition: Partition,
     outbox: Arc<Outbox>,
 }
 
 impl Registration {
     /// The registration of a connection that is in the hub.
-    pub(super) const fn new(hub: Arc<Hub>, user: UserId, outbox: Arc<Outbox>) -> Self {
-        Self { hub, user, outbox }
+    pub(super) fn new(hub: Arc<Hub>, user: UserId, outbox: Arc<Outbox>) -> Self {
+        Self { hub, partition: Partition::of(&user), user, outbox }
     }
 
     /// Whose connection it is.
@@ -63,12 +66,12 @@ impl Registration {
     /// Returns once the connection has to end, the epoch is no longer `epoch`, or frames are queued that are
     /// `sendable`.
     pub async fn ready(&self, sendable: Sendable, epoch: Epoch) {
-        self.outbox.ready(sendable, || self.hub.epoch() != epoch).await;
+        self.outbox.ready(sendable, || self.epoch() != epoch).await;
     }
 
-    /// The hub's epoch.
+    /// The epoch of the user's partition.
     pub fn epoch(&self) -> Epoch {
-        self.hub.epoch()
+        self.hub.epoch(self.partition)
     }
 
     /// Returns once a write of such frames has to be given up, with the reason.
@@ -83,7 +86,7 @@ impl Registration {
     ///
     /// Why the connection has to end.
     pub fn take(&self, sendable: Sendable, epoch: Epoch) -> Result<Vec<Outgoing>, Close> {
-        self.outbox.take(sendable, || self.hub.epoch() == epoch)
+        self.outbox.take(sendable, || self.epoch() == epoch)
     }
 
     /// The frames that were taken have been written.

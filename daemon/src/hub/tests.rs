@@ -89,7 +89,7 @@ fn frames_of_a_new_epoch_wait_for_the_replay() {
     let hub = hub();
     let registration = hub.register(user(1), Format::Json, 9).unwrap();
     hub.deliver(&user(1), &frame("a"));
-    hub.begin_epoch();
+    hub.begin_epoch(Partitions::ALL);
     assert!(registration.take(Sendable::Everything, 0).unwrap().is_empty());
     assert_eq!(registration.take(Sendable::Everything, 1).unwrap().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! What this daemon is subscribed to on behalf of its connections.
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use chatpush_wire::room::Room;
 
 /// Something that is published, and that connections of this daemon wait for.
@@ -12,6 +13,23 @@ pub(crate) enum Topic {
     Room(Room),
     /// What is pushed to everybody: while there is a connection here.
     Everyone,
-    /// Announcements of who connects and disconnects: while a connection here watches others.
-    Presence,
+    /// Announcements of who connects and disconnects in a partition: while a connection here watches others.
+    Presence(Partition),
+}
+
+impl Topic {
+    /// Announcements in every partition.
+    pub(crate) fn presence() -> impl Iterator<Item = Self> {
+        Partition::all().map(Self::Presence)
+    }
+
+    /// The partition of its channel.
+    pub(crate) fn partition(&self) -> Partition {
+        match self {
+            Self::User(user) => Partition::of(user),
+            Self::Room(room) => Partition::of_text(room.as_str()),
+            Self::Everyone => Partition::FIRST,
+            Self::Presence(partition) => *partition,
+        }
+    }
 }

@@ -49,7 +49,7 @@ pub async fn perform(config: &Config, command: DeadLetterCommand) -> anyhow::Res
             Ok(outcome(&selection, entries.len()))
         }
         DeadLetterCommand::Retry(selection) => {
-            let commands = Commands::new(config.redis.clone());
+            let commands = Commands::new(config.redis.clone(), &config.prefix);
             // No daemon may have done so yet.
             log::repair(&commands, &config.prefix, &store.positions().await?).await?;
             let entries = chosen(&store, &selection).await?;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use chatpush_wire::due::NO_NOTIFICATIONS;
 use chatpush_wire::limit::{BYTES_PER_PAGE, ROWS_PER_PAGE};
-use chatpush_wire::partition::Partition;
 use chatpush_wire::query::{Query, QueryRequest};
 use chatpush_wire::reply::{NO_CONVERSATIONS, Refusal, Reply};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::barrier::Barrier;
 use crate::base::backoff::Backoff;
-use crate::broker::{BrokerError, blocking_connection, queries, replies};
+use crate::broker::queries::QueryLists;
+use crate::broker::{BrokerError, replies};
 use crate::log::position::Position;
 use crate::notify::NotifyError;
 use crate::notify::offers::{self, Offers};
@@ -106,19 +106,17 @@ impl QueryServer {
         redis: &mut Backoff,
     ) -> Result<(), BrokerError> {
         let Services { commands, prefix, .. } = &*self.services;
-        let mut connection = blocking_connection(commands.connector()).await?;
-        let mut first = 0;
+        let mut lists = QueryLists::open(commands.connector(), prefix).await?;
         loop {
             // First a permit, then a query: what this daemon cannot answer now stays in Redis for the others.
             let permit = self.permits.acquire().await;
             let most = self.permits.available_permits().clamp(1, QUERIES_PER_POP);
             let requests = tokio::select! {
-                taken = queries::pop(&mut connection, prefix, first, most) => taken?,
+                taken = lists.pop(most) => taken?,
                 () = stop.cancelled() => return Ok(()),
             };
             redis.recovered();
             drop(permit);
-            first = (first + 1) % Partition::COUNT;
             // What has been taken is answered, also by a daemon that is stopping.
             for request in requests {
                 self.spawn_answer(request).await;

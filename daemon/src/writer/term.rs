@@ -36,7 +36,8 @@ use super::trimming::{TRIM_INTERVAL, Trimming};
 use crate::base::backoff::Backoff;
 use crate::base::fault_injection::{self, Promise};
 use crate::base::{message_log, metrics};
-use crate::broker::{BLOCK_TIMEOUT, BrokerError, blocking_connection, log, replies};
+use crate::broker::log_reader::{LogRead, LogReader};
+use crate::broker::{BLOCK_TIMEOUT, BrokerError, log, replies};
 use crate::installation::{self, AgreementError};
 use crate::log::batch::{Batch, Counting, Known, LogEntry, PositionUpdate, limit_size, separate_forgets};
 use crate::log::position::Position;
@@ -152,7 +153,8 @@ impl<'a> Term<'a> {
         redis: &mut Backoff,
         mysql: &mut Backoff,
     ) -> Result<(), TermError> {
-        let mut connection = blocking_connection(self.services.commands.connector()).await?;
+        let Services { commands, prefix, config, .. } = self.services;
+        let mut logs = LogReader::open(commands, prefix, config.user_id_type).await?;
         metrics::TERMS.inc();
         // In an outage each try is a term: it is news once MySQL has taken a batch.
         let mut is_news = mysql.is_failing();
@@ -181,14 +183,14 @@ impl<'a> Term<'a> {
             }
             // The last read does not wait.
             let wait = (!last).then_some(wait);
-            let names = (&self.services.prefix, self.services.config.user_id_type);
-            let read = log::read(&mut connection, names, &ready, self.entries_per_read, wait);
+            let read = logs.read(&ready, self.entries_per_read, wait);
             // The replies of the last batch are sent while the next one is read.
             let commands = std::mem::take(&mut self.after_commit);
-            let (entries, sent) = tokio::join!(read, send(self.services, &commands));
+            let (read, sent) = tokio::join!(read, send(self.services, &commands));
             self.after_sending(sent)?;
-            let mut entries = entries?;
+            let LogRead { mut entries, answered } = read?;
             redis.recovered();
+            ready.retain(|(partition, _)| answered.contains(*partition));
             self.entries_per_read = next_entries_per_read(self.entries_per_read, &entries);
             let mut ends: BTreeMap<_, _> = ready.iter().map(|(partition, _)| (*partition, None)).collect();
             ends.extend(entries.iter().map(|logged| (logged.partition, Some(logged.position))));

@@ -13,7 +13,7 @@ use super::{new_id, now_ms, unexpected};
 use crate::error::Error;
 use crate::exchange::{Command, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::fetched_rows::FetchedRow;
-use crate::link::{self, Answer, Known, LinkError, Unanswered};
+use crate::link::{self, Answer, Known, LinkError, Place, Unanswered};
 use crate::settings::Call;
 
 /// Pushes a message, or the content of a stored row as that row. True if the user is connected.
@@ -40,7 +40,9 @@ pub(crate) fn push(
     let channel = call.prefix.user_channel(receiver);
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
-    let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
+    let place = Place::Channels(Partition::of(receiver));
+    let mut command =
+        Command { place, parts: &parts, repeatable: false, query: false, read: Answer::into_number };
     let pushed = link::execute(call, &mut command, call.deadline()).map_err(Error::from);
     // A connection shows a row once, whatever the number of pushes.
     Ok(pushed.map_err(|error| if is_row { error.idempotent() } else { error })? > 0)
@@ -82,6 +84,7 @@ pub(crate) fn is_online(call: &Call, user: &UserId) -> Result<bool, Error> {
         let count = answer.into_array()?.into_iter().nth(1);
         count.ok_or(LinkError::TooShort)?.into_number()
     };
-    let mut command = Command { parts: &parts, repeatable: true, query: true, read };
+    let place = Place::Subscribers(Partition::of(user));
+    let mut command = Command { place, parts: &parts, repeatable: true, query: true, read };
     Ok(link::execute(call, &mut command, call.deadline())? > 0)
 }

@@ -10,7 +10,7 @@ use chatpush_wire::lua::PUSH;
 use super::groups::groups;
 use super::{new_id, now_ms};
 use crate::error::Error;
-use crate::exchange::{Commands, Part, ScriptCalls};
+use crate::exchange::{Commands, Part, PartitionCommand, ScriptCalls};
 use crate::link::{self, Answer};
 use crate::settings::Call;
 
@@ -46,12 +46,13 @@ pub(crate) fn push(
         // A repeated push could be shown twice.
         repeatable: false,
         needs: None,
+        found_no_daemon: |_| false,
         waits: None,
         subscribes: 0,
         loads: false,
         written: 0,
     };
-    link::execute(call, &mut calls, call.deadline())?;
+    link::execute_parts(call, &mut calls, call.deadline())?;
     let mut reached = vec![false; receivers.len()];
     for (group, part) in groups.iter().zip(&calls.parts) {
         let digits = part.answer().and_then(|answer| answer.first()).map(Vec::as_slice).unwrap_or_default();
@@ -73,14 +74,16 @@ pub(crate) fn online(call: &Call, users: Vec<UserId>) -> Result<Vec<UserId>, Err
     let commands = groups.iter().map(|group| {
         let users = group.places.iter().filter_map(|place| users.get(*place));
         let channels = users.map(|user| call.prefix.user_channel(user));
-        ["PUBSUB".to_owned(), "SHARDNUMSUB".to_owned()].into_iter().chain(channels).collect()
+        let command = ["PUBSUB".to_owned(), "SHARDNUMSUB".to_owned()].into_iter().chain(channels).collect();
+        PartitionCommand::new(group.partition, command)
     });
     // The answer is each channel and its number of subscribers, in the order of the command.
     let read = |answer: Answer| {
         answer.into_array()?.into_iter().skip(1).step_by(2).map(Answer::into_number).collect()
     };
-    let mut exchange = Commands::<Vec<i64>> { commands: commands.collect(), read };
-    let counts = link::execute(call, &mut exchange, call.deadline())?;
+    let mut exchange = Commands::<Vec<i64>> { parts: commands.collect(), read };
+    link::execute_parts(call, &mut exchange, call.deadline())?;
+    let counts = exchange.parts.into_iter().map(|part| part.into_answer().unwrap_or_default());
     let mut online = vec![false; users.len()];
     for (group, counts) in groups.iter().zip(counts) {
         for (place, count) in group.places.iter().zip(counts) {

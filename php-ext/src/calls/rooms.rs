@@ -14,7 +14,7 @@ use chatpush_wire::room::Room;
 use super::{new_id, now_ms, unexpected};
 use crate::error::Error;
 use crate::exchange::{Command, Gather, Gathering};
-use crate::link::{self, Answer};
+use crate::link::{self, Answer, Place};
 use crate::settings::Call;
 
 /// Pushes a message to everybody in a room. True if anybody is there.
@@ -28,7 +28,8 @@ pub(crate) fn push_to_room(
     let id = new_id(now)?;
     let message =
         Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
-    publish(call, &call.prefix.room_channel(room), &in_room(&message, room, now))
+    let partition = Partition::of_text(room.as_str());
+    publish(call, partition, &call.prefix.room_channel(room), &in_room(&message, room, now))
 }
 
 /// Pushes a message to everybody who is connected. True if anybody is.
@@ -37,14 +38,16 @@ pub(crate) fn push_to_all(call: &Call, content: &str, message_type: &MessageType
     let id = new_id(now)?;
     let message =
         Message { id: &id, message_type: Some(message_type), data: content, from: None, conversation: None };
-    publish(call, &call.prefix.everyone_channel(), &message.live(now))
+    publish(call, Partition::FIRST, &call.prefix.everyone_channel(), &message.live(now))
 }
 
-fn publish(call: &Call, channel: &str, frame: &str) -> Result<bool, Error> {
+fn publish(call: &Call, partition: Partition, channel: &str, frame: &str) -> Result<bool, Error> {
     let envelope = envelope::EPHEMERAL.to_owned() + frame;
     let parts: [&[u8]; 3] = [b"SPUBLISH", channel.as_bytes(), envelope.as_bytes()];
     // A repeated push could be shown twice.
-    let mut command = Command { parts: &parts, repeatable: false, query: false, read: Answer::into_number };
+    let place = Place::Channels(partition);
+    let mut command =
+        Command { place, parts: &parts, repeatable: false, query: false, read: Answer::into_number };
     Ok(link::execute(call, &mut command, call.deadline())? > 0)
 }
 

@@ -80,12 +80,13 @@ pub(crate) fn send(call: &Call, message: ToMany<'_>) -> Result<Vec<(UserId, Deli
         parts: parts.collect(),
         repeatable: true,
         needs: Some(needs),
+        found_no_daemon: |answer| answer.first().is_some_and(|marks| marks.contains(&b'n')),
         waits,
         subscribes: 0,
         loads: false,
         written: 0,
     };
-    let failed = link::execute(call, &mut calls, call.deadline()).err();
+    let failed = link::execute_parts(call, &mut calls, call.deadline()).err();
     let known = Known { address: &call.address, waits: waits.is_some(), failed };
     let mut results = Results::default();
     for (group, part) in groups.iter().zip(&calls.parts) {

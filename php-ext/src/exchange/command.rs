@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::{NO_ANSWER, UNKNOWN};
-use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
+use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Place, Unanswered, command};
 
 /// A command and how its answer is read.
 pub(crate) struct Command<'a, T> {
+    pub(crate) place: Place,
     pub(crate) parts: &'a [&'a [u8]],
     pub(crate) repeatable: bool,
     /// Whether it only reads.
@@ -16,6 +17,10 @@ pub(crate) struct Command<'a, T> {
 
 impl<T> Exchange for Command<'_, T> {
     type Outcome = T;
+
+    fn place(&self) -> Place {
+        self.place
+    }
 
     fn commands(&mut self, _connection: &mut Connection, commands: &mut Vec<u8>) {
         commands.reserve(self.parts.iter().map(|part| part.len() + 16).sum());

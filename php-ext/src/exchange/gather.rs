@@ -10,7 +10,7 @@ use chatpush_wire::reply_to;
 use super::NO_ANSWER;
 use super::script_call::parse_reply;
 use crate::link::breaker::{self, Awaited};
-use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, command};
+use crate::link::{Connection, Exchange, Known, LinkError, Needs, Place, Unanswered, command};
 
 /// What is known when a daemon has not answered.
 const SILENT: &Unanswered =
@@ -41,6 +41,10 @@ pub(crate) struct Gathering {
 impl Exchange for Gather<'_> {
     type Outcome = Vec<Reply>;
 
+    fn place(&self) -> Place {
+        Place::Channels(self.partition)
+    }
+
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
         let call = connection.begin_call();
         let channel = self.prefix.reply_channel(self.partition, connection.caller());
@@ -55,7 +59,11 @@ impl Exchange for Gather<'_> {
             // The question was sent with it, so its answer follows an error too.
             if let Err(error) = connection.receive_subscription(deadline) {
                 return Err(match error {
-                    LinkError::Redis(error) => LinkError::Subscription(error),
+                    LinkError::Redis(error) => {
+                        // A node of a cluster that does not have the partition refuses both.
+                        connection.receive(deadline)?;
+                        LinkError::Subscription(error)
+                    }
                     other => other,
                 });
             }
@@ -66,7 +74,7 @@ impl Exchange for Gather<'_> {
         if daemons == 0 {
             return Ok(replies);
         }
-        let wait = breaker::begin(Awaited::Each, connection.address(), self.prefix, deadline);
+        let wait = breaker::begin(Awaited::Each, connection, self.prefix, deadline);
         for _ in 0..daemons {
             match self.next(connection, wait.deadline()) {
                 Err(LinkError::Timeout) => {

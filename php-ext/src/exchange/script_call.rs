@@ -11,7 +11,7 @@ use chatpush_wire::reply_to;
 
 use super::{NO_ANSWER, UNKNOWN};
 use crate::link::breaker::{self, Awaited};
-use crate::link::{Connection, Exchange, Known, LinkError, Needs, Unanswered, command};
+use crate::link::{Connection, Exchange, Known, LinkError, Needs, Place, Unanswered, command};
 
 /// A call of a script.
 pub(crate) struct ScriptCall<'a> {
@@ -65,6 +65,10 @@ pub(crate) enum ScriptOutcome {
 
 impl Exchange for ScriptCall<'_> {
     type Outcome = ScriptOutcome;
+
+    fn place(&self) -> Place {
+        Place::Keys(self.partition)
+    }
 
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
         self.progress = Progress::default();
@@ -153,7 +157,7 @@ impl Exchange for ScriptCall<'_> {
 impl ScriptCall<'_> {
     /// Waits for the answer to this call. Answers to earlier calls, which timed out, are dropped.
     fn wait(&self, connection: &mut Connection, deadline: Instant) -> Result<Reply, LinkError> {
-        let wait = breaker::begin(Awaited::Any, connection.address(), self.prefix, deadline);
+        let wait = breaker::begin(Awaited::Any, connection, self.prefix, deadline);
         loop {
             let message = match connection.receive_message(wait.deadline()) {
                 Err(LinkError::Timeout) => return Err(LinkError::Unanswered(wait.missed(false))),

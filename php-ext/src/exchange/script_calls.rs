@@ -4,8 +4,10 @@
 //! Each call takes effect on its own. What became of each stays known when the exchange as a whole fails.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
+use chatpush_wire::address::Endpoint;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::lua::Script;
 use chatpush_wire::partition::Partition;
@@ -13,8 +15,9 @@ use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
 use super::UNKNOWN;
+use super::shares::{self, Placed};
 use crate::link::breaker::{self, Awaited, DaemonWait, Silence};
-use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Unanswered, command};
+use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Parts, Place, Unanswered, command};
 
 /// A write ends with the call that reaches this many bytes. Each call repeats the content, so that all of them
 /// together may be longer than the memory of a PHP process.
@@ -28,6 +31,8 @@ pub(crate) struct ScriptCalls<'a> {
     /// See [`Exchange::is_repeatable`].
     pub(crate) repeatable: bool,
     pub(crate) needs: Option<Needs<'a>>,
+    /// Whether the script's answer says that no daemon was there.
+    pub(crate) found_no_daemon: fn(&[Vec<u8>]) -> bool,
     /// Whether daemons answer the calls that the script has accepted, and the exchange waits for that.
     pub(crate) waits: Option<Waits>,
     /// How many subscriptions precede the calls.
@@ -65,12 +70,29 @@ pub(crate) struct Part<'a> {
     first: Option<Vec<Vec<u8>>>,
     /// What a daemon answered.
     reply: Option<Reply>,
+    /// Its place among the calls.
+    place: usize,
+}
+
+impl Placed for Part<'_> {
+    fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    fn place(&self) -> usize {
+        self.place
+    }
+
+    fn set_place(&mut self, place: usize) {
+        self.place = place;
+    }
 }
 
 impl<'a> Part<'a> {
     pub(crate) const fn new(partition: Partition, keys: Vec<String>, arguments: Vec<Cow<'a, str>>) -> Self {
         let (answer, first, reply) = (None, None, None);
-        Self { partition, keys, arguments, call: 0, pending: false, lost: false, answer, first, reply }
+        let (call, place, pending, lost) = (0, 0, false, false);
+        Self { partition, keys, arguments, call, pending, lost, answer, first, reply, place }
     }
 
     /// What the script answered last.
@@ -113,6 +135,11 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Whether it is to be executed, for the first time or again.
+    fn is_left(&self, waits: Option<Waits>, repeatable: bool) -> bool {
+        !self.is_done(waits) && (repeatable || !self.may_be_executed())
+    }
+
     /// Whether nothing is left to do.
     fn is_done(&self, waits: Option<Waits>) -> bool {
         self.answer.is_some() && !self.is_awaited(waits)
@@ -121,6 +148,10 @@ impl<'a> Part<'a> {
 
 impl Exchange for ScriptCalls<'_> {
     type Outcome = ();
+
+    fn place(&self) -> Place {
+        self.parts.first().map_or(Place::Any, |part| Place::Keys(part.partition))
+    }
 
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
         let waits = self.waits;
@@ -197,6 +228,46 @@ impl Exchange for ScriptCalls<'_> {
     }
 }
 
+impl Parts for ScriptCalls<'_> {
+    fn divide<'a>(
+        &mut self,
+        master: impl Fn(Partition) -> Option<&'a Endpoint>,
+    ) -> Vec<(&'a Endpoint, Self)> {
+        let (waits, repeatable) = (self.waits, self.repeatable);
+        let shares = shares::divide(&mut self.parts, |part| part.is_left(waits, repeatable), master);
+        shares.into_iter().map(|(master, parts)| (master, Self { parts, ..*self })).collect()
+    }
+
+    fn unite(&mut self, share: Self) {
+        shares::unite(&mut self.parts, share.parts);
+    }
+
+    fn unchecked(&self) -> Vec<Partition> {
+        Vec::new()
+    }
+
+    fn left(&self) -> Option<Partition> {
+        let left = self.parts.iter().find(|part| part.is_left(self.waits, self.repeatable));
+        left.map(|part| part.partition)
+    }
+
+    fn has_effect(&self) -> bool {
+        !self.repeatable && self.parts.iter().any(|part| part.answer.is_some() || part.may_be_executed())
+    }
+
+    fn forget_refusals(&mut self) -> bool {
+        let found_no_daemon = self.found_no_daemon;
+        let mut any = false;
+        for part in &mut self.parts {
+            if part.answer.as_deref().is_some_and(found_no_daemon) && part.reply.is_none() {
+                part.answer = None;
+                any = true;
+            }
+        }
+        any
+    }
+}
+
 impl ScriptCalls<'_> {
     /// Reads the script's answer to each call, and keeps the messages that come between them.
     fn answers_of_script(
@@ -234,7 +305,7 @@ impl ScriptCalls<'_> {
         }
         match (refused, loaded) {
             (None, _) => subscribed,
-            (Some(error), _) if executed && !self.repeatable => Err(LinkError::Halfway(Box::new(error))),
+            (Some(error), _) if executed && !self.repeatable => Err(LinkError::Halfway(Arc::new(error))),
             (Some(LinkError::NoScript), Err(refused)) => Err(refused),
             (Some(error), _) => Err(error),
         }
@@ -271,7 +342,7 @@ struct Wait {
 
 impl Wait {
     fn new(connection: &Connection, prefix: &Prefix, deadline: Instant) -> Self {
-        Self { first: Some(breaker::begin(Awaited::Any, connection.address(), prefix, deadline)), deadline }
+        Self { first: Some(breaker::begin(Awaited::Any, connection, prefix, deadline)), deadline }
     }
 
     fn deadline(&self) -> Instant {

@@ -7,8 +7,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use chatpush_wire::address::Address;
+use chatpush_wire::address::{Address, Endpoint, Location};
 use chatpush_wire::key::Prefix;
+
+use super::connection::Connection;
 
 /// So many calls in a row without an answer open the breaker. A single one may have met a locked row.
 const MISSES: u32 = 2;
@@ -22,10 +24,14 @@ const SHORTEST: Duration = Duration::from_millis(20);
 /// How often a call waits its whole time while the breaker is open.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// What is known of the daemons of one installation.
+/// What is known of the daemons of one installation. They may answer what one master of a cluster has, and not what
+/// another has.
 #[derive(Debug)]
 struct Breaker {
     installation: (Address, Prefix),
+    /// The master, if there are several.
+    master: Option<Endpoint>,
+    awaited: Awaited,
     /// How long answers took, as a moving average.
     usual: Duration,
     /// The calls in a row that had no answer, and when the first of them began.
@@ -35,23 +41,8 @@ struct Breaker {
 }
 
 thread_local! {
-    static BREAKERS: RefCell<Breakers> = const { RefCell::new(Breakers { any: None, each: None }) };
-}
-
-/// One for each [`Awaited`].
-#[derive(Debug)]
-struct Breakers {
-    any: Option<Breaker>,
-    each: Option<Breaker>,
-}
-
-impl Breakers {
-    const fn of(&mut self, awaited: Awaited) -> &mut Option<Breaker> {
-        match awaited {
-            Awaited::Any => &mut self.any,
-            Awaited::Each => &mut self.each,
-        }
-    }
+    /// Of one installation.
+    static BREAKERS: RefCell<Vec<Breaker>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whose answer a call needs. Where one daemon of several hangs, others still do what any of them can.
@@ -66,7 +57,8 @@ pub(crate) enum Awaited {
 /// The wait of one call for daemons.
 #[derive(Debug)]
 pub(crate) struct DaemonWait {
-    awaited: Awaited,
+    /// Which breaker it is.
+    at: usize,
     began: Instant,
     deadline: Instant,
     cut: bool,
@@ -82,28 +74,38 @@ pub(crate) struct Silence {
     partial: bool,
 }
 
-/// Begins the wait of a call that may last until the deadline.
-pub(crate) fn begin(awaited: Awaited, address: &Address, prefix: &Prefix, deadline: Instant) -> DaemonWait {
+/// Begins the wait of a call on this connection, which may last until the deadline.
+pub(crate) fn begin(
+    awaited: Awaited,
+    connection: &Connection,
+    prefix: &Prefix,
+    deadline: Instant,
+) -> DaemonWait {
     let began = Instant::now();
+    let address = connection.address();
+    let master = matches!(address.location, Location::Cluster(_)).then(|| connection.endpoint());
     BREAKERS.with_borrow_mut(|breakers| {
-        let breaker = breakers.of(awaited);
-        let known = breaker.as_ref().filter(|known| {
-            let (known_address, known_prefix) = &known.installation;
-            known_address == address && known_prefix == prefix
-        });
-        let Some(known) = known else {
-            *breaker = Some(Breaker {
+        let is_of_installation =
+            |known: &Breaker| known.installation.0 == *address && known.installation.1 == *prefix;
+        let is_same = |known: &Breaker| known.awaited == awaited && known.master.as_ref() == master;
+        let at = breakers.iter().position(is_same).unwrap_or(breakers.len());
+        let Some(known) = breakers.get(at).filter(|known| is_of_installation(known)) else {
+            breakers.retain(is_of_installation);
+            let at = breakers.len();
+            breakers.push(Breaker {
                 installation: (address.clone(), prefix.clone()),
+                master: master.cloned(),
+                awaited,
                 usual: Duration::ZERO,
                 missed: None,
                 probed: began,
             });
-            return DaemonWait { awaited, began, deadline, cut: false };
+            return DaemonWait { at, began, deadline, cut: false };
         };
         let is_open = known.missed.is_some_and(|(missed, _)| missed >= MISSES);
         let short = began + (known.usual * USUAL_TIMES).max(SHORTEST);
         let cut = is_open && began.saturating_duration_since(known.probed) < PROBE && short < deadline;
-        DaemonWait { awaited, began, deadline: if cut { short } else { deadline }, cut }
+        DaemonWait { at, began, deadline: if cut { short } else { deadline }, cut }
     })
 }
 
@@ -116,7 +118,7 @@ impl DaemonWait {
     /// Every answer that the call needs has come.
     pub(crate) fn answered(self) {
         BREAKERS.with_borrow_mut(|breakers| {
-            if let Some(breaker) = breakers.of(self.awaited) {
+            if let Some(breaker) = breakers.get_mut(self.at) {
                 breaker.missed = None;
                 let took = self.began.elapsed();
                 breaker.usual = if breaker.usual.is_zero() { took } else { (breaker.usual * 7 + took) / 8 };
@@ -128,7 +130,7 @@ impl DaemonWait {
     pub(crate) fn missed(self, partial: bool) -> Option<Silence> {
         let now = Instant::now();
         BREAKERS.with_borrow_mut(|breakers| {
-            let breaker = breakers.of(self.awaited).as_mut()?;
+            let breaker = breakers.get_mut(self.at)?;
             let (missed, since) = breaker.missed.unwrap_or((0, self.began));
             breaker.missed = Some((missed.saturating_add(1), since));
             if !self.cut {

@@ -88,6 +88,8 @@ impl Connection {
         match &address.location {
             Location::Server(endpoint) => Self::open_to(endpoint, address, unacknowledged, deadline),
             Location::Sentinel(sentinels) => sentinel::open(sentinels, address, unacknowledged, deadline),
+            // Its masters are opened one by one, each when a name of its slots is needed.
+            Location::Cluster(_) => Err(LinkError::NoSlots),
         }
     }
 
@@ -98,6 +100,17 @@ impl Connection {
         unacknowledged: Duration,
         deadline: Instant,
     ) -> Result<Self, LinkError> {
+        let (connection, role) = Self::open_any(endpoint, address, unacknowledged, deadline)?;
+        role.map(|()| connection)
+    }
+
+    /// As [`Connection::open_to`], also to a replica. Whether it is none comes with the connection.
+    pub(super) fn open_any(
+        endpoint: &Endpoint,
+        address: &Address,
+        unacknowledged: Duration,
+        deadline: Instant,
+    ) -> Result<(Self, Result<(), LinkError>), LinkError> {
         let stream = Stream::connect(endpoint, unacknowledged, deadline)?;
         let mut connection = Self::on(stream, endpoint.clone(), address);
         let mut commands = Vec::new();
@@ -118,13 +131,16 @@ impl Connection {
         if address.password.is_some() {
             connection.receive(deadline)?.into_result()?;
         }
-        connection.receive_role(deadline)?;
-        if address.database != 0 {
+        let role = match connection.receive_role(deadline) {
+            Err(LinkError::Redis(error)) if error.is_role() => Err(error.into()),
+            role => Ok(role?),
+        };
+        if address.database != 0 && role.is_ok() {
             connection.receive(deadline)?.into_result()?;
         }
         // An account that may not name its connections works nevertheless, so an error is ignored.
         connection.receive(deadline)?;
-        Ok(connection)
+        Ok((connection, role))
     }
 
     /// A connection on a stream on which nothing was sent.
@@ -242,6 +258,11 @@ impl Connection {
         true
     }
 
+    /// Subscribes again to each channel that is needed: a node of a cluster has refused one.
+    pub(super) fn forget_channels(&mut self) {
+        self.channels.clear();
+    }
+
     /// The daemon that answered last, or an empty string.
     pub(crate) fn daemon(&self) -> &str {
         &self.daemon
@@ -300,6 +321,11 @@ impl Connection {
         self.installation.as_ref().map(|(.., read)| read.elapsed())
     }
 
+    /// Exchanges the installation for one that was read over another connection.
+    pub(super) const fn swap_installation(&mut self, other: &mut Option<(Prefix, Installation, Instant)>) {
+        std::mem::swap(&mut self.installation, other);
+    }
+
     /// Forgets the installation, so that the next call reads it.
     pub(super) fn forget_installation(&mut self) {
         self.installation = None;
@@ -320,9 +346,16 @@ impl Connection {
     pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Answer, LinkError> {
         loop {
             match self.receive_value(Peer::Redis, deadline)? {
-                Value::Push(_) => {}
+                Value::Push(parts) => self.note_end(&parts),
                 value => return Ok(Answer(value)),
             }
+        }
+    }
+
+    /// When Redis has ended a subscription, because a slot has moved, the next calls subscribe again.
+    fn note_end(&mut self, parts: &[Value]) {
+        if ends_subscription(parts) {
+            self.channels.clear();
         }
     }
 
@@ -346,7 +379,7 @@ impl Connection {
         loop {
             match self.receive_value(Peer::Redis, deadline)? {
                 Value::Push(parts) if is_kind(&parts, "ssubscribe") => return Ok(()),
-                Value::Push(_) => {}
+                Value::Push(parts) => self.note_end(&parts),
                 value => {
                     let answer = Answer(value).into_result()?;
                     return Err(LinkError::UnexpectedType(answer.0.kind()));

@@ -1,6 +1,7 @@
 //! Why an exchange with Redis failed.
 
 use std::io;
+use std::sync::Arc;
 
 use super::breaker::Silence;
 use super::installation::InstallationError;
@@ -44,6 +45,15 @@ pub(crate) enum LinkError {
     /// The server that Sentinels name cannot be used.
     #[error("{0}, which is the master for the Sentinels: {1}")]
     Master(String, Box<LinkError>),
+    /// A node of the cluster cannot be reached, or not be used.
+    #[error("{0}: {1}")]
+    Node(String, Box<LinkError>),
+    /// Nodes of the cluster know no master for the slot.
+    #[error("no master of the cluster has the slot {0}")]
+    NoMaster(u16),
+    /// The node does not know the others.
+    #[error("it knows no nodes with slots; see redis-cli --cluster check")]
+    NoSlots,
     /// The bytes are not RESP: something other than Redis answers.
     #[error("the answer is not RESP")]
     NotResp,
@@ -70,7 +80,7 @@ pub(crate) enum LinkError {
     Redis(#[from] RedisError),
     /// Redis executed some commands of a call, and refused others with this error.
     #[error("it executed only a part of the call: {0}")]
-    Halfway(Box<LinkError>),
+    Halfway(Arc<LinkError>),
     /// Redis executed the script, but refused the subscription to its answer.
     #[error("{0}")]
     Subscription(RedisError),
@@ -87,6 +97,14 @@ impl LinkError {
         }
     }
 
+    /// Why the rest of a call was not executed, if a part was.
+    pub(super) fn of_rest(&self) -> &Self {
+        match self {
+            Self::Halfway(cause) => cause,
+            cause => cause,
+        }
+    }
+
     /// Whether another try may succeed in a moment, because a server is being started or a network is
     /// interrupted.
     pub(super) fn is_passing(&self) -> bool {
@@ -96,13 +114,15 @@ impl LinkError {
             | Self::NoAddress(_)
             | Self::Lookup(..)
             | Self::LookupTimeout(_)
+            | Self::NoMaster(_)
+            | Self::NoSlots
             | Self::NoScript => true,
             Self::Io(error) => !matches!(
                 error.kind(),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             ),
             Self::Redis(error) => error.is_passing(),
-            Self::Sentinel(cause) | Self::Master(_, cause) => cause.is_passing(),
+            Self::Sentinel(cause) | Self::Master(_, cause) | Self::Node(_, cause) => cause.is_passing(),
             Self::Unanswered(_)
             | Self::UnknownMaster(_)
             | Self::Installation(_)

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use chatpush_wire::address::{Endpoint, Location};
+use chatpush_wire::partition::Partition;
+
+use super::cluster;
 use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
@@ -25,10 +29,29 @@ const UNHEARD: &Unanswered =
 /// What is known when a script stopped half-way.
 const UNCERTAIN: &Unanswered = &Unanswered { known: Known::Unknown, text: "the outcome is unknown" };
 
+/// Where the names of an exchange are in a Redis Cluster. One server has all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It has none: any master does.
+    Any,
+    /// With the installation record.
+    Record,
+    /// In a partition: keys, for a script.
+    Keys(Partition),
+    /// In a partition: channels. A cluster that is down goes on to publish.
+    Channels(Partition),
+    /// In a partition: channels whose subscribers are counted (`PUBSUB SHARDNUMSUB`). Another master than the
+    /// partition's does not refuse that, as all else: it answers that there are none.
+    Subscribers(Partition),
+}
+
 /// Commands and what is made of the answers to them.
 pub(crate) trait Exchange {
     /// What the answers are made into.
     type Outcome;
+
+    /// Where the names of its commands are.
+    fn place(&self) -> Place;
 
     /// Appends the commands to what is sent in one write, or the first of them.
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>);
@@ -60,6 +83,41 @@ pub(crate) trait Exchange {
     fn unanswered(&self) -> &'static Unanswered;
 }
 
+/// An exchange of parts, each of which is of one partition and takes effect on its own.
+pub(crate) trait Parts: Exchange<Outcome = ()> + Sized {
+    /// Takes out the parts that are to be executed, still or again, as one exchange for each master. A part of which
+    /// no master is known stays.
+    fn divide<'a>(&mut self, master: impl Fn(Partition) -> Option<&'a Endpoint>)
+    -> Vec<(&'a Endpoint, Self)>;
+
+    /// Puts back what was taken out.
+    fn unite(&mut self, share: Self);
+
+    /// The partitions of its parts that are [`Place::Subscribers`].
+    fn unchecked(&self) -> Vec<Partition>;
+
+    /// The partition of a part that is still to be executed.
+    fn left(&self) -> Option<Partition>;
+
+    /// Whether parts may have had an effect.
+    fn has_effect(&self) -> bool;
+
+    /// Forgets answers which say that no daemon was there. False: there are none.
+    fn forget_refusals(&mut self) -> bool;
+}
+
+/// Executes an exchange of parts: all of them on the one server, or each on its master.
+pub(crate) fn execute_parts<E: Parts>(
+    settings: &Settings,
+    exchange: &mut E,
+    deadline: Instant,
+) -> Result<(), ExecuteError> {
+    match &settings.address.location {
+        Location::Server(_) | Location::Sentinel(_) => execute(settings, exchange, deadline),
+        Location::Cluster(nodes) => cluster::execute_parts(settings, nodes, exchange, deadline),
+    }
+}
+
 /// Executes an exchange on the kept connection, or on a new one. It is executed again within the deadline
 /// when the connection breaks before everything was sent, or when the exchange is repeatable, or when Redis
 /// refuses for a reason that passes: it is loading its data, is blocked by a script, or is a replica.
@@ -68,6 +126,9 @@ pub(crate) fn execute<E: Exchange>(
     exchange: &mut E,
     deadline: Instant,
 ) -> Result<E::Outcome, ExecuteError> {
+    if let Location::Cluster(nodes) = &settings.address.location {
+        return cluster::execute(settings, nodes, exchange, deadline);
+    }
     let began = Instant::now();
     let mut pauses = Pauses::new(deadline);
     let mut script_was_missing = false;
@@ -139,17 +200,9 @@ fn try_once<E: Exchange>(
     let mut commands = Vec::new();
     let asks_role = connection.ask_role(&mut commands);
     let asks_installation = installation::ask_again(connection, exchange.needs(), &mut commands);
-    exchange.commands(connection, &mut commands);
-    loop {
-        if let Err(cause) = connection.send(&commands, deadline) {
-            return (exchange.takes_effect_in_parts(), Err(cause));
-        }
-        commands.clear();
-        if !exchange.more_commands(connection, &mut commands) {
-            break;
-        }
+    if let Err(cause) = send(exchange, connection, commands, deadline) {
+        return (exchange.takes_effect_in_parts(), Err(cause));
     }
-    drop(commands);
     let role = if asks_role { connection.receive_role(deadline) } else { Ok(()) };
     let again = match exchange.needs() {
         Some(needs) if asks_installation => {
@@ -160,13 +213,37 @@ fn try_once<E: Exchange>(
     (true, again.and_then(|()| exchange.answers(connection, deadline)))
 }
 
+/// Sends the commands of an exchange behind others.
+pub(super) fn send<E: Exchange>(
+    exchange: &mut E,
+    connection: &mut Connection,
+    mut commands: Vec<u8>,
+    deadline: Instant,
+) -> Result<(), LinkError> {
+    exchange.commands(connection, &mut commands);
+    loop {
+        connection.send(&commands, deadline)?;
+        commands.clear();
+        if !exchange.more_commands(connection, &mut commands) {
+            return Ok(());
+        }
+    }
+}
+
 /// A try of which it is known that it is queued stays queued, whatever another try shows.
-fn more_certain(before: Option<&'static Unanswered>, now: &'static Unanswered) -> &'static Unanswered {
+pub(super) fn more_certain(
+    before: Option<&'static Unanswered>,
+    now: &'static Unanswered,
+) -> &'static Unanswered {
     before.filter(|before| before.known == Known::Queued).unwrap_or(now)
 }
 
 /// The error of a call. `before`: what is known if Redis may have executed it.
-fn failure(settings: &Settings, cause: Arc<LinkError>, before: Option<&'static Unanswered>) -> ExecuteError {
+pub(super) fn failure(
+    settings: &Settings,
+    cause: Arc<LinkError>,
+    before: Option<&'static Unanswered>,
+) -> ExecuteError {
     let address = settings.address.clone();
     match (&*cause, before) {
         (LinkError::Timeout, before) => {

@@ -26,6 +26,19 @@ pub(crate) struct Needs<'a> {
     pub(crate) entries: u32,
 }
 
+impl Needs<'_> {
+    /// Whether the installation with this record serves.
+    pub(super) fn are_met(&self, record: &Installation) -> Result<(), InstallationError> {
+        if self.storage && !record.stores() {
+            return Err(InstallationError::PushOnly);
+        }
+        if self.entries > record.entries {
+            return Err(InstallationError::OlderDaemon);
+        }
+        self.content.map_or(Ok(()), |content| Ok(record.content.holds(content)?))
+    }
+}
+
 /// Why an installation does not serve. Nothing was executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InstallationError {
@@ -59,7 +72,7 @@ pub(crate) enum InstallationError {
 }
 
 /// How long a record is used before it is read again, together with a call: a column may be narrower now.
-const KNOWN: Duration = Duration::from_secs(10);
+pub(super) const KNOWN: Duration = Duration::from_secs(10);
 
 /// Makes sure that the installation serves. The record is read once for a connection, now and then together with
 /// a call ([`ask_again`]), and again before anything is refused: a daemon may have been started, or a column
@@ -69,33 +82,34 @@ pub(super) fn check(
     needs: Needs<'_>,
     deadline: Instant,
 ) -> Result<(), LinkError> {
-    let Needs { prefix, content, storage, entries } = needs;
-    let serves = |record: &Installation| {
-        if storage && !record.stores() {
-            return Err(InstallationError::PushOnly);
-        }
-        if entries > record.entries {
-            return Err(InstallationError::OlderDaemon);
-        }
-        content.map_or(Ok(()), |content| Ok(record.content.holds(content)?))
-    };
-    if connection.installation(prefix).is_some_and(|record| serves(record).is_ok()) {
+    if connection.installation(needs.prefix).is_some_and(|record| needs.are_met(record).is_ok()) {
         return Ok(());
     }
+    if let Some(record) = read_for(connection, needs, deadline)? {
+        connection.set_installation(needs.prefix.clone(), record);
+    }
+    Ok(())
+}
+
+/// Reads the record, and makes sure that the installation serves. `None`: there is none, and none is needed.
+pub(super) fn read_for(
+    connection: &mut Connection,
+    needs: Needs<'_>,
+    deadline: Instant,
+) -> Result<Option<Installation>, LinkError> {
     // Nothing is executed twice by this. On a connection that is silent, half of the time is left for another.
     let left = deadline.saturating_duration_since(Instant::now());
-    let record = match read(connection, prefix, Instant::now() + left / 2) {
+    let record = match read(connection, needs.prefix, Instant::now() + left / 2) {
         Err(LinkError::Timeout) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         Err(LinkError::Installation(InstallationError::Missing { .. }))
             if fault_injection::breaks(Promise::Database) =>
         {
-            return Ok(());
+            return Ok(None);
         }
         read => read?,
     };
-    serves(&record)?;
-    connection.set_installation(prefix.clone(), record);
-    Ok(())
+    needs.are_met(&record)?;
+    Ok(Some(record))
 }
 
 /// Adds the question for the record to a call's own commands, if it was not read for a while. Returns whether it

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::command;
 use super::connection::Connection;
 use super::error::LinkError;
-use super::execute::{Exchange, execute};
+use super::execute::{Exchange, Place, execute};
 use super::installation::Needs;
 use super::known::{Known, Unanswered};
 use crate::settings::Settings;
@@ -15,6 +15,10 @@ struct Ping;
 
 impl Exchange for Ping {
     type Outcome = ();
+
+    fn place(&self) -> Place {
+        Place::Any
+    }
 
     fn commands(&mut self, _connection: &mut Connection, commands: &mut Vec<u8>) {
         command(commands, &[b"HELLO"]);

@@ -23,6 +23,8 @@ enum Kind {
     NoLogin,
     Permission,
     Cluster,
+    Slot,
+    NoCluster,
     Sentinel,
     Clients,
     Protected,
@@ -53,6 +55,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("NOPROTO ", Kind::Command),
     ("WRONGTYPE ", Kind::Type),
     ("ERR max number of clients", Kind::Clients),
+    ("ERR This instance has cluster support disabled", Kind::NoCluster),
     ("ERR unknown command", Kind::Command),
     ("ERR unknown subcommand", Kind::Command),
     ("ERR AUTH <password> called without any password", Kind::NoLogin),
@@ -80,6 +83,36 @@ impl RedisError {
         Self { kind: Kind::Sentinel, text: "HELLO says mode: sentinel".to_owned() }
     }
 
+    /// The error as it is meant to whoever has asked a node of a cluster as one: that the slot is elsewhere, on its way
+    /// to another master, or served by none.
+    pub(super) fn of_slot(mut self) -> Self {
+        if self.is_of_slot() {
+            self.kind = Kind::Slot;
+        }
+        self
+    }
+
+    /// Whether a node of a cluster does not serve the slot, now.
+    pub(super) fn is_of_slot(&self) -> bool {
+        let starts = ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "];
+        starts.into_iter().any(|start| self.text.starts_with(start))
+    }
+
+    /// Whether the cluster serves no keys at all, while it goes on to publish.
+    pub(super) fn is_down(&self) -> bool {
+        self.text.starts_with("CLUSTERDOWN ")
+    }
+
+    /// Whether the server has said that it is a replica when it was asked for its role.
+    pub(super) fn is_role(&self) -> bool {
+        *self == Self::replica()
+    }
+
+    /// As Redis words it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether it is certain that nothing was executed. Redis refuses a command before it executes it. In a
     /// script, earlier commands were executed; but these errors come only with the first write (`script.c`,
     /// `scriptVerifyWriteCommandAllow` and `scriptVerifyOOM`).
@@ -97,7 +130,7 @@ impl RedisError {
 
     /// Whether it may be over in a moment: after a start, a script, or a failover.
     pub(super) const fn is_passing(&self) -> bool {
-        matches!(self.kind, Kind::Loading | Kind::Busy | Kind::Replica | Kind::Clients)
+        matches!(self.kind, Kind::Loading | Kind::Busy | Kind::Replica | Kind::Clients | Kind::Slot)
     }
 
     /// Whether it may be over without a change of the settings, sooner or later.
@@ -119,6 +152,8 @@ impl RedisError {
             Kind::NoLogin => "has no password, but one was given",
             Kind::Permission => "denies a permission",
             Kind::Cluster => "is a cluster",
+            Kind::Slot => "does not serve this slot",
+            Kind::NoCluster => "is not a cluster",
             Kind::Sentinel => "is a Sentinel",
             Kind::Clients => "takes no more connections",
             Kind::Protected => "is in protected mode",
@@ -148,7 +183,9 @@ impl RedisError {
             }
             Kind::NoLogin => "take the password out of chatpush.redis_url, or set requirepass",
             Kind::Permission => "docs/operations.md has the ACL of the PHP account",
-            Kind::Cluster => "chatpush needs a Redis that is not a cluster",
+            Kind::Cluster => "write it as redis+cluster://host:port,host:port into chatpush.redis_url",
+            Kind::Slot => "in a failover, or while slots move, try again; see redis-cli --cluster check",
+            Kind::NoCluster => "write it as redis://host:port into chatpush.redis_url",
             Kind::Sentinel => "write it as redis+sentinel://host:port,host:port/NAME into chatpush.redis_url",
             Kind::Clients => "raise maxclients",
             Kind::Protected => "set a password, and see bind and protected-mode",

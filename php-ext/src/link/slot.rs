@@ -11,12 +11,12 @@ use super::connection::Connection;
 use super::error::LinkError;
 use super::execute_error::ExecuteError;
 use super::pauses::Pauses;
-use super::sentinel;
+use super::{cluster, sentinel};
 use crate::settings::Settings;
 
 /// After Redis could not be reached, calls fail at once for this long, so that an outage does not cost every
 /// request its timeout. Then one try decides.
-const BACK_OFF: Duration = Duration::from_secs(1);
+pub(super) const BACK_OFF: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Slot {
@@ -68,9 +68,10 @@ pub(super) fn keep(connection: Box<Connection>) {
     SLOT.set(Slot::Open(connection));
 }
 
-/// Closes the kept connection, if there is one, and forgets that Redis could not be reached.
+/// Closes the kept connections, if there are any, and forgets that Redis could not be reached.
 pub(crate) fn close() {
     SLOT.set(Slot::Empty);
+    cluster::close();
 }
 
 /// The type of user ids of the settings' installation, if the kept connection knows it.
@@ -92,13 +93,14 @@ pub(super) fn forget_installation() {
     });
 }
 
-/// The address of the open connection, for `phpinfo()`. A connection that the parent process opened does not
-/// count.
+/// The address of the open connection, or of those to masters of a cluster, for `phpinfo()`. What the parent process
+/// opened does not count.
 pub(crate) fn open_address() -> Option<String> {
-    SLOT.with_borrow(|slot| match slot {
+    let address = SLOT.with_borrow(|slot| match slot {
         Slot::Open(connection) if connection.is_own() => Some(connection.address().to_string()),
         _ => None,
-    })
+    });
+    address.or_else(cluster::open_addresses)
 }
 
 /// Lets calls fail at once for a while, because Redis takes connections, but no calls. `once`: this was the

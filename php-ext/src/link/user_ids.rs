@@ -7,14 +7,14 @@ use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 
 use super::answer::Answer;
-use super::command;
 use super::connection::Connection;
 use super::error::LinkError;
-use super::execute::{Exchange, execute};
+use super::execute::{Exchange, Place, execute};
 use super::execute_error::ExecuteError;
 use super::installation::{InstallationError, Needs};
 use super::known::{Known, Unanswered};
 use super::slot;
+use super::{cluster, command};
 use crate::fault_injection::{self, Promise};
 use crate::settings::Settings;
 
@@ -25,6 +25,7 @@ use crate::settings::Settings;
 /// Also if Redis has no record of the installation.
 pub(crate) fn user_id_type(settings: &Settings, deadline: Instant) -> Result<UserIdType, ExecuteError> {
     slot::user_id_type(settings)
+        .or_else(|| cluster::user_id_type(settings))
         .map_or_else(|| execute(settings, &mut Reading(&settings.prefix), deadline), Ok)
 }
 
@@ -35,6 +36,7 @@ pub(crate) fn user_id_type(settings: &Settings, deadline: Instant) -> Result<Use
 /// Also if Redis has no record of the installation.
 pub(crate) fn user_id_type_again(settings: &Settings, deadline: Instant) -> Result<UserIdType, ExecuteError> {
     slot::forget_installation();
+    cluster::forget_installation();
     user_id_type(settings, deadline)
 }
 
@@ -73,6 +75,10 @@ struct Reading<'a>(&'a Prefix);
 impl Exchange for Reading<'_> {
     type Outcome = UserIdType;
 
+    fn place(&self) -> Place {
+        Place::Record
+    }
+
     fn commands(&mut self, _connection: &mut Connection, _commands: &mut Vec<u8>) {}
 
     fn answers(&mut self, connection: &mut Connection, _deadline: Instant) -> Result<UserIdType, LinkError> {
@@ -99,14 +105,17 @@ impl Exchange for Reading<'_> {
     }
 }
 
-/// How many daemons of the installation are subscribed. Each has a channel in every partition.
+/// How many daemons of the installation are subscribed. Each has a channel in every partition; any does.
 struct Daemons<'a>(&'a Prefix);
 
 impl Exchange for Daemons<'_> {
     type Outcome = i64;
 
+    fn place(&self) -> Place {
+        Place::Subscribers(Partition::of_text(""))
+    }
+
     fn commands(&mut self, _connection: &mut Connection, commands: &mut Vec<u8>) {
-        // Any partition does.
         let channel = self.0.daemons_channel(Partition::of_text(""));
         command(commands, &[b"PUBSUB", b"SHARDNUMSUB", channel.as_bytes()]);
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +164,7 @@ impl Clears {
     }
 
     fn arrived(&self, user: &UserId) -> Arrived {
-        (self.0.hub.epoch(), self.0.hub.arrivals().watch(user))
+        (self.0.hub.epoch(Partition::of(user)), self.0.hub.arrivals().watch(user))
     }
 
     fn forget_some(&self, users: &mut HashMap<UserId, LastClear>) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chatpush_wire::conversation::Conversation;
 use chatpush_wire::entry::CONVERSATIONS;
 use chatpush_wire::id::UserId;
+use chatpush_wire::partition::Partition;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -146,7 +147,7 @@ impl ConversationClears {
             return;
         }
         let mut under_way = self.under_way();
-        let arrived = (self.0.hub.epoch(), self.0.hub.arrivals().watch(&user));
+        let arrived = (self.0.hub.epoch(Partition::of(&user)), self.0.hub.arrivals().watch(&user));
         match under_way.request(&user, &conversation, arrived) {
             Request::Covered => {}
             Request::Begun => {
@@ -173,7 +174,7 @@ impl ConversationClears {
                 break;
             }
             // Whether it is in the log is not known. What has come since must not be cleared.
-            let is_same = (hub.epoch(), hub.arrivals().watch(&user)) == arrived;
+            let is_same = (hub.epoch(Partition::of(&user)), hub.arrivals().watch(&user)) == arrived;
             if stop.is_cancelled() || !is_same || !self.under_way().is_wanted(&user, &conversation, arrived) {
                 break;
             }

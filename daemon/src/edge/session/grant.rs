@@ -160,7 +160,7 @@ impl Session<'_> {
         watch: Option<&WatchGuard>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let rooms = rooms.membership.rooms().iter().cloned().map(Topic::Room);
-        let topics: Vec<_> = rooms.chain(watch.map(|_| Topic::Presence)).collect();
+        let topics: Vec<_> = rooms.chain(watch.into_iter().flat_map(|_| Topic::presence())).collect();
         let subscriptions = self.context.subscriptions.clone();
         Box::pin(async move {
             join_all(topics.iter().map(|topic| subscriptions.subscribed(topic))).await;
@@ -214,7 +214,7 @@ impl Drop for RoomsGuard {
 
 impl Drop for UnwatchNotice {
     fn drop(&mut self) {
-        self.0.on_left(Topic::Presence);
+        Topic::presence().for_each(|topic| self.0.on_left(topic));
     }
 }
 

@@ -40,7 +40,7 @@ async fn row(store: &Store) -> Result<InstallationRow, StoreError> {
 /// Whether Redis belongs to this installation. The daemon writes the record when it starts. `writer`: the
 /// connection of a daemon that writes to the database.
 pub(super) async fn agreement(config: &Config, own: Installation, writer: Option<WriterSession>) -> Finding {
-    let commands = Commands::new(config.redis.clone());
+    let commands = Commands::new(config.redis.clone(), &config.prefix);
     match commands.installation(&config.prefix).await {
         Ok(None) if writer.is_some() => Finding::wrong(
             NAME,

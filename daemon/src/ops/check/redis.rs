@@ -1,20 +1,21 @@
 //! Redis: its version and role, its persistence and eviction policy, and what the account may do.
 
 mod account;
+mod cluster;
 mod sentinels;
 
 use std::collections::HashMap;
 
-use chatpush_wire::address::Location;
-use redis::{Value, from_redis_value};
+use chatpush_wire::address::{Endpoint, Location};
+use redis::{FromRedisValue, RedisError, Value, from_redis_value};
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
-use crate::broker::{Commands, writes};
+use crate::broker::{BrokerError, Commands, writes};
 use crate::config::Config;
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
-    let commands = Commands::new(config.redis.clone());
+    let commands = Commands::new(config.redis.clone(), &config.prefix);
     let mut findings: Vec<_> = sentinels::check(&config.redis).await.into_iter().collect();
     if let Err(error) = commands.ping().await {
         let text = format!("{} (CHATPUSH_REDIS_URL)", error.report());
@@ -22,9 +23,20 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         return findings;
     }
     findings.push(Finding::fine("Redis answers", ""));
+    match commands.connector().cluster() {
+        None => findings.extend(server(config, &commands, None).await),
+        Some(cluster) => findings.extend(cluster::check(config, &commands, cluster).await),
+    }
+    findings.push(writes(&commands, config).await);
+    findings
+}
+
+/// Checks the node that is named, of a cluster, or without a name the only server.
+async fn server(config: &Config, commands: &Commands, node: Option<&Endpoint>) -> Vec<Finding> {
+    let mut findings = Vec::new();
     // INFO needs a permission that the daemon can do without.
-    match commands.send::<(HashMap<String, Value>,)>(redis::pipe().cmd("HELLO")).await {
-        Ok((hello,)) => findings.extend(server(&hello)),
+    match one(commands.ask(node, redis::pipe().cmd("HELLO")).await) {
+        Ok(hello) => findings.extend(introduced(&hello, &config.redis.location)),
         Err(error) => findings.push(Finding::warning(
             "Redis version",
             format!(
@@ -33,15 +45,17 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         )),
     }
     let mut pipeline = redis::pipe();
-    for setting in ["appendonly", "appendfsync", "maxmemory-policy", "maxmemory", "min-replicas-to-write"] {
+    for setting in SETTINGS {
         pipeline.cmd("CONFIG").arg("GET").arg(setting);
     }
-    match commands.send::<Vec<HashMap<String, String>>>(&pipeline).await {
+    match read::<Vec<HashMap<String, String>>>(commands.ask(node, &pipeline).await) {
         Ok(answers) => {
             let settings = answers.into_iter().flatten().collect();
             findings.extend(persistence(&settings));
-            if let Location::Sentinel(_) = config.redis.location {
-                findings.push(sentinels::replicas(&settings));
+            match config.redis.location {
+                Location::Sentinel(_) => findings.push(sentinels::replicas(&settings)),
+                Location::Cluster(_) => findings.push(cluster::coverage(&settings)),
+                Location::Server(_) => {}
             }
         }
         Err(error) => findings.push(Finding::warning(
@@ -51,9 +65,30 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             ),
         )),
     }
-    findings.push(account::check(config, commands.connector()).await);
-    findings.push(writes(&commands, config).await);
+    findings.push(account::check(config, commands.connector(), node).await);
     findings
+}
+
+/// The settings that are looked at.
+const SETTINGS: [&str; 7] = [
+    "appendonly",
+    "appendfsync",
+    "maxmemory-policy",
+    "maxmemory",
+    "min-replicas-to-write",
+    "cluster-require-full-coverage",
+    "cluster-allow-pubsubshard-when-down",
+];
+
+/// The answer to one command.
+fn one<T: FromRedisValue>(answers: Result<Vec<Value>, BrokerError>) -> Result<T, BrokerError> {
+    let answer = answers?.into_iter().next().unwrap_or(Value::Nil);
+    Ok(T::from_redis_value(answer).map_err(RedisError::from)?)
+}
+
+/// The answers to several.
+fn read<T: FromRedisValue>(answers: Result<Vec<Value>, BrokerError>) -> Result<T, BrokerError> {
+    Ok(T::from_redis_value(Value::Array(answers?)).map_err(RedisError::from)?)
 }
 
 /// Whether it takes messages now.
@@ -69,7 +104,7 @@ async fn writes(commands: &Commands, config: &Config) -> Finding {
 }
 
 /// Version and role, as HELLO answers.
-fn server(hello: &HashMap<String, Value>) -> Vec<Finding> {
+fn introduced(hello: &HashMap<String, Value>, location: &Location) -> Vec<Finding> {
     let field = |name: &str| {
         let value = hello.get(name).and_then(|value| from_redis_value::<String>(value.clone()).ok());
         value.unwrap_or_default()
@@ -84,10 +119,14 @@ fn server(hello: &HashMap<String, Value>) -> Vec<Finding> {
         Finding::wrong("Redis version", text)
     };
     let role = match (field("mode").as_str(), field("role").as_str()) {
+        ("cluster", role) if matches!(location, Location::Cluster(_)) => Finding::fine("Redis role", role),
         ("cluster", _) => Finding::wrong(
             "Redis role",
-            "a node of a Redis Cluster, which is not supported; use a Redis with cluster-enabled no",
+            "a node of a Redis Cluster; write redis+cluster://host:port,host:port",
         ),
+        (_, _) if matches!(location, Location::Cluster(_)) => {
+            Finding::wrong("Redis role", "not a node of a Redis Cluster; write redis://host:port")
+        }
         ("sentinel", _) => {
             Finding::wrong("Redis role", "a Sentinel; write redis+sentinel://host:port,host:port/NAME")
         }
@@ -133,7 +172,10 @@ mod tests {
     fn hello(fields: &[(&str, &str)]) -> Vec<Status> {
         let value = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect();
-        server(&fields).into_iter().map(|finding| finding.status).collect()
+        introduced(&fields, &Location::Server(Endpoint::Unix("/r".into())))
+            .into_iter()
+            .map(|finding| finding.status)
+            .collect()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The commands are really sent, since a small account may not ask with ACL DRYRUN. Their arguments are such
 //! that nothing changes: their keys and channels belong to nobody.
 
+use chatpush_wire::address::Endpoint;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::aio::MultiplexedConnection;
@@ -48,6 +49,9 @@ const COMMANDS: [(&str, &str); 30] = [
     ("ping", "PING"),
 ];
 
+/// Commands that only a cluster needs.
+const CLUSTER: [(&str, &str); 2] = [("cluster|info", "CLUSTER INFO"), ("cluster|slots", "CLUSTER SLOTS")];
+
 /// Commands for the subscriptions of a daemon that hangs.
 const OPTIONAL: [(&str, &str); 2] =
     [("client|list", "CLIENT LIST ID 1"), ("client|kill", "CLIENT KILL ID 9223372036854775807")];
@@ -60,9 +64,10 @@ struct Refused {
     channels: bool,
 }
 
-pub(super) async fn check(config: &Config, connector: &Connector) -> Finding {
+/// Tries the account at the node that is named, of a cluster, or without a name at the only server.
+pub(super) async fn check(config: &Config, connector: &Connector, node: Option<&Endpoint>) -> Finding {
     const NAME: &str = "Redis account";
-    let [required, optional] = match tried(config, connector).await {
+    let [required, optional] = match tried(config, connector, node).await {
         Ok(refused) => refused,
         Err(error) => return Finding::wrong(NAME, format!("cannot be tried: {error}")),
     };
@@ -83,19 +88,31 @@ pub(super) async fn check(config: &Config, connector: &Connector) -> Finding {
 }
 
 /// What is refused of the commands that are needed, and of the optional ones.
-async fn tried(config: &Config, connector: &Connector) -> Result<[Refused; 2], BrokerError> {
+async fn tried(
+    config: &Config,
+    connector: &Connector,
+    node: Option<&Endpoint>,
+) -> Result<[Refused; 2], BrokerError> {
     // In RESP3 a subscription does not change what the connection can do.
-    let client = connector.client(ProtocolVersion::RESP3).await?;
+    let client = connector.client(node, ProtocolVersion::RESP3).await?;
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(COMMAND_TIMEOUT))
         .set_response_timeout(Some(COMMAND_TIMEOUT));
     let mut connection = client.get_multiplexed_async_connection_with_config(&limits).await?;
     // No dead letter has such a number, and no caller such a name.
-    let partition = Partition::all().next().ok_or(BrokerError::new("there are no partitions"))?;
+    let partition = match (connector.cluster(), node) {
+        (Some(cluster), Some(node)) => cluster.topology().await?.partitions_of(node).iter().next(),
+        _ => None,
+    };
+    let partition = partition.unwrap_or(Partition::FIRST);
     let names =
         [config.prefix.requeued(partition, u64::MAX), config.prefix.reply_channel(partition, "check")];
     let mut refused = [Refused::default(), Refused::default()];
-    for (commands, refused) in [COMMANDS.as_slice(), &OPTIONAL].into_iter().zip(&mut refused) {
+    let of_cluster: &[_] = if node.is_some() { &CLUSTER } else { &[] };
+    let required = COMMANDS.iter().chain(of_cluster);
+    for (commands, refused) in
+        [required.collect::<Vec<_>>(), OPTIONAL.iter().collect()].into_iter().zip(&mut refused)
+    {
         for (name, arguments) in commands {
             match send(&mut connection, arguments, &names).await {
                 Ok(_) => {}
