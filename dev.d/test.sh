@@ -5,7 +5,7 @@ parts=(
     chaos
 )
 # What takes too long for every change. Each part may also be named alone.
-long_parts=(promises fuzz autobahn engines firefox reproducible boot bookworm trixie long-chaos)
+long_parts=(promises fuzz autobahn engines cluster firefox reproducible boot bookworm trixie long-chaos)
 
 describe() {
     cat <<'TEXT'
@@ -31,6 +31,7 @@ promises     what chaos must notice: twenty-five promises, each broken by a buil
 fuzz         five seconds for each parser of untrusted input, and for a running daemon
 autobahn     the cases of the Autobahn test suite that apply to a server without echo
 engines      end-to-end tests and PHPUnit on MariaDB 11.4 and on MySQL 8.0, which come from Maven Central
+cluster      end-to-end tests on a Redis Cluster of six nodes
 firefox      notifications, the whole way: PHP, daemon, a push service, headless Firefox, and a click
 reproducible the packages, made twice in two folders: the same, byte by byte
 boot         ./dev package --boot: Debian booted in QEMU, and the unit as systemd runs it. Needs root, for debootstrap
@@ -238,6 +239,8 @@ part_bookworm() { dev.d/on.sh bookworm; }
 part_trixie() { dev.d/on.sh trixie; }
 part_autobahn() { autobahn_tests; }
 part_engines() { engine_tests; }
+# shellcheck disable=SC2046 # The options are words.
+part_cluster() { CHATPUSH_TEST_REDIS=cluster end_to_end_tests -- $(skipped_on redis-cluster); }
 part_long_chaos() {
     local seed
     for seed in "${CHATPUSH_CHAOS_SEED:-1}" "$((${CHATPUSH_CHAOS_SEED:-1} + 1))"; do
@@ -249,7 +252,8 @@ chaos --seconds 600 --seed $seed --notifications --unread
 TEXT
     done
     chaos --seconds 60 --engine galera || return
-    chaos --seconds 600 --engine sentinel
+    chaos --seconds 600 --engine sentinel || return
+    chaos --seconds 600 --engine cluster
 }
 part_fuzz() { fuzz --seconds 5 --seed 1; }
 part_chaos() {
@@ -262,6 +266,7 @@ chaos --seconds 40 --seed $seed --notifications
 chaos --seconds 40 --seed $seed --notifications --unread
 chaos --seconds 15 --seed $seed --faults lose-commits
 chaos --seconds 30 --seed $seed --engine sentinel
+chaos --seconds 30 --seed $seed --engine cluster
 TEXT
 }
 part_promises() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::AsyncCommands as _;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use chatpush_stack::daemon::Daemon;
 use chatpush_stack::folder::Folder;
 use chatpush_stack::mariadb;
@@ -14,6 +14,7 @@ use chatpush_stack::port;
 use chatpush_stack::proxy::Proxy;
 use chatpush_stack::redis;
 use chatpush_wire::key::Prefix;
+use chatpush_wire::partition::Partition;
 use tokio::time::{sleep, timeout};
 
 use crate::cli::Arguments;
@@ -21,6 +22,7 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::fault::FaultKind;
 use crate::redis_pair::RedisPair;
+use crate::redis_servers::RedisServers;
 use crate::schema::Schema;
 
 /// The name of the database, and the prefix in Redis.
@@ -38,7 +40,7 @@ pub(crate) type Ports = Arc<Mutex<Vec<Option<u16>>>>;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     daemons: Vec<Option<Daemon>>,
-    redis: RedisPair,
+    redis: RedisServers,
     /// MariaDB, as one of several kinds of installation.
     pub(crate) database: Database,
     /// From PHP to Redis, then from each daemon to Redis and to MySQL.
@@ -70,10 +72,15 @@ impl Cluster {
         };
         let temporary = Folder::new()?;
         let folder = temporary.path();
-        let mut redis = RedisPair::start(folder, redis_replica).await?;
-        if has_sentinels {
-            redis.add_sentinels().await?;
-        }
+        let redis = if arguments.engine == Engine::Cluster {
+            RedisServers::start_cluster().await?
+        } else {
+            let mut pair = RedisPair::start(folder, redis_replica).await?;
+            if has_sentinels {
+                pair.add_sentinels().await?;
+            }
+            RedisServers::Pair(pair)
+        };
         let database = Database::start(arguments).await?;
         mariadb::create_database(database.folder(), NAME).await?;
         let mut proxies = vec![Proxy::start(&link(folder, "php", "redis"), redis::socket(folder))?];
@@ -120,25 +127,30 @@ impl Cluster {
         folders
     }
 
-    /// The URL of Redis for PHP: that of the Sentinels, or through the proxy.
+    /// The URL of Redis for PHP: that of the Sentinels or the cluster, or through the proxy.
     pub(crate) fn php_redis_url(&self) -> String {
         self.redis_url_of("php")
     }
 
     /// The same with another database.
     pub(crate) fn php_other_redis_url(&self) -> String {
-        let separator = if self.redis.sentinels_url().is_some() { "/" } else { "?db=" };
+        let separator = if self.redis.found_by().is_some() { "/" } else { "?db=" };
         format!("{}{separator}3", self.php_redis_url())
     }
 
     /// The URL of Redis for a part.
     fn redis_url_of(&self, part: &str) -> String {
-        self.redis.sentinels_url().unwrap_or_else(|| redis::url(&link(self.folder(), part, "redis")))
+        self.redis.found_by().unwrap_or_else(|| redis::url(&link(self.folder(), part, "redis")))
     }
 
-    /// The URL of the master of Redis itself.
-    pub(crate) fn redis_url(&self) -> String {
-        self.redis.url()
+    /// Redis itself.
+    pub(crate) fn redis(&self) -> &RedisServers {
+        &self.redis
+    }
+
+    /// The names in it.
+    pub(crate) fn prefix(&self) -> anyhow::Result<Prefix> {
+        self.redis.prefix(NAME)
     }
 
     /// The proxies that lead to Redis.
@@ -185,9 +197,9 @@ impl Cluster {
 
     /// The number of the daemon that writes, if it runs.
     pub(crate) async fn writer(&self) -> anyhow::Result<Option<usize>> {
-        let client = ::redis::Client::open(self.redis_url())?;
+        let client = ::redis::Client::open(self.redis.url_of(Partition::FIRST).await?)?;
         let mut connection = client.get_multiplexed_async_connection().await?;
-        let key = Prefix::try_from(NAME.to_owned())?.writer();
+        let key = self.prefix()?.writer();
         let name: Option<String> = connection.get(key).await?;
         // Its name ends with its process id and a random number.
         let pid = name.as_deref().and_then(|name| name.rsplit('-').nth(1)?.parse::<u32>().ok());
@@ -201,50 +213,66 @@ impl Cluster {
         self.daemons[number].take()
     }
 
-    /// Kills the master of Redis with SIGKILL.
-    pub(crate) fn kill_redis(&mut self) {
-        self.redis.kill();
+    /// Kills the master of Redis that has a partition with SIGKILL.
+    pub(crate) async fn kill_redis(&mut self, partition: Partition) -> anyhow::Result<()> {
+        self.redis.kill(partition).await
     }
 
     /// Kills the master of Redis, which loses what it has written in the last `time`, as in a crash of its
     /// machine with `appendfsync everysec`.
     pub(crate) async fn lose_redis_tail(&mut self, time: Duration) -> anyhow::Result<()> {
-        let written = self.redis.written();
+        let RedisServers::Pair(redis) = &mut self.redis else { bail!("a cluster has several files") };
+        let written = redis.written();
         sleep(time).await;
-        self.redis.kill();
+        redis.kill();
         // After a rewrite the older file is of no use.
-        let (Some((file, length)), Some((same, _))) = (written, self.redis.written()) else { return Ok(()) };
+        let (Some((file, length)), Some((same, _))) = (written, redis.written()) else { return Ok(()) };
         if file == same {
             std::fs::OpenOptions::new().write(true).open(file)?.set_len(length)?;
         }
         Ok(())
     }
 
-    /// Starts the master of Redis on its data.
+    /// Starts what was killed of Redis on its data.
     pub(crate) async fn start_redis(&mut self) -> anyhow::Result<()> {
         self.redis.restart().await
     }
 
     /// Swaps master and replica of Redis. Open connections stay with the old master; new ones lead to the new
     /// one after `pause`.
-    pub(crate) async fn fail_over_redis(&mut self, pause: Duration) -> anyhow::Result<()> {
-        self.redis.fail_over().await?;
+    pub(crate) async fn fail_over_redis(
+        &mut self,
+        partition: Partition,
+        pause: Duration,
+    ) -> anyhow::Result<()> {
+        self.redis.fail_over(partition).await?;
         sleep(pause).await;
-        for proxy in self.redis_proxies() {
-            proxy.lead_to(self.redis.socket());
+        if let RedisServers::Pair(pair) = &self.redis {
+            for proxy in self.redis_proxies() {
+                proxy.lead_to(pair.socket());
+            }
         }
         Ok(())
     }
 
-    /// Kills the master of Redis while its replica has not received what was written in the last `lag`. Sentinels
-    /// replace it.
-    pub(crate) async fn replace_redis_master(&mut self, lag: Duration) -> anyhow::Result<()> {
-        self.redis.replace_master(lag).await
+    /// Kills the master of Redis that has a partition while its replica has not received what was written in the last
+    /// `lag`. It is replaced.
+    pub(crate) async fn replace_redis_master(
+        &mut self,
+        partition: Partition,
+        lag: Duration,
+    ) -> anyhow::Result<()> {
+        self.redis.replace_master(partition, lag).await
     }
 
-    /// Sets the memory limit of the master of Redis, in bytes. 0: none.
+    /// Moves a partition to another master of a cluster.
+    pub(crate) async fn move_partition(&mut self, partition: Partition) -> anyhow::Result<()> {
+        self.redis.move_partition(partition).await
+    }
+
+    /// Sets the memory limit of each master of Redis, in bytes. 0: none.
     pub(crate) async fn limit_redis_memory(&self, bytes: u64) -> anyhow::Result<()> {
-        self.redis.configure("maxmemory", &bytes.to_string()).await
+        self.redis.tell_all(&["CONFIG", "SET", "maxmemory", &bytes.to_string()]).await
     }
 
     /// The proxies between the daemons and MySQL.

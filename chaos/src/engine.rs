@@ -12,4 +12,6 @@ pub enum Engine {
     Galera,
     /// A master and a replica of Redis, and Sentinels that are asked for the master.
     Sentinel,
+    /// A Redis Cluster: three masters, each with a replica.
+    Cluster,
 }

@@ -35,8 +35,10 @@ pub enum FaultKind {
     LoseTail,
     /// Master and replica of Redis swap their roles, and the old master lives on.
     RedisFailover,
-    /// The replica of Redis lags, its master is killed, and Sentinels replace it.
+    /// The replica of Redis lags, its master is killed, and is replaced by Sentinels or the other nodes of a cluster.
     KillMaster,
+    /// A partition is moved to another master of a Redis Cluster.
+    MovePartition,
     /// Redis is at `maxmemory` for a while.
     RedisFull,
     /// MariaDB is killed and started again.
@@ -70,7 +72,7 @@ pub enum FaultKind {
 }
 
 /// Each kind with its name on the command line.
-pub const FAULT_KINDS: [(FaultKind, &str); 23] = [
+pub const FAULT_KINDS: [(FaultKind, &str); 24] = [
     (FaultKind::KillDaemon, "kill-daemon"),
     (FaultKind::KillSender, "kill-sender"),
     (FaultKind::StopDaemon, "stop-daemon"),
@@ -79,6 +81,7 @@ pub const FAULT_KINDS: [(FaultKind, &str); 23] = [
     (FaultKind::LoseTail, "lose-tail"),
     (FaultKind::RedisFailover, "redis-failover"),
     (FaultKind::KillMaster, "kill-master"),
+    (FaultKind::MovePartition, "move-partition"),
     (FaultKind::RedisFull, "redis-full"),
     (FaultKind::KillMariaDb, "kill-mariadb"),
     (FaultKind::MysqlFailover, "mysql-failover"),
@@ -102,6 +105,7 @@ impl FaultKind {
     pub fn is_default(self, engine: Engine, notifications: bool) -> bool {
         self != Self::LoseCommits
             && (notifications || self != Self::KillSender)
+            && (engine == Engine::Cluster || self != Self::MovePartition)
             && match engine {
                 Engine::Server => self != Self::KillMaster,
                 Engine::Galera => !matches!(
@@ -110,6 +114,8 @@ impl FaultKind {
                 ),
                 // Sentinels decide which server is the master.
                 Engine::Sentinel => !matches!(self, Self::KillRedis | Self::LoseTail | Self::RedisFailover),
+                // A cluster has one database.
+                Engine::Cluster => !matches!(self, Self::LoseTail | Self::OtherDatabase),
             }
     }
 
@@ -135,7 +141,7 @@ impl FaultKind {
             | Self::Freeze
             | Self::Slow
             | Self::LoseCommits => LEASE,
-            Self::Silence | Self::KillMaster => HUNG,
+            Self::Silence | Self::KillMaster | Self::MovePartition => HUNG,
         }
     }
 }

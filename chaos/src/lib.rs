@@ -8,6 +8,7 @@
 //! - [`engine`]: the kinds of servers behind the daemons
 //! - [`fault`]: the kinds of faults, and the schedule that a seed draws
 //! - `cluster`: Redis, the database and the daemons; each can be killed and started again
+//! - `redis_servers`: one Redis, or a cluster
 //! - `redis_pair`: a master of Redis and its replica
 //! - `schema`: the application's tables, and the ids of its users
 //! - `database`: one server, a primary with its replica, or a Galera cluster
@@ -24,6 +25,7 @@ pub mod engine;
 pub mod run;
 pub mod fault;
 mod cluster;
+mod redis_servers;
 mod redis_pair;
 mod database;
 mod schema;

@@ -152,11 +152,6 @@ impl RedisPair {
         Ok(replication.contains("state=online") && is_durable.iter().all(|field| persistence.contains(field)))
     }
 
-    /// Sets a setting of the master.
-    pub(crate) async fn configure(&self, setting: &str, value: &str) -> anyhow::Result<()> {
-        self.command(self.master, redis_command(&["CONFIG", "SET", setting, value])).await.map(drop)
-    }
-
     async fn info(&self, number: usize, section: &str) -> anyhow::Result<String> {
         Ok(::redis::from_redis_value(self.command(number, redis_command(&["INFO", section])).await?)?)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chatpush_stack::proxy::Mode;
+use chatpush_wire::partition::Partition;
 use tokio::time::{Instant, sleep};
 
 use super::settle::settle_timeout;
@@ -93,6 +94,8 @@ async fn inject(
     (history, notifications): (&Mutex<History>, Option<&Notifications>),
 ) -> anyhow::Result<()> {
     let daemon = fault.target % cluster.daemons();
+    // There are as many partitions as targets.
+    let partition = u8::try_from(fault.target).ok().and_then(Partition::new).context("a partition")?;
     match fault.kind {
         FaultKind::KillDaemon => {
             if let Some(daemon) = cluster.take_daemon(daemon) {
@@ -122,7 +125,7 @@ async fn inject(
             }
         }
         FaultKind::KillRedis => {
-            cluster.kill_redis();
+            cluster.kill_redis(partition).await?;
             sleep(fault.lasts).await;
             cluster.start_redis().await?;
         }
@@ -132,8 +135,9 @@ async fn inject(
             lock(history).lost_tail(from);
             cluster.start_redis().await?;
         }
-        FaultKind::RedisFailover => cluster.fail_over_redis(fault.lasts).await?,
-        FaultKind::KillMaster => cluster.replace_redis_master(fault.lasts).await?,
+        FaultKind::RedisFailover => cluster.fail_over_redis(partition, fault.lasts).await?,
+        FaultKind::KillMaster => cluster.replace_redis_master(partition, fault.lasts).await?,
+        FaultKind::MovePartition => cluster.move_partition(partition).await?,
         FaultKind::RedisFull => {
             cluster.limit_redis_memory(1).await?;
             sleep(fault.lasts).await;
@@ -160,9 +164,7 @@ async fn inject(
             }
         }
         FaultKind::EndSubscriptions => {
-            let client = redis::Client::open(cluster.redis_url())?;
-            let mut connection = client.get_multiplexed_async_connection().await?;
-            redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("PUBSUB").exec_async(&mut connection).await?;
+            cluster.redis().tell_all(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await?;
         }
         FaultKind::KillWorker => {
             pool.kill(fault.target).await;

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use redis::AsyncCommands as _;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::{Cluster, NAME};
+use crate::cluster::Cluster;
 
 /// Limit for each wait after a fault: for a store to succeed, for all logs to be applied, for all rows to go.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -23,7 +22,6 @@ pub(super) fn settle_timeout(cluster: &Cluster) -> Duration {
 /// Waits until all daemons are ready and all logs are applied.
 pub(super) async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> {
     let deadline = Instant::now() + settle_timeout(cluster);
-    let client = redis::Client::open(cluster.redis_url())?;
     loop {
         let mut settled = true;
         for number in 0..cluster.daemons() {
@@ -32,18 +30,11 @@ pub(super) async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> 
                 None => false,
             };
         }
-        if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
-            // Applied entries stay in the logs for some seconds.
-            let positions = cluster.query("SELECT partition_id, log_id FROM chatpush_position").await;
-            for row in positions.unwrap_or_else(|_| vec![vec!["0".to_owned(), "0-0".to_owned()]]) {
-                let partition = Partition::new(row[0].parse()?).context("a partition")?;
-                let log = Prefix::try_from(NAME.to_owned())?.log(partition);
-                let waiting: Result<Vec<redis::Value>, _> =
-                    connection.xrange_count(log, format!("({}", row[1]), "+", 1).await;
-                settled &= waiting.is_ok_and(|waiting| waiting.is_empty());
-            }
-        } else {
-            settled = false;
+        // Applied entries stay in the logs for some seconds.
+        let positions = cluster.query("SELECT partition_id, log_id FROM chatpush_position").await;
+        for row in positions.unwrap_or_else(|_| vec![vec!["0".to_owned(), "0-0".to_owned()]]) {
+            let partition = Partition::new(row[0].parse()?).context("a partition")?;
+            settled &= settled && is_applied(cluster, partition, &row[1]).await.unwrap_or(false);
         }
         if settled {
             return Ok(());
@@ -53,6 +44,15 @@ pub(super) async fn wait_until_settled(cluster: &Cluster) -> anyhow::Result<()> 
         }
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Whether nothing waits behind this position in the log of a partition.
+async fn is_applied(cluster: &Cluster, partition: Partition, position: &str) -> anyhow::Result<bool> {
+    let client = redis::Client::open(cluster.redis().url_of(partition).await?)?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let log = cluster.prefix()?.log(partition);
+    let waiting: Vec<redis::Value> = connection.xrange_count(log, format!("({position}"), "+", 1).await?;
+    Ok(waiting.is_empty())
 }
 
 /// Waits until the application was told of everything that has happened.

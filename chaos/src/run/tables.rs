@@ -56,19 +56,21 @@ pub(super) async fn read(cluster: &Cluster, tables: &mut Tables) -> anyhow::Resu
 pub(super) async fn keys_without_ttl(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     // On a busy machine, the answers about so many keys take longer than a client waits by default.
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
-    let client = redis::Client::open(cluster.redis_url())?;
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-    let mut keys: Vec<String> = connection.keys("*").await?;
-    keys.retain(|key| !key.ends_with(":log") && !key.ends_with(":installation"));
     let mut found = Vec::new();
-    for keys in keys.chunks(1_000) {
-        let mut pipeline = redis::pipe();
-        for key in keys {
-            pipeline.pttl(key);
+    for url in cluster.redis().urls().await? {
+        let client = redis::Client::open(url)?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut keys: Vec<String> = connection.keys("*").await?;
+        keys.retain(|key| !key.ends_with(":log") && !key.ends_with(":installation"));
+        for keys in keys.chunks(1_000) {
+            let mut pipeline = redis::pipe();
+            for key in keys {
+                pipeline.pttl(key);
+            }
+            let times: Vec<i64> = pipeline.query_async(&mut connection).await?;
+            let without = keys.iter().zip(times).filter(|(_, time)| *time == -1);
+            found.extend(without.map(|(key, _)| format!("the key {key} has no time to live")));
         }
-        let times: Vec<i64> = pipeline.query_async(&mut connection).await?;
-        let without = keys.iter().zip(times).filter(|(_, time)| *time == -1);
-        found.extend(without.map(|(key, _)| format!("the key {key} has no time to live")));
     }
     Ok(found)
 }
