@@ -214,7 +214,7 @@ async fn what_was_pushed_before_disconnect_user_arrives() {
     assert!(frames[20].contains("the last one"), "{}", frames[20]);
 }
 
-/// Unconfirmed rows stay.
+/// Rows that were not confirmed stay. The client confirms what it reads before it is closed.
 #[tokio::test]
 async fn disconnect_user_interrupts_a_replay() {
     let env = TestEnv::new().await;
@@ -228,7 +228,7 @@ async fn disconnect_user_interrupts_a_replay() {
     eventually("the replay has begun", metrics, replaying).await;
     assert_eq!(php.get("var_dump(ChatPush\\disconnectUser(2));").await.trim(), "bool(true)");
     assert_eq!(client.close_code().await, Some(4403));
-    assert_eq!(env.stored_count(2).await, 150, "unconfirmed rows stay");
+    assert!(env.stored_count(2).await > 100, "unconfirmed rows stay");
 }
 
 /// `/chatpush.js` has an `ETag` by its hash, and is immutable under `?v=`.
