@@ -1,6 +1,5 @@
 //! What PHP asks for: who is due, and that somebody was told.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::base::fault_injection::{self, Promise};
 use crate::config::Notify;
 use crate::services::Services;
 use crate::store::Store;
-use crate::store::notified::{Candidate, Content, Exit, Verdict, Waiting};
+use crate::store::notified::{Candidate, Content, Exit, Newest, Verdict, Waiting};
 
 /// Users whose messages are read at a time.
 const USERS_AT_ONCE: usize = 100;
@@ -229,14 +228,16 @@ async fn lease_with_messages(
     let mut bytes = 0;
     for part in due.chunks(USERS_AT_ONCE) {
         let users: Vec<_> = part.iter().map(|candidate| &candidate.user).collect();
-        let fitting = match content {
-            Content::Whole => fitting(&users, &store.last_bytes(&users).await?, &mut bytes),
-            Content::Start(_) => part.len(),
-        };
-        let waiting = store.waiting_of_each(&users[..fitting], content).await?;
+        let mut waiting = store.waiting_of_each(&users).await?;
+        if content == Content::Whole {
+            waiting.truncate(fitting(&waiting, &mut bytes));
+        }
+        let fitting = waiting.len();
+        store.read_newest(&mut waiting, content).await?;
         // What was deleted since the user was judged is told to nobody: the next look takes the offer back.
         let found: Vec<_> = waiting
             .into_iter()
+            .map(|(waiting, _)| waiting)
             .zip(part)
             .filter(|(waiting, _)| waiting.is_any() || fault_injection::breaks(Promise::Recheck))
             .collect();
@@ -260,9 +261,9 @@ async fn lease_with_messages(
 }
 
 /// How many of these users' contents may be returned together with `bytes` others, which grows by them.
-fn fitting(users: &[&UserId], sizes: &HashMap<UserId, u64>, bytes: &mut u64) -> usize {
-    let fits = users.iter().take_while(|user| {
-        let with_it = *bytes + sizes.get(**user).copied().unwrap_or(0);
+fn fitting(waiting: &[(Waiting, Option<Newest>)], bytes: &mut u64) -> usize {
+    let fits = waiting.iter().take_while(|(_, newest)| {
+        let with_it = *bytes + newest.map_or(0, |newest| newest.bytes);
         let fits = *bytes == 0 || with_it <= CONTENT_BYTES;
         *bytes = with_it;
         fits

@@ -22,7 +22,7 @@ use crate::config::When;
 use crate::log::position::Position;
 
 pub(crate) use self::search::Scanned;
-pub(crate) use self::telling::{Content, Waiting};
+pub(crate) use self::telling::{Content, Newest, Waiting};
 pub(crate) use self::undelivered::Undelivered;
 pub(crate) use super::statements::notified::Exit;
 
@@ -72,6 +72,10 @@ pub(crate) enum Verdict {
     /// Has come back since somebody was told, and something waits again.
     Returned,
 }
+
+/// Users in one statement that looks for what waits for each of them. It reads up to three rows for each: not more than
+/// twice as many as users are taken together.
+const STATEMENT_USERS: usize = 60;
 
 /// How soon a user is looked at again who could not be forgotten, in milliseconds.
 const STAYED_MS: u64 = 1_000;
@@ -158,7 +162,8 @@ impl Store {
         times: &mut HashMap<UserId, u64>,
     ) -> Result<HashMap<Partition, Position>, StoreError> {
         let tables = self.tables().await?;
-        self.read_for_each(notified::first_times(&tables, users), times).await
+        let queries = users.chunks(STATEMENT_USERS).map(|users| notified::first_times(&tables, users));
+        self.read_for_each(queries.collect(), times).await
     }
 
     /// The unread counters of these users; those without a row are not in it. Returns the positions of the server.
@@ -168,7 +173,8 @@ impl Store {
         counters: &mut HashMap<UserId, u64>,
     ) -> Result<HashMap<Partition, Position>, StoreError> {
         let mut found: HashMap<UserId, i64> = HashMap::new();
-        let reached = self.read_for_each(counter::select(self.names(), users, false), &mut found).await?;
+        let queries = vec![counter::select(self.names(), users, false)];
+        let reached = self.read_for_each(queries, &mut found).await?;
         counters.extend(found.into_iter().map(|(user, count)| (user, u64::try_from(count).unwrap_or(0))));
         Ok(reached)
     }
@@ -176,12 +182,13 @@ impl Store {
     /// The positions are read first, so what is found is not older.
     async fn read_for_each<T: FromValue>(
         &self,
-        query: String,
+        mut queries: Vec<String>,
         found: &mut HashMap<UserId, T>,
     ) -> Result<HashMap<Partition, Position>, StoreError> {
-        let mut results = self.read(&[position::select(), query]).await?.into_iter();
+        queries.insert(0, position::select());
+        let mut results = self.read(&queries).await?.into_iter();
         let reached = positions(results.next().unwrap_or_default())?.into_iter().collect();
-        found.extend(self.by_user(results.next().unwrap_or_default()));
+        found.extend(results.flat_map(|rows| self.by_user(rows)));
         Ok(reached)
     }
 

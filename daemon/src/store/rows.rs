@@ -281,21 +281,20 @@ pub(super) fn select_last(tables: &Tables, user: &UserId) -> String {
     select(tables, user, 0, " DESC", 1)
 }
 
-/// The same, with at most so many characters of its content. A content of bytes is UTF-8.
-pub(super) fn select_last_start(tables: &Tables, user: &UserId, characters: usize) -> String {
-    format!(
-        "SELECT `id`, `sender_id`, LEFT(CONVERT(`content` USING utf8mb4), {characters}) AS `content`, `send_time`, \
-         `unix_time`, `digest`, `message_id`, `type`, `conversation`, `time_ms` FROM ({}) `last`",
-        select_last(tables, user)
-    )
+/// Those of these rows that wait, each of a user.
+pub(super) fn select_of_users(tables: &Tables, rows: &[(&UserId, u64)]) -> String {
+    let (id, receiver) = (&tables.id, &tables.receiver_id);
+    let row =
+        |(user, key): &(&UserId, u64)| format!("(o.{id} = {key} AND o.{receiver} = {})", id_literal(user));
+    let rows = rows.iter().map(row).collect::<Vec<_>>().join(" OR ");
+    select_joined(tables, "LEFT JOIN", &format!("({rows})"), "")
 }
 
-/// A user, and how many bytes the content of that row has.
-pub(super) fn select_last_bytes(tables: &Tables, user: &UserId) -> String {
+/// The rows of a query, with at most so many characters of each content. A content of bytes is UTF-8.
+pub(super) fn starts(query: &str, characters: usize) -> String {
     format!(
-        "(SELECT {}, OCTET_LENGTH(`content`) FROM ({}) `last`)",
-        id_literal(user),
-        select_last(tables, user)
+        "SELECT `id`, `sender_id`, LEFT(CONVERT(`content` USING utf8mb4), {characters}) AS `content`, `send_time`, \
+         `unix_time`, `digest`, `message_id`, `type`, `conversation`, `time_ms` FROM ({query}) `last`"
     )
 }
 
@@ -303,42 +302,36 @@ pub(super) fn select_last_bytes(tables: &Tables, user: &UserId) -> String {
 fn select(tables: &Tables, user: &UserId, after: u64, direction: &str, limit: u32) -> String {
     let which = |column: &str| format!("ORDER BY {column}{direction} LIMIT {limit}");
     let of_rows = which(&format!("o.{}", tables.id));
-    let newer = select_joined(tables, user, ("LEFT JOIN", after.max(tables.kept), None), &of_rows);
+    let (id, receiver, user) = (&tables.id, &tables.receiver_id, id_literal(user));
+    let of_user = |after| format!("o.{receiver} = {user} AND o.{id} > {after}");
+    let newer = select_joined(tables, "LEFT JOIN", &of_user(after.max(tables.kept)), &of_rows);
     if !tables.has_own_kept || after >= tables.kept {
         return newer;
     }
     // Of the rows that are left alone, only what chatpush has stored: the index of its records finds them.
-    let own = select_joined(tables, user, ("JOIN", after, Some(tables.kept)), &of_rows);
+    let own =
+        format!("{} AND m.`receiver_id` = {user} AND m.`offline_id` <= {}", of_user(after), tables.kept);
+    let own = select_joined(tables, "JOIN", &own, &of_rows);
     format!("({own}) UNION ALL ({newer}) {}", which("`id`"))
 }
 
-/// Selects rows with ids above `after` and up to `until`, and their records, which are joined in this way.
-fn select_joined(
-    tables: &Tables,
-    user: &UserId,
-    (join, after, until): (&str, u64, Option<u64>),
-    which: &str,
-) -> String {
+/// Selects rows that wait and their records, which are joined in this way.
+fn select_joined(tables: &Tables, join: &str, condition: &str, which: &str) -> String {
     let names: &Names = tables;
-    let own = |until| format!(" AND m.`receiver_id` = {} AND m.`offline_id` <= {until}", id_literal(user));
     format!(
         "SELECT o.{id} AS `id`, o.{sender} AS `sender_id`, \
          o.{content} AS `content`, {time}, {digest} AS `digest`, \
          m.`message_id`, m.`type`, m.`conversation`, m.`time_ms` \
-         FROM {table} o {join} `{MESSAGE}` m ON {record_of_row} \
-         WHERE o.{receiver} = {} AND o.{id} > {after}{until}{waits} {which}",
-        id_literal(user),
+         FROM {table} o {join} `{MESSAGE}` m ON {record_of_row} WHERE {condition}{waits} {which}",
         MESSAGE = schema::MESSAGE,
         table = names.offline_message,
         id = names.id,
         sender = names.sender_id,
-        receiver = names.receiver_id,
         content = names.content,
         time = time(tables),
         digest = identity::digest(names, "o."),
         record_of_row = identity::record_of_row(tables),
         waits = tables.waits("o."),
-        until = until.map_or_else(String::new, own),
     )
 }
 

@@ -31,6 +31,37 @@ async fn marked(env: &TestEnv) -> Vec<String> {
     env.query("SELECT content FROM message WHERE delivered_at IS NOT NULL ORDER BY content").await
 }
 
+/// Who is due is found by their ids, and only what waits for them is told: of the rows that are left alone, ours.
+#[tokio::test]
+async fn users_of_a_history_are_due() {
+    let env = history().await.with("CHATPUSH_NOTIFY_AFTER", "1");
+    env.execute(
+        "INSERT INTO message (sender_id, receiver_id, content, send_time) VALUES \
+         ('Ann', 'Bob', 'before', NOW()), ('Ann', 'kept', 'before', NOW())",
+    )
+    .await;
+    assert!(Daemon::command(&env, &["migrate"]).await.status.success());
+    assert!(Daemon::command(&env, &["adopt", "--keep"]).await.status.success());
+    let daemon = env.daemon().await;
+    let send = "storeOfflineMessage('Ann', 'bob', 'first'); storeOfflineMessage('Ann', 'Bob', 'ours');";
+    env.php().get(send).await;
+    daemon.stop();
+    assert!(Daemon::command(&env, &["adopt", "--keep", "--again"]).await.status.success());
+    let _daemon = env.daemon().await;
+    env.php().get("storeOfflineMessage('Ann', 'bob', 'last');").await;
+    let due = "SELECT GROUP_CONCAT(user_id ORDER BY user_id) FROM chatpush_notified WHERE offer_at > 0";
+    eventually(
+        "both are due",
+        || env.query::<Option<String>>(due),
+        |due| due == &[Some("Bob,bob".to_owned())],
+    )
+    .await;
+    let take = "foreach (ChatPush\\getDueNotifications() as $due) { $last = $due['last']; \
+                $all[$due['user_id']] = [$due['waiting'], $last['content'], $due['first_time'] <= $last['time']]; } \
+                ksort($all); echo json_encode($all);";
+    assert_eq!(env.php().get(take).await, r#"{"Bob":[1,"ours",true],"bob":[2,"last",true]}"#);
+}
+
 /// A client of one marks its own rows alone, ours and the application's.
 #[tokio::test]
 async fn history_marks_the_rows_of_one_user() {

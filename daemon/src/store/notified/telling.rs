@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use chatpush_wire::id::UserId;
 
-use super::{Candidate, Exit, all};
-use crate::store::rows::{StoredRow, select_last, select_last_bytes, select_last_start};
+use super::{Candidate, Exit, STATEMENT_USERS, all};
+use crate::store::rows::{self, StoredRow};
 use crate::store::statements::counter;
 use crate::store::statements::notified::{self, telling};
 use crate::store::{Store, StoreError};
@@ -31,6 +31,14 @@ impl Waiting {
     pub(crate) const fn is_any(&self) -> bool {
         self.count > 0 || self.unread > 0
     }
+}
+
+/// Where the newest message stands that waits for a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newest {
+    key: u64,
+    /// Bytes of its content.
+    pub(crate) bytes: u64,
 }
 
 /// How much of a content is read. It may have megabytes.
@@ -68,58 +76,88 @@ impl Store {
         self.names().web_push.then_some(exit)
     }
 
-    /// How many bytes the content of the newest message has that waits for each of these users.
-    pub(crate) async fn last_bytes(&self, users: &[&UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
-        if users.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let tables = self.tables().await?;
-        let queries: Vec<_> = users.iter().map(|user| select_last_bytes(&tables, user)).collect();
-        Ok(self.by_user(self.read_one(queries.join(" UNION ALL ")).await?))
-    }
-
-    /// What waits for these users: counters and the newest message, in this order.
+    /// What waits for these users, in this order, without the newest message: [`Store::read_newest`] reads it.
     pub(crate) async fn waiting_of_each(
         &self,
         users: &[&UserId],
-        content: Content,
-    ) -> Result<Vec<Waiting>, StoreError> {
-        if users.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<(Waiting, Option<Newest>)>, StoreError> {
         let tables = self.tables().await?;
-        let mut queries = vec![
-            telling::count_waiting(&tables, users, COUNTED),
-            notified::first_times(&tables, users),
-            counter::select(&tables, users, false),
-        ];
-        queries.extend(users.iter().map(|user| match content {
-            Content::Whole => select_last(&tables, user),
-            Content::Start(characters) => select_last_start(&tables, user, characters),
-        }));
+        let mut queries = Vec::new();
+        for users in users.chunks(STATEMENT_USERS) {
+            queries.push(telling::count_waiting(&tables, users, COUNTED));
+            queries.push(notified::first_times(&tables, users));
+            queries.push(counter::select(&tables, users, false));
+            queries.push(telling::select_last(&tables, users));
+        }
+        let (mut counts, mut first_times) = (HashMap::<_, u64>::new(), HashMap::<_, u64>::new());
+        let (mut unread, mut newest) = (HashMap::<_, i64>::new(), HashMap::new());
         let mut found = self.read(&queries).await?.into_iter();
-        let mut next = || found.next().unwrap_or_default();
-        let counts: HashMap<UserId, u64> = self.by_user(next());
-        let first_times: HashMap<UserId, u64> = self.by_user(next());
-        let unread: HashMap<UserId, i64> = self.by_user(next());
-        users
+        while let Some(counted) = found.next() {
+            let mut next = || found.next().unwrap_or_default();
+            counts.extend(self.by_user(counted));
+            first_times.extend(self.by_user(next()));
+            unread.extend(self.by_user(next()));
+            newest.extend(all::<(String, u64, Option<u64>)>(next()).filter_map(|(user, key, bytes)| {
+                let bytes = bytes.unwrap_or(0);
+                Some((tables.user_id_type.text(&user).ok()?, Newest { key, bytes }))
+            }));
+        }
+        let each = users.iter().map(|user| {
+            let waiting = Waiting {
+                user: (*user).clone(),
+                count: counts.get(*user).copied().unwrap_or(0),
+                unread: unread.get(*user).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0),
+                first_time: first_times.get(*user).copied(),
+                last: None,
+            };
+            (waiting, newest.get(*user).copied())
+        });
+        Ok(each.collect())
+    }
+
+    /// Reads the newest message of each. One that has gone since leaves its place to the next one.
+    pub(crate) async fn read_newest(
+        &self,
+        waiting: &mut [(Waiting, Option<Newest>)],
+        content: Content,
+    ) -> Result<(), StoreError> {
+        let tables = self.tables().await?;
+        let of_content = |query: String| match content {
+            Content::Whole => query,
+            Content::Start(characters) => rows::starts(&query, characters),
+        };
+        let keys: Vec<_> = waiting
             .iter()
-            .map(|user| {
-                let last = next().into_iter().next().map(|row| StoredRow::new(row, &tables)).transpose();
-                // The application has written it. The user is told of it, and nobody else waits.
-                let last = last.unwrap_or_else(|error| {
-                    tracing::warn!(%user, %error, "the newest message for a user who is due cannot be read");
-                    None
-                });
-                Ok(Waiting {
-                    user: (*user).clone(),
-                    count: counts.get(*user).copied().unwrap_or(0),
-                    unread: unread.get(*user).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0),
-                    first_time: first_times.get(*user).copied(),
-                    last,
-                })
-            })
-            .collect()
+            .filter_map(|(waiting, newest)| Some((&waiting.user, newest.as_ref()?.key)))
+            .collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let query = of_content(rows::select_of_users(&tables, &keys));
+        let mut found: HashMap<_, _> = self
+            .read_one(query)
+            .await?
+            .into_iter()
+            .filter_map(|row| Some((row.get_opt::<u64, _>("id")?.ok()?, row)))
+            .collect();
+        let is_gone = |newest: &Option<Newest>| newest.is_some_and(|newest| !found.contains_key(&newest.key));
+        let gone = waiting.iter().filter(|(_, newest)| is_gone(newest));
+        let gone: Vec<_> = gone.map(|(waiting, _)| waiting.user.clone()).collect();
+        let queries: Vec<_> = gone.iter().map(|user| of_content(rows::select_last(&tables, user))).collect();
+        let next = if gone.is_empty() { Vec::new() } else { self.read(&queries).await? };
+        let next = next.into_iter().map(|rows| rows.into_iter().next());
+        let mut next: HashMap<_, _> = gone.into_iter().zip(next).collect();
+        for (waiting, newest) in waiting {
+            let user = &waiting.user;
+            let row = newest.and_then(|newest| found.remove(&newest.key));
+            let row = row.or_else(|| next.remove(user).flatten());
+            // The application has written it. The user is told of it, and nobody else waits.
+            waiting.last = row.map(|row| StoredRow::new(row, &tables)).transpose().unwrap_or_else(|error| {
+                tracing::warn!(%user, %error, "the newest message for a user who is due cannot be read");
+                None
+            });
+        }
+        Ok(())
     }
 
     /// Offers users at once whom the last writer was about to tell over this exit, whose leases end between these

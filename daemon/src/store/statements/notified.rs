@@ -165,48 +165,49 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     )
 }
 
-/// When the oldest message that waits for each of these users was accepted, for those who have one. Of two rows of a
-/// user the last one counts.
+/// When the oldest message that waits for each of these users was accepted, NULL if none does.
 pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> String {
-    let first = |user: &&UserId, which: &str, by: &str| {
+    let first = |which: &str, by: &str| {
         format!(
-            "(SELECT {user} AS `user_id`, COALESCE(m.`time_ms`, {seconds} * 1000) AS `time_ms` \
-             {which}{waits} ORDER BY {by} LIMIT 1)",
-            user = id_literal(user),
+            "(SELECT COALESCE(m.`time_ms`, {seconds} * 1000) {which}{waits} ORDER BY {by} LIMIT 1)",
             seconds = rows::seconds(tables),
             waits = tables.waits("o."),
         )
     };
-    let each = users.iter().flat_map(|user| {
-        let record = format!(" LEFT JOIN `{MESSAGE}` m ON {}", identity::record_of_row(tables));
-        let newer = first(user, &newer(tables, &record, user), &format!("o.{}", tables.id));
-        let own = own_kept(tables, user).map(|own| first(user, &own, "m.`offline_id`"));
-        [newer].into_iter().chain(own)
-    });
-    each.collect::<Vec<_>>().join(" UNION ALL ")
+    let record = format!(" LEFT JOIN `{MESSAGE}` m ON {}", identity::record_of_row(tables));
+    let newer = first(&newer(tables, &record), &format!("o.{}", tables.id));
+    let first = match own_kept(tables) {
+        Some(own) => format!("COALESCE({}, {newer})", first(&own, "m.`offline_id`")),
+        None => newer,
+    };
+    of_each(&first, users)
 }
 
-/// The rows `o` of a user behind those that are left alone, with what is joined.
-fn newer(tables: &Tables, joined: &str, user: &UserId) -> String {
+/// What an expression is for each of these users, `n.user_id`. One statement for all is planned once, and opens each
+/// table once: a SELECT for each, joined by UNION, takes ten times as long.
+pub(super) fn of_each(expression: &str, users: &[&UserId]) -> String {
+    format!("SELECT n.`user_id`, {expression} FROM `{NOTIFIED}` n WHERE n.`user_id` IN ({})", id_list(users))
+}
+
+/// The rows `o` of the user `n` behind those that are left alone, with what is joined.
+fn newer(tables: &Tables, joined: &str) -> String {
     format!(
-        "FROM {table} o{joined} WHERE o.{receiver} = {user} AND o.{id} > {kept}",
+        "FROM {table} o{joined} WHERE o.{receiver} = n.`user_id` AND o.{id} > {kept}",
         table = tables.offline_message,
         receiver = tables.receiver_id,
-        user = id_literal(user),
         id = tables.id,
         kept = tables.kept,
     )
 }
 
 /// Among the rows that are left alone, those that chatpush has stored; none if there are no such.
-fn own_kept(tables: &Tables, user: &UserId) -> Option<String> {
+fn own_kept(tables: &Tables) -> Option<String> {
     let own = || {
         format!(
             "FROM `{MESSAGE}` m JOIN {table} o ON {record} \
-             WHERE m.`receiver_id` = {user} AND m.`offline_id` <= {kept}",
+             WHERE m.`receiver_id` = n.`user_id` AND m.`offline_id` <= {kept}",
             table = tables.offline_message,
             record = identity::record_of_row(tables),
-            user = id_literal(user),
             kept = tables.kept,
         )
     };

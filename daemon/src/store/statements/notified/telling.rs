@@ -2,9 +2,9 @@
 
 use chatpush_wire::id::UserId;
 
-use super::{At, Exit, at, newer, own_kept};
+use super::{At, Exit, at, newer, of_each, own_kept};
 use crate::store::schema::NOTIFIED;
-use crate::store::statements::{error_literal, id_list, id_literal};
+use crate::store::statements::{error_literal, id_list};
 use crate::store::tables::Tables;
 
 /// Users who are due and not leased, those first who are due longest.
@@ -16,20 +16,38 @@ pub(in crate::store) fn select_offered(now: u64, limit: u32, exit: Option<Exit>)
     )
 }
 
-/// How many messages wait for each of these users, counted up to `most`.
+/// How many messages wait for each of these users, counted up to `most`. Only if there are fewer, all are counted.
 pub(in crate::store) fn count_waiting(tables: &Tables, users: &[&UserId], most: u32) -> String {
     let waits = tables.waits("o.");
-    let count = |user: &&UserId| {
-        let rows = |which: &str| format!("(SELECT 1 {which}{waits} LIMIT {most})");
-        let (newer, own) = (newer(tables, "", user), own_kept(tables, user));
-        // Each level is read once more.
-        let rows = match own {
-            None => rows(&newer),
-            Some(own) => format!("({} UNION ALL {} LIMIT {most})", rows(&newer), rows(&own)),
-        };
-        format!("(SELECT {}, COUNT(*) FROM {rows} w)", id_literal(user))
+    let count = |which: &str| {
+        format!(
+            "IF((SELECT 1 {which}{waits} LIMIT 1 OFFSET {last}) IS NULL, (SELECT COUNT(*) {which}{waits}), {most})",
+            last = most - 1
+        )
     };
-    users.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ")
+    let newer = count(&newer(tables, ""));
+    let all = match own_kept(tables) {
+        Some(own) => format!("LEAST({newer} + {}, {most})", count(&own)),
+        None => newer,
+    };
+    of_each(&all, users)
+}
+
+/// The key of the newest message that waits for each of these users, and how many bytes its content has; NULL if none
+/// does.
+pub(in crate::store) fn select_last(tables: &Tables, users: &[&UserId]) -> String {
+    let waits = tables.waits("o.");
+    let last = |what: &str| {
+        let newest =
+            |which: &str, by: &str| format!("(SELECT {what} {which}{waits} ORDER BY {by} DESC LIMIT 1)");
+        let newer = newest(&newer(tables, ""), &format!("o.{}", tables.id));
+        match own_kept(tables) {
+            Some(own) => format!("COALESCE({newer}, {})", newest(&own, "m.`offline_id`")),
+            None => newer,
+        }
+    };
+    let (key, bytes) = (format!("o.{}", tables.id), format!("OCTET_LENGTH(o.{})", tables.content));
+    of_each(&format!("{}, {}", last(&key), last(&bytes)), users)
 }
 
 /// Nobody else is offered these users until the lease ends. Whose lease it is shows [`leased`].
