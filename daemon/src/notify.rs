@@ -8,6 +8,7 @@
 mod judgement;
 mod looks;
 pub(crate) mod offers;
+mod receivers;
 pub(crate) mod returned;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::judgement::Judge;
 use self::looks::Looks;
+use self::receivers::Receivers;
 use crate::barrier::Barrier;
 use crate::base::backoff::{Backoff, Failure};
 use crate::base::fault_injection::{self, Promise};
@@ -164,7 +166,7 @@ impl Notifier {
             return Ok(BTreeSet::new());
         }
         let ahead = store.now().await?.cast_signed() - redis_clock.now().cast_signed();
-        let noted = store.note_unread(&new, ahead).await?;
+        let noted = store.note_unread(&new, ahead, self.after).await?;
         newly_unread.noted(&noted);
         Ok(noted.into_keys().collect())
     }
@@ -192,6 +194,8 @@ impl Notifier {
     ) -> Result<(), NotifyError> {
         let none = BTreeSet::new();
         let noted = noted.unwrap_or(&none);
+        let services = self.services.clone();
+        let receivers = Receivers::new(&services, store, noted);
         self.trust_looks(store).await?;
         let Some(looks) = &mut self.looks else { return Ok(()) };
         let next = store.next_key().await?;
@@ -202,8 +206,7 @@ impl Notifier {
         }
         let now = Instant::now();
         for _ in 0..QUERIES {
-            let found = store.scan_receivers(&looks.next(), ROWS).await?;
-            store.note_waiting(&found, noted).await?;
+            let found = receivers.note(&looks.next(), ROWS).await?;
             if let Some(last) = found.last() {
                 looks.saw(last.key, found.len(), now);
             }
@@ -213,8 +216,7 @@ impl Notifier {
         }
         for _ in 0..QUERIES {
             let Some(missing) = looks.due_missing(now) else { break };
-            let found = store.scan_receivers(&missing.keys, ROWS).await?;
-            store.note_waiting(&found, noted).await?;
+            let found = receivers.note(&missing.keys, ROWS).await?;
             let up_to =
                 found.last().filter(|last| found.len() == ROWS as usize && last.key < *missing.keys.end());
             looks.saw_missing(missing, up_to.map(|last| last.key));

@@ -21,7 +21,7 @@ use crate::base::clock::milliseconds;
 use crate::config::When;
 use crate::log::position::Position;
 
-pub(crate) use self::search::Scanned;
+pub(crate) use self::search::{NewReceiver, NewRow, Scanned};
 pub(crate) use self::telling::{Content, Newest, Waiting};
 pub(crate) use self::undelivered::Undelivered;
 pub(crate) use super::statements::notified::Exit;
@@ -89,8 +89,7 @@ const MARGIN_MS: u64 = 60 * 1_000;
 impl Store {
     /// The time of MySQL's clock, in milliseconds since 1970. Daemons may have clocks that differ.
     pub(crate) async fn now(&self) -> Result<u64, StoreError> {
-        let rows = self.read_one(notified::NOW.to_owned()).await?;
-        all::<u64>(rows).next().ok_or(StoreError::Unavailable(UnavailableCause::Column("now")))
+        time(self.read_one(notified::NOW.to_owned()).await?)
     }
 
     /// Users of whom somebody was told, longest ago first, behind `after`, at most `limit`.
@@ -301,6 +300,11 @@ impl Store {
         let ids = self.names().user_id_type;
         all::<(String, T)>(rows).filter_map(|(user, value)| Some((ids.text(&user).ok()?, value))).collect()
     }
+}
+
+/// The time, from the row of [`notified::NOW`].
+fn time(rows: Vec<Row>) -> Result<u64, StoreError> {
+    all::<u64>(rows).next().ok_or(StoreError::Unavailable(UnavailableCause::Column("now")))
 }
 
 /// The rows that hold what is expected.

@@ -111,7 +111,7 @@ impl Probe<'_> {
             if tables.notify == Some(When::Unread) {
                 notified::count(&batch).into_iter().for_each(&mut add);
                 add(notified::select_told_unread(tables, &[receiver]));
-                notified::note_unread(&[receiver], &[(receiver, 0)]).into_iter().for_each(&mut add);
+                notified::note_unread(&[receiver], &[(receiver, 0)], 0).into_iter().for_each(&mut add);
             }
         }
         statements

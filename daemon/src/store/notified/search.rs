@@ -1,15 +1,14 @@
 //! The search for new rows of the message table.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use chatpush_wire::id::UserId;
 use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
-use super::all;
+use super::{all, time};
 use crate::store::error::UnavailableCause;
-use crate::store::statements::notified::{self, search};
+use crate::store::statements::notified::{self, New, search};
 use crate::store::{Store, StoreError, schema};
 
 /// A row, as it is looked for.
@@ -19,6 +18,21 @@ pub(crate) struct NewRow {
     pub(crate) key: u64,
     /// Its receiver, if it waits; none if the column holds no user id.
     pub(crate) receiver: Option<UserId>,
+    /// Its time in seconds since 1970; 0 if it has none.
+    pub(crate) seconds: u64,
+    /// Whether its receiver is looked at later anyway, or is due, or somebody was told.
+    pub(crate) is_settled: bool,
+}
+
+/// A receiver for whom a message waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewReceiver {
+    /// The user.
+    pub(crate) user: UserId,
+    /// When to look at the user, by MySQL's clock.
+    pub(crate) check_at: u64,
+    /// Whether the user is connected now.
+    pub(crate) is_connected: bool,
 }
 
 /// Up to which key receivers were looked for, as it is recorded.
@@ -31,7 +45,7 @@ pub(crate) struct Scanned {
 }
 
 impl Store {
-    /// Rows with keys in this range, by key, at most `limit`.
+    /// Rows with keys in this range, by key, at most `limit`; and the time before they were read.
     ///
     /// # Errors
     ///
@@ -40,9 +54,12 @@ impl Store {
         &self,
         keys: &RangeInclusive<u64>,
         limit: u32,
-    ) -> Result<Vec<NewRow>, StoreError> {
+    ) -> Result<(Vec<NewRow>, u64), StoreError> {
         let tables = self.tables().await?;
-        let rows = self.read_one(search::scan(&tables, keys, limit)).await?;
+        let queries = [notified::NOW.to_owned(), search::scan(&tables, keys, limit)];
+        let mut found = self.read(&queries).await?.into_iter();
+        let mut next = || found.next().unwrap_or_default();
+        let (now, rows) = (time(next())?, next());
         let ids = tables.user_id_type;
         // The search goes on behind the last row, so none is left out, whatever its columns hold.
         let rows = rows.into_iter().map(|row| {
@@ -51,9 +68,11 @@ impl Store {
             Ok::<_, StoreError>(NewRow {
                 key,
                 receiver: receiver.and_then(|receiver| ids.text(&receiver).ok()),
+                seconds: column(&row, 3).unwrap_or(0),
+                is_settled: column(&row, 4).unwrap_or(false),
             })
         });
-        rows.collect()
+        Ok((rows.collect::<Result<_, _>>()?, now))
     }
 
     /// Up to which key receivers were looked for.
@@ -87,31 +106,17 @@ impl Store {
         Ok(next_key(&table.unwrap_or_default().1))
     }
 
-    /// Messages may wait for the receivers of these rows since now. Most of them are looked at later anyway, or are due:
-    /// that is read first, to spare a change that changes nothing. Those in `noted` were noted just now.
-    pub(crate) async fn note_waiting(
-        &self,
-        rows: &[NewRow],
-        noted: &BTreeSet<UserId>,
-    ) -> Result<(), StoreError> {
-        let users: BTreeSet<_> = rows.iter().filter_map(|row| row.receiver.as_ref()).collect();
-        let users: BTreeSet<_> = users.into_iter().filter(|user| !noted.contains(*user)).collect();
+    /// Messages may wait for these users since now.
+    pub(crate) async fn note_waiting(&self, users: &[NewReceiver], now: u64) -> Result<(), StoreError> {
         if users.is_empty() {
             return Ok(());
         }
-        let users: Vec<_> = users.into_iter().collect();
-        let ids = self.names().user_id_type;
-        let mut found = self.read(&[notified::NOW.to_owned(), search::settled(&users)]).await?.into_iter();
-        let mut next = || found.next().unwrap_or_default();
-        let now =
-            all::<u64>(next()).next().ok_or(StoreError::Unavailable(UnavailableCause::Column("now")))?;
-        let settled: BTreeSet<_> =
-            all::<(String, Option<u64>)>(next()).filter_map(|(user, _)| ids.text(&user).ok()).collect();
-        let others: Vec<_> = users.into_iter().filter(|user| !settled.contains(user)).collect();
-        if others.is_empty() {
-            return Ok(());
-        }
-        self.change(&[notified::note(&others, now)]).await.map(drop)
+        let users = users.iter().map(|NewReceiver { user, check_at, is_connected }| New {
+            user,
+            check_at: *check_at,
+            is_connected: *is_connected,
+        });
+        self.change(&[notified::note(users, now)]).await.map(drop)
     }
 }
 

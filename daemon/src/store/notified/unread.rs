@@ -1,11 +1,13 @@
 //! Users with new unread messages, where users are told of these.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chatpush_wire::id::UserId;
 use mysql_async::Row;
 
 use super::all;
+use crate::base::clock::milliseconds;
 use crate::log::newly_unread::NewMessages;
 use crate::store::statements::notified::{self, search};
 use crate::store::{Store, StoreError};
@@ -16,7 +18,7 @@ const USERS: usize = 500;
 impl Store {
     /// Notes users who have new unread messages, and returns whom: not those whose row another transaction has locked.
     /// Whoever has no more unread messages than came since somebody was told had read before, and is told again.
-    /// MySQL's clock is `ahead` of that of the messages, in milliseconds.
+    /// MySQL's clock is `ahead` of that of the messages, in milliseconds. They are looked at after a `delay`.
     ///
     /// # Errors
     ///
@@ -25,13 +27,14 @@ impl Store {
         &self,
         new: &BTreeMap<UserId, NewMessages>,
         ahead: i64,
+        delay: Duration,
     ) -> Result<BTreeMap<UserId, NewMessages>, StoreError> {
         let mut done = BTreeMap::new();
         let all: Vec<_> = new.keys().collect();
         for users in all.chunks(USERS) {
             let settled = self.settled(users, new, ahead).await?;
             let others: Vec<_> = users.iter().copied().filter(|user| !settled.contains(*user)).collect();
-            let noted = self.note_free(&others, new, ahead).await?;
+            let noted = self.note_free(&others, (new, ahead), delay).await?;
             let done_now = users.iter().filter(|user| settled.contains(**user) || noted.contains(**user));
             done.extend(done_now.filter_map(|user| Some(((*user).clone(), new.get(*user)?.clone()))));
         }
@@ -71,8 +74,8 @@ impl Store {
     async fn note_free(
         &self,
         users: &[&UserId],
-        new: &BTreeMap<UserId, NewMessages>,
-        ahead: i64,
+        (new, ahead): (&BTreeMap<UserId, NewMessages>, i64),
+        delay: Duration,
     ) -> Result<BTreeSet<UserId>, StoreError> {
         if users.is_empty() {
             return Ok(BTreeSet::new());
@@ -93,7 +96,7 @@ impl Store {
         let read: Vec<_> =
             read.iter().filter(|(user, _)| is_free(user)).map(|(user, at)| (user, *at)).collect();
         if !free.is_empty() {
-            self.change(&notified::note_unread(&free, &read)).await?;
+            self.change(&notified::note_unread(&free, &read, milliseconds(delay))).await?;
         }
         Ok(free.into_iter().cloned().collect())
     }

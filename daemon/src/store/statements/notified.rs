@@ -47,17 +47,42 @@ pub(in crate::store) const TAKE_NOW: &str = "SET @chatpush_now = \
 /// The time that [`TAKE_NOW`] has taken.
 const TAKEN_NOW: &str = "@chatpush_now";
 
-/// Looks at these users now, unless they are looked at later, are due, or somebody was told. A time that has come
-/// is changed, so that a look at the user that has begun does not count for this message.
-pub(in crate::store) fn note(users: &[&UserId], now: impl Display + Copy) -> String {
-    let rows: Vec<_> = users.iter().map(|user| format!("({}, {now}, {now})", id_literal(user))).collect();
+/// A user of whom something is noted: when they are looked at, and whether they are connected now.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct New<'a, T> {
+    pub(in crate::store) user: &'a UserId,
+    pub(in crate::store) check_at: T,
+    pub(in crate::store) is_connected: bool,
+}
+
+/// Looks at these users at a time, unless they are looked at later, are due, or somebody was told. Whose time has come is
+/// looked at now, at a time that is changed, so that a look at the user that has begun does not count for this message.
+pub(in crate::store) fn note<'a, T: Display>(
+    users: impl IntoIterator<Item = New<'a, T>>,
+    now: impl Display + Copy,
+) -> String {
+    let row = |New { user, check_at, is_connected }: New<'_, T>| {
+        let user = id_literal(user);
+        if is_connected {
+            format!("({user}, {now}, {check_at}, {now})")
+        } else {
+            format!("({user}, {now}, {check_at}, NULL)")
+        }
+    };
+    let rows: Vec<_> = users.into_iter().map(row).collect();
     format!(
-        "INSERT INTO `{NOTIFIED}` (`user_id`, `since_ms`, `check_at`) VALUES {} ON DUPLICATE KEY UPDATE \
-         `since_ms` = COALESCE(`since_ms`, VALUES(`since_ms`)), \
+        "INSERT INTO `{NOTIFIED}` (`user_id`, `since_ms`, `check_at`, `connected_at`) VALUES {} \
+         ON DUPLICATE KEY UPDATE `since_ms` = COALESCE(`since_ms`, VALUES(`since_ms`)), \
          `check_at` = CASE WHEN `told_at` IS NOT NULL OR `offer_at` IS NOT NULL THEN `check_at` \
          WHEN `check_at` > {now} THEN `check_at` ELSE GREATEST({now}, COALESCE(`check_at`, 0) + 1) END",
         rows.join(", ")
     )
+}
+
+/// The same at the time that [`TAKE_NOW`] has taken, or so many milliseconds later, for users who may be connected or not.
+fn note_from_now(users: &[&UserId], delay: u64) -> String {
+    let check_at = format!("{TAKEN_NOW} + {delay}");
+    note(users.iter().map(|user| New { user, check_at: &check_at, is_connected: false }), TAKEN_NOW)
 }
 
 /// Of which of these users somebody was told, when, and how much they have not read.
@@ -85,18 +110,19 @@ pub(in crate::store) fn count(batch: &Batch<'_>) -> Vec<String> {
         statements.push(seen(&cleared, TAKEN_NOW, TAKEN_NOW));
     }
     if !own.is_empty() {
-        statements.push(note(&own, TAKEN_NOW));
+        statements.push(note_from_now(&own, 0));
     }
     if statements.len() > 1 { statements } else { Vec::new() }
 }
 
-/// These users have new unread messages. Those in `read` had read what somebody told of at a time, and are told again.
-pub(in crate::store) fn note_unread(users: &[&UserId], read: &[At<'_>]) -> Vec<String> {
+/// These users have new unread messages, and are looked at so many milliseconds later. Those in `read` had read what
+/// somebody told of at a time, and are told again.
+pub(in crate::store) fn note_unread(users: &[&UserId], read: &[At<'_>], delay: u64) -> Vec<String> {
     let mut statements = vec![TAKE_NOW.to_owned()];
     if !read.is_empty() {
         statements.push(tell_again(read, TAKEN_NOW));
     }
-    statements.push(note(users, TAKEN_NOW));
+    statements.push(note_from_now(users, delay));
     statements
 }
 
