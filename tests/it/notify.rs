@@ -3,6 +3,7 @@
 mod clocks;
 mod connections;
 mod contents;
+mod costs;
 mod expiry;
 mod failures;
 mod history;
