@@ -139,22 +139,30 @@ async fn dead_letters_of_a_user_whose_id_differs_in_case_stay() {
     assert_eq!(left, [one]);
 }
 
-/// Each step takes more than a second, and its writer is killed after one.
+/// The application has a row of the second step locked until the writer of the first one is killed and has a successor,
+/// which has ended its connection: MySQL goes on with a transaction that waits for a lock.
 #[tokio::test]
 async fn successor_of_a_killed_writer_forgets_the_rest() {
+    use mysql_async::prelude::Queryable as _;
     let env = TestEnv::new().await;
     env.users(&[2, 66]).await;
-    let (writer, _standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
+    let (writer, standby) = writer_and_standby(&env, env.daemon().await, env.daemon().await).await;
     let queued = env.php().with("chatpush.durability=queued");
     queued.get("for ($i = 0; $i < 2000; $i++) storeOfflineMessage(1, 2, (string) $i);").await;
     env.php().get("storeOfflineMessage(1, 66, 'of another');").await;
     assert_eq!(env.stored_count(2).await, 2000);
-    env.execute("CREATE TRIGGER slow BEFORE DELETE ON offline_message FOR EACH ROW DO SLEEP(0.002)").await;
+    let row = env.query::<u64>("SELECT id FROM offline_message WHERE content = '700'").await[0];
+    let mut application = env.mysql().await;
+    application.query_drop("START TRANSACTION").await.expect("MariaDB answers");
+    let lock = format!("SELECT * FROM offline_message WHERE id = {row} FOR UPDATE");
+    application.query_drop(lock).await.expect("the row is free");
     let php = env.php().with("chatpush.timeout_ms=180000");
     let forgotten = tokio::spawn(async move { php.get("ChatPush\\forgetUser(2); echo 'done';").await });
     eventually("a step is done", || env.stored_count(2), |count| *count < 2000).await;
     writer.kill();
-    assert!(env.stored_count(2).await > 0, "it was killed in the middle");
+    assert_eq!(env.stored_count(2).await, 1500, "it was killed in the middle");
+    eventually("it has a successor", || standby.metric("chatpush_terms_total"), |terms| *terms == 1).await;
+    application.query_drop("COMMIT").await.expect("MariaDB answers");
     assert_eq!(forgotten.await.expect("PHP ran"), "done");
     assert_eq!(kept(&env, 2).await, [0; 5]);
     assert_eq!(env.unread(2).await, 0);
