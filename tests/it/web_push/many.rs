@@ -11,7 +11,8 @@ use super::{subscribed, with_web_push};
 const EACH: u64 = 3_000;
 
 /// Users whom one query is for: those who are looked at together, those of whom somebody was told, and those who are
-/// taken together. It may look at twice as many rows.
+/// taken together. It may look at three times as many rows: at each user's, once more if it has found them by an index
+/// that it changes, and at one of another table.
 const LOOKED_AT: u64 = 500;
 const TOLD: u64 = 200;
 const TAKEN: u64 = 100;
@@ -23,13 +24,13 @@ const EXAMINED: &str = "FROM mysql.slow_log WHERE sql_text NOT LIKE '%seq_%' \
                         AND (sql_text LIKE '%chatpush_notified%' OR sql_text LIKE '%offline_message%' \
                         OR sql_text LIKE '%`user`%')";
 
-/// No query for so many users has looked at more than twice as many rows.
+/// No query for so many users has looked at more than three times as many rows.
 async fn none_looked_at_more(env: &TestEnv, users: u64, what: &str) {
     let order = "ORDER BY rows_examined DESC LIMIT 1";
     let line =
         env.servers().sql(&format!("SELECT rows_examined, LEFT(sql_text, 400) {EXAMINED} {order}")).await;
     let (rows, query) = line.trim().split_once('\t').expect("there are queries");
-    assert!(rows.parse::<u64>().expect("a number") <= 2 * users, "{rows} rows {what}: {query}");
+    assert!(rows.parse::<u64>().expect("a number") <= 3 * users, "{rows} rows {what}: {query}");
 }
 
 /// Waits until a query has been made so many times.
