@@ -139,6 +139,21 @@ async fn dead_letters_of_a_user_whose_id_differs_in_case_stay() {
     assert_eq!(left, [one]);
 }
 
+/// A step takes longer than one row may take.
+#[tokio::test]
+async fn mailbox_whose_rows_go_slowly_is_forgotten() {
+    let env = TestEnv::new().await;
+    env.users(&[2]).await;
+    let _daemon = env.daemon().await;
+    let queued = env.php().with("chatpush.durability=queued");
+    queued.get("for ($i = 0; $i < 600; $i++) storeOfflineMessage(1, 2, (string) $i);").await;
+    env.php().get("getUnreadCount(2);").await;
+    env.execute("CREATE TRIGGER slow BEFORE DELETE ON offline_message FOR EACH ROW DO SLEEP(0.008)").await;
+    let php = env.php().with("chatpush.timeout_ms=180000");
+    assert_eq!(php.get("ChatPush\\forgetUser(2); echo 'done';").await, "done");
+    assert_eq!(kept(&env, 2).await, [0; 5]);
+}
+
 /// The application has a row of the second step locked until the writer of the first one is killed and has a successor,
 /// which has ended its connection: MySQL goes on with a transaction that waits for a lock.
 #[tokio::test]

@@ -17,7 +17,7 @@ use chatpush_wire::partition::Partition;
 use self::counting::Clears;
 pub(crate) use self::counting::{Counter, Counting, PartClear, Parts};
 use self::inserts::Inserts;
-pub(crate) use self::limits::{BATCH_ROWS, limit_size, separate_forgets};
+pub(crate) use self::limits::{BATCH_ROWS, FORGOTTEN_ROWS, limit_size, separate_forgets};
 pub(crate) use self::logged::LogEntry;
 use crate::log::position::Position;
 
@@ -205,7 +205,8 @@ impl<'a> Batch<'a> {
     pub(crate) fn rows(&self) -> usize {
         let deletes: usize = self.app_deletes.iter().map(|delete| delete.rows.len()).sum();
         let recalls: usize = self.recalls.iter().map(|recall| recall.ids.len()).sum();
-        self.inserts.len() + self.client_acks.len() + deletes + recalls + self.counters.len()
+        let forgotten = self.forgets.len() * FORGOTTEN_ROWS as usize;
+        self.inserts.len() + self.client_acks.len() + deletes + recalls + forgotten + self.counters.len()
     }
 
     /// Plans one transaction. The entries follow `from` in their logs, or were found before it, not applied.

@@ -7,11 +7,8 @@ use super::StoreError;
 use super::multi_statement::ResultUse;
 use super::statements::forget;
 use super::writer_connection::{Locks, WriterConnection};
-use crate::log::batch::PositionUpdate;
+use crate::log::batch::{FORGOTTEN_ROWS, PositionUpdate};
 use crate::log::position::Position;
-
-/// Most rows of each table that one step of forgetting a user removes.
-const FORGOTTEN_ROWS: u32 = 500;
 
 impl WriterConnection {
     /// Removes some of what is kept of a user, while the partition's position is `at`. Returns whether there may be
@@ -28,11 +25,13 @@ impl WriterConnection {
     ) -> Result<bool, StoreError> {
         let update = PositionUpdate { partition, from: at, to: at };
         let mut statements = self.begin(&[update], Locks::NoWait);
-        for statement in forget::rows(&self.tables, partition, user, Some(FORGOTTEN_ROWS)) {
+        let step = forget::rows(&self.tables, partition, user, Some(FORGOTTEN_ROWS));
+        let limit = self.limit(step.len() * FORGOTTEN_ROWS as usize);
+        for statement in step {
             statements.push(ResultUse::AffectedRows, statement);
         }
         self.add_end(&mut statements, &[update]);
-        let changed = self.execute(statements).await?.affected_rows;
+        let changed = self.execute_within(limit, statements).await?.affected_rows;
         Ok(changed.into_iter().any(|rows| rows >= u64::from(FORGOTTEN_ROWS)))
     }
 }

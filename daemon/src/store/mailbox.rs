@@ -101,7 +101,7 @@ impl WriterConnection {
 
     /// Records that for the next writer.
     pub(crate) async fn record_nothing_waits_to(&mut self, row: u64) -> Result<(), StoreError> {
-        self.change(mailbox::record_nothing_waits_to(self.tables(), row)).await.map(drop)
+        self.change(mailbox::record_nothing_waits_to(self.tables(), row), 1).await.map(drop)
     }
 
     /// Removes messages, while the positions of their partitions are these. Returns how many there were, and
@@ -137,7 +137,7 @@ impl WriterConnection {
             counters::add(&mut statements, tables, &users, false);
         }
         self.add_end(&mut statements, positions);
-        let results = self.execute(statements).await?;
+        let results = self.execute_within(self.limit(rows.len()), statements).await?;
         let removed = results.affected_rows.first().copied().unwrap_or(0);
         Ok((removed, counters::found(self.tables(), results.rows, results.parts)))
     }

@@ -11,7 +11,7 @@ const STEP: u32 = 1_000;
 impl WriterConnection {
     /// Forgets messages that were confirmed before `before_ms`. True if there may be more.
     pub(crate) async fn forget_confirmed(&mut self, before_ms: u64) -> Result<bool, StoreError> {
-        let deleted = self.change(sweep::forget_confirmed(before_ms, STEP)).await?;
+        let deleted = self.change(sweep::forget_confirmed(before_ms, STEP), STEP as usize).await?;
         Ok(deleted == u64::from(STEP))
     }
 
@@ -24,7 +24,7 @@ impl WriterConnection {
             records.into_iter().filter_map(|row| mysql_async::from_row_opt(row).ok()).collect();
         let gone: Vec<_> = records.iter().filter(|(_, gone)| *gone).map(|(id, _)| *id).collect();
         if !gone.is_empty() {
-            self.change(sweep::delete_records(&gone)).await?;
+            self.change(sweep::delete_records(&gone), gone.len()).await?;
         }
         Ok(records.last().map(|(id, _)| *id).filter(|_| records.len() == STEP as usize))
     }

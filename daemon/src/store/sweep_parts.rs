@@ -37,12 +37,12 @@ impl WriterConnection {
                 let mut after = None;
                 while let Some(last) = self.next_keys(table, after.as_ref()).await?.pop() {
                     let step = Step { after: after.as_ref(), last: &last };
-                    self.change(part_keys::delete(table, step)).await?;
+                    self.change(part_keys::delete(table, step), STEP as usize).await?;
                     after = Some(last);
                 }
             }
         }
-        self.change(part_keys::record_counting(counts)).await.map(drop)
+        self.change(part_keys::record_counting(counts), 1).await.map(drop)
     }
 
     /// Deletes those of the next clears of conversations, from behind `after` on, that no recall needs any more.
@@ -57,7 +57,8 @@ impl WriterConnection {
         let mut keys = self.next_keys(CONVERSATION_CLEARED, after.as_ref()).await?;
         let more = keys.len() == STEP as usize;
         let Some(last) = keys.pop() else { return Ok(None) };
-        self.change(part_keys::delete_clears(Step { after: after.as_ref(), last: &last })).await?;
+        let step = Step { after: after.as_ref(), last: &last };
+        self.change(part_keys::delete_clears(step), STEP as usize).await?;
         Ok(Some(last).filter(|_| more))
     }
 
@@ -92,7 +93,7 @@ impl WriterConnection {
             statements.push(ResultUse::Ignored, statement);
         }
         statements.push(ResultUse::Ignored, "COMMIT");
-        match self.execute(statements).await {
+        match self.execute_within(self.limit(STEP as usize), statements).await {
             Err(error) if !error.is_locked() => Err(error),
             _ => Ok(Some(last).filter(|_| more)),
         }

@@ -119,7 +119,7 @@ impl WriterConnection {
 
     /// Records which Redis process the log is read from.
     pub(crate) async fn record_run_id(&mut self, run_id: Option<&str>) -> Result<(), StoreError> {
-        self.change(installation::record_run_id(run_id)).await.map(drop)
+        self.change(installation::record_run_id(run_id), 1).await.map(drop)
     }
 
     /// When the server has answered last. It is asked if that was longer ago than `age`.
@@ -169,12 +169,14 @@ impl WriterConnection {
         Ok(self.execute(statements).await?.rows)
     }
 
-    /// Executes a statement as a transaction of its own, and returns the number of rows that it has changed.
-    pub(super) async fn change(&mut self, statement: String) -> Result<u64, StoreError> {
+    /// Executes a statement, which touches at most that many rows, as a transaction of its own. Returns the number of
+    /// rows that it has changed.
+    pub(super) async fn change(&mut self, statement: String, rows: usize) -> Result<u64, StoreError> {
         let mut statements = MultiStatement::default();
         statements.push(ResultUse::AffectedRows, statement);
         statements.push(ResultUse::Ignored, COMMIT);
-        Ok(self.execute(statements).await?.affected_rows.first().copied().unwrap_or(0))
+        let done = self.execute_within(self.limit(rows), statements).await?;
+        Ok(done.affected_rows.first().copied().unwrap_or(0))
     }
 
     /// Executes statements. If one fails, the transaction is rolled back.

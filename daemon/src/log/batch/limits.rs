@@ -9,6 +9,9 @@ use super::LogEntry;
 /// Most rows that one transaction touches, unless its first entry alone touches more.
 pub(crate) const BATCH_ROWS: usize = 4_096;
 
+/// Most rows of each table that one step of forgetting a user removes.
+pub(crate) const FORGOTTEN_ROWS: u32 = 500;
+
 /// Most bytes of entries in one transaction, unless its first entry alone has more. A statement takes up to twice
 /// as many.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
