@@ -197,14 +197,18 @@ export class Person {
       .catch(async () => assert.equal((await Promise.all(badges.map(shown))).join(), wanted));
   }
 
-  /** Loads the open conversation as far back as it goes. */
-  async goBack(page = this.page) {
+  /** Loads the open conversation back to its first message. The button comes with the server's answer. */
+  async goBackTo(first, page = this.page) {
     const earlier = page.getByRole('button', { name: 'Show earlier messages' });
-    while (await earlier.isVisible()) {
-      const before = (await this.texts(page)).length;
-      await earlier.click();
-      await until('earlier messages are shown', async () => (await this.texts(page)).length > before);
-    }
+    await until(`${first} is shown`, async () => {
+      const before = await this.texts(page);
+      if (before[0] === first) return true;
+      if (await earlier.isVisible()) {
+        await earlier.click();
+        await until('earlier messages are shown', async () => (await this.texts(page)).length > before.length);
+      }
+      return false;
+    });
   }
 
   /** Checks that no message was handed out twice. */

@@ -19,7 +19,7 @@ export default async function (browser) {
   }
   await flood;
   await ann.reads(texts.at(-1));
-  await ann.goBack();
+  await ann.goBackTo(texts[0]);
   await ann.hasRead(texts);
   // A message that is shown and not confirmed yet would rightly be handed out again.
   await until('everything is confirmed', async () => (await ben.waiting(ann)).length === 0);
@@ -27,7 +27,7 @@ export default async function (browser) {
   await ann.is('Connected');
   await ann.open(ben);
   await ann.reads(texts.at(-1));
-  await ann.goBack();
+  await ann.goBackTo(texts[0]);
   assert.equal(await ann.page.evaluate(() => document.activeElement.id), 'log', 'the focus is not lost');
   await ann.hasRead(texts);
   await ann.badges(ben, '');

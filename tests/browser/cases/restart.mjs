@@ -67,7 +67,7 @@ export default async function (browser) {
   await ann.is('Connected');
   await ann.open(ben);
   await ann.reads(accepted.at(-1));
-  await ann.goBack();
+  await ann.goBackTo(accepted[0]);
   await until('and so it is after a reload', isComplete);
   ann.wasHandedOnce();
 
