@@ -228,11 +228,16 @@ impl Address {
         if url.query().is_some() {
             return Err(Problem::QueryOfTcp);
         }
+        Self::with_login(Location::Server(Endpoint::Tcp { host, port, tls }), url, database(url.path())?)
+    }
+
+    /// With the user and the password of a URL.
+    fn with_login(location: Location, url: &Url, database: u32) -> Result<Self, Problem> {
         Ok(Self {
-            location: Location::Server(Endpoint::Tcp { host, port, tls }),
+            location,
             user: non_empty(decoded(url.username())?),
             password: url.password().map(decoded).transpose()?.and_then(non_empty),
-            database: database(url.path())?,
+            database,
         })
     }
 
@@ -355,11 +360,11 @@ fn decoded(text: &str) -> Result<String, Problem> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Address {
+    pub(super) fn parse(text: &str) -> Address {
         Address::parse(text).unwrap()
     }
 
-    fn problem(text: &str) -> Problem {
+    pub(super) fn problem(text: &str) -> Problem {
         Address::parse(text).unwrap_err().0
     }
 

@@ -34,37 +34,27 @@ impl SeveralHosts {
         }
         Ok(Self { hosts, url })
     }
-
-    fn address(&self, location: Location, database: u32) -> Result<Address, Problem> {
-        let address = Address {
-            location,
-            user: non_empty(decoded(self.url.username())?),
-            password: self.url.password().map(decoded).transpose()?.and_then(non_empty),
-            database,
-        };
-        address.with_whole_login()
-    }
 }
 
 impl Address {
     /// `rest`: what follows the scheme.
     pub(super) fn sentinel(rest: &str, tls: bool) -> Result<Self, Problem> {
-        let several = SeveralHosts::parse(rest, SENTINEL_PORT)?;
-        let path = several.url.path().strip_prefix('/').unwrap_or_default();
+        let SeveralHosts { hosts, url } = SeveralHosts::parse(rest, SENTINEL_PORT)?;
+        let path = url.path().strip_prefix('/').unwrap_or_default();
         let (master, path) = path.split_once('/').unwrap_or((path, ""));
         let master = non_empty(decoded(master)?).ok_or(Problem::Master)?;
-        let hosts = several.hosts.clone();
-        several.address(Location::Sentinel(Box::new(Sentinels { hosts, master, tls })), database(path)?)
+        let location = Location::Sentinel(Box::new(Sentinels { hosts, master, tls }));
+        Self::with_login(location, &url, database(path)?)?.with_whole_login()
     }
 
     /// `rest`: what follows the scheme.
     pub(super) fn cluster(rest: &str, tls: bool) -> Result<Self, Problem> {
-        let several = SeveralHosts::parse(rest, PORT)?;
-        if database(several.url.path())? != 0 {
+        let SeveralHosts { hosts, url } = SeveralHosts::parse(rest, PORT)?;
+        if database(url.path())? != 0 {
             return Err(Problem::ClusterDatabase);
         }
-        let hosts = several.hosts.clone();
-        several.address(Location::Cluster(Box::new(Nodes { hosts, tls })), 0)
+        let location = Location::Cluster(Box::new(Nodes { hosts, tls }));
+        Self::with_login(location, &url, 0)?.with_whole_login()
     }
 }
 
@@ -76,15 +66,8 @@ pub(super) fn text(hosts: &[(String, u16)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{parse, problem};
     use super::*;
-
-    fn parse(text: &str) -> Address {
-        Address::parse(text).unwrap()
-    }
-
-    fn problem(text: &str) -> Problem {
-        Address::parse(text).unwrap_err().0
-    }
 
     fn sentinels(hosts: &[(&str, u16)], master: &str, tls: bool) -> Location {
         let hosts = hosts.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
