@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use chatpush_stack::redis_cluster::{RedisCluster, ask};
+use chatpush_stack::redis::ask;
+use chatpush_stack::redis_cluster::RedisCluster;
 use chatpush_wire::key::Prefix;
 use chatpush_wire::partition::Partition;
 use tokio::time::{Instant, sleep};

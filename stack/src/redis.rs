@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::server::Server;
@@ -65,6 +67,16 @@ pub fn socket(folder: &Path) -> PathBuf {
 /// The URL of a socket.
 pub fn url(socket: &Path) -> String {
     format!("unix://{}", socket.display())
+}
+
+/// Asks the server on this port; a line for each part of the answer.
+///
+/// # Errors
+///
+/// If `redis-cli` cannot be started.
+pub async fn ask(port: u16, command: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(command).output().await;
+    Ok(String::from_utf8(output.context("cannot start redis-cli")?.stdout)?)
 }
 
 async fn answers(socket: &Path) -> bool {

@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::folder::Folder;
 use crate::port;
+use crate::redis::ask;
 use crate::server::Server;
 use crate::wait::until;
 
@@ -246,14 +247,4 @@ fn port_of(line: &str) -> Option<u16> {
 fn done(answer: &str) -> anyhow::Result<()> {
     ensure!(matches!(answer.trim(), "OK" | "NOKEY"), "{answer}");
     Ok(())
-}
-
-/// Asks a node; a line for each part of the answer.
-///
-/// # Errors
-///
-/// If `redis-cli` cannot be started.
-pub async fn ask(port: u16, command: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(command).output().await;
-    Ok(String::from_utf8(output.context("cannot start redis-cli")?.stdout)?)
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tokio::process::Command;
 
 use crate::folder::Folder;
 use crate::port;
+use crate::redis::ask;
 use crate::server::Server;
 use crate::wait::until;
 
@@ -96,10 +96,4 @@ impl Sentinels {
     fn log(&self, number: usize) -> PathBuf {
         self.folder.path().join(format!("sentinel{number}.log"))
     }
-}
-
-/// Asks a Sentinel; a line for each part of the answer.
-async fn ask(port: u16, command: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(command).output().await;
-    Ok(String::from_utf8(output.context("cannot start redis-cli")?.stdout)?)
 }

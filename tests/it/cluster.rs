@@ -1,6 +1,7 @@
 //! A Redis Cluster of three masters, each with a replica.
 
-use chatpush_stack::redis_cluster::{RedisCluster, ask};
+use chatpush_stack::redis::ask;
+use chatpush_stack::redis_cluster::RedisCluster;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
 use chatpush_wire::envelope;

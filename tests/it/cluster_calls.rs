@@ -1,7 +1,8 @@
 use std::process::Stdio;
 
 use chatpush_stack::port;
-use chatpush_stack::redis_cluster::{RedisCluster, ask};
+use chatpush_stack::redis::ask;
+use chatpush_stack::redis_cluster::RedisCluster;
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
