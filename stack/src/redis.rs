@@ -12,6 +12,9 @@ use tokio::time::timeout;
 use crate::server::Server;
 use crate::wait::until;
 
+/// How long a server may take to answer a question.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// A Redis that syncs each write to its append-only file.
 #[derive(Debug)]
 pub struct Redis {
@@ -73,9 +76,11 @@ pub fn url(socket: &Path) -> String {
 ///
 /// # Errors
 ///
-/// If `redis-cli` cannot be started.
+/// If `redis-cli` cannot be started, or the server does not answer for [`ASK_TIMEOUT`].
 pub async fn ask(port: u16, command: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(command).output().await;
+    let mut asking = Command::new("redis-cli");
+    asking.args(["-p", &port.to_string()]).args(command).kill_on_drop(true);
+    let output = timeout(ASK_TIMEOUT, asking.output()).await.context("the server does not answer")?;
     Ok(String::from_utf8(output.context("cannot start redis-cli")?.stdout)?)
 }
 

@@ -1,9 +1,11 @@
 //! A private Redis Cluster: three masters, each with a replica.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::folder::Folder;
 use crate::port;
@@ -13,6 +15,9 @@ use crate::wait::until;
 
 /// Half of them are masters.
 const NODES: usize = 6;
+
+/// How long a node may take to say who is a master, before another one is asked.
+const SOON: Duration = Duration::from_secs(3);
 
 /// A running cluster.
 #[derive(Debug)]
@@ -70,21 +75,21 @@ impl RedisCluster {
     ///
     /// # Errors
     ///
-    /// If `redis-cli` cannot be started.
+    /// As [`ask`].
     pub async fn ask(&self, command: &[&str]) -> anyhow::Result<String> {
-        let port = self.ports().next().context("there is no node")?.to_string();
-        let output = Command::new("redis-cli").args(["-c", "-p", &port]).args(command).output().await;
-        Ok(String::from_utf8(output.context("cannot start redis-cli")?.stdout)?)
+        let first = self.ports().next().context("there is no node")?;
+        ask(first, &[&["-c"], command].concat()).await
     }
 
-    /// The number of the node that is the master of a slot, as a node says that lives.
+    /// The number of the node that is the master of a slot, as a node says that lives and answers soon.
     ///
     /// # Errors
     ///
     /// If none says so.
     pub async fn master(&self, slot: u16) -> anyhow::Result<usize> {
         for node in self.nodes.iter().filter(|node| node.process.is_some()) {
-            let nodes = ask(node.port, &["CLUSTER", "NODES"]).await?;
+            let Ok(nodes) = timeout(SOON, ask(node.port, &["CLUSTER", "NODES"])).await else { continue };
+            let nodes = nodes?;
             let port = nodes.lines().find(|line| is_master_of(line, slot)).and_then(port_of);
             if let Some(found) = port.and_then(|port| self.ports().position(|known| known == port)) {
                 return Ok(found);

@@ -35,12 +35,17 @@ impl Installation {
         self.cluster.master(partition(user).slot()).await.expect("there is one")
     }
 
-    /// Publishes a frame to a user.
+    /// Publishes a frame to a user who is connected.
     async fn publish(&self, user: u32, frame: &str) {
+        assert_eq!(self.try_publish(user, frame).await, "1");
+    }
+
+    /// Publishes a frame to a user. Returns how many daemons have got it.
+    async fn try_publish(&self, user: u32, frame: &str) -> String {
         let channel = self.prefix.user_channel(&UserId::try_from(i64::from(user)).expect("a user id"));
         let envelope = format!("{}{frame}", envelope::EPHEMERAL);
         let answer = self.cluster.ask(&["SPUBLISH", &channel, &envelope]).await.expect("redis-cli starts");
-        assert_eq!(answer.trim(), "1");
+        answer.trim().to_owned()
     }
 
     /// Appends a message and publishes nothing: a client gets it when its session replays.
@@ -154,6 +159,32 @@ async fn killed_master_replays_its_users_only() {
         installation.append(user, "after").await;
         let stored = || installation.env.stored(user);
         eventually("it is stored", stored, |rows| rows.contains(&"after".to_owned())).await;
+    }
+}
+
+/// A master that hangs keeps its connections until commands time out: after another one has replaced it.
+#[tokio::test]
+async fn hanging_master_is_left_for_the_one_that_replaces_it() {
+    let installation = Installation::new().await;
+    let daemon = installation.env.daemon().await;
+    // The first node is asked where the others' names are.
+    for user in [30, 63] {
+        let mut client = daemon.connect(user).await;
+        client.until_unread_count().await;
+        let hangs = installation.master_of(user).await;
+        installation.cluster.signal(hangs, "STOP");
+        let slot = partition(user).slot();
+        let master = || async { installation.cluster.master(slot).await.ok() };
+        eventually("another one is the master", master, |master| master.is_some_and(|now| now != hangs))
+            .await;
+        let live = r#"{"type":"live"}"#;
+        eventually("it is subscribed", || installation.try_publish(user, live), |count| count == "1").await;
+        client.until(live).await;
+        eventually("everything is subscribed", || daemon.is_ready(), |is_ready| *is_ready).await;
+        installation.cluster.signal(hangs, "CONT");
+        installation.cluster.settled().await.expect("it is a replica now");
+        installation.publish(user, live).await;
+        eventually("everything is subscribed", || daemon.is_ready(), |is_ready| *is_ready).await;
     }
 }
 

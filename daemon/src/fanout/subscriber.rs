@@ -22,7 +22,7 @@ use crate::fanout::log_repair;
 use crate::fanout::masters::{self, Share};
 use crate::fanout::presence::{self, Presence};
 use crate::fanout::subscriber_clients::Predecessors;
-use crate::fanout::subscriptions::Subscriptions;
+use crate::fanout::subscriptions::{Hold, Subscriptions};
 use crate::hub::Topic;
 use crate::installation::{self, AgreementError};
 use crate::services::Services;
@@ -76,46 +76,58 @@ impl Subscriber {
             if partitions.is_empty() {
                 return;
             }
-            let ended = tokio::select! {
-                ended = self.subscribe(&mut share, partitions, &mut predecessors, &mut redis, stop) => ended,
-                () = async { stop.cancelled().await; tokio::time::sleep(UNSUBSCRIBE_TIMEOUT).await } => break,
+            let hold = tokio::select! {
+                hold = self.subscriptions.hold(partitions) => hold,
+                () = share.moved(partitions) => continue,
+                () = stop.cancelled() => return,
             };
-            if self.subscriptions.set_down(partitions) && !stop.is_cancelled() {
+            let master = share.master().cloned();
+            let ended = tokio::select! {
+                ended = self.subscribe(master.as_ref(), &hold, &mut predecessors, &mut redis, stop) => ended,
+                // What is elsewhere now is subscribed to there.
+                () = share.moved(partitions) => Ok(()),
+                () = async { stop.cancelled().await; tokio::time::sleep(UNSUBSCRIBE_TIMEOUT).await } => return,
+            };
+            let is_gap = hold.set_down();
+            drop(hold);
+            if stop.is_cancelled() {
+                return;
+            }
+            if is_gap {
                 metrics::GAPS.inc();
             }
-            if let Err(error) = ended
-                && !stop.is_cancelled()
-                // What is elsewhere now is subscribed to there.
-                && share.partitions() == partitions
-            {
-                redis.failed(&error).await;
+            if let Err(error) = ended {
+                tokio::select! {
+                    biased;
+                    () = share.moved(partitions) => {}
+                    () = redis.failed(&error) => {}
+                }
             }
         }
-        self.subscriptions.set_down(share.partitions());
     }
 
     /// One epoch: from connecting to the end of the connection, or of the daemon.
     async fn subscribe(
         &self,
-        share: &mut Share,
-        partitions: Partitions,
+        master: Option<&Endpoint>,
+        hold: &Hold,
         predecessors: &mut Predecessors,
         redis: &mut Backoff,
         stop: &CancellationToken,
     ) -> Result<(), AgreementError> {
+        let partitions = hold.partitions();
         let connector = self.services.commands.connector();
         // The barrier of a replay must come from the server that the subscription is on, so no connection may
         // be older than it.
         if predecessors.exist() {
-            connector.distrust(share.master());
+            connector.distrust(master);
         }
         installation::agree(&self.services, installation::STORE_TIMEOUT).await?;
         log_repair::repair(&self.services, partitions).await?;
         let leaving = Leaving::default();
         let lost = Arc::new(Notify::new());
         let mut connection =
-            connect(connector, share.master(), self.dispatcher.clone(), (lost.clone(), leaving.clone()))
-                .await?;
+            connect(connector, master, self.dispatcher.clone(), (lost.clone(), leaving.clone())).await?;
         let mut heartbeat = Heartbeat::of(self.services.clone(), partitions, &mut connection).await?;
         predecessors.add(heartbeat.client_id());
         let hub = self.subscriptions.hub();
@@ -133,7 +145,7 @@ impl Subscriber {
         }
         leaving.none_was_unasked()?;
         self.presence.missed(partitions);
-        self.subscriptions.set_up(partitions);
+        hold.set_up();
         redis.recovered();
         loop {
             if let Some(generation) = heartbeat.send_if_due(&mut connection).await? {
@@ -161,7 +173,6 @@ impl Subscriber {
                 _ = news.changed() => {}
                 () = lost.notified() => return Err(BrokerError::new("subscription lost").into()),
                 () = watched.distrusted() => return Err(BrokerError::new("another connection is lost").into()),
-                () = share.moved(partitions) => return Err(BrokerError::new("partitions have moved").into()),
                 () = sleep_until(heartbeat.next()) => {}
                 // Queries published before Redis confirms this have arrived; later ones go to another daemon.
                 () = stop.cancelled() => {

@@ -26,6 +26,16 @@ struct Shared {
     changed: watch::Sender<u64>,
     /// The partitions whose subscriptions are in place.
     up: watch::Sender<Partitions>,
+    /// The partitions that a [`Hold`] has.
+    held: watch::Sender<Partitions>,
+}
+
+/// The right to subscribe for partitions. In a cluster, the connection to the master that had them may take a moment
+/// to end when another one has them; what it did then would be taken for what the other one does.
+#[derive(Debug)]
+pub(super) struct Hold {
+    subscriptions: Subscriptions,
+    partitions: Partitions,
 }
 
 impl Subscriptions {
@@ -36,6 +46,7 @@ impl Subscriptions {
             changes: Mutex::default(),
             changed: watch::Sender::default(),
             up: watch::Sender::default(),
+            held: watch::Sender::default(),
         }))
     }
 
@@ -68,18 +79,24 @@ impl Subscriptions {
         self.0.up.subscribe()
     }
 
-    /// The subscriptions of these partitions are in place.
-    pub(super) fn set_up(&self, partitions: Partitions) {
-        self.0.up.send_modify(|up| *up = up.with(partitions));
-    }
-
-    /// They are not. Returns whether they were.
-    pub(super) fn set_down(&self, partitions: Partitions) -> bool {
-        self.0.up.send_if_modified(|up| {
-            let before = *up;
-            *up = up.without(partitions);
-            *up != before
-        })
+    /// Waits until nobody else has these partitions.
+    pub(super) async fn hold(&self, partitions: Partitions) -> Hold {
+        let mut held = self.0.held.subscribe();
+        loop {
+            held.mark_unchanged();
+            let is_taken = self.0.held.send_if_modified(|held| {
+                let is_free = held.without(partitions) == *held;
+                if is_free {
+                    *held = held.with(partitions);
+                }
+                is_free
+            });
+            if is_taken {
+                return Hold { subscriptions: self.clone(), partitions };
+            }
+            // The sender lives as long as the subscriptions.
+            let _ = held.changed().await;
+        }
     }
 
     /// The hub that the subscriptions follow.
@@ -106,5 +123,68 @@ impl Subscriptions {
         changes.entry(topic).or_default().extend(waiting);
         drop(changes);
         self.0.changed.send_modify(|changes| *changes += 1);
+    }
+}
+
+impl Hold {
+    /// The partitions.
+    pub(super) const fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+
+    /// Their subscriptions are in place.
+    pub(super) fn set_up(&self) {
+        self.subscriptions.0.up.send_modify(|up| *up = up.with(self.partitions));
+    }
+
+    /// They are not. Returns whether they were.
+    pub(super) fn set_down(&self) -> bool {
+        self.subscriptions.0.up.send_if_modified(|up| {
+            let before = *up;
+            *up = up.without(self.partitions);
+            *up != before
+        })
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.set_down();
+        self.subscriptions.0.held.send_modify(|held| *held = held.without(self.partitions));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatpush_wire::partition::Partition;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::hub::Bounds;
+
+    fn partitions(numbers: &[u8]) -> Partitions {
+        numbers.iter().filter_map(|number| Partition::new(*number)).collect()
+    }
+
+    #[test]
+    fn one_at_a_time_has_a_partition() {
+        let bounds = Bounds { frames: 1, bytes: 1, total: 1 };
+        let subscriptions = Subscriptions::new(Arc::new(Hub::new(bounds)));
+        let up = || *subscriptions.0.up.borrow();
+        let of_old = subscriptions.hold(partitions(&[1, 2])).now_or_never().expect("they are free");
+        of_old.set_up();
+        let of_new = subscriptions.hold(partitions(&[2, 3]));
+        tokio::pin!(of_new);
+        assert!(of_new.as_mut().now_or_never().is_none());
+        let others = subscriptions.hold(partitions(&[4])).now_or_never().expect("it is free");
+        others.set_up();
+        assert_eq!(up(), partitions(&[1, 2, 4]));
+        drop(of_old);
+        assert_eq!(up(), partitions(&[4]));
+        let of_new = of_new.now_or_never().expect("they are free");
+        of_new.set_up();
+        assert_eq!(up(), partitions(&[2, 3, 4]));
+        assert!(others.set_down() && !others.set_down());
+        assert_eq!(up(), partitions(&[2, 3]));
     }
 }
