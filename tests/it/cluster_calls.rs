@@ -311,6 +311,29 @@ async fn master_that_is_not_replaced_fails_its_own_users() {
     assert_eq!(php.eval("ChatPush\\getOnlineUsers([60, 30])").await, "[]");
 }
 
+/// A master has taken the calls and dies before they are done. Its replica may have less.
+#[tokio::test]
+async fn what_a_lost_master_had_queued_is_unknown() {
+    for call in ["sendMessage(9, 1, 'x', 'text', 'x')", "sendToUsers(9, [1, 65], 'x', 'text', 'x')"] {
+        let mut cluster = Cluster::new().await;
+        let _daemon = cluster.subscribe(&cluster.prefix().daemons_channel(Partition::of(&id(1)))).await;
+        // Another master is there sooner or later; one second is too soon, and the answers agree.
+        let mut php = Worker::start(&cluster.php().with("chatpush.timeout_ms=1000"));
+        let log = cluster.prefix().log(Partition::of(&id(1)));
+        let killed = cluster.owner(&log).await;
+        let redis = &mut cluster.redis;
+        let node = redis.ports().position(|port| port == killed).expect("a node");
+        let kill = async {
+            let length = || async { ask(killed, &["XLEN", &log]).await.expect("redis-cli starts") };
+            eventually("it is queued", length, |length| length == "1\n").await;
+            redis.kill(node);
+        };
+        let call = format!("ChatPush\\{call}");
+        let (text, ()) = tokio::join!(php.eval(&call), kill);
+        assert!(text.starts_with("Unknown: "), "{text}");
+    }
+}
+
 /// Every message is stored once and in order, though a master is killed and a partition moves between two of them. A call
 /// that fails is repeated under its id.
 #[tokio::test]

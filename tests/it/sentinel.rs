@@ -129,6 +129,21 @@ async fn killed_master_is_replaced_under_sends() {
     reading.abort();
 }
 
+/// The master has taken a call and dies before a daemon has done it. Its replica may have less.
+#[tokio::test]
+async fn what_a_lost_master_had_queued_is_unknown() {
+    let group = Group::new().await;
+    let daemon = group.env.daemon().await;
+    daemon.process().signal("STOP");
+    let code = "try { ChatPush\\sendMessage(1, 2, 'x', 'text', 'x'); }
+        catch (ChatPush\\Exception $e) { echo $e->getOutcome()->name, \"\\n\"; }";
+    let mut worker = Worker::start(&group.php().with("chatpush.timeout_ms=1500"), code);
+    eventually("it is queued", || group.env.log_length(2), |length| *length == 1).await;
+    group.env.servers().kill_redis().await;
+    worker.until("Unknown").await;
+    daemon.process().signal("CONT");
+}
+
 /// A master that the Sentinels cannot reach answers on. Neither the daemon stays there nor a PHP process with an
 /// open connection.
 #[tokio::test]

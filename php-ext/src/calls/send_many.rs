@@ -161,6 +161,7 @@ impl Known<'_> {
                         let error = unexpected(other.clone());
                         Err((error.outcome(), Cause::This(error)))
                     }
+                    (None, _) if part.may_be_gone() => Err((Outcome::Unknown, Cause::Exchange)),
                     (None, _) => Err((Outcome::Queued, Cause::Exchange)),
                 },
                 b'W' | b'w' if self.waits => Err((Outcome::Queued, Cause::This(Error::NotAwaited))),

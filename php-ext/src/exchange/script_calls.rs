@@ -68,6 +68,8 @@ pub(crate) struct Part<'a> {
     answer: Option<Vec<Vec<u8>>>,
     /// What it answered first, if it was asked again because no daemon had answered.
     first: Option<Vec<Vec<u8>>>,
+    /// Whether that was the answer of a master that may have been replaced since.
+    outdated: bool,
     /// What a daemon answered.
     reply: Option<Reply>,
     /// Its place among the calls.
@@ -91,8 +93,8 @@ impl Placed for Part<'_> {
 impl<'a> Part<'a> {
     pub(crate) const fn new(partition: Partition, keys: Vec<String>, arguments: Vec<Cow<'a, str>>) -> Self {
         let (answer, first, reply) = (None, None, None);
-        let (call, place, pending, lost) = (0, 0, false, false);
-        Self { partition, keys, arguments, call, pending, lost, answer, first, reply, place }
+        let (call, place, pending, lost, outdated) = (0, 0, false, false, false);
+        Self { partition, keys, arguments, call, pending, lost, answer, first, outdated, reply, place }
     }
 
     /// What the script answered last.
@@ -103,6 +105,11 @@ impl<'a> Part<'a> {
     /// What the script answered first, if it has answered several times.
     pub(crate) fn first_answer(&self) -> Option<&[Vec<u8>]> {
         self.first.as_deref()
+    }
+
+    /// Whether a master that has replaced the one that answered may not have it.
+    pub(crate) const fn may_be_gone(&self) -> bool {
+        self.outdated && self.reply.is_none()
     }
 
     /// What a daemon answered.
@@ -220,6 +227,13 @@ impl Exchange for ScriptCalls<'_> {
         true
     }
 
+    fn on_failover(&mut self) {
+        let waits = self.waits;
+        for part in self.parts.iter_mut().filter(|part| part.is_awaited(waits)) {
+            part.outdated = true;
+        }
+    }
+
     fn unanswered(&self) -> &'static Unanswered {
         match self.waits {
             Some(waits) if self.parts.iter().all(|part| !part.may_be_executed()) => waits.unanswered,
@@ -293,6 +307,7 @@ impl ScriptCalls<'_> {
                     let before = part.answer.replace(answer);
                     part.first = part.first.take().or(before);
                     part.pending = false;
+                    part.outdated = false;
                     executed = true;
                 }
                 // An error that does not say that nothing was executed leaves that open.

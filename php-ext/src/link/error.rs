@@ -97,6 +97,18 @@ impl LinkError {
         }
     }
 
+    /// Whether the connection broke, rather than that Redis or a daemon has answered or not.
+    pub(super) fn is_of_connection(&self) -> bool {
+        !matches!(
+            self.of_rest(),
+            Self::Unanswered(_)
+                | Self::NoScript
+                | Self::Installation(_)
+                | Self::Redis(_)
+                | Self::Subscription(_)
+        )
+    }
+
     /// Why the rest of a call was not executed, if a part was.
     pub(super) fn of_rest(&self) -> &Self {
         match self {

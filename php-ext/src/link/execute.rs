@@ -79,6 +79,10 @@ pub(crate) trait Exchange {
     /// What it needs of the installation, if it needs one.
     fn needs(&self) -> Option<Needs<'_>>;
 
+    /// The connection broke, and the next one may be to another master, which has not replicated all of this one. What
+    /// was queued may not be any more.
+    fn on_failover(&mut self) {}
+
     /// What is known of the outcome when no answer has come.
     fn unanswered(&self) -> &'static Unanswered;
 }
@@ -164,7 +168,11 @@ pub(crate) fn execute<E: Exchange>(
         };
         let may_be_executed = sent && !cause.says_not_executed();
         if may_be_executed {
-            before = Some(more_certain(before, exchange.unanswered()));
+            before = Some(exchange.unanswered().after(before));
+        }
+        if cause.is_of_connection() && matches!(settings.address.location, Location::Sentinel(_)) {
+            exchange.on_failover();
+            before = before.map(Unanswered::after_failover);
         }
         let is_last = match &cause {
             LinkError::Timeout | LinkError::Unanswered(_) => true,
@@ -228,14 +236,6 @@ pub(super) fn send<E: Exchange>(
             return Ok(());
         }
     }
-}
-
-/// A try of which it is known that it is queued stays queued, whatever another try shows.
-pub(super) fn more_certain(
-    before: Option<&'static Unanswered>,
-    now: &'static Unanswered,
-) -> &'static Unanswered {
-    before.filter(|before| before.known == Known::Queued).unwrap_or(now)
 }
 
 /// The error of a call. `before`: what is known if Redis may have executed it.

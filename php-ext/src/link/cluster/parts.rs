@@ -130,6 +130,9 @@ impl Cluster {
             let Err(failed) = self.finish(begun, tries.deadline) else { continue };
             self.known.take_hint(&failed);
             let again = tries.note(&failed, exchange.is_repeatable(), exchange.unanswered());
+            if failed.cause.is_of_connection() {
+                exchange.on_failover();
+            }
             failures.push((failed, again));
         }
         for (_, share) in shares {

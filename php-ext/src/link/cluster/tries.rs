@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chatpush_wire::address::Endpoint;
 
 use super::super::error::LinkError;
-use super::super::execute::{failure, more_certain};
+use super::super::execute::failure;
 use super::super::execute_error::ExecuteError;
 use super::super::known::{Known, Unanswered};
 use super::super::pauses::Pauses;
@@ -71,7 +71,10 @@ impl Tries {
         let cause = failed.cause.of_rest();
         let may_be_executed = failed.sent && !cause.says_not_executed();
         if may_be_executed {
-            self.before = Some(more_certain(self.before, unanswered));
+            self.before = Some(unanswered.after(self.before));
+        }
+        if cause.is_of_connection() {
+            self.before = self.before.map(Unanswered::after_failover);
         }
         match cause {
             LinkError::Unanswered(_) => false,
