@@ -18,6 +18,7 @@ pub(crate) mod log;
 pub(crate) mod log_reader;
 pub(crate) mod presence;
 pub(crate) mod queries;
+pub(crate) mod replicas;
 pub(crate) mod replies;
 pub(crate) mod returned;
 pub(crate) mod revocations;

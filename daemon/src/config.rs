@@ -98,6 +98,8 @@ pub struct Config {
     pub redis: Address,
     /// How long a confirmed message is remembered in the database. Zero: not at all.
     pub failover_memory: Duration,
+    /// How many replicas of a master must have what is committed.
+    pub replicas: u32,
     /// The application's database; none if this installation stores nothing (`storage = "none"`).
     pub mysql: Option<Mysql>,
     /// When somebody is told of messages that wait; none: never.
@@ -172,6 +174,7 @@ impl Config {
         let outbox = OutboxLimits::read(source);
         let redis = source.parse("redis.url", redis::url);
         let failover_memory = source.seconds("redis.failover_memory");
+        let replicas = source.integer("redis.replicas");
         let user_id_type = source.parse("user_id_type", general::user_id_type);
         let stores = source.text("storage").map(|storage| storage != "none");
         let notify = if stores == Some(true) { Notify::read(source) } else { None };
@@ -232,6 +235,7 @@ impl Config {
             default_type: default_type?,
             redis,
             failover_memory: failover_memory?,
+            replicas: replicas?,
             mysql: if stores? { Some(mysql?) } else { None },
             notify,
             webhook,

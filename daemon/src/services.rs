@@ -40,6 +40,8 @@ pub(crate) struct Services {
     pub(crate) redis_clock: RedisClock,
     /// Why this daemon, as the writer, cannot store now.
     pub(crate) writer_error: LastError,
+    /// Which replicas of Redis this daemon, as the writer, waits for.
+    pub(crate) replicas_error: LastError,
     /// Why the last webhook of this daemon was not accepted.
     pub(crate) webhook_error: LastError,
 }
@@ -58,6 +60,7 @@ impl Services {
             newly_unread: NewlyUnread::default(),
             redis_clock: RedisClock::default(),
             writer_error: LastError::default(),
+            replicas_error: LastError::default(),
             webhook_error: LastError::default(),
             config,
         })

@@ -53,6 +53,7 @@ impl Writer {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut redis = Backoff::new("Redis (writer)");
         let mut mysql = Backoff::new("MySQL (writer)");
+        let mut replicas = Backoff::new("Redis (replicas)");
         let mut refusals = Refusals::default();
         while !stop.is_cancelled() {
             if !self.subscribed.borrow().contains(Partition::FIRST) {
@@ -66,6 +67,7 @@ impl Writer {
                 Ok(false) => {
                     redis.recovered();
                     self.services.writer_error.clear();
+                    self.services.replicas_error.clear();
                     _ = tokio::time::timeout(STANDBY_INTERVAL, stop.cancelled()).await;
                     continue;
                 }
@@ -74,7 +76,8 @@ impl Writer {
                     continue;
                 }
             }
-            let ended = self.term(&stop, &mut redis, &mut mysql, &mut refusals).await;
+            let peers = [&mut redis, &mut mysql, &mut replicas];
+            let ended = self.term(&stop, peers, &mut refusals).await;
             if let Err(error) = self.lease.release().await {
                 tracing::debug!(%error, "cannot release the lease; it will expire");
             }
@@ -95,8 +98,7 @@ impl Writer {
     async fn term(
         &self,
         stop: &CancellationToken,
-        redis: &mut Backoff,
-        mysql: &mut Backoff,
+        peers: [&mut Backoff; 3],
         refusals: &mut Refusals,
     ) -> Result<(), TermError> {
         let lapsed = CancellationToken::new();
@@ -104,7 +106,7 @@ impl Writer {
             // Without a database no writer runs.
             let Some(store) = &self.services.store else { return Ok(()) };
             let mut term = Term::begin(&self.services, store, refusals).await?;
-            term.batches([stop, &lapsed], redis, mysql).await
+            term.batches([stop, &lapsed], peers).await
         };
         tokio::select! {
             ended = term => ended,

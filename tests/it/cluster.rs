@@ -92,7 +92,7 @@ async fn documented_account_of_the_daemon_suffices() {
         assert_eq!(answer.trim(), "OK");
     }
     let url = installation.cluster.url().replace("://", "://chatpushd:DAEMON_PASSWORD@");
-    let env = installation.env.clone().with("CHATPUSH_REDIS_URL", url);
+    let env = installation.env.clone().with("CHATPUSH_REDIS_URL", url).with("CHATPUSH_REDIS_REPLICAS", "1");
     let report = Report::of(&env).await;
     assert_eq!((report.problems(), report.code), (Vec::new(), Some(0)), "{report:?}");
     let daemon = env.daemon().await;
@@ -205,4 +205,36 @@ async fn moved_partition_is_stored_and_its_users_replayed() {
         .await;
     installation.publish(user, r#"{"type":"live"}"#).await;
     client.until(r#"{"type":"live"}"#).await;
+}
+
+/// `redis.replicas`: a master whose replica hangs stops the stores of its own users.
+#[tokio::test]
+async fn late_replica_stops_the_users_of_its_master_only() {
+    let installation = Installation::new().await;
+    let Installation { cluster, env, .. } = &installation;
+    let env = env.clone().with("CHATPUSH_REDIS_REPLICAS", "1");
+    let _daemon = env.daemon().await;
+    let (late, kept) = (63, 64);
+    for user in [late, kept] {
+        installation.append(user, "before").await;
+        eventually("it is stored", || env.stored_count(user), |count| *count == 1).await;
+    }
+
+    let replica = cluster.replica(installation.master_of(late).await).await.expect("redis-cli starts");
+    let replica = replica.expect("it has one");
+    cluster.signal(replica, "STOP");
+    installation.append(late, "late").await;
+    for number in 0..3 {
+        installation.append(kept, &format!("on{number}")).await;
+        eventually("it is stored", || env.stored_count(kept), |count| *count == 2 + number).await;
+    }
+    assert_eq!(env.stored(late).await, ["before"]);
+    let report = Report::of(&env).await;
+    let (status, text) = report.finding("Redis replication");
+    let port = cluster.ports().nth(installation.master_of(late).await).expect("a node");
+    assert!(status == "wrong" && text.starts_with(&format!("127.0.0.1:{port}: 0 of 1 ")), "{text}");
+
+    cluster.signal(replica, "CONT");
+    let stored = || env.stored(late);
+    eventually("it is stored", stored, |rows| rows == &["before", "late"]).await;
 }

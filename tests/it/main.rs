@@ -113,6 +113,8 @@ mod clears;
 mod cluster;
 /// A Redis that takes no writes.
 mod refused_writes;
+/// Replicas of Redis that are waited for.
+mod replication;
 /// A MySQL that loses its last commits in a crash.
 mod durability;
 /// A MySQL primary that is replaced and lives on.

@@ -140,6 +140,11 @@ impl Prefix {
         self.tagged(partition, format_args!("requeued:{number}"))
     }
 
+    /// The key that is written before replicas are waited for ([`crate::lua::MARK`]). Nobody reads it.
+    pub fn replication_mark(&self, partition: Partition) -> String {
+        self.tagged(partition, format_args!("replication"))
+    }
+
     /// The key of the writer's lease: the name of its holder.
     pub fn writer(&self) -> String {
         self.shared(format_args!("writer"))

@@ -66,6 +66,9 @@ pub static RETURNED: Script = Script::new(include_str!("lua/returned.lua"));
 /// Forgets what was noted of users, unless they have connected again.
 pub static RECORDED: Script = Script::new(include_str!("lua/recorded.lua"));
 
+/// Writes what replicas are waited for, also to a Redis at `maxmemory`.
+pub static MARK: Script = Script::new(include_str!("lua/mark.lua"));
+
 /// A script and its digest, by which Redis identifies it.
 #[derive(Debug)]
 pub struct Script {

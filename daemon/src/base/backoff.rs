@@ -52,12 +52,17 @@ impl Backoff {
     /// is shortened by a random part of up to a half, so that daemons do not reconnect all at once. Each cause
     /// is logged once in an outage: a server may come back and refuse the login.
     pub(crate) async fn failed(&mut self, error: &impl Failure) {
+        self.note(error);
+        tokio::time::sleep(self.delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        self.delay = (self.delay * 2).min(MAX_DELAY);
+    }
+
+    /// Records a failure, for a task that waits in its own way.
+    pub(crate) fn note(&mut self, error: &impl Failure) {
         let peer = error.peer().unwrap_or(self.peer);
         if self.is_news(peer, error.summary()) {
             tracing::warn!(peer, %error, "{}, trying again", error.summary());
         }
-        tokio::time::sleep(self.delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        self.delay = (self.delay * 2).min(MAX_DELAY);
     }
 
     /// Waits before the next step of a task: not at all if the last one says that there may be more, else for

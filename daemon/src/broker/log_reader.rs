@@ -1,6 +1,6 @@
 //! Reads the logs, and waits for new entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chatpush_wire::entry::Entry;
@@ -11,6 +11,8 @@ use redis::{Cmd, FromRedisValue as _, RedisError};
 use tokio::time::timeout;
 
 use super::cluster::blocking_reads::BlockingReads;
+use super::cluster::replication::OfMasters;
+use super::replicas::{Late, Wait};
 use super::{BLOCK_TIMEOUT, BrokerError, Commands, Connection, blocking_connection};
 use crate::log::batch::LogEntry;
 use crate::log::position::Position;
@@ -34,14 +36,16 @@ pub(crate) struct LogReader {
     prefix: Prefix,
     user_ids: UserIdType,
     connections: Connections,
+    /// How many replicas must have what was read; 0: none.
+    replicas: u32,
 }
 
 #[derive(Debug)]
 enum Connections {
     /// All logs are on one server.
-    One(Box<Connection>),
+    One(Box<Connection>, Wait),
     /// Each partition is on one of several.
-    Each(BlockingReads),
+    Each(BlockingReads, OfMasters),
 }
 
 impl LogReader {
@@ -54,14 +58,17 @@ impl LogReader {
         commands: &Commands,
         prefix: &Prefix,
         user_ids: UserIdType,
+        replicas: u32,
     ) -> Result<Self, BrokerError> {
         let connector = commands.connector();
-        let connections = if connector.cluster().is_some() {
-            Connections::Each(BlockingReads::new(connector.clone()))
+        let connections = if let Some(cluster) = connector.cluster() {
+            let masters =
+                if replicas > 0 { OfMasters::open(connector, cluster).await? } else { OfMasters::default() };
+            Connections::Each(BlockingReads::new(connector.clone()), masters)
         } else {
-            Connections::One(Box::new(blocking_connection(connector).await?))
+            Connections::One(Box::new(blocking_connection(connector).await?), Wait::default())
         };
-        Ok(Self { commands: commands.clone(), prefix: prefix.clone(), user_ids, connections })
+        Ok(Self { commands: commands.clone(), prefix: prefix.clone(), user_ids, connections, replicas })
     }
 
     /// Reads the entries after the given position of each partition, at most `count` of each, in the order of each
@@ -79,12 +86,12 @@ impl LogReader {
         let mut entries = Vec::new();
         let mut answered: Partitions = after.iter().map(|(partition, _)| *partition).collect();
         match (&mut self.connections, wait) {
-            (Connections::One(connection), wait) => {
+            (Connections::One(connection, _), wait) => {
                 let found: Option<Streams> =
                     connection.command(&command(&self.prefix, after, count, wait)).await?;
                 self.add(&mut entries, found);
             }
-            (Connections::Each(_), None) => {
+            (Connections::Each(..), None) => {
                 let mut pipeline = redis::pipe();
                 for one in after {
                     pipeline.add_command(command(&self.prefix, std::slice::from_ref(one), count, None));
@@ -94,7 +101,7 @@ impl LogReader {
                     self.add(&mut entries, found);
                 }
             }
-            (Connections::Each(reads), Some(wait)) => {
+            (Connections::Each(reads, _), Some(wait)) => {
                 for one in after {
                     if !reads.is_busy(one.0) {
                         let waiting = Some(BLOCK_TIMEOUT);
@@ -123,6 +130,33 @@ impl LogReader {
             }
         }
         Ok(LogRead { entries, answered })
+    }
+
+    /// Those of the partitions whose entries too few replicas have, of what was read until now. Asks nothing if none is
+    /// wanted.
+    ///
+    /// # Errors
+    ///
+    /// When a master cannot be reached, or is not the one any more that was read from.
+    pub(crate) async fn unreplicated(
+        &mut self,
+        partitions: &BTreeSet<Partition>,
+    ) -> Result<Late, BrokerError> {
+        let (prefix, wanted) = (&self.prefix, self.replicas);
+        if wanted == 0 || partitions.is_empty() {
+            return Ok(Late::default());
+        }
+        match &mut self.connections {
+            // The connection that has read them is the server's that has them.
+            Connections::One(connection, wait) => {
+                let marks = [prefix.replication_mark(Partition::FIRST)];
+                let found = wait.replicas(connection, &marks, wanted).await?;
+                Ok(Late::of_one(partitions, found.shortage(None, wanted)?))
+            }
+            Connections::Each(reads, masters) => {
+                masters.late(reads.masters(), prefix, partitions, wanted).await
+            }
+        }
     }
 
     fn add(&self, entries: &mut Vec<LogEntry>, found: Option<Streams>) {

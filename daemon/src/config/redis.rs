@@ -22,6 +22,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         "A Redis that has lost its last entries, after a crash or a failover, has forgotten which messages it \
          accepted. A call that is repeated within this time is still recognised. 0: not at all.",
     ),
+    Setting::integer(
+        "redis.replicas",
+        "0",
+        0..=16,
+        "",
+        "Replicas of each Redis master that must have a message before it is committed",
+    )
+    .details(
+        "Then a Redis that fails over to one of them knows all that was committed. While fewer have it, it is not \
+         committed: stores get a `TimeoutException`, queued, and pushes go on. 0: none is waited for.",
+    ),
 ];
 
 /// An address, or what is wrong with it.

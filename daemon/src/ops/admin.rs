@@ -150,7 +150,7 @@ impl Admin {
             held => held,
         };
         match served {
-            Ok(true) => Ok(()),
+            Ok(true) => self.services.replicas_error.get().map_or(Ok(()), Err),
             // Then MySQL is why there is none.
             Ok(false) if self.services.writer_error.get().is_some() => Ok(()),
             Ok(false) => Err("no daemon is the writer".to_owned()),

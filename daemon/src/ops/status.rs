@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::timeout;
 
 use self::failures::Failures;
-use super::state::State;
+use super::state::{State, TIMEOUT};
 use crate::base::backoff::Failure as _;
 use crate::base::clock;
 use crate::base::output::{self, Count};
 use crate::broker::answers::{self, Answer};
-use crate::broker::{BrokerError, writes};
+use crate::broker::{BrokerError, replicas, writes};
 use crate::config::{Config, Reading};
 use crate::services::Services;
 
@@ -100,6 +101,9 @@ impl Status {
             if state.redis.is_ok() { written.await.err().filter(BrokerError::is_refusal) } else { None };
         let mut problems = problems(services, &state, &answers, refused.as_ref());
         problems.extend(failures.problem());
+        if state.redis.is_ok() && refused.is_none() {
+            problems.extend(shortage(services).await);
+        }
         let counts = state.mysql.as_ref().and_then(|mysql| mysql.as_ref().ok());
         let backlog = state.redis.as_ref().ok();
         let writer = backlog.and_then(|backlog| backlog.writer.as_deref());
@@ -193,6 +197,26 @@ impl std::fmt::Display for Server {
 /// What a daemon says of its configuration.
 fn reading(answer: &Answer) -> Option<Reading> {
     serde_json::from_str(answer.configuration.as_deref()?).ok()
+}
+
+/// That too few replicas have what Redis has accepted, so that nothing is committed.
+async fn shortage(services: &Services) -> Option<String> {
+    let wanted = services.config.replicas;
+    if wanted == 0 || services.store.is_none() {
+        return None;
+    }
+    let asked = replicas::shortage(&services.commands, &services.prefix, wanted);
+    match timeout(TIMEOUT, asked).await {
+        Ok(Ok(shortage)) => {
+            let shortage = shortage?;
+            Some(format!("nothing is committed: {}: {}", shortage.report(), replicas::REMEDY))
+        }
+        Ok(Err(error)) => Some(format!(
+            "replicas of Redis cannot be waited for ({}): run `chatpushd check`",
+            error.report()
+        )),
+        Err(_) => Some("Redis does not say in time which replicas it has: run `chatpushd check`".to_owned()),
+    }
 }
 
 /// `refused`: why Redis takes no writes. Daemons cannot answer then, so nothing is said about those that do not.

@@ -1,5 +1,5 @@
-//! Partitions that are deferred because another transaction has locked their rows. Each is tried again on its
-//! own, with growing delays, so that the others are not held up.
+//! Partitions that are deferred because another transaction has locked their rows, or because too few replicas of Redis
+//! have their entries. Each is tried again with growing delays, so that the others are not held up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,6 +29,11 @@ impl Deferred {
     /// Whether the last try of a partition failed.
     pub(super) fn contains(&self, partition: Partition) -> bool {
         self.0.contains_key(&partition)
+    }
+
+    /// Whether none is deferred.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether a partition may be tried now.

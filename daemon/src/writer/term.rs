@@ -4,6 +4,7 @@ mod after_commit;
 mod copies;
 mod isolation;
 mod reading;
+mod replication;
 mod full;
 mod forgetting;
 mod last_counters;
@@ -150,11 +151,10 @@ impl<'a> Term<'a> {
     pub(super) async fn batches(
         &mut self,
         [stop, lapsed]: [&CancellationToken; 2],
-        redis: &mut Backoff,
-        mysql: &mut Backoff,
+        [redis, mysql, replicas]: [&mut Backoff; 3],
     ) -> Result<(), TermError> {
         let Services { commands, prefix, config, .. } = self.services;
-        let mut logs = LogReader::open(commands, prefix, config.user_id_type).await?;
+        let mut logs = LogReader::open(commands, prefix, config.user_id_type, config.replicas).await?;
         metrics::TERMS.inc();
         // In an outage each try is a term: it is news once MySQL has taken a batch.
         let mut is_news = mysql.is_failing();
@@ -164,6 +164,7 @@ impl<'a> Term<'a> {
         self.queue_last_counters().await?;
         self.add_last_unread().await?;
         let mut deferred = Deferred::default();
+        let mut unreplicated = Deferred::default();
         let mut last = false;
         let mut turn = 0;
         while !last && !lapsed.is_cancelled() {
@@ -173,8 +174,9 @@ impl<'a> Term<'a> {
                 self.send_after_commit().await?;
                 return Err(error.into());
             }
-            let wait = deferred.next().min(BLOCK_TIMEOUT).min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
-            let mut ready = self.ready_partitions(&deferred, turn);
+            let wait = deferred.next().min(unreplicated.next()).min(BLOCK_TIMEOUT);
+            let wait = wait.min(self.trimming.next().unwrap_or(BLOCK_TIMEOUT));
+            let mut ready = self.ready_partitions([&deferred, &unreplicated], turn);
             if ready.is_empty() {
                 // Every partition is deferred.
                 self.send_after_commit().await?;
@@ -195,6 +197,15 @@ impl<'a> Term<'a> {
             let mut ends: BTreeMap<_, _> = ready.iter().map(|(partition, _)| (*partition, None)).collect();
             ends.extend(entries.iter().map(|logged| (logged.partition, Some(logged.position))));
             entries.retain(|logged| self.rescan.wants(logged, self.position(logged.partition)));
+            let late = self.unreplicated(&mut logs, &entries, replicas).await?;
+            entries.retain(|logged| !late.contains(&logged.partition));
+            ends.retain(|partition, _| !late.contains(partition));
+            unreplicated.update(&ready, &late);
+            ready.retain(|(partition, _)| !late.contains(partition));
+            if unreplicated.is_empty() {
+                self.services.replicas_error.clear();
+                replicas.recovered();
+            }
             note_accepted(&entries);
             let mut cut = limit_size(&mut entries);
             cut.extend(separate_forgets(&mut entries));

@@ -59,6 +59,11 @@ impl BlockingReads {
         self.busy.contains(partition)
     }
 
+    /// The master of each partition's first command, which is that of all others too.
+    pub(in crate::broker) const fn masters(&self) -> &BTreeMap<Partition, Endpoint> {
+        &self.masters
+    }
+
     /// Sends a command, which blocks for [`BLOCK_TIMEOUT`] at most, to the master of a partition that is not busy.
     pub(in crate::broker) fn start(&mut self, partition: Partition, command: Cmd) {
         let (connector, idle) = (self.connector.clone(), self.idle.remove(&partition));

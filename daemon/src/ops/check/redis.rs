@@ -11,7 +11,7 @@ use redis::{FromRedisValue, RedisError, Value, from_redis_value};
 
 use super::Finding;
 use crate::base::backoff::Failure as _;
-use crate::broker::{BrokerError, Commands, writes};
+use crate::broker::{BrokerError, Commands, replicas, writes};
 use crate::config::Config;
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
@@ -28,6 +28,9 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         Some(cluster) => findings.extend(cluster::check(config, &commands, cluster).await),
     }
     findings.push(writes(&commands, config).await);
+    if config.replicas > 0 && config.mysql.is_some() {
+        findings.push(replication(&commands, config).await);
+    }
     findings
 }
 
@@ -100,6 +103,18 @@ async fn writes(commands: &Commands, config: &Config) -> Finding {
         }
         // What else can be wrong is found by the other checks.
         _ => Finding::fine(NAME, ""),
+    }
+}
+
+/// Whether as many replicas have what it has as must have it.
+async fn replication(commands: &Commands, config: &Config) -> Finding {
+    const NAME: &str = "Redis replication";
+    match replicas::shortage(commands, &config.prefix, config.replicas).await {
+        Ok(None) => Finding::fine(NAME, format!("redis.replicas is {}", config.replicas)),
+        Ok(Some(shortage)) => {
+            Finding::wrong(NAME, format!("{shortage}, so nothing is committed; {}", replicas::REMEDY))
+        }
+        Err(error) => Finding::wrong(NAME, format!("replicas cannot be waited for: {}", error.report())),
     }
 }
 

@@ -21,8 +21,13 @@ const READ_BYTES: usize = 16 * 1024 * 1024;
 impl Term<'_> {
     /// The partitions that may be read now, and after which entry. They are rotated each turn: the limit of a
     /// batch cuts off the last ones.
-    pub(super) fn ready_partitions(&self, deferred: &Deferred, turn: usize) -> Vec<(Partition, Position)> {
-        let free = self.applied.iter().filter(|(partition, _)| deferred.is_ready(**partition));
+    pub(super) fn ready_partitions(
+        &self,
+        deferred: [&Deferred; 2],
+        turn: usize,
+    ) -> Vec<(Partition, Position)> {
+        let is_ready = |partition| deferred.iter().all(|deferred| deferred.is_ready(partition));
+        let free = self.applied.iter().filter(|(partition, _)| is_ready(**partition));
         let mut ready: Vec<_> = free
             .map(|(partition, applied)| (*partition, self.rescan.reached(*partition, *applied)))
             .collect();

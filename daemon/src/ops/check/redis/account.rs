@@ -52,6 +52,9 @@ const COMMANDS: [(&str, &str); 30] = [
 /// Commands that only a cluster needs.
 const CLUSTER: [(&str, &str); 2] = [("cluster|info", "CLUSTER INFO"), ("cluster|slots", "CLUSTER SLOTS")];
 
+/// The command that `redis.replicas` needs.
+const REPLICAS: [(&str, &str); 1] = [("wait", "WAIT 0 1")];
+
 /// Commands for the subscriptions of a daemon that hangs.
 const OPTIONAL: [(&str, &str); 2] =
     [("client|list", "CLIENT LIST ID 1"), ("client|kill", "CLIENT KILL ID 9223372036854775807")];
@@ -109,7 +112,8 @@ async fn tried(
         [config.prefix.requeued(partition, u64::MAX), config.prefix.reply_channel(partition, "check")];
     let mut refused = [Refused::default(), Refused::default()];
     let of_cluster: &[_] = if node.is_some() { &CLUSTER } else { &[] };
-    let required = COMMANDS.iter().chain(of_cluster);
+    let of_replicas: &[_] = if config.replicas > 0 { &REPLICAS } else { &[] };
+    let required = COMMANDS.iter().chain(of_cluster).chain(of_replicas);
     for (commands, refused) in
         [required.collect::<Vec<_>>(), OPTIONAL.iter().collect()].into_iter().zip(&mut refused)
     {
