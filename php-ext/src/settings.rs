@@ -20,6 +20,7 @@ use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
 pub(crate) use self::call::Call;
 pub(crate) use self::error::{InvalidDirective, InvalidDirectives, InvalidValue};
+pub(crate) use self::value::Durability;
 use crate::zend;
 use chatpush_wire::address::{Address, Location};
 
@@ -67,8 +68,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// `chatpush.busy_poll_us`: how long to poll for an answer before the process sleeps.
     pub(crate) busy_poll: Duration,
-    /// `chatpush.durability`: whether a store waits for the commit.
-    pub(crate) committed: bool,
+    /// `chatpush.durability`: what a store waits for.
+    pub(crate) durability: Durability,
 }
 
 /// The settings that were read last, and the number of changes before that.
@@ -151,22 +152,31 @@ impl Settings {
         let connect_timeout = read(&mut invalid, CONNECT_TIMEOUT, value::milliseconds);
         let timeout = read(&mut invalid, TIMEOUT, value::milliseconds);
         let busy_poll = read(&mut invalid, BUSY_POLL, value::microseconds);
-        let committed = read(&mut invalid, DURABILITY, value::is_committed);
+        let durability = read(&mut invalid, DURABILITY, value::durability);
         read(&mut invalid, ERRORS, value::errors);
-        match (address, prefix, connect_timeout, timeout, busy_poll, committed) {
+        match (address, prefix, connect_timeout, timeout, busy_poll, durability) {
             (
                 Some(address),
                 Some(prefix),
                 Some(connect_timeout),
                 Some(timeout),
                 Some(busy_poll),
-                Some(committed),
+                Some(durability),
             ) if invalid.is_empty() => {
                 let audience = Some(text(&zend::ini(AUDIENCE))).filter(|audience| !audience.is_empty());
                 let secret = read_secret();
                 let is_cluster = matches!(address.location, Location::Cluster(_));
                 let prefix = if is_cluster { prefix.in_cluster() } else { prefix };
-                Ok(Self { address, prefix, secret, audience, connect_timeout, timeout, busy_poll, committed })
+                Ok(Self {
+                    address,
+                    prefix,
+                    secret,
+                    audience,
+                    connect_timeout,
+                    timeout,
+                    busy_poll,
+                    durability,
+                })
             }
             _ => Err(invalid),
         }
@@ -184,7 +194,7 @@ fn check(name: &CStr, bytes: &[u8]) -> Result<(), InvalidDirective> {
         name if name == CONNECT_TIMEOUT => checked(CONNECT_TIMEOUT, value::milliseconds(bytes).map(drop)),
         name if name == TIMEOUT => checked(TIMEOUT, value::milliseconds(bytes).map(drop)),
         name if name == BUSY_POLL => checked(BUSY_POLL, value::microseconds(bytes).map(drop)),
-        name if name == DURABILITY => checked(DURABILITY, value::is_committed(bytes).map(drop)),
+        name if name == DURABILITY => checked(DURABILITY, value::durability(bytes).map(drop)),
         name if name == ERRORS => checked(ERRORS, value::errors(bytes)),
         _ => Ok(()),
     }

@@ -129,8 +129,9 @@ namespace ChatPush {
      * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
-     *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`, or in that of a
+     *     replica too with `replicated`. With `chatpush.errors` = `warning` also: it is queued, but was not committed
+     *     or replicated in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued
@@ -561,8 +562,9 @@ namespace {
      * @param string|int $sender_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string|int $receiver_id of the type that chatpushd's `user_id_type` says; by default 1 to 2147483647
      * @param string $content UTF-8, at most 65,535 bytes
-     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`.
-     *     With `chatpush.errors` = `warning` also: it is queued, but was not committed in time
+     * @return bool true: it is committed in MySQL, or in the log with `chatpush.durability=queued`, or in that of a
+     *     replica too with `replicated`. With `chatpush.errors` = `warning` also: it is queued, but was not committed
+     *     or replicated in time
      * @throws \ValueError an argument is out of range
      * @throws \ChatPush\ConnectionException Redis cannot be reached
      * @throws \ChatPush\UnavailableException no daemon runs, or the backlog or the mailbox is full: nothing was queued

@@ -42,7 +42,10 @@ async fn documented_accounts_of_redis_suffice() {
         ChatPush\\sendMessage(1, 2, 'y', 'text', 'once');
         var_dump(pushMessage(2, 'z', 'text'), ChatPush\\isOnline(2), getUnreadCount(2));
         $ids = array_column(getOfflineMessage(2), 'id'); ChatPush\\ackOfflineMessage(2, $ids);
-        ChatPush\\clearUnreadCount(2);";
+        ChatPush\\clearUnreadCount(2);
+        ini_set('chatpush.durability', 'replicated');
+        ini_set('chatpush.timeout_ms', 1000);
+        try { storeOfflineMessage(1, 2, 'no replica'); } catch (ChatPush\\TimeoutException) {}";
     assert_eq!(php.get(code).await.trim(), "bool(true)\nbool(true)\nint(2)");
     browser.send_text(r#"{"read":true}"#).await;
     let _: () = env.redis(&["CLIENT", "KILL", "TYPE", "PUBSUB"]).await;

@@ -334,6 +334,32 @@ async fn what_a_lost_master_had_queued_is_unknown() {
     }
 }
 
+/// `chatpush.durability = replicated`: it is said of which receivers no replica has the message.
+#[tokio::test]
+async fn replicated_send_names_the_users_of_a_late_replica() {
+    let cluster = Cluster::new().await;
+    let php = cluster.php().with("chatpush.durability=replicated");
+    let send =
+        "try { $deliveries = ChatPush\\sendToUsers(9, [1, 30, 60], 'x', 'text', 'once'); $outcomes = []; }
+        catch (ChatPush\\PartialException $e) {
+            $deliveries = $e->getDeliveries(); $outcomes = $e->getOutcomes();
+        }
+        echo json_encode([$deliveries, $outcomes]);";
+    let master = cluster.redis.master(Partition::of(&id(30)).slot()).await.expect("a master");
+    let replica = cluster.redis.replica(master).await.expect("redis-cli starts").expect("it has one");
+    cluster.redis.signal(replica, "STOP");
+    let late = php.clone().with("chatpush.timeout_ms=3000").get(send).await;
+    assert_eq!(late, r#"[{"1":"stored","60":"stored"},{"30":"queued"}]"#);
+    let alone = "echo ChatPush\\sendMessage(9, 1, 'x')->name;
+        try { ChatPush\\sendMessage(9, 30, 'x'); } catch (ChatPush\\TimeoutException $e) { echo $e->getOutcome()->name; }";
+    assert_eq!(php.clone().with("chatpush.timeout_ms=1500").get(alone).await, "StoredQueued");
+
+    cluster.redis.signal(replica, "CONT");
+    assert_eq!(php.get(send).await, r#"[{"1":"stored","30":"stored","60":"stored"},[]]"#);
+    let log = cluster.prefix().log(Partition::of(&id(30)));
+    assert_eq!(cluster.ask(&log, &["XLEN", &log]).await, "2\n");
+}
+
 /// Every message is stored once and in order, though a master is killed and a partition moves between two of them. A call
 /// that fails is repeated under its id.
 #[tokio::test]

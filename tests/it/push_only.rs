@@ -144,7 +144,7 @@ async fn whatever_stores_or_reads_is_refused_by_name() {
     let local = ["connectToken", "grantToken", "ping", "close"].map(|name| format!("ChatPush\\{name}"));
     let mut working = documented(false);
     assert!(local.iter().all(|name| working.remove(name)), "{working:?}");
-    for durability in ["committed", "queued"] {
+    for durability in ["committed", "queued", "replicated"] {
         let text = env.php().with(&format!("chatpush.durability={durability}")).get(&code).await;
         let (works, refused): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.ends_with(" works"));
         let names = |lines: &[&str]| -> BTreeSet<String> {

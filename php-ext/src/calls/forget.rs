@@ -13,7 +13,7 @@ use chatpush_wire::reply::Reply;
 
 use super::{live, now_ms, unexpected};
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::exchange::{Awaits, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::Call;
 
@@ -52,7 +52,7 @@ fn forget_stored(call: &Call, user: &UserId) -> Result<(), Error> {
         prefix,
         content: None,
         entries: FORGETS,
-        waits: true,
+        awaits: Awaits::Daemon,
         unanswered: &Unanswered {
             known: Known::Queued,
             text: "it is queued and will be done, but not in time (did very much wait, is MySQL away, or does the \

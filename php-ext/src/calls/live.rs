@@ -11,7 +11,7 @@ use chatpush_wire::partition::Partition;
 
 use super::{new_id, now_ms, unexpected};
 use crate::error::Error;
-use crate::exchange::{Command, Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::exchange::{Awaits, Command, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::fetched_rows::FetchedRow;
 use crate::link::{self, Answer, Known, LinkError, Place, Unanswered};
 use crate::settings::Call;
@@ -65,7 +65,7 @@ pub(crate) fn disconnect(call: &Call, user: &UserId) -> Result<bool, Error> {
         repeatable: true,
         partition: Partition::of(user),
         prefix,
-        waits: false,
+        awaits: Awaits::Nothing,
         unanswered: &Unanswered { known: Known::Unknown, text: "the outcome is unknown" },
         progress: Progress::default(),
     };

@@ -15,7 +15,7 @@ use chatpush_wire::reply::{Reply, Row};
 use super::query::query;
 use super::{reply, unexpected};
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall};
+use crate::exchange::{Awaits, Keys, Progress, ScriptCall};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::Call;
 
@@ -117,7 +117,7 @@ fn append(call: &Call, user: &UserId, fields: Fields<'_>, entries: u32) -> Resul
         prefix,
         content: None,
         entries,
-        waits: true,
+        awaits: Awaits::Daemon,
         unanswered: &Unanswered {
             known: Known::Queued,
             text: "it is queued and will be done, but not in time (is MySQL away, or does the calling \

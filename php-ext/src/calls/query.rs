@@ -7,7 +7,7 @@ use chatpush_wire::reply::Reply;
 
 use super::reply;
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall};
+use crate::exchange::{Awaits, Keys, Progress, ScriptCall};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::Call;
 
@@ -49,7 +49,7 @@ pub(super) fn query(call: &Call, query: Query) -> Result<Reply, Error> {
         prefix,
         content: None,
         entries: 0,
-        waits: true,
+        awaits: Awaits::Daemon,
         unanswered,
         progress: Progress::default(),
     };

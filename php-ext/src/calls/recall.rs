@@ -14,7 +14,7 @@ use chatpush_wire::reply::Reply;
 
 use super::unexpected;
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::exchange::{Awaits, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
 use crate::settings::Call;
 
@@ -47,7 +47,7 @@ pub(crate) fn recall(call: &Call, sender: &UserId, receiver: &UserId, id: Messag
         prefix,
         content: None,
         entries: RECALLS,
-        waits: true,
+        awaits: Awaits::Daemon,
         unanswered: &Unanswered {
             known: Known::Queued,
             text: "the recall is queued and will be done, but not in time (is MySQL away, or does the calling \

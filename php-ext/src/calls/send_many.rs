@@ -15,11 +15,11 @@ use chatpush_wire::new_entry::NewMessageToMany;
 use chatpush_wire::reply::{Refusal, Reply};
 
 use super::groups::{Group, groups};
-use super::store::{UNCOMMITTED, seen_ttl};
+use super::store::{awaits, seen_ttl};
 use super::{new_id, now_ms, unexpected};
 use crate::delivery::Delivery;
 use crate::error::{Error, Partial};
-use crate::exchange::{Part, ScriptCalls, Waits};
+use crate::exchange::{Awaits, Part, ScriptCalls, Waits};
 use crate::link::{self, ExecuteError, Needs};
 use crate::outcome::Outcome;
 use crate::settings::Call;
@@ -73,7 +73,9 @@ pub(crate) fn send(call: &Call, message: ToMany<'_>) -> Result<Vec<(UserId, Deli
         Part::new(group.partition, keys, arguments)
     });
     let needs = Needs { prefix, content: Some(content), storage: true, entries: MANY_RECEIVERS };
-    let waits = call.committed.then_some(Waits { expects_reply, unanswered: UNCOMMITTED });
+    let (awaits, unanswered) = awaits(call);
+    let is_wanted = if awaits == Awaits::Daemon { expects_reply } else { is_queued };
+    let waits = (awaits != Awaits::Nothing).then_some(Waits { awaits, is_wanted, unanswered });
     let mut calls = ScriptCalls {
         script: &ACCEPT_MANY,
         prefix,
@@ -87,7 +89,7 @@ pub(crate) fn send(call: &Call, message: ToMany<'_>) -> Result<Vec<(UserId, Deli
         written: 0,
     };
     let failed = link::execute_parts(call, &mut calls, call.deadline()).err();
-    let known = Known { address: &call.address, waits: waits.is_some(), failed };
+    let known = Known { address: &call.address, awaits, failed };
     let mut results = Results::default();
     for (group, part) in groups.iter().zip(&calls.parts) {
         known.add(group, part, &mut results);
@@ -100,6 +102,16 @@ fn expects_reply(answer: &[Vec<u8>]) -> bool {
     answer.first().is_some_and(|marks| marks.iter().any(|mark| is_listed(*mark)))
 }
 
+/// Whether the script has accepted the message for any receiver, now or before.
+fn is_queued(answer: &[Vec<u8>]) -> bool {
+    answer.first().is_some_and(|marks| marks.iter().any(|mark| is_accepted(*mark)))
+}
+
+/// Whether the message for a receiver with this mark was accepted, now or before.
+const fn is_accepted(mark: u8) -> bool {
+    is_listed(mark) || matches!(mark, b'W' | b'w')
+}
+
 /// Whether a receiver with this mark stands in the entry.
 const fn is_listed(mark: u8) -> bool {
     matches!(mark, b'1' | b'0' | b'D' | b'd')
@@ -108,7 +120,7 @@ const fn is_listed(mark: u8) -> bool {
 /// Whether the first of several answers says that the message for this receiver was accepted.
 fn was_accepted(part: &Part<'_>, at: usize) -> bool {
     let mark = part.first_answer().and_then(|answer| answer.first()?.get(at));
-    mark.is_some_and(|mark| is_listed(*mark) || matches!(mark, b'W' | b'w'))
+    mark.is_some_and(|mark| is_accepted(*mark))
 }
 
 /// What became of the message for one receiver: delivered, or what is known and why.
@@ -124,7 +136,7 @@ enum Cause {
 /// What is known of all calls.
 struct Known<'a> {
     address: &'a Address,
-    waits: bool,
+    awaits: Awaits,
     failed: Option<ExecuteError>,
 }
 
@@ -136,6 +148,8 @@ impl Known<'_> {
     /// Adds the result of each receiver of a call.
     fn add(&self, group: &Group, part: &Part<'_>, results: &mut Results) {
         let unknown = part.may_be_executed();
+        let (is_daemon, is_replica) =
+            (self.awaits == Awaits::Daemon, matches!(self.awaits, Awaits::Replica(_)));
         let Some([marks, error, refusals @ ..]) = part.answer() else {
             let outcome = if unknown { Outcome::Unknown } else { Outcome::NotQueued };
             results.0.extend(group.places.iter().map(|place| (*place, Err((outcome, Cause::Exchange)))));
@@ -151,7 +165,11 @@ impl Known<'_> {
             let unknown = unknown || was_accepted(part, at);
             let not_queued = if unknown { Outcome::Unknown } else { Outcome::NotQueued };
             let result = match mark {
-                mark if is_listed(*mark) && self.waits => match (part.reply(), &mut each) {
+                mark if is_accepted(*mark) && is_replica && !part.is_replicated() => {
+                    let outcome = if part.may_be_gone() { Outcome::Unknown } else { Outcome::Queued };
+                    Err((outcome, Cause::Exchange))
+                }
+                mark if is_listed(*mark) && is_daemon => match (part.reply(), &mut each) {
                     (Some(_), Some(each)) => match each.next() {
                         Some(Ok(online)) => Ok(delivery(online)),
                         Some(Err(refused)) => Err((Outcome::NotQueued, Cause::This(refused.into()))),
@@ -164,7 +182,7 @@ impl Known<'_> {
                     (None, _) if part.may_be_gone() => Err((Outcome::Unknown, Cause::Exchange)),
                     (None, _) => Err((Outcome::Queued, Cause::Exchange)),
                 },
-                b'W' | b'w' if self.waits => Err((Outcome::Queued, Cause::This(Error::NotAwaited))),
+                b'W' | b'w' if is_daemon => Err((Outcome::Queued, Cause::This(Error::NotAwaited))),
                 b'1' | b'D' | b'W' => Ok(Delivery::Live),
                 b'0' | b'd' | b'w' => Ok(Delivery::Stored),
                 b'n' => Err((not_queued, Cause::This(Refusal::NoDaemon.into()))),

@@ -17,19 +17,35 @@ use chatpush_wire::reply::Reply;
 use super::{new_id, now_ms, unexpected};
 use crate::delivery::Delivery;
 use crate::error::Error;
-use crate::exchange::{Keys, Progress, ScriptCall, ScriptOutcome};
+use crate::exchange::{Awaits, Keys, Progress, ScriptCall, ScriptOutcome};
 use crate::link::{self, Known, Unanswered};
-use crate::settings::{Call, Settings};
+use crate::settings::{Call, Durability, Settings};
 
 /// What is known when the message was accepted and no daemon has answered.
-pub(super) const UNCOMMITTED: &Unanswered = &Unanswered {
+const UNCOMMITTED: &Unanswered = &Unanswered {
     known: Known::Queued,
     text: "the message is queued and will be stored once, but it was not committed in time \
            (is MySQL away, or does the calling transaction hold this user's row?)",
 };
 
-/// Stores a message. Returns true after the commit or, with `chatpush.durability=queued`, once it is in the
-/// log.
+/// What is known when the message was accepted and no replica has confirmed that it has it.
+const UNREPLICATED: &Unanswered = &Unanswered {
+    known: Known::Queued,
+    text: "the message is queued and will be stored once, but no replica of Redis was known to have it in time \
+           (does one run, and does it keep up?)",
+};
+
+/// What a store waits for, and what is known when that has not come.
+pub(super) fn awaits(call: &Call) -> (Awaits, &'static Unanswered) {
+    match call.durability {
+        Durability::Committed => (Awaits::Daemon, UNCOMMITTED),
+        Durability::Queued => (Awaits::Nothing, UNCOMMITTED),
+        Durability::Replicated => (Awaits::Replica(call.deadline()), UNREPLICATED),
+    }
+}
+
+/// Stores a message. Returns true after the commit or, with another `chatpush.durability`, once it is in the log,
+/// or in that of a replica too.
 pub(crate) fn store(call: &Call, sender: &UserId, receiver: &UserId, content: &str) -> Result<bool, Error> {
     let id = new_id(now_ms())?;
     let message = NewMessage { id: &id, sender, receiver, content, message_type: None, conversation: None };
@@ -80,6 +96,7 @@ fn accept(call: &Call, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, 
         AFTER_TIME.into(),
     ];
     arguments.extend(message.fields().into_iter().flat_map(|(name, value)| [name.into(), value]));
+    let (awaits, unanswered) = awaits(call);
     let mut script = ScriptCall {
         script: &ACCEPT,
         keys: Keys::Fixed(vec![
@@ -94,8 +111,8 @@ fn accept(call: &Call, message: &NewMessage<'_>, ttl: Duration) -> Result<bool, 
         prefix,
         content: Some(content),
         entries: if conversation.is_some() { CONVERSATIONS } else { 0 },
-        waits: call.committed,
-        unanswered: UNCOMMITTED,
+        awaits,
+        unanswered,
         progress: Progress::default(),
     };
     match link::execute(call, &mut script, call.deadline())? {

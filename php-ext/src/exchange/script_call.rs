@@ -9,7 +9,7 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::{Refusal, Reply};
 use chatpush_wire::reply_to;
 
-use super::{NO_ANSWER, UNKNOWN};
+use super::{Awaits, NO_ANSWER, UNKNOWN, replication};
 use crate::link::breaker::{self, Awaited};
 use crate::link::{Connection, Exchange, Known, LinkError, Needs, Place, Unanswered, command};
 
@@ -28,9 +28,9 @@ pub(crate) struct ScriptCall<'a> {
     pub(crate) content: Option<&'a str>,
     /// The generation of the log entry that it appends; 0: of any.
     pub(crate) entries: u32,
-    /// Whether a daemon answers, and the call waits for that.
-    pub(crate) waits: bool,
-    /// What is known when the script was executed and no daemon has answered.
+    /// What the call waits for.
+    pub(crate) awaits: Awaits,
+    /// What is known when the script was executed, and that has not come.
     pub(crate) unanswered: &'static Unanswered,
     pub(crate) progress: Progress,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Progress {
 
 /// What came of a script.
 pub(crate) enum ScriptOutcome {
-    /// The script accepted the call; with its detail. Nobody waits for a daemon.
+    /// The script accepted the call; with its detail. No daemon answers.
     Accepted(String),
     /// The answer of a daemon, or a refusal by the script.
     Replied(Reply),
@@ -80,7 +80,7 @@ impl Exchange for ScriptCall<'_> {
             keys.iter().map(String::len).chain(self.arguments.iter().map(|argument| argument.len()));
         commands.reserve(lengths.map(|length| length + 16).sum::<usize>() + 256);
         let mut reply_to = String::new();
-        if self.waits {
+        if self.awaits == Awaits::Daemon {
             self.progress.call = connection.begin_call();
             reply_to = reply_to::encode(connection.caller(), self.progress.call);
             let channel = self.prefix.reply_channel(self.partition, connection.caller());
@@ -93,6 +93,10 @@ impl Exchange for ScriptCall<'_> {
         parts.push(reply_to.as_bytes());
         parts.extend(self.arguments.iter().map(|argument| argument.as_bytes()));
         command(commands, &parts);
+        if let Awaits::Replica(until) = self.awaits {
+            replication::ask(self.prefix, self.partition, until, commands);
+            connection.set_blocked(true);
+        }
     }
 
     fn answers(
@@ -125,14 +129,16 @@ impl Exchange for ScriptCall<'_> {
             return parse_reply(&detail).map(ScriptOutcome::Replied);
         }
         subscribed?;
-        if !self.waits {
-            return Ok(ScriptOutcome::Accepted(String::from_utf8_lossy(&detail).into_owned()));
+        match self.awaits {
+            Awaits::Daemon => return self.wait(connection, deadline).map(ScriptOutcome::Replied),
+            Awaits::Replica(_) => replication::receive(connection, deadline)?,
+            Awaits::Nothing => {}
         }
-        self.wait(connection, deadline).map(ScriptOutcome::Replied)
+        Ok(ScriptOutcome::Accepted(String::from_utf8_lossy(&detail).into_owned()))
     }
 
     fn needs(&self) -> Option<Needs<'_>> {
-        let storage = self.waits || self.content.is_some();
+        let storage = self.awaits == Awaits::Daemon || self.content.is_some();
         Some(Needs { prefix: self.prefix, content: self.content, storage, entries: self.entries })
     }
 

@@ -14,8 +14,8 @@ use chatpush_wire::partition::Partition;
 use chatpush_wire::reply::Reply;
 use chatpush_wire::reply_to;
 
-use super::UNKNOWN;
 use super::shares::{self, Placed};
+use super::{Awaits, UNKNOWN, replication};
 use crate::link::breaker::{self, Awaited, DaemonWait, Silence};
 use crate::link::{Answer, Connection, Exchange, LinkError, Needs, Parts, Place, Unanswered, command};
 
@@ -33,7 +33,7 @@ pub(crate) struct ScriptCalls<'a> {
     pub(crate) needs: Option<Needs<'a>>,
     /// Whether the script's answer says that no daemon was there.
     pub(crate) found_no_daemon: fn(&[Vec<u8>]) -> bool,
-    /// Whether daemons answer the calls that the script has accepted, and the exchange waits for that.
+    /// What is waited for once the script has accepted calls, if anything is.
     pub(crate) waits: Option<Waits>,
     /// How many subscriptions precede the calls.
     pub(crate) subscribes: usize,
@@ -43,12 +43,14 @@ pub(crate) struct ScriptCalls<'a> {
     pub(crate) written: usize,
 }
 
-/// How a wait for daemons is decided and described.
+/// How a wait is decided and described.
 #[derive(Clone, Copy)]
 pub(crate) struct Waits {
-    /// Whether a daemon will answer a call that the script answered like this.
-    pub(crate) expects_reply: fn(&[Vec<u8>]) -> bool,
-    /// What is known when the script was executed and no daemon has answered.
+    /// For daemons or for a replica.
+    pub(crate) awaits: Awaits,
+    /// Whether there is something to wait for where the script answered like this.
+    pub(crate) is_wanted: fn(&[Vec<u8>]) -> bool,
+    /// What is known when the script was executed, and that has not come.
     pub(crate) unanswered: &'static Unanswered,
 }
 
@@ -70,10 +72,18 @@ pub(crate) struct Part<'a> {
     first: Option<Vec<Vec<u8>>>,
     /// Whether that was the answer of a master that may have been replaced since.
     outdated: bool,
-    /// What a daemon answered.
-    reply: Option<Reply>,
+    /// What was waited for, once it has come.
+    come: Option<Come>,
     /// Its place among the calls.
     place: usize,
+}
+
+/// What was waited for.
+enum Come {
+    /// What a daemon answered.
+    Reply(Reply),
+    /// A replica that has what the script has written.
+    Replica,
 }
 
 impl Placed for Part<'_> {
@@ -92,9 +102,9 @@ impl Placed for Part<'_> {
 
 impl<'a> Part<'a> {
     pub(crate) const fn new(partition: Partition, keys: Vec<String>, arguments: Vec<Cow<'a, str>>) -> Self {
-        let (answer, first, reply) = (None, None, None);
+        let (answer, first, come) = (None, None, None);
         let (call, place, pending, lost, outdated) = (0, 0, false, false, false);
-        Self { partition, keys, arguments, call, pending, lost, answer, first, outdated, reply, place }
+        Self { partition, keys, arguments, call, pending, lost, answer, first, outdated, come, place }
     }
 
     /// What the script answered last.
@@ -109,12 +119,20 @@ impl<'a> Part<'a> {
 
     /// Whether a master that has replaced the one that answered may not have it.
     pub(crate) const fn may_be_gone(&self) -> bool {
-        self.outdated && self.reply.is_none()
+        self.outdated && self.come.is_none()
     }
 
     /// What a daemon answered.
     pub(crate) const fn reply(&self) -> Option<&Reply> {
-        self.reply.as_ref()
+        match &self.come {
+            Some(Come::Reply(reply)) => Some(reply),
+            Some(Come::Replica) | None => None,
+        }
+    }
+
+    /// Whether a replica has what the script has written.
+    pub(crate) const fn is_replicated(&self) -> bool {
+        matches!(self.come, Some(Come::Replica))
     }
 
     /// Whether it may have been executed beside what is known of it.
@@ -137,7 +155,7 @@ impl<'a> Part<'a> {
 
     fn is_awaited(&self, waits: Option<Waits>) -> bool {
         match (waits, &self.answer) {
-            (Some(waits), Some(answer)) => self.reply.is_none() && (waits.expects_reply)(answer),
+            (Some(waits), Some(answer)) => self.come.is_none() && (waits.is_wanted)(answer),
             _ => false,
         }
     }
@@ -161,10 +179,10 @@ impl Exchange for ScriptCalls<'_> {
     }
 
     fn commands(&mut self, connection: &mut Connection, commands: &mut Vec<u8>) {
-        let waits = self.waits;
+        let (waits, awaits) = (self.waits, self.awaits());
         self.subscribes = 0;
         for part in self.parts.iter_mut().filter(|part| !part.is_done(waits)) {
-            if waits.is_some() {
+            if awaits == Awaits::Daemon {
                 part.call = connection.begin_call();
                 let channel = self.prefix.reply_channel(part.partition, connection.caller());
                 self.subscribes += usize::from(connection.subscribe(commands, channel));
@@ -172,18 +190,25 @@ impl Exchange for ScriptCalls<'_> {
         }
         self.loads = connection.load(commands, self.script);
         self.written = 0;
+        connection.set_blocked(matches!(awaits, Awaits::Replica(_)));
         self.more_commands(connection, commands);
     }
 
     fn more_commands(&mut self, connection: &Connection, commands: &mut Vec<u8>) -> bool {
-        let before = commands.len();
+        let (before, awaits, waits) = (commands.len(), self.awaits(), self.waits);
+        let last = self.parts.iter().rposition(|part| !part.is_done(waits)).map(|at| at + 1);
         while commands.len() < BYTES_PER_WRITE
             && let Some(part) = self.parts.get_mut(self.written)
         {
             self.written += 1;
             if !part.is_done(self.waits) {
-                let reply_to = self.waits.map(|_| reply_to::encode(connection.caller(), part.call));
+                let reply_to =
+                    (awaits == Awaits::Daemon).then(|| reply_to::encode(connection.caller(), part.call));
                 part.write(self.script, &reply_to.unwrap_or_default(), commands);
+                // Behind the last one.
+                if let (Awaits::Replica(until), true) = (awaits, Some(self.written) == last) {
+                    replication::ask(self.prefix, part.partition, until, commands);
+                }
             }
         }
         commands.len() > before
@@ -193,8 +218,12 @@ impl Exchange for ScriptCalls<'_> {
         // Daemons may answer the first calls before the script has answered the last ones.
         let mut messages = Vec::new();
         let answered = self.answers_of_script(connection, &mut messages, deadline);
-        if self.waits.is_none() {
-            return answered;
+        match self.awaits() {
+            Awaits::Nothing => return answered,
+            Awaits::Replica(_) => {
+                return answered.and_then(|()| self.receive_replicated(connection, deadline));
+            }
+            Awaits::Daemon => {}
         }
         let mut wait = Wait::new(connection, self.prefix, deadline);
         for message in messages {
@@ -273,7 +302,7 @@ impl Parts for ScriptCalls<'_> {
         let found_no_daemon = self.found_no_daemon;
         let mut any = false;
         for part in &mut self.parts {
-            if part.answer.as_deref().is_some_and(found_no_daemon) && part.reply.is_none() {
+            if part.answer.as_deref().is_some_and(found_no_daemon) && part.come.is_none() {
                 part.answer = None;
                 any = true;
             }
@@ -283,6 +312,26 @@ impl Parts for ScriptCalls<'_> {
 }
 
 impl ScriptCalls<'_> {
+    fn awaits(&self) -> Awaits {
+        self.waits.map_or(Awaits::Nothing, |waits| waits.awaits)
+    }
+
+    /// Waits for a replica that has all that was written.
+    fn receive_replicated(
+        &mut self,
+        connection: &mut Connection,
+        deadline: Instant,
+    ) -> Result<(), LinkError> {
+        let waits = self.waits;
+        if self.parts.iter().any(|part| part.is_awaited(waits)) {
+            replication::receive(connection, deadline)?;
+            for part in self.parts.iter_mut().filter(|part| part.is_awaited(waits)) {
+                part.come = Some(Come::Replica);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the script's answer to each call, and keeps the messages that come between them.
     fn answers_of_script(
         &mut self,
@@ -343,7 +392,7 @@ impl ScriptCalls<'_> {
         // A daemon that refused is not asked first the next time.
         let refused = matches!(reply, Reply::Refused(_));
         connection.answered_by(if refused { "" } else { daemon });
-        part.reply = Some(reply);
+        part.come = Some(Come::Reply(reply));
         Ok(())
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Connection {
     redis_poll: BusyPoll,
     /// Whether that pays for a daemon's answers.
     daemon_poll: BusyPoll,
+    /// Whether Redis still waits for a replica, so that it executes nothing else.
+    blocked: bool,
 }
 
 /// Whose answer is awaited.
@@ -163,6 +165,7 @@ impl Connection {
             busy_poll: Duration::ZERO,
             redis_poll: BusyPoll::default(),
             daemon_poll: BusyPoll::default(),
+            blocked: false,
         }
     }
 
@@ -201,10 +204,15 @@ impl Connection {
         self.process == std::process::id()
     }
 
-    /// Whether it can be used: Redis has neither closed it nor answered unasked, and it does not have too
+    /// Whether it can be used: Redis has neither closed it nor answered unasked, is not blocked, and it does not have too
     /// many subscriptions. Late answers of daemons are dropped.
     pub(super) fn is_alive(&mut self) -> bool {
-        self.channels.len() <= CHANNELS && self.drop_unasked().is_ok()
+        !self.blocked && self.channels.len() <= CHANNELS && self.drop_unasked().is_ok()
+    }
+
+    /// Whether Redis waits for a replica. A connection that is given up while it does is not used again.
+    pub(crate) const fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
     }
 
     fn drop_unasked(&mut self) -> Result<(), LinkError> {

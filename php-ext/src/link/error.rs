@@ -84,6 +84,9 @@ pub(crate) enum LinkError {
     /// Redis executed the script, but refused the subscription to its answer.
     #[error("{0}")]
     Subscription(RedisError),
+    /// Redis executed the script, but refused to wait for a replica.
+    #[error("{0}")]
+    Replication(RedisError),
 }
 
 impl LinkError {
@@ -99,14 +102,16 @@ impl LinkError {
 
     /// Whether the connection broke, rather than that Redis or a daemon has answered or not.
     pub(super) fn is_of_connection(&self) -> bool {
-        !matches!(
-            self.of_rest(),
+        match self.of_rest() {
+            // The script was executed, and the master is none any more.
+            Self::Replication(error) => error.is_passing() || error.is_of_slot(),
             Self::Unanswered(_)
-                | Self::NoScript
-                | Self::Installation(_)
-                | Self::Redis(_)
-                | Self::Subscription(_)
-        )
+            | Self::NoScript
+            | Self::Installation(_)
+            | Self::Redis(_)
+            | Self::Subscription(_) => false,
+            _ => true,
+        }
     }
 
     /// Why the rest of a call was not executed, if a part was.
@@ -133,7 +138,7 @@ impl LinkError {
                 error.kind(),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             ),
-            Self::Redis(error) => error.is_passing(),
+            Self::Redis(error) | Self::Replication(error) => error.is_passing(),
             Self::Sentinel(cause) | Self::Master(_, cause) | Self::Node(_, cause) => cause.is_passing(),
             Self::Unanswered(_)
             | Self::UnknownMaster(_)

@@ -260,10 +260,10 @@ pub(super) fn failure(
         (LinkError::Subscription(_), Some(Unanswered { known: Known::Queued, .. })) => {
             ExecuteError::Answered { address, unanswered: Some(UNHEARD), cause }
         }
-        (LinkError::Redis(_), Some(Unanswered { known: Known::Unknown, .. })) => {
+        (LinkError::Redis(_) | LinkError::Replication(_), Some(Unanswered { known: Known::Unknown, .. })) => {
             ExecuteError::Answered { address, unanswered: Some(UNCERTAIN), cause }
         }
-        (LinkError::Redis(_) | LinkError::Subscription(_), unanswered) => {
+        (LinkError::Redis(_) | LinkError::Subscription(_) | LinkError::Replication(_), unanswered) => {
             ExecuteError::Answered { address, unanswered, cause }
         }
         (_, Some(unanswered)) => ExecuteError::Broken { address, unanswered, cause },

@@ -77,7 +77,7 @@ pub(crate) enum ExecuteError {
 fn what(cause: &LinkError) -> &'static str {
     match cause {
         LinkError::Subscription(_) => "does not let this account receive answers",
-        LinkError::Redis(error) => error.what(),
+        LinkError::Redis(error) | LinkError::Replication(error) => error.what(),
         _ => "cannot be reached",
     }
 }
@@ -85,7 +85,9 @@ fn what(cause: &LinkError) -> &'static str {
 /// What to do about an error that Redis answered with.
 fn fix(cause: &LinkError) -> Option<&'static str> {
     match cause {
-        LinkError::Redis(error) | LinkError::Subscription(error) => RedisError::fix(error),
+        LinkError::Redis(error) | LinkError::Subscription(error) | LinkError::Replication(error) => {
+            RedisError::fix(error)
+        }
         _ => None,
     }
 }
@@ -140,7 +142,9 @@ impl ExecuteError {
             | Self::StillUnreachable { cause, .. }
             | Self::Broken { cause, .. }
             | Self::Answered { cause, .. } => match &**cause {
-                LinkError::Redis(error) | LinkError::Subscription(error) => error.is_temporary(),
+                LinkError::Redis(error) | LinkError::Subscription(error) | LinkError::Replication(error) => {
+                    error.is_temporary()
+                }
                 cause => cause.is_passing(),
             },
             // A daemon may be started, or upgraded.

@@ -36,7 +36,7 @@ pub(crate) enum InvalidValue {
     Microseconds(String),
     #[error("must be UTF-8 without a NUL byte")]
     Text,
-    #[error("{0:?} must be committed or queued")]
+    #[error("{0:?} must be committed, queued or replicated")]
     Durability(String),
     #[error("{0:?} must be exception or warning")]
     Errors(String),

@@ -38,11 +38,23 @@ pub(super) fn microseconds(bytes: &[u8]) -> Result<Duration, InvalidValue> {
     }
 }
 
-/// Whether a store waits for the commit.
-pub(super) fn is_committed(bytes: &[u8]) -> Result<bool, InvalidValue> {
+/// What a store waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// For the commit.
+    Committed,
+    /// For Redis alone.
+    Queued,
+    /// For Redis and one replica of it.
+    Replicated,
+}
+
+/// What a store waits for.
+pub(super) fn durability(bytes: &[u8]) -> Result<Durability, InvalidValue> {
     match text(bytes)? {
-        "committed" => Ok(true),
-        "queued" => Ok(false),
+        "committed" => Ok(Durability::Committed),
+        "queued" => Ok(Durability::Queued),
+        "replicated" => Ok(Durability::Replicated),
         other => Err(InvalidValue::Durability(other.to_owned())),
     }
 }

@@ -24,7 +24,7 @@ async fn php_on_another_database_number_is_refused() {
     for call in
         ["storeOfflineMessage(1, 2, 'x')", "ChatPush\\sendToUsers(1, [2], 'x')"].iter().chain(&LIVE_CALLS)
     {
-        for durability in ["committed", "queued"] {
+        for durability in ["committed", "queued", "replicated"] {
             let text =
                 other.clone().with(&format!("chatpush.durability={durability}")).get(&refusal(call)).await;
             assert!(

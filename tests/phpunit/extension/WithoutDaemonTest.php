@@ -34,7 +34,7 @@ final class WithoutDaemonTest extends ChatPushTestCase
     public function testPrefixThatNoDaemonHasServedIsRefused(): void
     {
         ini_set('chatpush.prefix', 'nobody');
-        foreach (['committed', 'queued'] as $durability) {
+        foreach (['committed', 'queued', 'replicated'] as $durability) {
             ini_set('chatpush.durability', $durability);
             $thrown = self::expectThrown(
                 ChatPush\UnavailableException::class,

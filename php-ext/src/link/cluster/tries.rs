@@ -97,7 +97,9 @@ impl Tries {
 /// Whether another try may succeed in a moment, perhaps at another master.
 fn passes(cause: &LinkError) -> bool {
     match cause {
-        LinkError::Redis(error) | LinkError::Subscription(error) => error.is_of_slot() || error.is_passing(),
+        LinkError::Redis(error) | LinkError::Subscription(error) | LinkError::Replication(error) => {
+            error.is_of_slot() || error.is_passing()
+        }
         cause => cause.is_passing(),
     }
 }
@@ -126,6 +128,7 @@ impl Cluster {
             LinkError::Halfway(cause) => cause,
             LinkError::Redis(error) => Arc::new(LinkError::Redis(error.of_slot())),
             LinkError::Subscription(error) => Arc::new(LinkError::Subscription(error.of_slot())),
+            LinkError::Replication(error) => Arc::new(LinkError::Replication(error.of_slot())),
             cause => Arc::new(cause),
         };
         let (is_down, is_of_slot, is_passing) = match &*cause {
