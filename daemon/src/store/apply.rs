@@ -3,7 +3,7 @@
 use chatpush_wire::id::{MessageId, UserId};
 use chatpush_wire::partition::Partition;
 
-use super::multi_statement::{MultiStatement, ResultUse};
+use super::multi_statement::{MultiStatement, ResultUse, Results};
 use super::rows::Unread;
 use super::statements::dead_letter;
 use super::writer_connection::{Locks, WriterConnection};
@@ -18,6 +18,15 @@ pub(crate) enum Inserts {
     Together,
     /// Each row in a statement of its own, since the ids were not as expected.
     OneByOne,
+}
+
+/// What is done about users whose total the application has set to 0, while their conversations still count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptied {
+    /// There is none as a rule: the transaction fails if there is one.
+    Unexpected,
+    /// What conversations count is emptied.
+    Empty,
 }
 
 /// An entry to keep in `chatpush_dead`.
@@ -86,19 +95,12 @@ impl WriterConnection {
         inserts: Inserts,
         end: &End<'_>,
     ) -> Result<Applied, StoreError> {
-        let mut statements = MultiStatement::default();
-        self.set_locks(&mut statements, locks);
-        self.add_batch(&mut statements, batch, locks, inserts);
-        match end {
-            End::Commit(letters) => {
-                for letter in *letters {
-                    statements.push(ResultUse::Ignored, dead_letter::insert(letter));
-                }
-                self.add_end(&mut statements, &batch.positions);
+        let mut results = match self.execute_batch(batch, locks, (inserts, Emptied::Unexpected), end).await {
+            Err(StoreError::Emptied) => {
+                self.execute_batch(batch, locks, (inserts, Emptied::Empty), end).await?
             }
-            End::RollBack => statements.push(ResultUse::Ignored, "ROLLBACK"),
-        }
-        let mut results = self.execute_within(self.limit(batch.rows()), statements).await?;
+            done => done?,
+        };
         let recalled =
             results.affected_rows.split_off(batch.app_deletes.len().min(results.affected_rows.len()));
         let ids = self.tables.user_id_type;
@@ -113,6 +115,29 @@ impl WriterConnection {
             delivered,
             counters: counters::found(&self.tables, results.rows, results.parts),
         })
+    }
+
+    /// Executes the transaction of a batch.
+    async fn execute_batch(
+        &mut self,
+        batch: &Batch<'_>,
+        locks: Locks,
+        (inserts, zeroed): (Inserts, Emptied),
+        end: &End<'_>,
+    ) -> Result<Results, StoreError> {
+        let mut statements = MultiStatement::default();
+        self.set_locks(&mut statements, locks);
+        self.add_batch(&mut statements, batch, locks, (inserts, zeroed));
+        match end {
+            End::Commit(letters) => {
+                for letter in *letters {
+                    statements.push(ResultUse::Ignored, dead_letter::insert(letter));
+                }
+                self.add_end(&mut statements, &batch.positions);
+            }
+            End::RollBack => statements.push(ResultUse::Ignored, "ROLLBACK"),
+        }
+        self.execute_within(self.limit(batch.rows()), statements).await
     }
 
     /// The beginning of a transaction that changes rows while the positions are these, beside the log.

@@ -51,6 +51,10 @@ pub(crate) enum StoreError {
     /// Nothing was changed; try again.
     #[error("MySQL: the server took the transaction away")]
     Aborted,
+    /// The application has set a total to 0, and conversations still count. Nothing was changed; try again, and empty
+    /// them first.
+    #[error("MySQL: a total was set to 0")]
+    Emptied,
     /// A row does not have the id that was expected, or a record is there already. Nothing was changed; try
     /// again, row by row.
     #[error("MySQL: the inserted rows are not where they were expected")]
@@ -158,7 +162,7 @@ pub(crate) enum Treatment {
 impl StoreError {
     /// Whether nothing is wrong with the entries as a rule: another try may succeed.
     pub(crate) const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Aborted | Self::Unrecorded)
+        matches!(self, Self::Busy(_) | Self::Aborted | Self::Emptied | Self::Unrecorded)
     }
 
     /// Whether only some of the entries may be the reason, so that others can be applied without them. The
@@ -184,9 +188,10 @@ impl StoreError {
             },
             Self::Unexpected(_) | Self::Denied(_) | Self::Rejected(_) => Treatment::Suspect,
             Self::Slow(_) => Treatment::SuspectSlow,
-            Self::Aborted | Self::Unrecorded | Self::Unavailable(UnavailableCause::Server(_)) => {
-                Treatment::SuspectLast
-            }
+            Self::Aborted
+            | Self::Emptied
+            | Self::Unrecorded
+            | Self::Unavailable(UnavailableCause::Server(_)) => Treatment::SuspectLast,
             Self::Unavailable(_) | Self::Foreign(_) | Self::Unfit(_) | Self::Behind(_) | Self::Fenced => {
                 Treatment::End
             }

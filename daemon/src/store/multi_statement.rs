@@ -17,6 +17,9 @@ pub(super) enum ResultUse {
     Fence,
     /// The statement fails with NULL if the server has taken the transaction away.
     LastFence,
+    /// The statement fails with a subquery of two rows if the application has set a total to 0, and conversations still
+    /// count.
+    Totals,
     /// The statement fails with NULL, or with a duplicate key, if a row or its record is not as expected.
     Record,
     /// The statement fails with NULL if MySQL has given a new row no id.
@@ -104,6 +107,7 @@ async fn send(
             ResultUse::Ignored
             | ResultUse::Fence
             | ResultUse::LastFence
+            | ResultUse::Totals
             | ResultUse::Record
             | ResultUse::RowId => {}
             ResultUse::AffectedRows => results.affected_rows.push(affected),
@@ -120,6 +124,7 @@ fn because(result_use: ResultUse, error: StoreError) -> StoreError {
     match (result_use, error.code()) {
         (ResultUse::Fence, Some(NULL_REFUSED | SUBQUERY_ROWS)) => StoreError::Fenced,
         (ResultUse::LastFence, Some(NULL_REFUSED)) => StoreError::Aborted,
+        (ResultUse::Totals, Some(SUBQUERY_ROWS)) => StoreError::Emptied,
         (ResultUse::Record, Some(NULL_REFUSED | DUPLICATE_KEY)) => StoreError::Unrecorded,
         (ResultUse::RowId, Some(NULL_REFUSED)) => StoreError::Rejected(Rejection::NoRowId),
         _ => error,

@@ -105,7 +105,9 @@ impl Probe<'_> {
             if tables.unread_by_conversation {
                 recall::record_part_clears(&batch).into_iter().for_each(&mut add);
             }
-            for statement in counter::change(tables, &batch, server.most_unread, server.statement_bytes / 2) {
+            for statement in
+                counter::change(tables, &batch, (server.most_unread, true), server.statement_bytes / 2)
+            {
                 add(statement);
             }
             if tables.notify == Some(When::Unread) {

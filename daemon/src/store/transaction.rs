@@ -1,10 +1,10 @@
 //! The statements of the writer's transactions, in their order.
 
-use super::apply::Inserts;
+use super::apply::{Emptied, Inserts};
 use super::counters;
 use super::multi_statement::{MultiStatement, ResultUse};
 use super::statements::{
-    confirm, counter, forget, in_statements, insert, notified, position, recall, webhook_events,
+    confirm, counter, forget, in_statements, insert, notified, parts, position, recall, webhook_events,
 };
 use super::writer_connection::{Locks, WriterConnection};
 use crate::base::clock;
@@ -35,9 +35,15 @@ impl WriterConnection {
         statements: &mut MultiStatement,
         batch: &Batch<'_>,
         locks: Locks,
-        inserts: Inserts,
+        (inserts, zeroed): (Inserts, Emptied),
     ) {
         let (tables, most) = (&*self.tables, self.server.statement_bytes);
+        // Who took something back may have left a total of 0.
+        let expects_none = zeroed == Emptied::Unexpected
+            && locks == Locks::Wait
+            && tables.unread_by_conversation
+            && !tables.own_counter
+            && batch.recalls.is_empty();
         if !batch.inserts.is_empty() || tables.marking.is_some() {
             // Somebody may have changed the zone since this session began.
             statements.push(ResultUse::Ignored, self.time_zone.as_str());
@@ -90,7 +96,11 @@ impl WriterConnection {
         let takes_turns = tables.unread_by_conversation || !batch.recalls.is_empty();
         if locks == Locks::Wait && takes_turns && !tables.own_counter && !batch.counters.is_empty() {
             let users: Vec<_> = batch.counters.keys().copied().collect();
-            statements.push(ResultUse::Ignored, counter::lock(tables, &users, locks));
+            if expects_none {
+                statements.push(ResultUse::Totals, parts::lock_unless_emptied(tables, &users));
+            } else {
+                statements.push(ResultUse::Ignored, counter::lock(tables, &users, locks));
+            }
         }
         self.add_recalls(statements, batch);
         for (partition, user) in &batch.forgets {
@@ -108,7 +118,8 @@ impl WriterConnection {
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
-        for statement in counter::change(tables, batch, self.server.most_unread, most / 2) {
+        let empties = !expects_none;
+        for statement in counter::change(tables, batch, (self.server.most_unread, empties), most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
         if tables.notify == Some(When::Unread) {

@@ -31,6 +31,7 @@ impl Failure for StoreError {
             Self::Fenced => "another daemon writes",
             Self::Slow(_) => "a statement takes too long",
             Self::Aborted => "the server took the transaction away",
+            Self::Emptied => "a total was set to 0",
             Self::Unrecorded => "rows are not where they were expected",
         }
     }

@@ -20,12 +20,12 @@ pub(in crate::store) fn lock(names: &Names, users: &[&UserId], locks: Locks) -> 
     )
 }
 
-/// Changes the counters and what conversations count. A counter stops at `most_unread`. A statement has at most
-/// about `most` bytes.
+/// Changes the counters and what conversations count. A counter stops at `most_unread`. `empties`: what conversations count
+/// of a total that the application has set to 0 is emptied before. A statement has at most about `most` bytes.
 pub(in crate::store) fn change(
     names: &Names,
     batch: &Batch<'_>,
-    most_unread: u64,
+    (most_unread, empties): (u64, bool),
     most: usize,
 ) -> Vec<String> {
     if batch.counters.is_empty() {
@@ -33,7 +33,7 @@ pub(in crate::store) fn change(
     }
     let users: Vec<_> = batch.counters.keys().copied().collect();
     let mut statements = Vec::new();
-    if names.unread_by_conversation {
+    if names.unread_by_conversation && empties {
         statements.extend(parts::empty(names, batch, most));
     }
     if names.own_counter {
@@ -154,7 +154,7 @@ mod tests {
             ..Batch::default()
         };
         let most = 256 * 1024;
-        let statements = change(&names(), &batch, u64::from(u32::MAX), most);
+        let statements = change(&names(), &batch, (u64::from(u32::MAX), true), most);
         let longest = statements.iter().map(String::len).max().unwrap();
         assert!(longest <= most + 1024, "{longest}");
         let named = |id: usize| {

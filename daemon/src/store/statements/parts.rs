@@ -82,6 +82,22 @@ pub(super) fn empty(names: &Names, batch: &Batch<'_>, most: usize) -> Vec<String
     statements
 }
 
+/// Locks the rows of these users, as [`counter::lock`](super::counter::lock) does, and fails if conversations count of one whose
+/// total is 0: a subquery in place of a value must have one row (MySQL manual, "The Subquery as Scalar Operand"). That is one
+/// statement instead of the two of [`empty`], which hardly ever find one. The inner query locks nothing.
+pub(in crate::store) fn lock_unless_emptied(names: &Names, users: &[&UserId]) -> String {
+    format!(
+        "SELECT u.{id}, IF(COALESCE(u.{count}, 0) <= 0 AND EXISTS(SELECT 1 FROM `{UNREAD}` p \
+         WHERE p.`user_id` = {own_id} AND p.{IS_PART} AND p.`unread` > 0), (SELECT 1 UNION SELECT 2), 0) \
+         FROM {user} u WHERE u.{id} IN ({users}) ORDER BY u.{id} FOR UPDATE",
+        own_id = own_id(names),
+        users = id_list(users),
+        id = names.user_id,
+        count = names.unread_count,
+        user = names.user,
+    )
+}
+
 /// A total without what these conversations count, and not below 0.
 pub(super) fn without(total: &str, user: &UserId, conversations: &BTreeSet<String>, most: u64) -> String {
     let names = conversations.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
