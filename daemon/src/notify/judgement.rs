@@ -17,7 +17,7 @@ use crate::config::{Notify, When};
 use crate::log::position::Position;
 use crate::services::Services;
 use crate::store::Store;
-use crate::store::notified::{Candidate, Verdict};
+use crate::store::notified::{Candidate, FirstTime, Verdict};
 
 /// How soon a user is looked at again who is connected although messages wait.
 pub(crate) const CONNECTED_INTERVAL: Duration = Duration::from_secs(2);
@@ -42,8 +42,8 @@ pub(super) struct Judge {
 /// What is known of a user.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// When the oldest message was accepted that waits; 0 if that is not known.
-    first_time: Option<u64>,
+    /// When the oldest message was accepted that waits.
+    first_time: Option<FirstTime>,
     /// The unread counter.
     unread: u64,
     /// Whether the user is connected.
@@ -119,14 +119,20 @@ fn verdict(Notify { when, after, .. }: Notify, candidate: &Candidate, known: Kno
     let candidate_since = candidate.since.min(now);
     let since = match when {
         When::Undelivered => {
-            let Some(first_time) = known.first_time else { return Verdict::Nothing };
+            let Some(FirstTime { at: first_time, is_own }) = known.first_time else {
+                return Verdict::Nothing;
+            };
             // A row of the application may have no time, or one of another zone, hours ahead.
             let first_time = if first_time > now { 0 } else { first_time };
             if known.online {
                 return Verdict::Connected { look_at: now + milliseconds(CONNECTED_INTERVAL) };
             }
+            // Somewhere between two looks.
+            if candidate.connected_at == Some(candidate.at) {
+                return Verdict::Left { look_at: now + milliseconds(after) };
+            }
             // What somebody was told of was accepted before it was due, by the same two clocks: it was delivered.
-            if candidate.is_told && first_time > candidate.at {
+            if candidate.is_told && is_own && first_time > candidate.at {
                 return Verdict::Returned;
             }
             let first_time = if first_time == 0 { candidate_since } else { first_time };
@@ -169,7 +175,12 @@ mod tests {
     }
 
     fn undelivered(first_time: Option<u64>, connected_at: Option<u64>, online: bool) -> Verdict {
+        let first_time = first_time.map(own);
         judge(When::Undelivered, (NOW - 1_000, connected_at), Known { first_time, unread: 0, online })
+    }
+
+    fn own(at: u64) -> FirstTime {
+        FirstTime { at, is_own: true }
     }
 
     #[test]
@@ -187,6 +198,12 @@ mod tests {
     }
 
     #[test]
+    fn the_time_counts_from_now_for_who_has_left_since_the_last_look() {
+        assert_eq!(undelivered(Some(1), Some(NOW), false), Verdict::Left { look_at: NOW + 60_000 });
+        assert_eq!(undelivered(None, Some(NOW), false), Verdict::Nothing);
+    }
+
+    #[test]
     fn who_is_connected_is_looked_at_again() {
         assert_eq!(undelivered(Some(1), None, true), Verdict::Connected { look_at: NOW + 2_000 });
         assert_eq!(undelivered(None, None, true), Verdict::Nothing);
@@ -201,9 +218,16 @@ mod tests {
     #[test]
     fn who_was_told_has_come_back_if_only_later_messages_wait() {
         let told = Candidate { at: NOW - 5_000, is_told: true, ..candidate(NOW - 70_000, None) };
-        let verdict = |first_time, online| {
+        let of = |first_time, online| {
             verdict(SETTINGS, &told, Known { first_time: Some(first_time), unread: 0, online }, NOW)
         };
+        let verdict = |at, online| of(own(at), online);
+        let of_application = FirstTime { at: NOW - 4_999, is_own: false };
+        assert_eq!(
+            of(of_application, false),
+            Verdict::Later { look_at: NOW + 55_001 },
+            "its clock may be ahead"
+        );
         assert_eq!(verdict(NOW - 4_999, false), Verdict::Returned);
         assert_eq!(verdict(NOW - 4_999, true), Verdict::Connected { look_at: NOW + 2_000 });
         assert_eq!(verdict(NOW - 5_000, false), Verdict::Later { look_at: NOW + 55_000 });

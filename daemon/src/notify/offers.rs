@@ -146,6 +146,7 @@ impl Offers {
                     Verdict::Unknown { look_at } => unknown.push((candidate, *look_at)),
                     Verdict::Nothing
                     | Verdict::Connected { .. }
+                    | Verdict::Left { .. }
                     | Verdict::Later { .. }
                     | Verdict::Returned => {
                         over.push(candidate);

@@ -34,6 +34,10 @@ const MOST: usize = 100_000;
 /// How often it looks whether they are to be noted again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long it may take to read MySQL's clock, so that the times of connections are known: less than the shortest
+/// `notify.after`. Otherwise it is read again.
+const CLOCK_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Users of each partition who are recorded at a time.
 const PARTITION_USERS: usize = 100;
 
@@ -124,6 +128,10 @@ impl Noting {
         // soon after a connection. One that is too early would be from before the user was due.
         let before = Instant::now();
         let now = store.now().await?;
+        if before.elapsed() > CLOCK_TIMEOUT {
+            self.failed.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
         let at = |at: Instant| Some(now.saturating_sub(milliseconds(before.duration_since(at))));
         Ok(self.note(last.into_iter().map(|(user, connected)| (user, at(connected)))).await?)
     }

@@ -15,6 +15,7 @@ use mysql_async::prelude::{FromRow, FromValue};
 
 use super::error::UnavailableCause;
 use super::rows::positions;
+use super::statements::notified::Connection;
 use super::statements::{counter, notified, position};
 use super::{Store, StoreError};
 use crate::base::clock::milliseconds;
@@ -35,7 +36,8 @@ pub(crate) struct Candidate {
     pub(crate) at: u64,
     /// Since when something may wait.
     pub(crate) since: u64,
-    /// The end of the last connection, as far as it is known.
+    /// The end of the last connection, as far as it is known: at most that. The same as `at` if the user was connected at
+    /// the last look.
     pub(crate) connected_at: Option<u64>,
     /// Since when the user is due, if that is so.
     pub(crate) due_at: u64,
@@ -52,8 +54,13 @@ pub(crate) struct Candidate {
 pub(crate) enum Verdict {
     /// Nothing waits.
     Nothing,
-    /// Connected until now.
+    /// Connected.
     Connected {
+        /// When to look again.
+        look_at: u64,
+    },
+    /// Connected at the last look, and not any more.
+    Left {
         /// When to look again.
         look_at: u64,
     },
@@ -71,6 +78,22 @@ pub(crate) enum Verdict {
     Due,
     /// Has come back since somebody was told, and something waits again.
     Returned,
+}
+
+/// When the oldest message was accepted that waits for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FirstTime {
+    /// In milliseconds since 1970; 0 if that is not known.
+    pub(crate) at: u64,
+    /// Whether chatpush has stored it. The time of a row of the application is its own, and may be any.
+    pub(crate) is_own: bool,
+}
+
+impl From<i64> for FirstTime {
+    /// From the column of [`notified::first_times`].
+    fn from(time: i64) -> Self {
+        Self { at: time.unsigned_abs(), is_own: time > 0 }
+    }
 }
 
 /// Users in one statement that looks for what waits for each of them. It reads up to three rows for each: not more than
@@ -158,11 +181,14 @@ impl Store {
     pub(crate) async fn first_times(
         &self,
         users: &[&UserId],
-        times: &mut HashMap<UserId, u64>,
+        times: &mut HashMap<UserId, FirstTime>,
     ) -> Result<HashMap<Partition, Position>, StoreError> {
         let tables = self.tables().await?;
         let queries = users.chunks(STATEMENT_USERS).map(|users| notified::first_times(&tables, users));
-        self.read_for_each(queries.collect(), times).await
+        let mut found: HashMap<UserId, i64> = HashMap::new();
+        let reached = self.read_for_each(queries.collect(), &mut found).await?;
+        times.extend(found.into_iter().map(|(user, time)| (user, FirstTime::from(time))));
+        Ok(reached)
     }
 
     /// The unread counters of these users; those without a row are not in it. Returns the positions of the server.
@@ -202,21 +228,25 @@ impl Store {
             found.map(|(candidate, _)| (&candidate.user, candidate.at)).collect::<Vec<_>>()
         };
         let mut later = Vec::new();
-        let mut connected = Vec::new();
+        let (mut connected, mut left) = (Vec::new(), Vec::new());
         for (candidate, verdict) in verdicts {
             let at = (&candidate.user, candidate.at);
             match verdict {
                 Verdict::Connected { look_at } => connected.push((at, *look_at)),
+                Verdict::Left { look_at } => left.push((at, *look_at)),
                 Verdict::Later { look_at } | Verdict::Unknown { look_at } => later.push((at, *look_at)),
                 Verdict::Nothing | Verdict::Due | Verdict::Returned => {}
             }
         }
         let mut statements = Vec::new();
         if !connected.is_empty() {
-            statements.push(notified::check_later(&connected, Some(now)));
+            statements.push(notified::check_later(&connected, Connection::Open));
+        }
+        if !left.is_empty() {
+            statements.push(notified::check_later(&left, Connection::EndedBy(now)));
         }
         if !later.is_empty() {
-            statements.push(notified::check_later(&later, None));
+            statements.push(notified::check_later(&later, Connection::None));
         }
         let due = of(|verdict| matches!(verdict, Verdict::Due));
         let web_push = self.names().web_push;
@@ -238,7 +268,7 @@ impl Store {
         if self.names().notify == Some(When::Unread) {
             // Whoever has stayed makes room for others.
             let stayed: Vec<_> = nothing.into_iter().map(|at| (at, now + STAYED_MS)).collect();
-            self.change(&[notified::check_later(&stayed, None)]).await?;
+            self.change(&[notified::check_later(&stayed, Connection::None)]).await?;
         }
         deleted
     }

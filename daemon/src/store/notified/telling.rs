@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use chatpush_wire::id::UserId;
 
-use super::{Candidate, Exit, STATEMENT_USERS, all};
+use super::{Candidate, Exit, FirstTime, STATEMENT_USERS, all};
 use crate::store::rows::{self, StoredRow};
 use crate::store::statements::counter;
 use crate::store::statements::notified::{self, telling};
@@ -89,7 +89,7 @@ impl Store {
             queries.push(counter::select(&tables, users, false));
             queries.push(telling::select_last(&tables, users));
         }
-        let (mut counts, mut first_times) = (HashMap::<_, u64>::new(), HashMap::<_, u64>::new());
+        let (mut counts, mut first_times) = (HashMap::<_, u64>::new(), HashMap::<_, i64>::new());
         let (mut unread, mut newest) = (HashMap::<_, i64>::new(), HashMap::new());
         let mut found = self.read(&queries).await?.into_iter();
         while let Some(counted) = found.next() {
@@ -107,7 +107,7 @@ impl Store {
                 user: (*user).clone(),
                 count: counts.get(*user).copied().unwrap_or(0),
                 unread: unread.get(*user).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0),
-                first_time: first_times.get(*user).copied(),
+                first_time: first_times.get(*user).map(|time| FirstTime::from(*time).at),
                 last: None,
             };
             (waiting, newest.get(*user).copied())

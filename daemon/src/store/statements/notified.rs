@@ -64,7 +64,7 @@ pub(in crate::store) fn note<'a, T: Display>(
     let row = |New { user, check_at, is_connected }: New<'_, T>| {
         let user = id_literal(user);
         if is_connected {
-            format!("({user}, {now}, {check_at}, {now})")
+            format!("({user}, {now}, {check_at}, {check_at})")
         } else {
             format!("({user}, {now}, {check_at}, NULL)")
         }
@@ -191,11 +191,13 @@ pub(in crate::store) fn select_to_check(now: u64, limit: u32) -> String {
     )
 }
 
-/// When the oldest message that waits for each of these users was accepted, NULL if none does.
+/// When the oldest message that waits for each of these users was accepted, NULL if none does. The time of a row of the
+/// application is negative: it has that of its clock, and is cut to seconds.
 pub(in crate::store) fn first_times(tables: &Tables, users: &[&UserId]) -> String {
     let first = |which: &str, by: &str| {
         format!(
-            "(SELECT COALESCE(m.`time_ms`, {seconds} * 1000) {which}{waits} ORDER BY {by} LIMIT 1)",
+            "(SELECT COALESCE(CAST(m.`time_ms` AS SIGNED), -1000 * CAST({seconds} AS SIGNED)) {which}{waits} \
+             ORDER BY {by} LIMIT 1)",
             seconds = rows::seconds(tables),
             waits = tables.waits("o."),
         )
@@ -240,10 +242,25 @@ fn own_kept(tables: &Tables) -> Option<String> {
     tables.has_own_kept.then(own)
 }
 
-/// Looks at these users again at another time. Whoever is connected was so until `connected_at`.
-pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connected_at: Option<u64>) -> String {
+/// What a look at users has found of their connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Connection {
+    /// Nothing new.
+    None,
+    /// They are connected. The connection may last until the next look: `connected_at` is that.
+    Open,
+    /// It has ended since the last look.
+    EndedBy(u64),
+}
+
+/// Looks at these users again at another time.
+pub(in crate::store) fn check_later(users: &[(At<'_>, u64)], connection: Connection) -> String {
     let cases = by_user(users.iter().map(|((user, _), later)| (*user, *later)));
-    let connected = connected_at.map_or_else(String::new, |at| format!(", `connected_at` = {at}"));
+    let connected = match connection {
+        Connection::None => String::new(),
+        Connection::Open => format!(", `connected_at` = {cases}"),
+        Connection::EndedBy(now) => format!(", `connected_at` = {now}"),
+    };
     let found: Vec<_> = users.iter().map(|(at, _)| *at).collect();
     format!("UPDATE `{NOTIFIED}` SET `check_at` = {cases}{connected} WHERE {}", at("check_at", &found))
 }
@@ -283,14 +300,15 @@ pub(in crate::store) fn select_unlocked_noted(users: &[&UserId]) -> String {
     format!("{} FOR UPDATE SKIP LOCKED", select_noted(users))
 }
 
-/// These users have connected, or have read: whoever was told is told again of what comes later.
+/// These users have connected, or have read: whoever was told is told again of what comes later. A connection may last until
+/// they are looked at.
 pub(in crate::store) fn seen(
     users: &[&UserId],
     now: impl Display + Copy,
     check_at: impl Display + Copy,
 ) -> String {
     format!(
-        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `connected_at` = {now}, `check_at` = {check_at}, \
+        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `connected_at` = {check_at}, `check_at` = {check_at}, \
          `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE `user_id` IN ({})",
         id_list(users)
     )
@@ -298,7 +316,6 @@ pub(in crate::store) fn seen(
 
 /// The same for users who had connected at these times, unless that is recorded, or they have become due since.
 pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> String {
-    let cases = by_user(users.iter().copied());
     let rows = users.iter().map(|(user, connected_at)| {
         let user = id_literal(user);
         format!(
@@ -307,8 +324,7 @@ pub(in crate::store) fn seen_at(users: &[At<'_>], now: u64, check_at: u64) -> St
         )
     });
     format!(
-        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, \
-         `connected_at` = GREATEST(COALESCE(`connected_at`, 0), {cases}), \
+        "UPDATE `{NOTIFIED}` SET `since_ms` = {now}, `connected_at` = {check_at}, \
          `check_at` = {check_at}, `told_at` = NULL, `offer_at` = NULL, `lease` = NULL WHERE {}",
         rows.collect::<Vec<_>>().join(" OR ")
     )
