@@ -10,11 +10,10 @@ use super::{due, first_due, ids, installation, mark, noted, own_installation};
 
 const TOLD: Option<(bool, bool, bool)> = Some((false, false, true));
 
-/// As a MySQL that is started again does.
+/// As a MySQL that is started again does: also those that are in use.
 pub(super) async fn close_mysql_connections(env: &TestEnv) {
     let of_daemon = format!(
-        "SELECT id FROM information_schema.processlist WHERE db = '{}' AND command = 'Sleep' \
-         AND id <> CONNECTION_ID()",
+        "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> CONNECTION_ID()",
         env.name()
     );
     for connection in env.query::<u64>(&of_daemon).await {
