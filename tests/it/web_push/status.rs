@@ -24,7 +24,8 @@ async fn an_error_of_a_push_service_is_named() {
     eventually("the error is named", said, named).await;
     let lines = Daemon::command(&env, &["status"]).await;
     let lines = String::from_utf8_lossy(&lines.stdout).into_owned();
-    assert!(lines.contains("Web Push     the last error: "), "{lines}");
+    let named = format!("Web Push     the last error: {}", service.host());
+    assert!(lines.contains(&named), "{lines}");
 }
 
 /// A push service that does not take the key is named, until it does: an operator has to mend that.

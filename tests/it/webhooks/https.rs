@@ -5,7 +5,7 @@ use chatpush_stack::folder::Folder;
 use chatpush_tests::daemon::Daemon;
 use chatpush_tests::eventually::eventually;
 use chatpush_tests::test_env::TestEnv;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::application::Application;
@@ -42,6 +42,17 @@ async fn certificates_that_cannot_be_used_are_explained() {
     });
     let (_, text) = check(&env.clone().with("CHATPUSH_WEBHOOK_URL", url)).await;
     assert!(text.contains("there is no TLS at this port"), "{text}");
+    // As that of PHP does.
+    let closing = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("https://{}/hook", closing.local_addr().expect("it has an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = closing.accept().await {
+            // Unread bytes would reset the connection.
+            _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    let (_, text) = check(&env.clone().with("CHATPUSH_WEBHOOK_URL", url)).await;
+    assert!(text.contains("ended the TLS handshake: is it the port of http?"), "{text}");
 
     let missing = env.with("SSL_CERT_FILE", "/nonexistent/authorities.pem");
     let (code, text) = check(&missing).await;

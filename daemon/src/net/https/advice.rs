@@ -16,6 +16,9 @@ const OLD_VERSION: &str = "UnsupportedCertVersion";
 /// How the standard library begins the error of a name that cannot be resolved. It has no kind of its own.
 const LOOKUP: &str = "failed to lookup address information";
 
+/// What tokio-rustls calls a handshake that the server has ended, in an error of I/O.
+const HANDSHAKE: &str = "handshake";
+
 /// The authorities that this process trusts: it reads them once.
 static NO_AUTHORITY: LazyLock<String> = LazyLock::new(|| match super::trusted_authorities() {
     Ok(count) => format!(
@@ -53,6 +56,9 @@ fn about_network(error: &io::Error) -> Option<&'static str> {
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             Some("there is no way to it from this machine: look at its network, and at firewalls")
+        }
+        io::ErrorKind::UnexpectedEof if error.to_string().contains(HANDSHAKE) => {
+            Some("it has ended the TLS handshake: is it the port of http?")
         }
         _ if error.to_string().starts_with(LOOKUP) => {
             Some("this machine does not resolve the name in the address: correct the name, or its DNS")

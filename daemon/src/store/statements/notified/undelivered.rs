@@ -27,10 +27,10 @@ pub(in crate::store) fn select_failing(exit: Option<Exit>) -> String {
     )
 }
 
-/// An error of a push service, for one of the users who are to be told by Web Push.
+/// An error of a push service, behind its host, for one of the users who are to be told by Web Push.
 pub(in crate::store) fn select_push_error() -> String {
     format!(
-        "SELECT p.`error` FROM (SELECT `user_id` FROM `{NOTIFIED}` WHERE `exit` = {} AND `offer_at` IS NOT NULL \
+        "SELECT CONCAT(SUBSTRING_INDEX(SUBSTRING_INDEX(p.`endpoint`, '/', 3), '/', -1), ': ', p.`error`) FROM (SELECT `user_id` FROM `{NOTIFIED}` WHERE `exit` = {} AND `offer_at` IS NOT NULL \
          LIMIT {PUSH_USERS}) waiting JOIN `{PUSH}` p ON p.`user_id` = waiting.`user_id` \
          WHERE p.`error` IS NOT NULL ORDER BY p.`next_try_at` DESC LIMIT 1",
         Exit::WebPush as u8
