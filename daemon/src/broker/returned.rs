@@ -52,20 +52,22 @@ pub(crate) async fn note(
     invoke(commands, prefix, &RETURNED, &marked).await
 }
 
-/// Users who were noted, at most `limit` of each partition.
+/// Users who were noted, at most `limit` of each partition, and whether one may have more.
 pub(crate) async fn noted(
     commands: &Commands,
     prefix: &Prefix,
     ids: UserIdType,
     limit: usize,
-) -> Result<Vec<Marked>, BrokerError> {
+) -> Result<(Vec<Marked>, bool), BrokerError> {
     let mut pipeline = redis::pipe();
     for partition in Partition::all() {
         pipeline.cmd("HRANDFIELD").arg(prefix.returned(partition)).arg(limit).arg("WITHVALUES");
     }
     let found: Vec<Vec<(String, String)>> = commands.send(&pipeline).await?;
+    let may_be_more = found.iter().any(|users| users.len() >= limit);
     let marked = found.into_iter().flatten();
-    Ok(marked.filter_map(|(user, mark)| Some(Marked::read(ids.text(&user).ok()?, mark))).collect())
+    let marked = marked.filter_map(|(user, mark)| Some(Marked::read(ids.text(&user).ok()?, mark)));
+    Ok((marked.collect(), may_be_more))
 }
 
 /// Forgets users, unless they have connected again.

@@ -164,10 +164,12 @@ pub(super) fn is_noted(notify: Option<Notify>) -> bool {
     matches!(notify, Some(Notify { when: When::Undelivered, .. }))
 }
 
-/// Records users in MySQL who were noted, some at a time. True if there may be more.
+/// Records users in MySQL who were noted, some at a time. True if there may be more: whoever is noted meanwhile waits for
+/// the next time. On a slow machine somebody always is.
 pub(super) async fn record(services: &Services, store: &Store) -> Result<bool, NotifyError> {
     let Services { commands, prefix, config, .. } = services;
-    let noted = returned::noted(commands, prefix, config.user_id_type, PARTITION_USERS).await?;
+    let (noted, may_be_more) =
+        returned::noted(commands, prefix, config.user_id_type, PARTITION_USERS).await?;
     for some in noted.chunks(STATEMENT_USERS) {
         let users: Vec<_> = some.iter().map(|marked| marked.user.clone()).collect();
         let known = store.noted(&users).await?;
@@ -185,5 +187,5 @@ pub(super) async fn record(services: &Services, store: &Store) -> Result<bool, N
         }
         returned::forget(commands, prefix, some).await?;
     }
-    Ok(!noted.is_empty())
+    Ok(may_be_more)
 }
