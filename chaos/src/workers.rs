@@ -120,18 +120,20 @@ impl Message<'_> {
             "suffix": self.suffix,
             "tries": self.tries,
         });
-        let output = program(redis_url, timeout_ms, self.fault_injection.as_deref())?
+        let mut process = program(redis_url, timeout_ms, self.fault_injection.as_deref())?
             .arg(script_path("once"))
             .arg(self.identity.argument(std::iter::once(self.receiver), more)?)
-            .output()
-            .await
+            .spawn()
             .context("cannot start php")?;
-        let output = String::from_utf8_lossy(&output.stdout).into_owned();
-        for line in output.lines() {
-            lock(self.history).line(line);
+        let mut lines = BufReader::new(process.stdout.take().context("its output is piped")?).lines();
+        let mut last = String::new();
+        // Each as it comes: the time at which a call began says whether Redis may have lost it.
+        while let Some(line) = lines.next_line().await? {
+            lock(self.history).line(&line);
+            last = line;
         }
-        let outcome = output.lines().last().and_then(|line| line.rsplit('\t').next());
-        Ok(outcome.unwrap_or_default().to_owned())
+        process.wait().await?;
+        Ok(last.rsplit('\t').next().unwrap_or_default().to_owned())
     }
 }
 
