@@ -18,6 +18,9 @@ use crate::eventually::TEST_TIMEOUT;
 use crate::php::Php;
 use crate::servers::Servers;
 
+/// MySQL manual, "Server Error Message Reference": `ER_LOCK_DEADLOCK`.
+const DEADLOCK: u16 = 1213;
+
 /// The secret of all tests.
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -163,10 +166,18 @@ impl TestEnv {
         Conn::new(opts).await.expect("MariaDB answers")
     }
 
-    /// Executes one statement.
+    /// Executes one statement. If it meets a deadlock with a daemon, it is executed again, as an application would.
     pub async fn execute(&self, sql: &str) {
         let mut connection = self.mysql().await;
-        connection.query_drop(portable(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let is_deadlock = |error: &mysql_async::Error| matches!(error, mysql_async::Error::Server(error) if error.code == DEADLOCK);
+        let mut done = connection.query_drop(portable(sql)).await;
+        for _ in 0..20 {
+            if !done.as_ref().is_err_and(is_deadlock) {
+                break;
+            }
+            done = connection.query_drop(portable(sql)).await;
+        }
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
         connection.disconnect().await.expect("the connection closes");
     }
 
