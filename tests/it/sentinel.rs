@@ -2,14 +2,14 @@ use std::process::Stdio;
 
 use chatpush_stack::folder::Folder;
 use chatpush_stack::port;
-use chatpush_stack::redis::Redis;
+use chatpush_stack::redis::{self, Redis};
 use chatpush_stack::sentinel::{MASTER, Sentinels};
 use chatpush_tests::client::Client;
 use chatpush_tests::eventually::{TEST_TIMEOUT, eventually};
 use chatpush_tests::php::Php;
 use chatpush_tests::test_env::TestEnv;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
 use super::check::Report;
@@ -48,8 +48,7 @@ impl Group {
 
 /// Asks the server on this port.
 async fn ask(port: u16, command: &[&str]) -> String {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(command).output().await;
-    String::from_utf8(output.expect("redis-cli starts").stdout).expect("UTF-8")
+    redis::ask(port, command).await.expect("it answers")
 }
 
 /// A PHP process that goes on, and the lines that it prints.
@@ -166,8 +165,8 @@ async fn master_that_is_replaced_and_lives_on_is_left() {
     }
     worker.until("off").await;
     worker.until("on").await;
-    let role: Vec<redis::Value> = group.env.redis(&["ROLE"]).await;
-    assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()), "the old one lives on");
+    let role: Vec<::redis::Value> = group.env.redis(&["ROLE"]).await;
+    assert_eq!(role[0], ::redis::Value::BulkString(b"master".to_vec()), "the old one lives on");
     let channels: Vec<String> = group.env.redis(&["PUBSUB", "SHARDCHANNELS"]).await;
     assert!(channels.is_empty(), "{channels:?}");
     let stored = group.php().get("var_dump(storeOfflineMessage(1, 2, 'after'));").await;

@@ -118,8 +118,7 @@ impl WriterConnection {
         }
         // Counters come last, so that their locks are held for the shortest time, and ordered by id, which
         // avoids deadlocks.
-        let empties = !expects_none;
-        for statement in counter::change(tables, batch, (self.server.most_unread, empties), most / 2) {
+        for statement in counter::change(tables, batch, (self.server.most_unread, !expects_none), most / 2) {
             statements.push(ResultUse::Ignored, statement);
         }
         if tables.notify == Some(When::Unread) {
